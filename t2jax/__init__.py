@@ -1,0 +1,39 @@
+"""t2jax: fit scaling laws and find the compute-optimal parameters, tokens and samples, with uncertainty."""
+
+from t2jax import datasets, laws, noise, special
+from t2jax.bootstrap import Band, Bootstrap, band, bootstrap, parametric_bootstrap
+from t2jax.costs import Budget
+from t2jax.fit import Fit, fit
+from t2jax.frontier import allocate, frontier
+from t2jax.laws.base import Law, law, part
+from t2jax.params import coefficient, param
+from t2jax.precision import precision
+from t2jax.table import Table, TableError, read_table
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Band",
+    "Bootstrap",
+    "Budget",
+    "Fit",
+    "Law",
+    "Table",
+    "TableError",
+    "allocate",
+    "band",
+    "bootstrap",
+    "coefficient",
+    "datasets",
+    "fit",
+    "frontier",
+    "law",
+    "laws",
+    "noise",
+    "param",
+    "parametric_bootstrap",
+    "part",
+    "precision",
+    "read_table",
+    "special",
+]

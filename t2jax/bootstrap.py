@@ -1,0 +1,154 @@
+"""Bootstrap: the fit repeated on resampled tables, as a batch of laws with a leading axis."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from t2jax.fit import Fit, Problem, prepare
+from t2jax.laws.base import Law
+from t2jax.noise import Rows
+from t2jax.precision import scope, to_host
+from t2jax.solver import minimise
+from t2jax.table import Table
+from t2jax.typing import Array, Float, Int
+
+CHUNK = 128
+Unit = Literal["rows", "runs"]
+
+
+@dataclass(frozen=True)
+class Band:
+    """Quantiles over draws: low and high hold the central `level` of them (0.9: from 5 % to 95 %), mid the median."""
+
+    low: Any
+    mid: Any
+    high: Any
+    level: float
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """The result of `bootstrap`. laws: the fitted law of every good draw, leaves (draws - failed,).
+
+    draws: asked for. failed: how many draws reached no optimum and were left out. resampled: what was drawn again.
+    """
+
+    laws: Law
+    draws: int
+    failed: int
+    resampled: str
+
+    @property
+    def status(self) -> str:
+        """How many draws were fitted, in English."""
+        good = self.draws - self.failed
+        said = f"{good} of {self.draws} draws over {self.resampled} converged"
+        return said if not self.failed else f"{said}; {self.failed} reached no optimum and were left out"
+
+    def band(self, quantity: Callable[[Law], Array], level: float = 0.9) -> Band:
+        """Quantile band of anything computed from one law: `boot.band(lambda law: law(1e9, 2e10))`."""
+        with scope() as dtype:
+            laws = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), self.laws)
+            values = np.asarray(jax.jit(jax.vmap(quantity))(laws))
+        return band(values, level)
+
+
+def band(values: Any, level: float = 0.9) -> Band:
+    """Median and central interval over the leading axis of `values` (draws, ...); NaN draws are left out.
+
+    Raises ValueError for a level outside (0, 1) or if at some place more than half of the draws are NaN.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, not {level!r}")
+    values = np.asarray(values, float)
+    lost = np.isnan(values).mean(axis=0)
+    if np.max(lost) > 0.5:
+        raise ValueError(f"{np.max(lost):.0%} of the draws have no value here; a band over the rest would mislead")
+    low, mid, high = np.nanquantile(values, [0.5 - level / 2, 0.5, 0.5 + level / 2], axis=0)
+    return Band(low, mid, high, level)
+
+
+def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: Unit = "rows") -> Bootstrap:
+    """Refit a law to `draws` resamples of its table, with replacement, each from the fitted law.
+
+    over: "rows", or "runs" for all rows of a run together, where rows of one run share their errors (many k or many
+    questions of one model). For errors drawn from the fitted law see `parametric_bootstrap`. Source: Efron 1979; one
+    start a draw, as Besiroglu et al. 2024 (2404.10102), who find it enough.
+
+    Raises ValueError when the fit itself did not converge or another unit is asked for.
+    """
+    if over not in ("rows", "runs"):
+        raise ValueError(f"a bootstrap is over 'rows' or 'runs', not {over!r}")
+    unit = np.arange(len(table)) if over == "rows" else table.runs()
+    _, rows = prepare(fit.problem.law, table, fit.problem.noise, dict(fit.problem.coordinates.fixed))
+    with scope() as dtype:
+        start, device_rows = _begin(fit, rows, dtype)
+        found = _resampled(fit.problem, device_rows, start, jnp.asarray(unit), int(unit.max()) + 1, draws, key)
+        return _collect(fit, found, draws, over)
+
+
+def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> Bootstrap:
+    """Refit a law to `draws` tables simulated from the fit, each measured on the same (N, D, k) and trials.
+
+    Losses and pass@k: residuals of the fit are drawn again and put on its predictions (Freedman 1981), in the scale
+    that the noise model compares; counts: drawn from the fitted law. Raises ValueError as `bootstrap`.
+    """
+    _, rows = prepare(fit.problem.law, table, fit.problem.noise, dict(fit.problem.coordinates.fixed))
+    with scope() as dtype:
+        start, device_rows = _begin(fit, rows, dtype)
+        found = _simulated(fit.problem, device_rows, start, draws, key)
+        return _collect(fit, found, draws, "simulated tables")
+
+
+def _begin(fit: Fit, rows: dict[str, np.ndarray], dtype: Any) -> tuple[Array, dict[str, Array]]:
+    if not fit.converged:
+        raise ValueError(f"the fit that would be resampled has failed: {fit.status}")
+    start = fit.problem.unconstrain(fit.law.values() | fit.noise_values)
+    return start, {name: jnp.asarray(column, dtype) for name, column in rows.items()}
+
+
+def _refit(problem: Problem, rows: Rows, start: Array) -> tuple[Array, Array]:
+    end = minimise(lambda u: jnp.sum(problem.penalties(u, rows)), start)
+    return end.u, end.converged
+
+
+@partial(jax.jit, static_argnames=("problem", "units", "draws"))
+def _resampled(
+    problem: Problem, rows: Rows, start: Array, unit: Int[Array, " rows"], units: int, draws: int, key: Array
+) -> tuple[Law, Array]:
+    def one(key: Array) -> tuple[Law, Array]:
+        chosen = jax.random.randint(key, (units,), 0, units)
+        # how often each unit was drawn is its weight: rows stay in place and every draw has the same shape
+        times = jnp.zeros(units, start.dtype).at[chosen].add(1.0)
+        u, good = _refit(problem, {**rows, "weight": rows["weight"] * times[unit]}, start)
+        return problem.split(u)[0], good
+
+    return jax.lax.map(one, jax.random.split(key, draws), batch_size=CHUNK)
+
+
+@partial(jax.jit, static_argnames=("problem", "draws"))
+def _simulated(problem: Problem, rows: Rows, start: Array, draws: int, key: Array) -> tuple[Law, Array]:
+    law, nuisance = problem.split(start)
+
+    def one(key: Array) -> tuple[Law, Array]:
+        u, good = _refit(problem, {**rows, **problem.noise.simulate(law, rows, nuisance, key)}, start)
+        return problem.split(u)[0], good
+
+    return jax.lax.map(one, jax.random.split(key, draws), batch_size=CHUNK)
+
+
+def _collect(fit: Fit, found: tuple[Law, Array], draws: int, resampled: str) -> Bootstrap:
+    laws, good = to_host(found)
+    count = int(np.sum(good))
+    if count == 0:
+        raise ValueError(f"none of the {draws} draws over {resampled} reached an optimum")
+
+    def kept(leaf: Float[np.ndarray, " draws"]) -> np.ndarray:
+        return np.asarray(leaf)[np.asarray(good)]
+
+    return Bootstrap(jax.tree.map(kept, laws), draws, draws - count, resampled)

@@ -1,0 +1,198 @@
+"""Point fits: from many starts to the best optimum, with a status in English and what the rows do not determine."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from t2jax.identify import Identification, curvature, identification
+from t2jax.laws.base import Law
+from t2jax.noise import Noise, Rows, default_noise
+from t2jax.params import INPUT_COLUMNS, Coordinates, Param
+from t2jax.precision import scope, to_host
+from t2jax.solver import minimise
+from t2jax.starts import draw, keep_best
+from t2jax.table import Table
+from t2jax.typing import Array, ArrayLike, Float
+from t2jax.turning import turning_points
+
+DRAWS_PER_START = 16
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A law, a noise model and the coordinates in which they are fitted; static under jit."""
+
+    law: type[Law]
+    noise: Noise
+    coordinates: Coordinates
+
+    @property
+    def nuisance(self) -> tuple[tuple[str, Param], ...]:
+        """Parameters of the noise that are estimated beside the law's."""
+        return tuple((name, self.noise.nuisance[name]) for name in self.noise.estimated)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each coordinate is: the free parameters of the law, then those of the noise."""
+        return (*self.coordinates.free, *(name for name, _ in self.nuisance))
+
+    def split(self, u: Float[Array, " free"]) -> tuple[Law, dict[str, Array]]:
+        """The law and the noise parameters at coordinates u."""
+        count = len(self.coordinates.free)
+        noise = {name: one.constrain(u[count + i]) for i, (name, one) in enumerate(self.nuisance)}
+        return self.law(**self.coordinates.values(u[:count])), noise
+
+    def penalties(self, u: Float[Array, " free"], rows: Rows) -> Float[Array, " rows"]:
+        """The weighted penalty of each row at u."""
+        law, noise = self.split(u)
+        return rows["weight"] * self.noise.penalty(law, rows, noise)
+
+    def unconstrain(self, values: Mapping[str, ArrayLike]) -> Float[Array, " free"]:
+        """Coordinates of given parameter values of law and noise."""
+        noise = [one.unconstrain(values[name]) for name, one in self.nuisance]
+        return jnp.concatenate([self.coordinates.unconstrain(values), *(jnp.atleast_1d(u) for u in noise)])
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The result of `fit`. `law` has Python floats as leaves.
+
+    objective: summed penalty at the optimum. gradient_norm: in centred unconstrained coordinates. converged: whether
+    an optimum was reached. status: in English. agreement: share of starts that ended at it. identification: rank of
+    the Hessian, standard errors, and the parameters that the rows do not determine. noise_values: estimated scales.
+    """
+
+    law: Law
+    objective: float
+    gradient_norm: float
+    converged: bool
+    status: str
+    starts: int
+    agreement: float
+    identification: Identification
+    noise_values: dict[str, float]
+    problem: Problem = field(repr=False)
+
+    @property
+    def undetermined(self) -> tuple[str, ...]:
+        """Names of parameters whose fitted value is arbitrary or nearly so."""
+        return self.identification.undetermined
+
+
+def fit(
+    law: type[Law],
+    table: Table,
+    *,
+    key: Array,
+    noise: Noise | None = None,
+    fixed: Mapping[str, float] | None = None,
+    starts: int = 8,
+) -> Fit:
+    """Fit a law to a table: minimise the noise model's penalty, summed over rows, from many starts.
+
+    law: a law class. noise: by default what suits the law and the table's columns (`noise.default_noise`). fixed:
+    parameters to hold, by name; without a `loss` column a law's `gauge` is held too. starts: kept out of 16 times as
+    many random draws. Deterministic given the key. Failure is told in `status` and `converged`, never raised.
+
+    Raises TableError for columns the law needs and the table lacks or for fewer rows than parameters, ValueError for
+    a fixed name that is no parameter.
+    """
+    problem, rows = prepare(law, table, noise, fixed or {})
+    size = float(np.median(np.abs(rows["loss"]))) if "loss" in rows else 1.0
+    size = float(np.median(np.abs(rows["neg_log_pass"]))) if "neg_log_pass" in rows else size
+    run = table.runs()
+    with scope() as dtype:
+        device_rows = {name: jnp.asarray(column, dtype) for name, column in rows.items()}
+        found = _solve(problem, device_rows, size, starts, key)
+        shape = _curvature(problem, device_rows, found["u"], jnp.asarray(run), int(run.max()) + 1)
+        best, nuisance = to_host(jax.tree.map(lambda x: x, problem.split(found["u"])))
+        shape = [np.asarray(one, float) for one in shape]
+        found = {name: np.asarray(value) for name, value in found.items()}
+    known = identification(*shape, problem.names)
+    agreement = float(found["agreement"])
+    converged = bool(found["converged"])
+    return Fit(
+        law=best,
+        objective=float(found["value"]),
+        gradient_norm=float(np.linalg.norm(found["gradient"])),
+        converged=converged,
+        status=_status(converged, float(found["value"]), agreement, starts, known, turning_points(best, table)),
+        starts=starts,
+        agreement=agreement,
+        identification=known,
+        noise_values=nuisance,
+        problem=problem,
+    )
+
+
+def prepare(
+    law: type[Law], table: Table, noise: Noise | None, fixed: Mapping[str, float]
+) -> tuple[Problem, dict[str, np.ndarray]]:
+    """The problem that `fit` solves and the columns it reads; checks the table against the law. Raises as `fit`."""
+    noise = noise or default_noise(law, table)
+    columns = noise.columns(law, table)
+    table.require(*columns, needed_by=law.__name__)
+    held = (dict(law.gauge) if "loss" not in table else {}) | dict(fixed)
+    declared = law.declared()
+    unknown = [name for name in held if name not in declared]
+    if unknown:
+        raise ValueError(f"{law.__name__} has no parameter {unknown[0]!r} to fix; it has {', '.join(declared)}")
+    rows = {name: table[name] for name in columns}
+    rows["weight"] = table["weight"] if "weight" in table else np.ones(len(table))
+    centre = tuple(
+        (name, float(np.mean(np.log(rows[INPUT_COLUMNS.get(name, name)]))))
+        for name in dict.fromkeys(one.power[0] for one in declared.values() if one.power)
+        if INPUT_COLUMNS.get(name, name) in rows
+    )
+    coordinates = Coordinates(tuple(declared.items()), tuple(sorted(held.items())), centre)
+    problem = Problem(law, noise, coordinates)
+    table.require_rows(len(problem.names), needed_by=law.__name__)
+    return problem, rows
+
+
+@partial(jax.jit, static_argnames=("problem", "starts"))
+def _solve(problem: Problem, rows: Rows, size: float, starts: int, key: Array) -> dict[str, Array]:
+    def objective(u: Array) -> Array:
+        return jnp.sum(problem.penalties(u, rows))
+
+    draw_key, noise_key = jax.random.split(key)
+    count = starts * DRAWS_PER_START
+    draws = draw(problem.law, problem.coordinates, rows, size, count, draw_key)
+    for one in problem.nuisance:
+        sample = one[1].unconstrain(one[1].prior.sample(noise_key, (count, 1)))
+        draws = jnp.concatenate([draws, sample], axis=1)
+    draws = draws.astype(rows["weight"].dtype)
+    ends = jax.vmap(partial(minimise, objective))(keep_best(objective, draws, starts))
+    values = jnp.where(jnp.isfinite(ends.value), ends.value, jnp.inf)
+    best = jnp.argmin(values)
+    # rows without noise end at rounding, where only the scale of a bad fit says what is equal
+    rounding = 1e-16 * jnp.median(jnp.abs(jax.vmap(objective)(draws)))
+    agreement = jnp.mean(values <= values[best] + 1e-6 * jnp.abs(values[best]) + rounding)
+    return {
+        "u": ends.u[best],
+        "value": ends.value[best],
+        "gradient": ends.gradient[best],
+        "converged": ends.converged[best],
+        "agreement": agreement,
+    }
+
+
+@partial(jax.jit, static_argnames=("problem", "runs"))
+def _curvature(problem: Problem, rows: Rows, u: Array, run: Array, runs: int) -> tuple[Array, Array, Array]:
+    return curvature(lambda x: problem.penalties(x, rows), problem.coordinates, u, run, runs)
+
+
+def _status(converged: bool, value: float, agreement: float, starts: int, known: Identification, turning: str) -> str:
+    reached = round(agreement * starts)
+    if not np.isfinite(value):
+        return "failed: the objective was not finite from any start"
+    said = f"{reached} of {starts} starts reached the best optimum"
+    said = f"converged: {said}" if converged else f"not converged: the solver stopped short of an optimum; {said}"
+    if known.undetermined:
+        said += f"; the rows do not determine {', '.join(known.undetermined)}, whose values are arbitrary"
+    return said + (f"; {turning}" if turning else "")

@@ -1,0 +1,226 @@
+"""The compute-optimal N, D and k: one allocation, or many laws by many budgets in one compiled call."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from t2jax.costs import Budget
+from t2jax.interior import Optimum, minimise_under
+from t2jax.laws.base import Law
+from t2jax.plan import FAILED, HELD, INFEASIBLE_INFERENCE, INFEASIBLE_TRAIN, NO_OPTIMUM, OPTIMAL, STATIONARY, Plan
+from t2jax.precision import is_traced, scope, to_host
+from t2jax.typing import Array
+
+CHUNK = 512
+STARTS = {True: (0.5,), False: (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95)}
+"""Where in the feasible range of log N the solver starts: once for a convex law, which has one optimum."""
+
+_ROWS = (  # constraints on (log N, log D, log k), in the order of plan.CONSTRAINTS
+    (1.0, 1.0, 0.0),
+    (-1.0, 0.0, 0.0),
+    (1.0, 0.0, 0.0),
+    (0.0, -1.0, 0.0),
+    (0.0, 1.0, 0.0),
+    (1.0, 0.0, 1.0),
+    (0.0, 0.0, -1.0),
+)
+_ROWS_AT_SAMPLES = tuple(row[:2] for row in _ROWS[:6])
+
+
+def allocate(law: Law, budget: Budget) -> Plan:
+    """The compute-optimal N, D and k of one law under one budget: the law's `cost` is least, the limits are kept.
+
+    Laws without k, and budgets without `inference`, are solved at k = 1. Differentiable in the law's parameters and in
+    the budget's limits by `jax.grad`, `jax.jacobian` and so on, through the optimality conditions; in a program whose
+    JAX is in float32 first derivatives only, computed in float64 and rounded (in float32 throughout under jit or vmap). Source: problems (P1) and (P2) of
+    Roberts et al. 2026 (2604.01411). An infeasible budget is told in `status`, with NaN for the numbers.
+
+    Raises ValueError for batches. Example: `t2.allocate(fit.law, t2.Budget(train=2.56e19, inference=2e9)).params`.
+    """
+    if any(np.ndim(leaf) for leaf in jax.tree.leaves((law, budget))):
+        raise ValueError("allocate takes one law and one budget; use frontier for batches")
+    if not is_traced((law, budget)):
+        return frontier(law, budget)
+    law, budget = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), (law, budget))
+    return _plan(law, budget) if jax.config.read("jax_enable_x64") else _rounded_plan(law, budget)
+
+
+def frontier(laws: Law, budgets: Budget) -> Plan:
+    """Allocations for every law and budget: leaves of `laws` may have a leading draw axis, `budgets` any shape.
+
+    Returns a Plan whose arrays have shape (draws, *budgets); axes that are not there are left out. One compiled call.
+    Not to be differentiated: use `allocate` under `jax.vmap` and a derivative. Raises ValueError for leaves of
+    different shapes.
+    """
+    draws = {np.shape(leaf) for leaf in jax.tree.leaves(laws)} - {()}
+    if len(draws) > 1 or any(len(one) > 1 for one in draws):
+        raise ValueError(f"the leaves of a batch of laws must share one shape (draws,), not {sorted(draws)}")
+    lead = next(iter(draws), ())
+    with scope() as dtype:
+        limits = {name: jnp.asarray(value, dtype) for name, value in budgets.given().items()}
+        shape = jnp.broadcast_shapes(*(value.shape for value in limits.values()))
+        flat = {name: jnp.broadcast_to(value, shape).ravel() for name, value in limits.items()}
+        count = lead[0] if lead else 1
+        batch = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.asarray(leaf, dtype), (count,)), laws)
+        plan = _frontier(batch, replace(budgets, **flat))
+        return to_host(jax.tree.map(lambda leaf: leaf.reshape((*lead, *shape, *leaf.shape[1:])), plan))
+
+
+@jax.jit
+def _frontier(laws: Law, budgets: Budget) -> Plan:
+    size = len(jax.tree.leaves(budgets)[0])
+    count = len(jax.tree.leaves(laws)[0])
+
+    def one(index: Array) -> Plan:
+        law = jax.tree.map(lambda leaf: leaf[index // size], laws)
+        return _plan(law, jax.tree.map(lambda leaf: leaf[index % size], budgets))
+
+    return jax.lax.map(one, jnp.arange(count * size), batch_size=CHUNK)
+
+
+def _plan(law: Law, budget: Budget) -> Plan:
+    """One problem, in the precision of its inputs: k at 1, or free, or at the better of two whole numbers."""
+    if "k" not in law.inputs() or budget.inference is None:
+        return _at_samples(law, budget, jnp.ones(()))
+    plan = _free_samples(law, budget)
+    if not budget.whole_samples:
+        return plan
+    # for additive laws the cost is convex along k, so the best whole number is a neighbour of the best real one
+    low = jnp.floor(jax.lax.stop_gradient(plan.samples) * (1 + 1e-9))
+    below, above = (_at_samples(law, budget, jnp.maximum(low + i, 1.0)) for i in (0, 1))
+    better = _cost(law, above) < _cost(law, below)
+    chosen = jax.tree.map(partial(jnp.where, (above.code <= HELD) & (better | (below.code > HELD))), above, below)
+    return jax.tree.map(partial(jnp.where, plan.code <= HELD), chosen, plan)
+
+
+def _free_samples(law: Law, budget: Budget) -> Plan:
+    b, feasible = _limits(budget, jnp.ones(()))
+    high = jnp.minimum(jnp.minimum(b[2], b[0]), b[5])
+
+    def start(fraction: float) -> Array:
+        n = -b[1] + fraction * (high + b[1])
+        return jnp.stack([n, 0.9 * jnp.minimum(b[0] - n, b[4]), 0.9 * (b[5] - n)])
+
+    def cost(law: Law, x: Array) -> Array:
+        return law.cost(jnp.exp(x[0]), jnp.exp(x[1]), jnp.exp(x[2]))
+
+    starts = jnp.stack([start(fraction) for fraction in STARTS[law.convex]])
+    found = minimise_under(cost, _ROWS, law, b, jax.lax.stop_gradient(starts))
+    return _finish(law, found, jnp.exp(found.x[2]), feasible)
+
+
+def _at_samples(law: Law, budget: Budget, samples: Array) -> Plan:
+    b, feasible = _limits(budget, samples)
+    b = b[:6]
+    high = jnp.minimum(jnp.minimum(b[2], b[0]), b[5])
+
+    def start(fraction: float) -> Array:
+        n = -b[1] + fraction * (high + b[1])
+        return jnp.stack([n, 0.9 * jnp.minimum(b[0] - n, b[4])])
+
+    def cost(law: Law, x: Array) -> Array:
+        return _cost_at(law, jnp.exp(x[0]), jnp.exp(x[1]), jax.lax.stop_gradient(samples))
+
+    starts = jnp.stack([start(fraction) for fraction in STARTS[law.convex]])
+    found = minimise_under(cost, _ROWS_AT_SAMPLES, law, b, jax.lax.stop_gradient(starts))
+    pad = jnp.zeros(1, found.x.dtype)
+    found = found._replace(
+        multipliers=jnp.concatenate([found.multipliers, pad]), active=jnp.concatenate([found.active, pad > 0])
+    )
+    return _finish(law, found, samples.astype(found.x.dtype), feasible)
+
+
+def _limits(budget: Budget, samples: Array) -> tuple[Array, tuple[Array, Array]]:
+    """Right-hand sides of `_ROWS`, and whether the training and the inference budget leave anything.
+
+    Limits that are not set are put where they cannot bind. An infeasible problem is replaced by a harmless one, so that
+    no NaN of it reaches the derivatives of its neighbours.
+    """
+    pairs = jnp.log(jnp.asarray(budget.train) / 6)
+    zero = jnp.zeros_like(pairs)
+    out_of_reach = pairs + 1
+
+    def log_or(value: Any, otherwise: Array) -> Array:
+        return otherwise if value is None else jnp.log(jnp.asarray(value, pairs.dtype))
+
+    least, most = log_or(budget.params_min, zero), log_or(budget.params_max, out_of_reach)
+    data = log_or(budget.tokens_max, out_of_reach)
+    served = out_of_reach if budget.inference is None else jnp.log(jnp.asarray(budget.inference, pairs.dtype) / 2)
+    served = served - jnp.log(samples.astype(pairs.dtype))
+    train, inference = (pairs > least) & (data > 0), served > least
+    b = jnp.stack([pairs, -least, most, zero, data, served, zero])
+    harmless = jnp.array([50.0, 0.0, 51.0, 0.0, 51.0, 40.0, 0.0], b.dtype)
+    return jnp.where(train & inference, b, harmless), (train, inference)
+
+
+def _finish(law: Law, found: Optimum, samples: Array, feasible: tuple[Array, Array]) -> Plan:
+    least, most, shortest, longest, once = (found.active[i] for i in (1, 2, 3, 4, 6))
+    implied = shortest | (least & (found.x[0] <= 1e-6))
+    good = found.kkt <= jnp.finfo(found.x.dtype).eps ** 0.7
+    code = jnp.where(least | most | longest | once, HELD, OPTIMAL if law.convex else STATIONARY)
+    code = jnp.where(good, jnp.where(implied, NO_OPTIMUM, code), FAILED)
+    code = jnp.where(feasible[0], jnp.where(feasible[1], code, INFEASIBLE_INFERENCE), INFEASIBLE_TRAIN)
+    usable = code <= HELD
+    params, tokens = jnp.exp(found.x[0]), jnp.exp(found.x[1])
+    value = law(params, tokens, samples) if "k" in law.inputs() else law(params, tokens)
+
+    def shown(x: Array) -> Array:
+        return jnp.where(usable, x, jnp.nan)
+
+    return Plan(
+        params=shown(params),
+        tokens=shown(tokens),
+        samples=shown(samples),
+        value=shown(value),
+        kkt=found.kkt,
+        shadow_prices=shown(found.multipliers),
+        active=found.active & usable,
+        code=code,
+    )
+
+
+def _cost_at(law: Law, params: Array, tokens: Array, samples: Array) -> Array:
+    return law.cost(params, tokens, samples) if "k" in law.inputs() else law.cost(params, tokens)
+
+
+def _cost(law: Law, plan: Plan) -> Array:
+    return _cost_at(law, plan.params, plan.tokens, plan.samples)
+
+
+@jax.custom_jvp
+def _rounded_plan(law: Law, budget: Budget) -> Plan:
+    """`_plan` for a program in float32: solved in the working precision and rounded, or, inside jit, in float32.
+
+    Under jit (and vmap) the numbers belong to a program that is compiled without 64-bit types, so there is no choice.
+    """
+    if is_traced((law, budget)):
+        return _plan(law, budget)
+    plan = frontier(law, budget)
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, float if np.asarray(leaf).dtype.kind == "f" else None), plan)
+
+
+@_rounded_plan.defjvp
+def _rounded_plan_jvp(primals: Any, tangents: Any) -> Any:
+    leaves, tree = jax.tree.flatten(primals)
+    answers = ("params", "tokens", "samples", "value")
+
+    def solve(inputs: Array) -> Array:
+        plan = _plan(*jax.tree.unflatten(tree, list(inputs)))
+        return jnp.stack([getattr(plan, name) for name in answers])
+
+    # the Jacobian is a matrix of numbers in full precision, so that what JAX transposes is float32 throughout
+    if is_traced(primals):
+        jacobian = jax.jacfwd(solve)(jnp.stack(leaves))
+    else:
+        with scope() as dtype:
+            jacobian = jax.jacfwd(solve)(jnp.stack([leaf.astype(dtype) for leaf in leaves])).astype(jnp.float32)
+    plan = _rounded_plan(*primals)
+    moved = jacobian @ jnp.stack(jax.tree.leaves(tangents))
+    still = jax.tree.map(
+        lambda leaf: np.zeros(leaf.shape, leaf.dtype if leaf.dtype == jnp.float32 else jax.dtypes.float0), plan
+    )
+    return plan, replace(still, **dict(zip(answers, moved, strict=True)))

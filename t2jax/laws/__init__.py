@@ -1,0 +1,40 @@
+"""Scaling laws, one per file; `by_name` finds them by the names of the command line."""
+
+import re
+
+from t2jax.laws.base import Law, law, part
+from t2jax.laws.chinchilla import Chinchilla
+from t2jax.laws.kaplan import Kaplan
+from t2jax.laws.t2_loss import T2Loss
+from t2jax.laws.t2_pass_k import T2PassK
+from t2jax.laws.t2_pass_k_naive import T2PassKNaive
+
+__all__ = [
+    "ALL",
+    "Chinchilla",
+    "Kaplan",
+    "Law",
+    "T2Loss",
+    "T2PassK",
+    "T2PassKNaive",
+    "by_name",
+    "law",
+    "name_of",
+    "part",
+]
+
+ALL: tuple[type[Law], ...] = (Chinchilla, Kaplan, T2Loss, T2PassK, T2PassKNaive)
+"""Every exported law; the contract test runs over them."""
+
+
+def name_of(law: type[Law]) -> str:
+    """The command-line name of a law class: T2PassK is "t2-pass-k"."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", law.__name__).lower()
+
+
+def by_name(name: str) -> type[Law]:
+    """The law of a command-line name. Raises ValueError that lists the names there are."""
+    found = {name_of(law): law for law in ALL}
+    if name not in found:
+        raise ValueError(f"there is no law {name!r}; the laws are {', '.join(found)}")
+    return found[name]

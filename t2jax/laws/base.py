@@ -1,0 +1,176 @@
+"""What a law is: a frozen dataclass that is a pytree, whose fields are its parameters, callable on (N, D, ...).
+
+Write one with the `law` decorator:
+
+    @t2.law
+    class PowerLaw(t2.Law):
+        "L(N) = E + A/N^α."
+        E: Scalar = t2.param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")
+        A: Scalar = t2.coefficient(LogNormal(5.0, 2.0), unit="nats·params^α", doc="size term", of="N", exponent="alpha")
+        alpha: Scalar = t2.param(LogNormal(-1.0, 0.5), unit="1", doc="size exponent")
+
+        def __call__(self, N): return self.E + self.A * N**-self.alpha
+
+A batch of laws (a bootstrap, a posterior) is the same type with leaves of shape (draws,); `jax.vmap` takes it.
+"""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar, Self, TypeVar
+
+import jax
+import numpy as np
+
+from t2jax.params import INPUT_COLUMNS, Param
+from t2jax.trees import register
+from t2jax.typing import Array, ArrayLike
+
+
+@dataclass(frozen=True)
+class Part:
+    """A field that holds another law, such as the loss law under samples. Use `part` to make one."""
+
+    default: type["Law"]
+
+
+def part(default: type["Law"]) -> Any:
+    """Declare that a field holds another law, `default` unless `Law.on` puts another in its place."""
+    return Part(default)
+
+
+class Law:
+    """Base of every law. Subclasses declare parameters with `param`, `coefficient` or `part`, and define `__call__`.
+
+    Class attributes that a law may set:
+      response: table columns that `__call__` predicts, the first one present is fitted.
+      linear:   parameters in which the prediction is linear when all others are held (variable projection).
+      convex:   whether `cost` is convex in (log N, log D, log k), so that one start finds the global optimum.
+      gauge:    parameters to hold, and at what, when the table has no `loss` column to fix the scale of a latent loss.
+    """
+
+    response: ClassVar[tuple[str, ...]] = ("loss",)
+    linear: ClassVar[tuple[str, ...]] = ()
+    convex: ClassVar[bool] = False
+    gauge: ClassVar[Mapping[str, float]] = {}
+    fields: ClassVar[Mapping[str, Param | Part]] = {}
+
+    def __init__(self, **values: Any):
+        """Parameters by keyword, those of a part too: `T2Loss(E=..., A=..., ...)` or `T2Loss(loss=Kaplan(...), ...)`.
+
+        Raises TypeError that names what is missing or unknown.
+        """
+        for name, field in self.fields.items():
+            if isinstance(field, Part) and name not in values:
+                inner = {n: values.pop(n) for n in field.default.declared() if n in values}
+                object.__setattr__(self, name, field.default(**inner))
+            elif name in values:
+                object.__setattr__(self, name, values.pop(name))
+        missing = [name for name in self.fields if name not in self.__dict__]
+        if missing or values:
+            wrong = f"lacks {', '.join(missing)}" if missing else f"has no parameter {', '.join(values)}"
+            raise TypeError(f"{type(self).__name__} {wrong}; its parameters are {', '.join(self.declared())}")
+
+    def __call__(self, *inputs: Any, **named: Any) -> Array:
+        """The law's prediction; subclasses name their inputs (N, D, k or table columns)."""
+        raise NotImplementedError(f"{type(self).__name__} defines no __call__")
+
+    def cost(self, *inputs: Any, **named: Any) -> Array:
+        """What a planner minimises: the prediction itself; laws of pass@k give -log pass@k."""
+        return self(*inputs, **named)
+
+    def beta(self, N: ArrayLike, D: ArrayLike) -> tuple[Array, Array]:
+        """(a, b) of the Beta distribution of per-question success; only laws with a Beta link have one."""
+        raise TypeError(f"{type(self).__name__} does not say how questions differ; fit its counts with noise.Binomial")
+
+    @classmethod
+    def declared(cls) -> dict[str, Param]:
+        """Every parameter by name, parts included, in the order in which the law lists them."""
+        found: dict[str, Param] = {}
+        for name, field in cls.fields.items():
+            found |= field.default.declared() if isinstance(field, Part) else {name: field}
+        return found
+
+    @classmethod
+    def inputs(cls) -> tuple[str, ...]:
+        """Names of the inputs of `__call__`, for example ("N", "D", "k")."""
+        return tuple(inspect.signature(cls.__call__).parameters)[1:]
+
+    @classmethod
+    def on(cls, other: type["Law"]) -> type[Self]:
+        """The same law with its part replaced: `T2Loss.on(Kaplan)` puts samples on top of the Kaplan law."""
+        return _on(cls, other)
+
+    def values(self) -> dict[str, Any]:
+        """Parameter values by name, parts included."""
+        found: dict[str, Any] = {}
+        for name, field in self.fields.items():
+            value = self.__dict__[name]
+            found |= value.values() if isinstance(field, Part) else {name: value}
+        return found
+
+    def predict(self, rows: Mapping[str, Array]) -> Array:
+        """`__call__` on table columns, shape (rows,): N from `params`, D from `tokens`, k from `samples`."""
+        return self(**{name: rows[INPUT_COLUMNS.get(name, name)] for name in self.inputs()})
+
+    def __getattr__(self, name: str) -> Any:
+        for field, declared in type(self).fields.items():
+            if isinstance(declared, Part) and field in self.__dict__ and name in declared.default.declared():
+                return getattr(self.__dict__[field], name)
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={_show(value)}" for name, value in self.values().items())
+        return f"{type(self).__name__}({shown})"
+
+
+L = TypeVar("L", bound=type[Law])
+
+
+def law(cls: L) -> L:
+    """Class decorator that makes a `Law` subclass a frozen dataclass and a pytree. See the module's example.
+
+    Raises TypeError, with the law and the field named, for a field without prior, a coefficient whose exponent or
+    input does not exist, or a name in `linear` or `gauge` that is no parameter.
+    """
+    annotated = inspect.get_annotations(cls)
+    fields = {name: cls.__dict__.get(name) for name in annotated if not str(annotated[name]).startswith("typing.Class")}
+    for name, field in fields.items():
+        if not isinstance(field, Param | Part):
+            raise TypeError(f"{cls.__name__}.{name} has no prior: declare it as {name}: Scalar = t2.param(prior, ...)")
+    cls.fields = fields or cls.fields
+    declared = cls.declared()
+    for name, one in declared.items():
+        if one.power and (one.power[0] not in cls.inputs() or one.power[1] not in declared):
+            raise TypeError(f"{cls.__name__}.{name} multiplies {one.power[0]}^-{one.power[1]}, which the law lacks")
+    for name in (*cls.linear, *cls.gauge):
+        if name not in declared:
+            raise TypeError(f"{cls.__name__} names {name!r} in linear or gauge, which is no parameter of it")
+    made = dataclass(frozen=True, init=False, repr=False, eq=False)(cls)
+    return register(made, tuple(cls.fields))
+
+
+@lru_cache(maxsize=None)
+def _on(cls: type[Law], other: type[Law]) -> Any:
+    replaced = {name: Part(other) if isinstance(field, Part) else field for name, field in cls.fields.items()}
+    if replaced == dict(cls.fields):
+        raise TypeError(f"{cls.__name__} has no part to put {other.__name__} in, or holds it already")
+    own = set(cls.declared()) - {n for f in cls.fields.values() if isinstance(f, Part) for n in f.default.declared()}
+    clash = own & set(other.declared())
+    if clash:
+        raise TypeError(f"{cls.__name__} and {other.__name__} both have a parameter {', '.join(sorted(clash))}")
+    linear = (*(other.linear if cls.linear else ()), *(name for name in cls.linear if name in own))
+    convex = cls.convex and other.convex
+    made = type(
+        f"{cls.__name__}On{other.__name__}",
+        (cls,),
+        {"fields": replaced, "linear": linear, "convex": convex, "__doc__": cls.__doc__, "__module__": cls.__module__},
+    )
+    return law(made)
+
+
+def _show(value: Any) -> str:
+    if not isinstance(value, float | np.ndarray | jax.Array) or isinstance(value, jax.core.Tracer):
+        return str(value)
+    return f"{float(value):.6g}" if np.ndim(value) == 0 else f"<{'×'.join(map(str, np.shape(value)))}>"

@@ -1,0 +1,36 @@
+"""Chinchilla: an irreducible loss and one power law each in parameters and tokens."""
+
+from typing import ClassVar
+
+from numpyro.distributions import LogNormal
+
+from t2jax.laws.base import Law, law
+from t2jax.params import coefficient, param
+from t2jax.typing import Array, ArrayLike, Scalar
+
+
+@law
+class Chinchilla(Law):
+    """L(N, D) = E + A/N^α + B/D^β in nats per token. Source: Hoffmann et al. 2022 (2203.15556), eq. 10.
+
+    Falls in N and D, never below E. Convex in (log N, log D). Holds for single-epoch training.
+    """
+
+    E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")
+    A: Scalar = coefficient(LogNormal(6.0, 2.0), unit="nats·params^α", doc="size term", of="N", exponent="alpha")
+    B: Scalar = coefficient(LogNormal(6.0, 2.0), unit="nats·tokens^β", doc="data term", of="D", exponent="beta")
+    alpha: Scalar = param(LogNormal(-1.0, 0.5), unit="1", doc="size exponent")
+    beta: Scalar = param(LogNormal(-1.0, 0.5), unit="1", doc="data exponent")
+
+    linear: ClassVar[tuple[str, ...]] = ("E", "A", "B")
+    convex: ClassVar[bool] = True
+
+    def __call__(self, N: ArrayLike, D: ArrayLike) -> Array:
+        return self.E + self.A * N**-self.alpha + self.B * D**-self.beta
+
+    def optimum(self, flops: ArrayLike) -> tuple[Array, Array]:
+        """(N*, D*) of least loss at 6ND = flops, in closed form. Source: Hoffmann et al. 2022, eq. 4."""
+        alpha, beta = self.alpha, self.beta
+        g = (alpha * self.A / (beta * self.B)) ** (1 / (alpha + beta))
+        pairs = flops / 6
+        return g * pairs ** (beta / (alpha + beta)), pairs ** (alpha / (alpha + beta)) / g

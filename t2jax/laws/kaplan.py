@@ -1,0 +1,30 @@
+"""Kaplan's form with an irreducible loss: the two power laws are summed before a common power."""
+
+from typing import ClassVar
+
+from numpyro.distributions import LogNormal
+
+from t2jax.laws.base import Law, law
+from t2jax.params import coefficient, param
+from t2jax.typing import Array, ArrayLike, Scalar
+
+
+@law
+class Kaplan(Law):
+    """L(N, D) = E + (A/N^α + B/D^β)^κ in nats per token.
+
+    With E = 0, A = Nc^(αN/αD), α = αN/αD, B = Dc, β = 1 and κ = αD it is eq. 1.5 of Kaplan et al. 2020 (2001.08361);
+    κ = 1 gives Chinchilla. Falls in N and D, never below E. Convex in (log N, log D).
+    """
+
+    E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")
+    A: Scalar = coefficient(LogNormal(6.0, 4.0), unit="nats^1/κ·params^α", doc="size term", of="N", exponent="alpha")
+    B: Scalar = coefficient(LogNormal(6.0, 4.0), unit="nats^1/κ·tokens^β", doc="data term", of="D", exponent="beta")
+    alpha: Scalar = param(LogNormal(-0.7, 0.7), unit="1", doc="size exponent before the common power")
+    beta: Scalar = param(LogNormal(-0.7, 0.7), unit="1", doc="data exponent before the common power")
+    kappa: Scalar = param(LogNormal(0.0, 0.5), unit="1", doc="common power")
+
+    convex: ClassVar[bool] = True
+
+    def __call__(self, N: ArrayLike, D: ArrayLike) -> Array:
+        return self.E + (self.A * N**-self.alpha + self.B * D**-self.beta) ** self.kappa

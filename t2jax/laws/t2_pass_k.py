@@ -1,0 +1,53 @@
+"""T² Approach 2: the loss sets how often a question is solved and how much questions differ; samples do the rest."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from numpyro.distributions import LogNormal, Normal, Uniform
+
+from t2jax.laws.base import Law, law, part
+from t2jax.laws.chinchilla import Chinchilla
+from t2jax.params import param
+from t2jax.special import log_pass_at_k_beta
+from t2jax.typing import Array, ArrayLike, Scalar
+
+
+@law
+class T2PassK(Law):
+    """pass@k(N, D, k) = 1 - B(a, b+k)/B(a, b) with a = μν, b = (1-μ)ν; μ = θ2/(1 + exp(θ1(L-θ0))), ν = exp(θ3 + θ4 L).
+
+    L = loss(N, D) is the task loss at k = 1: Chinchilla unless `T2PassK.on(other)`. The success of a question is
+    Beta(a, b) over questions, μ its mean. Rises in k always and at k = 1 in N and D; at k > 1 it may turn down in N or
+    D, since ν moves with the loss too. Source: Roberts et al. 2026 (2604.01411), Approach 2.
+
+    Without a `loss` column L is latent: E and θ0 (and θ3, through θ4) shift it, and A, B, θ1, θ4, θ0 scale it, so only
+    their combinations are defined. `gauge` then holds E = 0 and θ1 = 1: L is measured in logits of μ/θ2.
+    """
+
+    loss: Law = part(Chinchilla)
+    theta0: Scalar = param(Normal(2.0, 3.0), unit="nats", doc="loss at half of the highest mean success")
+    theta1: Scalar = param(LogNormal(0.5, 0.7), unit="1/nats", doc="steepness of the mean success")
+    theta2: Scalar = param(Uniform(0.0, 1.0), unit="1", doc="highest mean success")
+    theta3: Scalar = param(Normal(0.0, 3.0), unit="1", doc="log of the sample size ν at zero loss")
+    theta4: Scalar = param(Normal(0.0, 1.0), unit="1/nats", doc="change of log ν with the loss")
+
+    response: ClassVar[tuple[str, ...]] = ("pass_at_k",)
+    gauge: ClassVar[Mapping[str, float]] = {"E": 0.0, "theta1": 1.0}
+
+    def __call__(self, N: ArrayLike, D: ArrayLike, k: ArrayLike) -> Array:
+        return jnp.exp(-self.cost(N, D, k))
+
+    def cost(self, N: ArrayLike, D: ArrayLike, k: ArrayLike) -> Array:
+        a, b = self.beta(N, D)
+        return -log_pass_at_k_beta(a, b, k)
+
+    def beta(self, N: ArrayLike, D: ArrayLike) -> tuple[Array, Array]:
+        loss = self.loss(N, D)
+        logit = self.theta1 * (self.theta0 - loss)
+        mean = self.theta2 * jax.nn.sigmoid(logit)
+        # 1 - θ2 σ(x) = σ(-x) + (1 - θ2) σ(x) keeps its digits as the mean goes to one
+        rest = jax.nn.sigmoid(-logit) + (1 - self.theta2) * jax.nn.sigmoid(logit)
+        size = jnp.exp(self.theta3 + self.theta4 * loss)
+        return mean * size, rest * size

@@ -1,0 +1,264 @@
+"""What a measurement is: how far a table's rows may lie from a law, and what that costs.
+
+Every noise model gives, per row, the `penalty` that a point fit sums, and where it is a probability model the
+`log_density` that a posterior needs. Scales that enter either are declared as parameters like those of a law.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import gammaln
+from numpyro.distributions import LogNormal
+
+from t2jax.laws.base import Law
+from t2jax.params import INPUT_COLUMNS, Param, param
+from t2jax.special import log_beta_binomial, log_binomial
+from t2jax.table import Table
+from t2jax.typing import Array, Float
+
+Rows = Mapping[str, Array]
+Transform = Literal["identity", "log"]
+
+
+class Noise(Protocol):
+    """What every noise model offers.
+
+    nuisance: parameters of the density beside the law's, by name. estimated: those of them that a point fit must
+    estimate because they do not drop out of its penalty.
+    """
+
+    nuisance: ClassVar[Mapping[str, Param]]
+    estimated: ClassVar[tuple[str, ...]]
+
+    def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
+        """The columns of `table` that this model reads for `law`."""
+        ...
+
+    def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " rows"]:
+        """What a point fit sums over rows; smaller is better."""
+        ...
+
+    def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " rows"]:
+        """Log-likelihood of each row."""
+        ...
+
+    def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
+        """Columns as the law and this model would have them measured again."""
+        ...
+
+
+@dataclass(frozen=True)
+class Huber:
+    """Huber's function of the residual of the log: r²/2 up to |r| = δ, then δ(|r| - δ/2), summed over rows.
+
+    A robust penalty and no probability model. Source: Hoffmann et al. 2022 (2203.15556), eq. 3, with δ = 1e-3; summed
+    over rows as in Besiroglu et al. 2024 (2404.10102). Example: `t2.fit(law, runs, noise=t2.noise.Huber(1e-3))`.
+    """
+
+    delta: float = 1e-3
+    nuisance: ClassVar[Mapping[str, Param]] = {}
+    estimated: ClassVar[tuple[str, ...]] = ()
+
+    def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
+        return (*_inputs(law, table), response(law, table))
+
+    def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        del nuisance
+        size = jnp.abs(_residual(law, rows, "log"))
+        inside = jnp.minimum(size, self.delta)
+        return inside * (size - 0.5 * inside)
+
+    def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        """Raises TypeError: Huber's penalty has no likelihood; StudentT is the robust density."""
+        raise TypeError("Huber is a penalty for point fits and has no likelihood; sample with noise.StudentT instead")
+
+    def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
+        return _redraw_residuals(law, rows, "log", key)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Normal errors on the response, or on its log. A point fit minimises ½ Σ (r/scale)²: least squares.
+
+    scale only sets the weight of these rows beside others, as in `Joint`; the density estimates `sigma` instead.
+    On `pass_at_k` this is the sum of squared errors of Roberts et al. 2026 (2604.01411).
+    """
+
+    transform: Transform = "identity"
+    scale: float = 1.0
+    nuisance: ClassVar[Mapping[str, Param]] = {
+        "sigma": param(LogNormal(-4.0, 1.5), unit="of the response, or its log", doc="standard deviation of a row")
+    }
+    estimated: ClassVar[tuple[str, ...]] = ()
+
+    def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
+        return (*_inputs(law, table), response(law, table))
+
+    def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        del nuisance
+        return 0.5 * jnp.square(_residual(law, rows, self.transform) / self.scale)
+
+    def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        sigma = nuisance["sigma"]
+        r = _residual(law, rows, self.transform) / sigma
+        return -0.5 * r**2 - jnp.log(sigma) - 0.5 * np.log(2 * np.pi)
+
+    def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
+        return _redraw_residuals(law, rows, self.transform, key)
+
+
+@dataclass(frozen=True)
+class StudentT:
+    """Student-t errors on the log of the response: outliers count less. A point fit estimates `sigma` with the law.
+
+    df: degrees of freedom; 4 by default, heavy tails with a variance.
+    """
+
+    df: float = 4.0
+    transform: Transform = "log"
+    nuisance: ClassVar[Mapping[str, Param]] = {
+        "sigma": param(LogNormal(-5.0, 1.5), unit="of the response, or its log", doc="scale of a row")
+    }
+    estimated: ClassVar[tuple[str, ...]] = ("sigma",)
+
+    def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
+        return (*_inputs(law, table), response(law, table))
+
+    def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        return -self.log_density(law, rows, nuisance)
+
+    def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        df, sigma = self.df, nuisance["sigma"]
+        r = _residual(law, rows, self.transform) / sigma
+        constant = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * jnp.log(df * jnp.pi)
+        return constant - jnp.log(sigma) - 0.5 * (df + 1) * jnp.log1p(r**2 / df)
+
+    def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
+        return _redraw_residuals(law, rows, self.transform, key)
+
+
+@dataclass(frozen=True)
+class Binomial:
+    """Counts: `correct` of `trials` samples of a question, every question with the law's pass@1."""
+
+    nuisance: ClassVar[Mapping[str, Param]] = {}
+    estimated: ClassVar[tuple[str, ...]] = ()
+
+    def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
+        return (*_inputs(law, table, but="samples"), "trials", "correct")
+
+    def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        return -self.log_density(law, rows, nuisance)
+
+    def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        del nuisance
+        log_p = -law.cost(rows["params"], rows["tokens"], 1.0)
+        return log_binomial(rows["correct"], rows["trials"], log_p, jnp.log(-jnp.expm1(log_p)))
+
+    def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
+        success = jnp.exp(-law.cost(rows["params"], rows["tokens"], 1.0))
+        return {"correct": jax.random.binomial(key, rows["trials"], success)}
+
+
+@dataclass(frozen=True)
+class BetaBinomial:
+    """Counts: `correct` of `trials` samples of a question whose chance of success is Beta(a, b) over questions.
+
+    a and b come from the law (`Law.beta`); each question has its own number of trials. Source: Roberts et al. 2026
+    (2604.01411), Approach 2, with the likelihood of Kazdan et al. 2025 (2510.05197) in place of squared errors.
+    """
+
+    nuisance: ClassVar[Mapping[str, Param]] = {}
+    estimated: ClassVar[tuple[str, ...]] = ()
+
+    def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
+        return (*_inputs(law, table, but="samples"), "trials", "correct")
+
+    def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        return -self.log_density(law, rows, nuisance)
+
+    def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        del nuisance
+        a, b = law.beta(rows["params"], rows["tokens"])
+        return log_beta_binomial(rows["correct"], rows["trials"], a, b)
+
+    def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
+        question_key, count_key = jax.random.split(key)
+        a, b = law.beta(rows["params"], rows["tokens"])
+        success = jax.random.beta(question_key, a, b)
+        return {"correct": jax.random.binomial(count_key, rows["trials"], success)}
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Two measurements of one row: the loss, explained by the law's loss part, and what `samples` measures.
+
+    The scale of the loss errors is given, one per cent by default, so that the two add up as log-likelihoods.
+    """
+
+    samples: Noise
+    loss: Gaussian = field(default_factory=lambda: Gaussian(transform="log", scale=0.01))
+    nuisance: ClassVar[Mapping[str, Param]] = {}
+    estimated: ClassVar[tuple[str, ...]] = ()
+
+    def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.samples.columns(law, table), "loss")))
+
+    def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        loss_rows = {name: rows[name] for name in ("params", "tokens", "loss")}
+        return self.samples.penalty(law, rows, nuisance) + self.loss.penalty(law.loss, loss_rows, nuisance)
+
+    def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        loss_rows = {name: rows[name] for name in ("params", "tokens", "loss")}
+        known = {"sigma": jnp.asarray(self.loss.scale)}
+        return self.samples.log_density(law, rows, nuisance) + self.loss.log_density(law.loss, loss_rows, known)
+
+    def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
+        loss_key, samples_key = jax.random.split(key)
+        loss_rows = {name: rows[name] for name in ("params", "tokens", "loss")}
+        redrawn = self.loss.simulate(law.loss, loss_rows, nuisance, loss_key)
+        return redrawn | self.samples.simulate(law, rows, nuisance, samples_key)
+
+
+def default_noise(law: type[Law], table: Table) -> Noise:
+    """The noise model used when none is named.
+
+    Losses: Huber(1e-3). pass@k from counts: BetaBinomial, or Binomial where the law gives all questions one chance;
+    measured pass@k: Gaussian. Laws of pass@k on a table that has losses too: those jointly with the losses.
+    """
+    if "pass_at_k" not in law.response:
+        return Huber()
+    counted = BetaBinomial() if law.beta is not Law.beta else Binomial()
+    samples = counted if "correct" in table else Gaussian(scale=0.01)
+    return Joint(samples) if "loss" in table else samples
+
+
+def response(law: type[Law], table: Table) -> str:
+    """The column of `table` that `law` predicts: the first of `law.response` that is there, else the first."""
+    return next((name for name in law.response if name in table), law.response[0])
+
+
+def _inputs(law: type[Law], table: Table, but: str = "") -> tuple[str, ...]:
+    # a loss without a samples column was measured on one sample
+    single = "samples" if response(law, table) == "loss" and "samples" not in table else but
+    columns = (INPUT_COLUMNS.get(name, name) for name in law.inputs())
+    return tuple(column for column in columns if column != single)
+
+
+def _residual(law: Law, rows: Rows, transform: Transform) -> Array:
+    known = {"samples": jnp.ones(())} | dict(rows)
+    observed = rows[next(name for name in law.response if name in rows)]
+    predicted = law.predict(known)
+    return jnp.log(predicted / observed) if transform == "log" else predicted - observed
+
+
+def _redraw_residuals(law: Law, rows: Rows, transform: Transform, key: Array) -> dict[str, Array]:
+    name = next(name for name in law.response if name in rows)
+    residuals = _residual(law, rows, transform)
+    drawn = jax.random.choice(key, residuals, residuals.shape)
+    predicted = law.predict({"samples": jnp.ones(())} | dict(rows))
+    return {name: predicted * jnp.exp(-drawn) if transform == "log" else predicted - drawn}

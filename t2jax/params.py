@@ -1,0 +1,99 @@
+"""Parameters of laws: each declared once, with a prior, a unit and a line of doc; and the coordinates fits work in.
+
+The prior's support gives the bijector to the real line, the prior itself gives starting points and NUTS its density.
+A coefficient that multiplies a power of an input (A in A/N^α) also says which, and fits then move in its *centred*
+value A·N0^-α, the size of the term at the middle of the data. Centred coordinates are nearly uncorrelated where A and α
+are not, and log A - α·log N0 is a shear, so densities keep their volume.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from numpyro.distributions import Distribution, biject_to
+
+from t2jax.typing import Array, ArrayLike, Float
+
+INPUT_COLUMNS: Mapping[str, str] = {"N": "params", "D": "tokens", "k": "samples"}
+"""The inputs of laws and the table columns that hold them; any other input is read from the column of its own name."""
+
+
+@dataclass(frozen=True)
+class Param:
+    """One declared parameter of a law or of a noise model. Use `param` and `coefficient` to make one."""
+
+    prior: Distribution
+    unit: str
+    doc: str
+    power: tuple[str, str] | None = None  # (input, exponent): multiplies input^-exponent
+
+    def constrain(self, u: ArrayLike) -> Array:
+        """The parameter's value from its unconstrained coordinate."""
+        return biject_to(self.prior.support)(u)
+
+    def unconstrain(self, value: ArrayLike) -> Array:
+        """The unconstrained coordinate of a value inside the support."""
+        return biject_to(self.prior.support).inv(jnp.asarray(value, float))
+
+
+def param(prior: Distribution, unit: str, doc: str) -> Param:
+    """Declare a parameter: `E: Scalar = param(LogNormal(0.5, 0.5), unit="nats", doc="irreducible loss")`.
+
+    `prior` is a NumPyro distribution over a scalar; its support is the domain of the parameter.
+    """
+    if not isinstance(prior, Distribution):
+        raise TypeError(f"the prior of a parameter must be a NumPyro distribution, not {prior!r} (parameter: {doc!r})")
+    return Param(prior, unit, doc)
+
+
+def coefficient(prior: Distribution, unit: str, doc: str, *, of: str, exponent: str) -> Param:
+    """Declare a coefficient that multiplies a power of an input, as A in A/N^α: `of="N", exponent="alpha"`.
+
+    With it fits are centred at the data, and the law keeps its meaning when the units of the input change.
+    """
+    return Param(param(prior, unit, doc).prior, unit, doc, power=(of, exponent))
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """The real vector u in which a law is fitted: free parameters, unconstrained and centred at the data.
+
+    declared: all parameters by name. fixed: (name, value) of those held. log_centre: (input, mean of its log) over the
+    data, for the inputs that coefficients are centred at.
+    """
+
+    declared: tuple[tuple[str, Param], ...]
+    fixed: tuple[tuple[str, float], ...]
+    log_centre: tuple[tuple[str, float], ...]
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Names of the fitted parameters, in the order of u."""
+        held = dict(self.fixed)
+        return tuple(name for name, _ in self.declared if name not in held)
+
+    def values(self, u: Float[Array, " free"]) -> dict[str, Array]:
+        """Parameter values by name, in the law's own units, at coordinates u."""
+        declared = dict(self.declared)
+        held = {name: jnp.asarray(value, u.dtype) for name, value in self.fixed}
+        values = held | {name: declared[name].constrain(u[i]) for i, name in enumerate(self.free)}
+        for name in self.free:
+            values[name] = values[name] * jnp.exp(self._shear(declared[name], values))
+        return {name: values[name] for name, _ in self.declared}
+
+    def unconstrain(self, values: Mapping[str, ArrayLike]) -> Float[Array, " free"]:
+        """The coordinates u at which `values(u)` equals the given parameter values."""
+        declared = dict(self.declared)
+
+        def coordinate(name: str) -> Array:
+            centred = jnp.asarray(values[name], float) * jnp.exp(-self._shear(declared[name], values))
+            return declared[name].unconstrain(centred)
+
+        return jnp.stack([coordinate(name) for name in self.free])
+
+    def _shear(self, declared: Param, values: Mapping[str, ArrayLike]) -> Array:
+        centre = dict(self.log_centre)
+        if declared.power is None or declared.power[0] not in centre:
+            return jnp.zeros(())
+        of, exponent = declared.power
+        return jnp.asarray(values[exponent]) * centre[of]

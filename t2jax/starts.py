@@ -1,0 +1,67 @@
+"""Where fits start: exponents drawn from the priors, coefficients solved for or drawn at the size of the response.
+
+For fixed exponents an additive law is linear in its coefficients, so a draw of the exponents is completed by one small
+least-squares solve (variable projection, Golub & Pereyra 1973). The best draw of each of several random groups is kept:
+good starts, yet spread out.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from t2jax.laws.base import Law
+from t2jax.noise import Rows
+from t2jax.params import Coordinates
+from t2jax.solver import Objective
+from t2jax.typing import Array, Float
+
+
+def draw(
+    law: type[Law], coordinates: Coordinates, rows: Rows, scale: float, count: int, key: Array
+) -> Float[Array, "count free"]:
+    """`count` random coordinates. Coefficients have centred sizes spread by a factor e^1.5 about `scale`/e.
+
+    Everything else is drawn from its prior. Where the law is linear in coefficients that the rows' response can
+    determine, these are solved for. A non-positive solution becomes a thousandth of the response.
+    """
+    declared = dict(coordinates.declared)
+    keys = jax.random.split(key, len(coordinates.free))
+    columns = []
+    for name, one in zip(coordinates.free, keys, strict=True):
+        if declared[name].power is not None:
+            columns.append(jnp.log(scale) - 1.0 + 1.5 * jax.random.normal(one, (count,)))
+        else:
+            columns.append(declared[name].unconstrain(declared[name].prior.sample(one, (count,))))
+    u = jnp.stack(columns, axis=1)
+    response = next((name for name in law.response if name in rows), None)
+    solvable = tuple(name for name in law.linear if name in coordinates.free)
+    if not solvable or response is None:
+        return u
+    return jax.vmap(lambda one: _project(law, coordinates, rows, rows[response], solvable, one))(u)
+
+
+def keep_best(objective: Objective, draws: Float[Array, "count free"], kept: int) -> Float[Array, "kept free"]:
+    """The draw of lowest objective in each of `kept` equal groups."""
+    values = jax.vmap(objective)(draws)
+    groups = jnp.where(jnp.isfinite(values), values, jnp.inf).reshape(kept, -1)
+    best = jnp.argmin(groups, axis=1)
+    return draws.reshape(kept, -1, draws.shape[1])[jnp.arange(kept), best]
+
+
+def _project(
+    law: type[Law], coordinates: Coordinates, rows: Rows, observed: Array, names: tuple[str, ...], u: Array
+) -> Array:
+    values = coordinates.values(u)
+    known = {"samples": jnp.ones(())} | dict(rows)
+
+    def predict(linear: Array) -> Array:
+        return law(**(values | {name: linear[i] * values[name] for i, name in enumerate(names)})).predict(known)
+
+    origin = predict(jnp.zeros(len(names), u.dtype))
+    basis = jax.vmap(predict)(jnp.eye(len(names), dtype=u.dtype)).T - origin[:, None]
+    weighted = basis / observed[:, None]
+    scale = jnp.sqrt(jnp.mean(weighted**2, axis=0)) + jnp.finfo(u.dtype).tiny
+    scaled = weighted / scale[None, :]
+    normal = scaled.T @ scaled + 1e-9 * len(observed) * jnp.eye(len(names), dtype=u.dtype)
+    target = scaled.T @ (1 - origin / observed)
+    solved = jnp.maximum(jnp.linalg.solve(normal, target), 1e-3) / scale
+    return coordinates.unconstrain(values | {name: solved[i] * values[name] for i, name in enumerate(names)})

@@ -1,0 +1,297 @@
+"""Table: measurements in columns of fixed meaning and units, checked once; CSV and Parquet in and out."""
+
+import dataclasses
+import gzip
+import hashlib
+import io
+import json
+import os
+import reprlib
+import secrets
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from t2jax.checks import TEXTS, Place, TableError, clean, csv_cells, missing_column, multiplied, unique_names
+
+__all__ = ["Source", "Table", "TableError", "read_table"]
+
+CSV = (".csv", ".csv.gz")
+PARQUET = (".parquet",)
+METADATA_KEY = b"t2jax.source"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a table came from: a file or data set, its hash and licence, and what was done to it since.
+
+    `url` and `licence` are those of the data it derives from. `units` holds what multiplied each column that was not in
+    raw counts (1.0: told to be raw). `history` holds a step for each thing done: "where task='arc': 120 of 240 rows".
+    """
+
+    name: str = "a table from memory"
+    sha256: str = ""
+    url: str = ""
+    licence: str = ""
+    units: Mapping[str, float] = field(default_factory=dict)
+    history: tuple[str, ...] = ()
+
+    def then(self, step: str) -> "Source":
+        """The same source with one more step in its history."""
+        return dataclasses.replace(self, history=(*self.history, step))
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class Table:
+    """Measurements of training runs, one row each; a table never changes: each method returns another one.
+
+    `model`, `task`, `question`: text. `params` (N), `tokens` (D): raw counts, always there. `samples` (k): real, >= 1.
+    `loss`: nats. `neg_log_pass`: mean of -log pass@k. `pass_at_k`: from 0 to 1. `trials`, `correct`: whole counts.
+    `weight`: > 0. Columns of other names are kept as they are.
+
+    Args: `frame`, copied; `source`, its provenance: a column named in its units is believed however small its numbers.
+    Raises: TableError, in one sentence, if a column, a cell or a row is not what it should be.
+    """
+
+    source: Source
+    _frame: pd.DataFrame
+
+    def __init__(self, frame: pd.DataFrame, source: Source | None = None):
+        source = Source() if source is None else source
+        self.__dict__.update(source=source, _frame=clean(frame, Place(source.name), known_raw=source.units))
+
+    @classmethod
+    def from_columns(cls, *, source: Source | None = None, **columns: Any) -> "Table":
+        """A checked table of the given columns, each an array of shape (rows,) or one value for all rows."""
+        source = Source() if source is None else source
+        rows = next((len(values) for values in columns.values() if np.ndim(values)), 1)
+        return cls(pd.DataFrame(_same_length(columns, rows, source), index=range(rows)), source)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return tuple(self._frame.columns)
+
+    def __len__(self) -> int:
+        return len(self._frame)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._frame.columns
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """A copy of one column, shape (rows,): float64 for numbers, else objects; TableError if it is not there."""
+        if name not in self:
+            raise missing_column(Place(self.source.name), name, self.columns, "the caller")
+        column = self._frame[name]
+        return np.array(column.to_numpy(dtype=np.float64 if column.dtype.kind in "iuf" else object))
+
+    def __repr__(self) -> str:
+        ranges = [f"{name} {self[name].min():.4g} to {self[name].max():.4g}" for name in ("params", "tokens")]
+        origin = f"from {self.source.name}, {len(self.source.history)} steps in .source.history"
+        return "\n  ".join([f"Table of {len(self)} rows: {', '.join(self.columns)}", *ranges, origin])
+
+    def require(self, *names: str, needed_by: str) -> None:
+        """Raise TableError for the first of `names` that is not a column, on behalf of `needed_by` (a law, a noise)."""
+        for name in names:
+            if name not in self:
+                raise missing_column(Place(self.source.name), name, self.columns, needed_by)
+
+    def require_rows(self, least: int, needed_by: str) -> None:
+        """Raise TableError if there are fewer than `least` rows, such as the parameters of the law to fit."""
+        if len(self) < least:
+            raise TableError(f"{self.source.name}: {len(self)} rows, but {needed_by} needs at least {least}")
+
+    def where(self, condition: Any = None, /, **equal: Any) -> "Table":
+        """The rows that meet every condition, in order.
+
+        Args: `condition`, a boolean array (rows,) or a function from this table to one; `equal`, for each named column
+            the value, or a list of the values, that is kept.
+        Returns: a table whose history says how many rows were kept.
+        Raises: TableError where a condition has another shape or type, a column is missing, or no row is left.
+        """
+        keep, said = np.ones(len(self), dtype=bool), []
+        if condition is not None:
+            mask = np.asarray(condition(self) if callable(condition) else condition)
+            if mask.dtype != bool or mask.shape != keep.shape:
+                raise TableError(
+                    f"{self.source.name}: a condition of type {mask.dtype} and shape {mask.shape}, expected booleans of"
+                    f" shape {keep.shape}"
+                )
+            keep &= mask
+            said.append(getattr(condition, "__name__", "mask"))
+        for name, wanted in equal.items():
+            self.require(name, needed_by="where")
+            values = np.asarray(wanted).ravel().tolist()
+            keep &= self._frame[name].isin([str(value) for value in values] if name in TEXTS else values).to_numpy()
+            said.append(f"{name}={reprlib.repr(wanted)}")
+        step = f"where {' and '.join(said) or 'anything'}: {keep.sum()} of {len(self)} rows"
+        if not keep.any():
+            raise TableError(f"{self.source.name}: {step}, expected at least one row")
+        return _unchecked(self._frame.loc[keep].reset_index(drop=True), self.source.then(step))
+
+    def with_columns(self, **values: Any) -> "Table":
+        """The table with columns added or replaced by arrays of shape (rows,) or by one value for all rows.
+
+        Raises: TableError as for a new table, or where a length differs.
+        """
+        frame = self._frame.assign(**_same_length(values, len(self), self.source))
+        raw = {"params", "tokens"} - values.keys() | self.source.units.keys()
+        return _unchecked(clean(frame, Place(self.source.name), raw), self.source.then(f"with {', '.join(values)}"))
+
+    def runs(self) -> np.ndarray:
+        """The run of each row, numbered from 0 by first appearance: int array (rows,).
+
+        Rows of one `model` are one run, whatever their task; without that column, rows of equal params and tokens.
+        """
+        key = ["model"] if "model" in self else ["params", "tokens"]
+        return self._frame.groupby(key, sort=False).ngroup().to_numpy()
+
+    def to_frame(self) -> pd.DataFrame:
+        """A copy of the columns as a pandas DataFrame, rows numbered from 0."""
+        return self._frame.copy()
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write a .csv or .csv.gz, floats exact to the last bit, and beside it the provenance as NAME.source.json.
+
+        Raises: TableError for another suffix; OSError where it cannot be written, and an older file is then untouched.
+        """
+        path = _with_suffix(path, *CSV)
+        numeric = [column.dtype.kind in "iufb" for _, column in self._frame.items()]
+        blank = self._frame.astype(object).where(self._frame.notna() | numeric, "")  # a missing text is an empty cell
+        text = blank.to_csv(None, index=False, na_rep="nan", lineterminator="\n").encode()
+        data = gzip.compress(text, mtime=0) if path.name.lower().endswith(".gz") else text
+        _write_whole(path, data)
+        _write_whole(_sidecar(path), _as_written(self.source, path, hashlib.sha256(data).hexdigest()))
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write a .parquet that holds its provenance too. Raises as to_csv does."""
+        path = _with_suffix(path, *PARQUET)
+        table = pa.Table.from_pandas(self._frame, preserve_index=False)
+        metadata = {**(table.schema.metadata or {}), METADATA_KEY: _as_written(self.source, path, sha256="")}
+        sink = io.BytesIO()
+        pq.write_table(table.replace_schema_metadata(metadata), sink)
+        _write_whole(path, sink.getvalue())
+
+
+def read_table(path: str | os.PathLike[str], units: Mapping[str, str | float] | None = None) -> Table:
+    """Read a table of measurements from a .csv, .csv.gz or .parquet file.
+
+    Args: `units`, for columns not in raw counts, what multiplies them: a number, a number as text ("1e6"), a letter
+        ("K", "M", "B", "T") or a word ("millions"); a column named here is believed however small its numbers are.
+    Returns: a checked table whose source is the file, continuing the history that to_csv or to_parquet wrote down.
+    Raises: TableError, in one sentence that names file, line or row, column and value.
+    """
+    path = _with_suffix(path, *CSV, *PARQUET)
+    data = _read_bytes(path)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if not data:
+        raise TableError(f"{path}: the file is empty, expected columns and rows")
+    if path.name.lower().endswith(PARQUET):
+        frame, earlier = _read_parquet(data, str(path))
+        place = Place(str(path))
+    else:
+        frame, place = csv_cells(_unzipped(data, path), str(path))
+        earlier = _read_sidecar(path, sha256)
+    frame, factors = multiplied(frame, units or {}, place)
+    source = dataclasses.replace(earlier, name=str(path), sha256=sha256, units={**earlier.units, **factors})
+    scaled = "".join(f", {column} times {factor:g}" for column, factor in factors.items())
+    source = source.then(f"read {path} (sha256 {sha256}){scaled}")
+    return _unchecked(clean(frame, place, known_raw=source.units), source)
+
+
+def _unchecked(frame: pd.DataFrame, source: Source) -> Table:
+    table = object.__new__(Table)
+    table.__dict__.update(source=source, _frame=frame)
+    return table
+
+
+def _same_length(columns: Mapping[str, Any], rows: int, source: Source) -> dict[str, Any]:
+    # As NumPy arrays: pandas would align a Series by its index.
+    for name, values in columns.items():
+        if np.ndim(values) and np.shape(values) != (rows,):
+            raise TableError(f"{source.name}: column {name!r} has shape {np.shape(values)}, expected ({rows},)")
+    return {name: np.asarray(values)[()] for name, values in columns.items()}
+
+
+def _with_suffix(path: str | os.PathLike[str], *suffixes: str) -> Path:
+    if not str(path).lower().endswith(suffixes):
+        raise TableError(f"{path}: found suffix {Path(path).suffix!r}, expected {' or '.join(suffixes)}")
+    return Path(path)
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(path.name + ".source.json")
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read ({error.strerror}), expected a file") from None
+
+
+def _unzipped(data: bytes, path: Path) -> bytes:
+    try:
+        return gzip.decompress(data) if path.name.lower().endswith(".gz") else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise TableError(f"{path}: not a whole gzip file ({error}), expected compressed CSV") from None
+
+
+def _read_parquet(data: bytes, name: str) -> tuple[pd.DataFrame, Source]:
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data))
+        unique_names(file.schema_arrow.names, Place(name))
+        frame = file.read().to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise TableError(f"{name}: not a whole Parquet file ({str(error).splitlines()[0]})") from None
+    frame = frame.reset_index(level=[level for level in frame.index.names if level is not None])  # is a column too
+    frame.columns = unique_names(frame.columns, Place(name))
+    written = (file.schema_arrow.metadata or {}).get(METADATA_KEY)
+    return frame, Source() if written is None else _source_from(written, name)
+
+
+def _read_sidecar(path: Path, sha256: str) -> Source:
+    note = _sidecar(path)
+    if not note.exists():
+        return Source()
+    source = _source_from(_read_bytes(note), str(note))
+    if source.sha256 == sha256:
+        return source
+    # Somebody edited or replaced the numbers: where they came from may still hold, their units need not.
+    return dataclasses.replace(source, units={}).then(f"{path.name} changed after it was written")
+
+
+def _source_from(text: bytes, name: str) -> Source:
+    try:
+        fields = json.loads(text)
+        return Source(**{**fields, "history": tuple(fields["history"])})
+    except (ValueError, TypeError, KeyError):
+        raise TableError(f"{name}: found other provenance than to_csv or to_parquet write, expected theirs") from None
+
+
+def _as_written(source: Source, path: Path, sha256: str) -> bytes:
+    source = source.then(f"{source.name} written as {path.name}")
+    fields = dataclasses.asdict(dataclasses.replace(source, name=path.name, sha256=sha256))
+    return json.dumps(fields, indent=2, ensure_ascii=False).encode()
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    # Under another name first: a reader, or a crash, never meets half a file under the final name.
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
