@@ -11,13 +11,13 @@ import numpy as np
 
 from t2jax.fit import Fit, Problem, prepare
 from t2jax.laws.base import Law
+from t2jax.measurements import Measurements
 from t2jax.noise import Rows
 from t2jax.precision import scope, to_host
-from t2jax.solver import minimise
+from t2jax.solver import minimise_each
 from t2jax.table import Table
 from t2jax.typing import Array, Float, Int
 
-CHUNK = 128
 Unit = Literal["rows", "runs"]
 
 
@@ -85,11 +85,10 @@ def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: Unit = "r
     if over not in ("rows", "runs"):
         raise ValueError(f"a bootstrap is over 'rows' or 'runs', not {over!r}")
     unit = np.arange(len(table)) if over == "rows" else table.runs()
-    _, rows = prepare(fit.problem.law, table, fit.problem.noise, dict(fit.problem.coordinates.fixed))
     with scope() as dtype:
-        start, device_rows = _begin(fit, rows, dtype)
-        found = _resampled(fit.problem, device_rows, start, jnp.asarray(unit), int(unit.max()) + 1, draws, key)
-        return _collect(fit, found, draws, over)
+        start, data = _begin(fit, table, dtype)
+        found = _resampled(fit.problem, data, start, jnp.asarray(unit), int(unit.max()) + 1, draws, key)
+        return _collect(found, draws, over)
 
 
 def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> Bootstrap:
@@ -98,51 +97,51 @@ def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> B
     Losses and pass@k: residuals of the fit are drawn again and put on its predictions (Freedman 1981), in the scale
     that the noise model compares; counts: drawn from the fitted law. Raises ValueError as `bootstrap`.
     """
-    _, rows = prepare(fit.problem.law, table, fit.problem.noise, dict(fit.problem.coordinates.fixed))
     with scope() as dtype:
-        start, device_rows = _begin(fit, rows, dtype)
-        found = _simulated(fit.problem, device_rows, start, draws, key)
-        return _collect(fit, found, draws, "simulated tables")
+        start, data = _begin(fit, table, dtype)
+        found = _simulated(fit.problem, data.every_row(), start, draws, key)
+        return _collect(found, draws, "simulated tables")
 
 
-def _begin(fit: Fit, rows: dict[str, np.ndarray], dtype: Any) -> tuple[Array, dict[str, Array]]:
+def _begin(fit: Fit, table: Table, dtype: Any) -> tuple[Array, Measurements]:
     if not fit.converged:
         raise ValueError(f"the fit that would be resampled has failed: {fit.status}")
-    start = fit.problem.unconstrain(fit.law.values() | fit.noise_values)
-    return start, {name: jnp.asarray(column, dtype) for name, column in rows.items()}
+    _, data = prepare(fit.problem.law, table, fit.problem.noise, fit.problem.coordinates.fixed)
+    data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
+    return fit.problem.unconstrain(fit.law.values() | fit.noise_values), data
 
 
-def _refit(problem: Problem, rows: Rows, start: Array) -> tuple[Array, Array]:
-    end = minimise(lambda u: jnp.sum(problem.penalties(u, rows)), start)
-    return end.u, end.converged
-
-
-@partial(jax.jit, static_argnames=("problem", "units", "draws"))
+@partial(jax.jit, static_argnames=("units", "draws"))
 def _resampled(
-    problem: Problem, rows: Rows, start: Array, unit: Int[Array, " rows"], units: int, draws: int, key: Array
+    problem: Problem, data: Measurements, start: Array, unit: Int[Array, " rows"], units: int, draws: int, key: Array
 ) -> tuple[Law, Array]:
-    def one(key: Array) -> tuple[Law, Array]:
+    def weights(key: Array) -> Array:
         chosen = jax.random.randint(key, (units,), 0, units)
         # how often each unit was drawn is its weight: rows stay in place and every draw has the same shape
-        times = jnp.zeros(units, start.dtype).at[chosen].add(1.0)
-        u, good = _refit(problem, {**rows, "weight": rows["weight"] * times[unit]}, start)
-        return problem.split(u)[0], good
+        return data.weighted(jnp.zeros(units, start.dtype).at[chosen].add(1.0)[unit])["weight"]
 
-    return jax.lax.map(one, jax.random.split(key, draws), batch_size=CHUNK)
+    def objective(u: Array, weight: Array) -> Array:
+        return problem.objective(u, {**data.columns, "weight": weight})
+
+    drawn = jax.lax.map(weights, jax.random.split(key, draws), batch_size=64)
+    ends = minimise_each(objective, start, drawn)
+    return jax.vmap(lambda u: problem.split(u)[0])(ends.u), ends.converged
 
 
-@partial(jax.jit, static_argnames=("problem", "draws"))
+@partial(jax.jit, static_argnames="draws")
 def _simulated(problem: Problem, rows: Rows, start: Array, draws: int, key: Array) -> tuple[Law, Array]:
     law, nuisance = problem.split(start)
 
-    def one(key: Array) -> tuple[Law, Array]:
-        u, good = _refit(problem, {**rows, **problem.noise.simulate(law, rows, nuisance, key)}, start)
-        return problem.split(u)[0], good
+    def objective(u: Array, columns: Rows) -> Array:
+        return problem.objective(u, {**rows, **columns})
 
-    return jax.lax.map(one, jax.random.split(key, draws), batch_size=CHUNK)
+    simulate = partial(problem.noise.simulate, law, rows, nuisance)
+    drawn = jax.lax.map(simulate, jax.random.split(key, draws), batch_size=64)
+    ends = minimise_each(objective, start, drawn)
+    return jax.vmap(lambda u: problem.split(u)[0])(ends.u), ends.converged
 
 
-def _collect(fit: Fit, found: tuple[Law, Array], draws: int, resampled: str) -> Bootstrap:
+def _collect(found: tuple[Law, Array], draws: int, resampled: str) -> Bootstrap:
     laws, good = to_host(found)
     count = int(np.sum(good))
     if count == 0:

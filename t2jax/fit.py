@@ -1,9 +1,8 @@
 """Point fits: from many starts to the best optimum, with a status in English and what the rows do not determine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,21 +10,23 @@ import numpy as np
 
 from t2jax.identify import Identification, curvature, identification
 from t2jax.laws.base import Law
+from t2jax.measurements import Measurements, measurements
 from t2jax.noise import Noise, Rows, default_noise
 from t2jax.params import INPUT_COLUMNS, Coordinates, Param
 from t2jax.precision import scope, to_host
 from t2jax.solver import minimise
 from t2jax.starts import draw, keep_best
 from t2jax.table import Table
-from t2jax.typing import Array, ArrayLike, Float
+from t2jax.trees import register
 from t2jax.turning import turning_points
+from t2jax.typing import Array, ArrayLike, Float
 
 DRAWS_PER_START = 16
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A law, a noise model and the coordinates in which they are fitted; static under jit."""
+    """A law, a noise model and the coordinates in which they are fitted. A pytree whose leaves are the coordinates'."""
 
     law: type[Law]
     noise: Noise
@@ -48,14 +49,21 @@ class Problem:
         return self.law(**self.coordinates.values(u[:count])), noise
 
     def penalties(self, u: Float[Array, " free"], rows: Rows) -> Float[Array, " rows"]:
-        """The weighted penalty of each row at u."""
+        """The penalty of each row at u, not yet weighted."""
         law, noise = self.split(u)
-        return rows["weight"] * self.noise.penalty(law, rows, noise)
+        return self.noise.penalty(law, rows, noise)
+
+    def objective(self, u: Float[Array, " free"], rows: Rows) -> Array:
+        """The sum of the penalties times the rows' `weight`."""
+        return jnp.sum(rows["weight"] * self.penalties(u, rows))
 
     def unconstrain(self, values: Mapping[str, ArrayLike]) -> Float[Array, " free"]:
         """Coordinates of given parameter values of law and noise."""
         noise = [one.unconstrain(values[name]) for name, one in self.nuisance]
         return jnp.concatenate([self.coordinates.unconstrain(values), *(jnp.atleast_1d(u) for u in noise)])
+
+
+register(Problem, ("coordinates",), ("law", "noise"))
 
 
 @dataclass(frozen=True)
@@ -102,16 +110,13 @@ def fit(
     Raises TableError for columns the law needs and the table lacks or for fewer rows than parameters, ValueError for
     a fixed name that is no parameter.
     """
-    problem, rows = prepare(law, table, noise, fixed or {})
-    size = float(np.median(np.abs(rows["loss"]))) if "loss" in rows else 1.0
-    size = float(np.median(np.abs(rows["neg_log_pass"]))) if "neg_log_pass" in rows else size
-    run = table.runs()
+    problem, data = prepare(law, table, noise, fixed or {})
     with scope() as dtype:
-        device_rows = {name: jnp.asarray(column, dtype) for name, column in rows.items()}
-        found = _solve(problem, device_rows, size, starts, key)
-        shape = _curvature(problem, device_rows, found["u"], jnp.asarray(run), int(run.max()) + 1)
-        best, nuisance = to_host(jax.tree.map(lambda x: x, problem.split(found["u"])))
-        shape = [np.asarray(one, float) for one in shape]
+        data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
+        found = _solve(problem, data.weighted(jnp.ones_like(data.weight)), starts, key)
+        shape = _curvature(problem, data, found["u"], jnp.asarray(table.runs()))
+        best, nuisance = to_host(problem.split(found["u"]))
+        gradient, *shape = (np.asarray(one, float) for one in shape)
         found = {name: np.asarray(value) for name, value in found.items()}
     known = identification(*shape, problem.names)
     agreement = float(found["agreement"])
@@ -119,7 +124,7 @@ def fit(
     return Fit(
         law=best,
         objective=float(found["value"]),
-        gradient_norm=float(np.linalg.norm(found["gradient"])),
+        gradient_norm=float(np.linalg.norm(gradient)),
         converged=converged,
         status=_status(converged, float(found["value"]), agreement, starts, known, turning_points(best, table)),
         starts=starts,
@@ -132,7 +137,7 @@ def fit(
 
 def prepare(
     law: type[Law], table: Table, noise: Noise | None, fixed: Mapping[str, float]
-) -> tuple[Problem, dict[str, np.ndarray]]:
+) -> tuple[Problem, Measurements]:
     """The problem that `fit` solves and the columns it reads; checks the table against the law. Raises as `fit`."""
     noise = noise or default_noise(law, table)
     columns = noise.columns(law, table)
@@ -142,49 +147,41 @@ def prepare(
     unknown = [name for name in held if name not in declared]
     if unknown:
         raise ValueError(f"{law.__name__} has no parameter {unknown[0]!r} to fix; it has {', '.join(declared)}")
-    rows = {name: table[name] for name in columns}
-    rows["weight"] = table["weight"] if "weight" in table else np.ones(len(table))
-    centre = tuple(
-        (name, float(np.mean(np.log(rows[INPUT_COLUMNS.get(name, name)]))))
-        for name in dict.fromkeys(one.power[0] for one in declared.values() if one.power)
-        if INPUT_COLUMNS.get(name, name) in rows
-    )
-    coordinates = Coordinates(tuple(declared.items()), tuple(sorted(held.items())), centre)
-    problem = Problem(law, noise, coordinates)
+    inputs = {one.power[0] for one in declared.values() if one.power}
+    centred = {name: column for name in sorted(inputs) if (column := INPUT_COLUMNS.get(name, name)) in columns}
+    centre = {name: float(np.mean(np.log(table[column]))) for name, column in centred.items()}
+    problem = Problem(law, noise, Coordinates(tuple(declared.items()), held, centre))
     table.require_rows(len(problem.names), needed_by=law.__name__)
-    return problem, rows
+    return problem, measurements(table, columns)
 
 
-@partial(jax.jit, static_argnames=("problem", "starts"))
-def _solve(problem: Problem, rows: Rows, size: float, starts: int, key: Array) -> dict[str, Array]:
-    def objective(u: Array) -> Array:
-        return jnp.sum(problem.penalties(u, rows))
-
+@partial(jax.jit, static_argnames="starts")
+def _solve(problem: Problem, rows: Rows, starts: int, key: Array) -> dict[str, Array]:
     draw_key, noise_key = jax.random.split(key)
     count = starts * DRAWS_PER_START
-    draws = draw(problem.law, problem.coordinates, rows, size, count, draw_key)
-    for one in problem.nuisance:
-        sample = one[1].unconstrain(one[1].prior.sample(noise_key, (count, 1)))
-        draws = jnp.concatenate([draws, sample], axis=1)
+    draws = draw(problem.law, problem.coordinates, rows, count, draw_key)
+    for name_key, (_, one) in zip(
+        jax.random.split(noise_key, 1 + len(problem.nuisance)), problem.nuisance, strict=False
+    ):
+        draws = jnp.concatenate([draws, one.unconstrain(one.prior.sample(name_key, (count, 1)))], axis=1)
     draws = draws.astype(rows["weight"].dtype)
-    ends = jax.vmap(partial(minimise, objective))(keep_best(objective, draws, starts))
-    values = jnp.where(jnp.isfinite(ends.value), ends.value, jnp.inf)
-    best = jnp.argmin(values)
+    values = jax.vmap(partial(problem.objective, rows=rows))(draws)
+    # starts side by side fill short tables' vectors; long tables go one start at a time and stop early
+    together = min(starts, max(1, 4096 // len(rows["weight"])))
+    minimiser = partial(minimise, partial(problem.objective, rows=rows))
+    ends = jax.lax.map(minimiser, keep_best(values, draws, starts), batch_size=together)
+    reached = jnp.where(jnp.isfinite(ends.value), ends.value, jnp.inf)
+    best = jnp.argmin(reached)
     # rows without noise end at rounding, where only the scale of a bad fit says what is equal
-    rounding = 1e-16 * jnp.median(jnp.abs(jax.vmap(objective)(draws)))
-    agreement = jnp.mean(values <= values[best] + 1e-6 * jnp.abs(values[best]) + rounding)
-    return {
-        "u": ends.u[best],
-        "value": ends.value[best],
-        "gradient": ends.gradient[best],
-        "converged": ends.converged[best],
-        "agreement": agreement,
-    }
+    rounding = 1e-16 * jnp.nanmedian(jnp.abs(values))
+    agreement = jnp.mean(reached <= reached[best] + 1e-6 * jnp.abs(reached[best]) + rounding)
+    return {"u": ends.u[best], "value": reached[best], "converged": ends.converged[best], "agreement": agreement}
 
 
-@partial(jax.jit, static_argnames=("problem", "runs"))
-def _curvature(problem: Problem, rows: Rows, u: Array, run: Array, runs: int) -> tuple[Array, Array, Array]:
-    return curvature(lambda x: problem.penalties(x, rows), problem.coordinates, u, run, runs)
+@jax.jit
+def _curvature(problem: Problem, data: Measurements, u: Array, run: Array) -> tuple[Array, Array, Array, Array]:
+    penalties = partial(problem.penalties, rows=data.columns)
+    return curvature(penalties, problem.coordinates, u, data.weight, data.place, run)
 
 
 def _status(converged: bool, value: float, agreement: float, starts: int, known: Identification, turning: str) -> str:

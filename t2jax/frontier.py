@@ -35,9 +35,10 @@ def allocate(law: Law, budget: Budget) -> Plan:
     """The compute-optimal N, D and k of one law under one budget: the law's `cost` is least, the limits are kept.
 
     Laws without k, and budgets without `inference`, are solved at k = 1. Differentiable in the law's parameters and in
-    the budget's limits by `jax.grad`, `jax.jacobian` and so on, through the optimality conditions; in a program whose
-    JAX is in float32 first derivatives only, computed in float64 and rounded (in float32 throughout under jit or vmap). Source: problems (P1) and (P2) of
-    Roberts et al. 2026 (2604.01411). An infeasible budget is told in `status`, with NaN for the numbers.
+    the budget's limits by `jax.grad`, `jax.jacobian` and so on, through the optimality conditions. In a program whose
+    JAX is in float32, first derivatives only: computed in float64 and rounded, or in float32 under jit and vmap.
+    An infeasible budget is told in `status`, with NaN for the numbers. Source: problems (P1) and (P2) of Roberts et
+    al. 2026 (2604.01411).
 
     Raises ValueError for batches. Example: `t2.allocate(fit.law, t2.Budget(train=2.56e19, inference=2e9)).params`.
     """

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.params import Coordinates
+from t2jax.solver import second_order
 from t2jax.typing import Array, Float, Int
 
 NULL_EIGENVALUE = 1e-12
@@ -32,21 +33,30 @@ def curvature(
     penalties: Callable[[Array], Float[Array, " rows"]],
     coordinates: Coordinates,
     u: Float[Array, " free"],
+    weight: Float[Array, " rows"],
+    place: Int[Array, " rows"],
     run: Int[Array, " rows"],
-    runs: int,
-) -> tuple[Array, Array, Array]:
-    """Hessian and score covariance of the summed penalties at u, and the Jacobian from centred to own coordinates.
+) -> tuple[Array, Array, Array, Array]:
+    """Gradient, Hessian and score covariance of the weighted penalties; Jacobian from centred to own coordinates.
 
+    penalties: of each different row, unweighted; place: which of them each row of the table is, with its weight.
     Rows of one run are one observation in the covariance of the scores (clusters, Liang & Zeger 1986).
     """
     size = u.shape[0]
-    hessian = jax.hessian(lambda x: jnp.sum(penalties(x)))(u[:size])
-    scores = jax.ops.segment_sum(jax.jacfwd(penalties)(u), run, num_segments=runs)
-    uncentred = Coordinates(coordinates.declared, coordinates.fixed, ())
+    total = jax.ops.segment_sum(weight, place, num_segments=len(place))
+
+    def objective(x: Array) -> Array:
+        each = penalties(x)
+        return jnp.sum(total[: len(each)] * each)
+
+    _, gradient, hessian = second_order(objective, u)
+    rows = weight[:, None] * jax.jacfwd(penalties)(u)[place]
+    scores = jax.ops.segment_sum(rows, run, num_segments=len(run))
+    uncentred = Coordinates(coordinates.declared, coordinates.fixed, {})
     count = len(coordinates.free)
     shear = jnp.eye(size, dtype=u.dtype)
     own = jax.jacfwd(lambda x: uncentred.unconstrain(coordinates.values(x)))(u[:count])
-    return hessian, scores.T @ scores, shear.at[:count, :count].set(own)
+    return gradient, hessian, scores.T @ scores, shear.at[:count, :count].set(own)
 
 
 def identification(hessian: np.ndarray, meat: np.ndarray, own: np.ndarray, names: tuple[str, ...]) -> Identification:

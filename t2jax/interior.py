@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from t2jax.dense import lowest_eigenvalue, solve_positive
+from t2jax.solver import second_order
 from t2jax.typing import Array, Bool, Float
 
 Objective = Callable[[Any, Float[Array, " n"]], Array]
@@ -78,7 +79,7 @@ def _interior(objective: Objective, a_rows: tuple, theta: Any, b: Array, start: 
 
     def body(state: _State) -> _State:
         x, s, z, mu, count, _ = state
-        gradient, hessian = _gradient_and_hessian(objective, theta, x)
+        _, gradient, hessian = second_order(partial(objective, theta), x)
         weight = z / s
         curved = _convexified(hessian) + matrix.T @ (weight[:, None] * matrix)
         dx = -solve_positive(curved, gradient + matrix.T @ (mu / s))
@@ -116,7 +117,7 @@ def _polish(objective: Objective, a_rows: tuple, theta: Any, b: Array, state: _S
 
     def step(point: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
         x, z = point
-        gradient, hessian = _gradient_and_hessian(objective, theta, x)
+        _, gradient, hessian = second_order(partial(objective, theta), x)
         rhs = jnp.concatenate([-(gradient + matrix.T @ z), jnp.where(active, b - matrix @ x, -z)])
         move = _kkt_solve(hessian, matrix, active, rhs)
         return (x + move[: len(x)], z + move[len(x) :]), None
@@ -132,15 +133,6 @@ def _polish(objective: Objective, a_rows: tuple, theta: Any, b: Array, state: _S
     values, errors = jax.vmap(certify)(*both)
     better = jnp.argmin(jnp.where(jnp.isnan(errors), jnp.inf, errors))
     return Optimum(both[0][better], both[1][better], active, values[better], errors[better])
-
-
-def _gradient_and_hessian(objective: Objective, theta: Any, x: Array) -> tuple[Array, Array]:
-    def gradient(x: Array) -> tuple[Array, Array]:
-        slope = jax.grad(objective, argnums=1)(theta, x)
-        return slope, slope
-
-    hessian, slope = jax.jacfwd(gradient, has_aux=True)(x)
-    return slope, hessian
 
 
 def _kkt_solve(hessian: Array, matrix: Array, active: Array, rhs: Array) -> Array:

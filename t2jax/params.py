@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from numpyro.distributions import Distribution, biject_to
 
+from t2jax.trees import register
 from t2jax.typing import Array, ArrayLike, Float
 
 INPUT_COLUMNS: Mapping[str, str] = {"N": "params", "D": "tokens", "k": "samples"}
@@ -58,24 +59,23 @@ def coefficient(prior: Distribution, unit: str, doc: str, *, of: str, exponent: 
 class Coordinates:
     """The real vector u in which a law is fitted: free parameters, unconstrained and centred at the data.
 
-    declared: all parameters by name. fixed: (name, value) of those held. log_centre: (input, mean of its log) over the
-    data, for the inputs that coefficients are centred at.
+    declared: all parameters by name. fixed: values of those held. log_centre: mean over the data of the log of each
+    input that coefficients are centred at. A pytree: tables and held values change without a new compilation.
     """
 
     declared: tuple[tuple[str, Param], ...]
-    fixed: tuple[tuple[str, float], ...]
-    log_centre: tuple[tuple[str, float], ...]
+    fixed: Mapping[str, ArrayLike]
+    log_centre: Mapping[str, ArrayLike]
 
     @property
     def free(self) -> tuple[str, ...]:
         """Names of the fitted parameters, in the order of u."""
-        held = dict(self.fixed)
-        return tuple(name for name, _ in self.declared if name not in held)
+        return tuple(name for name, _ in self.declared if name not in self.fixed)
 
     def values(self, u: Float[Array, " free"]) -> dict[str, Array]:
         """Parameter values by name, in the law's own units, at coordinates u."""
         declared = dict(self.declared)
-        held = {name: jnp.asarray(value, u.dtype) for name, value in self.fixed}
+        held = {name: jnp.asarray(value, u.dtype) for name, value in self.fixed.items()}
         values = held | {name: declared[name].constrain(u[i]) for i, name in enumerate(self.free)}
         for name in self.free:
             values[name] = values[name] * jnp.exp(self._shear(declared[name], values))
@@ -92,8 +92,10 @@ class Coordinates:
         return jnp.stack([coordinate(name) for name in self.free])
 
     def _shear(self, declared: Param, values: Mapping[str, ArrayLike]) -> Array:
-        centre = dict(self.log_centre)
-        if declared.power is None or declared.power[0] not in centre:
+        if declared.power is None or declared.power[0] not in self.log_centre:
             return jnp.zeros(())
         of, exponent = declared.power
-        return jnp.asarray(values[exponent]) * centre[of]
+        return jnp.asarray(values[exponent]) * self.log_centre[of]
+
+
+register(Coordinates, ("fixed", "log_centre"), ("declared",))

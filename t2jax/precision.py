@@ -1,4 +1,4 @@
-"""In which precision t2jax computes: float64 on CPU and GPU, float32 on TPU, without touching the caller's JAX settings.
+"""In which precision t2jax computes: float64 on CPU and GPU, float32 on TPU, leaving the caller's JAX settings alone.
 
 Fits of power laws need float64: coefficients and exponents are strongly correlated, and the published coefficients are
 quoted to more digits than float32 leaves. Every entry point of t2jax therefore opens `scope()`, which switches 64-bit

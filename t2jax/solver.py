@@ -5,7 +5,8 @@ cost far less than line searches of first-order methods, and end at machine prec
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +15,17 @@ import optax
 from t2jax.typing import Array, Float
 
 Objective = Callable[[Array], Array]
+MAX_STEPS = 200
 
 
 class DampedNewtonState(NamedTuple):
-    """damping: multiple of the Hessian's diagonal added to it. decrease: predicted by the last Newton step.
+    """value: at the current point. damping: multiple of the Hessian's diagonal added to it.
 
+    decrease: predicted by the last Newton step.
     step: largest coordinate of the last undamped step. stuck: no damping up to the largest gave a lower value.
     """
 
+    value: Array
     damping: Array
     decrease: Array
     step: Array
@@ -31,14 +35,15 @@ class DampedNewtonState(NamedTuple):
 def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformationExtraArgs:
     """Newton's method with Levenberg-Marquardt damping (Marquardt 1963), the value checked at every step.
 
-    Each update solves (H + λ·diag|H|) step = -g for three dampings around the last accepted one, and takes the one of
-    lowest value; where none lowers the value the step is zero and λ grows a thousandfold. `update` needs the extra
-    arguments `value`, `hessian` and `value_fn`. The trial of three dampings and their factor of ten are heuristics.
+    Each update solves (|H| + λ·diag|H|) step = -g for three dampings around the last accepted one and takes the step of
+    lowest value; |H| has the absolute eigenvalues of H scaled by its diagonal (Dauphin et al. 2014). Where none lowers
+    the value the step is zero and λ grows a thousandfold. `update` needs the extra arguments `value`, `hessian` and
+    `value_fn`. The trial of three dampings and their factors are heuristics.
     """
 
     def init(u: Array) -> DampedNewtonState:
         high = jnp.full((), jnp.inf, u.dtype)
-        return DampedNewtonState(jnp.full((), initial_damping, u.dtype), high, high, jnp.zeros((), bool))
+        return DampedNewtonState(high, jnp.full((), initial_damping, u.dtype), high, high, jnp.zeros((), bool))
 
     def update(grads, state, params=None, *, value, hessian, value_fn: Objective, **_):
         eps = jnp.finfo(grads.dtype).eps
@@ -46,8 +51,13 @@ def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformation
         scale = jnp.where(scale > 0, scale, 1.0)
         dampings = jnp.maximum(state.damping * jnp.array([0.01, 1.0, 30.0], grads.dtype), 1e-3 * eps)
 
+        root = jnp.sqrt(scale)
+        curvatures, axes = jnp.linalg.eigh(hessian / jnp.outer(root, root))
+        slopes = axes.T @ (grads / root)
+
         def trial(damping: Array) -> tuple[Array, Array]:
-            step = -_solve_positive(hessian + jnp.diag(damping * scale), grads)
+            # along a direction of negative curvature its size still says how far the quadratic model reaches
+            step = -(axes @ (slopes / (jnp.abs(curvatures) + damping))) / root
             reached = value_fn(params + step)
             return step, jnp.where(jnp.isfinite(reached), reached, jnp.inf)
 
@@ -59,6 +69,7 @@ def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformation
         accepted = (values[best] <= allowed) & jnp.isfinite(values[best])
         damping = jnp.where(accepted, dampings[best], 1e3 * state.damping)
         new = DampedNewtonState(
+            value=jnp.where(accepted, values[best], value),
             damping=damping,
             decrease=jnp.where(accepted, decrease, state.decrease),
             step=jnp.where(accepted, jnp.max(jnp.abs(steps[best])), state.step),
@@ -70,47 +81,87 @@ def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformation
 
 
 class Solution(NamedTuple):
-    """Where one minimisation ended: u (free,), value (), gradient (free,), steps taken, and whether it converged."""
+    """Where a minimisation ended: u (free,), value (), steps taken, and whether it converged."""
 
     u: Float[Array, " free"]
     value: Array
-    gradient: Float[Array, " free"]
     steps: Array
     converged: Array
 
 
-def minimise(objective: Objective, start: Float[Array, " free"], max_steps: int = 200) -> Solution:
+class _Walk(NamedTuple):
+    u: Array
+    state: DampedNewtonState
+    steps: Array
+    converged: Array
+    over: Array
+
+
+def minimise(objective: Objective, start: Float[Array, " free"]) -> Solution:
     """Minimise a smooth scalar objective from one start; `jax.vmap` over `start` for many.
 
-    Converged means: the decrease that Newton's model still predicts is below rounding of the value, or the step is
-    below rounding of the coordinates. A non-finite value at the start ends at once, unconverged.
+    Converged means: the decrease that the last Newton step promised was about rounding of the value, or the step was
+    about rounding of the coordinates; the step was taken, so what remains is its square. A non-finite value at the
+    start ends at once, unconverged, and so do MAX_STEPS steps.
     """
-    method = damped_newton()
-    eps = jnp.finfo(start.dtype).eps
-    value_and_grad = jax.value_and_grad(objective)
-
-    def body(carry):
-        u, state, _, _, count = carry
-        value, gradient = value_and_grad(u)
-        updates, state = method.update(
-            gradient, state, u, value=value, hessian=jax.hessian(objective)(u), value_fn=objective
-        )
-        small = (state.decrease <= 1e-2 * eps * jnp.abs(value)) | (state.step <= 3e4 * eps)
-        done = small | (state.stuck & (jnp.max(jnp.abs(gradient)) <= jnp.sqrt(eps) * (1 + jnp.abs(value))))
-        return u + updates, state, done, state.stuck | ~jnp.isfinite(value), count + 1
-
-    def unfinished(carry):
-        _, _, done, failed, count = carry
-        return ~done & ~failed & (count < max_steps)
-
-    begin = (start, method.init(start), jnp.zeros((), bool), jnp.zeros((), bool), jnp.zeros((), int))
-    u, _, done, _, count = jax.lax.while_loop(unfinished, body, begin)
-    value, gradient = value_and_grad(u)
-    return Solution(u, value, gradient, count, done & jnp.isfinite(value))
+    walk = jax.lax.while_loop(lambda walk: ~walk.over, partial(_advance, objective), _begin(start))
+    return Solution(walk.u, walk.state.value, walk.steps, walk.converged)
 
 
-def _solve_positive(matrix: Float[Array, "n n"], vector: Float[Array, " n"]) -> Float[Array, " n"]:
-    """matrix⁻¹ vector by Cholesky; NaN where the matrix is not positive definite, which the caller rejects."""
-    factor = jax.lax.linalg.cholesky(matrix, symmetrize_input=False)
-    half = jax.lax.linalg.triangular_solve(factor, vector[:, None], left_side=True, lower=True)
-    return jax.lax.linalg.triangular_solve(factor, half, left_side=True, lower=True, transpose_a=True)[:, 0]
+def minimise_each(
+    objective: Callable[[Array, Any], Array], start: Float[Array, " free"], items: Any, lanes: int = 64
+) -> Solution:
+    """Minimise objective(u, item) from the same start for every item along the leading axis of the tree `items`.
+
+    As `jax.vmap(minimise)`, whose every problem takes as many steps as the longest: here `lanes` problems advance side
+    by side, and a lane that is done takes the next item.
+    """
+    count = len(jax.tree.leaves(items)[0])
+    lanes = min(lanes, count)
+    fresh = _begin(start)
+    walks = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (lanes, *leaf.shape)), fresh)
+    ended = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), fresh)
+
+    def advance(carry: tuple[_Walk, _Walk, Array]) -> tuple[_Walk, _Walk, Array]:
+        walks, ended, at = carry
+        mine = jax.tree.map(lambda leaf: leaf[jnp.minimum(at, count - 1)], items)
+        walks = jax.vmap(lambda walk, item: _advance(lambda u: objective(u, item), walk))(walks, mine)
+        place = jnp.where(walks.over, at, count)  # unfinished lanes write past the end, which drops
+        ended = jax.tree.map(lambda to, leaf: to.at[place].set(leaf, mode="drop"), ended, walks)
+        following = jnp.max(at) + jnp.cumsum(walks.over)
+        restarted = jax.vmap(lambda walk: jax.tree.map(partial(jnp.where, walk.over), fresh, walk))(walks)
+        return restarted, ended, jnp.where(walks.over, following, at)
+
+    carry = (walks, ended, jnp.arange(lanes))
+    _, ended, _ = jax.lax.while_loop(lambda carry: jnp.min(carry[2]) < count, advance, carry)
+    return Solution(ended.u, ended.state.value, ended.steps, ended.converged)
+
+
+def _begin(start: Array) -> _Walk:
+    no = jnp.zeros((), bool)
+    return _Walk(start, damped_newton().init(start), jnp.zeros((), int), no, no)
+
+
+def _advance(objective: Objective, walk: _Walk) -> _Walk:
+    eps = jnp.finfo(walk.u.dtype).eps
+    value, gradient, hessian = second_order(objective, walk.u)
+    updates, state = damped_newton().update(
+        gradient, walk.state, walk.u, value=value, hessian=hessian, value_fn=objective
+    )
+    small = (state.decrease <= 1e3 * eps * jnp.abs(value)) | (state.step <= 3e4 * eps)
+    flat = jnp.max(jnp.abs(gradient)) <= jnp.sqrt(eps) * (1 + jnp.abs(value))
+    converged = (small | (state.stuck & flat)) & jnp.isfinite(value)
+    steps = walk.steps + 1
+    over = converged | state.stuck | ~jnp.isfinite(value) | (steps >= MAX_STEPS)
+    return _Walk(walk.u + updates, state, steps, converged, over)
+
+
+def second_order(objective: Objective, u: Float[Array, " free"]) -> tuple[Array, Array, Array]:
+    """Value, gradient and Hessian at u from one trace of the objective, which halves what has to be compiled."""
+
+    def gradient(u: Array) -> tuple[Array, tuple[Array, Array]]:
+        value, slope = jax.value_and_grad(objective)(u)
+        return slope, (value, slope)
+
+    hessian, (value, slope) = jax.jacfwd(gradient, has_aux=True)(u)
+    return value, slope, hessian

@@ -11,24 +11,22 @@ import jax.numpy as jnp
 from t2jax.laws.base import Law
 from t2jax.noise import Rows
 from t2jax.params import Coordinates
-from t2jax.solver import Objective
 from t2jax.typing import Array, Float
 
 
-def draw(
-    law: type[Law], coordinates: Coordinates, rows: Rows, scale: float, count: int, key: Array
-) -> Float[Array, "count free"]:
-    """`count` random coordinates. Coefficients have centred sizes spread by a factor e^1.5 about `scale`/e.
+def draw(law: type[Law], coordinates: Coordinates, rows: Rows, count: int, key: Array) -> Float[Array, "count free"]:
+    """`count` random coordinates. Coefficients have centred sizes spread by a factor e^1.5 about 1/e of the losses.
 
     Everything else is drawn from its prior. Where the law is linear in coefficients that the rows' response can
     determine, these are solved for. A non-positive solution becomes a thousandth of the response.
     """
     declared = dict(coordinates.declared)
     keys = jax.random.split(key, len(coordinates.free))
+    losses = next((rows[name] for name in ("neg_log_pass", "loss") if name in rows), jnp.ones(1))
     columns = []
     for name, one in zip(coordinates.free, keys, strict=True):
         if declared[name].power is not None:
-            columns.append(jnp.log(scale) - 1.0 + 1.5 * jax.random.normal(one, (count,)))
+            columns.append(jnp.log(jnp.median(losses)) - 1.0 + 1.5 * jax.random.normal(one, (count,)))
         else:
             columns.append(declared[name].unconstrain(declared[name].prior.sample(one, (count,))))
     u = jnp.stack(columns, axis=1)
@@ -39,9 +37,10 @@ def draw(
     return jax.vmap(lambda one: _project(law, coordinates, rows, rows[response], solvable, one))(u)
 
 
-def keep_best(objective: Objective, draws: Float[Array, "count free"], kept: int) -> Float[Array, "kept free"]:
-    """The draw of lowest objective in each of `kept` equal groups."""
-    values = jax.vmap(objective)(draws)
+def keep_best(
+    values: Float[Array, " count"], draws: Float[Array, "count free"], kept: int
+) -> Float[Array, "kept free"]:
+    """The draw of lowest value in each of `kept` equal groups."""
     groups = jnp.where(jnp.isfinite(values), values, jnp.inf).reshape(kept, -1)
     best = jnp.argmin(groups, axis=1)
     return draws.reshape(kept, -1, draws.shape[1])[jnp.arange(kept), best]

@@ -17,7 +17,7 @@ A batch of laws (a bootstrap, a posterior) is the same type with leaves of shape
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, ClassVar, Self, TypeVar
 
 import jax
@@ -151,7 +151,7 @@ def law(cls: L) -> L:
     return register(made, tuple(cls.fields))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _on(cls: type[Law], other: type[Law]) -> Any:
     replaced = {name: Part(other) if isinstance(field, Part) else field for name, field in cls.fields.items()}
     if replaced == dict(cls.fields):

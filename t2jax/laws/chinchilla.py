@@ -6,6 +6,7 @@ from numpyro.distributions import LogNormal
 
 from t2jax.laws.base import Law, law
 from t2jax.params import coefficient, param
+from t2jax.special import inverse_power
 from t2jax.typing import Array, ArrayLike, Scalar
 
 
@@ -26,7 +27,7 @@ class Chinchilla(Law):
     convex: ClassVar[bool] = True
 
     def __call__(self, N: ArrayLike, D: ArrayLike) -> Array:
-        return self.E + self.A * N**-self.alpha + self.B * D**-self.beta
+        return self.E + self.A * inverse_power(N, self.alpha) + self.B * inverse_power(D, self.beta)
 
     def optimum(self, flops: ArrayLike) -> tuple[Array, Array]:
         """(N*, D*) of least loss at 6ND = flops, in closed form. Source: Hoffmann et al. 2022, eq. 4."""

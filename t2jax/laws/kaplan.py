@@ -6,6 +6,7 @@ from numpyro.distributions import LogNormal
 
 from t2jax.laws.base import Law, law
 from t2jax.params import coefficient, param
+from t2jax.special import inverse_power
 from t2jax.typing import Array, ArrayLike, Scalar
 
 
@@ -27,4 +28,5 @@ class Kaplan(Law):
     convex: ClassVar[bool] = True
 
     def __call__(self, N: ArrayLike, D: ArrayLike) -> Array:
-        return self.E + (self.A * N**-self.alpha + self.B * D**-self.beta) ** self.kappa
+        inner = self.A * inverse_power(N, self.alpha) + self.B * inverse_power(D, self.beta)
+        return self.E + inverse_power(inner, -self.kappa)

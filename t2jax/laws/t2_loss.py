@@ -7,6 +7,7 @@ from numpyro.distributions import LogNormal
 from t2jax.laws.base import Law, law, part
 from t2jax.laws.chinchilla import Chinchilla
 from t2jax.params import coefficient, param
+from t2jax.special import inverse_power
 from t2jax.typing import Array, ArrayLike, Scalar
 
 
@@ -28,4 +29,4 @@ class T2Loss(Law):
     convex: ClassVar[bool] = True
 
     def __call__(self, N: ArrayLike, D: ArrayLike, k: ArrayLike) -> Array:
-        return self.loss(N, D) + self.G * k**-self.gamma
+        return self.loss(N, D) + self.G * inverse_power(k, self.gamma)

@@ -1,0 +1,68 @@
+"""The command line: `t2jax fit`, `t2jax frontier`, `t2jax quickstart`, `t2jax data`, each with --help and --json.
+
+Exit status: 0 if all went well and every fit converged, 1 for a failed fit or bad input, 2 for wrong usage, 130 if
+interrupted.
+"""
+
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Annotated
+
+import jax
+import pooch
+import tyro
+
+from t2jax.cli import data, fit, frontier, quickstart
+
+Command = (
+    Annotated[quickstart.QuickstartConfig, tyro.conf.subcommand("quickstart")]
+    | Annotated[fit.FitConfig, tyro.conf.subcommand("fit")]
+    | Annotated[frontier.FrontierConfig, tyro.conf.subcommand("frontier")]
+    | Annotated[data.DataConfig, tyro.conf.subcommand("data")]
+)
+SETTINGS = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command, given by `args` or else by the process, and return its exit status."""
+    config = tyro.cli(Command, prog="t2jax", description=__doc__, args=args, config=SETTINGS)  # pyright: ignore
+    keep_compiled()
+    try:
+        return run(config)
+    except KeyboardInterrupt:
+        print("t2jax: interrupted", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"t2jax: {error}", file=sys.stderr)
+    except ValueError as error:
+        if not _raised_here(error.__traceback__):
+            raise
+        print(f"t2jax: {error}", file=sys.stderr)
+    return 1
+
+
+def run(config: Command) -> int:
+    """Run the command that a config belongs to and return its exit status. Raises ValueError for bad input."""
+    match config:
+        case quickstart.QuickstartConfig():
+            return quickstart.run(config)
+        case fit.FitConfig():
+            return fit.run(config)
+        case frontier.FrontierConfig():
+            return frontier.run(config)
+        case data.DataConfig():
+            return data.run(config)
+
+
+def keep_compiled() -> None:
+    """Keep what XLA compiles in the user's cache folder, so that the next command starts faster."""
+    jax.config.update("jax_compilation_cache_dir", str(pooch.os_cache("t2jax") / "jit"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _raised_here(traceback: TracebackType | None) -> bool:
+    """Whether an error was raised by t2jax itself, whose messages are for users, and not by a library below it."""
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and str(traceback.tb_frame.f_globals.get("__name__", "")).startswith("t2jax")

@@ -1,0 +1,42 @@
+"""`t2jax fit`: a law fitted to a table of runs, with bootstrap intervals, files and figures."""
+
+import sys
+from dataclasses import dataclass, field
+
+import tyro
+
+from t2jax import laws
+from t2jax.cli.fitting import fit_and_save, fit_answer, parameter_table
+from t2jax.cli.options import FittingOptions, law_for, read
+from t2jax.cli.output import Output, OutputOptions
+from t2jax.cli.pictures import picture_fit
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """Fit a scaling law to a table of runs: parameters with bootstrap intervals, files and figures."""
+
+    table: tyro.conf.Positional[str]
+    """A .csv, .csv.gz or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
+    fitting: FittingOptions = field(default_factory=FittingOptions)
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+def run(config: FitConfig) -> int:
+    """Fit, print and save; 0 if the fit converged, else 1. Raises ValueError for bad input."""
+    table = read(config.table, config.fitting.units)
+    law = law_for(table, config.fitting.law)
+    with Output("fit", config.output, config) as out:
+        fitted = fit_and_save(law, table, config.fitting, out)
+        found = fitted.fit
+        out.say(f"{laws.name_of(law)} on {len(table)} rows of {table.source.name}", "", parameter_table(fitted), "")
+        out.say(f"objective {found.objective:.8g} ({type(found.problem.noise).__name__}); {found.status}")
+        if fitted.draws is not None:
+            out.say(f"bootstrap: {fitted.draws.status}")
+        if not found.converged:
+            print(f"t2jax: the fit has failed: {found.status}", file=sys.stderr)
+            return out.finish(1, {"law": laws.name_of(law), **fit_answer(fitted)})
+        with out.progress("figures") as bar:
+            picture_fit(found.law, table, out)
+            bar.update()
+        return out.finish(0, {"law": laws.name_of(law), **fit_answer(fitted)})

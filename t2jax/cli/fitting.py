@@ -1,0 +1,105 @@
+"""The fit and its bootstrap as commands run them: with progress, and each result saved as soon as it is there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from t2jax.bootstrap import Band, Bootstrap, band, bootstrap
+from t2jax.cli.options import FittingOptions
+from t2jax.cli.output import Output
+from t2jax.cli.words import columns, interval
+from t2jax.fit import Fit, fit
+from t2jax.laws.base import Law
+from t2jax.save import DRAWS_FILE, LAW_FILE, finite, save_draws, save_law
+from t2jax.table import Table
+
+LEVEL = 0.9
+LARGEST_CHUNK, SMALLEST_CHUNK = 128, 25
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fit and the draws around it; none if there were to be none, or the fit failed."""
+
+    fit: Fit
+    draws: Bootstrap | None
+
+
+def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Output, below: str = "") -> Fitted:
+    """Fit, bootstrap, and write law.json and draws.nc in the folder `below` the output's. Raises as `t2.fit`."""
+    if options.draws < 0 or options.starts < 1:
+        raise ValueError(f"found --draws {options.draws} --starts {options.starts}, expected at least 0 and at least 1")
+    key, draw_key = jax.random.split(jax.random.key(options.seed))
+    with out.progress(f"fitting {law.__name__} to {len(table)} rows") as bar:
+        found = fit(law, table, key=key, noise=options.noise_model(), fixed=options.held(), starts=options.starts)
+        bar.update()
+    save_law(out.path(below + LAW_FILE), found, table)
+    if not found.converged or not options.draws:
+        return Fitted(found, None)
+    draws = draw_in_chunks(found, table, options, draw_key, out)
+    kind = f"bootstrap over {draws.resampled}: {draws.status}"
+    save_draws(out.path(below + DRAWS_FILE), draws.laws, found.law, kind)
+    return Fitted(found, draws)
+
+
+def draw_in_chunks(found: Fit, table: Table, options: FittingOptions, key: Any, out: Output) -> Bootstrap:
+    """The bootstrap in chunks of equal size, which compile once and let a progress bar move."""
+    size = chunk_size(options.draws)
+    parts = []
+    with out.progress(f"bootstrap over {options.over}", total=options.draws) as bar:
+        for one in jax.random.split(key, options.draws // size):
+            parts.append(bootstrap(found, table, draws=size, key=one, over=options.over))
+            bar.update(size)
+    laws = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(part.laws for part in parts))
+    return Bootstrap(laws, options.draws, sum(part.failed for part in parts), options.over)
+
+
+def chunk_size(draws: int) -> int:
+    """The largest divisor of `draws` that makes a good chunk, or all of them where no divisor does."""
+    largest = max(size for size in range(1, LARGEST_CHUNK + 1) if draws % size == 0)
+    return largest if largest >= SMALLEST_CHUNK else draws
+
+
+def intervals(fitted: Fitted) -> dict[str, Band]:
+    """The interval of every parameter that was free; empty without draws."""
+    if fitted.draws is None:
+        return {}
+    held = dict(fitted.fit.problem.coordinates.fixed)
+    return {name: band(leaf, LEVEL) for name, leaf in fitted.draws.laws.values().items() if name not in held}
+
+
+def parameter_table(fitted: Fitted) -> str:
+    """The fitted parameters with their intervals, units and meanings, as text in columns."""
+    found, bands = fitted.fit, intervals(fitted)
+    held = dict(found.problem.coordinates.fixed)
+    rows = []
+    for name, one in type(found.law).declared().items():
+        value = "undetermined" if name in found.undetermined else f"{found.law.values()[name]:.6g}"
+        spread = interval(float(bands[name].low), float(bands[name].high)) if name in bands else ""
+        rows.append((name, value, "held" if name in held else spread, one.unit, one.doc))
+    return columns(("", "value", f"{100 * LEVEL:g} % interval", "unit", "meaning"), rows)
+
+
+def fit_answer(fitted: Fitted) -> dict[str, Any]:
+    """The fit for --json: value (null where undetermined), interval, unit and meaning of each parameter, and status."""
+    found, bands = fitted.fit, intervals(fitted)
+    return {
+        "parameters": {
+            name: {
+                "value": None if name in found.undetermined else finite(found.law.values()[name]),
+                "low": finite(float(bands[name].low)) if name in bands else None,
+                "high": finite(float(bands[name].high)) if name in bands else None,
+                "unit": one.unit,
+                "doc": one.doc,
+            }
+            for name, one in type(found.law).declared().items()
+        },
+        "level": LEVEL,
+        "objective": finite(found.objective),
+        "converged": found.converged,
+        "status": found.status,
+        "undetermined": list(found.undetermined),
+        "draws": None if fitted.draws is None else fitted.draws.status,
+    }

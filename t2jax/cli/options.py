@@ -1,0 +1,92 @@
+"""What the options of `fit` and `frontier` mean: tables by path or name, noise models by name, NAME=VALUE pairs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from t2jax import datasets, laws, noise
+from t2jax.laws.base import Law
+from t2jax.table import Table, read_table
+
+NOISES: dict[str, noise.Noise] = {
+    "huber": noise.Huber(),
+    "gaussian": noise.Gaussian(),
+    "student-t": noise.StudentT(),
+    "binomial": noise.Binomial(),
+    "beta-binomial": noise.BetaBinomial(),
+}
+
+
+@dataclass(frozen=True)
+class FittingOptions:
+    """How a law is fitted and its uncertainty found."""
+
+    law: Annotated[
+        str | None,
+        tyro.conf.arg(
+            metavar="LAW",
+            help=f"The law to fit: {', '.join(laws.name_of(law) for law in laws.ALL)}. By default the first that the "
+            "columns allow of t2-pass-k (correct or pass_at_k), t2-loss (neg_log_pass) and chinchilla.",
+        ),
+    ] = None
+    noise: Literal["default", "huber", "gaussian", "student-t", "binomial", "beta-binomial"] = "default"
+    """What a measurement is; by default what suits the law and the columns."""
+    units: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN=UNIT")] = ()
+    """Units of columns that are not raw counts: params=M tokens=B."""
+    fixed: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")] = ()
+    """Parameters to hold: alpha=0.35 beta=0.37."""
+    starts: int = 8
+    """How many starts the fit is run from."""
+    draws: int = 400
+    """Bootstrap draws, from which the intervals come; 0 for none."""
+    over: Literal["rows", "runs"] = "rows"
+    """What is drawn again: rows, or whole runs where rows of one run share their errors."""
+    seed: int = 0
+    """Seed of the random starts and draws."""
+
+    def noise_model(self) -> noise.Noise | None:
+        """The noise model by its name; None lets `t2.fit` choose."""
+        return NOISES.get(self.noise)
+
+    def held(self) -> dict[str, float]:
+        """`fixed` as numbers by name. Raises ValueError for anything else."""
+        return {name: _number(name, value) for name, value in _pairs("--fixed", self.fixed).items()}
+
+
+def read(name: str, units: Sequence[str] = ()) -> Table:
+    """A table by the path of its file or the name of a public data set. Raises TableError or DatasetError."""
+    given = _pairs("--units", units)
+    if name not in datasets.names() and Path(name).suffix:
+        return read_table(name, units=dict(given))
+    if given:
+        raise ValueError(f"--units is for files; the data set {name!r} is in raw counts")
+    return datasets.load(name)
+
+
+def law_for(table: Table, name: str | None) -> type[Law]:
+    """The law of a name, or without one the richest that the columns of the table allow."""
+    if name is not None:
+        return laws.by_name(name)
+    if "correct" in table or "pass_at_k" in table:
+        return laws.T2PassK
+    return laws.T2Loss if "neg_log_pass" in table else laws.Chinchilla
+
+
+def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"{option}: found {one!r}, expected NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"--fixed: found {name}={text!r}, expected a number") from None

@@ -1,0 +1,117 @@
+"""Where a command's results go: its folder, the words and the JSON, progress, and the record of the run."""
+
+import dataclasses
+import json
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any, Self
+
+import tyro
+from tqdm import tqdm
+
+from t2jax.save import save_json
+
+RUN_FILE = "run.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputOptions:
+    """Options of every command that writes."""
+
+    out: Annotated[Path | None, tyro.conf.arg(aliases=("-o",), metavar="FOLDER")] = None
+    """Folder for the results; by default a new one, t2jax-COMMAND-DATE-TIME, in the current directory."""
+    json: bool = False
+    """Print the result as JSON on stdout, and nothing else there."""
+
+
+class Output:
+    """One run of a command, as a context: inside it files are written, and at its end `run.json` says how it went.
+
+    A folder that holds anything is used only if its `run.json` is of the same command, whose files are then replaced.
+    Raises ValueError otherwise. The folder is made with the first file, so a refused input leaves none behind.
+    """
+
+    def __init__(self, command: str, options: OutputOptions, config: Any):
+        self.started = datetime.now(UTC)
+        self.command, self.config, self.as_json = command, config, options.json
+        # the local time, for people; run.json has the UTC date
+        default = f"t2jax-{command.replace(' ', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
+        self.folder = options.out or Path(default)
+        self.files: list[str] = []
+        _refuse_foreign(self.folder, command)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, traceback: TracebackType | None) -> None:
+        if kind is None or not self.files:
+            return
+        interrupted = issubclass(kind, KeyboardInterrupt)
+        self._record(130 if interrupted else 1)
+        note = "interrupted" if interrupted else "stopped by an error"
+        print(f"{note}; finished before that, in {self.folder}/: {', '.join(self.files)}", file=sys.stderr)
+
+    def path(self, name: str) -> Path:
+        """Where the file `name` goes; it is from now on one of the run's files."""
+        if not self.files:
+            self._record(None)
+        if name not in self.files:
+            self.files.append(name)
+        return self.folder / name
+
+    def say(self, *lines: str) -> None:
+        """Print words for people: on stdout, or on stderr where stdout is for JSON."""
+        print(*lines, sep="\n", file=sys.stderr if self.as_json else sys.stdout)
+
+    def progress(self, what: str, total: int = 1) -> tqdm:
+        """A progress bar on stderr for one phase; a phase of one step shows how long it took."""
+        return tqdm(
+            total=total, desc=what, file=sys.stderr, bar_format="{desc}: {bar:20} {n_fmt}/{total_fmt}, {elapsed}"
+        )
+
+    def finish(self, status: int, answer: dict[str, Any]) -> int:
+        """Write `run.json`, print the answer as JSON if that was asked for, and return `status`."""
+        if self.files:
+            self._record(status)
+        if self.as_json:
+            answer = {"command": self.command, "folder": str(self.folder), "files": self.files, **answer}
+            print(json.dumps(answer, ensure_ascii=False, allow_nan=False))
+        elif self.files:
+            print(f"\nWritten to {self.folder}/: {', '.join([*self.files, RUN_FILE])}")
+        return status
+
+    def _record(self, status: int | None) -> None:
+        arguments = json.loads(json.dumps(dataclasses.asdict(self.config), default=str))
+        content = {
+            "command": self.command,
+            "arguments": arguments,
+            "argv": sys.argv,
+            "seed": arguments.get("seed", arguments.get("fitting", {}).get("seed")),
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("t2jax", "jax", "jaxlib", "numpy")},
+            },
+            "started": self.started.isoformat(timespec="seconds"),
+            "ended": None if status is None else datetime.now(UTC).isoformat(timespec="seconds"),
+            "exit_status": status,  # null: the run was killed, or goes on
+            "files": self.files,
+        }
+        save_json(self.folder / RUN_FILE, content)
+
+
+def _refuse_foreign(folder: Path, command: str) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: found a file, expected a folder to write to")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    try:
+        earlier = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))["command"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ValueError(f"{folder}: the folder holds other files; name a new or an empty one with -o") from None
+    if earlier != command:
+        raise ValueError(f"{folder}: the folder holds results of `t2jax {earlier}`; name another one with -o")
+    print(f"replacing the results of an earlier `t2jax {command}` in {folder}/", file=sys.stderr)

@@ -1,0 +1,28 @@
+"""Numbers and tables as people read them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
+
+
+def count(value: float) -> str:
+    """A count in words, to three digits: 7.03e10 is "70.3 billion"."""
+    for scale, name in SCALES:
+        if value >= scale:
+            return f"{value / scale:.3g} {name}" if value < 1e3 * scale else f"{value:.3g}"
+    return f"{value:.3g}"
+
+
+def interval(low: float, high: float, show: Any = "{:.4g}".format) -> str:
+    """The words "1.2 to 3.4", or nothing where there is no interval."""
+    return "" if np.isnan(low) or np.isnan(high) else f"{show(low)} to {show(high)}"
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells under a header, aligned to the left, two blanks between columns."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows))
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,165 @@
+"""Results on disk: the law, its draws, the figures and how they came about, each file whole or not there at all."""
+
+import dataclasses
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from t2jax import laws
+from t2jax.fit import Fit
+from t2jax.laws.base import Law
+from t2jax.table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["load_draws", "load_law", "save_draws", "save_figure", "save_json", "save_law", "whole"]
+
+LAW_FILE, DRAWS_FILE = "law.json", "draws.nc"
+DRAWS_GROUP = "posterior"  # the name under which ArviZ looks for draws, whatever made them
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; it becomes `path` when the block ends, and vanishes if that fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_json(path: Path, content: Any) -> None:
+    """Write `content` as JSON with floats exact to the last bit. ValueError for NaN, which JSON has no word for."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    with whole(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def save_law(path: Path, fit: Fit, table: Table) -> None:
+    """Write a fitted law as JSON: its parameters with units, what the rows do not determine, and the table's origin.
+
+    A parameter in `fit.undetermined` has value null, so that nobody takes an arbitrary number for a measured one.
+    """
+    law, held = type(fit.law), dict(fit.problem.coordinates.fixed)
+    parameters = {
+        name: {
+            "value": None if name in fit.undetermined else finite(fit.law.values()[name]),
+            "unit": one.unit,
+            "doc": one.doc,
+            "undetermined": name in fit.undetermined,
+            "fixed": name in held,
+        }
+        for name, one in law.declared().items()
+    }
+    noise = fit.problem.noise
+    content = {
+        "law": laws.name_of(law),
+        "formula": (law.__doc__ or "").strip().splitlines()[0],
+        "parameters": parameters,
+        "noise": {"model": type(noise).__name__, **dataclasses.asdict(noise), "estimated": fit.noise_values},  # pyright: ignore
+        "objective": finite(fit.objective),
+        "converged": fit.converged,
+        "status": fit.status,
+        "starts": fit.starts,
+        "agreement": finite(fit.agreement),
+        "table": {"rows": len(table), **dataclasses.asdict(table.source)},
+    }
+    save_json(path, content)
+
+
+def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
+    """The law that `save_law` wrote, to the last bit; `law` is its class where that is not one of t2jax.
+
+    Raises ValueError, naming the file, where it is no such file, the fit had not converged or a parameter is null.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        parameters = {name: one["value"] for name, one in content["parameters"].items()}
+        name, converged, status = content["law"], content["converged"], content["status"]
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}), expected a law that t2jax wrote") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not a law that t2jax wrote ({type(error).__name__}: {error})") from None
+    if not converged:
+        raise ValueError(f"{path}: the fit has failed ({status}), so there is no law to use")
+    missing = [name for name, value in parameters.items() if value is None]
+    if missing:
+        raise ValueError(
+            f"{path}: the rows did not determine {', '.join(missing)} (null), so there is no law to use; fit it to rows"
+            " that do, or hold what they leave open with --fixed NAME=VALUE"
+        )
+    return (law or _class_of(name, path))(**parameters)
+
+
+def save_draws(path: Path, draws: Law, point: Law, kind: str) -> None:
+    """Write a batch of laws as NetCDF, one variable (chain, draw) for each parameter; `arviz.from_netcdf` reads it.
+
+    draws: leaves (draws,). point: the fitted law they belong to. kind: what they are, such as "bootstrap over rows".
+    """
+    declared = type(draws).declared()
+    with whole(path) as temporary:
+        dataset = _xarray().Dataset(
+            {
+                name: (("chain", "draw"), np.asarray(values, float)[None], {"units": declared[name].unit})
+                for name, values in draws.values().items()
+            },
+            coords={"chain": [0], "draw": np.arange(len(next(iter(draws.values().values()))))},
+            attrs={"law": laws.name_of(type(draws)), "kind": kind, "point": json.dumps(point.values())},
+        )
+        dataset.to_netcdf(temporary, group=DRAWS_GROUP, engine="h5netcdf")
+
+
+def load_draws(path: str | os.PathLike[str], point: Law) -> Law:
+    """The draws of `point` that `save_draws` wrote, as a batch of laws with leaves (draws,).
+
+    Raises ValueError where the file is no such file or its draws belong to another fitted law.
+    """
+    try:
+        with _xarray().open_dataset(path, group=DRAWS_GROUP, engine="h5netcdf") as dataset:
+            owner = dict(json.loads(dataset.attrs["point"]))
+            found = {name: np.asarray(dataset[name].values, float).ravel() for name in point.values()}
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{path}: not draws that t2jax wrote ({type(error).__name__})") from None
+    if owner != point.values():
+        raise ValueError(f"{path}: the draws belong to another fit than the law beside them; remove them or fit again")
+    return type(point)(**found)
+
+
+def save_figure(stem: Path, figure: "Figure") -> tuple[Path, Path]:
+    """Write a figure as PNG and as PDF, `stem` with either suffix added, and return both paths."""
+    paths = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".pdf")
+    for path in paths:
+        with whole(path) as temporary:
+            figure.savefig(temporary, format=path.suffix[1:], dpi=160)
+    return paths
+
+
+def finite(value: float) -> float | None:
+    """The number, or None in place of NaN and infinity."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _class_of(name: str, path: str | os.PathLike[str]) -> type[Law]:
+    outer, _, inner = name.partition("-on-")
+    try:
+        return laws.by_name(outer).on(laws.by_name(inner)) if inner else laws.by_name(outer)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; for a law of your own give load_law its class") from None
+
+
+def _xarray() -> Any:
+    import xarray  # slow to load, and only needed for draws
+
+    return xarray
