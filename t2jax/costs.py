@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 
 from t2jax.precision import is_traced
@@ -11,12 +12,12 @@ from t2jax.typing import Array, ArrayLike
 
 def training_flops(params: ArrayLike, tokens: ArrayLike) -> Array:
     """6ND: forward and backward pass over D tokens of a model with N parameters. Source: Kaplan et al. 2020."""
-    return 6.0 * params * tokens  # pyright: ignore[reportOperatorIssue]
+    return 6.0 * jnp.asarray(params) * jnp.asarray(tokens)
 
 
 def inference_flops(params: ArrayLike, samples: ArrayLike) -> Array:
     """2Nk: FLOPs per token served when k samples are drawn. Source: Roberts et al. 2026 (2604.01411)."""
-    return 2.0 * params * samples  # pyright: ignore[reportOperatorIssue]
+    return 2.0 * jnp.asarray(params) * jnp.asarray(samples)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from t2jax.trees import register
 from t2jax.turning import turning_points
 from t2jax.typing import Array, ArrayLike, Float
 
-DRAWS_PER_START = 16
+DRAWS_PER_START = 32
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class Fit:
 
     @property
     def undetermined(self) -> tuple[str, ...]:
-        """Names of parameters whose fitted value is arbitrary or nearly so."""
-        return self.identification.undetermined
+        """Names of parameters whose fitted value is arbitrary or known only within a factor of ten either way."""
+        return self.identification.flat + self.identification.loose
 
 
 def fit(
@@ -104,7 +104,7 @@ def fit(
     """Fit a law to a table: minimise the noise model's penalty, summed over rows, from many starts.
 
     law: a law class. noise: by default what suits the law and the table's columns (`noise.default_noise`). fixed:
-    parameters to hold, by name; without a `loss` column a law's `gauge` is held too. starts: kept out of 16 times as
+    parameters to hold, by name; without a `loss` column a law's `gauge` is held too. starts: kept out of 32 times as
     many random draws. Deterministic given the key. Failure is told in `status` and `converged`, never raised.
 
     Raises TableError for columns the law needs and the table lacks or for fewer rows than parameters, ValueError for
@@ -116,9 +116,12 @@ def fit(
         found = _solve(problem, data.weighted(jnp.ones_like(data.weight)), starts, key)
         shape = _curvature(problem, data, found["u"], jnp.asarray(table.runs()))
         best, nuisance = to_host(problem.split(found["u"]))
-        gradient, *shape = (np.asarray(one, float) for one in shape)
+        gradient, meat, own = (np.asarray(one, float) for one in shape)
         found = {name: np.asarray(value) for name, value in found.items()}
-    known = identification(*shape, problem.names)
+    values = {name: value for name, value in best.values().items() if name in problem.names} | nuisance
+    declared = law.declared()
+    bounds = {name: edges for name in problem.coordinates.free if (edges := declared[name].interval)}
+    known = identification(found["hessian"], meat, own, values, bounds)
     agreement = float(found["agreement"])
     converged = bool(found["converged"])
     return Fit(
@@ -136,7 +139,7 @@ def fit(
 
 
 def prepare(
-    law: type[Law], table: Table, noise: Noise | None, fixed: Mapping[str, float]
+    law: type[Law], table: Table, noise: Noise | None, fixed: Mapping[str, ArrayLike]
 ) -> tuple[Problem, Measurements]:
     """The problem that `fit` solves and the columns it reads; checks the table against the law. Raises as `fit`."""
     noise = noise or default_noise(law, table)
@@ -175,11 +178,17 @@ def _solve(problem: Problem, rows: Rows, starts: int, key: Array) -> dict[str, A
     # rows without noise end at rounding, where only the scale of a bad fit says what is equal
     rounding = 1e-16 * jnp.nanmedian(jnp.abs(values))
     agreement = jnp.mean(reached <= reached[best] + 1e-6 * jnp.abs(reached[best]) + rounding)
-    return {"u": ends.u[best], "value": reached[best], "converged": ends.converged[best], "agreement": agreement}
+    return {
+        "u": ends.u[best],
+        "value": reached[best],
+        "hessian": ends.hessian[best],
+        "converged": ends.converged[best],
+        "agreement": agreement,
+    }
 
 
 @jax.jit
-def _curvature(problem: Problem, data: Measurements, u: Array, run: Array) -> tuple[Array, Array, Array, Array]:
+def _curvature(problem: Problem, data: Measurements, u: Array, run: Array) -> tuple[Array, Array, Array]:
     penalties = partial(problem.penalties, rows=data.columns)
     return curvature(penalties, problem.coordinates, u, data.weight, data.place, run)
 
@@ -190,6 +199,4 @@ def _status(converged: bool, value: float, agreement: float, starts: int, known:
         return "failed: the objective was not finite from any start"
     said = f"{reached} of {starts} starts reached the best optimum"
     said = f"converged: {said}" if converged else f"not converged: the solver stopped short of an optimum; {said}"
-    if known.undetermined:
-        said += f"; the rows do not determine {', '.join(known.undetermined)}, whose values are arbitrary"
-    return said + (f"; {turning}" if turning else "")
+    return "; ".join(part for part in (said, known.sentence, turning) if part)

@@ -1,4 +1,4 @@
-"""Which parameters the rows determine: rank and null directions of the Hessian, and standard errors."""
+"""Which parameters the rows determine: rank and null directions of the Hessian, standard errors, active bounds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,25 +8,40 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.params import Coordinates
-from t2jax.solver import second_order
 from t2jax.typing import Array, Float, Int
 
 NULL_EIGENVALUE = 1e-12
 NULL_SHARE = 1e-3
 LOOSE = float(np.log(10.0))
+AT_BOUND = 1e-6
 
 
 @dataclass(frozen=True)
 class Identification:
-    """rank: of the Hessian in unconstrained coordinates. errors: standard error of each free parameter there, which
-    for a positive parameter is its relative error. free: their names. undetermined: those the rows do not determine,
-    because the objective is flat in them or because they are known only within a factor of ten either way.
+    """rank: of the Hessian in unconstrained coordinates, parameters at a bound left out.
+
+    errors: standard error of each free parameter that is at no bound, in its own unconstrained coordinate, which for a
+    positive parameter is its relative error. flat: parameters along which the objective does not change, whose values
+    are arbitrary. loose: those known only within a factor of ten either way (or, unconstrained, within 2.3). at_bound:
+    those whose best value is the edge of their domain.
     """
 
     rank: int
     errors: dict[str, float]
-    free: tuple[str, ...]
-    undetermined: tuple[str, ...]
+    flat: tuple[str, ...]
+    loose: tuple[str, ...]
+    at_bound: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What the rows leave open, in English; empty if nothing."""
+        factors = ", ".join(f"{name} within a factor of {np.exp(self.errors[name]):.3g}" for name in self.loose)
+        said = (
+            f"the rows do not determine {', '.join(self.flat)}: any value fits as well" if self.flat else "",
+            f"the rows tell {factors} only" if self.loose else "",
+            f"{', '.join(self.at_bound)} went to the edge of its domain" if self.at_bound else "",
+        )
+        return "; ".join(part for part in said if part)
 
 
 def curvature(
@@ -36,38 +51,46 @@ def curvature(
     weight: Float[Array, " rows"],
     place: Int[Array, " rows"],
     run: Int[Array, " rows"],
-) -> tuple[Array, Array, Array, Array]:
-    """Gradient, Hessian and score covariance of the weighted penalties; Jacobian from centred to own coordinates.
+) -> tuple[Array, Array, Array]:
+    """Gradient and score covariance of the weighted penalties; Jacobian from centred to own coordinates.
 
     penalties: of each different row, unweighted; place: which of them each row of the table is, with its weight.
     Rows of one run are one observation in the covariance of the scores (clusters, Liang & Zeger 1986).
     """
-    size = u.shape[0]
-    total = jax.ops.segment_sum(weight, place, num_segments=len(place))
-
-    def objective(x: Array) -> Array:
-        each = penalties(x)
-        return jnp.sum(total[: len(each)] * each)
-
-    _, gradient, hessian = second_order(objective, u)
+    size, count = u.shape[0], len(coordinates.free)
     rows = weight[:, None] * jax.jacfwd(penalties)(u)[place]
     scores = jax.ops.segment_sum(rows, run, num_segments=len(run))
     uncentred = Coordinates(coordinates.declared, coordinates.fixed, {})
-    count = len(coordinates.free)
-    shear = jnp.eye(size, dtype=u.dtype)
     own = jax.jacfwd(lambda x: uncentred.unconstrain(coordinates.values(x)))(u[:count])
-    return gradient, hessian, scores.T @ scores, shear.at[:count, :count].set(own)
+    return scores.sum(0), scores.T @ scores, jnp.eye(size, dtype=u.dtype).at[:count, :count].set(own)
 
 
-def identification(hessian: np.ndarray, meat: np.ndarray, own: np.ndarray, names: tuple[str, ...]) -> Identification:
-    """Judge the output of `curvature`; `names` label the coordinates. Source: White 1982 for the sandwich."""
+def identification(
+    hessian: np.ndarray, meat: np.ndarray, own: np.ndarray, values: dict[str, float], bounds: dict[str, tuple]
+) -> Identification:
+    """Judge the Hessian and the output of `curvature`. The covariance is the sandwich of White 1982.
+
+    values: by name, in the order of the coordinates. bounds: (low, high) of the names whose domain is an interval.
+    """
+    names = tuple(values)
+    at_bound = tuple(name for name, (low, high) in bounds.items() if _near(values[name], low, high))
+    inner = np.array([name not in at_bound for name in names])
     if not np.all(np.isfinite(hessian)):
-        return Identification(0, dict.fromkeys(names, float("inf")), names, names)
+        return Identification(0, dict.fromkeys(names, float("inf")), names, (), at_bound)
+    hessian, meat, own = (matrix[np.ix_(inner, inner)] for matrix in (hessian, meat, own))
     eigenvalues, vectors = np.linalg.eigh(hessian)
     null = eigenvalues < NULL_EIGENVALUE * max(float(eigenvalues.max()), np.finfo(float).tiny)
     share = np.square(vectors[:, null]).sum(axis=1)
     inverse = (vectors[:, ~null] / eigenvalues[~null]) @ vectors[:, ~null].T
     covariance = own @ inverse @ meat @ inverse @ own.T
-    errors = np.where(share > NULL_SHARE, np.inf, np.sqrt(np.maximum(np.diag(covariance), 0.0)))
-    loose = tuple(name for name, error in zip(names, errors, strict=True) if error > LOOSE)
-    return Identification(int((~null).sum()), dict(zip(names, errors.tolist(), strict=True)), names, loose)
+    spread = np.where(share > NULL_SHARE, np.inf, np.sqrt(np.maximum(np.diag(covariance), 0.0)))
+    errors = dict.fromkeys(names, float("nan")) | dict(
+        zip(np.array(names)[inner].tolist(), spread.tolist(), strict=True)
+    )
+    flat = tuple(name for name in names if np.isinf(errors[name]))
+    loose = tuple(name for name in names if LOOSE < errors[name] < np.inf)
+    return Identification(int((~null).sum()), errors, flat, loose, at_bound)
+
+
+def _near(value: float, low: float, high: float) -> bool:
+    return min(value - low, high - value) <= AT_BOUND * (high - low)

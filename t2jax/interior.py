@@ -115,7 +115,7 @@ def _polish(objective: Objective, a_rows: tuple, theta: Any, b: Array, state: _S
     matrix = jnp.asarray(a_rows, state.x.dtype)
     active = state.z > state.s
 
-    def step(point: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+    def step(point: tuple[Array, Array], _: Any) -> tuple[tuple[Array, Array], None]:
         x, z = point
         _, gradient, hessian = second_order(partial(objective, theta), x)
         rhs = jnp.concatenate([-(gradient + matrix.T @ z), jnp.where(active, b - matrix @ x, -z)])
@@ -128,7 +128,7 @@ def _polish(objective: Objective, a_rows: tuple, theta: Any, b: Array, state: _S
         parts = (jnp.abs(gradient + matrix.T @ z), -slack, -z, jnp.abs(slack * z))
         return value, jnp.max(jnp.concatenate(parts))
 
-    polished, _ = jax.lax.scan(step, (state.x, jnp.where(active, state.z, 0.0)), length=3)
+    polished, _ = jax.lax.scan(step, (state.x, jnp.where(active, state.z, 0.0)), None, length=3)
     both = jax.tree.map(lambda *pair: jnp.stack(pair), polished, (state.x, state.z))
     values, errors = jax.vmap(certify)(*both)
     better = jnp.argmin(jnp.where(jnp.isnan(errors), jnp.inf, errors))

@@ -1,6 +1,7 @@
 """A table's columns as a fit reads them: equal rows together, each row's weight apart."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -40,4 +41,5 @@ def measurements(table: Table, columns: tuple[str, ...]) -> Measurements:
     stacked = np.stack([table[name] for name in columns], axis=1)
     different, place = np.unique(stacked, axis=0, return_inverse=True)
     weight = table["weight"] if "weight" in table else np.ones(len(table))
-    return Measurements(dict(zip(columns, different.T, strict=True)), weight, place.reshape(-1))
+    split: Any = dict(zip(columns, different.T, strict=True)), weight, place.reshape(-1)
+    return Measurements(*split)

@@ -8,6 +8,7 @@ are not, and log A - α·log N0 is a shear, so densities keep their volume.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 from numpyro.distributions import Distribution, biject_to
@@ -36,8 +37,14 @@ class Param:
         """The unconstrained coordinate of a value inside the support."""
         return biject_to(self.prior.support).inv(jnp.asarray(value, float))
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """(low, high) of a parameter whose domain is an interval, None for one that is unbounded above or below."""
+        low, high = (getattr(self.prior.support, name, None) for name in ("lower_bound", "upper_bound"))
+        return None if low is None or high is None else (float(low), float(high))
 
-def param(prior: Distribution, unit: str, doc: str) -> Param:
+
+def param(prior: Distribution, unit: str, doc: str) -> Any:
     """Declare a parameter: `E: Scalar = param(LogNormal(0.5, 0.5), unit="nats", doc="irreducible loss")`.
 
     `prior` is a NumPyro distribution over a scalar; its support is the domain of the parameter.
@@ -47,7 +54,7 @@ def param(prior: Distribution, unit: str, doc: str) -> Param:
     return Param(prior, unit, doc)
 
 
-def coefficient(prior: Distribution, unit: str, doc: str, *, of: str, exponent: str) -> Param:
+def coefficient(prior: Distribution, unit: str, doc: str, *, of: str, exponent: str) -> Any:
     """Declare a coefficient that multiplies a power of an input, as A in A/N^α: `of="N", exponent="alpha"`.
 
     With it fits are centred at the data, and the law keeps its meaning when the units of the input change.

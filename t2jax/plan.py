@@ -54,8 +54,8 @@ class Plan:
     def _sentence(self, code: int) -> str:
         same = np.asarray(self.code) == code
         worst = float(np.max(np.asarray(self.kkt)[same]))
-        active = np.asarray(self.active)[same].reshape(-1, len(CONSTRAINTS)).any(axis=0)
-        held = [CONSTRAINTS[i] for i in (1, 2, 4, 6) if active[i]]
+        active = np.asarray(self.active)[same].reshape(-1, len(CONSTRAINTS))
+        held = [CONSTRAINTS[i] for i in (1, 2, 4, 6) if active[:, i].any()]
         return {
             OPTIMAL: f"optimal: the global optimum, certified by convexity and a KKT residual of {worst:.1g}",
             STATIONARY: f"optimal: the best of several starts, with a KKT residual of {worst:.1g}",

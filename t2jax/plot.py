@@ -9,8 +9,9 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
-__all__ = ["BLACK", "BLUE", "GREY", "VERMILLION", "legend_outside", "predicted_observed", "residuals"]
+__all__ = ["BLACK", "BLUE", "GREY", "VERMILLION", "legend_outside", "plain_ticks", "predicted_observed", "residuals"]
 
 # Okabe & Ito 2008: told apart with any colour vision, and in grey
 BLUE, VERMILLION, BLACK, GREY = "#0072B2", "#D55E00", "#000000", "#666666"
@@ -42,7 +43,8 @@ def predicted_observed(ax: "Axes", observed: Any, predicted: Any, *, quantity: s
     ends = _ends(np.concatenate([observed[shown], predicted[shown]]))
     ax.plot(ends, ends, "-", color=BLACK, linewidth=1, label="predicted = observed")
     ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
-    _plain_ticks(ax, ends)
+    plain_ticks(ax.xaxis)
+    plain_ticks(ax.yaxis)
     ax.set_aspect("equal")
     name = AXIS_LABELS.get(quantity, quantity)
     ax.set_xlabel(f"observed {name}")
@@ -72,7 +74,19 @@ def legend_outside(ax: "Axes", title: str = "") -> None:
     """Put the legend to the right of the axes, where it covers no data; without a new title it keeps the one it has."""
     earlier = ax.get_legend()
     title = title or (earlier.get_title().get_text() if earlier else "")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0, frameon=False, title=title or None)
+    place = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0.0}
+    ax.legend(**place, frameon=False, alignment="left", title=title or None)
+
+
+def plain_ticks(axis: "Axis") -> None:
+    """Label a log axis that spans less than a decade with plain numbers, such as 2, 2.5 and 3 in place of 3·10⁰."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+
+    low, high = axis.get_view_interval()
+    if high / low < 10:
+        axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+        axis.set_minor_locator(NullLocator())
 
 
 def _ends(values: np.ndarray) -> tuple[float, float]:
@@ -80,15 +94,3 @@ def _ends(values: np.ndarray) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     room = (high / low) ** 0.05 if high > low else 1.1
     return low / room, high * room
-
-
-def _plain_ticks(ax: "Axes", ends: tuple[float, float]) -> None:
-    """Label a log axis that spans less than a decade with plain numbers, such as 2, 2.5 and 3 in place of 3·10⁰."""
-    if ends[1] / ends[0] >= 10:
-        return
-    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
-
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_locator(NullLocator())

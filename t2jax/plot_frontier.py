@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from t2jax.bootstrap import band
-from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside
+from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside, plain_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +29,7 @@ __all__ = [
 Quantity = Literal["tokens_per_param", "params", "tokens"]
 COLOURS = (VERMILLION, BLUE)
 MARKERS = ("o", "s")
+BOOTSTRAP = "bootstrap interval"
 RULE = 20.0  # tokens per parameter, the rule of thumb taken from Hoffmann et al. 2022
 
 
@@ -36,7 +37,7 @@ RULE = 20.0  # tokens per parameter, the rule of thumb taken from Hoffmann et al
 class Optima:
     """What one rule trains at every budget: params and tokens (budgets,), and draws of both (draws, budgets) if any.
 
-    label: the name in the legend, such as "T² optimum".
+    label: the name in the legend, such as "T² optimum". interval: what the spread of the draws is.
     """
 
     label: str
@@ -44,6 +45,7 @@ class Optima:
     tokens: Any
     params_draws: Any = None
     tokens_draws: Any = None
+    interval: str = BOOTSTRAP
 
     def line(self, quantity: Quantity) -> np.ndarray:
         """The quantity at every budget, (budgets,)."""
@@ -76,13 +78,14 @@ def optima_against_train(
         ax.plot(train, one.line(quantity), color=colour, linewidth=2, label=one.label)
         if (draws := one.draws(quantity)) is not None:
             spread = band(draws, level)
-            label = f"{100 * level:g} % bootstrap interval"
+            label = f"{100 * level:g} % {one.interval}"
             ax.fill_between(train, spread.low, spread.high, color=colour, alpha=0.2, linewidth=0, label=label)
     params = np.sqrt(train / (6 * RULE))
     ax.plot(train, _quantity(quantity, params, RULE * params), "--", color=BLACK, linewidth=1.2, label="D = 20 N")
     ax.set(xscale="log", yscale="log", xlim=(train.min(), train.max()))
     ax.set_xlabel(AXIS_LABELS["train"])
     ax.set_ylabel(f"optimal {AXIS_LABELS[quantity]}")
+    plain_ticks(ax.yaxis)
     legend_outside(ax)
     return ax
 
@@ -95,28 +98,28 @@ def isoflop_curves(
     *,
     draws: Any = None,
     quantity: str = "loss",
-    title: str = "",
     level: float = 0.9,
+    interval: str = BOOTSTRAP,
 ) -> "Axes":
     """One curve over N for each training budget, light for large budgets; with bands where `draws` are given.
 
-    params: (sizes,). values: the law's prediction (budgets, sizes), NaN where a budget has no such model. train: FLOPs
+    params: (budgets, sizes). values: the law's prediction there, NaN where a budget has no such model. train: FLOPs
     (budgets,). draws: predictions (draws, budgets, sizes). quantity: what the values are, which names the axis.
+    interval: what the spread of the draws is.
     """
     params, values, norm = np.asarray(params, float), np.asarray(values, float), _norm(train)
     for i, budget in enumerate(np.asarray(train, float)):
         there, colour = np.isfinite(values[i]), _colour(norm, budget)
-        ax.plot(params[there], values[i, there], color=colour, linewidth=1.5, label=f"{budget:.1e}")
-        if draws is not None:
+        ax.plot(params[i, there], values[i, there], color=colour, linewidth=1.5, label=f"{budget:.1e}")
+        if draws is not None and there.any():
             spread = band(np.asarray(draws, float)[:, i, there], level)
-            ax.fill_between(params[there], spread.low, spread.high, color=colour, alpha=0.2, linewidth=0)
+            ax.fill_between(params[i, there], spread.low, spread.high, color=colour, alpha=0.25, linewidth=0)
     ax.set(xscale="log", yscale="log")
     ax.set_xlabel(AXIS_LABELS["params"])
     ax.set_ylabel(AXIS_LABELS.get(quantity, quantity))
-    ax.set_title(title)
-    legend_outside(
-        ax, title=AXIS_LABELS["train"] + (f"\nbands: {100 * level:g} % interval" if draws is not None else "")
-    )
+    plain_ticks(ax.yaxis)
+    bands = f"\nbands: {100 * level:g} % {interval}" if draws is not None else ""
+    legend_outside(ax, title=AXIS_LABELS["train"] + bands)
     return ax
 
 
@@ -141,7 +144,7 @@ def optima_on_isoflops(ax: "Axes", optima: Sequence[Optima], values: Sequence[An
         if (draws := one.draws("params")) is not None:
             spread = band(draws, level)
             error = np.maximum([line - spread.low, spread.high - line], 0.0)
-        bars = f" with {100 * level:g} % interval of N" if error is not None else ""
+        bars = f"\n(bars: {100 * level:g} % {one.interval} of N)" if error is not None else ""
         ax.errorbar(
             line,
             value,
@@ -167,7 +170,7 @@ def _norm(train: Any) -> "LogNorm":
     from matplotlib.colors import LogNorm
 
     train = np.asarray(train, float)
-    return LogNorm(train.min(), train.max() * (1.0 + 1e-9))
+    return LogNorm(train.min(), max(train.max(), 10 * train.min()))  # a single budget needs a range too
 
 
 def _colour(norm: "LogNorm", flops: float) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from t2jax.typing import PyTree
 
@@ -45,7 +46,7 @@ def scope() -> Iterator[Any]:
 
 def is_traced(tree: PyTree) -> bool:
     """Whether any leaf of `tree` is being traced by jit, vmap or a derivative, so that its values cannot be read."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def to_host(tree: PyTree) -> PyTree:

@@ -66,7 +66,7 @@ def save_law(path: Path, fit: Fit, table: Table) -> None:
     noise = fit.problem.noise
     content = {
         "law": laws.name_of(law),
-        "formula": (law.__doc__ or "").strip().splitlines()[0],
+        "doc": (law.__doc__ or "").strip().splitlines()[0],
         "parameters": parameters,
         "noise": {"model": type(noise).__name__, **dataclasses.asdict(noise), "estimated": fit.noise_values},  # pyright: ignore
         "objective": finite(fit.objective),

@@ -6,7 +6,7 @@ cost far less than line searches of first-order methods, and end at machine prec
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from t2jax.typing import Array, Float
 
 Objective = Callable[[Array], Array]
 MAX_STEPS = 200
+TRIALS = (0.01, 0.15, 1.0, 10.0)  # dampings tried at each step, times the last accepted one
 
 
 class DampedNewtonState(NamedTuple):
@@ -35,10 +36,10 @@ class DampedNewtonState(NamedTuple):
 def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformationExtraArgs:
     """Newton's method with Levenberg-Marquardt damping (Marquardt 1963), the value checked at every step.
 
-    Each update solves (|H| + λ·diag|H|) step = -g for three dampings around the last accepted one and takes the step of
+    Each update solves (|H| + λ·diag|H|) step = -g for a few dampings around the last accepted one and takes the step of
     lowest value; |H| has the absolute eigenvalues of H scaled by its diagonal (Dauphin et al. 2014). Where none lowers
     the value the step is zero and λ grows a thousandfold. `update` needs the extra arguments `value`, `hessian` and
-    `value_fn`. The trial of three dampings and their factors are heuristics.
+    `value_fn`. The dampings tried are a heuristic.
     """
 
     def init(u: Array) -> DampedNewtonState:
@@ -49,7 +50,7 @@ def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformation
         eps = jnp.finfo(grads.dtype).eps
         scale = jnp.maximum(jnp.abs(jnp.diagonal(hessian)), eps * jnp.max(jnp.abs(jnp.diagonal(hessian))))
         scale = jnp.where(scale > 0, scale, 1.0)
-        dampings = jnp.maximum(state.damping * jnp.array([0.01, 1.0, 30.0], grads.dtype), 1e-3 * eps)
+        dampings = jnp.maximum(state.damping * jnp.array(TRIALS, grads.dtype), 1e-3 * eps)
 
         root = jnp.sqrt(scale)
         curvatures, axes = jnp.linalg.eigh(hessian / jnp.outer(root, root))
@@ -81,10 +82,14 @@ def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformation
 
 
 class Solution(NamedTuple):
-    """Where a minimisation ended: u (free,), value (), steps taken, and whether it converged."""
+    """Where a minimisation ended: u (free,), value (), steps taken, and whether it converged.
+
+    hessian (free, free) is that of the last step's beginning: a second compilation of it would cost more than it says.
+    """
 
     u: Float[Array, " free"]
     value: Array
+    hessian: Float[Array, "free free"]
     steps: Array
     converged: Array
 
@@ -92,6 +97,7 @@ class Solution(NamedTuple):
 class _Walk(NamedTuple):
     u: Array
     state: DampedNewtonState
+    hessian: Array
     steps: Array
     converged: Array
     over: Array
@@ -105,7 +111,7 @@ def minimise(objective: Objective, start: Float[Array, " free"]) -> Solution:
     start ends at once, unconverged, and so do MAX_STEPS steps.
     """
     walk = jax.lax.while_loop(lambda walk: ~walk.over, partial(_advance, objective), _begin(start))
-    return Solution(walk.u, walk.state.value, walk.steps, walk.converged)
+    return Solution(walk.u, walk.state.value, walk.hessian, walk.steps, walk.converged)
 
 
 def minimise_each(
@@ -134,26 +140,27 @@ def minimise_each(
 
     carry = (walks, ended, jnp.arange(lanes))
     _, ended, _ = jax.lax.while_loop(lambda carry: jnp.min(carry[2]) < count, advance, carry)
-    return Solution(ended.u, ended.state.value, ended.steps, ended.converged)
+    return Solution(ended.u, ended.state.value, ended.hessian, ended.steps, ended.converged)
 
 
 def _begin(start: Array) -> _Walk:
     no = jnp.zeros((), bool)
-    return _Walk(start, damped_newton().init(start), jnp.zeros((), int), no, no)
+    hessian = jnp.zeros((*start.shape, *start.shape), start.dtype)
+    return _Walk(start, cast(DampedNewtonState, damped_newton().init(start)), hessian, jnp.zeros((), int), no, no)
 
 
 def _advance(objective: Objective, walk: _Walk) -> _Walk:
     eps = jnp.finfo(walk.u.dtype).eps
     value, gradient, hessian = second_order(objective, walk.u)
-    updates, state = damped_newton().update(
-        gradient, walk.state, walk.u, value=value, hessian=hessian, value_fn=objective
-    )
+    method = damped_newton()
+    moved = method.update(gradient, walk.state, walk.u, value=value, hessian=hessian, value_fn=objective)
+    updates, state = cast(tuple[Array, DampedNewtonState], moved)
     small = (state.decrease <= 1e3 * eps * jnp.abs(value)) | (state.step <= 3e4 * eps)
     flat = jnp.max(jnp.abs(gradient)) <= jnp.sqrt(eps) * (1 + jnp.abs(value))
     converged = (small | (state.stuck & flat)) & jnp.isfinite(value)
     steps = walk.steps + 1
     over = converged | state.stuck | ~jnp.isfinite(value) | (steps >= MAX_STEPS)
-    return _Walk(walk.u + updates, state, steps, converged, over)
+    return _Walk(walk.u + updates, state, hessian, steps, converged, over)
 
 
 def second_order(objective: Objective, u: Float[Array, " free"]) -> tuple[Array, Array, Array]:

@@ -42,7 +42,7 @@ def inverse_power(x: ArrayLike, exponent: ArrayLike) -> Array:
     A third of the time of `x**-exponent`, whose special cases at x <= 0 also double the work of its derivatives.
     Relative error about exponent·log(x)·eps: 1e-15 in float64, 1e-6 in float32. Example: `inverse_power(1e9, 0.34)`.
     """
-    return jnp.exp(-exponent * jnp.log(x))
+    return jnp.exp(-jnp.asarray(exponent) * jnp.log(x))
 
 
 def log_pass_at_k(p: ArrayLike, k: ArrayLike) -> Array:

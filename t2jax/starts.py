@@ -15,7 +15,7 @@ from t2jax.typing import Array, Float
 
 
 def draw(law: type[Law], coordinates: Coordinates, rows: Rows, count: int, key: Array) -> Float[Array, "count free"]:
-    """`count` random coordinates. Coefficients have centred sizes spread by a factor e^1.5 about 1/e of the losses.
+    """`count` random coordinates. Coefficients have centred sizes within a factor e of half the losses.
 
     Everything else is drawn from its prior. Where the law is linear in coefficients that the rows' response can
     determine, these are solved for. A non-positive solution becomes a thousandth of the response.
@@ -26,7 +26,7 @@ def draw(law: type[Law], coordinates: Coordinates, rows: Rows, count: int, key: 
     columns = []
     for name, one in zip(coordinates.free, keys, strict=True):
         if declared[name].power is not None:
-            columns.append(jnp.log(jnp.median(losses)) - 1.0 + 1.5 * jax.random.normal(one, (count,)))
+            columns.append(jnp.log(0.5 * jnp.median(losses)) + jax.random.normal(one, (count,)))
         else:
             columns.append(declared[name].unconstrain(declared[name].prior.sample(one, (count,))))
     u = jnp.stack(columns, axis=1)

@@ -6,4 +6,4 @@ from jaxtyping import Bool, Float, Float64, Int, PyTree, Shaped
 
 __all__ = ["Array", "ArrayLike", "Bool", "Float", "Float64", "Int", "PyTree", "Scalar", "Shaped"]
 
-Scalar = Float[ArrayLike, ""]
+Scalar = Float[Array, ""]

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from t2jax.params import INPUT_COLUMNS, Param
 from t2jax.trees import register
@@ -139,7 +140,7 @@ def law(cls: L) -> L:
     for name, field in fields.items():
         if not isinstance(field, Param | Part):
             raise TypeError(f"{cls.__name__}.{name} has no prior: declare it as {name}: Scalar = t2.param(prior, ...)")
-    cls.fields = fields or cls.fields
+    setattr(cls, "fields", fields or cls.fields)  # noqa: B010 - a class variable of the base
     declared = cls.declared()
     for name, one in declared.items():
         if one.power and (one.power[0] not in cls.inputs() or one.power[1] not in declared):
@@ -171,6 +172,6 @@ def _on(cls: type[Law], other: type[Law]) -> Any:
 
 
 def _show(value: Any) -> str:
-    if not isinstance(value, float | np.ndarray | jax.Array) or isinstance(value, jax.core.Tracer):
+    if not isinstance(value, float | np.ndarray | jax.Array) or isinstance(value, Tracer):
         return str(value)
     return f"{float(value):.6g}" if np.ndim(value) == 0 else f"<{'×'.join(map(str, np.shape(value)))}>"

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import jax.numpy as jnp
 from numpyro.distributions import LogNormal
 
 from t2jax.laws.base import Law, law
@@ -33,5 +34,5 @@ class Chinchilla(Law):
         """(N*, D*) of least loss at 6ND = flops, in closed form. Source: Hoffmann et al. 2022, eq. 4."""
         alpha, beta = self.alpha, self.beta
         g = (alpha * self.A / (beta * self.B)) ** (1 / (alpha + beta))
-        pairs = flops / 6
+        pairs = jnp.asarray(flops) / 6
         return g * pairs ** (beta / (alpha + beta)), pairs ** (alpha / (alpha + beta)) / g
