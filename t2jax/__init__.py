@@ -8,6 +8,7 @@ from t2jax.frontier import allocate, frontier
 from t2jax.laws.base import Law, law, part
 from t2jax.params import coefficient, param
 from t2jax.precision import precision
+from t2jax.save import load_draws, load_law
 from t2jax.table import Table, TableError, read_table
 
 __version__ = "0.1.0"
@@ -29,6 +30,8 @@ __all__ = [
     "frontier",
     "law",
     "laws",
+    "load_draws",
+    "load_law",
     "noise",
     "param",
     "parametric_bootstrap",

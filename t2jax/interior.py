@@ -75,7 +75,7 @@ class _State(NamedTuple):
 def _interior(objective: Objective, a_rows: tuple, theta: Any, b: Array, start: Array) -> _State:
     matrix = jnp.asarray(a_rows, start.dtype)
     eps = jnp.finfo(start.dtype).eps
-    goal = jnp.maximum(1e-10, 1e2 * eps)
+    goal = jnp.maximum(1e-8, 1e2 * eps)
 
     def body(state: _State) -> _State:
         x, s, z, mu, count, _ = state
@@ -101,7 +101,7 @@ def _interior(objective: Objective, a_rows: tuple, theta: Any, b: Array, start: 
         error = jnp.max(jnp.abs(gradient + matrix.T @ z))
         centred = (error <= 10 * mu) & (jnp.max(s * z) <= 10 * mu)
         done = (mu <= goal) & centred
-        mu = jnp.where(centred, jnp.maximum(0.1 * mu, 0.5 * goal), mu)
+        mu = jnp.where(centred, jnp.maximum(jnp.minimum(0.1 * mu, 3 * mu**1.5), 0.5 * goal), mu)
         return _State(x + step * dx, s + step * ds, z + dual_reach * dz, mu, count + 1, done)
 
     s = b - matrix @ start
@@ -111,16 +111,28 @@ def _interior(objective: Objective, a_rows: tuple, theta: Any, b: Array, start: 
 
 
 def _polish(objective: Objective, a_rows: tuple, theta: Any, b: Array, state: _State) -> Optimum:
-    """Newton on the KKT conditions with the active set read off the interior solution; kept where it is better."""
+    """Newton on the KKT conditions with the active set read off the interior solution; kept where it is better.
+
+    Where one constraint is nearly indifferent, the set with that one changed is tried too.
+    """
     matrix = jnp.asarray(a_rows, state.x.dtype)
     active = state.z > state.s
+    unclear = jnp.argmin(jnp.abs(jnp.log(state.z / state.s)))
+    sets = jnp.stack([active, active.at[unclear].set(~active[unclear])])
 
-    def step(point: tuple[Array, Array], _: Any) -> tuple[tuple[Array, Array], None]:
+    def newton(active: Array) -> tuple[Array, Array]:
+        begin = (state.x, jnp.where(active, state.z, 0.0))
+        return jax.lax.scan(partial(step, active), begin, None, length=2)[0]
+
+    def step(active: Array, point: tuple[Array, Array], _: Any) -> tuple[tuple[Array, Array], None]:
         x, z = point
         _, gradient, hessian = second_order(partial(objective, theta), x)
-        rhs = jnp.concatenate([-(gradient + matrix.T @ z), jnp.where(active, b - matrix @ x, -z)])
-        move = _kkt_solve(hessian, matrix, active, rhs)
-        return (x + move[: len(x)], z + move[len(x) :]), None
+        # a stiff penalty in place of exact multipliers: a millionth of the error is left, and no large matrix to solve
+        stiff = jnp.where(active, 1e6 * jnp.max(jnp.abs(hessian)), 0.0)
+        violation = matrix @ x - b
+        curved = hessian + matrix.T @ (stiff[:, None] * matrix)
+        dx = -solve_positive(curved, gradient + matrix.T @ (z + stiff * violation))
+        return (x + dx, z + stiff * (violation + matrix @ dx)), None
 
     def certify(x: Array, z: Array) -> tuple[Array, Array]:
         value, gradient = jax.value_and_grad(objective, argnums=1)(theta, x)
@@ -128,11 +140,12 @@ def _polish(objective: Objective, a_rows: tuple, theta: Any, b: Array, state: _S
         parts = (jnp.abs(gradient + matrix.T @ z), -slack, -z, jnp.abs(slack * z))
         return value, jnp.max(jnp.concatenate(parts))
 
-    polished, _ = jax.lax.scan(step, (state.x, jnp.where(active, state.z, 0.0)), None, length=3)
-    both = jax.tree.map(lambda *pair: jnp.stack(pair), polished, (state.x, state.z))
-    values, errors = jax.vmap(certify)(*both)
-    better = jnp.argmin(jnp.where(jnp.isnan(errors), jnp.inf, errors))
-    return Optimum(both[0][better], both[1][better], active, values[better], errors[better])
+    ends = jax.tree.map(
+        lambda ends, own: jnp.concatenate([ends, own[None]]), jax.vmap(newton)(sets), (state.x, state.z)
+    )
+    values, errors = jax.vmap(certify)(*ends)
+    best = jnp.argmin(jnp.where(jnp.isnan(errors), jnp.inf, errors))
+    return Optimum(ends[0][best], ends[1][best], jnp.stack([*sets, active])[best], values[best], errors[best])
 
 
 def _kkt_solve(hessian: Array, matrix: Array, active: Array, rhs: Array) -> Array:

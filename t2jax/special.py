@@ -33,6 +33,8 @@ __all__ = [
 # From z = SHIFT on, the first term left out is below 1e-15; smaller arguments are first raised by SHIFT.
 STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
 SHIFT = 8
+# With more shift fewer terms do: four from 16 on, which keeps second derivatives small to compile.
+SQUARE_SHIFT = 16
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -198,11 +200,14 @@ def _log1mexp(s: Array) -> Array:
 
 def _lgamma_square(z: Array, a: Array, k: Array) -> Array:
     """lgamma(z+a+k) - lgamma(z+a) - lgamma(z+k) + lgamma(z) >= 0, with relative accuracy (k not much below 1)."""
-    # lgamma(z) = lgamma(z+1) - log z, SHIFT times: all terms positive. A vmap, because unrolled code compiles slowly.
-    total = jax.vmap(lambda j: _log_square(z + j, a, k))(jnp.arange(SHIFT, dtype=z.dtype)).sum(0)
-    z = z + SHIFT
+    # lgamma(z) = lgamma(z+1) - log z, SQUARE_SHIFT times: all terms positive. A vmap, because unrolled code
+    # compiles slowly.
+    total = jax.vmap(lambda j: _log_square(z + j, a, k))(jnp.arange(SQUARE_SHIFT, dtype=z.dtype)).sum(0)
+    z = z + SQUARE_SHIFT
     main = a * jnp.log1p(k / (z + a)) + k * jnp.log1p(a / (z + k)) - (z - 0.5) * _log_square(z, a, k)
-    return total + main + a * (_remainder_slope(z, a) - _remainder_slope(z + k, a))
+    z, a, k = jnp.broadcast_arrays(z, a, k)
+    near, far = _remainder_slope(jnp.stack([z, z + k]), jnp.stack([a, a]))
+    return total + main + a * (near - far)
 
 
 def _log_square(z: Array, a: Array, k: Array) -> Array:
@@ -213,27 +218,28 @@ def _log_square(z: Array, a: Array, k: Array) -> Array:
 
 
 def _remainder_slope(z: Array, a: Array) -> Array:
-    """[R(z) - R(z+a)] / a for Stirling's remainder R, z >= SHIFT, without the division (so that a may be tiny)."""
+    """[R(z) - R(z+a)] / a for Stirling's remainder R, z >= SQUARE_SHIFT, with no division (so that a may be tiny)."""
     w, v = 1 / z, 1 / (z + a)
-    quotient, power, total = jnp.ones_like(w), v, jnp.zeros_like(w)  # quotient = (w^m - v^m) / (w - v), power = v^m
-    for coefficient in STIRLING:
-        total = total + coefficient * quotient
-        quotient, power = w * w * quotient + power * (w + v), power * v * v
-    return total * w * v
+    t, p = (w + v) ** 2, w * v
+    # (w^m - v^m) / (w - v) for m = 3, 5, 7 in t and p, and w - v = a p
+    third, fifth, seventh = t - p, t * (t - 3 * p) + p * p, t * (t * (t - 5 * p) + 6 * p * p) - p * p * p
+    return p * (STIRLING[0] + STIRLING[1] * third + STIRLING[2] * fifth + STIRLING[3] * seventh)
 
 
 def _stirling_rest(x: Array) -> Array:
     """lgamma(x) - (x log x - x) for x > 0."""
     y = x + SHIFT
     w = 1 / y
-    series = sum(coefficient * w ** (2 * n + 1) for n, coefficient in enumerate(STIRLING))
+    series = jnp.zeros_like(w)
+    for coefficient in reversed(STIRLING):
+        series = coefficient + w * w * series
     # rise = product of (x+j)/y over j < SHIFT, so that lgamma(y) - lgamma(x) = log(rise) + SHIFT log(y); in pairs
     # (x+j) (x+SHIFT-1-j) = x (x+SHIFT-1) + j (SHIFT-1-j), which halves the graph that automatic differentiation sees.
     first, w2 = x * w * ((x + SHIFT - 1) * w), w * w
     rise = first
     for j in range(1, SHIFT // 2):
         rise = rise * (first + j * (SHIFT - 1 - j) * w2)
-    return x * jnp.log1p(SHIFT / x) - SHIFT - jnp.log(rise) - 0.5 * jnp.log(y) + HALF_LOG_2PI + series
+    return x * jnp.log1p(SHIFT / x) - SHIFT - jnp.log(rise) - 0.5 * jnp.log(y) + HALF_LOG_2PI + w * series
 
 
 def _choose_rest(n: Array, c: Array, d: Array) -> Array:
