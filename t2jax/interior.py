@@ -75,7 +75,7 @@ class _State(NamedTuple):
 def _interior(objective: Objective, a_rows: tuple, theta: Any, b: Array, start: Array) -> _State:
     matrix = jnp.asarray(a_rows, start.dtype)
     eps = jnp.finfo(start.dtype).eps
-    goal = jnp.maximum(1e-8, 1e2 * eps)
+    goal = jnp.maximum(1e-10, 1e2 * eps)
 
     def body(state: _State) -> _State:
         x, s, z, mu, count, _ = state
