@@ -124,7 +124,7 @@ def _downloaded(file: DataFile) -> Path:
         raise DatasetError(
             f"{file.url} could not be downloaded to {folder} ({type(error).__name__}); where there is no network,"
             f" put the file at {file.place} in a folder named by the environment variable {FOLDER_VARIABLE}"
-        ) from error
+        ) from None
     except ValueError as error:  # the hash differs, and pooch says how
         raise DatasetError(f"{file.url}: the file there is no longer the published one ({error})") from error
 

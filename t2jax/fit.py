@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -112,28 +113,24 @@ def fit(
     """
     problem, data = prepare(law, table, noise, fixed or {})
     with scope() as dtype:
-        data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
-        found = _solve(problem, data.weighted(jnp.ones_like(data.weight)), starts, key)
-        shape = _curvature(problem, data, found["u"], jnp.asarray(table.runs()))
-        best, nuisance = to_host(problem.split(found["u"]))
-        gradient, meat, own = (np.asarray(one, float) for one in shape)
-        found = {name: np.asarray(value) for name, value in found.items()}
-    values = {name: value for name, value in best.values().items() if name in problem.names} | nuisance
+        data = jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, data)
+        found = jax.tree.map(np.asarray, _solve(problem, data, jnp.asarray(table.runs()), starts, key))
+    best, noise_values = to_host((found.law, found.noise_values))
+    values = {name: value for name, value in best.values().items() if name in problem.names} | noise_values
     declared = law.declared()
     bounds = {name: edges for name in problem.coordinates.free if (edges := declared[name].interval)}
-    known = identification(found["hessian"], meat, own, values, bounds)
-    agreement = float(found["agreement"])
-    converged = bool(found["converged"])
+    known = identification(found.hessian, found.meat, found.own, values, bounds)
+    said = (_outcome(found, starts), known.sentence, turning_points(best, table))
     return Fit(
         law=best,
-        objective=float(found["value"]),
-        gradient_norm=float(np.linalg.norm(gradient)),
-        converged=converged,
-        status=_status(converged, float(found["value"]), agreement, starts, known, turning_points(best, table)),
+        objective=float(found.value),
+        gradient_norm=float(np.linalg.norm(found.gradient)),
+        converged=bool(found.converged),
+        status="; ".join(part for part in said if part),
         starts=starts,
-        agreement=agreement,
+        agreement=float(found.agreement),
         identification=known,
-        noise_values=nuisance,
+        noise_values=noise_values,
         problem=problem,
     )
 
@@ -158,45 +155,49 @@ def prepare(
     return problem, measurements(table, columns)
 
 
+class _Found(NamedTuple):
+    law: Law
+    noise_values: dict[str, Array]
+    value: Array
+    converged: Array
+    agreement: Array
+    hessian: Array
+    gradient: Array
+    meat: Array
+    own: Array
+
+
 @partial(jax.jit, static_argnames="starts")
-def _solve(problem: Problem, rows: Rows, starts: int, key: Array) -> dict[str, Array]:
+def _solve(problem: Problem, data: Measurements, run: Array, starts: int, key: Array) -> _Found:
+    rows = data.weighted(jnp.ones_like(data.weight))
+    objective = partial(problem.objective, rows=rows)
     draw_key, noise_key = jax.random.split(key)
     count = starts * DRAWS_PER_START
     draws = draw(problem.law, problem.coordinates, rows, count, draw_key)
-    for name_key, (_, one) in zip(
+    for one_key, (_, one) in zip(
         jax.random.split(noise_key, 1 + len(problem.nuisance)), problem.nuisance, strict=False
     ):
-        draws = jnp.concatenate([draws, one.unconstrain(one.prior.sample(name_key, (count, 1)))], axis=1)
+        draws = jnp.concatenate([draws, one.unconstrain(one.prior.sample(one_key, (count, 1)))], axis=1)
     draws = draws.astype(rows["weight"].dtype)
-    values = jax.vmap(partial(problem.objective, rows=rows))(draws)
+    values = jax.vmap(objective)(draws)
     # starts side by side fill short tables' vectors; long tables go one start at a time and stop early
     together = min(starts, max(1, 4096 // len(rows["weight"])))
-    minimiser = partial(minimise, partial(problem.objective, rows=rows))
-    ends = jax.lax.map(minimiser, keep_best(values, draws, starts), batch_size=together)
+    ends = jax.lax.map(partial(minimise, objective), keep_best(values, draws, starts), batch_size=together)
     reached = jnp.where(jnp.isfinite(ends.value), ends.value, jnp.inf)
-    best = jnp.argmin(reached)
+    lowest = jnp.min(reached)
     # rows without noise end at rounding, where only the scale of a bad fit says what is equal
     rounding = 1e-16 * jnp.nanmedian(jnp.abs(values))
-    agreement = jnp.mean(reached <= reached[best] + 1e-6 * jnp.abs(reached[best]) + rounding)
-    return {
-        "u": ends.u[best],
-        "value": reached[best],
-        "hessian": ends.hessian[best],
-        "converged": ends.converged[best],
-        "agreement": agreement,
-    }
-
-
-@jax.jit
-def _curvature(problem: Problem, data: Measurements, u: Array, run: Array) -> tuple[Array, Array, Array]:
+    agree = reached <= lowest + 1e-6 * jnp.abs(lowest) + rounding
+    best = jnp.argmin(jnp.where(agree, reached - jnp.where(ends.converged, rounding, 0.0), jnp.inf))
+    u = ends.u[best]
+    law, noise_values = problem.split(u)
     penalties = partial(problem.penalties, rows=data.columns)
-    return curvature(penalties, problem.coordinates, u, data.weight, data.place, run)
+    shape = curvature(penalties, problem.coordinates, u, data.weight, data.place, run)
+    return _Found(law, noise_values, reached[best], ends.converged[best], jnp.mean(agree), ends.hessian[best], *shape)
 
 
-def _status(converged: bool, value: float, agreement: float, starts: int, known: Identification, turning: str) -> str:
-    reached = round(agreement * starts)
-    if not np.isfinite(value):
+def _outcome(found: _Found, starts: int) -> str:
+    if not np.isfinite(found.value):
         return "failed: the objective was not finite from any start"
-    said = f"{reached} of {starts} starts reached the best optimum"
-    said = f"converged: {said}" if converged else f"not converged: the solver stopped short of an optimum; {said}"
-    return "; ".join(part for part in (said, known.sentence, turning) if part)
+    said = f"{round(float(found.agreement) * starts)} of {starts} starts reached the best optimum"
+    return f"converged: {said}" if found.converged else f"not converged: the solver stopped short of an optimum; {said}"

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.params import Coordinates
-from t2jax.typing import Array, Float, Int
+from t2jax.typing import Array, ArrayLike, Float, Int
 
 NULL_EIGENVALUE = 1e-12
 NULL_SHARE = 1e-3
@@ -66,7 +66,7 @@ def curvature(
 
 
 def identification(
-    hessian: np.ndarray, meat: np.ndarray, own: np.ndarray, values: dict[str, float], bounds: dict[str, tuple]
+    hessian: ArrayLike, meat: ArrayLike, own: ArrayLike, values: dict[str, float], bounds: dict[str, tuple]
 ) -> Identification:
     """Judge the Hessian and the output of `curvature`. The covariance is the sandwich of White 1982.
 
@@ -75,9 +75,9 @@ def identification(
     names = tuple(values)
     at_bound = tuple(name for name, (low, high) in bounds.items() if _near(values[name], low, high))
     inner = np.array([name not in at_bound for name in names])
-    if not np.all(np.isfinite(hessian)):
+    if not np.all(np.isfinite(np.asarray(hessian))):
         return Identification(0, dict.fromkeys(names, float("inf")), names, (), at_bound)
-    hessian, meat, own = (matrix[np.ix_(inner, inner)] for matrix in (hessian, meat, own))
+    hessian, meat, own = (np.asarray(matrix, float)[np.ix_(inner, inner)] for matrix in (hessian, meat, own))
     eigenvalues, vectors = np.linalg.eigh(hessian)
     null = eigenvalues < NULL_EIGENVALUE * max(float(eigenvalues.max()), np.finfo(float).tiny)
     share = np.square(vectors[:, null]).sum(axis=1)
