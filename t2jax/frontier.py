@@ -11,13 +11,16 @@ import numpy as np
 from t2jax.costs import Budget
 from t2jax.interior import Optimum, minimise_under
 from t2jax.laws.base import Law
-from t2jax.plan import FAILED, HELD, INFEASIBLE_INFERENCE, INFEASIBLE_TRAIN, NO_OPTIMUM, OPTIMAL, STATIONARY, Plan
+from t2jax.plan import FAILED, FLAT, HELD, INFEASIBLE_INFERENCE, INFEASIBLE_TRAIN, NO_OPTIMUM, OPTIMAL, STATIONARY, Plan
 from t2jax.precision import is_traced, scope, to_host
 from t2jax.typing import Array
 
 CHUNK = 512
 STARTS = {True: (0.5,), False: (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95)}
 """Where in the feasible range of log N the solver starts: once for a convex law, which has one optimum."""
+
+ANSWERS = ("params", "tokens", "samples", "value")
+"""What of a plan has derivatives."""
 
 _ROWS = (  # constraints on (log N, log D, log k), in the order of plan.CONSTRAINTS
     (1.0, 1.0, 0.0),
@@ -83,6 +86,7 @@ def _frontier(laws: Law, budgets: Budget) -> Plan:
     return jax.lax.map(one, jnp.arange(count * size), batch_size=CHUNK)
 
 
+@jax.jit
 def _plan(law: Law, budget: Budget) -> Plan:
     """One problem, in the precision of its inputs: k at 1, or free, or at the better of two whole numbers."""
     if "k" not in law.inputs() or budget.inference is None:
@@ -164,6 +168,7 @@ def _finish(law: Law, found: Optimum, samples: Array, feasible: tuple[Array, Arr
     good = found.kkt <= jnp.finfo(found.x.dtype).eps ** 0.7
     code = jnp.where(least | most | longest | once, HELD, OPTIMAL if law.convex else STATIONARY)
     code = jnp.where(good, jnp.where(implied, NO_OPTIMUM, code), FAILED)
+    code = jnp.where(jnp.max(found.multipliers) < 1e2 * jnp.finfo(found.x.dtype).eps ** 0.7, FLAT, code)
     code = jnp.where(feasible[0], jnp.where(feasible[1], code, INFEASIBLE_INFERENCE), INFEASIBLE_TRAIN)
     usable = code <= HELD
     params, tokens = jnp.exp(found.x[0]), jnp.exp(found.x[1])
@@ -207,21 +212,26 @@ def _rounded_plan(law: Law, budget: Budget) -> Plan:
 @_rounded_plan.defjvp
 def _rounded_plan_jvp(primals: Any, tangents: Any) -> Any:
     leaves, tree = jax.tree.flatten(primals)
-    answers = ("params", "tokens", "samples", "value")
-
-    def solve(inputs: Array) -> Array:
-        plan = _plan(*jax.tree.unflatten(tree, list(inputs)))
-        return jnp.stack([getattr(plan, name) for name in answers])
-
     # the Jacobian is a matrix of numbers in full precision, so that what JAX transposes is float32 throughout
     if is_traced(primals):
-        jacobian = jax.jacfwd(solve)(jnp.stack(leaves))
+        jacobian = _jacobian(tree, jnp.stack(leaves))
     else:
         with scope() as dtype:
-            jacobian = jax.jacfwd(solve)(jnp.stack([leaf.astype(dtype) for leaf in leaves])).astype(jnp.float32)
+            jacobian = _jacobian(tree, jnp.stack([leaf.astype(dtype) for leaf in leaves])).astype(jnp.float32)
     plan = _rounded_plan(*primals)
     moved = jacobian @ jnp.stack(jax.tree.leaves(tangents))
     still = jax.tree.map(
         lambda leaf: np.zeros(leaf.shape, leaf.dtype if leaf.dtype == jnp.float32 else jax.dtypes.float0), plan
     )
-    return plan, replace(still, **dict(zip(answers, moved, strict=True)))
+    return plan, replace(still, **dict(zip(ANSWERS, moved, strict=True)))
+
+
+@partial(jax.jit, static_argnums=0)
+def _jacobian(tree: Any, inputs: Array) -> Array:
+    """Derivatives (answers, inputs) of the plan of the law and budget that `tree` makes of the inputs."""
+
+    def solve(inputs: Array) -> Array:
+        plan = _plan(*jax.tree.unflatten(tree, list(inputs)))
+        return jnp.stack([getattr(plan, name) for name in ANSWERS])
+
+    return jax.jacfwd(solve)(inputs)

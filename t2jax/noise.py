@@ -168,7 +168,7 @@ class Binomial:
 class BetaBinomial:
     """Counts: `correct` of `trials` samples of a question whose chance of success is Beta(a, b) over questions.
 
-    a and b come from the law (`Law.beta`); each question has its own number of trials. Source: Roberts et al. 2026
+    a and b come from the law (`Law.questions`); each question has its own number of trials. Source: Roberts et al. 2026
     (2604.01411), Approach 2, with the likelihood of Kazdan et al. 2025 (2510.05197) in place of squared errors.
     """
 
@@ -183,12 +183,12 @@ class BetaBinomial:
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         del nuisance
-        a, b = law.beta(rows["params"], rows["tokens"])
+        a, b = law.questions(rows["params"], rows["tokens"])
         return log_beta_binomial(rows["correct"], rows["trials"], a, b)
 
     def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
         question_key, count_key = jax.random.split(key)
-        a, b = law.beta(rows["params"], rows["tokens"])
+        a, b = law.questions(rows["params"], rows["tokens"])
         success = jax.random.beta(question_key, a, b)
         return {"correct": jax.random.binomial(count_key, rows["trials"], success)}
 
@@ -232,7 +232,7 @@ def default_noise(law: type[Law], table: Table) -> Noise:
     """
     if "pass_at_k" not in law.response:
         return Huber()
-    counted = BetaBinomial() if law.beta is not Law.beta else Binomial()
+    counted = BetaBinomial() if law.questions is not Law.questions else Binomial()
     samples = counted if "correct" in table else Gaussian(scale=0.01)
     return Joint(samples) if "loss" in table else samples
 

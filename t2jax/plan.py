@@ -10,7 +10,7 @@ from t2jax.trees import register
 CONSTRAINTS = ("train", "params_min", "params_max", "tokens_min", "tokens_max", "inference", "samples_min")
 """Names of the constraints, in the order of `Plan.shadow_prices` and `Plan.active`."""
 
-OPTIMAL, STATIONARY, HELD, NO_OPTIMUM, INFEASIBLE_TRAIN, INFEASIBLE_INFERENCE, FAILED = range(7)
+OPTIMAL, STATIONARY, HELD, NO_OPTIMUM, INFEASIBLE_TRAIN, INFEASIBLE_INFERENCE, FAILED, FLAT = range(8)
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Plan:
             NO_OPTIMUM: "without optimum: the objective keeps falling towards one parameter or one token",
             INFEASIBLE_TRAIN: "infeasible: the training budget does not pay for one token of the smallest model",
             INFEASIBLE_INFERENCE: "infeasible: the inference budget is below 2·N of the smallest model, one sample",
+            FLAT: "without optimum: the law is flat here to rounding, so many allocations are equally good",
             FAILED: f"failed: the solver stopped at a KKT residual of {worst:.1g}",
         }[code]
 

@@ -84,7 +84,8 @@ def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformation
 class Solution(NamedTuple):
     """Where a minimisation ended: u (free,), value (), steps taken, and whether it converged.
 
-    hessian (free, free) is that of the last step's beginning: a second compilation of it would cost more than it says.
+    hessian (free, free) is that of the last step's beginning, which lies within rounding of the end: one step is taken
+    more than convergence asks for.
     """
 
     u: Float[Array, " free"]
@@ -157,9 +158,9 @@ def _advance(objective: Objective, walk: _Walk) -> _Walk:
     updates, state = cast(tuple[Array, DampedNewtonState], moved)
     small = (state.decrease <= 1e3 * eps * jnp.abs(value)) | (state.step <= 3e4 * eps)
     flat = jnp.max(jnp.abs(gradient)) <= jnp.sqrt(eps) * (1 + jnp.abs(value))
-    converged = (small | (state.stuck & flat)) & jnp.isfinite(value)
+    converged = walk.converged | ((small | (state.stuck & flat)) & jnp.isfinite(value))
     steps = walk.steps + 1
-    over = converged | state.stuck | ~jnp.isfinite(value) | (steps >= MAX_STEPS)
+    over = walk.converged | state.stuck | ~jnp.isfinite(value) | (steps >= MAX_STEPS)
     return _Walk(walk.u + updates, state, hessian, steps, converged, over)
 
 

@@ -29,7 +29,7 @@ ALL: tuple[type[Law], ...] = (Chinchilla, Kaplan, T2Loss, T2PassK, T2PassKNaive)
 
 def name_of(law: type[Law]) -> str:
     """The command-line name of a law class: T2PassK is "t2-pass-k"."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", law.__name__).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", law.__name__).lower()
 
 
 def by_name(name: str) -> type[Law]:

@@ -81,7 +81,7 @@ class Law:
         """What a planner minimises: the prediction itself; laws of pass@k give -log pass@k."""
         return self(*inputs, **named)
 
-    def beta(self, N: ArrayLike, D: ArrayLike) -> tuple[Array, Array]:
+    def questions(self, N: ArrayLike, D: ArrayLike) -> tuple[Array, Array]:
         """(a, b) of the Beta distribution of per-question success; only laws with a Beta link have one."""
         raise TypeError(f"{type(self).__name__} does not say how questions differ; fit its counts with noise.Binomial")
 
@@ -117,8 +117,9 @@ class Law:
 
     def __getattr__(self, name: str) -> Any:
         for field, declared in type(self).fields.items():
-            if isinstance(declared, Part) and field in self.__dict__ and name in declared.default.declared():
-                return getattr(self.__dict__[field], name)
+            inner = self.__dict__.get(field)
+            if isinstance(declared, Part) and isinstance(inner, Law) and name in inner.values():
+                return getattr(inner, name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __repr__(self) -> str:

@@ -40,10 +40,10 @@ class T2PassK(Law):
         return jnp.exp(-self.cost(N, D, k))
 
     def cost(self, N: ArrayLike, D: ArrayLike, k: ArrayLike) -> Array:
-        a, b = self.beta(N, D)
+        a, b = self.questions(N, D)
         return -log_pass_at_k_beta(a, b, k)
 
-    def beta(self, N: ArrayLike, D: ArrayLike) -> tuple[Array, Array]:
+    def questions(self, N: ArrayLike, D: ArrayLike) -> tuple[Array, Array]:
         loss = self.loss(N, D)
         logit = self.theta1 * (self.theta0 - loss)
         mean = self.theta2 * jax.nn.sigmoid(logit)

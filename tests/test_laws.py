@@ -1,0 +1,284 @@
+"""The contract that every law keeps, one written here included, and the published numbers of each."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+from numpyro.distributions import LogNormal
+from scipy.special import betaln
+
+import t2jax as t2
+from t2jax.laws import Chinchilla, Kaplan, T2Loss, T2PassK, T2PassKNaive
+from t2jax.typing import Scalar
+
+
+@t2.law
+class LogSum(t2.Law):
+    """L(N, D) = E + log(1 + A/N^α + B/D^β): a user's law, which the library does not know."""
+
+    E: Scalar = t2.param(LogNormal(0.5, 0.5), unit="nats", doc="irreducible loss")
+    A: Scalar = t2.coefficient(LogNormal(6.0, 2.0), unit="params^α", doc="size term", of="N", exponent="alpha")
+    B: Scalar = t2.coefficient(LogNormal(6.0, 2.0), unit="tokens^β", doc="data term", of="D", exponent="beta")
+    alpha: Scalar = t2.param(LogNormal(-1.0, 0.5), unit="1", doc="size exponent")
+    beta: Scalar = t2.param(LogNormal(-1.0, 0.5), unit="1", doc="data exponent")
+    convex: ClassVar[bool] = True
+
+    def __call__(self, N, D):
+        return self.E + jnp.log1p(self.A * N**-self.alpha + self.B * D**-self.beta)
+
+
+LAWS = (*t2.laws.ALL, LogSum, T2Loss.on(Kaplan), T2PassK.on(Kaplan))
+PASS = tuple(law for law in LAWS if "pass_at_k" in law.response)
+LOSS = tuple(law for law in LAWS if law not in PASS)
+DOMAIN = {"N": (1e5, 1e13), "D": (1e7, 1e15), "k": (1.0, 1e6)}
+POINTS = 64
+every = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+
+
+@pytest.fixture(autouse=True)
+def x64():
+    with jax.enable_x64(True):
+        yield
+
+
+def draw(law: type[t2.Law], count: int, seed: int = 0) -> Any:
+    """Random laws (count,): middle half of each prior, terms of 0.5 to 5 where N, D and k are least."""
+    rng = np.random.default_rng(seed)
+    declared = law.declared()
+    values = {name: np.asarray(one.prior.icdf(rng.uniform(0.25, 0.75, count))) for name, one in declared.items()}
+    for name, one in declared.items():
+        if one.power:
+            values[name] = (
+                np.exp(rng.uniform(np.log(0.5), np.log(5), count)) * DOMAIN[one.power[0]][0] ** values[one.power[1]]
+            )
+    return law(**values)
+
+
+def places(law: type[t2.Law], count: int, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Random inputs, log-uniform over the domain, the first and last at its corners."""
+    rng = np.random.default_rng(seed + 1)
+    return tuple(
+        np.concatenate([[low], np.exp(rng.uniform(np.log(low), np.log(high), count - 2)), [high]])
+        for low, high in (DOMAIN[name] for name in law.inputs())
+    )
+
+
+def one_of(laws: Any, index: int) -> Any:
+    return jax.tree.map(lambda leaf: leaf[index], laws)
+
+
+@every
+def test_finite_and_monotone(law):
+    """Losses fall in every input; pass@k rises in k, in N and D as each law says (compared as -log pass@k)."""
+    laws, at = draw(law, POINTS), places(law, POINTS)
+    first = np.asarray(laws.cost(*at))
+    assert np.all(np.isfinite(first)) and np.all(np.isfinite(laws(*at)))
+    single = tuple(np.ones(POINTS) if name == "k" else x for name, x in zip(law.inputs(), at, strict=True))
+    for i, name in enumerate(law.inputs()):
+        begin = single if issubclass(law, T2PassK) and name != "k" else at
+        steps = np.stack([np.asarray(laws.cost(*begin[:i], begin[i] * step, *begin[i + 1 :])) for step in (1, 1.5, 30)])
+        assert np.all((np.diff(steps, axis=0) < 0) | (steps[1:] < 1e-290)), name  # there pass@k is one to rounding
+
+
+@every
+def test_limits(law):
+    """Without end of everything a loss is E; a pass@k lies in (0, 1], its cost is -log of it, its best mean known."""
+    laws = draw(law, POINTS)
+    if law in LOSS:
+        everything = (np.inf,) * len(law.inputs())
+        np.testing.assert_array_equal(laws(*everything), laws.E)
+        assert np.all(np.asarray(laws(*places(law, POINTS))) > laws.E)
+    else:
+        passed = np.asarray(laws(*places(law, POINTS)))
+        assert np.all((passed > 0) & (passed <= 1))
+        np.testing.assert_allclose(-np.log(passed), laws.cost(*places(law, POINTS)), rtol=1e-10, atol=1e-15)
+        mean = laws.theta2 / (1 + np.exp(laws.theta1 * (laws.E - laws.theta0)))
+        np.testing.assert_allclose(laws(np.inf, np.inf, 1.0), mean, rtol=1e-13)
+
+
+@every
+def test_compiled_batched_and_differentiated(law):
+    """jit and vmap change nothing, and the gradient in every parameter and log input is the finite difference."""
+    laws, at = draw(law, POINTS, seed=2), places(law, POINTS, seed=2)
+
+    def cost(law, logs):
+        return law.cost(*jnp.exp(logs))
+
+    logs = jnp.log(jnp.stack(at, axis=1))
+    value_and_slopes = jax.jit(jax.vmap(jax.value_and_grad(cost, argnums=(0, 1))))
+    values, (by_law, by_logs) = value_and_slopes(laws, logs)
+    assert type(by_law) is law
+    for i in (0, 1, POINTS - 1):
+        eager = one_of(laws, i).cost(*(x[i] for x in at))
+        np.testing.assert_allclose(values[i], eager, rtol=1e-12)
+    np.testing.assert_allclose(values, laws.cost(*at), rtol=1e-12)
+
+    def difference(move):
+        low, high = (value_and_slopes(*move(h))[0] for h in (-1e-5, 1e-5))
+        return np.asarray(high - low) / 2e-5
+
+    def close(slope, found):  # a central difference errs by rounding (1e-16/1e-5) and by h² times a third derivative
+        np.testing.assert_allclose(slope, found, rtol=1e-6, atol=3e-10 * np.max(np.abs(values)) + 1e-9)
+
+    leaves, tree = jax.tree.flatten(laws)
+    for j, slope in enumerate(jax.tree.leaves(by_law)):
+
+        def moved(h, j=j):
+            return jax.tree.unflatten(tree, [leaf * (1 + h * (i == j)) for i, leaf in enumerate(leaves)]), logs
+
+        close(slope * leaves[j], difference(moved))
+    for j in range(len(at)):
+        close(by_logs[:, j], difference(lambda h, j=j: (laws, logs.at[:, j].add(h))))
+
+
+@every
+def test_is_a_pytree_that_prints(law):
+    laws = draw(law, 3)
+    leaves, tree = jax.tree.flatten(laws)
+    assert jax.tree.unflatten(tree, leaves).values() == laws.values() and len(leaves) == len(law.declared())
+    assert type(jax.tree.map(lambda leaf: leaf[0], laws)) is law
+    names = ["".join(str(key) for key in path) for path, _ in jax.tree_util.tree_leaves_with_path(laws)]
+    assert [name.rsplit(".", 1)[1] for name in names] == list(law.declared())
+    assert repr(laws) == f"{law.__name__}({', '.join(f'{name}=<3>' for name in law.declared())})"
+    assert repr(law(**dict.fromkeys(law.declared(), 0.125))).startswith(f"{law.__name__}(E=0.125, A=0.125")
+    for name, value in laws.values().items():
+        assert getattr(laws, name) is value, f"{law.__name__}.{name}"
+    with pytest.raises(AttributeError, match=f"{law.__name__} has no attribute 'rho'"):
+        _ = laws.rho
+
+
+@every
+def test_takes_its_parameters_by_keyword(law):
+    values = dict.fromkeys(law.declared(), 0.5)
+    for name in law.declared():
+        with pytest.raises(TypeError, match=rf"lacks {name}; its parameters are E, "):
+            law(**{other: value for other, value in values.items() if other != name})
+    with pytest.raises(TypeError, match=f"{law.__name__} has no parameter aplha; its parameters are E, "):
+        law(**values, aplha=0.5)
+    with pytest.raises(TypeError):
+        law(*values.values())
+
+
+@every
+def test_units_of_inputs(law):
+    """With an input counted in thousands, A becomes A·1000^-α and the law says the same."""
+    laws, at = draw(law, POINTS), places(law, POINTS)
+    values = laws.values()
+    for i, of in enumerate(law.inputs()):
+        scaled = {
+            n: 1000.0 ** -values[one.power[1]] for n, one in law.declared().items() if one.power and one.power[0] == of
+        }
+        assert scaled or of == "k"
+        if scaled:
+            other = law(**values | {name: values[name] * factor for name, factor in scaled.items()})
+            thousands = (*at[:i], at[i] / 1000, *at[i + 1 :])
+            np.testing.assert_allclose(other.cost(*thousands), laws.cost(*at), rtol=1e-11)
+
+
+def test_parts_are_seen_from_outside():
+    kaplan = Kaplan(E=1.0, A=2.0, B=3.0, alpha=0.4, beta=0.5, kappa=0.6)
+    flat, nested = (
+        T2Loss.on(Kaplan)(**kaplan.values(), G=7.0, gamma=0.8),
+        T2Loss.on(Kaplan)(loss=kaplan, G=7.0, gamma=0.8),
+    )
+    assert flat.values() == nested.values() and nested.loss is kaplan and flat.loss.values() == kaplan.values()
+    by_hand = 1.0 + (2.0 * 1e9**-0.4 + 3.0 * 1e10**-0.5) ** 0.6 + 7.0 * 5.0**-0.8
+    for made in (flat, nested, T2Loss(loss=kaplan, G=7.0, gamma=0.8)):
+        assert made(1e9, 1e10, 5.0) == pytest.approx(by_hand, rel=1e-13)
+    assert T2Loss.on(Kaplan) is T2Loss.on(Kaplan) and T2Loss.on(Kaplan).inputs() == ("N", "D", "k")
+    with pytest.raises(TypeError, match="Chinchilla has no part to put Kaplan in"):
+        Chinchilla.on(Kaplan)
+    with pytest.raises(TypeError, match="both have a parameter gamma"):
+
+        @t2.law
+        class Clashing(t2.Law):
+            gamma: Scalar = t2.param(LogNormal(0.0, 1.0), unit="1", doc="also a sampling exponent elsewhere")
+
+            def __call__(self, N, D):
+                return self.gamma / N / D
+
+        T2Loss.on(Clashing)
+
+
+def test_published_coefficients():
+    """Losses that follow from the papers' coefficients; Gopher's and Chinchilla's are 1.993 and 1.936."""
+    hoffmann = Chinchilla(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)
+    assert hoffmann(280e9, 300e9) == pytest.approx(1.993, abs=5e-4)
+    assert hoffmann(70e9, 1.4e12) == pytest.approx(1.936, abs=1e-3)
+    n, d = 3e8, 2e10  # eq. 1.5 of Kaplan et al. 2020 in its own parameters
+    kaplan = Kaplan(E=0.0, A=8.8e13 ** (0.076 / 0.095), alpha=0.076 / 0.095, B=5.4e13, beta=1.0, kappa=0.095)
+    assert kaplan(n, d) == pytest.approx(((8.8e13 / n) ** (0.076 / 0.095) + 5.4e13 / d) ** 0.095, rel=1e-13)
+    assert Kaplan(**hoffmann.values(), kappa=1.0)(n, d) == pytest.approx(float(hoffmann(n, d)), rel=1e-13)
+
+
+def test_closed_form_optimum_is_stationary_and_spends_the_budget():
+    laws = draw(Chinchilla, POINTS)
+    flops = 10 ** np.linspace(18, 26, POINTS)
+    n, d = laws.optimum(flops)
+    np.testing.assert_allclose(6 * n * d, flops, rtol=1e-12)
+    np.testing.assert_allclose(laws.alpha * laws.A * n**-laws.alpha, laws.beta * laws.B * d**-laws.beta, rtol=1e-11)
+
+
+def test_one_sample_is_the_loss_law():
+    laws = draw(T2Loss, POINTS)
+    values = laws.values()
+    single = Chinchilla(**{n: values[n] for n in Chinchilla.declared()} | {"E": values["E"] + values["G"]})
+    n, d, _ = places(T2Loss, POINTS)
+    np.testing.assert_allclose(laws(n, d, 1.0), single(n, d), rtol=1e-14)
+
+
+def mean_and_size(laws, n, d):
+    """μ and ν of laws of pass@k on Chinchilla, written out."""
+    values = laws.values()
+    loss = values["E"] + values["A"] * n ** -values["alpha"] + values["B"] * d ** -values["beta"]
+    mean = laws.theta2 / (1 + np.exp(laws.theta1 * (loss - laws.theta0)))
+    return mean, np.exp(values.get("theta3", 0.0) + values.get("theta4", 0.0) * loss)
+
+
+def test_pass_at_k_against_the_formula():
+    """1 - B(a, b+k)/B(a, b) by SciPy where that keeps its digits, by mpmath everywhere; at k = 1 it is the mean μ."""
+    laws = draw(T2PassK, POINTS)
+    n, d, k = places(T2PassK, POINTS)
+    mean, size = mean_and_size(laws, n, d)
+    np.testing.assert_allclose(laws(n, d, 1.0), mean, rtol=1e-12)
+    a, b = mean * size, (1 - mean) * size
+    benign = (mean > 1e-3) & (size > 0.1) & (size < 100) & (k < 1e3)
+    assert benign.sum() >= 10
+    by_scipy = -np.expm1(betaln(a, b + k) - betaln(a, b))
+    np.testing.assert_allclose(np.asarray(laws(n, d, k))[benign], by_scipy[benign], rtol=1e-9)
+
+    def exact(mean, size, k):
+        a, b, k = mpmath.mpf(mean) * mpmath.mpf(size), (1 - mpmath.mpf(mean)) * mpmath.mpf(size), mpmath.mpf(k)
+        return float(-mpmath.log(1 - mpmath.beta(a, b + k) / mpmath.beta(a, b)))
+
+    with mpmath.workdps(60):
+        costs = [exact(*map(float, point)) for point in zip(mean, size, k, strict=True)]
+    np.testing.assert_allclose(laws.cost(n, d, k), costs, rtol=1e-10)
+
+
+def test_naive_is_an_upper_bound():
+    """1 - (1-μ)^k is at least the mean of 1 - (1-p)^k over questions of mean μ (Jensen), and equal to it at k = 1."""
+    laws = draw(T2PassK, POINTS)
+    n, d, k = places(T2PassK, POINTS)
+    naive = T2PassKNaive(**{name: laws.values()[name] for name in T2PassKNaive.declared()})
+    mean, _ = mean_and_size(naive, n, d)
+    np.testing.assert_allclose(naive(n, d, k), -np.expm1(k * np.log1p(-mean)), rtol=1e-11)
+    np.testing.assert_allclose(naive.cost(n, d, 1.0), laws.cost(n, d, 1.0), rtol=1e-12)
+    # equal to rounding where questions hardly differ (ν large): there 1 - naive/pass is of order k/ν
+    assert np.all(np.asarray(naive.cost(n, d, k)) <= np.asarray(laws.cost(n, d, k)) * (1 + 1e-12))
+    assert np.mean(np.asarray(naive(n, d, k)) > 1.01 * np.asarray(laws(n, d, k))) > 0.3
+
+
+def test_names():
+    assert [t2.laws.name_of(law) for law in (Chinchilla, T2Loss, T2PassK, T2PassKNaive)] == [
+        "chinchilla",
+        "t2-loss",
+        "t2-pass-k",
+        "t2-pass-k-naive",
+    ]
+    assert all(t2.laws.by_name(t2.laws.name_of(law)) is law for law in t2.laws.ALL)
+    with pytest.raises(ValueError, match="no law 'chinchila'; the laws are chinchilla, kaplan"):
+        t2.laws.by_name("chinchila")

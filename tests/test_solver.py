@@ -1,0 +1,195 @@
+"""The solvers: damped Newton, small dense algebra, and minimisation under linear inequalities, on known problems."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from scipy import optimize
+
+from t2jax.dense import lowest_eigenvalue, solve_positive
+from t2jax.interior import minimise_under
+from t2jax.solver import damped_newton, minimise, minimise_each
+
+
+@pytest.fixture(autouse=True)
+def x64():
+    with jax.enable_x64(True):
+        yield
+
+
+def rosenbrock(u):
+    return jnp.sum(100 * (u[1:] - u[:-1] ** 2) ** 2 + (1 - u[:-1]) ** 2)
+
+
+def decay(u, t, y):
+    """Half the squared errors of a sum of two exponentials with a floor: curved valleys, as in laws."""
+    return 0.5 * jnp.sum((jnp.exp(u[0]) + jnp.exp(u[1] - jnp.exp(u[2]) * t) - y) ** 2)
+
+
+def test_rosenbrock_from_everywhere():
+    """All starts end at (1, 1, 1), the only minimum in three dimensions (Kok & Sandrock 2009), to 1e-8."""
+    starts = jnp.asarray(np.random.default_rng(0).uniform(-3, 3, (50, 3)))
+    ends = jax.jit(jax.vmap(partial(minimise, rosenbrock)))(starts)
+    assert np.all(ends.converged) and np.max(np.abs(np.asarray(ends.u) - 1)) < 1e-8
+    assert np.max(ends.value) < 1e-16 and np.all(np.asarray(ends.steps) < 200)
+
+
+def test_least_squares_as_scipy():
+    rng = np.random.default_rng(1)
+    t = jnp.asarray(np.linspace(0, 5, 30))
+    y = 0.4 + 2.0 * np.exp(-0.9 * np.asarray(t)) + 0.01 * rng.normal(size=30)
+    found = jax.jit(lambda u: minimise(lambda u: decay(u, t, y), u))(jnp.array([-1.0, 0.0, -1.0]))
+
+    def residuals(u):
+        return np.exp(u[0]) + np.exp(u[1] - np.exp(u[2]) * np.asarray(t)) - y
+
+    expected = optimize.least_squares(residuals, [-1.0, 0.0, -1.0], method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    assert found.converged
+    np.testing.assert_allclose(found.u, expected.x, rtol=1e-7)
+    assert float(found.value) == pytest.approx(expected.cost, rel=1e-12)
+
+
+def test_failures_are_data():
+    """A value that is not finite, an objective without minimum: no exception, and not converged."""
+    assert not minimise(lambda u: jnp.sum(jnp.sqrt(u)), jnp.array([-1.0, 1.0])).converged
+    assert not minimise(lambda u: jnp.sum(u) * jnp.nan, jnp.array([1.0, 1.0])).converged
+    assert not minimise(lambda u: -jnp.sum(jnp.exp(u)), jnp.array([1.0, 1.0])).converged
+
+
+def test_in_float32():
+    with jax.enable_x64(False):
+        single = minimise(rosenbrock, jnp.array([-1.2, 1.0]))
+        assert single.u.dtype == jnp.float32 and single.converged
+        np.testing.assert_allclose(single.u, 1.0, atol=1e-3)
+
+
+def test_many_problems_from_one_start():
+    """Problems that take different numbers of steps share lanes, and each ends where it would alone."""
+    scales = jnp.asarray(np.random.default_rng(2).uniform(-2, 2, (40, 2)))
+
+    def objective(u, scale):
+        return rosenbrock(u - scale) + 0.1 * jnp.sum(scale**2)
+
+    ends = jax.jit(lambda scales: minimise_each(objective, jnp.array([-1.2, 1.0]), scales, lanes=7))(scales)
+    assert np.all(ends.converged) and len(np.unique(ends.steps)) > 3
+    np.testing.assert_allclose(ends.u, 1 + scales, atol=1e-7)
+    np.testing.assert_allclose(ends.value, 0.1 * np.sum(np.asarray(scales) ** 2, axis=1), rtol=1e-9, atol=1e-15)
+
+
+def test_is_an_optax_transformation():
+    """A quadratic is solved by one update without damping: u - H⁻¹ g."""
+    matrix, centre = jnp.array([[3.0, 1.0], [1.0, 2.0]]), jnp.array([0.7, -0.4])
+
+    def objective(u):
+        return 0.5 * (u - centre) @ matrix @ (u - centre) + 1.0
+
+    method = damped_newton(initial_damping=1e-12)
+    assert isinstance(method, optax.GradientTransformationExtraArgs)
+    u = jnp.array([5.0, 5.0])
+    update = jax.jit(partial(method.update, value_fn=objective))
+    updates, _ = update(jax.grad(objective)(u), method.init(u), u, value=objective(u), hessian=matrix)
+    np.testing.assert_allclose(u + updates, centre, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_solve_positive(n):
+    rng = np.random.default_rng(n)
+    root = rng.normal(size=(20, n, n))
+    matrices, vectors = root @ root.transpose(0, 2, 1) + 0.1 * np.eye(n), rng.normal(size=(20, n))
+    found = jax.vmap(solve_positive)(jnp.asarray(matrices), jnp.asarray(vectors))
+    np.testing.assert_allclose(found, np.linalg.solve(matrices, vectors[..., None])[..., 0], rtol=1e-9, atol=1e-10)
+    indefinite = jnp.asarray(matrices[0] - 2 * np.linalg.eigvalsh(matrices[0])[0] * np.eye(n))
+    assert np.all(np.isnan(solve_positive(indefinite, jnp.asarray(vectors[0]))))
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_lowest_eigenvalue(n):
+    rng = np.random.default_rng(n)
+    full = rng.normal(size=(200, n, n))
+    special = np.stack([np.eye(n), np.zeros((n, n)), np.diag(np.arange(n) // 2 + 1.0), np.ones((n, n))])
+    matrices = np.concatenate([full + full.transpose(0, 2, 1), special])
+    found = jax.vmap(lowest_eigenvalue)(jnp.asarray(matrices))
+    # the arc cosine of the closed form loses half the digits where two eigenvalues meet
+    np.testing.assert_allclose(found, np.linalg.eigvalsh(matrices)[:, 0], atol=1e-7)
+    np.testing.assert_allclose(found[:200], np.linalg.eigvalsh(matrices)[:200, 0], rtol=1e-9, atol=1e-9)
+
+
+def test_lowest_eigenvalue_of_another_size():
+    with pytest.raises(ValueError, match="2×2 and 3×3 matrices, not 4×4"):
+        lowest_eigenvalue(jnp.eye(4))
+
+
+BOX = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+PLANE = ((1.0, 1.0, 1.0),)
+
+
+def distance(centre, x):
+    return 0.5 * jnp.sum((x - centre) ** 2)
+
+
+def test_nearest_point_of_a_box():
+    """min ½|x-c|² under x <= b is min(c, b) with multipliers max(c-b, 0); all its derivatives are 0 or 1."""
+    centres = np.random.default_rng(0).normal(size=(30, 3))
+    b, start = np.array([0.3, 0.0, -0.2]), jnp.full((1, 3), -4.0)
+    solve = jax.jit(jax.vmap(lambda centre, b: minimise_under(distance, BOX, centre, b, start), in_axes=(0, None)))
+    found = solve(jnp.asarray(centres), jnp.asarray(b))
+    np.testing.assert_allclose(found.x, np.minimum(centres, b), atol=1e-12)
+    np.testing.assert_allclose(found.multipliers, np.maximum(centres - b, 0), atol=1e-9)
+    np.testing.assert_array_equal(found.active, centres > b)
+    np.testing.assert_allclose(
+        found.value, 0.5 * np.sum(np.maximum(centres - b, 0) ** 2, axis=1), rtol=1e-9, atol=1e-15
+    )
+    assert np.max(found.kkt) < 1e-9
+
+    def x_and_multipliers(centre, b):
+        found = minimise_under(distance, BOX, centre, b, start)
+        return jnp.concatenate([found.x, found.multipliers])
+
+    held = (centres[0] > b).astype(float)
+    assert 0 < held.sum() < 3
+    for jacobian in (jax.jacfwd, jax.jacrev):
+        by_centre, by_b = jax.jit(jacobian(x_and_multipliers, argnums=(0, 1)))(jnp.asarray(centres[0]), jnp.asarray(b))
+        np.testing.assert_allclose(by_centre, np.vstack([np.diag(1 - held), np.diag(held)]), atol=1e-9)
+        np.testing.assert_allclose(by_b, np.vstack([np.diag(held), -np.diag(held)]), atol=1e-9)
+
+
+def test_curved_objective_on_a_plane():
+    """min Σ w_i exp(-x_i) under Σx <= b: x_i = log w_i + (b - Σ log w)/3, multiplier exp((Σ log w - b)/3)."""
+
+    def falling(weights, x):
+        return jnp.sum(weights * jnp.exp(-x))
+
+    def answer(weights, b):
+        shift = (b - jnp.sum(jnp.log(weights))) / 3
+        return jnp.concatenate([jnp.log(weights) + shift, jnp.exp(-shift)[None]])
+
+    def ours(weights, b):
+        found = minimise_under(falling, PLANE, weights, b[None], jnp.full((1, 3), -5.0))
+        return jnp.concatenate([found.x, found.multipliers])
+
+    weights, b = jnp.array([0.5, 2.0, 7.0]), jnp.asarray(1.3)
+    np.testing.assert_allclose(jax.jit(ours)(weights, b), answer(weights, b), rtol=1e-11)
+    first, second = (jax.jit(jax.jacfwd(f, argnums=(0, 1)))(weights, b) for f in (ours, answer))
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-11), first, second)
+    first, second = (jax.jit(jax.jacfwd(jax.jacrev(f)))(weights, b) for f in (ours, answer))
+    np.testing.assert_allclose(first, second, rtol=1e-8, atol=1e-10)
+
+
+def test_best_of_several_minima():
+    """A double well in the first coordinate, tilted so that one side is deeper."""
+
+    def wells(tilt, x):
+        return (x[0] ** 2 - 1) ** 2 + tilt * x[0] + x[1] ** 2 + (x[2] - 0.5) ** 2
+
+    both_sides = ((1.0, 0.0, 0.0), (-1.0, 0.0, 0.0))
+    starts = jnp.array([[-1.5, 0.1, 0.1], [0.2, 0.1, 0.1], [1.5, 0.1, 0.1]])
+    solve = jax.jit(lambda tilt: minimise_under(wells, both_sides, tilt, jnp.array([2.0, 2.0]), starts))
+    for tilt in (0.2, -0.2):
+        found = solve(jnp.asarray(tilt))
+        roots = np.roots([4.0, 0.0, -4.0, tilt])
+        best = min(roots.real, key=lambda x: (x**2 - 1) ** 2 + tilt * x)
+        np.testing.assert_allclose(found.x, [best, 0.0, 0.5], atol=1e-8)
+        assert not np.any(found.active) and found.kkt < 1e-9
