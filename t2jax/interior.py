@@ -137,14 +137,16 @@ def _polish(objective: Objective, a_rows: tuple, theta: Any, b: Array, state: _S
     def certify(x: Array, z: Array) -> tuple[Array, Array]:
         value, gradient = jax.value_and_grad(objective, argnums=1)(theta, x)
         slack = b - matrix @ x
-        parts = (jnp.abs(gradient + matrix.T @ z), -slack, -z, jnp.abs(slack * z))
-        return value, jnp.max(jnp.concatenate(parts))
+        parts = jnp.concatenate([jnp.abs(gradient + matrix.T @ z), -slack, -z, jnp.abs(slack * z)])
+        # asked outright: a vectorised maximum may pass over NaN
+        sound = jnp.isfinite(value) & jnp.all(jnp.isfinite(parts))
+        return value, jnp.where(sound, jnp.max(parts), jnp.inf)
 
     ends = jax.tree.map(
         lambda ends, own: jnp.concatenate([ends, own[None]]), jax.vmap(newton)(sets), (state.x, state.z)
     )
     values, errors = jax.vmap(certify)(*ends)
-    best = jnp.argmin(jnp.where(jnp.isnan(errors), jnp.inf, errors))
+    best = jnp.argmin(errors)
     return Optimum(ends[0][best], ends[1][best], jnp.stack([*sets, active])[best], values[best], errors[best])
 
 

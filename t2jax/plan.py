@@ -40,7 +40,7 @@ class Plan:
     @property
     def ok(self) -> Any:
         """Whether each allocation is an optimum of its problem."""
-        return np.asarray(self.code) <= HELD
+        return (np.asarray(self.code) <= HELD) & np.isfinite(np.asarray(self.params))
 
     @property
     def status(self) -> str:

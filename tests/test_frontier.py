@@ -296,3 +296,16 @@ def test_pass_at_k_is_not_beaten_by_a_grid():
             ours = cost(law, *(getattr(plan, name)[i] for name in ANSWERS))
             assert ours <= np.min(cost(law, n, d, k)) * (1 + 1e-12)
             assert plan.value[i] == pytest.approx(np.exp(-float(ours)), rel=1e-12)
+
+
+def test_a_start_where_the_law_overflows_does_not_win():
+    """Far below the measured sizes ν overflows; such starts must lose, in small and in vectorised batches alike."""
+    law = t2.laws.T2PassK(
+        E=0.0, A=25565.3, B=181040.0, alpha=0.527434, beta=0.516606,
+        theta0=-3.99573, theta1=1.0, theta2=1.0, theta3=3.24453, theta4=0.794873,
+    )  # fmt: skip
+    plan = t2.frontier(law, t2.Budget(train=np.full(100, 1e21), inference=1e12, tokens_max=3e11))
+    assert plan.ok.all(), plan.status
+    np.testing.assert_allclose(plan.params, plan.params[0], rtol=1e-9)
+    assert np.isfinite(plan.value).all()
+    assert (plan.kkt < 1e-10).all()

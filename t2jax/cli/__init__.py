@@ -4,6 +4,7 @@ Exit status: 0 if all went well and every fit converged, 1 for a failed fit or b
 interrupted.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from types import TracebackType
@@ -24,15 +25,29 @@ Command = (
 SETTINGS = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
 
 
-def main(args: Sequence[str] | None = None) -> int:
-    """Run one command, given by `args` or else by the process, and return its exit status."""
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """The process `t2jax`: run the command of its arguments and return the exit status."""
+    status = command(sys.argv[1:])
+    if status == INTERRUPTED:
+        # XLA's threads may still compute, and crash if the interpreter is taken down around them
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
+
+
+def command(args: Sequence[str]) -> int:
+    """Run the command that `args` say and return its exit status; wrong usage raises SystemExit(2)."""
     config = tyro.cli(Command, prog="t2jax", description=__doc__, args=args, config=SETTINGS)  # pyright: ignore
     keep_compiled()
     try:
         return run(config)
     except KeyboardInterrupt:
         print("t2jax: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except OSError as error:
         print(f"t2jax: {error}", file=sys.stderr)
     except ValueError as error:

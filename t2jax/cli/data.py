@@ -55,7 +55,8 @@ def _get(config: GetConfig) -> int:
     table = datasets.load(config.name)
     with Output("data get", config.output, config) as out:
         name = f"{config.name}.csv"
-        table.to_csv(out.path(name))
-        out.path(f"{name}.source.json")  # written beside it by to_csv
+        out.folder.mkdir(parents=True, exist_ok=True)
+        with out.file(name) as path, out.file(f"{name}.source.json"):
+            table.to_csv(path)  # both
         out.say(repr(table))
         return out.finish(0, {"name": config.name, "rows": len(table), "columns": list(table.columns)})

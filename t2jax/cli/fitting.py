@@ -16,7 +16,7 @@ from t2jax.save import DRAWS_FILE, LAW_FILE, finite, save_draws, save_law
 from t2jax.table import Table
 
 LEVEL = 0.9
-LARGEST_CHUNK, SMALLEST_CHUNK = 128, 25
+LARGEST_CHUNK, SMALLEST_CHUNK = 250, 25
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,14 @@ def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Out
     with out.progress(f"fitting {law.__name__} to {len(table)} rows") as bar:
         found = fit(law, table, key=key, noise=options.noise_model(), fixed=options.held(), starts=options.starts)
         bar.update()
-    save_law(out.path(below + LAW_FILE), found, table)
+    with out.file(below + LAW_FILE) as path:
+        save_law(path, found, table)
     if not found.converged or not options.draws:
         return Fitted(found, None)
     draws = draw_in_chunks(found, table, options, draw_key, out)
     kind = f"bootstrap over {draws.resampled}: {draws.status}"
-    save_draws(out.path(below + DRAWS_FILE), draws.laws, found.law, kind)
+    with out.file(below + DRAWS_FILE) as path:
+        save_draws(path, draws.laws, found.law, kind)
     return Fitted(found, draws)
 
 

@@ -7,16 +7,17 @@ from typing import Annotated, Literal
 
 import tyro
 
-from t2jax import datasets, laws, noise
+from t2jax import datasets, laws
 from t2jax.laws.base import Law
+from t2jax.noise import BetaBinomial, Binomial, Gaussian, Huber, Noise, StudentT
 from t2jax.table import Table, read_table
 
-NOISES: dict[str, noise.Noise] = {
-    "huber": noise.Huber(),
-    "gaussian": noise.Gaussian(),
-    "student-t": noise.StudentT(),
-    "binomial": noise.Binomial(),
-    "beta-binomial": noise.BetaBinomial(),
+NOISES: dict[str, Noise] = {
+    "huber": Huber(),
+    "gaussian": Gaussian(),
+    "student-t": StudentT(),
+    "binomial": Binomial(),
+    "beta-binomial": BetaBinomial(),
 }
 
 
@@ -47,7 +48,7 @@ class FittingOptions:
     seed: int = 0
     """Seed of the random starts and draws."""
 
-    def noise_model(self) -> noise.Noise | None:
+    def noise_model(self) -> Noise | None:
         """The noise model by its name; None lets `t2.fit` choose."""
         return NOISES.get(self.noise)
 

@@ -4,6 +4,8 @@ import dataclasses
 import json
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Annotated, Any, Self
 import tyro
 from tqdm import tqdm
 
+from t2jax import __version__
 from t2jax.save import save_json
 
 RUN_FILE = "run.json"
@@ -55,13 +58,14 @@ class Output:
         note = "interrupted" if interrupted else "stopped by an error"
         print(f"{note}; finished before that, in {self.folder}/: {', '.join(self.files)}", file=sys.stderr)
 
-    def path(self, name: str) -> Path:
-        """Where the file `name` goes; it is from now on one of the run's files."""
+    @contextmanager
+    def file(self, name: str) -> Iterator[Path]:
+        """The path to write the file `name` to; if the block ends well, it is one of the run's files."""
         if not self.files:
             self._record(None)
+        yield self.folder / name
         if name not in self.files:
             self.files.append(name)
-        return self.folder / name
 
     def say(self, *lines: str) -> None:
         """Print words for people: on stdout, or on stderr where stdout is for JSON."""
@@ -93,7 +97,8 @@ class Output:
             "seed": arguments.get("seed", arguments.get("fitting", {}).get("seed")),
             "versions": {
                 "python": platform.python_version(),
-                **{name: version(name) for name in ("t2jax", "jax", "jaxlib", "numpy")},
+                "t2jax": __version__,
+                **{name: version(name) for name in ("jax", "jaxlib", "numpy")},
             },
             "started": self.started.isoformat(timespec="seconds"),
             "ended": None if status is None else datetime.now(UTC).isoformat(timespec="seconds"),

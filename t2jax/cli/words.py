@@ -1,4 +1,4 @@
-"""Numbers and tables as people read them."""
+"""Numbers and tables as people read them, and which of many to show."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,3 +26,8 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows))
     return "\n".join(line.rstrip() for line in lines)
+
+
+def evenly(length: int, most: int) -> np.ndarray:
+    """At most `most` indices below `length`, evenly spread and with both ends."""
+    return np.unique(np.linspace(0, length - 1, min(length, most)).round().astype(int))

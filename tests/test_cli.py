@@ -1,0 +1,299 @@
+"""Commands in their own process and in this one: exit status, words, files, JSON, and what a mistake leaves behind."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+import t2jax as t2
+from t2jax import cli
+from t2jax.cli import fit as fit_command
+from t2jax.cli import fitting, quickstart
+from t2jax.cli.fitting import chunk_size
+from t2jax.cli.frontier import budgets
+from t2jax.cli.options import FittingOptions, law_for, read
+from t2jax.cli.output import OutputOptions
+from t2jax.cli.words import columns, count, evenly
+from t2jax.datasets import DatasetError
+from t2jax.save import load_draws, load_law
+
+FIGURES = ["predicted.pdf", "predicted.png", "residuals.pdf", "residuals.png"]
+
+
+@pytest.fixture(autouse=True)
+def _no_cache(monkeypatch):
+    """Commands in this process leave its JAX settings alone."""
+    monkeypatch.setattr(cli, "keep_compiled", lambda: None)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A table of the T² loss law, one per cent off."""
+    rng, path = np.random.default_rng(0), tmp_path_factory.mktemp("runs") / "runs.csv"
+    params, flops, samples = (
+        grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e9, 5), np.geomspace(1e17, 1e20, 4), [1.0, 16.0, 256.0])
+    )
+    tokens = flops / (6 * params)
+    loss = 0.6 + 120 / params**0.33 + 300 / tokens**0.33 + 1.2 / samples**0.35
+    noisy = loss * np.exp(0.01 * rng.standard_normal(loss.shape))
+    frame = pd.DataFrame({"params": params, "tokens": tokens, "samples": samples, "neg_log_pass": noisy})
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def fitted(runs, tmp_path_factory):
+    """The folder of one `t2jax fit`."""
+    out = tmp_path_factory.mktemp("fit") / "out"
+    options = FittingOptions(law="t2-loss", draws=30, over="runs", starts=4, seed=3)
+    assert fit_command.run(fit_command.FitConfig(str(runs), options, OutputOptions(out))) == 0
+    return out
+
+
+def test_fit_writes_law_draws_figures_and_record(fitted, runs):
+    assert sorted(os.listdir(fitted)) == sorted(["draws.nc", "law.json", *FIGURES, "run.json"])
+    law = load_law(fitted / "law.json")
+    assert isinstance(law, t2.laws.T2Loss)
+    assert law.gamma == pytest.approx(0.35, abs=0.05)
+    draws = load_draws(fitted / "draws.nc", law)
+    assert np.shape(draws.gamma) == (30,)
+    low, high = np.quantile(draws.gamma, [0.05, 0.95])
+    assert low < law.gamma < high
+    record = json.loads((fitted / "run.json").read_text())
+    assert record["command"] == "fit"
+    assert record["seed"] == 3
+    assert record["exit_status"] == 0
+    assert record["arguments"]["table"] == str(runs)
+    assert record["versions"]["t2jax"] == t2.__version__
+    assert record["versions"]["jax"] == jax.__version__
+    assert record["started"].endswith("+00:00")
+    assert sorted(record["files"]) == sorted(["draws.nc", "law.json", *FIGURES])
+
+
+def test_frontier_reads_the_law_and_its_draws(fitted, tmp_path, capsys):
+    args = ["frontier", "--law-file", str(fitted / "law.json"), "--train", "1e18:1e20:3", "--inference", "2e9"]
+    assert cli.command([*args, "--json", "-o", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr()
+    answer = json.loads(printed.out)
+    assert "optimum" in printed.err or "optimal" in printed.err
+    frame = pd.read_csv(tmp_path / "out" / "frontier.csv")
+    # both budgets are spent, and the value is the law's own there
+    np.testing.assert_allclose(6 * frame["params"] * frame["tokens"], [1e18, 1e19, 1e20], rtol=1e-9)
+    np.testing.assert_allclose(2 * frame["params"] * frame["samples"], 2e9, rtol=1e-9)
+    law = load_law(fitted / "law.json")
+    value = law(*(frame[name].to_numpy() for name in ("params", "tokens", "samples")))
+    np.testing.assert_allclose(answer["frontier"]["value"], value, rtol=1e-6)
+    low, point, high, single = frame[["params_low", "params", "params_high", "chinchilla_params"]].to_numpy().T
+    assert np.all((low < point) & (point < high) & (point < single))
+    assert {"frontier.png", "frontier.pdf", "isoflop.png", "isoflop.pdf"} <= set(answer["files"])
+    assert not [name for name in os.listdir(tmp_path / "out") if name.endswith(".tmp")]
+
+
+def test_no_budget_that_pays_is_a_failure(fitted, tmp_path, capsys):
+    args = ["frontier", "--law-file", str(fitted / "law.json"), "--train", "1e18:1e20:3", "--inference", "1"]
+    assert cli.command([*args, "--json", "-o", str(tmp_path / "out")]) == 1
+    printed = capsys.readouterr()
+    assert "no budget has an optimum: 3 of 3 infeasible: the inference budget" in printed.err
+    assert json.loads(printed.out)["frontier"]["params"] == [None, None, None]
+
+
+def test_fit_says_what_is_undetermined_and_keeps_stdout_for_json(runs, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(t2.Fit, "undetermined", ("G",))
+    args = ["fit", str(runs), "--law", "t2-loss", "--draws", "0", "--starts", "4"]
+    assert cli.command([*args, "--json", "-o", str(tmp_path / "a")]) == 0
+    printed = capsys.readouterr()
+    answer = json.loads(printed.out)
+    assert answer["parameters"]["G"]["value"] is None
+    assert answer["parameters"]["gamma"]["value"] == pytest.approx(0.35, abs=0.05)
+    assert answer["parameters"]["gamma"]["unit"] == "1"
+    row = next(line for line in printed.err.splitlines() if line.startswith("G "))
+    assert row.split()[:3] == ["G", "undetermined", "nats"]
+    assert json.loads((tmp_path / "a" / "law.json").read_text())["parameters"]["G"]["value"] is None
+    assert cli.command(["frontier", "--law-file", str(tmp_path / "a" / "law.json")]) == 1
+    assert "the rows did not determine G (null)" in capsys.readouterr().err
+
+
+def test_a_failed_fit_is_saved_and_exits_with_1(runs, tmp_path, capsys, monkeypatch):
+    def failing(*args, **options):
+        return dataclasses.replace(t2.fit(*args, **options), converged=False, status="not converged: at all")
+
+    monkeypatch.setattr(fitting, "fit", failing)
+    args = ["fit", str(runs), "--law", "t2-loss", "--draws", "30", "--starts", "4", "-o", str(tmp_path / "out")]
+    assert cli.command(args) == 1
+    assert "the fit has failed: not converged: at all" in capsys.readouterr().err
+    assert sorted(os.listdir(tmp_path / "out")) == ["law.json", "run.json"]
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["exit_status"] == 1
+
+
+def test_an_interrupt_keeps_what_was_finished(runs, tmp_path, capsys, monkeypatch):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitting, "bootstrap", interrupted)
+    args = ["fit", str(runs), "--law", "t2-loss", "--draws", "30", "--starts", "4", "-o", str(tmp_path / "out")]
+    assert cli.command(args) == 130
+    said = capsys.readouterr().err
+    assert f"interrupted; finished before that, in {tmp_path / 'out'}/: law.json" in said
+    assert isinstance(load_law(tmp_path / "out" / "law.json"), t2.laws.T2Loss)
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["exit_status"] == 130
+
+
+def test_only_the_same_command_replaces_a_folder(fitted, tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("mine")
+    law = str(fitted / "law.json")
+    assert cli.command(["frontier", "--law-file", law, "-o", str(tmp_path)]) == 1
+    assert f"{tmp_path}: the folder holds other files" in capsys.readouterr().err
+    assert cli.command(["frontier", "--law-file", law, "-o", str(fitted)]) == 1
+    assert f"{fitted}: the folder holds results of `t2jax fit`" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["notes.txt"]
+
+
+def test_draws_of_another_fit_are_refused(fitted, tmp_path, capsys):
+    content = json.loads((fitted / "law.json").read_text())
+    content["parameters"]["E"]["value"] *= 1.01
+    (tmp_path / "law.json").write_text(json.dumps(content))
+    (tmp_path / "draws.nc").write_bytes((fitted / "draws.nc").read_bytes())
+    assert cli.command(["frontier", "--law-file", str(tmp_path / "law.json"), "-o", str(tmp_path / "out")]) == 1
+    assert "draws.nc: the draws belong to another fit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["fit", "RUNS", "--law", "t3"], "there is no law 't3'; the laws are chinchilla"),
+        (["fit", "RUNS", "--law", "t2-loss", "--fixed", "delta=1"], "T2Loss has no parameter 'delta' to fix"),
+        (["fit", "RUNS", "--fixed", "alpha"], "--fixed: found 'alpha', expected NAME=VALUE"),
+        (["fit", "RUNS", "--fixed", "alpha=x"], "--fixed: found alpha='x', expected a number"),
+        (["fit", "RUNS", "--draws", "-1"], "found --draws -1"),
+        (["fit", "chinchila-epoch"], "did you mean 'chinchilla-epoch'?"),
+        (["fit", "none.csv"], "none.csv: cannot be read"),
+        (["frontier"], "frontier needs either a table to fit or --law-file"),
+        (["frontier", "RUNS", "--train", "1e18:1e20"], "--train: found '1e18:1e20', expected FLOPs such as 1e24"),
+        (["frontier", "RUNS", "--train", "-1"], "Budget.train must be positive and finite, not -1"),
+        (["frontier", "RUNS", "--inference", "-1"], "Budget.inference must be positive and finite, not -1"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(args, said, runs, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.command([str(runs) if one == "RUNS" else one for one in args]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("t2jax: ")
+    assert said in last
+    assert os.listdir(tmp_path) == []
+
+
+def test_errors_of_libraries_keep_their_traceback(monkeypatch):
+    monkeypatch.setattr(cli, "run", lambda config: np.linspace(0, 1, -1))
+    with pytest.raises(ValueError, match="samples"):
+        cli.command(["data", "list"])
+
+
+def test_exit_status_of_the_process(tmp_path):
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    (tmp_path / "runs.csv").write_text("params,tokens,loss\n1e9,2e10,2.5\n1e9,4e10,2.4x\n")
+
+    def t2jax(*args, before="pass"):
+        code = f"import signal, sys; from t2jax import cli; {before}; sys.exit(cli.main())"
+        command = [sys.executable, "-c", code, *args]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    bad = t2jax("fit", "runs.csv")
+    assert bad.returncode == 1
+    assert bad.stderr == "t2jax: runs.csv, line 3, column 'loss': found '2.4x', expected a number\n"
+    assert bad.stdout == ""
+    usage = t2jax("fit", "runs.csv", "--noise", "none")
+    assert usage.returncode == 2
+    assert "Traceback" not in usage.stderr
+    interrupted = t2jax("data", "list", before="cli.run = lambda config: signal.raise_signal(signal.SIGINT)")
+    assert (interrupted.returncode, interrupted.stderr) == (130, "t2jax: interrupted\n")
+    assert set(os.listdir(tmp_path)) <= {"runs.csv", "cache"}
+
+
+@pytest.mark.parametrize("command", [[], ["quickstart"], ["fit"], ["frontier"], ["data", "list"], ["data", "get"]])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.command([*command, "--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert "--json" in said
+
+
+def test_data_list(capsys):
+    assert cli.command(["data", "list", "--json"]) == 0
+    assert [one["name"] for one in json.loads(capsys.readouterr().out)["datasets"]] == list(t2.datasets.names())
+    assert cli.command(["data", "list"]) == 0
+    assert "2404.10102" in capsys.readouterr().out
+
+
+def test_data_get_writes_a_table(tmp_path, capsys, monkeypatch):
+    table = t2.Table.from_columns(params=[1e9, 2e9], tokens=[2e10, 3e10], loss=[2.5, 2.4])
+    monkeypatch.setattr(t2.datasets, "load", lambda name: table)
+    assert cli.command(["data", "get", "some", "--json", "-o", str(tmp_path / "out")]) == 0
+    assert json.loads(capsys.readouterr().out)["columns"] == ["params", "tokens", "loss"]
+    assert sorted(os.listdir(tmp_path / "out")) == ["run.json", "some.csv", "some.csv.source.json"]
+    np.testing.assert_array_equal(t2.read_table(tmp_path / "out" / "some.csv")["loss"], [2.5, 2.4])
+
+
+def test_quickstart_without_data_is_one_error(tmp_path, capsys, monkeypatch):
+    def unreachable(name):
+        raise DatasetError(f"{name} could not be downloaded")
+
+    unreachable.__globals__["__name__"] = "t2jax.datasets"
+    monkeypatch.setattr(t2.datasets, "load", unreachable)
+    monkeypatch.chdir(tmp_path)
+    assert cli.command(["quickstart"]) == 1
+    assert capsys.readouterr().err == "t2jax: chinchilla-epoch could not be downloaded\n"
+    assert os.listdir(tmp_path) == []
+
+
+def test_quickstart_on_chinchilla(tmp_path, capsys, monkeypatch):
+    try:
+        t2.datasets.fetch("chinchilla-epoch")
+    except DatasetError as error:
+        pytest.skip(str(error))
+    load = t2.datasets.load
+    monkeypatch.setattr(t2.datasets, "load", lambda name: load("chinchilla-epoch"))
+    monkeypatch.setattr(quickstart, "_pythia", lambda *_: {"skipped": True})
+    assert cli.command(["quickstart", "--draws", "100", "--json", "-o", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)["chinchilla"]
+    assert found["fit"]["parameters"]["E"]["value"] == pytest.approx(1.81722, abs=1e-5)
+    assert "74 billion parameters" in printed.err
+    assert "17.9 tokens per parameter" in printed.err
+    assert "The rule of 20 lies inside that interval" in printed.err
+    assert (tmp_path / "out" / "chinchilla" / "isoflop.png").exists()
+
+
+def test_words():
+    assert [count(x) for x in (7.03e10, 1.4e12, 5e15, 12.0)] == ["70.3 billion", "1.4 trillion", "5e+15", "12"]
+    assert columns(("a", "b"), [("long", "x")]) == "a     b\nlong  x"
+    assert evenly(50, 3).tolist() == [0, 24, 49]
+    assert evenly(2, 8).tolist() == [0, 1]
+    np.testing.assert_allclose(budgets("1e18:1e20:3"), [1e18, 1e19, 1e20])
+    assert budgets("1e24").tolist() == [1e24]
+    assert [chunk_size(n) for n in (400, 1000, 30, 401)] == [200, 250, 30, 401]
+
+
+def test_tables_and_laws_by_default(runs):
+    table = read(str(runs))
+    assert len(table) == 60
+    assert law_for(table, None) is t2.laws.T2Loss
+    counts = t2.Table.from_columns(params=[1e9], tokens=[1e10], trials=[10], correct=[1])
+    assert law_for(counts, None) is t2.laws.T2PassK
+    assert law_for(t2.Table.from_columns(params=[1e9], tokens=[1e10], loss=[2.0]), None) is t2.laws.Chinchilla
+    with pytest.raises(ValueError, match="--units is for files"):
+        read("chinchilla-epoch", ["params=M"])
+    assert Path(table.source.name) == runs
+
+
+def test_options_of_fits():
+    assert FittingOptions(fixed=("gamma=0.5", "alpha=3e-1")).held() == {"gamma": 0.5, "alpha": 0.3}
+    assert FittingOptions(noise="beta-binomial").noise_model() == t2.noise.BetaBinomial()
+    assert FittingOptions().noise_model() is None

@@ -1,0 +1,127 @@
+"""Figures show the arrays they were given, with units, on log axes where those belong, and leave pyplot alone."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from t2jax.bootstrap import band
+from t2jax.plot import predicted_observed, residuals
+from t2jax.plot_frontier import (
+    Optima,
+    frontier_panels,
+    isoflop_curves,
+    isoflop_points,
+    optima_against_train,
+    optima_on_isoflops,
+)
+
+RNG = np.random.default_rng(0)
+TRAIN = np.geomspace(1e18, 1e24, 5)
+PARAMS, TOKENS = 0.1 * np.sqrt(TRAIN), TRAIN / (0.6 * np.sqrt(TRAIN))
+SPREAD = np.exp(0.1 * RNG.standard_normal((40, 1)))
+T2 = Optima("T² optimum", PARAMS / 10, TOKENS * 10, PARAMS / 10 * SPREAD, TOKENS * 10 / SPREAD)
+CHINCHILLA = Optima("Chinchilla optimum", PARAMS, TOKENS)
+
+
+@pytest.fixture
+def ax():
+    return Figure().subplots()
+
+
+def line(ax, label):
+    return next(one for one in ax.get_lines() if one.get_label() == label)
+
+
+def legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_predicted_against_observed(ax):
+    observed, predicted = np.array([2.0, 2.5, 3.0, 0.0]), np.array([2.1, 2.4, 3.1, 0.5])
+    assert predicted_observed(ax, observed, predicted) is ax
+    np.testing.assert_array_equal(line(ax, "runs").get_xdata(), observed[:3])
+    np.testing.assert_array_equal(line(ax, "runs").get_ydata(), predicted[:3])
+    identity = line(ax, "predicted = observed")
+    np.testing.assert_array_equal(identity.get_xdata(), identity.get_ydata())
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert ax.get_xlabel() == "observed loss (nats/token)"
+    assert ax.get_ylabel() == "predicted loss (nats/token)"
+    assert ax.get_title() == "1 of 4 observations are zero and not shown"
+
+
+@pytest.mark.parametrize(("against", "label"), [("params", "parameters N"), ("tokens", "training tokens D")])
+def test_residuals(ax, against, label):
+    residuals(ax, PARAMS, np.log(SPREAD[:5, 0]), against=against)
+    np.testing.assert_array_equal(ax.get_lines()[1].get_xdata(), PARAMS)
+    np.testing.assert_array_equal(ax.get_lines()[1].get_ydata(), np.log(SPREAD[:5, 0]))
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
+    assert ax.get_xlabel() == label
+
+
+@pytest.mark.parametrize(
+    ("quantity", "expected", "rule"),
+    [
+        ("params", PARAMS / 10, np.sqrt(TRAIN / 120)),
+        ("tokens", TOKENS * 10, 20 * np.sqrt(TRAIN / 120)),
+        ("tokens_per_param", TOKENS / PARAMS * 100, np.full(5, 20.0)),
+    ],
+)
+def test_optima_against_training_compute(ax, quantity, expected, rule):
+    optima_against_train(ax, TRAIN, [T2, CHINCHILLA], quantity=quantity)
+    np.testing.assert_array_equal(line(ax, "T² optimum").get_xdata(), TRAIN)
+    np.testing.assert_allclose(line(ax, "T² optimum").get_ydata(), expected, rtol=1e-12)
+    np.testing.assert_allclose(line(ax, "D = 20 N").get_ydata(), rule, rtol=1e-12)
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert ax.get_xlabel() == "training compute 6ND (FLOPs)"
+    assert legend(ax) == ["T² optimum", "90 % bootstrap interval", "Chinchilla optimum", "D = 20 N"]
+    drawn = ax.collections[0].get_paths()[0].vertices[:, 1]
+    spread = band(T2.draws(quantity), 0.9)
+    np.testing.assert_allclose([drawn.min(), drawn.max()], [spread.low.min(), spread.high.max()], rtol=1e-12)
+
+
+def test_panels_share_the_legend_of_the_last():
+    axes = Figure().subplots(1, 3)
+    frontier_panels(axes, TRAIN, [T2, CHINCHILLA])
+    assert [ax.get_legend() is None for ax in axes] == [True, True, False]
+    names = [ax.get_ylabel() for ax in axes]
+    assert names == ["optimal tokens per parameter D/N", "optimal parameters N", "optimal training tokens D"]
+
+
+def test_isoflops_with_points_and_optima(ax):
+    params = np.tile(np.geomspace(1e7, 1e9, 20), (5, 1))
+    values = 2 + (1e8 / params) ** 0.3 + (1e20 / TRAIN[:, None]) ** 0.1
+    values[0, 15:] = np.nan
+    draws = values * SPREAD[:, :, None]
+    isoflop_curves(ax, params, values, TRAIN, draws=draws, quantity="neg_log_pass")
+    isoflop_points(ax, params[1], values[1], np.full(20, TRAIN[1]), TRAIN)
+    optima_on_isoflops(ax, [T2, CHINCHILLA], [values[:, 0], values[:, 1]])
+    for i, budget in enumerate(TRAIN):
+        there = np.isfinite(values[i])
+        np.testing.assert_array_equal(line(ax, f"{budget:.1e}").get_xdata(), params[i, there])
+        np.testing.assert_array_equal(line(ax, f"{budget:.1e}").get_ydata(), values[i, there])
+    assert ax.get_xlabel() == "parameters N"
+    assert ax.get_ylabel() == "mean of -log pass@k (nats)"
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert ax.get_legend().get_title().get_text() == "training compute 6ND (FLOPs)\nbands: 90 % bootstrap interval"
+    assert "T² optimum\n(bars: 90 % bootstrap interval of N)" in legend(ax)
+    assert {"Chinchilla optimum", "measured"} <= set(legend(ax))
+    bars, _ = ax.containers[0], ax.containers[1]
+    np.testing.assert_array_equal(bars.lines[0].get_xdata(), T2.params)
+    spread = band(T2.params_draws, 0.9)
+    ends = np.array([segment[:, 0] for segment in bars.lines[2][0].get_segments()])
+    np.testing.assert_allclose(ends, np.stack([spread.low, spread.high], axis=1), rtol=1e-12)
+
+
+def test_a_legend_outside_covers_no_data(ax):
+    optima_against_train(ax, TRAIN, [T2], quantity="params")
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1
+
+
+def test_plotting_leaves_pyplot_alone():
+    code = "import sys, t2jax.plot_frontier; print('matplotlib.pyplot' in sys.modules, 'matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]

@@ -1,0 +1,130 @@
+"""What is saved comes back to the last bit, arbitrary numbers are not saved, and no file is ever half there."""
+
+import dataclasses
+import json
+import os
+
+import jax
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import t2jax as t2
+from t2jax.save import load_draws, load_law, save_draws, save_figure, save_json, save_law, whole
+
+TRUE = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
+
+
+@pytest.fixture(scope="module")
+def runs():
+    rng = np.random.default_rng(0)
+    params, tokens = np.exp(rng.uniform(np.log([1e8, 2e9]), np.log([1e10, 4e11]), (40, 2))).T
+    loss = TRUE.E + TRUE.A / params**TRUE.alpha + TRUE.B / tokens**TRUE.beta
+    return t2.Table.from_columns(params=params, tokens=tokens, loss=loss * np.exp(0.003 * rng.standard_normal(40)))
+
+
+@pytest.fixture(scope="module")
+def fit(runs):
+    return t2.fit(t2.laws.Chinchilla, runs, key=jax.random.key(0))
+
+
+@pytest.fixture
+def draws():
+    rng = np.random.default_rng(1)
+    return t2.laws.Chinchilla(**{name: value * rng.uniform(0.9, 1.1, 30) for name, value in TRUE.values().items()})
+
+
+def test_a_law_comes_back_to_the_last_bit(tmp_path, fit, runs):
+    save_law(tmp_path / "law.json", fit, runs)
+    back = load_law(tmp_path / "law.json")
+    assert type(back) is t2.laws.Chinchilla
+    assert back.values() == fit.law.values()
+    content = json.loads((tmp_path / "law.json").read_text())
+    assert content["parameters"]["E"]["unit"] == "nats/token"
+    assert content["objective"] == fit.objective
+    assert content["noise"]["model"] == "Huber"
+    assert content["table"]["rows"] == 40
+
+
+def test_a_law_on_another_law_comes_back(tmp_path, fit, runs):
+    stacked = t2.laws.T2Loss.on(t2.laws.Kaplan)
+    values = {"E": 1.0, "A": 2.0, "B": 3.0, "alpha": 0.3, "beta": 0.4, "kappa": 1.1, "G": 0.5, "gamma": 0.2}
+    save_law(tmp_path / "law.json", dataclasses.replace(fit, law=stacked(**values)), runs)
+    back = load_law(tmp_path / "law.json")
+    assert type(back) is stacked
+    assert back.values() == values
+
+
+def test_an_undetermined_parameter_is_null_and_no_law_to_load(tmp_path, fit, runs, monkeypatch):
+    monkeypatch.setattr(t2.Fit, "undetermined", ("A",))
+    save_law(tmp_path / "law.json", fit, runs)
+    written = json.loads((tmp_path / "law.json").read_text())["parameters"]
+    assert written["A"]["value"] is None
+    assert written["A"]["undetermined"] is True
+    assert written["E"]["value"] == fit.law.E
+    with pytest.raises(ValueError, match=r"law\.json: the rows did not determine A \(null\)"):
+        load_law(tmp_path / "law.json")
+
+
+def test_a_failed_fit_is_no_law_to_load(tmp_path, fit, runs):
+    failed = dataclasses.replace(fit, converged=False, status="failed: no", objective=float("nan"))
+    save_law(tmp_path / "law.json", failed, runs)
+    assert json.loads((tmp_path / "law.json").read_text())["objective"] is None
+    with pytest.raises(ValueError, match=r"law\.json: the fit has failed \(failed: no\)"):
+        load_law(tmp_path / "law.json")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"law": "chinchilla"}'])
+def test_other_files_are_no_laws(tmp_path, text):
+    (tmp_path / "law.json").write_text(text)
+    with pytest.raises(ValueError, match=r"law\.json: not a law that t2jax wrote"):
+        load_law(tmp_path / "law.json")
+
+
+def test_draws_come_back_to_the_last_bit(tmp_path, draws):
+    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows")
+    back = load_draws(tmp_path / "draws.nc", TRUE)
+    assert type(back) is t2.laws.Chinchilla
+    for name, values in draws.values().items():
+        np.testing.assert_array_equal(back.values()[name], values)
+    with pytest.raises(ValueError, match="belong to another fit"):
+        load_draws(tmp_path / "draws.nc", t2.laws.Chinchilla(**{**TRUE.values(), "E": 1.81}))
+
+
+def test_arviz_reads_draws(tmp_path, draws):
+    arviz = pytest.importorskip("arviz")
+    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows")
+    read = arviz.from_netcdf(tmp_path / "draws.nc")
+    posterior = read.posterior
+    assert dict(posterior.sizes) == {"chain": 1, "draw": 30}
+    np.testing.assert_array_equal(posterior["alpha"].values[0], draws.alpha)
+    assert posterior["E"].attrs["units"] == "nats/token"
+    read.close()
+
+
+def test_other_files_are_no_draws(tmp_path):
+    (tmp_path / "draws.nc").write_bytes(b"half a file")
+    with pytest.raises(ValueError, match=r"draws\.nc: not draws that t2jax wrote"):
+        load_draws(tmp_path / "draws.nc", TRUE)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "law.json"
+    save_json(path, {"a": 0.1})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        save_json(path, {"a": float("nan")})
+    with pytest.raises(RuntimeError), whole(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert json.loads(path.read_text()) == {"a": 0.1}
+    assert os.listdir(tmp_path) == ["law.json"]
+
+
+def test_a_figure_is_png_and_pdf(tmp_path):
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    paths = save_figure(tmp_path / "new" / "loss", figure)
+    assert [path.name for path in paths] == ["loss.png", "loss.pdf"]
+    assert paths[0].read_bytes().startswith(b"\x89PNG")
+    assert paths[1].read_bytes().startswith(b"%PDF")
+    assert sorted(os.listdir(tmp_path / "new")) == ["loss.pdf", "loss.png"]
