@@ -23,6 +23,7 @@ from t2jax.turning import turning_points
 from t2jax.typing import Array, ArrayLike, Float
 
 DRAWS_PER_START = 32
+SOLVED_DRAWS_PER_START = 16  # where coefficients are solved for, fewer draws start as well
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def fit(
 
     law: a law class. noise: by default what suits the law and the table's columns (`noise.default_noise`). fixed:
     parameters to hold, by name; without a `loss` column a law's `gauge` is held too. starts: kept out of 32 times as
-    many random draws. Deterministic given the key. Failure is told in `status` and `converged`, never raised.
+    many random draws (16 where the law is linear in its coefficients). Deterministic given the key. Failure is told in
+    `status` and `converged`, never raised.
 
     Raises TableError for columns the law needs and the table lacks or for fewer rows than parameters, ValueError for
     a fixed name that is no parameter.
@@ -172,7 +174,7 @@ def _solve(problem: Problem, data: Measurements, run: Array, starts: int, key: A
     rows = data.weighted(jnp.ones_like(data.weight))
     objective = partial(problem.objective, rows=rows)
     draw_key, noise_key = jax.random.split(key)
-    count = starts * DRAWS_PER_START
+    count = starts * (SOLVED_DRAWS_PER_START if problem.law.linear else DRAWS_PER_START)
     draws = draw(problem.law, problem.coordinates, rows, count, draw_key)
     for one_key, (_, one) in zip(
         jax.random.split(noise_key, 1 + len(problem.nuisance)), problem.nuisance, strict=False

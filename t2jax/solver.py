@@ -84,8 +84,8 @@ def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformation
 class Solution(NamedTuple):
     """Where a minimisation ended: u (free,), value (), steps taken, and whether it converged.
 
-    hessian (free, free) is that of the last step's beginning, which lies within rounding of the end: one step is taken
-    more than convergence asks for.
+    hessian (free, free) is that of the last step's beginning. `minimise` takes one step more than convergence asks for,
+    so that this lies within rounding of the end.
     """
 
     u: Float[Array, " free"]
@@ -102,6 +102,7 @@ class _Walk(NamedTuple):
     steps: Array
     converged: Array
     over: Array
+    settled: Array  # over already before the last step
 
 
 def minimise(objective: Objective, start: Float[Array, " free"]) -> Solution:
@@ -111,7 +112,7 @@ def minimise(objective: Objective, start: Float[Array, " free"]) -> Solution:
     about rounding of the coordinates; the step was taken, so what remains is its square. A non-finite value at the
     start ends at once, unconverged, and so do MAX_STEPS steps.
     """
-    walk = jax.lax.while_loop(lambda walk: ~walk.over, partial(_advance, objective), _begin(start))
+    walk = jax.lax.while_loop(lambda walk: ~walk.settled, partial(_advance, objective), _begin(start))
     return Solution(walk.u, walk.state.value, walk.hessian, walk.steps, walk.converged)
 
 
@@ -147,7 +148,7 @@ def minimise_each(
 def _begin(start: Array) -> _Walk:
     no = jnp.zeros((), bool)
     hessian = jnp.zeros((*start.shape, *start.shape), start.dtype)
-    return _Walk(start, cast(DampedNewtonState, damped_newton().init(start)), hessian, jnp.zeros((), int), no, no)
+    return _Walk(start, cast(DampedNewtonState, damped_newton().init(start)), hessian, jnp.zeros((), int), no, no, no)
 
 
 def _advance(objective: Objective, walk: _Walk) -> _Walk:
@@ -160,8 +161,8 @@ def _advance(objective: Objective, walk: _Walk) -> _Walk:
     flat = jnp.max(jnp.abs(gradient)) <= jnp.sqrt(eps) * (1 + jnp.abs(value))
     converged = walk.converged | ((small | (state.stuck & flat)) & jnp.isfinite(value))
     steps = walk.steps + 1
-    over = walk.converged | state.stuck | ~jnp.isfinite(value) | (steps >= MAX_STEPS)
-    return _Walk(walk.u + updates, state, hessian, steps, converged, over)
+    over = converged | state.stuck | ~jnp.isfinite(value) | (steps >= MAX_STEPS)
+    return _Walk(walk.u + updates, state, hessian, steps, converged, over, walk.over)
 
 
 def second_order(objective: Objective, u: Float[Array, " free"]) -> tuple[Array, Array, Array]:

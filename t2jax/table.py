@@ -150,8 +150,10 @@ class Table:
 
         Rows of one `model` are one run, whatever their task; without that column, rows of equal params and tokens.
         """
-        key = ["model"] if "model" in self else ["params", "tokens"]
-        return self._frame.groupby(key, sort=False).ngroup().to_numpy()
+        if "model" in self:
+            return pd.factorize(self["model"])[0]
+        params, tokens = (pd.factorize(self[name])[0] for name in ("params", "tokens"))
+        return pd.factorize(params * (tokens.max() + 1) + tokens)[0]
 
     def to_frame(self) -> pd.DataFrame:
         """A copy of the columns as a pandas DataFrame, rows numbered from 0."""

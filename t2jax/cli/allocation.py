@@ -8,9 +8,10 @@ import numpy as np
 from t2jax.bootstrap import Band, band
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.output import Output
+from t2jax.cli.pictures import predict
 from t2jax.costs import Budget
 from t2jax.frontier import frontier
-from t2jax.laws.base import Law
+from t2jax.laws.base import Law, Part
 from t2jax.plan import Plan
 from t2jax.plot_frontier import Optima
 
@@ -67,7 +68,10 @@ def solve(law: Law, laws: Law | None, budget: Budget, out: Output) -> Allocation
         bar.update()
         if not sampled:
             return Allocations(law, laws, budget, plan, draws, None, None)
-        chinchilla, chinchilla_draws = _split(law, laws, replace(budget, inference=None, whole_samples=False))
+        # at one sample these laws rise and fall with their loss, whose optimum is much the faster to compile
+        single, singles = _loss(law), None if laws is None else _loss(laws)
+        chinchilla, chinchilla_draws = _split(single, singles, replace(budget, inference=None, whole_samples=False))
+        chinchilla = replace(chinchilla, value=predict(law, chinchilla.params, chinchilla.tokens, 1.0))
         bar.update()
     return Allocations(law, laws, budget, plan, draws, chinchilla, chinchilla_draws)
 
@@ -79,6 +83,12 @@ def _split(law: Law, laws: Law | None, budget: Budget) -> tuple[Plan, Plan | Non
     both = jax.tree.map(lambda point, leaf: np.concatenate([np.atleast_1d(point), leaf]), law, laws)
     plans = frontier(both, budget)
     return jax.tree.map(lambda leaf: leaf[0], plans), jax.tree.map(lambda leaf: leaf[1:], plans)
+
+
+def _loss(law: Law) -> Law:
+    """The law of the loss that a law of samples stands on; a law without such a part is its own."""
+    parts = [name for name, field in type(law).fields.items() if isinstance(field, Part)]
+    return getattr(law, parts[0]) if parts else law
 
 
 def _optima(label: str, plan: Plan, draws: Plan | None, usable: np.ndarray) -> Optima:

@@ -1,6 +1,7 @@
 """`t2jax quickstart`: the whole pipeline on two public tables, told in sentences with numbers and intervals."""
 
 import sys
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,8 @@ from t2jax.cli.output import Output, OutputOptions
 from t2jax.cli.pictures import picture_fit, predict
 from t2jax.cli.words import count, interval
 from t2jax.costs import Budget
+from t2jax.fit import fit
+from t2jax.frontier import frontier
 from t2jax.table import Table
 
 CHINCHILLA_FLOPS = 5.88e23  # 6ND of the published Chinchilla: 70e9 parameters, 1.4e12 tokens
@@ -25,6 +28,7 @@ BUDGETS = np.concatenate([np.geomspace(1e18, 1e25, 29), [CHINCHILLA_FLOPS]])
 EARLIEST = 2e9  # younger Pythia checkpoints answer nothing, or were measured on other questions
 PYTHIA_BUDGETS = 10.0 ** np.array([19, 19.5, 20, 20.5, 21, 21.5, 22])
 PYTHIA_FLOPS, PYTHIA_INFERENCE = 1e21, 1e12
+PYTHIA_STARTS = 2
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,13 @@ def run(config: QuickstartConfig) -> int:
     """Both parts; 0 if both fits converged, else 1. Raises DatasetError where the tables cannot be had."""
     runs = datasets.load("chinchilla-epoch")
     counts = datasets.load("pythia-gsm8k")
+    grown = counts.where(counts["tokens"] >= EARLIEST)
     with Output("quickstart", config.output, config) as out:
+        # most of a first run is compilation, and a second core can do that of part 2 during part 1
+        ahead = threading.Thread(target=_compile_pythia, args=(grown, config.seed), daemon=True)
+        ahead.start()
         chinchilla = _chinchilla(runs, config, out)
-        pythia = _pythia(counts, config, out) if chinchilla else None
+        pythia = _pythia(grown, config, out, ahead) if chinchilla else None
         if chinchilla is None or pythia is None:
             print("t2jax: a fit of the quickstart has failed; its law.json says why", file=sys.stderr)
             return out.finish(1, {"converged": False})
@@ -91,20 +99,31 @@ def _chinchilla_words(fitted: Fitted, solved: Allocations) -> list[str]:
     ]
 
 
-def _pythia(counts: Table, config: QuickstartConfig, out: Output) -> dict[str, Any] | None:
-    """How many samples: the answer for --json, None if the fit failed."""
-    grown = counts.where(counts["tokens"] >= EARLIEST)
+def _compile_pythia(grown: Table, seed: int) -> None:
+    """Run what `_pythia` runs, for the programs that JAX then has compiled; says nothing and writes nothing."""
+    fitted = fit(laws.T2PassK, grown, key=jax.random.key(seed), starts=PYTHIA_STARTS)
+    frontier(fitted.law, _pythia_budget(grown))
+
+
+def _pythia_budget(grown: Table) -> Budget:
+    return Budget(train=PYTHIA_BUDGETS, inference=PYTHIA_INFERENCE, tokens_max=float(grown["tokens"].max()))
+
+
+def _pythia(grown: Table, config: QuickstartConfig, out: Output, ahead: threading.Thread) -> dict[str, Any] | None:
+    """How many samples: the answer for --json, None if the fit failed. ahead: compiles what is needed here."""
     checkpoints = int(grown.runs().max()) + 1
     out.say(
         "",
-        f"2. How many samples? Answers of {checkpoints} Pythia checkpoints to GSM8K questions ({counts.source.name}).",
+        f"2. How many samples? Answers of {checkpoints} Pythia checkpoints to GSM8K questions ({grown.source.name}).",
     )
-    options = FittingOptions(draws=0, seed=config.seed, starts=2)
+    with out.progress("compiling") as bar:
+        ahead.join()
+        bar.update()
+    options = FittingOptions(draws=0, seed=config.seed, starts=PYTHIA_STARTS)
     fitted = fit_and_save(laws.T2PassK, grown, options, out, below="pythia/")
     if not fitted.fit.converged:
         return None
-    budget = Budget(train=PYTHIA_BUDGETS, inference=PYTHIA_INFERENCE, tokens_max=float(grown["tokens"].max()))
-    solved = solve(fitted.fit.law, None, budget, out)
+    solved = solve(fitted.fit.law, None, _pythia_budget(grown), out)
     with out.file("pythia/frontier.csv") as path:
         save_frontier(solved, path)
     with out.progress("figures") as bar:

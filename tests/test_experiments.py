@@ -1,0 +1,164 @@
+"""Every experiment in its tiny configuration: it runs, finds what it should, and writes what it promises."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import t2jax as t2
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # experiments are scripts beside the package, not part of it
+
+from experiments import (
+    approach1,
+    approach2,
+    bench_fit,
+    bench_frontier,
+    chinchilla_replication,
+    passk_on_pythia,
+    record,
+    t2_loss_on_porian,
+)
+
+EXPERIMENTS = sorted(path for path in Path(record.__file__).parent.glob("*.py") if path.stem not in ("__init__",))
+
+
+def need(name: str) -> None:
+    """Skip, saying why, where a public table can be neither read nor downloaded."""
+    try:
+        t2.datasets.fetch(name)
+    except t2.datasets.DatasetError as error:
+        pytest.skip(str(error))
+
+
+def check_output(module, result, folder):
+    """The words are sentences, and the folder holds the numbers and every figure twice."""
+    words = module.words(result)
+    assert words and all(isinstance(line, str) and "nan" not in line for line in words)
+    figures = module.figures(result) if hasattr(module, "figures") else {}
+    config = module.Config.tiny()
+    record.save(folder, module.__name__, config, result, 1.0, figures)
+    written = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    assert written["seed"] == config.seed
+    assert written["arguments"] == record.plain(config)
+    assert {"t2jax", "jax", "numpy", "python"} <= written["versions"].keys()
+    assert written["result"]
+    for stem in figures:
+        assert (folder / f"{stem}.png").stat().st_size > 1000
+        assert (folder / f"{stem}.pdf").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_experiments_stand_alone_and_are_short(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 300
+    imported = {line.split()[1] for line in text.splitlines() if line.startswith("from experiments")}
+    assert imported <= {"experiments.record"}
+
+
+def test_chinchilla_replication(tmp_path):
+    need("chinchilla-epoch")
+    result = chinchilla_replication.run(chinchilla_replication.Config.tiny())
+    assert result.objective == pytest.approx(1.018274017801e-3, rel=1e-9)
+    fitted = {name: one.value for name, one in result.parameters.items()}
+    expected = {"E": 1.81722, "A": 477.826, "B": 2143.42, "alpha": 0.347310, "beta": 0.367172}
+    assert fitted == pytest.approx(expected, rel=1e-5)
+    assert result.objective_besiroglu / result.objective - 1 == pytest.approx(0.0045, abs=2e-4)
+    assert result.objective_hoffmann > 3 * result.objective
+    assert result.closed_form_error < 1e-12
+    assert np.all(result.ratio_low <= result.ratio) and np.all(result.ratio <= result.ratio_high)
+    check_output(chinchilla_replication, result, tmp_path)
+
+
+def test_t2_loss_on_porian(tmp_path):
+    try:
+        t2_loss_on_porian.read()
+    except FileNotFoundError as error:
+        pytest.skip(f"{error}: this table is local only, in the folder that T2JAX_DATA names")
+    result = t2_loss_on_porian.run(t2_loss_on_porian.Config.tiny())
+    assert result.undetermined == ("E", "G", "gamma")
+    for one in (result.all_rows, result.without_short_runs):
+        assert one.low < t2_loss_on_porian.AUTHORS[0] < one.high
+    # the more that samples can gain, the smaller the model
+    sizes = [one.params for one in result.scenarios]
+    assert result.chinchilla_params > sizes[0] > sizes[1]
+    check_output(t2_loss_on_porian, result, tmp_path)
+
+
+def test_passk_on_pythia(tmp_path):
+    need("pythia-gsm8k")
+    result = passk_on_pythia.run(passk_on_pythia.Config.tiny())
+    assert (result.checkpoints, result.rows) == (54, 6915)
+    assert [one.agreement for one in result.fits] == [1.0, 1.0]
+    errors = {(one.law, one.definition, one.samples): one for one in result.errors}
+    # every question has at least 128 samples: up to k = 100 there is one definition
+    assert abs(errors["T2PassK", "complete", 100].bias) < 1
+    assert errors["naive", "complete", 100].bias > 9
+    for definition in ("complete", "plug-in", "long runs"):
+        ours, naive = (errors[law, definition, 1000].absolute for law in ("T2PassK", "naive"))
+        assert ours < 0.4 * naive
+    assert errors["T2PassK", "upper", 1000].absolute < errors["naive", "upper", 1000].absolute
+    unlimited, limited = result.optima
+    assert np.all(np.diff(unlimited.samples[1]) > 0)
+    assert np.all(limited.tokens <= 3e11 * (1 + 1e-9))
+    assert np.all(limited.pass_at_k[1] <= unlimited.pass_at_k[1])
+    check_output(passk_on_pythia, result, tmp_path)
+
+
+def test_observed_pass_at_k_by_each_definition():
+    counts = t2.Table.from_columns(
+        model=["a", "a", "b", "b"],
+        params=1e9,
+        tokens=1e10,
+        question=["1", "2", "1", "2"],
+        trials=[4.0, 4.0, 4.0, 2.0],
+        correct=[1.0, 0.0, 1.0, 0.0],
+    )
+    expected = {
+        "complete": [0.375, np.nan],
+        "plug-in": [0.375, 0.375],
+        "upper": [0.375, 0.875],
+        "long runs": [0.375, 0.75],
+    }
+    for definition, values in expected.items():
+        found = passk_on_pythia.observe(counts, (3,), definition)[:, 0]
+        np.testing.assert_allclose(found, values, rtol=1e-12, err_msg=definition)
+
+
+def test_approach1(tmp_path):
+    result = approach1.run(approach1.Config.tiny())
+    assert result.true_params_optimum == pytest.approx(3.213e7, rel=1e-3)
+    for one in result.recipes:
+        assert one.params_error < 0.1
+        assert one.errors["gamma"] < 0.1
+    check_output(approach1, result, tmp_path)
+
+
+def test_approach2(tmp_path):
+    result = approach2.run(approach2.Config.tiny())
+    for one in result.recipes:
+        assert one.params_error < 0.15
+        assert one.errors["theta1"] < 0.1
+    check_output(approach2, result, tmp_path)
+
+
+def test_bench_fit(tmp_path):
+    need("chinchilla-epoch")
+    result = bench_fit.run(bench_fit.Config.tiny())
+    ours, *others = result.fits
+    assert ours.excess < 1e-9
+    for one in others:
+        assert one.excess < 1e-9, one.name
+    assert len(result.bootstraps) == 3
+    check_output(bench_fit, result, tmp_path)
+
+
+def test_bench_frontier(tmp_path):
+    result = bench_frontier.run(bench_frontier.Config.tiny())
+    assert result.problems == 80
+    assert result.largest_kkt < 1e-10
+    assert result.largest_difference < 1e-3
+    assert abs(result.scipy_worse) < 1e-9 and abs(result.ours_worse) < 1e-9
+    check_output(bench_frontier, result, tmp_path)
