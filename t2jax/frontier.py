@@ -127,11 +127,13 @@ def _at_samples(law: Law, budget: Budget, samples: Array) -> Plan:
         n = -b[1] + fraction * (high + b[1])
         return jnp.stack([n, 0.9 * jnp.minimum(b[0] - n, b[4])])
 
-    def cost(law: Law, x: Array) -> Array:
-        return _cost_at(law, jnp.exp(x[0]), jnp.exp(x[1]), jax.lax.stop_gradient(samples))
+    def cost(problem: tuple[Law, Array], x: Array) -> Array:
+        law, samples = problem
+        return _cost_at(law, jnp.exp(x[0]), jnp.exp(x[1]), samples)
 
     starts = jnp.stack([start(fraction) for fraction in STARTS[law.convex]])
-    found = minimise_under(cost, _ROWS_AT_SAMPLES, law, b, jax.lax.stop_gradient(starts))
+    problem = (law, jax.lax.stop_gradient(samples).astype(b.dtype))
+    found = minimise_under(cost, _ROWS_AT_SAMPLES, problem, b, jax.lax.stop_gradient(starts))
     pad = jnp.zeros(1, found.x.dtype)
     found = found._replace(
         multipliers=jnp.concatenate([found.multipliers, pad]), active=jnp.concatenate([found.active, pad > 0])

@@ -157,7 +157,7 @@ def _advance(objective: Objective, walk: _Walk) -> _Walk:
     method = damped_newton()
     moved = method.update(gradient, walk.state, walk.u, value=value, hessian=hessian, value_fn=objective)
     updates, state = cast(tuple[Array, DampedNewtonState], moved)
-    small = (state.decrease <= 1e3 * eps * jnp.abs(value)) | (state.step <= 3e4 * eps)
+    small = (state.decrease <= 10 * eps * jnp.abs(value)) | (state.step <= 3e4 * eps)
     flat = jnp.max(jnp.abs(gradient)) <= jnp.sqrt(eps) * (1 + jnp.abs(value))
     converged = walk.converged | ((small | (state.stuck & flat)) & jnp.isfinite(value))
     steps = walk.steps + 1

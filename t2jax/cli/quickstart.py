@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,8 +102,9 @@ def _chinchilla_words(fitted: Fitted, solved: Allocations) -> list[str]:
 
 def _compile_pythia(grown: Table, seed: int) -> None:
     """Run what `_pythia` runs, for the programs that JAX then has compiled; says nothing and writes nothing."""
-    fitted = fit(laws.T2PassK, grown, key=jax.random.key(seed), starts=PYTHIA_STARTS)
-    frontier(fitted.law, _pythia_budget(grown))
+    with suppress(Exception):  # what fails here fails again in part 2, which tells it
+        fitted = fit(laws.T2PassK, grown, key=jax.random.key(seed), starts=PYTHIA_STARTS)
+        frontier(fitted.law, _pythia_budget(grown))
 
 
 def _pythia_budget(grown: Table) -> Budget:
