@@ -36,7 +36,7 @@ def test_chinchilla_table_from_a_hundred_keys(runs):
         assert fit.objective == pytest.approx(OBJECTIVE, rel=1e-9)
         for name, value in OPTIMUM.items():
             assert fit.law.values()[name] == pytest.approx(value, rel=5e-6), name
-        assert fit.gradient_norm < 1e-9 and fit.agreement >= 1 / fit.starts
+        assert fit.gradient_norm < 1e-8 and fit.agreement >= 1 / fit.starts
     assert isinstance(fits[0].law.alpha, float) and repr(fits[0].law).startswith("Chinchilla(E=1.81722, A=477.826, ")
     assert fits[0].law.values() == t2.fit(Chinchilla, runs, key=KEY).law.values()  # deterministic in the key
 
