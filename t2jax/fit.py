@@ -121,7 +121,7 @@ def fit(
     values = {name: value for name, value in best.values().items() if name in problem.names} | noise_values
     declared = law.declared()
     bounds = {name: edges for name in problem.coordinates.free if (edges := declared[name].interval)}
-    known = identification(found.hessian, found.meat, found.own, values, bounds)
+    known = identification(found.hessian, found.slope, found.meat, found.own, values, bounds)
     said = (_outcome(found, starts), known.sentence, turning_points(best, table))
     return Fit(
         law=best,
@@ -164,6 +164,7 @@ class _Found(NamedTuple):
     converged: Array
     agreement: Array
     hessian: Array
+    slope: Array
     gradient: Array
     meat: Array
     own: Array
@@ -195,7 +196,8 @@ def _solve(problem: Problem, data: Measurements, run: Array, starts: int, key: A
     law, noise_values = problem.split(u)
     penalties = partial(problem.penalties, rows=data.columns)
     shape = curvature(penalties, problem.coordinates, u, data.weight, data.place, run)
-    return _Found(law, noise_values, reached[best], ends.converged[best], jnp.mean(agree), ends.hessian[best], *shape)
+    bend = (ends.hessian[best], ends.gradient[best])
+    return _Found(law, noise_values, reached[best], ends.converged[best], jnp.mean(agree), *bend, *shape)
 
 
 def _outcome(found: _Found, starts: int) -> str:

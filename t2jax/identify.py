@@ -11,6 +11,7 @@ from t2jax.params import Coordinates
 from t2jax.typing import Array, ArrayLike, Float, Int
 
 NULL_EIGENVALUE = 1e-12
+NULL_SLOPES = 10.0
 NULL_SHARE = 1e-3
 LOOSE = float(np.log(10.0))
 AT_BOUND = 1e-6
@@ -66,10 +67,17 @@ def curvature(
 
 
 def identification(
-    hessian: ArrayLike, meat: ArrayLike, own: ArrayLike, values: dict[str, float], bounds: dict[str, tuple]
+    hessian: ArrayLike,
+    slope: ArrayLike,
+    meat: ArrayLike,
+    own: ArrayLike,
+    values: dict[str, float],
+    bounds: dict[str, tuple],
 ) -> Identification:
     """Judge the Hessian and the output of `curvature`. The covariance is the sandwich of White 1982.
 
+    slope: the gradient where the Hessian was taken, zero but for rounding and the last step. A bent valley whose floor
+    is level has a curvature of that size along straight lines, so nothing smaller counts as curvature.
     values: by name, in the order of the coordinates. bounds: (low, high) of the names whose domain is an interval.
     """
     names = tuple(values)
@@ -79,7 +87,8 @@ def identification(
         return Identification(0, dict.fromkeys(names, float("inf")), names, (), at_bound)
     hessian, meat, own = (np.asarray(matrix, float)[np.ix_(inner, inner)] for matrix in (hessian, meat, own))
     eigenvalues, vectors = np.linalg.eigh(hessian)
-    null = eigenvalues < NULL_EIGENVALUE * max(float(eigenvalues.max()), np.finfo(float).tiny)
+    highest = max(float(eigenvalues.max()), np.finfo(float).tiny)
+    null = eigenvalues < max(NULL_EIGENVALUE * highest, NULL_SLOPES * float(np.abs(slope).max()))
     share = np.square(vectors[:, null]).sum(axis=1)
     inverse = (vectors[:, ~null] / eigenvalues[~null]) @ vectors[:, ~null].T
     covariance = own @ inverse @ meat @ inverse @ own.T

@@ -66,7 +66,7 @@ def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformation
         best = jnp.argmin(values)
         decrease = -grads @ steps[best]
         # near the optimum the value no longer resolves the decrease that the gradient still shows
-        allowed = value + jnp.where(decrease < 1e3 * eps * jnp.abs(value), 10 * eps * jnp.abs(value), 0.0)
+        allowed = value + jnp.where(decrease < 1e3 * eps * jnp.abs(value), 100 * eps * jnp.abs(value), 0.0)
         accepted = (values[best] <= allowed) & jnp.isfinite(values[best])
         damping = jnp.where(accepted, dampings[best], 1e3 * state.damping)
         new = DampedNewtonState(
@@ -84,12 +84,13 @@ def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformation
 class Solution(NamedTuple):
     """Where a minimisation ended: u (free,), value (), steps taken, and whether it converged.
 
-    hessian (free, free) is that of the last step's beginning. `minimise` takes one step more than convergence asks for,
-    so that this lies within rounding of the end.
+    gradient (free,) and hessian (free, free) are those of the last step's beginning. `minimise` takes one step more
+    than convergence asks for, so that this lies within rounding of the end.
     """
 
     u: Float[Array, " free"]
     value: Array
+    gradient: Float[Array, " free"]
     hessian: Float[Array, "free free"]
     steps: Array
     converged: Array
@@ -98,6 +99,7 @@ class Solution(NamedTuple):
 class _Walk(NamedTuple):
     u: Array
     state: DampedNewtonState
+    gradient: Array
     hessian: Array
     steps: Array
     converged: Array
@@ -113,7 +115,7 @@ def minimise(objective: Objective, start: Float[Array, " free"]) -> Solution:
     start ends at once, unconverged, and so do MAX_STEPS steps.
     """
     walk = jax.lax.while_loop(lambda walk: ~walk.settled, partial(_advance, objective), _begin(start))
-    return Solution(walk.u, walk.state.value, walk.hessian, walk.steps, walk.converged)
+    return Solution(walk.u, walk.state.value, walk.gradient, walk.hessian, walk.steps, walk.converged)
 
 
 def minimise_each(
@@ -142,13 +144,14 @@ def minimise_each(
 
     carry = (walks, ended, jnp.arange(lanes))
     _, ended, _ = jax.lax.while_loop(lambda carry: jnp.min(carry[2]) < count, advance, carry)
-    return Solution(ended.u, ended.state.value, ended.hessian, ended.steps, ended.converged)
+    return Solution(ended.u, ended.state.value, ended.gradient, ended.hessian, ended.steps, ended.converged)
 
 
 def _begin(start: Array) -> _Walk:
     no = jnp.zeros((), bool)
     hessian = jnp.zeros((*start.shape, *start.shape), start.dtype)
-    return _Walk(start, cast(DampedNewtonState, damped_newton().init(start)), hessian, jnp.zeros((), int), no, no, no)
+    state = cast(DampedNewtonState, damped_newton().init(start))
+    return _Walk(start, state, jnp.zeros_like(start), hessian, jnp.zeros((), int), no, no, no)
 
 
 def _advance(objective: Objective, walk: _Walk) -> _Walk:
@@ -162,7 +165,7 @@ def _advance(objective: Objective, walk: _Walk) -> _Walk:
     converged = walk.converged | ((small | (state.stuck & flat)) & jnp.isfinite(value))
     steps = walk.steps + 1
     over = converged | state.stuck | ~jnp.isfinite(value) | (steps >= MAX_STEPS)
-    return _Walk(walk.u + updates, state, hessian, steps, converged, over, walk.over)
+    return _Walk(walk.u + updates, state, gradient, hessian, steps, converged, over, walk.over)
 
 
 def second_order(objective: Objective, u: Float[Array, " free"]) -> tuple[Array, Array, Array]:

@@ -36,7 +36,7 @@ def test_chinchilla_table_from_a_hundred_keys(runs):
         assert fit.objective == pytest.approx(OBJECTIVE, rel=1e-9)
         for name, value in OPTIMUM.items():
             assert fit.law.values()[name] == pytest.approx(value, rel=5e-6), name
-        assert fit.gradient_norm < 1e-8 and fit.agreement >= 1 / fit.starts
+        assert fit.gradient_norm < 1e-9 and fit.agreement >= 1 / fit.starts
     assert isinstance(fits[0].law.alpha, float) and repr(fits[0].law).startswith("Chinchilla(E=1.81722, A=477.826, ")
     assert fits[0].law.values() == t2.fit(Chinchilla, runs, key=KEY).law.values()  # deterministic in the key
 
@@ -138,9 +138,11 @@ def test_one_number_of_samples_leaves_its_term_unknown():
     n, d = (10**x for x in np.random.default_rng(4).uniform([[7.0], [9.0]], [[10.0], [12.0]], (2, 40)))
     table = losses(n, d, noise=1e-3)
     table = table.with_columns(neg_log_pass=table["loss"] + 0.5, samples=16.0)
-    fit = t2.fit(T2Loss, table, key=KEY)
-    assert set(fit.undetermined) == {"E", "G", "gamma"} and "the rows do not determine E, G, gamma" in fit.status, fit
-    assert fit.identification.rank == 5
+    for seed in range(20):
+        fit = t2.fit(T2Loss, table, key=jax.random.key(seed))
+        assert set(fit.undetermined) == {"E", "G", "gamma"}, fit
+        assert "the rows do not determine E, G, gamma" in fit.status
+        assert fit.identification.rank == 5
     rows: Any = {name: table[name] for name in table.columns}
     with jax.enable_x64(True):  # predictions are determined all the same
         assert np.std(np.log(np.asarray(fit.law.predict(rows)) / table["neg_log_pass"])) < 2e-3
