@@ -9,23 +9,18 @@ and shares one with the other k of its run; a few runs went wrong and ended too 
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from functools import partial
+from typing import Self
 
-import jax
 import numpy as np
 
 import t2jax as t2
-from experiments.record import command, stage
+from experiments.record import command
+from experiments.recovery import Result, figures, paper_grid, recover, words
 from t2jax.precision import scope
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-SIZES = 1e6 * np.array([5, 7, 9, 15, 22, 28, 37, 57, 84, 108, 149, 220, 347, 455, 611, 901])
-BUDGETS = 1.25e16 * 2.0 ** np.arange(12)
 TRUTH = t2.laws.T2Loss(E=0.9, A=900.0, B=15000.0, alpha=0.42, beta=0.48, G=2.2, gamma=0.25)
 """An assumed task: at 149M parameters, 3B tokens and one sample, -log pass@1 is 3.9 nats."""
-PLANNED = t2.Budget(train=2.56e19, inference=2e9)
 
 
 @dataclass(frozen=True)
@@ -54,67 +49,18 @@ class Config:
         return cls(tables=2, starts=8, samples=(1, 4, 32, 256))
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How one way of fitting did over the tables: median absolute relative error of each parameter, and of N*.
-
-    params_optimum: N* of every table. agreement: mean share of starts that reached the best optimum.
-    """
-
-    name: str
-    agreement: float
-    errors: dict[str, float]
-    params_error: float
-    params_optimum: np.ndarray
-
-
-@dataclass(frozen=True)
-class Result:
-    """truth: the simulated law. N* is the optimal size at 2.56e19 training FLOPs and 2e9 per token served."""
-
-    rows: int
-    runs: int
-    truth: dict[str, float]
-    true_params_optimum: float
-    recipes: tuple[Recipe, ...]
-
-
 def run(config: Config) -> Result:
-    keys = jax.random.split(jax.random.key(config.seed), config.tables)
     tables = [simulate(config, np.random.default_rng([config.seed, i])) for i in range(config.tables)]
-    recipes = (
-        ("paper: least squares", t2.noise.Gaussian(), config.starts),
-        ("ours: Huber of the log", t2.noise.Huber(), 8),
-    )
-    fits = []
-    for name, noise, starts in recipes:
-        with stage(f"{name}, {config.tables} tables from {starts} starts"):
-            fits += [
-                t2.fit(t2.laws.T2Loss, table, noise=noise, starts=starts, key=key)
-                for table, key in zip(tables, keys, strict=True)
-            ]
-    # the truth goes first, so that one call allocates for all
-    laws = jax.tree.map(lambda *leaves: np.array(leaves), TRUTH, *(fit.law for fit in fits))
-    true_size, *sizes = t2.frontier(laws, PLANNED).params.tolist()
-    parts = [slice(i * config.tables, (i + 1) * config.tables) for i in range(len(recipes))]
-    return Result(
-        rows=len(tables[0]),
-        runs=int(tables[0].runs().max()) + 1,
-        truth=TRUTH.values(),
-        true_params_optimum=true_size,
-        recipes=tuple(
-            judge(name, fits[part], np.array(sizes[part]), true_size)
-            for (name, _, _), part in zip(recipes, parts, strict=True)
-        ),
-    )
+    recipes = {
+        "paper: least squares": partial(t2.fit, t2.laws.T2Loss, noise=t2.noise.Gaussian(), starts=config.starts),
+        "ours: Huber of the log": partial(t2.fit, t2.laws.T2Loss, noise=t2.noise.Huber()),
+    }
+    return recover(TRUTH, tables, recipes, config.seed)
 
 
 def simulate(config: Config, random: np.random.Generator) -> t2.Table:
     """One table of the paper's shape, measured with errors."""
-    params, budgets = (grid.ravel() for grid in np.meshgrid(SIZES, BUDGETS))
-    tokens = budgets / (6 * params)
-    kept = (tokens > 5e7) & (tokens < 1.2e11)
-    params, tokens = params[kept], tokens[kept]
+    params, tokens, _ = paper_grid()
     shape = (len(params), len(config.samples))
     shared = config.run_error * random.standard_normal(len(params))
     shared += config.failed_error * (random.random(len(params)) < config.failed_share)
@@ -128,45 +74,6 @@ def simulate(config: Config, random: np.random.Generator) -> t2.Table:
         samples=np.tile(config.samples, shape[0]),
         neg_log_pass=(exact * np.exp(error)).ravel(),
     )
-
-
-def judge(name: str, fits: list[t2.Fit], sizes: np.ndarray, true_size: float) -> Recipe:
-    errors = {
-        name: float(np.median([abs(fit.law.values()[name] / true - 1) for fit in fits]))
-        for name, true in TRUTH.values().items()
-    }
-    agreement = float(np.mean([fit.agreement for fit in fits]))
-    return Recipe(name, agreement, errors, float(np.median(np.abs(sizes / true_size - 1))), sizes)
-
-
-def words(result: Result) -> list[str]:
-    lines = [
-        f"{len(result.recipes[0].params_optimum)} simulated tables of {result.runs} runs and {result.rows} rows each.",
-        f"True N* = {result.true_params_optimum:.4g}. Median absolute relative errors:",
-    ]
-    for one in result.recipes:
-        errors = ", ".join(f"{name} {100 * error:.1f} %" for name, error in one.errors.items())
-        lines.append(
-            f"  {one.name}: N* {100 * one.params_error:.1f} %; {errors}; {one.agreement:.0%} of starts reached the best"
-        )
-    first, last = result.recipes
-    lines.append(f"Error of N*, recipe over ours: {first.params_error / last.params_error:.2f}.")
-    return lines
-
-
-def figures(result: Result) -> dict[str, "Figure"]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 2.6), layout="constrained")
-    ax = figure.subplots()
-    for i, one in enumerate(result.recipes):
-        error = 100 * (one.params_optimum / result.true_params_optimum - 1)
-        ax.plot(error, np.full(len(error), -i), "o", color="#0072B2", alpha=0.5)
-    ax.axvline(0, color="black", linewidth=1, linestyle="--")
-    ax.set(ylim=(0.5 - len(result.recipes), 0.5), xlabel="error of the optimal parameters N* (%)")
-    ax.set_yticks([-i for i in range(len(result.recipes))], [one.name for one in result.recipes])
-    ax.set_title("one point per simulated table", fontsize="medium")
-    return {"optimum": figure}
 
 
 def main() -> None:

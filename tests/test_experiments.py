@@ -55,7 +55,7 @@ def test_experiments_stand_alone_and_are_short(path):
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) < 300
     imported = {line.split()[1] for line in text.splitlines() if line.startswith("from experiments")}
-    assert imported <= {"experiments.record"}
+    assert imported <= {"experiments.record", "experiments.recovery"}
 
 
 def test_chinchilla_replication(tmp_path):
