@@ -103,10 +103,12 @@ def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
     return (law or _class_of(name, path))(**parameters)
 
 
-def save_draws(path: Path, draws: Law, point: Law, kind: str) -> None:
+def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, made: int) -> None:
     """Write a batch of laws as NetCDF, one variable (chain, draw) for each parameter; `arviz.from_netcdf` reads it.
 
     draws: leaves (draws,). point: the fitted law they belong to. kind: what they are, such as "bootstrap over rows".
+    asked, made: how many draws there should be and how many were tried; fewer are made when that was interrupted, and
+    of those made the failed ones are left out.
     """
     declared = type(draws).declared()
     with whole(path) as temporary:
@@ -116,7 +118,13 @@ def save_draws(path: Path, draws: Law, point: Law, kind: str) -> None:
                 for name, values in draws.values().items()
             },
             coords={"chain": [0], "draw": np.arange(len(next(iter(draws.values().values()))))},
-            attrs={"law": laws.name_of(type(draws)), "kind": kind, "point": json.dumps(point.values())},
+            attrs={
+                "law": laws.name_of(type(draws)),
+                "kind": kind,
+                "asked": asked,
+                "made": made,
+                "point": json.dumps(point.values()),
+            },
         )
         dataset.to_netcdf(temporary, group=DRAWS_GROUP, engine="h5netcdf")
 
@@ -140,9 +148,12 @@ def load_draws(path: str | os.PathLike[str], point: Law) -> Law:
 def save_figure(stem: Path, figure: "Figure") -> tuple[Path, Path]:
     """Write a figure as PNG and as PDF, `stem` with either suffix added, and return both paths."""
     paths = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".pdf")
+    engine = figure.get_layout_engine()
     for path in paths:
         with whole(path) as temporary:
             figure.savefig(temporary, format=path.suffix[1:], dpi=160)
+        figure.set_layout_engine("none")  # laid out for the first, which takes as long as to draw it
+    figure.set_layout_engine(engine)
     return paths
 
 

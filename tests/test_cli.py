@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import jax
 import numpy as np
 import pandas as pd
@@ -133,16 +134,33 @@ def test_a_failed_fit_is_saved_and_exits_with_1(runs, tmp_path, capsys, monkeypa
 
 
 def test_an_interrupt_keeps_what_was_finished(runs, tmp_path, capsys, monkeypatch):
+    """In the third of four chunks: law.json and the draws of two are there, and one sentence says so."""
+    chunks = []
+
     def interrupted(*args, **options):
-        raise KeyboardInterrupt
+        if len(chunks) == 2:
+            raise KeyboardInterrupt
+        chunks.append(t2.bootstrap(*args, **options))
+        return chunks[-1]
 
     monkeypatch.setattr(fitting, "bootstrap", interrupted)
-    args = ["fit", str(runs), "--law", "t2-loss", "--draws", "30", "--starts", "4", "-o", str(tmp_path / "out")]
+    monkeypatch.setattr(fitting, "LARGEST_CHUNK", 30)
+    out = tmp_path / "out"
+    args = ["fit", str(runs), "--law", "t2-loss", "--draws", "120", "--over", "runs", "--starts", "4", "-o", str(out)]
     assert cli.command(args) == 130
-    said = capsys.readouterr().err
-    assert f"interrupted; finished before that, in {tmp_path / 'out'}/: law.json" in said
-    assert isinstance(load_law(tmp_path / "out" / "law.json"), t2.laws.T2Loss)
-    assert json.loads((tmp_path / "out" / "run.json").read_text())["exit_status"] == 130
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == (
+        f"t2jax: interrupted; 60 of 120 bootstrap draws were made; finished before that, in {out}/: law.json, draws.nc"
+    )
+    law = load_law(out / "law.json")
+    draws = load_draws(out / "draws.nc", law)
+    for name, values in draws.values().items():
+        np.testing.assert_array_equal(values, np.concatenate([one.laws.values()[name] for one in chunks]))
+    with h5py.File(out / "draws.nc") as file:
+        attributes = file["posterior"].attrs
+        assert (attributes["asked"], attributes["made"]) == (120, 60)
+    record = json.loads((out / "run.json").read_text())
+    assert (record["exit_status"], record["files"]) == (130, ["law.json", "draws.nc"])
 
 
 def test_only_the_same_command_replaces_a_folder(fitted, tmp_path, capsys):

@@ -82,7 +82,7 @@ def test_other_files_are_no_laws(tmp_path, text):
 
 
 def test_draws_come_back_to_the_last_bit(tmp_path, draws):
-    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows")
+    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows", asked=40, made=35)
     back = load_draws(tmp_path / "draws.nc", TRUE)
     assert type(back) is t2.laws.Chinchilla
     for name, values in draws.values().items():
@@ -93,9 +93,10 @@ def test_draws_come_back_to_the_last_bit(tmp_path, draws):
 
 def test_arviz_reads_draws(tmp_path, draws):
     arviz = pytest.importorskip("arviz")
-    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows")
+    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows", asked=40, made=35)
     read = arviz.from_netcdf(tmp_path / "draws.nc")
     posterior = read.posterior
+    assert (posterior.attrs["asked"], posterior.attrs["made"]) == (40, 35)
     assert dict(posterior.sizes) == {"chain": 1, "draw": 30}
     np.testing.assert_array_equal(posterior["alpha"].values[0], draws.alpha)
     assert posterior["E"].attrs["units"] == "nats/token"

@@ -45,15 +45,15 @@ def command(args: Sequence[str]) -> int:
     keep_compiled()
     try:
         return run(config)
-    except KeyboardInterrupt:
-        print("t2jax: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(_sentence("interrupted", stop), file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
-        print(f"t2jax: {error}", file=sys.stderr)
+        print(_sentence(error, error), file=sys.stderr)
     except ValueError as error:
         if not _raised_here(error.__traceback__):
             raise
-        print(f"t2jax: {error}", file=sys.stderr)
+        print(_sentence(error, error), file=sys.stderr)
     return 1
 
 
@@ -74,6 +74,11 @@ def keep_compiled() -> None:
     """Keep what XLA compiles in the user's cache folder, so that the next command starts faster."""
     jax.config.update("jax_compilation_cache_dir", str(pooch.os_cache("t2jax") / "jit"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _sentence(what: object, error: BaseException) -> str:
+    """What went wrong, and what was noted on the way about the results there are."""
+    return "t2jax: " + "; ".join(map(str, (what, *getattr(error, "__notes__", ()))))
 
 
 def _raised_here(traceback: TracebackType | None) -> bool:

@@ -39,23 +39,34 @@ def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Out
         save_law(path, found, table)
     if not found.converged or not options.draws:
         return Fitted(found, None)
-    draws = draw_in_chunks(found, table, options, draw_key, out)
-    kind = f"bootstrap over {draws.resampled}: {draws.status}"
-    with out.file(below + DRAWS_FILE) as path:
-        save_draws(path, draws.laws, found.law, kind)
-    return Fitted(found, draws)
+    return Fitted(found, draw_and_save(found, table, options, draw_key, out, below))
 
 
-def draw_in_chunks(found: Fit, table: Table, options: FittingOptions, key: Any, out: Output) -> Bootstrap:
-    """The bootstrap in chunks of equal size, which compile once and let a progress bar move."""
+def draw_and_save(found: Fit, table: Table, options: FittingOptions, key: Any, out: Output, below: str) -> Bootstrap:
+    """The bootstrap in chunks of equal size, which compile once and let a progress bar move; writes draws.nc.
+
+    Where an interrupt or an error ends it early, the chunks that are finished are written, and the exception says so.
+    """
     size = chunk_size(options.draws)
-    parts = []
-    with out.progress(f"bootstrap over {options.over}", total=options.draws) as bar:
-        for one in jax.random.split(key, options.draws // size):
-            parts.append(bootstrap(found, table, draws=size, key=one, over=options.over))
-            bar.update(size)
-    laws = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(part.laws for part in parts))
-    return Bootstrap(laws, options.draws, sum(part.failed for part in parts), options.over)
+    parts: list[Bootstrap] = []
+
+    def save() -> Bootstrap:
+        laws = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(part.laws for part in parts))
+        made = Bootstrap(laws, size * len(parts), sum(part.failed for part in parts), options.over)
+        with out.file(below + DRAWS_FILE) as path:
+            save_draws(path, laws, found.law, f"bootstrap: {made.status}", asked=options.draws, made=made.draws)
+        return made
+
+    try:
+        with out.progress(f"bootstrap over {options.over}", total=options.draws) as bar:
+            for one in jax.random.split(key, options.draws // size):
+                parts.append(bootstrap(found, table, draws=size, key=one, over=options.over))
+                bar.update(size)
+    except BaseException as stop:
+        if parts:
+            stop.add_note(f"{save().draws} of {options.draws} bootstrap draws were made")
+        raise
+    return save()
 
 
 def chunk_size(draws: int) -> int:

@@ -53,10 +53,8 @@ class Output:
     def __exit__(self, kind: type[BaseException] | None, error: Any, traceback: TracebackType | None) -> None:
         if kind is None or not self.files:
             return
-        interrupted = issubclass(kind, KeyboardInterrupt)
-        self._record(130 if interrupted else 1)
-        note = "interrupted" if interrupted else "stopped by an error"
-        print(f"{note}; finished before that, in {self.folder}/: {', '.join(self.files)}", file=sys.stderr)
+        self._record(130 if issubclass(kind, KeyboardInterrupt) else 1)
+        error.add_note(f"finished before that, in {self.folder}/: {', '.join(self.files)}")
 
     @contextmanager
     def file(self, name: str) -> Iterator[Path]:
