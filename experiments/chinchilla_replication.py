@@ -14,6 +14,7 @@ import numpy as np
 
 import t2jax as t2
 from experiments.record import UNSAVED, command, stage
+from t2jax.plot import BLACK, BLUE, VERMILLION, log_ticks, predicted_observed
 from t2jax.precision import scope
 
 if TYPE_CHECKING:
@@ -172,8 +173,6 @@ def words(result: Result) -> list[str]:
 def figures(result: Result) -> dict[str, "Figure"]:
     from matplotlib.figure import Figure
 
-    from t2jax.plot import BLACK, BLUE, VERMILLION, predicted_observed
-
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(result.train, result.ratio, color=BLUE, label="refit to 240 runs")
@@ -183,6 +182,8 @@ def figures(result: Result) -> dict[str, "Figure"]:
     left.plot(result.train, result.ratio_hoffmann, color=VERMILLION, label="Hoffmann et al. 2022, published")
     left.axhline(20, color=BLACK, linestyle="--", linewidth=1, label="20 tokens per parameter")
     left.set(xscale="log", yscale="log", xlabel="training compute 6ND (FLOPs)", ylabel="optimal tokens per parameter")
+    left.set(xlim=(result.train[0], result.train[-1]))
+    log_ticks(left)
     left.legend(loc="upper left", frameon=False)
     predicted_observed(right, result.observed, result.predicted)
     return {"chinchilla": figure}

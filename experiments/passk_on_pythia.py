@@ -22,6 +22,7 @@ import numpy as np
 
 import t2jax as t2
 from experiments.record import UNSAVED, command, stage
+from t2jax.plot import BLACK, BLUE, GREY, VERMILLION, log_ticks
 from t2jax.precision import scope
 
 if TYPE_CHECKING:
@@ -268,25 +269,27 @@ def figures(result: Result) -> dict[str, "Figure"]:
 def draw_predictions(ax: "Axes", points: Points, i: int) -> "PathCollection":
     """Predicted against observed pass@k at one k, a bar from the plug-in to the upper bound where they differ."""
     low, high, predicted = points.low[:, i], points.high[:, i], points.predicted[:, i]
-    ax.hlines(predicted, low, high, color="0.6", linewidth=1, zorder=1, label="bounds of unsolved questions, n < k")
-    ax.plot(low, points.naive[:, i], "x", color="#D55E00", markersize=5, zorder=2, label="naive law")
+    ax.hlines(predicted, low, high, color=GREY, linewidth=1, zorder=1, label="bounds of unsolved questions, n < k")
+    ax.plot(low, points.naive[:, i], "x", color=VERMILLION, markersize=5, zorder=2, label="naive law")
     drawn = ax.scatter(low, predicted, c=points.params, norm="log", s=22, zorder=3, label="T2PassK, by model size")
     ends = (0.5 * min(low[low > 0].min(), predicted.min()), min(1.5 * max(high.max(), points.naive[:, i].max()), 1.15))
-    ax.plot(ends, ends, color="black", linewidth=1, zorder=0, label="predicted = observed")
+    ax.plot(ends, ends, color=BLACK, linewidth=1, zorder=0, label="predicted = observed")
     hidden = int((low == 0).sum())
     ax.set_title(f"k = {points.samples[i]}" + (f" ({hidden} checkpoints at zero not shown)" if hidden else ""))
     ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="observed pass@k", ylabel="predicted pass@k")
+    log_ticks(ax)
     return drawn
 
 
 def draw_optima(ax: "Axes", result: Result, name: str) -> None:
     """One quantity of both optima against the inference budget, with bands."""
-    for one, colour in zip(result.optima, ("#0072B2", "#D55E00"), strict=True):
+    for one, colour in zip(result.optima, (BLUE, VERMILLION), strict=True):
         low, fitted, high = getattr(one, name)
         label = "all the tokens the budget buys" if one.tokens_most is None else f"at most {one.tokens_most:.0e} tokens"
         ax.plot(result.inference, fitted, color=colour, label=label)
         ax.fill_between(result.inference, low, high, color=colour, alpha=0.2, linewidth=0, label="90 % bootstrap")
     ax.set(xscale="log", yscale="linear" if name == "pass_at_k" else "log")
+    log_ticks(ax)
     ax.set_xlabel("inference compute 2Nk (FLOPs per token served)")
 
 

@@ -20,6 +20,7 @@ import pandas as pd
 import t2jax as t2
 from experiments.record import UNSAVED, command, stage
 from t2jax import plot_frontier
+from t2jax.plot import number, shared_legend
 from t2jax.plot_frontier import Optima
 from t2jax.precision import scope
 from t2jax.table import Source
@@ -244,9 +245,9 @@ def figures(result: Result) -> dict[str, "Figure"]:
         draw.optima_on_isoflops(ax, curves.figure_3, values, LEVEL)
     runs = curves.runs
     draw.isoflop_points(left, runs["params"], runs["loss"], 6 * runs["params"] * runs["tokens"], ISOFLOPS)
-    left.get_legend().remove()
+    shared_legend((left, right))
     left.set_title("one sample: fitted law and measured losses")
-    right.set_title(f"k = C_inf/(2N), C_inf = {curves.inference:.0e}: assumed G and γ")
+    right.set_title(f"k = C/2N, C = {number(curves.inference)} FLOPs per token served: assumed G and γ")
     return {"figure-2": panels, "figure-3": isoflops}
 
 

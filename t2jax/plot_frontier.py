@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from t2jax.bootstrap import band
-from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside, plain_ticks
+from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside, log_ticks, number, shared_legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,8 +65,7 @@ def frontier_panels(axes: Sequence["Axes"], train: Any, optima: Sequence[Optima]
     """
     for ax, quantity in zip(axes, ("tokens_per_param", "params", "tokens"), strict=True):
         optima_against_train(ax, train, optima, quantity=quantity, level=level)
-        if ax is not axes[-1] and (legend := ax.get_legend()):
-            legend.remove()
+    shared_legend(axes)
 
 
 def optima_against_train(
@@ -85,7 +84,7 @@ def optima_against_train(
     ax.set(xscale="log", yscale="log", xlim=(train.min(), train.max()))
     ax.set_xlabel(AXIS_LABELS["train"])
     ax.set_ylabel(f"optimal {AXIS_LABELS[quantity]}")
-    plain_ticks(ax.yaxis)
+    log_ticks(ax)
     legend_outside(ax)
     return ax
 
@@ -110,14 +109,14 @@ def isoflop_curves(
     params, values, norm = np.asarray(params, float), np.asarray(values, float), _norm(train)
     for i, budget in enumerate(np.asarray(train, float)):
         there, colour = np.isfinite(values[i]), _colour(norm, budget)
-        ax.plot(params[i, there], values[i, there], color=colour, linewidth=1.5, label=f"{budget:.1e}")
+        ax.plot(params[i, there], values[i, there], color=colour, linewidth=1.5, label=number(budget, 3))
         if draws is not None and there.any():
             spread = band(np.asarray(draws, float)[:, i, there], level)
             ax.fill_between(params[i, there], spread.low, spread.high, color=colour, alpha=0.25, linewidth=0)
     ax.set(xscale="log", yscale="log")
     ax.set_xlabel(AXIS_LABELS["params"])
     ax.set_ylabel(AXIS_LABELS.get(quantity, quantity))
-    plain_ticks(ax.yaxis)
+    log_ticks(ax)
     bands = f"\nbands: {100 * level:g} % {interval}" if draws is not None else ""
     legend_outside(ax, title=AXIS_LABELS["train"] + bands)
     return ax
@@ -130,6 +129,7 @@ def isoflop_points(ax: "Axes", params: Any, values: Any, flops: Any, train: Any)
     """
     colours = [_colour(_norm(train), one) for one in np.asarray(flops, float)]
     ax.scatter(params, values, s=14, c=colours, edgecolors=GREY, linewidths=0.4, zorder=3, label="measured")
+    log_ticks(ax)
     legend_outside(ax)
     return ax
 
@@ -158,6 +158,7 @@ def optima_on_isoflops(ax: "Axes", optima: Sequence[Optima], values: Sequence[An
             zorder=4,
             label=one.label + bars,
         )
+    log_ticks(ax)
     legend_outside(ax)
     return ax
 

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from t2jax.bootstrap import band
-from t2jax.plot import predicted_observed, residuals
+from t2jax.plot import legend_outside, log_ticks, number, predicted_observed, residuals, shared_legend
 from t2jax.plot_frontier import (
     Optima,
     frontier_panels,
@@ -86,8 +86,46 @@ def test_panels_share_the_legend_of_the_last():
     axes = Figure().subplots(1, 3)
     frontier_panels(axes, TRAIN, [T2, CHINCHILLA])
     assert [ax.get_legend() is None for ax in axes] == [True, True, False]
+    assert legend(axes[2]) == ["T² optimum", "90 % bootstrap interval", "Chinchilla optimum", "D = 20 N"]
     names = [ax.get_ylabel() for ax in axes]
     assert names == ["optimal tokens per parameter D/N", "optimal parameters N", "optimal training tokens D"]
+
+
+def test_a_shared_legend_names_what_any_panel_shows():
+    axes = Figure().subplots(1, 2)
+    for ax, labels in zip(axes, (("a", "b", "b"), ("c", "a")), strict=True):
+        for label in labels:
+            ax.plot([1, 2], label=label)
+        legend_outside(ax, "title")
+    shared_legend(axes)
+    assert axes[0].get_legend() is None
+    assert legend(axes[1]) == ["a", "b", "b", "c"]
+    assert axes[1].get_legend().get_title().get_text() == "title"
+
+
+@pytest.mark.parametrize(
+    ("ends", "labels", "between"),
+    [
+        ((2.0, 3.4), ["2", "2.25", "2.5", "2.75", "3", "3.25"], False),
+        ((0.01, 0.6), ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5"], True),
+        ((1e8, 6e8), ["10⁸", "2·10⁸", "3·10⁸", "4·10⁸", "5·10⁸", "6·10⁸"], False),
+        ((1e7, 1e12), ["10⁷", "10⁸", "10⁹", "10¹⁰", "10¹¹", "10¹²"], False),
+    ],
+)
+def test_ticks_of_log_axes(ax, ends, labels, between):
+    ax.set(xscale="log", xlim=ends)
+    log_ticks(ax)
+    ax.figure.draw_without_rendering()
+    shown = [tick.label1.get_text() for tick in ax.xaxis.get_major_ticks() if ends[0] <= tick.get_loc() <= ends[1]]
+    assert shown == labels
+    assert bool(len(ax.xaxis.get_minorticklocs())) == between
+    assert ax.yaxis.get_scale() == "linear"
+
+
+def test_numbers():
+    written = [number(x) for x in (0, 0.02, 1234.5, 12345.0, 1e-5, -2.5e8, 1e24)]
+    assert written == ["0", "0.02", "1234", "1.234·10⁴", "10⁻⁵", "-2.5·10⁸", "10²⁴"]
+    assert number(1.778279e22, 3) == "1.78·10²²"
 
 
 def test_isoflops_with_points_and_optima(ax):
@@ -98,10 +136,10 @@ def test_isoflops_with_points_and_optima(ax):
     isoflop_curves(ax, params, values, TRAIN, draws=draws, quantity="neg_log_pass")
     isoflop_points(ax, params[1], values[1], np.full(20, TRAIN[1]), TRAIN)
     optima_on_isoflops(ax, [T2, CHINCHILLA], [values[:, 0], values[:, 1]])
-    for i, budget in enumerate(TRAIN):
+    for i, name in enumerate(("10¹⁸", "3.16·10¹⁹", "10²¹", "3.16·10²²", "10²⁴")):
         there = np.isfinite(values[i])
-        np.testing.assert_array_equal(line(ax, f"{budget:.1e}").get_xdata(), params[i, there])
-        np.testing.assert_array_equal(line(ax, f"{budget:.1e}").get_ydata(), values[i, there])
+        np.testing.assert_array_equal(line(ax, name).get_xdata(), params[i, there])
+        np.testing.assert_array_equal(line(ax, name).get_ydata(), values[i, there])
     assert ax.get_xlabel() == "parameters N"
     assert ax.get_ylabel() == "mean of -log pass@k (nats)"
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
@@ -117,7 +155,7 @@ def test_isoflops_with_points_and_optima(ax):
 
 def test_a_legend_outside_covers_no_data(ax):
     optima_against_train(ax, TRAIN, [T2], quantity="params")
-    ax.figure.canvas.draw()
+    ax.figure.draw_without_rendering()
     assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1
 
 

@@ -11,6 +11,7 @@ from t2jax.cli.fitting import LEVEL
 from t2jax.cli.output import Output
 from t2jax.cli.pictures import figure_of, measured, predict, response_name, save_panels
 from t2jax.cli.words import evenly
+from t2jax.plot import number, shared_legend
 from t2jax.plot_frontier import Optima, frontier_panels, isoflop_curves, isoflop_points, optima_on_isoflops
 from t2jax.table import Table
 
@@ -27,15 +28,15 @@ def picture_frontier(solved: Allocations, table: Table | None, out: Output, belo
         figure, axes = figure_of(3, LEGEND)
         frontier_panels(axes, solved.train[solved.usable], solved.optima(), LEVEL)
         save_panels(figure, below + "frontier", out)
-    served = None if solved.chinchilla is None else solved.budget.inference
+    served = None if solved.chinchilla is None else float(np.asarray(solved.budget.inference))
     figure, axes = figure_of(1 if served is None else 2, LEGEND)
     _isoflops(axes[0], solved, table, None)
-    axes[0].set_title("one sample, k = 1", fontsize="medium")
+    if "k" in type(solved.law).inputs():
+        axes[0].set_title("one sample, k = 1", fontsize="medium")
     if served is not None:
-        if legend := axes[0].get_legend():
-            legend.remove()  # that of the other panel serves both
-        _isoflops(axes[1], solved, None, float(np.asarray(served)))
-        axes[1].set_title(f"$k = C_\\mathrm{{inf}}/(2N)$, {np.asarray(served):.3g} FLOPs per token", fontsize="medium")
+        _isoflops(axes[1], solved, None, served)
+        axes[1].set_title(f"k = C/2N, C = {number(served)} FLOPs per token served", fontsize="medium")
+    shared_legend(axes)
     save_panels(figure, below + "isoflop", out)
 
 
