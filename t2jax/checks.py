@@ -276,7 +276,8 @@ def _check_magnitude(name: str, values: pd.Series, place: Place) -> None:
         raise TableError(
             f"{place.name}, {place.row(largest)}, column {name!r}: the largest value is {values.iloc[largest]:g},"
             f' expected raw counts, not millions or billions: pass units={{{name!r}: "M"}} or "B" to multiply it, or'
-            f" units={{{name!r}: 1}} if it is a raw count (to read_table, or in Source for a table from memory)"
+            f" units={{{name!r}: 1}} if it is a raw count (to read_table, or in Source for a table from memory; in"
+            f" commands as --units {name}=M)"
         )
 
 

@@ -6,6 +6,7 @@ value A·N0^-α, the size of the term at the middle of the data. Centred coordin
 are not, and log A - α·log N0 is a shear, so densities keep their volume.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,10 +39,15 @@ class Param:
         return biject_to(self.prior.support).inv(jnp.asarray(value, float))
 
     @property
+    def domain(self) -> tuple[float, float]:
+        """The ends of the prior's support, infinite where it is unbounded."""
+        low, high = (getattr(self.prior.support, name, None) for name in ("lower_bound", "upper_bound"))
+        return -math.inf if low is None else float(low), math.inf if high is None else float(high)
+
+    @property
     def interval(self) -> tuple[float, float] | None:
         """(low, high) of a parameter whose domain is an interval, None for one that is unbounded above or below."""
-        low, high = (getattr(self.prior.support, name, None) for name in ("lower_bound", "upper_bound"))
-        return None if low is None or high is None else (float(low), float(high))
+        return self.domain if all(map(math.isfinite, self.domain)) else None
 
 
 def param(prior: Distribution, unit: str, doc: str) -> Any:
@@ -73,6 +79,13 @@ class Coordinates:
     declared: tuple[tuple[str, Param], ...]
     fixed: Mapping[str, ArrayLike]
     log_centre: Mapping[str, ArrayLike]
+
+    def __post_init__(self) -> None:
+        declared = dict(self.declared)
+        for name, value in self.fixed.items():
+            low, high = declared[name].domain  # with its ends: an irreducible loss may be held at zero
+            if not (low <= value <= high and math.isfinite(value)):
+                raise ValueError(f"{name} cannot be held at {value:g}, its domain is {low:g} to {high:g}")
 
     @property
     def free(self) -> tuple[str, ...]:

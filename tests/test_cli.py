@@ -190,20 +190,37 @@ def test_draws_of_another_fit_are_refused(fitted, tmp_path, capsys):
         (["fit", "RUNS", "--fixed", "alpha"], "--fixed: found 'alpha', expected NAME=VALUE"),
         (["fit", "RUNS", "--fixed", "alpha=x"], "--fixed: found alpha='x', expected a number"),
         (["fit", "RUNS", "--draws", "-1"], "found --draws -1"),
+        (
+            ["fit", "RUNS", "--law", "t2-loss", "--fixed", "alpha=-1"],
+            "alpha cannot be held at -1, its domain is 0 to inf",
+        ),
+        (["fit", "RUNS", "--law", "t2-loss", "--fixed", "alpha=nan"], "alpha cannot be held at nan"),
+        (["fit", "RUNS", "-o", "RUNS"], "runs.csv: found a file, expected a folder to write to"),
+        (["fit", "RUNS", "-o", "RUNS/below"], "runs.csv: found a file, expected a folder to write to"),
+        (["fit", "."], ".: found suffix '', expected .csv or .csv.gz or .parquet"),
         (["fit", "chinchila-epoch"], "did you mean 'chinchilla-epoch'?"),
         (["fit", "none.csv"], "none.csv: cannot be read"),
         (["frontier"], "frontier needs either a table to fit or --law-file"),
         (["frontier", "RUNS", "--train", "1e18:1e20"], "--train: found '1e18:1e20', expected FLOPs such as 1e24"),
+        (["frontier", "RUNS", "--train", "1e18:1e20:0"], "--train: found '1e18:1e20:0', expected FLOPs such as 1e24"),
         (["frontier", "RUNS", "--train", "-1"], "Budget.train must be positive and finite, not -1"),
         (["frontier", "RUNS", "--inference", "-1"], "Budget.inference must be positive and finite, not -1"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(args, said, runs, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cli.command([str(runs) if one == "RUNS" else one for one in args]) == 1
+    assert cli.command([one.replace("RUNS", str(runs)) for one in args]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("t2jax: ")
     assert said in last
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_any_work(runs, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    assert cli.command(["fit", str(runs), "-o", str(tmp_path / "new" / "out")]) == 1
+    said = f"t2jax: {tmp_path}: the folder cannot be written to; name another one with -o\n"
+    assert capsys.readouterr().err == said
     assert os.listdir(tmp_path) == []
 
 

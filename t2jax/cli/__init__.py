@@ -49,7 +49,7 @@ def command(args: Sequence[str]) -> int:
         print(_sentence("interrupted", stop), file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
-        print(_sentence(error, error), file=sys.stderr)
+        print(_sentence(f"{error.filename}: {error.strerror}" if error.filename else error, error), file=sys.stderr)
     except ValueError as error:
         if not _raised_here(error.__traceback__):
             raise

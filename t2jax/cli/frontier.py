@@ -79,6 +79,8 @@ def budgets(text: str) -> np.ndarray:
     """Training FLOPs (budgets,) from "1e24" or "1e18:1e25:50". Raises ValueError for anything else."""
     try:
         low, high, number = text.split(":") if ":" in text else (text, text, "1")
+        if int(number) < 1:
+            raise ValueError
         return np.geomspace(float(low), float(high), int(number))
     except ValueError:
         raise ValueError(f"--train: found {text!r}, expected FLOPs such as 1e24, or FROM:TO:COUNT") from None

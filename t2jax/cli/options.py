@@ -60,7 +60,7 @@ class FittingOptions:
 def read(name: str, units: Sequence[str] = ()) -> Table:
     """A table by the path of its file or the name of a public data set. Raises TableError or DatasetError."""
     given = _pairs("--units", units)
-    if name not in datasets.names() and Path(name).suffix:
+    if name not in datasets.names() and (Path(name).suffix or Path(name).exists()):
         return read_table(name, units=dict(given))
     if given:
         raise ValueError(f"--units is for files; the data set {name!r} is in raw counts")

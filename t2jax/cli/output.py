@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -107,9 +108,12 @@ class Output:
 
 
 def _refuse_foreign(folder: Path, command: str) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder}: found a file, expected a folder to write to")
-    if not folder.is_dir() or not any(folder.iterdir()):
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not there.is_dir():
+        raise ValueError(f"{there}: found a file, expected a folder to write to")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"{there}: the folder cannot be written to; name another one with -o")
+    if there is not folder or not any(folder.iterdir()):
         return
     try:
         earlier = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))["command"]
