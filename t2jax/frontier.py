@@ -1,5 +1,6 @@
 """The compute-optimal N, D and k: one allocation, or many laws by many budgets in one compiled call."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from t2jax.costs import Budget
 from t2jax.interior import Optimum, minimise_under
 from t2jax.laws.base import Law
+from t2jax.path import balanced
 from t2jax.plan import FAILED, FLAT, HELD, INFEASIBLE_INFERENCE, INFEASIBLE_TRAIN, NO_OPTIMUM, OPTIMAL, STATIONARY, Plan
 from t2jax.precision import is_traced, scope, to_host
 from t2jax.typing import Array
@@ -31,7 +33,6 @@ _ROWS = (  # constraints on (log N, log D, log k), in the order of plan.CONSTRAI
     (1.0, 0.0, 1.0),
     (0.0, 0.0, -1.0),
 )
-_ROWS_AT_SAMPLES = tuple(row[:2] for row in _ROWS[:6])
 
 
 def allocate(law: Law, budget: Budget) -> Plan:
@@ -103,42 +104,42 @@ def _plan(law: Law, budget: Budget) -> Plan:
 
 
 def _free_samples(law: Law, budget: Budget) -> Plan:
-    b, feasible = _limits(budget, jnp.ones(()))
-    high = jnp.minimum(jnp.minimum(b[2], b[0]), b[5])
-
-    def start(fraction: float) -> Array:
-        n = -b[1] + fraction * (high + b[1])
-        return jnp.stack([n, 0.9 * jnp.minimum(b[0] - n, b[4]), 0.9 * (b[5] - n)])
-
     def cost(law: Law, x: Array) -> Array:
         return law.cost(jnp.exp(x[0]), jnp.exp(x[1]), jnp.exp(x[2]))
 
-    starts = jnp.stack([start(fraction) for fraction in STARTS[law.convex]])
-    found = minimise_under(cost, _ROWS, law, b, jax.lax.stop_gradient(starts))
+    b, feasible = _limits(budget, jnp.ones(()))
+    found = _optimum(law, cost, law, b, 3)
     return _finish(law, found, jnp.exp(found.x[2]), feasible)
 
 
 def _at_samples(law: Law, budget: Budget, samples: Array) -> Plan:
-    b, feasible = _limits(budget, samples)
-    b = b[:6]
-    high = jnp.minimum(jnp.minimum(b[2], b[0]), b[5])
-
-    def start(fraction: float) -> Array:
-        n = -b[1] + fraction * (high + b[1])
-        return jnp.stack([n, 0.9 * jnp.minimum(b[0] - n, b[4])])
-
     def cost(problem: tuple[Law, Array], x: Array) -> Array:
         law, samples = problem
         return _cost_at(law, jnp.exp(x[0]), jnp.exp(x[1]), samples)
 
-    starts = jnp.stack([start(fraction) for fraction in STARTS[law.convex]])
-    problem = (law, jax.lax.stop_gradient(samples).astype(b.dtype))
-    found = minimise_under(cost, _ROWS_AT_SAMPLES, problem, b, jax.lax.stop_gradient(starts))
-    pad = jnp.zeros(1, found.x.dtype)
+    b, feasible = _limits(budget, samples)
+    samples = samples.astype(b.dtype)
+    found = _optimum(law, cost, (law, jax.lax.stop_gradient(samples)), b[:6], 2)
+    pad = jnp.zeros(1, b.dtype)
     found = found._replace(
         multipliers=jnp.concatenate([found.multipliers, pad]), active=jnp.concatenate([found.active, pad > 0])
     )
-    return _finish(law, found, samples.astype(found.x.dtype), feasible)
+    return _finish(law, found, samples, feasible)
+
+
+def _optimum(law: Law, cost: Callable[[Any, Array], Array], theta: Any, b: Array, size: int) -> Optimum:
+    """The least cost(theta, x) over x = (log N, log D, log k)[:size] within the limits b."""
+    rows = tuple(row[:size] for row in _ROWS[: len(b)])
+    held, theta_held = jax.lax.stop_gradient((b, theta))
+    high = jnp.minimum(jnp.minimum(held[2], held[0]), held[5])
+
+    def start(fraction: float) -> Array:
+        n = -held[1] + fraction * (high + held[1])
+        return jnp.stack([n, 0.9 * jnp.minimum(held[0] - n, held[4]), 0.9 * (held[5] - n)][:size])
+
+    starts = jnp.stack([start(fraction) for fraction in STARTS[law.convex]])
+    guess = balanced(partial(cost, theta_held), held, size) if law.convex else None
+    return minimise_under(cost, rows, theta, b, starts, guess)
 
 
 def _limits(budget: Budget, samples: Array) -> tuple[Array, tuple[Array, Array]]:

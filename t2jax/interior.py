@@ -34,24 +34,50 @@ class Optimum(NamedTuple):
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def minimise_under(objective: Objective, a_rows: tuple, theta: Any, b: Array, starts: Array) -> Optimum:
+def minimise_under(
+    objective: Objective, a_rows: tuple, theta: Any, b: Array, starts: Array, guess: Array | None = None
+) -> Optimum:
     """The best minimiser of objective(theta, x) under A x <= b over the given strictly feasible starts (s, n).
 
-    a_rows: A as a tuple of tuples. Differentiable in theta and b, any order and both modes: the derivative is that of
-    the KKT conditions with the active set held, so multipliers differentiate too. starts carry no derivative.
+    a_rows: A as a tuple of tuples. guess (n,): of a convex objective, where the minimum may lie; it is polished first,
+    and the starts are taken in turn only until a minimum is certified. Differentiable in theta and b, any order and
+    both modes: the derivative is that of the KKT conditions with the active set held, so multipliers differentiate
+    too. starts and guess carry no derivative.
     """
-    found = jax.vmap(lambda start: _polish(objective, a_rows, theta, b, _interior(objective, a_rows, theta, b, start)))(
-        starts
-    )
-    best = jnp.argmin(jnp.where(found.kkt < 1e-3, found.value, jnp.inf))
-    return jax.tree.map(lambda leaf: leaf[best], found)
+
+    def solve(state: _State) -> Optimum:
+        return _polish(objective, a_rows, theta, b, _interior(objective, a_rows, theta, state))
+
+    goal = _goal(starts.dtype)
+    matrix = jnp.asarray(a_rows, starts.dtype)
+    states = jax.vmap(lambda start: _central(start, b - matrix @ start, jnp.full_like(goal, 0.1)))(starts)
+    if guess is None:
+        found = jax.vmap(solve)(states)
+        best = jnp.argmin(jnp.where(found.kkt < 1e-3, found.value, jnp.inf))
+        return jax.tree.map(lambda leaf: leaf[best], found)
+
+    # as the interior point would end there: the multiplier of a limit that holds is above its slack
+    slacks = jnp.maximum(b - matrix @ guess, 0.1 * jnp.sqrt(goal))
+    ended = _central(guess, slacks, goal)._replace(done=jnp.ones((), bool))
+    queue = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), ended, states)
+
+    def unsolved(carry: tuple[Array, Optimum]) -> Array:
+        at, found = carry
+        return (at <= len(starts)) & ~(found.kkt < jnp.finfo(starts.dtype).eps ** 0.75)
+
+    def following(carry: tuple[Array, Optimum]) -> tuple[Array, Optimum]:
+        return carry[0] + 1, solve(jax.tree.map(lambda leaf: leaf[carry[0]], queue))
+
+    high, zero = jnp.full_like(goal, jnp.inf), jnp.zeros_like(b)
+    none = Optimum(jnp.zeros_like(guess), zero, zero > 0, high, high)
+    return jax.lax.while_loop(unsolved, following, (jnp.zeros((), int), none))[1]
 
 
 @minimise_under.defjvp
 def _implicit(objective, a_rows, primals, tangents):
-    theta, b, starts = primals
-    theta_dot, b_dot, _ = tangents
-    found = minimise_under(objective, a_rows, theta, b, starts)
+    theta, b, *where = primals
+    theta_dot, b_dot, *_ = tangents
+    found = minimise_under(objective, a_rows, theta, b, *where)
     matrix = jnp.asarray(a_rows, found.x.dtype)
     gradient = jax.grad(objective, argnums=1)
     _, pull = jax.jvp(lambda t: gradient(t, found.x), (theta,), (theta_dot,))
@@ -72,10 +98,19 @@ class _State(NamedTuple):
     done: Array
 
 
-def _interior(objective: Objective, a_rows: tuple, theta: Any, b: Array, start: Array) -> _State:
-    matrix = jnp.asarray(a_rows, start.dtype)
-    eps = jnp.finfo(start.dtype).eps
-    goal = jnp.maximum(1e-10, 1e2 * eps)
+def _goal(dtype: Any) -> Array:
+    """The barrier at which the interior point ends."""
+    return jnp.maximum(1e-10, 1e2 * jnp.finfo(dtype).eps).astype(dtype)
+
+
+def _central(x: Array, s: Array, mu: Array) -> _State:
+    return _State(x, s, mu / s, mu, jnp.zeros((), int), jnp.zeros((), bool))
+
+
+def _interior(objective: Objective, a_rows: tuple, theta: Any, begin: _State) -> _State:
+    matrix = jnp.asarray(a_rows, begin.x.dtype)
+    eps = jnp.finfo(begin.x.dtype).eps
+    goal = _goal(begin.x.dtype)
 
     def body(state: _State) -> _State:
         x, s, z, mu, count, _ = state
@@ -106,9 +141,6 @@ def _interior(objective: Objective, a_rows: tuple, theta: Any, b: Array, start: 
         mu = jnp.where(centred, jnp.maximum(jnp.minimum(0.1 * mu, 3 * mu**1.5), 0.5 * goal), mu)
         return _State(x + step * dx, s + step * ds, z + dual_reach * dz, mu, count + 1, done)
 
-    s = b - matrix @ start
-    mu = jnp.full((), 0.1, start.dtype)
-    begin = _State(start, s, mu / s, mu, jnp.zeros((), int), jnp.zeros((), bool))
     return jax.lax.while_loop(lambda state: ~state.done & (state.count < 100), body, begin)
 
 
@@ -124,7 +156,7 @@ def _polish(objective: Objective, a_rows: tuple, theta: Any, b: Array, state: _S
 
     def newton(active: Array) -> tuple[Array, Array]:
         begin = (state.x, jnp.where(active, state.z, 0.0))
-        return jax.lax.scan(partial(step, active), begin, None, length=2)[0]
+        return jax.lax.scan(partial(step, active), begin, None, length=3)[0]
 
     def step(active: Array, point: tuple[Array, Array], _: Any) -> tuple[tuple[Array, Array], None]:
         x, z = point

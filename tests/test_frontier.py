@@ -1,16 +1,19 @@
 """The compute-optimal (N, D, k): closed forms, SciPy, brute force, bounds, derivatives, and certificates."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from numpyro.distributions import LogNormal
 from scipy.optimize import minimize_scalar
 
 import t2jax as t2
 from t2jax.laws import Chinchilla, T2Loss, T2PassK
+from t2jax.path import balanced
 from t2jax.plan import CONSTRAINTS
+from t2jax.typing import Scalar
 
 LAW = T2Loss(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37, G=0.5, gamma=0.3)
 ANSWERS = ("params", "tokens", "samples")
@@ -145,6 +148,44 @@ def test_bounds_and_infeasible_budgets_side_by_side():
         rest = getattr(plan, name)[len(BINDING) + len(INFEASIBLE) :]
         np.testing.assert_array_equal(rest, np.broadcast_to(getattr(plan, name)[0], rest.shape))
     assert "1 of 16 infeasible: the inference" in plan.status and "2 of 16 infeasible: the training" in plan.status
+
+
+def test_path_that_spends_the_budgets_holds_the_optimum():
+    """The guess for an additive law is its optimum, whichever limits hold, with samples and without."""
+    plan = limited(*BINDING)
+    with jax.enable_x64(True):
+        for i, row in enumerate(BINDING):
+            limits = LOOSE | row
+            tops = (limits["train"] / 6, 1 / limits["params_min"], limits["params_max"], 1.0, limits["tokens_max"])
+            b = jnp.log(jnp.array([*tops, limits["inference"] / 2, 1.0]))
+            guess = balanced(lambda x: LAW.cost(*jnp.exp(x)), b, 3)
+            np.testing.assert_allclose(guess, np.log([getattr(plan, name)[i] for name in ANSWERS]), atol=1e-7)
+            single = balanced(lambda x: LAW.loss(*jnp.exp(x)), b, 2)
+            n, d = np.exp(single)
+            best, value = best_n(
+                LAW, limits | {"inference": np.inf, "params_max": min(tops[2], limits["inference"] / 2)}
+            )
+            assert single[0] == pytest.approx(best, abs=1e-6) and LAW.loss(n, d) == pytest.approx(value, rel=1e-12)
+
+
+def test_a_convex_law_that_rises_in_tokens_leaves_training_compute_unspent():
+    """Least of B/D^β + C D^c: D = (βB/(cC))^(1/(β+c)), and as large a model as is allowed; no path of budgets."""
+
+    @t2.law
+    class Overtrained(t2.Law):
+        B: Scalar = t2.param(LogNormal(6.0, 2.0), unit="nats·tokens^β", doc="data term")
+        C: Scalar = t2.param(LogNormal(-6.0, 2.0), unit="nats/tokens^0.2", doc="what too many tokens cost")
+        convex: ClassVar[bool] = True
+
+        def __call__(self, N, D):
+            return 480.0 * N**-0.35 + self.B * D**-0.37 + self.C * D**0.2
+
+    plan = t2.frontier(
+        Overtrained(B=np.array([2100.0, 900.0]), C=np.array([3e-3, 1e-2])), t2.Budget(train=1e24, params_max=1e10)
+    )
+    assert np.all(plan.ok) and np.max(plan.kkt) <= 1e-10 and not np.any(plan.active[:, NAMES.index("train")])
+    np.testing.assert_allclose(plan.tokens, (0.37 / 0.2 * np.array([7e5, 9e4])) ** (1 / 0.57), rtol=1e-9)
+    np.testing.assert_allclose(plan.params, 1e10, rtol=1e-12)
 
 
 def test_shadow_prices_are_slopes_of_the_best_loss():

@@ -43,6 +43,7 @@ ORDER = (
     "costs",
     "plan",
     "interior",
+    "path",
     "frontier",
     "design",
     "plot",
