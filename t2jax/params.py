@@ -80,13 +80,6 @@ class Coordinates:
     fixed: Mapping[str, ArrayLike]
     log_centre: Mapping[str, ArrayLike]
 
-    def __post_init__(self) -> None:
-        declared = dict(self.declared)
-        for name, value in self.fixed.items():
-            low, high = declared[name].domain  # with its ends: an irreducible loss may be held at zero
-            if not (low <= value <= high and math.isfinite(value)):
-                raise ValueError(f"{name} cannot be held at {value:g}, its domain is {low:g} to {high:g}")
-
     @property
     def free(self) -> tuple[str, ...]:
         """Names of the fitted parameters, in the order of u."""

@@ -329,6 +329,7 @@ def test_tables_and_laws_by_default(runs):
 
 
 def test_options_of_fits():
-    assert FittingOptions(fixed=("gamma=0.5", "alpha=3e-1")).held() == {"gamma": 0.5, "alpha": 0.3}
+    held = {"gamma": 0.5, "alpha": 0.3, "E": 0.0}  # an end of the domain is inside
+    assert FittingOptions(fixed=("gamma=0.5", "alpha=3e-1", "E=0")).held(t2.laws.T2Loss) == held
     assert FittingOptions(noise="beta-binomial").noise_model() == t2.noise.BetaBinomial()
     assert FittingOptions().noise_model() is None
