@@ -3,9 +3,11 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
 import t2jax as t2
 
@@ -129,7 +131,14 @@ def test_observed_pass_at_k_by_each_definition():
 
 def test_approach1(tmp_path):
     result = approach1.run(approach1.Config.tiny())
-    assert result.true_params_optimum == pytest.approx(3.213e7, rel=1e-3)
+
+    def true_cost(log_n):  # with both budgets spent, as every optimum of a law that falls in N, D and k
+        e, a, b, alpha, beta, g, gamma = approach1.TRUTH.values().values()
+        n = np.exp(log_n)
+        return e + a * n**-alpha + b * (2.56e19 / 6 / n) ** -beta + g * (2e9 / 2 / n) ** -gamma
+
+    best: Any = minimize_scalar(true_cost, bounds=np.log([1e6, 1e9]), method="bounded", options={"xatol": 1e-10})
+    assert np.log(result.true_params_optimum) == pytest.approx(best.x, abs=1e-6)
     for one in result.recipes:
         assert one.params_error < 0.1
         assert one.errors["gamma"] < 0.1

@@ -36,13 +36,14 @@ def test_chinchilla_table_from_a_hundred_keys(runs):
         assert fit.objective == pytest.approx(OBJECTIVE, rel=1e-9)
         for name, value in OPTIMUM.items():
             assert fit.law.values()[name] == pytest.approx(value, rel=5e-6), name
-        assert fit.gradient_norm < 1e-9 and fit.agreement >= 1 / fit.starts
+        assert fit.gradient_norm < 1e-9
+        assert f"{8 * fit.agreement:g} of 8 starts reached the best optimum" in fit.status
     assert isinstance(fits[0].law.alpha, float) and repr(fits[0].law).startswith("Chinchilla(E=1.81722, A=477.826, ")
     assert fits[0].law.values() == t2.fit(Chinchilla, runs, key=KEY).law.values()  # deterministic in the key
 
 
 def test_single_precision(runs):
-    """In float32 the objective is within 1e-4 (documented: 1e-5) and the coefficients within 5 % (documented: 1 %)."""
+    """In float32 the objective is within 1e-5 and the coefficients within 1 %, as documented."""
     with t2.precision("float32"):
         fits = [t2.fit(Chinchilla, runs, key=jax.random.key(seed)) for seed in range(20)]
     for fit in fits:
