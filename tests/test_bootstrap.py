@@ -124,13 +124,13 @@ def test_a_fit_that_failed_is_not_resampled(gaussian_fit):
 
 def test_failed_draws_are_counted_and_left_out():
     drawn = Chinchilla(**{name: np.arange(5.0) + i for i, name in enumerate(Chinchilla.declared())})
-    good = np.array([True, False, True, True, False])
+    good = jnp.array([True, False, True, True, False])
     boot = collect((drawn, good), 5, "rows")
     assert [leaf.tolist() for leaf in boot.laws.values().values()] == [[i, i + 2, i + 3] for i in range(5)]
     assert (boot.draws, boot.failed) == (5, 2)
     assert boot.status == "3 of 5 draws over rows converged; 2 reached no optimum and were left out"
     with pytest.raises(ValueError, match="none of the 5 draws over rows reached an optimum"):
-        collect((drawn, np.zeros(5, bool)), 5, "rows")
+        collect((drawn, jnp.zeros(5, bool)), 5, "rows")
 
 
 def test_bands():
