@@ -116,7 +116,7 @@ def fit(
     problem, data = prepare(law, table, noise, fixed or {})
     with scope() as dtype:
         data = jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, data)
-        found = jax.tree.map(np.asarray, _solve(problem, data, jnp.asarray(table.runs()), starts, key))
+        found = jax.tree.map(np.asarray, _solve(problem, data, table.runs(), starts, key))
     best, noise_values = to_host((found.law, found.noise_values))
     values = {name: value for name, value in best.values().items() if name in problem.names} | noise_values
     declared = law.declared()

@@ -39,7 +39,11 @@ register(Measurements, ("columns", "weight", "place"))
 def measurements(table: Table, columns: tuple[str, ...]) -> Measurements:
     """The named columns of a table, which must be there and numeric."""
     stacked = np.stack([table[name] for name in columns], axis=1)
-    different, place = np.unique(stacked, axis=0, return_inverse=True)
+    order = np.lexsort(stacked.T)
+    ordered = stacked[order]
+    new = np.r_[True, (ordered[1:] != ordered[:-1]).any(axis=1)]
+    place = np.empty(len(table), int)
+    place[order] = np.cumsum(new) - 1
     weight = table["weight"] if "weight" in table else np.ones(len(table))
-    split: Any = dict(zip(columns, different.T, strict=True)), weight, place.reshape(-1)
+    split: Any = dict(zip(columns, ordered[new].T, strict=True)), weight, place
     return Measurements(*split)

@@ -8,6 +8,7 @@ good starts, yet spread out.
 import jax
 import jax.numpy as jnp
 
+from t2jax.dense import solve_positive
 from t2jax.laws.base import Law
 from t2jax.noise import Rows
 from t2jax.params import Coordinates
@@ -60,7 +61,8 @@ def _project(
     weighted = basis / observed[:, None]
     scale = jnp.sqrt(jnp.mean(weighted**2, axis=0)) + jnp.finfo(u.dtype).tiny
     scaled = weighted / scale[None, :]
-    normal = scaled.T @ scaled + 1e-9 * len(observed) * jnp.eye(len(names), dtype=u.dtype)
+    ridge = jnp.maximum(1e-9, 10 * jnp.finfo(u.dtype).eps) * len(observed)
+    normal = scaled.T @ scaled + ridge * jnp.eye(len(names), dtype=u.dtype)
     target = scaled.T @ (1 - origin / observed)
-    solved = jnp.maximum(jnp.linalg.solve(normal, target), 1e-3) / scale
+    solved = jnp.maximum(solve_positive(normal, target), 1e-3) / scale
     return coordinates.unconstrain(values | {name: solved[i] * values[name] for i, name in enumerate(names)})

@@ -152,8 +152,7 @@ class Table:
         """
         if "model" in self:
             return pd.factorize(self["model"])[0]
-        params, tokens = (pd.factorize(self[name])[0] for name in ("params", "tokens"))
-        return pd.factorize(params * (tokens.max() + 1) + tokens)[0]
+        return pd.factorize(self["params"] + 1j * self["tokens"])[0]
 
     def to_frame(self) -> pd.DataFrame:
         """A copy of the columns as a pandas DataFrame, rows numbered from 0."""
