@@ -170,5 +170,10 @@ def _advance(objective: Objective, walk: _Walk) -> _Walk:
 
 def second_order(objective: Objective, u: Float[Array, " free"]) -> tuple[Array, Array, Array]:
     """Value, gradient and Hessian at u from one trace of the objective, which halves what has to be compiled."""
-    (value, slope), change = jax.linearize(jax.value_and_grad(objective), u)
-    return value, slope, jax.vmap(change)(jnp.eye(len(u), dtype=u.dtype))[1]
+
+    def gradient(u: Array) -> tuple[Array, tuple[Array, Array]]:
+        value, slope = jax.value_and_grad(objective)(u)
+        return slope, (value, slope)
+
+    hessian, (value, slope) = jax.jacfwd(gradient, has_aux=True)(u)
+    return value, slope, hessian
