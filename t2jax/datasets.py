@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import inspect
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pooch
+import pyarrow.parquet as pq
 
+from t2jax.passes import pass_curves
 from t2jax.table import Source, Table
 
 __all__ = ["DataFile", "Dataset", "DatasetError", "fetch", "info", "load", "names"]
 
 FOLDER_VARIABLE = "T2JAX_DATA"
+SAMPLES = tuple(2.0**j for j in range(13))
 
 
 class DatasetError(ValueError):
@@ -26,7 +29,10 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file of a data set: its place below a data folder, where it is published, and the hash of its bytes."""
+    """One file of a data set: its place below a data folder, where it is published, and the hash of its bytes.
+
+    A file without a URL comes with t2jax itself.
+    """
 
     place: str
     url: str
@@ -64,7 +70,7 @@ def fetch(name: str) -> tuple[Path, ...]:
     Every file is checked against its hash each time. Downloads are kept in the user's cache folder.
     Raises: DatasetError where a file cannot be had, or is not the file that was published.
     """
-    return tuple(_local(file) or _downloaded(file) for file in info(name).files)
+    return tuple(_local(file) or (_downloaded(file) if file.url else _bundled(file)) for file in info(name).files)
 
 
 def load(name: str, **options: Any) -> Table:
@@ -79,7 +85,7 @@ def load(name: str, **options: Any) -> Table:
             raise DatasetError(f"data set {name!r} has no option {option!r}, expected {_one_of(option, known)}")
     frame = entry.load(*fetch(name), **options)
     chosen = "".join(f", {option}={value!r}" for option, value in options.items())
-    read = tuple(f"read {file.url} (sha256 {file.sha256})" for file in entry.files)
+    read = tuple(f"read {file.url or file.place} (sha256 {file.sha256})" for file in entry.files)
     source = Source(
         name=name,
         sha256=entry.files[0].sha256,
@@ -101,7 +107,19 @@ def _local(file: DataFile) -> Path | None:
     folder = os.environ.get(FOLDER_VARIABLE)
     if not folder or not Path(folder, file.place).exists():
         return None
-    path = Path(folder, file.place)
+    return _checked(Path(folder, file.place), file)
+
+
+def _bundled(file: DataFile) -> Path:
+    """A file that an installed t2jax has beside its modules, and a checkout in its folder `data`."""
+    package = Path(__file__).parent
+    folder = next((one for one in (package / "_data", package.parent / "data") if (one / file.place).exists()), None)
+    if folder is None:
+        raise DatasetError(f"{file.place} is missing from this installation of t2jax in {package}; install it again")
+    return _checked(folder / file.place, file)
+
+
+def _checked(path: Path, file: DataFile) -> Path:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != file.sha256:
         raise DatasetError(f"{path}: found sha256 {found}, expected {file.sha256}: this is not the published file")
@@ -171,6 +189,41 @@ def _pythia_gsm8k(passes: Path, models: Path) -> pd.DataFrame:
     return joined.loc[:, ["model", "params", "tokens", "question", "trials", "correct", "non_embedding_params"]]
 
 
+def _testbed(runs: Path, questions: Path, *, samples: Sequence[float] = SAMPLES, average: bool = False) -> pd.DataFrame:
+    """Our own models of 2 k to 0.9 M parameters on eight tasks: one row per checkpoint, task and k.
+
+    Columns: `model`, `params` (without embeddings), `tokens`, `task`, `samples`, `neg_log_pass`, `pass_at_k`, `loss`
+    (mean negative log-likelihood of the task's answers, which is neg_log_pass at k = 1), `validation_loss`
+    (nats/token on held-out text), `budget` (training FLOPs of the isoFLOP group), `seed`. samples: the k to compute.
+    average: instead of each task their mean, as task "average".
+    """
+    table = pd.read_csv(runs, dtype={"model": str})
+    p = pq.read_table(questions).to_pandas()
+    cells = p.groupby(["model", "task"], observed=True, sort=False)["p"]
+    names, chances = zip(*((name, one.to_numpy(float)) for name, one in cells), strict=True)
+    models, tasks = zip(*names, strict=True)
+    cost, passed = pass_curves(np.stack(chances), samples)
+    loss = -np.mean(np.log(np.stack(chances)), axis=1)
+    if average:
+        count = len(set(tasks))
+        cost, passed, loss = (one.reshape(-1, count, *one.shape[1:]).mean(axis=1) for one in (cost, passed, loss))
+        models, tasks = models[::count], ("average",) * len(loss)
+    frame = pd.DataFrame(
+        {
+            "model": np.repeat(models, len(samples)),
+            "task": np.repeat(tasks, len(samples)),
+            "samples": np.tile(np.asarray(samples, float), len(loss)),
+            "neg_log_pass": cost.ravel(),
+            "pass_at_k": passed.ravel(),
+            "loss": np.repeat(loss, len(samples)),
+        }
+    )
+    facts = table.loc[:, ["model", "params", "tokens", "validation_loss", "budget", "seed"]]
+    joined = facts.merge(frame, on="model", validate="one_to_many")
+    columns = ["model", "params", "tokens", "task", "samples", "neg_log_pass", "pass_at_k", "loss"]
+    return joined.loc[:, [*columns, "validation_loss", "budget", "seed"]]
+
+
 EPOCH = (
     "https://raw.githubusercontent.com/epoch-research/analyzing-chinchilla/92258837425e1b5f2851d624287f0120583a3d0e/"
 )
@@ -209,5 +262,24 @@ REGISTRY = (
             ),
         ),
         load=_pythia_gsm8k,
+    ),
+    Dataset(
+        name="testbed",
+        description="loss and pass@k of our own small models on eight tasks, from Chinchilla's ratio to overtraining",
+        citation="t2jax, data/testbed/SOURCE.md",
+        licence="Apache-2.0",
+        files=(
+            DataFile(
+                place="testbed/runs.csv",
+                url="",
+                sha256="bb228ea277ea1ef0aa259179323525cd8ac6fb27f38d7615b4794d5657b0cfc2",
+            ),
+            DataFile(
+                place="testbed/questions.parquet",
+                url="",
+                sha256="e3c2056b44fe8ed5d063e6b6c4e842f4061c74e5c34ef93840eb224781ed951c",
+            ),
+        ),
+        load=_testbed,
     ),
 )

@@ -29,6 +29,7 @@ ORDER = (
     "checks",
     "table",
     "measurements",
+    "passes",
     "datasets",
     "noise",
     "solver",

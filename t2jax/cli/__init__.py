@@ -1,4 +1,4 @@
-"""The command line: `t2jax fit`, `t2jax frontier`, `t2jax quickstart`, `t2jax data`, each with --help and --json.
+"""The command line: `t2jax quickstart`, `fit`, `frontier`, `data` and `testbed`, each with --help and --json.
 
 Exit status: 0 if all went well and every fit converged, 1 for a failed fit or bad input, 2 for wrong usage, 130 if
 interrupted.
@@ -14,13 +14,14 @@ import jax
 import pooch
 import tyro
 
-from t2jax.cli import data, fit, frontier, quickstart
+from t2jax.cli import data, fit, frontier, quickstart, testbed
 
 Command = (
     Annotated[quickstart.QuickstartConfig, tyro.conf.subcommand("quickstart")]
     | Annotated[fit.FitConfig, tyro.conf.subcommand("fit")]
     | Annotated[frontier.FrontierConfig, tyro.conf.subcommand("frontier")]
     | Annotated[data.DataConfig, tyro.conf.subcommand("data")]
+    | Annotated[testbed.TestbedConfig, tyro.conf.subcommand("testbed")]
 )
 SETTINGS = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
 
@@ -68,6 +69,8 @@ def run(config: Command) -> int:
             return frontier.run(config)
         case data.DataConfig():
             return data.run(config)
+        case testbed.TestbedConfig():
+            return testbed.run(config)
 
 
 def keep_compiled() -> None:

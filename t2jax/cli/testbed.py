@@ -1,0 +1,180 @@
+"""`t2jax testbed`: lay out, train, tabulate and check a sweep of small language models."""
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import tyro
+
+from t2jax.cli.output import Output, OutputOptions
+from t2jax.cli.words import columns, count
+
+PEAKS = {"h100": 9.9e14, "a100": 3.12e14, "v5e": 1.97e14}  # bf16 FLOP/s without sparsity, by the makers' data sheets
+
+
+@dataclass(frozen=True)
+class PlanConfig:
+    """Print sizes, budgets, tokens per parameter and device-hours of a grid, without training anything."""
+
+    preset: Literal["paper", "tiny", "debian", "accelerator"] = "paper"
+    """`paper`: 16 sizes at 12 budgets of Roberts et al. 2026; the others are sweeps of t2jax."""
+    device: Literal["h100", "a100", "v5e"] = "h100"
+    """The accelerator whose hours are counted."""
+    utilisation: float = 0.4
+    """Share of the accelerator's peak bf16 rate that is reached."""
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """Train and measure every checkpoint of a grid; run again after any interruption, it goes on where it was."""
+
+    folder: tyro.conf.Positional[Path]
+    """Where the sweep is kept: corpus, settings, checkpoints, measurements, and the tables at the end."""
+    preset: Literal["tiny", "debian", "accelerator"] = "debian"
+    """The grid and its corpus."""
+    text: Path | None = None
+    """A folder of .txt files to train on instead of the preset's own text."""
+    seeds: tuple[int, ...] = ()
+    """Seeds to train, instead of the preset's; more can be added to a folder later."""
+    workers: int = os.cpu_count() or 1
+    """Processes of one core each; 0 trains in one process over all devices, for GPUs and TPUs."""
+
+
+@dataclass(frozen=True)
+class TableConfig:
+    """Write runs.csv and questions.parquet of a sweep's finished checkpoints, also while it is under way."""
+
+    folder: tyro.conf.Positional[Path]
+    """The folder of the sweep."""
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+@dataclass(frozen=True)
+class CheckConfig:
+    """Compare the exact chances of right answers with samples truly drawn, at three checkpoints of a sweep."""
+
+    folder: tyro.conf.Positional[Path]
+    """The folder of the sweep."""
+    draws: int = 1000
+    """Samples drawn of every question."""
+    seed: int = 0
+    """Seed of the draws."""
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+@dataclass(frozen=True)
+class TestbedConfig:
+    """Our own measurements: sweeps of small language models, from a grid on paper to tables."""
+
+    action: (
+        Annotated[PlanConfig, tyro.conf.subcommand("plan")]
+        | Annotated[SweepConfig, tyro.conf.subcommand("sweep")]
+        | Annotated[TableConfig, tyro.conf.subcommand("table")]
+        | Annotated[CheckConfig, tyro.conf.subcommand("check")]
+    )
+
+
+def run(config: TestbedConfig) -> int:
+    """Run the chosen action; returns the exit status. Raises SweepError or CorpusError, which are ValueErrors."""
+    match config.action:
+        case PlanConfig():
+            return _plan(config.action)
+        case SweepConfig():
+            return _sweep(config.action)
+        case TableConfig():
+            return _table(config.action)
+        case CheckConfig():
+            return _check(config.action)
+
+
+def _plan(config: PlanConfig) -> int:
+    from t2jax.testbed.layout import PAPER_BUDGETS, PAPER_PARAMS, layout, of_grid
+    from t2jax.testbed.presets import PRESETS
+
+    peak = PEAKS[config.device]
+    if config.preset == "paper":
+        cells = layout(PAPER_PARAMS, PAPER_BUDGETS, peak, config.utilisation)
+    else:
+        preset = PRESETS[config.preset]
+        cells = of_grid(preset.grid, preset.recipe, peak, config.utilisation)
+    with Output("testbed plan", config.output, config) as out:
+        rows = [
+            (count(params), f"{budget:.3g}", count(tokens), f"{ratio:.3g}", f"{hours:.3g}")
+            for params, budget, tokens, ratio, hours in cells.to_numpy().tolist()
+        ]
+        out.say(columns(("params", "training FLOPs", "tokens", "tokens/param", f"{config.device}-hours"), rows), "")
+        flops, total = (float(np.sum(cells[name].to_numpy())) for name in ("budget", "device_hours"))
+        out.say(f"{len(cells)} runs, {flops:.3g} FLOPs: {total:.3g} {config.device}-hours at")
+        out.say(f"{config.utilisation:.0%} of {peak:.3g} FLOP/s, every cell trained on its own.")
+        with out.file("plan.csv") as path:
+            out.folder.mkdir(parents=True, exist_ok=True)
+            cells.to_csv(path, index=False)
+        return out.finish(0, {"runs": len(cells), "flops": flops, "device_hours": total})
+
+
+def _sweep(config: SweepConfig) -> int:
+    from tqdm import tqdm
+
+    from t2jax.testbed.corpus import Settings, from_folder
+    from t2jax.testbed.presets import PRESETS
+    from t2jax.testbed.sweep import sweep_at
+    from t2jax.testbed.tables import write_tables
+    from t2jax.testbed.workers import sweep_all
+
+    preset = PRESETS[config.preset]
+    grid = replace(preset.grid, seeds=config.seeds) if config.seeds else preset.grid
+
+    def made():
+        print("making the corpus, which takes up to three minutes", flush=True)
+        return from_folder(config.text, Settings(), seed=0) if config.text else preset.corpus()
+
+    sweep = sweep_at(config.folder, grid, preset.recipe, made)
+    total = sum(len(one.cells) for one in sweep.runs())
+    with tqdm(total=total, desc="checkpoints") as bar:
+        sweep_all(sweep, config.workers, lambda done: bar.update(done - bar.n))
+    written = write_tables(sweep, config.folder)
+    print(f"\nWritten: {', '.join(map(str, written))}")
+    return 0
+
+
+def _table(config: TableConfig) -> int:
+    from t2jax.testbed.sweep import sweep_in
+    from t2jax.testbed.tables import QUESTIONS, RUNS, write_tables
+
+    sweep = sweep_in(config.folder)
+    with Output("testbed table", config.output, config) as out:
+        with out.file(RUNS), out.file(QUESTIONS):
+            write_tables(sweep, out.folder)
+        return out.finish(0, {})
+
+
+def _check(config: CheckConfig) -> int:
+    import jax
+
+    from t2jax.testbed.measure import agreement
+    from t2jax.testbed.sweep import measured, sweep_in
+
+    sweep = sweep_in(config.folder)
+    cells = [(run, cell, nll) for run, cell, nll, _, _ in measured(sweep)]
+    if not cells:
+        raise ValueError(f"{config.folder}: no checkpoint is finished, expected at least one")
+    chosen = [cells[i] for i in np.unique(np.linspace(0, len(cells) - 1, 3).round().astype(int))]
+    rows, answer = [], []
+    with Output("testbed check", config.output, config) as out:
+        for (run, cell, nll), key in zip(chosen, jax.random.split(jax.random.key(config.seed), 3), strict=False):
+            with out.progress(run.name(cell)) as bar:
+                found = agreement(cell.shape, sweep.params(run, cell), sweep.corpus.questions, nll, config.draws, key)
+                bar.update()
+            rows.append((run.name(cell), f"{found.mean:+.3f}", f"{found.spread:.3f}", f"{found.questions}"))
+            answer.append({"model": run.name(cell), "mean_z": found.mean, "spread": found.spread})
+        out.say(f"z-scores of {config.draws} draws a question against the exact chance; unit spread is agreement")
+        out.say(columns(("checkpoint", "mean z", "spread of z", "questions"), rows))
+        with out.file("check.csv") as path:
+            out.folder.mkdir(parents=True, exist_ok=True)
+            np.savetxt(
+                path, np.array(rows), fmt="%s", delimiter=",", header="model,mean_z,spread,questions", comments=""
+            )
+        return out.finish(0, {"checks": answer})

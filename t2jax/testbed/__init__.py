@@ -1,0 +1,1 @@
+"""A small language-model testbed: text and questions, models, training, measurement."""

@@ -1,0 +1,108 @@
+"""What a checkpoint knows: the probability of every answer, the loss on held-out text, and sampling as a check."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from t2jax.testbed.model import Shape, next_token_nll
+from t2jax.testbed.questions import Questions
+from t2jax.testbed.train import decoder
+from t2jax.typing import Array, Float
+
+BATCH = 64
+
+
+def answer_nll(shape: Shape, params: Any, questions: Questions) -> Float[np.ndarray, " questions"]:
+    """Negative log-likelihood in nats of each question's answer, its tokens only, given everything before them.
+
+    p_i = exp(-NLL_i) is the chance that one sample, drawn token by token, is the answer (Roberts et al. 2026).
+    """
+    nll = _batched(lambda rows: np.asarray(_nll(params, rows, shape)), questions.tokens)
+    return np.where(questions.answer[:, 1:], nll, 0.0).sum(axis=1)
+
+
+def text_loss(shape: Shape, params: Any, windows: np.ndarray) -> float:
+    """Mean negative log-likelihood in nats per token over windows of held-out text."""
+    return float(_batched(lambda rows: np.asarray(_nll(params, rows, shape)), windows).mean(dtype=np.float64))
+
+
+def sampled_correct(shape: Shape, params: Any, questions: Questions, draws: int, key: Array) -> np.ndarray:
+    """How many of `draws` samples of each question are its answer, exactly; (questions,) integers.
+
+    Samples are drawn token by token at temperature one from a model that sees the prompt and what was drawn, nothing
+    after it. Draws that are still right share what they have drawn, so one pass per answer token serves all of them;
+    draws that went wrong stop.
+    """
+    alive = np.full(len(questions.tokens), draws)
+    positions = np.argmax(questions.answer, axis=1)[:, None] + np.arange(questions.answer.sum(axis=1).max())[None, :]
+    for place, one in zip(positions.T, jax.random.split(key, positions.shape[1]), strict=True):
+        place = np.minimum(place, questions.tokens.shape[1] - 1)
+        rows = np.arange(len(place))
+        asked = questions.answer[rows, place]
+        seen = np.where(np.arange(questions.tokens.shape[1])[None, :] < place[:, None], questions.tokens, 0)
+        context = np.column_stack([seen[:, :-1], place - 1])
+        logits = _batched(lambda rows: np.asarray(_logits(params, rows[:, :-1], rows[:, -1], shape)), context)
+        right = _draw(jnp.asarray(logits), jnp.asarray(questions.tokens[rows, place], jnp.int32), draws, one)
+        alive = np.where(asked, np.asarray(_first(right, jnp.asarray(alive))), alive)
+    return alive
+
+
+class Agreement(NamedTuple):
+    """z-scores of counts of right samples against exact chances: their mean, their spread, and over how many questions.
+
+    Only questions with at least five right and five wrong samples expected are compared: for others a count is far
+    from normal.
+    """
+
+    mean: float
+    spread: float
+    questions: int
+
+
+def agreement(shape: Shape, params: Any, questions: Questions, nll: np.ndarray, draws: int, key: Array) -> Agreement:
+    """Whether `answer_nll` and `sampled_correct` agree: by chance alone, a mean of 0 and a spread of 1.
+
+    Raises ValueError where too few draws compare no question.
+    """
+    p = np.exp(-nll.astype(np.float64))
+    counted = (draws * p >= 5) & (draws * (1 - p) >= 5)
+    if not counted.any():
+        raise ValueError(f"no question is answered by chance five times in {draws} draws, expected some: draw more")
+    correct = sampled_correct(shape, params, questions, draws, key)
+    z = (correct - draws * p)[counted] / np.sqrt(draws * p * (1 - p))[counted]
+    return Agreement(float(z.mean()), float(z.std()), int(counted.sum()))
+
+
+def _batched(run: Any, rows: np.ndarray) -> np.ndarray:
+    """Run over equal batches of rows, the last one filled up."""
+    filled = np.concatenate([rows, np.repeat(rows[:1], -len(rows) % BATCH, axis=0)])
+    return np.concatenate([run(filled[i : i + BATCH]) for i in range(0, len(filled), BATCH)])[: len(rows)]
+
+
+@partial(jax.jit, static_argnames="shape")
+def _nll(params: Any, rows: Array, shape: Shape) -> Array:
+    return next_token_nll(decoder(shape, params), rows)
+
+
+@partial(jax.jit, static_argnames="shape")
+def _logits(params: Any, rows: Array, place: Array, shape: Shape) -> Array:
+    logits = decoder(shape, params)(rows)
+    return jnp.take_along_axis(logits, place[:, None, None].astype(jnp.int32), axis=1)[:, 0]
+
+
+@partial(jax.jit, static_argnames="draws")
+def _draw(logits: Array, answer: Array, draws: int, key: Array) -> Array:
+    def one(_: None, key: Array) -> tuple[None, Array]:
+        return None, jax.random.categorical(key, logits) == answer
+
+    return jax.lax.scan(one, None, jax.random.split(key, draws))[1]
+
+
+@jax.jit
+def _first(right: Array, alive: Array) -> Array:
+    """Among the first `alive` draws of each question, how many are right."""
+    counted = jnp.arange(right.shape[0])[:, None] < alive[None, :]
+    return jnp.sum(right & counted, axis=0)

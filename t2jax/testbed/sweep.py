@@ -1,0 +1,164 @@
+"""A sweep: every checkpoint of a grid trained, measured and kept, whatever interrupts it.
+
+Below the sweep's folder: settings.json says what is swept, corpus.npz what on; trunks/ holds the trunk of every run at
+its last branch, models/ the parameters of every finished checkpoint, cells/ its measurements. A cell's file is written
+last and at once, so a cell is finished or not begun.
+"""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from t2jax.save import save_json, whole
+from t2jax.testbed.corpus import Corpus
+from t2jax.testbed.grid import Cell, Grid, Run
+from t2jax.testbed.measure import answer_nll, text_loss
+from t2jax.testbed.train import Recipe, State, Windows, begin, branch, branch_step, trunk
+
+SETTINGS, CORPUS, TRUNKS, MODELS, CELLS = "settings.json", "corpus.npz", "trunks", "models", "cells"
+HELD_OUT_WINDOWS = 4096
+
+
+class SweepError(ValueError):
+    """The folder belongs to a sweep of other settings, or holds no sweep."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is trained, on what, and where it is kept."""
+
+    folder: Path
+    grid: Grid
+    recipe: Recipe
+    corpus: Corpus
+
+    def runs(self) -> list[Run]:
+        """All runs of the grid, the costliest of each seed first."""
+        return list(self.grid.runs(self.recipe, self.corpus.vocabulary))
+
+    def claim(self) -> None:
+        """Write down the settings, or check that the folder's are the same. Raises SweepError naming what differs.
+
+        Seeds do not count: more can be added to a folder.
+        """
+        ours = json.loads(json.dumps({"grid": self.grid, "recipe": self.recipe}, default=dataclasses.asdict))
+        ours["corpus"] = self.corpus.digest
+        path = self.folder / SETTINGS
+        if path.exists():
+            theirs = _settings(path)
+            for where, mine in _leaves(ours):
+                there = dict(_leaves(theirs)).get(where)
+                if there != mine and where != "grid.seeds":
+                    raise SweepError(
+                        f"{path}: {where} is {there} there and {mine} now; a changed setting needs a folder of its own"
+                    )
+            ours["grid"]["seeds"] = sorted({*ours["grid"]["seeds"], *theirs["grid"]["seeds"]})
+        save_json(path, ours)
+
+    def finished(self, run: Run, cell: Cell) -> bool:
+        """Whether a cell has been trained and measured."""
+        return self._cell(run, cell).exists()
+
+    def go(self, run: Run) -> Iterator[Cell]:
+        """Train and measure the unfinished cells of a run, yielding each when it is kept."""
+        data = Windows.cut(self.corpus.train, self.recipe.context, run.seed)
+        for cell in run.cells:
+            if not self.finished(run, cell):
+                began = time.perf_counter()
+                state = self._trunk(run, branch_step(cell.steps), data)
+                state = branch(state, cell.steps, run.shape, self.recipe, data)
+                self._keep(run, cell, state, began)
+            yield cell
+
+    def params(self, run: Run, cell: Cell) -> Any:
+        """The parameters of a finished cell."""
+        like = jax.eval_shape(lambda: begin(run.shape, self.recipe, run.seed).params)
+        with ocp.StandardCheckpointer() as checkpoints:
+            return checkpoints.restore(self._model(run, cell), like)
+
+    def _trunk(self, run: Run, step: int, data: Windows) -> State:
+        """The trunk at `step`, from where it was last kept; kept again."""
+        folder = (self.folder / TRUNKS / f"w{run.shape.width}-seed{run.seed}").absolute()
+        options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False)
+        with ocp.CheckpointManager(folder, options=options) as kept:
+            state = begin(run.shape, self.recipe, run.seed)
+            if (last := kept.latest_step()) is not None and last <= step:
+                state = State(*kept.restore(last, args=ocp.args.StandardRestore(tuple(state))))
+            state = trunk(state, step, run.shape, self.recipe, data)
+            if last is None or last < step:
+                kept.save(step, args=ocp.args.StandardSave(tuple(state)))
+        return state
+
+    def _keep(self, run: Run, cell: Cell, state: State, began: float) -> None:
+        nll = answer_nll(run.shape, state.params, self.corpus.questions)
+        held_out = Windows.cut(self.corpus.held_out, self.recipe.context, 0).windows[:HELD_OUT_WINDOWS]
+        loss = text_loss(run.shape, state.params, held_out)
+        with ocp.StandardCheckpointer() as checkpoints:
+            checkpoints.save(self._model(run, cell), state.params, force=True)
+        seconds = time.perf_counter() - began
+        path = self._cell(run, cell)
+        with whole(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, nll=nll.astype(np.float32), loss=loss, seconds=seconds)
+
+    def _model(self, run: Run, cell: Cell) -> Path:
+        return (self.folder / MODELS / run.name(cell)).absolute()
+
+    def _cell(self, run: Run, cell: Cell) -> Path:
+        return self.folder / CELLS / f"{run.name(cell)}.npz"
+
+
+def sweep_at(folder: Path, grid: Grid, recipe: Recipe, make: Callable[[], Corpus]) -> Sweep:
+    """A sweep in a folder; the corpus is made where the folder has none yet. Raises SweepError as `claim`."""
+    kept = folder / CORPUS
+    if kept.exists():
+        corpus = Corpus.load(kept)
+    else:
+        corpus = make()
+        corpus.save(kept)
+    sweep = Sweep(folder, grid, recipe, corpus)
+    sweep.claim()
+    return sweep
+
+
+def sweep_in(folder: Path) -> Sweep:
+    """The sweep that a folder holds, with all its seeds. Raises SweepError if it holds none."""
+    said = _settings(folder / SETTINGS)
+    try:
+        grid: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in said["grid"].items()
+        }
+        return Sweep(folder, Grid(**grid), Recipe(**said["recipe"]), Corpus.load(folder / CORPUS))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SweepError(f"{folder / SETTINGS}: {error}, expected the settings of a sweep") from None
+
+
+def measured(sweep: Sweep) -> Iterator[tuple[Run, Cell, np.ndarray, float, float]]:
+    """Of every finished cell: the answers' negative log-likelihoods, the loss on held-out text, seconds taken."""
+    for run in sweep.runs():
+        for cell in run.cells:
+            if sweep.finished(run, cell):
+                with np.load(sweep._cell(run, cell), allow_pickle=False) as kept:
+                    yield run, cell, kept["nll"], float(kept["loss"]), float(kept["seconds"])
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SweepError(f"{path}: {error}, expected the settings of a sweep") from None
+
+
+def _leaves(tree: Any, where: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, dict):
+        for name, branch in tree.items():
+            yield from _leaves(branch, f"{where}.{name}" if where else name)
+    else:
+        yield where, tuple(tree) if isinstance(tree, Sequence) and not isinstance(tree, str) else tree

@@ -1,0 +1,85 @@
+"""A sweep's runs spread over processes, one core each: small models do not fill more."""
+
+import fcntl
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+
+from t2jax.testbed.grid import Run
+from t2jax.testbed.sweep import Sweep
+
+ONE_CORE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
+
+def sweep_all(sweep: Sweep, workers: int, show: Callable[[int], object] = lambda _: None) -> None:
+    """Train every unfinished cell of a sweep; `show` is told how many are finished whenever that changes.
+
+    workers: processes, each on one core; 0 trains in this process on whatever devices JAX sees, which is the way for a
+    GPU, a TPU or several of them. A worker that finds a run in another's hands waits for it, and ends with the process
+    that started it.
+    """
+    unfinished = [run for run in sweep.runs() if not all(sweep.finished(run, cell) for cell in run.cells)]
+    if workers == 0:
+        for run in unfinished:
+            with _held(sweep, run):
+                for _ in sweep.go(run):
+                    show(_count(sweep))
+        return
+    flags, os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS"), ONE_CORE
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _follow, (os.getpid(),))
+    try:
+        futures = [pool.submit(_work, sweep, run) for run in unfinished]
+        _watch(sweep, futures, show)
+    except BaseException:
+        for process in list(pool._processes.values()):
+            os.kill(process.pid or 0, signal.SIGKILL)
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        os.environ["XLA_FLAGS"] = flags or ""
+
+
+def _watch(sweep: Sweep, futures: list[Future], show: Callable[[int], object]) -> None:
+    while True:
+        done, waiting = wait(futures, timeout=1.0)
+        show(_count(sweep))
+        for future in done:
+            future.result()
+        if not waiting:
+            return
+
+
+def _count(sweep: Sweep) -> int:
+    return sum(sweep.finished(run, cell) for run in sweep.runs() for cell in run.cells)
+
+
+def _work(sweep: Sweep, run: Run) -> None:
+    with _held(sweep, run):
+        for _ in sweep.go(run):
+            pass
+
+
+@contextmanager
+def _held(sweep: Sweep, run: Run) -> Iterator[None]:
+    """A lock on a run that the system takes back from a process that dies, however it dies."""
+    path = sweep.folder / "locks" / f"w{run.shape.width}-seed{run.seed}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _follow(parent: int) -> None:
+    """Let this process end when the one that started it does, SIGKILL included."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,433 @@
+"""The testbed's text: what is asked is not read, what is read is as stated, and the made-up answers are right."""
+
+import dataclasses
+import io
+import re
+import sys
+import tarfile
+
+import numpy as np
+import pytest
+
+from t2jax.testbed import debian, text_tasks, unpack
+from t2jax.testbed.corpus import Corpus, CorpusError, Settings, from_folder, tiny
+from t2jax.testbed.questions import Document, ask
+from t2jax.testbed.synthetic_tasks import SIDE, Facts, Reasoning, arithmetic
+from t2jax.testbed.tokenizer import SEPARATOR, Tokenizer, clean
+from t2jax.testbed.words import EVENTS
+
+pytest.importorskip("tokenizers")
+MADE_UP = ("facts", "arithmetic", "ordering", "moves")
+REASONING = ("arithmetic", "ordering", "moves")
+ON_TEXT = ("final_word", "headword", "hypernym", "verse_end")
+SMALL = Settings(questions_per_task=16, held_out=0.1, facts=60)
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    return tiny(0)
+
+
+def texts_of(corpus: Corpus, stream: np.ndarray) -> list[str]:
+    """The decoded documents of a stream."""
+    parts = np.split(stream, np.flatnonzero(stream == SEPARATOR)[1:])
+    tokenizer = Tokenizer(corpus.tokenizer)
+    return [tokenizer.decode(part) for part in parts]
+
+
+def asked(corpus: Corpus, task: str) -> list[tuple[str, str]]:
+    """Prompt and scored answer of each question of a task."""
+    questions, tokenizer = corpus.questions, Tokenizer(corpus.tokenizer)
+    found = []
+    for tokens, answer in zip(questions.tokens, questions.answer, strict=True):
+        begins, ends = np.flatnonzero(answer)[[0, -1]]
+        found.append((tokenizer.decode(tokens[:begins]), tokenizer.decode(tokens[begins : ends + 1])))
+    return [found[i] for i in np.flatnonzero(questions.task == questions.tasks.index(task))]
+
+
+def task_of(text: str) -> str:
+    """The made-up task that a document belongs to; empty for real text."""
+    first = text.split()[0]
+    if first in ("count", "order", "walk"):
+        return {"count": "arithmetic", "order": "ordering", "walk": "moves"}[first]
+    return "facts" if re.match(r"\w+ \w+ (lives in|likes|has a|is a friend of|was born in) ", text) else ""
+
+
+def occurs(needle: np.ndarray, stream: np.ndarray) -> bool:
+    """Whether tokens follow each other somewhere in a stream."""
+    return needle.tobytes() in stream.tobytes() and any(
+        np.array_equal(stream[i : i + len(needle)], needle) for i in np.flatnonzero(stream == needle[0])
+    )
+
+
+def right(task: str, prompt: str) -> str:
+    """The answer to a question of a reasoning task, worked out anew from its text."""
+    told = prompt.removesuffix(":").split(" ", 1)[1]
+    if task == "arithmetic":
+        value, *rest = told.split(" ")
+        totals = [int(value)]
+        for sign, step in zip(rest[::2], rest[1::2], strict=True):
+            totals.append(max(0, min(20, totals[-1] + int(sign + step))))
+        return " ".join(map(str, totals[1:]))
+    if task == "ordering":
+        return " ".join(sorted(told.split(" "), key=EVENTS.index))
+    way, place = told.split(" from ")
+    x, y = ord(place[0]), int(place[2])
+    path = []
+    for step in way.split(" "):
+        x = min(max(x + (step == "east") - (step == "west"), ord("a")), ord("a") + SIDE - 1)
+        y = min(max(y + (step == "north") - (step == "south"), 0), SIDE - 1)
+        path.append(f"{chr(x)} {y}")
+    return " ".join(path)
+
+
+def test_arrays_have_the_stated_form(corpus):
+    questions, settings = corpus.questions, corpus.settings
+    assert questions.tasks == ON_TEXT + MADE_UP
+    assert np.array_equal(np.bincount(questions.task), [settings.questions_per_task] * 8)
+    assert len(questions) == 8 * settings.questions_per_task
+    assert questions.tokens.shape == questions.answer.shape == (len(questions), settings.context + 1)
+    assert questions.tokens.dtype == corpus.train.dtype == corpus.held_out.dtype == np.uint16
+    assert questions.answer.dtype == bool
+    assert corpus.vocabulary == 256
+    assert corpus.train.max() < 256
+    for stream in (corpus.train, corpus.held_out):
+        assert stream[0] == SEPARATOR
+        assert stream[-1] != SEPARATOR
+        assert not ((stream[1:] == SEPARATOR) & (stream[:-1] == SEPARATOR)).any()
+
+
+def test_questions_begin_with_a_separator_and_are_padded_at_the_end(corpus):
+    for tokens, answer in zip(corpus.questions.tokens, corpus.questions.answer, strict=True):
+        length = np.flatnonzero(answer)[-1] + 1
+        assert tokens[0] == SEPARATOR
+        assert (tokens[1:length] != SEPARATOR).all()
+        assert (tokens[length:] == SEPARATOR).all()
+        assert answer[np.argmax(answer) : length].all()
+        assert np.argmax(answer) > 1
+
+
+def test_no_question_is_in_training(corpus):
+    for task in (*ON_TEXT, *REASONING):
+        which = corpus.questions.task == corpus.questions.tasks.index(task)
+        for tokens, answer in zip(corpus.questions.tokens[which], corpus.questions.answer[which], strict=True):
+            length = np.flatnonzero(answer)[-1] + 1
+            assert not occurs(tokens[:length], corpus.train), corpus.decode(tokens)
+            if task != "ordering":
+                assert not occurs(tokens[1:length], corpus.train), corpus.decode(tokens)
+
+
+def test_no_order_that_is_asked_is_told_otherwise_in_training(corpus):
+    learnt = {text.rpartition(": ")[2] for text in texts_of(corpus, corpus.train) if task_of(text) == "ordering"}
+    assert learnt.isdisjoint(answer.strip() for _, answer in asked(corpus, "ordering"))
+
+
+def test_facts_asked_are_in_training(corpus):
+    known = set(texts_of(corpus, corpus.train))
+    hits = [prompt + answer in known for prompt, answer in asked(corpus, "facts")]
+    assert np.mean(hits) > 0.9  # the rarest may not have been drawn
+    counts = [sum(text == p + a for text in texts_of(corpus, corpus.train)) for p, a in asked(corpus, "facts")]
+    assert max(counts) > 10 * max(1, min(counts))
+
+
+def test_held_out_documents_are_not_in_training(corpus):
+    train, held = set(texts_of(corpus, corpus.train)), texts_of(corpus, corpus.held_out)
+    assert len(held) == len(set(held))
+    assert train.isdisjoint(held)
+    assert not any(map(task_of, held))
+    real = sum(not task_of(text) for text in texts_of(corpus, corpus.train))
+    assert len(held) / (real + len(held)) == pytest.approx(corpus.settings.held_out, abs=0.001)
+
+
+def test_text_questions_come_from_held_out_documents(corpus):
+    held = texts_of(corpus, corpus.held_out)
+    for task in ON_TEXT:
+        for prompt, answer in asked(corpus, task):
+            assert any(prompt + answer in text for text in held), prompt + answer
+
+
+def test_formats_asked_are_in_training(corpus):
+    texts = texts_of(corpus, corpus.train)
+    counts = {task: sum(task_of(text) == task for text in texts) for task in MADE_UP}
+    assert min(counts.values()) > 100
+    assert sum(" = " in text for text in texts) > 100
+    assert sum("is a kind of" in text for text in texts) > 100
+
+
+@pytest.mark.parametrize("task", REASONING)
+def test_reasoning_answers_are_right(corpus, task):
+    for prompt, answer in asked(corpus, task):
+        assert answer == f" {right(task, prompt)}."
+    trained = [text for text in texts_of(corpus, corpus.train) if task_of(text) == task]
+    for text in trained[:300]:
+        prompt, _, answer = text.partition(": ")
+        assert answer == right(task, prompt + ":") + "."
+    levels = {len(prompt.split()) for prompt, _ in asked(corpus, task)}
+    assert len(levels) >= 3
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4])
+def test_answers_on_text_are_scored_at_their_end(corpus, most):
+    tokenizer = Tokenizer(corpus.tokenizer)
+    for last in ("jerusalem", "the"):  # many tokens, and one
+        document = text_tasks.prose(f"when they had seen it all they went away to {last}.")
+        row = ask(document, tokenizer, 64, most)
+        assert row is not None
+        tokens, answer = row
+        word, _ = tokenizer.encode_at(document.text[document.start : document.end])
+        given = max(min(1, len(word) - 1), len(word) - most)
+        assert tokenizer.decode(word) == f" {last}"
+        assert np.array_equal(tokens[answer], word[given:])
+        shown = tokenizer.decode(tokens[: np.argmax(answer)])
+        assert shown == document.text[: document.start] + tokenizer.decode(word[:given])
+
+
+def test_long_prompts_lose_whole_clauses(corpus):
+    tokenizer = Tokenizer(corpus.tokenizer)
+    document = text_tasks.verse("and ann said, " * 30 + "and una went unto london")
+    row = ask(document, tokenizer, 64)
+    assert row is not None
+    assert tokenizer.decode(row[0]).startswith("and ")
+    assert row[1].any()
+    endless = Document("and ann said " * 40 + "so.", task="verse_end", start=519, end=522)
+    assert ask(endless, tokenizer, 64) is None
+
+
+def test_the_made_up_share_is_as_stated(corpus):
+    tokens: dict[str, int] = dict.fromkeys(("", *MADE_UP), 0)
+    lengths = np.diff(np.append(np.flatnonzero(corpus.train == SEPARATOR), len(corpus.train)))
+    for text, length in zip(texts_of(corpus, corpus.train), lengths, strict=True):
+        tokens[task_of(text)] += length
+    assert 1 - tokens[""] / len(corpus.train) == pytest.approx(corpus.settings.synthetic_share, abs=0.002)
+    for task in MADE_UP:
+        assert tokens[task] / len(corpus.train) == pytest.approx(corpus.settings.synthetic_share / 4, abs=0.001)
+
+
+def test_documents_are_mixed(corpus):
+    made = np.array([bool(task_of(text)) for text in texts_of(corpus, corpus.train)])
+    halves = [half.mean() for half in np.array_split(made, 4)]
+    assert max(halves) - min(halves) < 0.1
+
+
+def test_the_seed_decides_everything(corpus):
+    assert tiny(0).digest == corpus.digest
+    assert tiny(1).digest != corpus.digest
+    for name, value in (("questions_per_task", 15), ("held_out", 0.12), ("synthetic_share", 0.25), ("facts", 50)):
+        assert tiny(0, dataclasses.replace(SMALL, **{name: value})).digest != corpus.digest
+    assert dataclasses.replace(corpus, seed=1).digest != corpus.digest
+
+
+def test_save_and_load(corpus, tmp_path):
+    path = tmp_path / "new" / "corpus.npz"
+    corpus.save(path)
+    again = Corpus.load(path)
+    assert again.digest == corpus.digest
+    assert again.settings == corpus.settings
+    assert again.questions.tasks == corpus.questions.tasks
+    assert np.array_equal(again.train, corpus.train)
+    assert np.array_equal(again.questions.answer, corpus.questions.answer)
+    assert [file.name for file in path.parent.iterdir()] == ["corpus.npz"]
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    arrays["train"][5] += 1
+    np.savez(path, allow_pickle=False, **arrays)
+    with pytest.raises(CorpusError, match=r"corpus\.npz: found digest .* its content was changed"):
+        Corpus.load(path)
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(CorpusError, match=r"none\.npz: there is no such file"):
+        Corpus.load(tmp_path / "none.npz")
+    for name, data in (("empty.npz", b""), ("text.npz", b"not a corpus"), ("zip.npz", b"PK\x03\x04 cut off")):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(CorpusError, match=rf"{name}: found another file \("):
+            Corpus.load(tmp_path / name)
+    np.savez(tmp_path / "other.npz", allow_pickle=False, train=np.arange(3))
+    with pytest.raises(CorpusError, match=r"other\.npz: found another file"):
+        Corpus.load(tmp_path / "other.npz")
+
+
+def test_settings_are_checked():
+    with pytest.raises(CorpusError, match=r"found held_out=1\.5, expected a share above 0 and below 1"):
+        Settings(held_out=1.5)
+    with pytest.raises(CorpusError, match="found context=0, expected a whole number from 1"):
+        Settings(context=0)
+    with pytest.raises(CorpusError, match="found facts=10, expected from 16"):
+        tiny(0, dataclasses.replace(SMALL, facts=10))
+
+
+def test_a_folder_of_text(tmp_path, corpus):
+    real = [text for text in texts_of(corpus, corpus.train) if not task_of(text)]
+    (tmp_path / "below").mkdir()
+    (tmp_path / "one.txt").write_bytes(b"\xef\xbb\xbf" + "\n\n".join(real[:700]).encode())
+    (tmp_path / "below" / "two.txt").write_text("\r\n \r\n".join(real[700:]).upper(), newline="")
+    found = from_folder(tmp_path, SMALL, 3)
+    assert found.questions.tasks == ("final_word", *MADE_UP)
+    read = texts_of(found, found.train) + texts_of(found, found.held_out)
+    assert {text for text in read if not task_of(text)} == set(real)
+    with pytest.raises(CorpusError, match=r"found \d+ questions for task 'final_word' in \d+ held-out documents"):
+        from_folder(tmp_path, dataclasses.replace(SMALL, held_out=0.001), 3)
+
+
+def test_folders_that_cannot_be_used(tmp_path):
+    with pytest.raises(CorpusError, match=r"found no file whose name ends with \.txt"):
+        from_folder(tmp_path, SMALL, 0)
+    path = tmp_path / "bad.txt"
+    path.write_bytes(b"good \xff text")
+    with pytest.raises(CorpusError, match=r"bad\.txt: found byte 0xff at offset 5, expected text in UTF-8"):
+        from_folder(tmp_path, SMALL, 0)
+    path.write_bytes(b"\xef\xbb\xbfgood \xff text")
+    with pytest.raises(CorpusError, match=r"byte 0xff at offset 8"):
+        from_folder(tmp_path, SMALL, 0)
+    path.write_text("too little text.")
+    with pytest.raises(CorpusError, match="expected 256: more text is needed"):
+        from_folder(tmp_path, SMALL, 0)
+
+
+def test_clean_keeps_letters_and_common_marks():
+    assert clean("  Café\tnaïve\n[x] {y}  “Z”: 3·4 – ﬁn") == 'cafe naive x y "z": 3 4 - fin'
+
+
+def test_encoding_loses_nothing(corpus):
+    tokenizer = Tokenizer(corpus.tokenizer)
+    text = "quizzing vexed, jovial foxes (12 + 30)? \"it's & 'twas\" = a/b; x-y!"
+    (ids,) = tokenizer.encode([text])
+    assert ids[0] == SEPARATOR
+    assert tokenizer.decode(ids) == text
+    plain, starts = tokenizer.encode_at(text)
+    assert np.array_equal(plain, ids[1:])
+    assert starts[0] == 0
+    with pytest.raises(ValueError, match="entries, expected 256: more text is needed"):
+        Tokenizer.train(["a b c"], 256)
+
+
+def test_fact_questions_run_from_common_to_rare():
+    facts = Facts.drawn(2000, 100, np.random.default_rng(0))
+    ranks = [facts.documents.index(question) for question in facts.questions]
+    assert (ranks[0], ranks[-1]) == (0, 1999)
+    assert (np.diff(ranks) > 0).all()
+    assert 50 < np.median(ranks) < 200  # evenly in the logarithm it would be 45, but low ranks are too few
+    every = Facts.drawn(100, 100, np.random.default_rng(0))
+    assert every.questions == every.documents
+
+
+def test_a_level_gives_up_at_most_half_of_its_questions():
+    rng = np.random.default_rng(0)
+    task = Reasoning.drawn(arithmetic, (1, 2), 400, rng)
+    assert len({question.keys for question in task.questions}) == 400
+    assert 150 <= sum(len(question.text.split(":")[0].split()) == 4 for question in task.questions) <= 189
+    with pytest.raises(ValueError, match=r"task 'arithmetic': found \d+ different .* ask fewer questions_per_task"):
+        Reasoning.drawn(arithmetic, (1,), 400, rng)
+
+
+def deb(path, files):
+    """A Debian package with the given files."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:xz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"./{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    body = b"!<arch>\n"
+    for name, content in (("debian-binary", b"2.0\n"), ("data.tar.xz", data.getvalue())):
+        body += f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode() + content
+        body += b"\n" * (len(content) % 2)
+    path.write_bytes(body)
+    return path
+
+
+def test_unpacking_packages(tmp_path):
+    package = deb(tmp_path / "p.deb", {"usr/a": b"alpha", "usr/b": b"beta" * 1000, "usr/c": b""})
+    assert unpack.members(package, ["usr/b", "usr/a"]) == [b"beta" * 1000, b"alpha"]
+    with pytest.raises(ValueError, match=r"p\.deb: found no file 'usr/d' in it"):
+        unpack.members(package, ["usr/a", "usr/d"])
+    (tmp_path / "q.deb").write_bytes(b"something else")
+    with pytest.raises(ValueError, match=r"q\.deb: found .* expected a Debian package"):
+        unpack.members(tmp_path / "q.deb", ["usr/a"])
+
+
+def compress(data: bytes) -> bytes:
+    """Unix compress -b 16 without its header, all codes of one width written in groups of eight."""
+    table, width, codes, out = {bytes([i]): i for i in range(256)}, 9, [], b""
+    word, size = b"", 257
+
+    def written(group: list[int], width: int) -> bytes:
+        bits = sum(code << (i * width) for i, code in enumerate(group))
+        return bits.to_bytes(-(-len(group) * width // 8), "little")
+
+    for byte in data:
+        longer = word + bytes([byte])
+        if longer in table:
+            word = longer
+            continue
+        codes.append(table[word])
+        if size < 1 << 16:
+            table[longer] = size
+            size += 1
+        word = bytes([byte])
+        # The reader's table is one entry behind; it widens when that entry fills the width.
+        if size - 1 >= 1 << width and width < 16:
+            out += written(codes + [0] * (-len(codes) % 8), width)
+            codes, width = [], width + 1
+    return out + written([*codes, table[word]], width)
+
+
+def test_expanding_compressed_text():
+    rng = np.random.default_rng(0)
+    short = b"tobeornottobeortobeornot" * 3
+    long = bytes(rng.choice(list(b"abcdefgh"), 60_000).tolist())
+    for text in (b"a", b"aaaaaaaaaaaa", short, long):
+        assert unpack.expand(compress(text)) == text
+    with pytest.raises(ValueError, match="damaged"):
+        unpack.expand(b"\xff\xff\xff")
+    windows = [compress(short), compress(long)]
+    head = bytes(0x50) + b"".join(n.to_bytes(4, "big") for n in (0, 65536, 1, 0x64, 0x64 + len(windows[0])))
+    assert unpack.windows(head + b"".join(windows)) == short + long
+
+
+def test_another_file_than_the_pinned_one_is_refused(tmp_path, monkeypatch):
+    package = dataclasses.replace(debian.BIBLE, place="nothing.deb")
+    monkeypatch.setattr(debian, "POOL", tmp_path.as_uri() + "/")
+    (tmp_path / "nothing.deb").write_bytes(b"other")
+    with pytest.raises(CorpusError, match=r"nothing\.deb"):
+        debian.fetch(package, tmp_path / "kept")
+
+
+def test_the_dictionary_and_wordnet_are_read():
+    entries = """
+Bather \\Bath"er\\ (b[=a][th]"[~e]r), n. [Gr. baqo`s [see {Depth}].]
+   One who {swims}; a person in water. --Shak.
+   [1913 Webster]
+
+   2. A large old boat, used on rivers bather.
+      [1913 Webster]
+
+   a thing from elsewhere.
+   [WordNet 1.5]
+"""
+    texts = [document.text for document in debian._dictionary(entries, np.random.default_rng(0))]
+    assert len(texts) == 2
+    assert texts[0] in ("bather: one who swims; a person in water.", "one who swims; a person in water = bather.")
+    assert texts[1] == "bather: a large old boat, used on rivers bather."
+    synsets = (
+        '00000001 03 n 01 sea_animal 0 000 | one that swims; "a sea animal"  \n'
+        "00000002 03 n 02 cod 0 codfish 0 001 @ 00000001 n 0000 | a fish  \n"
+    )
+    found = [[d.text for d in debian._wordnet([synsets], np.random.default_rng(seed))] for seed in range(6)]
+    assert all(texts[0] == 'sea animal: one that swims; "a sea animal"' for texts in found)
+    assert ["cod: a fish. cod is a kind of sea animal."] in [texts[1:] for texts in found]
+    assert ["codfish is a kind of sea animal.", "cod, codfish: a fish"] in [texts[1:] for texts in found]
+
+
+def test_packages_are_pinned():
+    assert len(debian.PACKAGES) == 4
+    for package in debian.PACKAGES:
+        assert re.fullmatch("[0-9a-f]{64}", package.sha256)
+        assert package.licence
+        assert package.version.rpartition(":")[2] in package.place
+
+
+def test_without_tokenizers_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(ImportError, match=r"pip install 't2jax\[testbed\]'"):
+        tiny(0)

@@ -1,0 +1,128 @@
+"""The testbed's models: what they can see, how many parameters they have, how they are trained and measured."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from t2jax.testbed.corpus import tiny
+from t2jax.testbed.measure import agreement, answer_nll, text_loss
+from t2jax.testbed.model import Decoder, Shape, biases, next_token_nll
+from t2jax.testbed.questions import Questions
+from t2jax.testbed.train import Recipe, Windows, begin, branch, branch_step, decoder, trunk
+
+SHAPE = Shape(width=8, layers=2, heads=2)
+RECIPE = Recipe(batch=8, rate=0.05)
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return tiny(seed=0)
+
+
+@pytest.fixture(scope="module")
+def data(corpus):
+    return Windows.cut(corpus.train, RECIPE.context, seed=0)
+
+
+@pytest.fixture(scope="module")
+def trained(data):
+    state = trunk(begin(SHAPE, RECIPE, 0), branch_step(100), SHAPE, RECIPE, data)
+    return jax.tree.map(np.asarray, branch(state, 100, SHAPE, RECIPE, data))
+
+
+def test_no_position_sees_a_later_one():
+    """The gradient of a position's logits with respect to later inputs is exactly zero, to earlier ones it is not."""
+    model = Decoder(SHAPE, nnx.Rngs(0))
+    tokens = jnp.arange(1, 17)[None]
+
+    def logits(embedded):
+        x = embedded
+        for block in model.blocks:
+            x = block(x)
+        return model.norm(x)[0, 9].sum()
+
+    slopes = np.abs(np.asarray(jax.grad(logits)(model.embedding(tokens))))[0].sum(axis=1)
+    assert (slopes[10:] == 0).all() and (slopes[:10] > 0).all()
+
+
+def test_parameters_are_counted():
+    leaves = jax.tree.leaves(begin(SHAPE, RECIPE, 0).params)
+    assert sum(leaf.size for leaf in leaves) == SHAPE.params_with_embeddings == SHAPE.params + 256 * 8
+    assert SHAPE.params == 2 * (12 * 8**2 + 2 * 8) + 8
+    with pytest.raises(ValueError, match="width 9 cannot be shared by 2 heads"):
+        Decoder(Shape(width=9, heads=2), nnx.Rngs(0))
+
+
+def test_position_biases():
+    """Slopes from 1 to 1/64, nothing for the position itself, minus infinity ahead."""
+    found = np.asarray(biases(2, 4))
+    assert found[0, 3].tolist() == [-3, -2, -1, 0]
+    assert found[1, 3].tolist() == [-3 / 64, -2 / 64, -1 / 64, 0]
+    assert np.isneginf(found[:, 0, 1:]).all()
+
+
+def test_a_new_model_knows_nothing(data):
+    """Before training the loss is about that of a uniform guess among 256 tokens; the likelihoods sum to one."""
+    params = begin(SHAPE, RECIPE, 0).params
+    assert text_loss(SHAPE, params, data.windows[:64]) == pytest.approx(np.log(256), rel=0.1)
+    prompt = np.tile(data.windows[:1], (256, 1))
+    prompt[:, -1] = np.arange(256)
+    last = np.asarray(next_token_nll(decoder(SHAPE, params), jnp.asarray(prompt)))[:, -1]
+    assert np.exp(-last.astype(float)).sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_training_learns_and_does_not_depend_on_stops(data, trained):
+    """Cut anywhere and gone on, the parameters are the same to the last bit; the loss has fallen."""
+    state = begin(SHAPE, RECIPE, 0)
+    for stop in (7, 64, 65, branch_step(100)):
+        state = trunk(state, stop, SHAPE, RECIPE, data)
+    state = branch(state, 100, SHAPE, RECIPE, data)
+    assert int(state.step) == 100
+    jax.tree.map(np.testing.assert_array_equal, state.params, trained.params)
+    assert text_loss(SHAPE, trained.params, data.windows[:64]) < 0.8 * np.log(256)
+
+
+def test_the_rate_falls_to_zero(data):
+    """A branch of one step from step 0 moves by the full rate; what ends where it begins has not moved."""
+    still = branch(begin(SHAPE, RECIPE, 0), 0, SHAPE, RECIPE, data)
+    jax.tree.map(np.testing.assert_array_equal, still.params, begin(SHAPE, RECIPE, 0).params)
+    recipe = Recipe(warmup=1)
+    before, after = begin(SHAPE, recipe, 0), branch(begin(SHAPE, recipe, 0), 1, SHAPE, recipe, data)
+    moved = max(float(jnp.abs(a - b).max()) for a, b in zip(*map(jax.tree.leaves, (before.params, after.params))))  # noqa: B905
+    assert moved == pytest.approx(0.05 * 8**-0.5, rel=1e-3)  # Adam's first step is the rate in every coordinate
+
+
+def test_every_window_is_read_once_an_epoch():
+    stream = np.arange(0, 12 * 64 + 1, dtype=np.uint16)
+    data = Windows.cut(stream, 64, seed=3)
+    assert data.windows.shape == (12, 65) and (data.windows[1:, 0] == data.windows[:-1, -1]).all()
+    read = np.concatenate([data.batches(first, 2, 3).reshape(-1, 65) for first in (0, 2, 4, 6)])[:, 0] // 64
+    assert sorted(read[:12]) == sorted(read[12:]) == list(range(12)) and (read[:12] != read[12:]).any()
+    assert (data.batches(1, 3, 3)[0] == data.batches(0, 3, 3)[1]).all()
+    with pytest.raises(ValueError, match="60 training tokens do not fill one window of 65"):
+        Windows.cut(stream[:60], 64, seed=0)
+
+
+def test_answers_are_scored_alone(corpus, trained):
+    """The score of an answer is that of its tokens, by hand; what stands after it changes nothing."""
+    questions = corpus.questions
+    nll = answer_nll(SHAPE, trained.params, questions)
+    each = np.asarray(next_token_nll(decoder(SHAPE, trained.params), jnp.asarray(questions.tokens[:5])))
+    for row in range(5):
+        places = np.flatnonzero(questions.answer[row])
+        assert nll[row] == pytest.approx(each[row, places - 1].sum(), rel=1e-5)
+    after = np.cumsum(questions.answer[:, ::-1], axis=1)[:, ::-1] == 0
+    noisy = Questions(questions.tasks, questions.task, np.where(after, 77, questions.tokens), questions.answer)
+    np.testing.assert_allclose(answer_nll(SHAPE, trained.params, noisy), nll, rtol=1e-5)
+
+
+def test_true_samples_agree_with_exact_chances(corpus, trained):
+    """z-scores of 1,000 draws a question: mean 0 within 4 standard errors, spread 1 within 4 of its own."""
+    nll = answer_nll(SHAPE, trained.params, corpus.questions)
+    found = agreement(SHAPE, trained.params, corpus.questions, nll, 1000, jax.random.key(1))
+    assert found.questions >= 20
+    assert abs(found.mean) < 4 / found.questions**0.5 and abs(found.spread - 1) < 4 / (2 * found.questions) ** 0.5
+    wrong = agreement(SHAPE, trained.params, corpus.questions, nll + 0.7, 1000, jax.random.key(1))
+    assert wrong.spread > 2 or abs(wrong.mean) > 2  # half the chance would be seen

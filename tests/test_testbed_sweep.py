@@ -1,0 +1,146 @@
+"""Sweeps: grids of equal FLOPs, what is kept and refused, tables, and what the table that ships says."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import t2jax as t2
+from experiments import testbed_kills
+from experiments.testbed_kills import GRID, Config
+from t2jax import cli
+from t2jax.testbed.corpus import tiny
+from t2jax.testbed.layout import PAPER_BUDGETS, PAPER_PARAMS, layout
+from t2jax.testbed.presets import PRESETS
+from t2jax.testbed.sweep import SweepError, sweep_at, sweep_in
+from t2jax.testbed.tables import write_tables
+from t2jax.testbed.train import Recipe
+from t2jax.testbed.workers import sweep_all
+
+SMALL = replace(GRID, longest=(2**16, 2**15), budgets=4)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sweep")
+    sweep = sweep_at(folder, SMALL, Recipe(), lambda: tiny(seed=0))
+    counts: list[int] = []
+    sweep_all(sweep, 0, counts.append)
+    return sweep, counts
+
+
+def test_cells_lie_on_isoflops():
+    """6ND is the budget, to half a step; every budget has several sizes, tokens per parameter span what is promised."""
+    preset = PRESETS["debian"]
+    cells = [cell for run in preset.grid.runs(preset.recipe, 256) if run.seed == 0 for cell in run.cells]
+    tokens = np.array([cell.steps * preset.recipe.tokens_per_step for cell in cells])
+    params = np.array([cell.shape.params for cell in cells])
+    budgets = np.array([cell.budget for cell in cells])
+    np.testing.assert_allclose(6 * params * tokens, budgets, rtol=0.5 * 512 / 2**15.4)
+    assert len(cells) >= 100 and len(set(params.tolist())) >= 9 and budgets.max() / budgets.min() >= 2**12
+    assert params.min() < 3e3 and params.max() > 9e5
+    assert (tokens / params).min() < 5 and (tokens / params).max() > 3000
+
+
+def test_a_sweep_is_kept_and_its_table_read(swept, tmp_path):
+    sweep, counts = swept
+    cells = sum(len(run.cells) for run in sweep.runs())
+    assert counts[-1] == cells and sorted(set(counts)) == counts
+    runs, questions = write_tables(sweep, tmp_path)
+    table = pd.read_csv(runs)
+    assert len(table) == cells and table["validation_loss"].between(1, np.log(256)).all()
+    assert (table["flops"] == 6 * table["params"] * table["tokens"]).all()
+    p = pq.read_table(questions).to_pandas()
+    assert len(p) == cells * len(sweep.corpus.questions) and p["p"].between(0, 1, inclusive="right").all()
+    run = sweep.runs()[0]
+    kept = np.load(sweep.folder / "cells" / f"{run.name(run.cells[0])}.npz", allow_pickle=False)["nll"]
+    np.testing.assert_allclose(-np.log(p["p"][: len(kept)]), kept, rtol=1e-6, atol=2**-12)
+    again = sweep_in(sweep.folder)
+    assert again.grid == sweep.grid and again.recipe == sweep.recipe and again.corpus.digest == sweep.corpus.digest
+
+
+def test_other_settings_are_refused(swept):
+    sweep, _ = swept
+    with pytest.raises(SweepError, match=r"settings.json: recipe.rate is 0.05 there and 0.1 now"):
+        sweep_at(sweep.folder, SMALL, Recipe(rate=0.1), lambda: tiny(seed=0))
+    with pytest.raises(SweepError, match=r"grid.widths is \(4, 8\) there and \(4, 12\) now"):
+        sweep_at(sweep.folder, replace(SMALL, widths=(4, 12)), Recipe(), lambda: tiny(seed=0))
+    with pytest.raises(SweepError, match="expected the settings of a sweep"):
+        sweep_in(sweep.folder / "cells")
+
+
+def test_killed_and_resumed(tmp_path):
+    """SIGKILL in the middle: what is resumed equals what was never disturbed."""
+    found = testbed_kills.run(Config.tiny())
+    assert found.equal and found.cells > 4
+
+
+MESH = """
+import numpy as np
+from t2jax.testbed.corpus import tiny
+from t2jax.testbed.model import Shape
+from t2jax.testbed.train import Recipe, Windows, begin, trunk
+import jax
+data = Windows.cut(tiny(seed=0).train, 64, 0)
+state = trunk(begin(Shape(8, layers=1, heads=2), Recipe(), 0), 20, Shape(8, layers=1, heads=2), Recipe(), data)
+print(jax.device_count(), float(sum(abs(np.asarray(leaf)).sum() for leaf in jax.tree.leaves(state.params))))
+"""
+
+
+def test_a_mesh_of_devices_trains_the_same():
+    """Data-parallel over four devices: the same parameters up to the order of sums."""
+    found = []
+    for devices in (1, 4):
+        flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "PATH": "/usr/bin:/bin"}
+        done = subprocess.run([sys.executable, "-c", MESH], env=flags, capture_output=True, text=True, check=True)
+        found.append(done.stdout.split())
+    assert [one[0] for one in found] == ["1", "4"]
+    assert float(found[0][1]) == pytest.approx(float(found[1][1]), rel=1e-4)
+
+
+def test_the_papers_grid_costs_what_6nd_says():
+    cells = layout(PAPER_PARAMS, PAPER_BUDGETS, flops_per_second=1e15, utilisation=0.5)
+    assert len(cells) == 16 * 12
+    last = cells.iloc[-1]
+    assert last["tokens"] == pytest.approx(2.56e19 / (6 * 901e6)) and last["device_hours"] == pytest.approx(
+        2.56e19 / 5e14 / 3600
+    )
+    with pytest.raises(ValueError, match="utilisation is 2, expected a share"):
+        layout(PAPER_PARAMS, PAPER_BUDGETS, flops_per_second=1e15, utilisation=2)
+
+
+def test_plan_and_check_as_commands(swept, tmp_path, capsys):
+    assert cli.command(["testbed", "plan", "--preset", "tiny", "--json", "-o", str(tmp_path / "plan")]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"] == 7
+    folder = str(swept[0].folder)
+    assert cli.command(["testbed", "check", folder, "--draws", "4000", "--json", "-o", str(tmp_path / "check")]) == 0
+    for one in json.loads(capsys.readouterr().out)["checks"]:
+        assert abs(one["spread"] - 1) < 0.5 and abs(one["mean_z"]) < 1
+    assert cli.command(["testbed", "check", folder, "--draws", "2", "-o", str(tmp_path / "few")]) == 1
+    assert "draw more" in capsys.readouterr().err
+    assert cli.command(["testbed", "check", str(tmp_path), "-o", str(tmp_path / "none")]) == 1
+    assert "expected the settings of a sweep" in capsys.readouterr().err
+
+
+def test_the_table_that_ships():
+    """As many checkpoints as promised; the columns hang together; averages are averages."""
+    table = t2.datasets.load("testbed", samples=(1.0, 16.0))
+    runs = pd.read_csv(t2.datasets.fetch("testbed")[0])
+    assert len(table) == len(runs) * 8 * 2 and runs.groupby("seed").size().min() >= 100
+    one = table["samples"] == 1
+    np.testing.assert_allclose(table["neg_log_pass"][one], table["loss"][one], rtol=1e-12)
+    # more samples help, and by Jensen's inequality the mean of logarithms lies above the logarithm of the mean
+    assert (table["pass_at_k"][~one] > table["pass_at_k"][one]).all()
+    assert (table["neg_log_pass"] >= -np.log(table["pass_at_k"]) - 1e-12).all()
+    average = t2.datasets.load("testbed", samples=(1.0, 16.0), average=True)
+    assert len(average) == 2 * len(runs) and set(average["task"]) == {"average"}
+    model = average["model"][0]
+    mine, all_tasks = average["model"] == model, table["model"] == model
+    assert average["pass_at_k"][mine][1] == pytest.approx(table["pass_at_k"][all_tasks & ~one].mean(), rel=1e-12)
+    assert Path(t2.datasets.fetch("testbed")[1]).stat().st_size < 15e6
