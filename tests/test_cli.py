@@ -12,16 +12,14 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import minimize_scalar
 
 import t2jax as t2
 from t2jax import cli
 from t2jax.cli import fit as fit_command
 from t2jax.cli import fitting, quickstart
-from t2jax.cli.fitting import chunk_size
-from t2jax.cli.frontier import budgets
-from t2jax.cli.options import FittingOptions, law_for, read
+from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import OutputOptions
-from t2jax.cli.words import columns, count, evenly
 from t2jax.datasets import DatasetError
 from t2jax.save import load_draws, load_law
 
@@ -276,63 +274,37 @@ def test_data_get_writes_a_table(tmp_path, capsys, monkeypatch):
     np.testing.assert_array_equal(t2.read_table(tmp_path / "out" / "some.csv")["loss"], [2.5, 2.4])
 
 
-def test_quickstart_without_data_is_one_error(tmp_path, capsys, monkeypatch):
-    def unreachable(name):
-        raise DatasetError(f"{name} could not be downloaded")
+def test_quickstart_with_a_damaged_table_is_one_error(tmp_path, capsys, monkeypatch):
+    def damaged(name, **_):
+        raise DatasetError(f"{name}: this is not the published file")
 
-    unreachable.__globals__["__name__"] = "t2jax.datasets"
-    monkeypatch.setattr(t2.datasets, "load", unreachable)
+    damaged.__globals__["__name__"] = "t2jax.datasets"
+    monkeypatch.setattr(t2.datasets, "load", damaged)
     monkeypatch.chdir(tmp_path)
     assert cli.command(["quickstart"]) == 1
-    assert capsys.readouterr().err == "t2jax: chinchilla-epoch could not be downloaded\n"
+    assert capsys.readouterr().err == "t2jax: testbed: this is not the published file\n"
     assert os.listdir(tmp_path) == []
 
 
-def test_quickstart_on_chinchilla(tmp_path, capsys, monkeypatch):
-    try:
-        t2.datasets.fetch("chinchilla-epoch")
-    except DatasetError as error:
-        pytest.skip(str(error))
-    load = t2.datasets.load
-    monkeypatch.setattr(t2.datasets, "load", lambda name: load("chinchilla-epoch"))
-    monkeypatch.setattr(quickstart, "_pythia", lambda *_: {"skipped": True})
-    assert cli.command(["quickstart", "--draws", "100", "--json", "-o", str(tmp_path / "out")]) == 0
+def test_quickstart(tmp_path, capsys):
+    """Budgets are spent to the last FLOP, and N is where SciPy finds the minimum of the fitted law."""
+    assert cli.command(["quickstart", "--draws", "25", "--json", "-o", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr()
-    found = json.loads(printed.out)["chinchilla"]
-    assert found["fit"]["parameters"]["E"]["value"] == pytest.approx(1.81722, abs=1e-5)
-    # the closed form at the published refit of the same rows: A, B, alpha, beta and Chinchilla's budget
-    exponent, scale = 0.347310 + 0.367172, 0.347310 * 477.826 / (0.367172 * 2143.42)
-    params = scale ** (1 / exponent) * (5.88e23 / 6) ** (0.367172 / exponent)
-    assert f"{params / 1e9:.3g} billion parameters" in printed.err
-    assert f"{5.88e23 / 6 / params**2:.3g} tokens per parameter" in printed.err
-    assert "The rule of 20 lies inside that interval" in printed.err
-    assert (tmp_path / "out" / "chinchilla" / "isoflop.png").exists()
+    found = json.loads(printed.out)
+    frontier = {name: np.array(values, float) for name, values in found["frontier"].items()}
+    np.testing.assert_allclose(6 * frontier["params"] * frontier["tokens"], frontier["train"], rtol=1e-9)
+    np.testing.assert_allclose(2 * frontier["params"] * frontier["samples"], quickstart.INFERENCE, rtol=1e-9)
+    at = {name: one["value"] or 0.0 for name, one in found["fit"]["parameters"].items()}
+    for train, params in zip(frontier["train"], frontier["params"], strict=True):
 
+        def cost(log_n, train=train):
+            n = np.exp(log_n)
+            d, k = train / (6 * n), quickstart.INFERENCE / (2 * n)
+            return at["A"] * n ** -at["alpha"] + at["B"] * d ** -at["beta"] + at["G"] * k ** -at["gamma"]
 
-def test_words():
-    assert [count(x) for x in (7.03e10, 1.4e12, 5e15, 12.0)] == ["70.3 billion", "1.4 trillion", "5e+15", "12"]
-    assert columns(("a", "b"), [("long", "x")]) == "a     b\nlong  x"
-    assert evenly(50, 3).tolist() == [0, 24, 49]
-    assert evenly(2, 8).tolist() == [0, 1]
-    np.testing.assert_allclose(budgets("1e18:1e20:3"), [1e18, 1e19, 1e20])
-    assert budgets("1e24").tolist() == [1e24]
-    assert [chunk_size(n) for n in (400, 1000, 30, 401)] == [200, 250, 30, 401]
-
-
-def test_tables_and_laws_by_default(runs):
-    table = read(str(runs))
-    assert len(table) == 60
-    assert law_for(table, None) is t2.laws.T2Loss
-    counts = t2.Table.from_columns(params=[1e9], tokens=[1e10], trials=[10], correct=[1])
-    assert law_for(counts, None) is t2.laws.T2PassK
-    assert law_for(t2.Table.from_columns(params=[1e9], tokens=[1e10], loss=[2.0]), None) is t2.laws.Chinchilla
-    with pytest.raises(ValueError, match="--units is for files"):
-        read("chinchilla-epoch", ["params=M"])
-    assert Path(table.source.name) == runs
-
-
-def test_options_of_fits():
-    held = {"gamma": 0.5, "alpha": 0.3, "E": 0.0}  # an end of the domain is inside
-    assert FittingOptions(fixed=("gamma=0.5", "alpha=3e-1", "E=0")).held(t2.laws.T2Loss) == held
-    assert FittingOptions(noise="beta-binomial").noise_model() == t2.noise.BetaBinomial()
-    assert FittingOptions().noise_model() is None
+        best = minimize_scalar(cost, bounds=(np.log(1e2), np.log(1e7)), method="bounded", options={"xatol": 1e-9})
+        assert params == pytest.approx(np.exp(best.x), rel=1e-5)
+    assert (frontier["params"] < frontier["chinchilla_params"]).all()  # the T² claim, on our own measurements
+    assert "draw" in printed.err and "tokens per parameter" in printed.err
+    files = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert {"law.json", "draws.nc", "frontier.csv", "frontier.png", "isoflop.pdf", "run.json"} <= files
