@@ -198,9 +198,10 @@ def longest(runs: t2.Table, levels: int) -> np.ndarray:
 
 def seed_spread(runs: t2.Table) -> float | None:
     """Pooled standard deviation of log loss among runs of equal params and tokens, None where no two are equal."""
-    cells = pd.Series(np.log(runs["loss"])).groupby([runs["params"], runs["tokens"]])
-    freedom = cells.size() - 1
-    return float(np.sqrt((cells.var(ddof=1) * freedom).sum() / freedom.sum())) if freedom.any() else None
+    _, cell, count = np.unique(runs["params"] + 1j * runs["tokens"], return_inverse=True, return_counts=True)
+    logs, freedom = np.log(runs["loss"]), len(runs) - len(count)
+    off = logs - (np.bincount(cell, logs) / count)[cell]
+    return float(np.sqrt(np.sum(off**2) / freedom)) if freedom else None
 
 
 def words(result: Result) -> list[str]:
