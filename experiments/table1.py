@@ -10,7 +10,7 @@ the gain of the chosen pair in each of them.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -123,7 +123,8 @@ def compare_all(runs: pd.DataFrame, questions: pd.DataFrame, config: Config) -> 
     for task, rows in questions.groupby("task", observed=True, sort=False):
         chances = rows.pivot_table(index="model", columns="question", values="p", observed=True).astype(float)
         times = rng.multinomial(chances.shape[1], np.full(chances.shape[1], 1 / chances.shape[1]), config.draws)
-        for train, cells in runs.groupby("budget"):
+        for train in np.unique(runs["budget"]):
+            cells: Any = runs[runs["budget"] == train]
             affordable = cells[2 * cells["params"] <= config.inference]
             found = compare(str(task), float(train), affordable, chances, times / chances.shape[1], config)
             every += [found] if found else []
@@ -131,13 +132,13 @@ def compare_all(runs: pd.DataFrame, questions: pd.DataFrame, config: Config) -> 
         raise ValueError(f"no training budget has checkpoints of D/N within {config.chinchilla} and above")
     every.sort(key=lambda one: one.train)
     smallest = runs[runs["params"] == runs["params"].min()]
-    whole = smallest.groupby("seed")["budget"].max().min()
+    whole = min(smallest.loc[smallest["seed"] == seed, "budget"].max() for seed in np.unique(runs["seed"]))
     train = config.train or max((one.train for one in every if one.train <= whole), default=every[-1].train)
     table = tuple(one for one in every if one.train == train)
     if not table:
         raise ValueError(f"no checkpoints of both kinds at {train:g} training FLOPs")
-    counts = questions.groupby("task", observed=True)["question"].nunique().max(), runs["seed"].nunique()
-    return Result(config.inference, train, config.chinchilla, *map(int, counts), table, tuple(every))
+    count, seeds = len(np.unique(questions["question"])), len(np.unique(runs["seed"]))
+    return Result(config.inference, train, config.chinchilla, count, seeds, table, tuple(every))
 
 
 def compare(
@@ -148,7 +149,7 @@ def compare(
     Seeds that lack a size which another has are left out, so that both kinds are means over the same seeds.
     chances: (models, questions). weights: (draws, questions), each draw's shares of the questions.
     """
-    cells = cells[cells.groupby("seed")["params"].transform("nunique") == cells["params"].nunique()]
+    cells = cells.loc[cells.groupby("seed")["params"].transform("nunique") == cells["params"].nunique()]
     k = config.inference / (2 * cells["params"].to_numpy(float))
     with np.errstate(divide="ignore"):  # a question that is always answered
         passed = -np.expm1(k[:, None] * np.log1p(-chances.loc[cells["model"]].to_numpy()))
@@ -177,8 +178,8 @@ def compare(
         half = float(student.ppf(0.5 + LEVEL / 2, len(seeds) - 1) * np.std(seeds, ddof=1) / len(seeds) ** 0.5)
     middle = float(np.mean(seeds)) if seeds else float("nan")
     gain = 100 * (choices[0].pass_at_k - choices[1].pass_at_k)
-    spread = map(float, np.quantile(gains, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]))
-    return Comparison(task, train, *choices, gain, *spread, seeds, middle - half, middle + half)
+    least, most = map(float, np.quantile(gains, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]))
+    return Comparison(task, train, choices[0], choices[1], gain, least, most, seeds, middle - half, middle + half)
 
 
 def words(result: Result) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize_scalar
+from scipy.special import betaln, expit
 
 import t2jax as t2
 from t2jax import cli
@@ -287,24 +288,30 @@ def test_quickstart_with_a_damaged_table_is_one_error(tmp_path, capsys, monkeypa
 
 
 def test_quickstart(tmp_path, capsys):
-    """Budgets are spent to the last FLOP, and N is where SciPy finds the minimum of the fitted law."""
+    """Budgets are spent to the last FLOP, and N is where SciPy finds the maximum of the fitted law's pass@k."""
     assert cli.command(["quickstart", "--draws", "25", "--json", "-o", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr()
     found = json.loads(printed.out)
     frontier = {name: np.array(values, float) for name, values in found["frontier"].items()}
     np.testing.assert_allclose(6 * frontier["params"] * frontier["tokens"], frontier["train"], rtol=1e-9)
     np.testing.assert_allclose(2 * frontier["params"] * frontier["samples"], quickstart.INFERENCE, rtol=1e-9)
-    at = {name: one["value"] or 0.0 for name, one in found["fit"]["parameters"].items()}
-    for train, params in zip(frontier["train"], frontier["params"], strict=True):
+    at = {name: one["value"] for name, one in found["fit"]["parameters"].items()}
+    train = frontier["train"][4]
 
-        def cost(log_n, train=train):
-            n = np.exp(log_n)
-            d, k = train / (6 * n), quickstart.INFERENCE / (2 * n)
-            return at["A"] * n ** -at["alpha"] + at["B"] * d ** -at["beta"] + at["G"] * k ** -at["gamma"]
+    def failed(log_n):
+        n = np.exp(log_n)
+        loss = at["E"] + at["A"] * n ** -at["alpha"] + at["B"] * (train / (6 * n)) ** -at["beta"]
+        mean, size = (
+            at["theta2"] * expit(-at["theta1"] * (loss - at["theta0"])),
+            np.exp(at["theta3"] + at["theta4"] * loss),
+        )
+        a, b = mean * size, (1 - mean) * size
+        return betaln(a, b + quickstart.INFERENCE / (2 * n)) - betaln(a, b)
 
-        best = minimize_scalar(cost, bounds=(np.log(1e2), np.log(1e7)), method="bounded", options={"xatol": 1e-9})
-        assert params == pytest.approx(np.exp(best.x), rel=1e-5)
-    assert (frontier["params"] < frontier["chinchilla_params"]).all()  # the T² claim, on our own measurements
-    assert "draw" in printed.err and "tokens per parameter" in printed.err
+    best = minimize_scalar(failed, bounds=(np.log(1e3), np.log(1e5)), method="bounded", options={"xatol": 1e-9})
+    assert frontier["params"][4] == pytest.approx(np.exp(best.x), rel=1e-4)
+    assert frontier["value"][4] == pytest.approx(-np.expm1(best.fun), rel=1e-9)
+    assert (frontier["params_high"] < frontier["chinchilla_params"]).all()  # T²'s claim, on our own measurements
+    assert "samples" in printed.err and "tokens per parameter" in printed.err
     files = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert {"law.json", "draws.nc", "frontier.csv", "frontier.png", "isoflop.pdf", "run.json"} <= files
