@@ -267,7 +267,7 @@ def words(result: Result) -> list[str]:
 
 
 def share(error: float) -> str:
-    return f"{error:.1%}" if error < 10 else "over 1,000 %, as measured values come close to zero"
+    return f"{error:.1%}" if error < 10 else "over 1,000 %"
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
