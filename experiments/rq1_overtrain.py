@@ -49,7 +49,7 @@ class Config:
     """Inference budgets for which is said how many optima lie inside the measured sizes."""
     tokens_min: float = 2.0**18
     """Laws are fitted to cells of at least so many tokens; measured curves have them all."""
-    cuts: tuple[float, ...] = (0.0, 2.0**17, 2.0**19)
+    cuts: tuple[float, ...] = (0.0,)
     """Other such limits, for which the shift of the average by Approach 1 is told too."""
     samples: tuple[float, ...] = (1.0, 16.0, 256.0, 4096.0)
     """The k that laws are fitted to."""
