@@ -54,8 +54,9 @@ def test_a_sweep_is_kept_and_its_table_read(swept, tmp_path):
     assert counts[-1] == cells and sorted(set(counts)) == counts
     runs, questions = write_tables(sweep, tmp_path)
     table = pd.read_csv(runs)
-    assert len(table) == cells and table["validation_loss"].between(1, np.log(256)).all()
-    assert (table["flops"] == 6 * table["params"] * table["tokens"]).all()
+    losses = table["validation_loss"].to_numpy()
+    assert len(losses) == cells and np.all(losses > 1) and np.all(losses < np.log(256))
+    assert np.array_equal(table["flops"], 6 * table["params"] * table["tokens"])
     p = pq.read_table(questions).to_pandas()
     assert len(p) == cells * len(sweep.corpus.questions) and p["p"].between(0, 1, inclusive="right").all()
     run = sweep.runs()[0]
@@ -132,7 +133,7 @@ def test_the_table_that_ships():
     """As many checkpoints as promised; the columns hang together; averages are averages."""
     table = t2.datasets.load("testbed", samples=(1.0, 16.0))
     runs = pd.read_csv(t2.datasets.fetch("testbed")[0])
-    assert len(table) == len(runs) * 8 * 2 and runs.groupby("seed").size().min() >= 100
+    assert len(table) == len(runs) * 8 * 2 and np.bincount(runs["seed"]).min() >= 100
     one = table["samples"] == 1
     np.testing.assert_allclose(table["neg_log_pass"][one], table["loss"][one], rtol=1e-12)
     # more samples help, and by Jensen's inequality the mean of logarithms lies above the logarithm of the mean
