@@ -231,7 +231,8 @@ def table_of(rows: pd.DataFrame) -> t2.Table:
 def optimum(laws: t2.Law, train: np.ndarray, inference: float | None) -> np.ndarray:
     """N of least cost with both budgets spent, (laws, budgets), by parabolas through the best of SIZES with k >= 1."""
     sizes = SIZES[inference / 2 >= SIZES] if inference else SIZES
-    inputs = [sizes, train[:, None] / (6 * sizes)] + ([inference / (2 * sizes)] if inference else [])
+    grid = np.broadcast_to(sizes, (1, len(train), len(sizes)))
+    inputs = [grid, train[:, None] / (6 * grid)] + ([inference / (2 * grid)] if inference else [])
     with scope():
         batch = jax.tree.map(lambda leaf: jnp.atleast_1d(leaf)[:, None, None], laws)
         cost = np.nan_to_num(np.asarray(batch.cost(*inputs)), nan=1e30, posinf=1e30)
