@@ -24,18 +24,18 @@ from t2jax.laws import T2PassK
 from t2jax.table import Table
 
 EARLIEST = 2.0**18  # tokens; younger models have not begun to learn some of the tasks
-SAMPLES = tuple(4.0**j for j in range(8))
+SAMPLES = tuple(8.0**j for j in range(5))
 BUDGETS = 4e10 * 2.0 ** np.arange(8)
 TOLD = BUDGETS[4]
 INFERENCE = 1.28e8  # FLOPs per token served
-STARTS = 4
+STARTS = 2
 
 
 @dataclass(frozen=True)
 class QuickstartConfig:
     """See what t2jax does, on a table of its own: fit, bootstrap, frontier and samples at test time, in a minute."""
 
-    draws: int = 100
+    draws: int = 50
     """Bootstrap draws, over training runs."""
     seed: int = 0
     """Seed of the random starts and draws."""
