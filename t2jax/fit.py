@@ -111,7 +111,7 @@ def fit(
     `status` and `converged`, never raised.
 
     Raises TableError for columns the law needs and the table lacks or for fewer rows than parameters, ValueError for
-    a fixed name that is no parameter.
+    a fixed name that is no parameter, or a fixed value outside its parameter's domain.
     """
     problem, data = prepare(law, table, noise, fixed or {})
     with scope() as dtype:
@@ -149,6 +149,10 @@ def prepare(
     unknown = [name for name in held if name not in declared]
     if unknown:
         raise ValueError(f"{law.__name__} has no parameter {unknown[0]!r} to fix; it has {', '.join(declared)}")
+    for name, value in ((name, np.asarray(value)) for name, value in held.items()):
+        low, high = declared[name].domain  # with its ends: an irreducible loss may be held at zero
+        if not (low <= value <= high and np.isfinite(value)):
+            raise ValueError(f"{law.__name__}: {name} cannot be held at {value:g}, its domain is {low:g} to {high:g}")
     inputs = {one.power[0] for one in declared.values() if one.power}
     centred = {name: column for name in sorted(inputs) if (column := INPUT_COLUMNS.get(name, name)) in columns}
     centre = {name: float(np.mean(np.log(table[column]))) for name, column in centred.items()}

@@ -1,5 +1,6 @@
 """Point fits: published optima, exact recovery, what rows do not determine, failures, and single precision."""
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -186,6 +187,9 @@ def test_held_parameters_and_refusals(runs):
     assert fit.converged and fit.objective > OBJECTIVE
     with pytest.raises(ValueError, match="Chinchilla has no parameter 'aplha' to fix; it has E, A, B, alpha, beta"):
         t2.fit(Chinchilla, runs, key=KEY, fixed={"aplha": 0.34})
+    for value in (math.nan, -0.1, math.inf):
+        with pytest.raises(ValueError, match=f"Chinchilla: alpha cannot be held at {value:g}, its domain is 0 to inf"):
+            t2.fit(Chinchilla, runs, key=KEY, fixed={"alpha": value})
     with pytest.raises(t2.TableError, match="4 rows, but Chinchilla needs at least 5"):
         t2.fit(Chinchilla, runs.where(np.arange(len(runs)) < 4), key=KEY)
     with pytest.raises(t2.TableError, match="column 'loss', needed by Kaplan, is missing"):

@@ -31,7 +31,7 @@ def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Out
     """Fit, bootstrap, and write law.json and draws.nc in the folder `below` the output's. Raises as `t2.fit`."""
     if options.draws < 0 or options.starts < 1:
         raise ValueError(f"found --draws {options.draws} --starts {options.starts}, expected at least 0 and at least 1")
-    held = options.held(law)
+    held = options.held()
     key, draw_key = jax.random.split(jax.random.key(options.seed))
     with out.progress(f"fitting {law.__name__} to {len(table)} rows") as bar:
         found = fit(law, table, key=key, noise=options.noise_model(), fixed=held, starts=options.starts)

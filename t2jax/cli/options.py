@@ -1,6 +1,5 @@
 """What the options of `fit` and `frontier` mean: tables by path or name, noise models by name, NAME=VALUE pairs."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,16 +52,9 @@ class FittingOptions:
         """The noise model by its name; None lets `t2.fit` choose."""
         return NOISES.get(self.noise)
 
-    def held(self, law: type[Law]) -> dict[str, float]:
-        """`fixed` as numbers by name. Raises ValueError for anything else, and for values outside the law's domain."""
-        values = {name: _number(name, value) for name, value in _pairs("--fixed", self.fixed).items()}
-        for name in values.keys() & law.declared().keys():
-            low, high = law.declared()[name].domain  # with its ends: an irreducible loss may be held at zero
-            if not (low <= values[name] <= high and math.isfinite(values[name])):
-                raise ValueError(
-                    f"--fixed: {name} cannot be held at {values[name]:g}, its domain is {low:g} to {high:g}"
-                )
-        return values
+    def held(self) -> dict[str, float]:
+        """`fixed` as numbers by name. Raises ValueError for anything else."""
+        return {name: _number(name, value) for name, value in _pairs("--fixed", self.fixed).items()}
 
 
 def read(name: str, units: Sequence[str] = ()) -> Table:
