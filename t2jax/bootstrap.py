@@ -105,7 +105,7 @@ def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> B
 
 def _begin(fit: Fit, table: Table, dtype: Any) -> tuple[Array, Measurements]:
     if not fit.converged:
-        raise ValueError(f"the fit that would be resampled has failed: {fit.status}")
+        raise ValueError(f"there is no fit to resample ({fit.status})")
     _, data = prepare(fit.problem.law, table, fit.problem.noise, fit.problem.coordinates.fixed)
     data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
     return fit.problem.unconstrain(fit.law.values() | fit.noise_values), data

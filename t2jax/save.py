@@ -5,6 +5,7 @@ import json
 import math
 import os
 import secrets
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,7 +94,7 @@ def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: not a law that t2jax wrote ({type(error).__name__}: {error})") from None
     if not converged:
-        raise ValueError(f"{path}: the fit has failed ({status}), so there is no law to use")
+        raise ValueError(f"{path}: the fit gave no law ({status})")
     missing = [name for name, value in parameters.items() if value is None]
     if missing:
         raise ValueError(
@@ -132,16 +133,20 @@ def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, mad
 def load_draws(path: str | os.PathLike[str], point: Law) -> Law:
     """The draws of `point` that `save_draws` wrote, as a batch of laws with leaves (draws,).
 
-    Raises ValueError where the file is no such file or its draws belong to another fitted law.
+    Warns (UserWarning) where the drawing was interrupted, so that fewer draws were made than asked for. Raises
+    ValueError where the file is no such file or its draws belong to another fitted law.
     """
     try:
         with _xarray().open_dataset(path, group=DRAWS_GROUP, engine="h5netcdf") as dataset:
             owner = dict(json.loads(dataset.attrs["point"]))
+            asked, made = int(dataset.attrs["asked"]), int(dataset.attrs["made"])
             found = {name: np.asarray(dataset[name].values, float).ravel() for name in point.values()}
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{path}: not draws that t2jax wrote ({type(error).__name__})") from None
     if owner != point.values():
         raise ValueError(f"{path}: the draws belong to another fit than the law beside them; remove them or fit again")
+    if made < asked:
+        warnings.warn(f"{path}: the drawing was interrupted, {made} of {asked} draws were made", stacklevel=2)
     return type(point)(**found)
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import h5py
@@ -18,7 +19,7 @@ from scipy.special import betaln, expit
 import t2jax as t2
 from t2jax import cli
 from t2jax.cli import fit as fit_command
-from t2jax.cli import fitting, quickstart
+from t2jax.cli import fitting, output, quickstart
 from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import OutputOptions
 from t2jax.datasets import DatasetError
@@ -127,7 +128,7 @@ def test_a_failed_fit_is_saved_and_exits_with_1(runs, tmp_path, capsys, monkeypa
     monkeypatch.setattr(fitting, "fit", failing)
     args = ["fit", str(runs), "--law", "t2-loss", "--draws", "30", "--starts", "4", "-o", str(tmp_path / "out")]
     assert cli.command(args) == 1
-    assert "the fit has failed: not converged: at all" in capsys.readouterr().err
+    assert "the fit gave no law (not converged: at all)" in capsys.readouterr().err
     assert sorted(os.listdir(tmp_path / "out")) == ["law.json", "run.json"]
     assert json.loads((tmp_path / "out" / "run.json").read_text())["exit_status"] == 1
 
@@ -152,7 +153,8 @@ def test_an_interrupt_keeps_what_was_finished(runs, tmp_path, capsys, monkeypatc
         f"t2jax: interrupted; 60 of 120 bootstrap draws were made; finished before that, in {out}/: law.json, draws.nc"
     )
     law = load_law(out / "law.json")
-    draws = load_draws(out / "draws.nc", law)
+    with pytest.warns(UserWarning, match="60 of 120 draws were made"):
+        draws = load_draws(out / "draws.nc", law)
     for name, values in draws.values().items():
         np.testing.assert_array_equal(values, np.concatenate([one.laws.values()[name] for one in chunks]))
     with h5py.File(out / "draws.nc") as file:
@@ -160,6 +162,22 @@ def test_an_interrupt_keeps_what_was_finished(runs, tmp_path, capsys, monkeypatc
         assert (attributes["asked"], attributes["made"]) == (120, 60)
     record = json.loads((out / "run.json").read_text())
     assert (record["exit_status"], record["files"]) == (130, ["law.json", "draws.nc"])
+
+
+def test_runs_of_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2026, 1, 2, 3, 4, 5, tzinfo=tz)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(output, "datetime", Clock)
+    runs = [output.Output("fit", OutputOptions(), OutputOptions()) for _ in range(3)]
+    for number, one in enumerate(runs):
+        with one, one.file("law.json") as path:
+            path.write_text(str(number))
+    assert [one.folder.name for one in runs] == [f"t2jax-fit-20260102-030405{end}" for end in ("", "-2", "-3")]
+    assert [(one.folder / "law.json").read_text() for one in runs] == ["0", "1", "2"]
 
 
 def test_only_the_same_command_replaces_a_folder(fitted, tmp_path, capsys):

@@ -70,7 +70,7 @@ def test_a_failed_fit_is_no_law_to_load(tmp_path, fit, runs):
     failed = dataclasses.replace(fit, converged=False, status="failed: no", objective=float("nan"))
     save_law(tmp_path / "law.json", failed, runs)
     assert json.loads((tmp_path / "law.json").read_text())["objective"] is None
-    with pytest.raises(ValueError, match=r"law\.json: the fit has failed \(failed: no\)"):
+    with pytest.raises(ValueError, match=r"law\.json: the fit gave no law \(failed: no\)"):
         load_law(tmp_path / "law.json")
 
 
@@ -82,13 +82,20 @@ def test_other_files_are_no_laws(tmp_path, text):
 
 
 def test_draws_come_back_to_the_last_bit(tmp_path, draws):
-    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows", asked=40, made=35)
+    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows", asked=35, made=35)
     back = load_draws(tmp_path / "draws.nc", TRUE)
     assert type(back) is t2.laws.Chinchilla
     for name, values in draws.values().items():
         np.testing.assert_array_equal(back.values()[name], values)
     with pytest.raises(ValueError, match="belong to another fit"):
         load_draws(tmp_path / "draws.nc", t2.laws.Chinchilla(**{**TRUE.values(), "E": 1.81}))
+
+
+def test_draws_cut_short_say_so(tmp_path, draws):
+    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows", asked=40, made=35)
+    with pytest.warns(UserWarning, match=r"draws\.nc: the drawing was interrupted, 35 of 40 draws were made"):
+        back = load_draws(tmp_path / "draws.nc", TRUE)
+    np.testing.assert_array_equal(back.alpha, draws.alpha)
 
 
 def test_arviz_reads_draws(tmp_path, draws):

@@ -55,7 +55,6 @@ def _get(config: GetConfig) -> int:
     table = datasets.load(config.name)
     with Output("data get", config.output, config) as out:
         name = f"{config.name}.csv"
-        out.folder.mkdir(parents=True, exist_ok=True)
         with out.file(name) as path, out.file(f"{name}.source.json"):
             table.to_csv(path)  # both
         out.say(repr(table))

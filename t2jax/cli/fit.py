@@ -34,7 +34,7 @@ def run(config: FitConfig) -> int:
         if fitted.draws is not None:
             out.say(f"bootstrap: {fitted.draws.status}")
         if not found.converged:
-            print(f"t2jax: the fit has failed: {found.status}", file=sys.stderr)
+            print(f"t2jax: the fit gave no law ({found.status})", file=sys.stderr)
             return out.finish(1, {"law": laws.name_of(law), **fit_answer(fitted)})
         with out.progress("figures") as bar:
             picture_fit(found.law, table, out)

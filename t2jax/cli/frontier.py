@@ -96,6 +96,6 @@ def _laws(config: FrontierConfig, out: Output) -> tuple[Law, Law | None, Table |
     fitted = fit_and_save(law_for(table, config.fitting.law), table, config.fitting, out)
     out.say(f"{laws.name_of(type(fitted.fit.law))} on {table.source.name}: {fitted.fit.status}", "")
     if not fitted.fit.converged:
-        print(f"t2jax: the fit has failed: {fitted.fit.status}", file=sys.stderr)
+        print(f"t2jax: the fit gave no law ({fitted.fit.status})", file=sys.stderr)
         return None
     return fitted.fit.law, None if fitted.draws is None else fitted.draws.laws, table

@@ -45,6 +45,7 @@ class Output:
         # the local time, for people; run.json has the UTC date
         default = f"t2jax-{command.replace(' ', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
         self.folder = options.out or Path(default)
+        self.named = options.out is not None
         self.files: list[str] = []
         _refuse_foreign(self.folder, command)
 
@@ -61,6 +62,7 @@ class Output:
     def file(self, name: str) -> Iterator[Path]:
         """The path to write the file `name` to; if the block ends well, it is one of the run's files."""
         if not self.files:
+            self._claim()
             self._record(None)
         yield self.folder / name
         if name not in self.files:
@@ -86,6 +88,17 @@ class Output:
         elif self.files:
             print(f"\nWritten to {self.folder}/: {', '.join([*self.files, RUN_FILE])}")
         return status
+
+    def _claim(self) -> None:
+        """Make the folder; a default one is this run's alone, though others began in the same second."""
+        default, number = self.folder, 1
+        while True:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=self.named)
+                return
+            except FileExistsError:
+                number += 1
+                self.folder = default.with_name(f"{default.name}-{number}")
 
     def _record(self, status: int | None) -> None:
         arguments = json.loads(json.dumps(dataclasses.asdict(self.config), default=str))
