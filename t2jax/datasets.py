@@ -14,6 +14,7 @@ import pandas as pd
 import pooch
 import pyarrow.parquet as pq
 
+from t2jax.downloads import retrieve
 from t2jax.passes import pass_curves
 from t2jax.table import Source, Table
 
@@ -128,23 +129,8 @@ def _checked(path: Path, file: DataFile) -> Path:
 
 def _downloaded(file: DataFile) -> Path:
     folder = pooch.os_cache("t2jax") / Path(file.place).parent
-    try:
-        return Path(
-            pooch.retrieve(
-                file.url,
-                known_hash=f"sha256:{file.sha256}",
-                fname=Path(file.place).name,
-                path=folder,
-                progressbar=True,
-            )
-        )
-    except OSError as error:  # no network, no answer, no room
-        raise DatasetError(
-            f"{file.url} could not be downloaded to {folder} ({type(error).__name__}); where there is no network,"
-            f" put the file at {file.place} in a folder named by the environment variable {FOLDER_VARIABLE}"
-        ) from None
-    except ValueError as error:  # the hash differs, and pooch says how
-        raise DatasetError(f"{file.url}: the file there is no longer the published one ({error})") from error
+    otherwise = f"put the file at {file.place} in a folder named by the environment variable {FOLDER_VARIABLE}"
+    return retrieve(file.url, file.sha256, folder, otherwise, DatasetError)
 
 
 def _chinchilla_epoch(csv: Path, *, outliers: bool = False) -> pd.DataFrame:

@@ -30,6 +30,7 @@ ORDER = (
     "table",
     "measurements",
     "passes",
+    "downloads",
     "datasets",
     "noise",
     "solver",

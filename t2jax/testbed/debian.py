@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pooch
 
+from t2jax.downloads import retrieve
 from t2jax.testbed.corpus import Corpus, CorpusError, Settings, build
 from t2jax.testbed.questions import Document
 from t2jax.testbed.text_tasks import definition, entry, hypernym, prose, verse
@@ -92,17 +93,9 @@ def fetch(package: Package, folder: str | Path | None = None) -> Path:
 
     Raises: CorpusError where it cannot be had, or is not the pinned file.
     """
-    url = POOL + package.place
-    folder = Path(folder or pooch.os_cache("t2jax") / "testbed")
-    try:
-        return Path(pooch.retrieve(url, f"sha256:{package.sha256}", fname=Path(url).name, path=folder))
-    except OSError as error:  # no network, no answer, no room
-        raise CorpusError(
-            f"{url} could not be downloaded to {folder} ({type(error).__name__}); where there is no network, put the"
-            f" file there, which `apt-get download {package.name}={package.version}` also gives"
-        ) from None
-    except ValueError as error:  # the hash differs, and pooch says how
-        raise CorpusError(f"{url}: the file there is no longer the pinned one ({error})") from error
+    kept = Path(folder or pooch.os_cache("t2jax") / "testbed")
+    otherwise = f"put the file there, which `apt-get download {package.name}={package.version}` also gives"
+    return retrieve(POOL + package.place, package.sha256, kept, otherwise, CorpusError)
 
 
 def documents(files: Sequence[Path], rng: np.random.Generator) -> Iterator[Document]:
