@@ -51,6 +51,12 @@ class Allocations:
             return None
         return band(getattr(self.draws, quantity)[:, self.usable], LEVEL)
 
+    def shift(self) -> Band | None:
+        """The interval of N* over that of one sample at the usable budgets; None without draws or such budgets."""
+        if self.draws is None or self.chinchilla_draws is None or not self.usable.any():
+            return None
+        return band((self.draws.params / self.chinchilla_draws.params)[:, self.usable], LEVEL)
+
     def optima(self) -> list[Optima]:
         """Both rules for the figures, at the usable budgets."""
         label = "optimum" if self.chinchilla is None else "T² optimum"

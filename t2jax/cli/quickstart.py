@@ -9,10 +9,9 @@ import jax
 import numpy as np
 
 from t2jax import datasets
-from t2jax.bootstrap import band
 from t2jax.cli.allocation import Allocations, solve
-from t2jax.cli.fitting import LEVEL, Fitted, fit_and_save, fit_answer
-from t2jax.cli.frontier_output import frontier_answer, save_frontier
+from t2jax.cli.fitting import Fitted, fit_and_save, fit_answer
+from t2jax.cli.frontier_output import frontier_answer, frontier_frame, save_frontier
 from t2jax.cli.frontier_pictures import picture_frontier
 from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import Output, OutputOptions
@@ -60,7 +59,7 @@ def run(config: QuickstartConfig) -> int:
         options = FittingOptions(draws=config.draws, seed=config.seed, over="runs", starts=STARTS)
         fitted = fit_and_save(T2PassK, table, options, out)
         if fitted.draws is None:
-            print(f"t2jax: the fit has failed: {fitted.fit.status}", file=sys.stderr)
+            print(f"t2jax: the fit gave no law ({fitted.fit.status})", file=sys.stderr)
             return out.finish(1, {"converged": False})
         with out.progress("compiling the frontier") as bar:
             ahead.join()
@@ -86,38 +85,31 @@ def _compile(budget: Budget, draws: int) -> None:
 
 
 def _words(fitted: Fitted, solved: Allocations, table: Table) -> list[str]:
-    i = int(np.flatnonzero(solved.train == TOLD)[0])
-    assert solved.draws is not None and solved.chinchilla is not None and solved.chinchilla_draws is not None
-    plan, single = solved.plan, solved.chinchilla
-    shift = band(solved.draws.params[:, i] / solved.chinchilla_draws.params[:, i], LEVEL)
-    samples = INFERENCE / (2 * single.params[i])
-    reached = float(predict(solved.law, single.params[i], single.tokens[i], samples))
+    frame = frontier_frame(solved)
+    one = frame[frame["train"] == TOLD].iloc[0]
+    shift = solved.shift()
+    at = int(np.sum(solved.usable[: one.name]))
+    larger = "" if shift is None else f" ({interval(shift.low[at], shift.high[at], '{:.2f}'.format)})"
+    params, ratio = one["chinchilla_params"], one["chinchilla_tokens_per_param"]
+    samples = INFERENCE / (2 * params)
+    reached = float(predict(solved.law, params, one["chinchilla_tokens"], samples))
+
+    def told(name: str) -> str:
+        return f"({interval(one[f'{name}_low'], one[f'{name}_high'], count)})"
+
+    inside = (frame["params"] >= table["params"].min()) & (frame["params"] <= table["params"].max())
     return [
         "",
         f"pass@k was fitted through the loss of each answer. The fit {fitted.fit.status}.",
         f"With {TOLD:.3g} FLOPs of training and {INFERENCE:.3g} FLOPs per token served (90 % intervals in brackets):",
-        f"train {count(plan.params[i])} parameters ({_band(solved, 'params', i)})",
-        f"on {count(plan.tokens[i])} tokens ({_band(solved, 'tokens', i)}),",
-        f"{count(plan.tokens_per_param[i])} tokens per parameter ({_band(solved, 'tokens_per_param', i)}),",
-        f"and draw {count(plan.samples[i])} samples ({_band(solved, 'samples', i)}): pass@k = {plan.value[i]:.3f}"
-        f" ({_band(solved, 'value', i)}).",
-        f"The best model for one sample has {count(single.params[i])} parameters and"
-        f" {single.tokens_per_param[i]:.3g} tokens per parameter; drawing {count(samples)}",
+        f"train {count(one['params'])} parameters {told('params')}",
+        f"on {count(one['tokens'])} tokens {told('tokens')},",
+        f"{count(one['tokens_per_param'])} tokens per parameter {told('tokens_per_param')},",
+        f"and draw {count(one['samples'])} samples {told('samples')}: pass@k = {one['value']:.3f} {told('value')}.",
+        f"The best model for one sample has {count(params)} parameters and {ratio:.3g} tokens per parameter; drawing"
+        f" {count(samples)}",
         f"samples for the same cost it reaches pass@k = {reached:.3f}. Sampling makes the best model"
-        f" {plan.params[i] / single.params[i]:.2f} times as large"
-        f" ({interval(shift.low, shift.high, '{:.2f}'.format)}).",
-        f"The allocation is {plan.status}.",
-        _measured(solved, table),
+        f" {one['params'] / params:.2f} times as large{larger}.",
+        f"The allocation is {solved.plan.status}.",
+        f"Sizes lie inside the measured ones at {inside.sum()} of {len(inside)} training budgets.",
     ]
-
-
-def _band(solved: Allocations, quantity: str, i: int) -> str:
-    assert solved.draws is not None
-    found = band(getattr(solved.draws, quantity)[:, i], LEVEL)
-    return interval(found.low, found.high, count)
-
-
-def _measured(solved: Allocations, table: Table) -> str:
-    low, high = table["params"].min(), table["params"].max()
-    inside = (solved.plan.params >= low) & (solved.plan.params <= high)
-    return f"Sizes lie inside the measured ones at {inside.sum()} of {len(inside)} training budgets."
