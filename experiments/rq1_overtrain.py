@@ -11,7 +11,7 @@ taken and said: the true one lies beyond.
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -25,9 +25,6 @@ from experiments.rq1_figures import figures
 from experiments.rq1_words import words
 from t2jax.plot import number
 from t2jax.precision import scope
-
-if TYPE_CHECKING:
-    pass
 
 SIZES = np.geomspace(24, 1e8, 600)
 """Where laws are searched for optima: a hundredth of the smallest to a hundred times the largest size trained."""
@@ -133,11 +130,10 @@ def read(config: Config) -> pd.DataFrame:
     sizes = np.unique(pd.read_csv(t2.datasets.fetch("testbed")[0])["params"])
     served = {budget / (2 * size) for budget in config.candidates for size in sizes if budget >= 2 * size}
     with stage("pass@k of every checkpoint"):
-        frame = t2.datasets.load("testbed", samples=sorted({*config.samples, *served})).to_frame()
-    cells = ["model", "params", "tokens", "budget", "seed", "samples"]
-    mean: Any = frame.groupby(cells, as_index=False)[["loss", *RESPONSES]].mean()
+        samples = sorted({*config.samples, *served})
+        frame, mean = (t2.datasets.load("testbed", samples=samples, average=one).to_frame() for one in (False, True))
     wanted: Any = frame[frame["task"].isin(config.tasks)] if config.tasks else frame
-    return pd.concat([wanted, mean.assign(task=AVERAGE)], ignore_index=True)
+    return pd.concat([wanted, mean], ignore_index=True)
 
 
 def study_all(frame: pd.DataFrame, config: Config) -> Result:

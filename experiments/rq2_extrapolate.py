@@ -23,6 +23,7 @@ import numpy as np
 from numpyro.distributions import LogNormal
 
 import t2jax as t2
+from experiments.heldout import left_out
 from experiments.record import UNSAVED, command, stage
 from t2jax.noise import Gaussian, Joint
 from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, log_ticks
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEVEL = 0.9
-NEGLIGIBLE = 1e-12  # weight of rows that a fit leaves out: every fit has as many rows, and is compiled once
 
 
 @t2.law
@@ -187,7 +187,7 @@ def extrapolate(name: str, tables: list[t2.Table], config: Config) -> Extrapolat
     def fitted(rows: t2.Table, least_tokens: float, below: float) -> tuple[t2.Fit, t2.Table]:
         means = seed_means(rows, config.samples[:: config.every])
         enters = (ratio(means) < below) & (means["tokens"] >= least_tokens)
-        means = means.with_columns(weight=np.where(enters, means["weight"], NEGLIGIBLE))
+        means = left_out(means, ~enters)
         return t2.fit(law, means, noise=noise, fixed=held, key=fit_key, starts=config.starts), means
 
     # all checkpoints to predict are long runs, and so are those that choices are made by

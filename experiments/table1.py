@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 import t2jax as t2
+from experiments.isoflops import LEVEL, over_seeds
 from experiments.record import command, stage
 from t2jax.plot import AXIS_LABELS, BLACK, BLUE, VERMILLION, log_ticks, number
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LEVEL = 0.9
 BETTER, WORSE = "overtrained is better", "Chinchilla's ratio is better"
 PAPER = {
     "final_word": "LAMBADA 49.90 % (37M) against 27.30 % (455M)",
@@ -173,13 +172,11 @@ def compare(
     each = pd.DataFrame({"seed": cells["seed"].to_numpy(), "size": place, "passed": passed.mean(axis=1)})
     each = each.pivot_table(index="seed", columns="size", values="passed")
     seeds = tuple(float(one) for one in (100 * (each[best[0]] - each[best[1]])).dropna())
-    half = float("nan")
-    if len(seeds) > 1:
-        half = float(student.ppf(0.5 + LEVEL / 2, len(seeds) - 1) * np.std(seeds, ddof=1) / len(seeds) ** 0.5)
-    middle = float(np.mean(seeds)) if seeds else float("nan")
+    spread = over_seeds(np.array([seeds]).T)
     gain = 100 * (choices[0].pass_at_k - choices[1].pass_at_k)
     least, most = map(float, np.quantile(gains, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]))
-    return Comparison(task, train, choices[0], choices[1], gain, least, most, seeds, middle - half, middle + half)
+    ends = float(spread.low[0]), float(spread.high[0])
+    return Comparison(task, train, choices[0], choices[1], gain, least, most, seeds, *ends)
 
 
 def words(result: Result) -> list[str]:

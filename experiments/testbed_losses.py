@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 import t2jax as t2
+from experiments.heldout import left_out
 from experiments.record import UNSAVED, command, stage
 from t2jax.plot import AXIS_LABELS, BLACK, legend_outside, log_ticks, number
 from t2jax.precision import scope
@@ -28,8 +29,6 @@ LARGEST_ERROR = 0.015
 LEAST_R2 = 0.99
 HELD = {"kaplan": {"E": 1e-6}}
 """Parameters that are not fitted, by law."""
-NEGLIGIBLE = 1e-12
-"""Weight of the rows that a fit leaves out: so every fit has as many rows, and is compiled once."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +136,7 @@ def describe(runs: t2.Table, config: Config) -> Result:
         predicted = predict(fit.law, runs)
 
         def held_out(what: str, out: np.ndarray) -> HeldOut:
-            rest = used.with_columns(weight=np.where(out, NEGLIGIBLE, 1.0))
-            without = t2.fit(law, rest, key=fit_key, starts=config.starts, fixed=HELD.get(name))
+            without = t2.fit(law, left_out(used, out), key=fit_key, starts=config.starts, fixed=HELD.get(name))
             there = used.where(out)
             error = predict(without.law, there) / there["loss"] - 1
             sizes = np.abs(error)

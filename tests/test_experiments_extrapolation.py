@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from test_experiments import check_output, need
+from test_experiments import check_output
 
 import t2jax as t2
 from t2jax.precision import scope
@@ -137,13 +137,11 @@ def test_naive_pass_at_k_of_two_kinds_of_questions():
 
 @pytest.mark.parametrize("module", [testbed_losses, rq2_extrapolate, naive_overestimates], ids=lambda one: one.__name__)
 def test_tiny(module, tmp_path):
-    need("testbed")
     result = module.run(module.Config.tiny())
     check_output(module, result, tmp_path)
 
 
 def test_naive_is_never_below_the_truth():
-    need("testbed")
     result = naive_overestimates.run(naive_overestimates.Config.tiny())
     assert result.least > -1e-12
     for one in result.tasks:

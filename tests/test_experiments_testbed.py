@@ -55,13 +55,6 @@ def check_output(module, result, folder):
     assert all(one.stat().st_size > 1000 for one in folder.glob("*.png"))
 
 
-def need_testbed():
-    try:
-        t2.datasets.fetch("testbed")
-    except t2.datasets.DatasetError as error:
-        pytest.skip(str(error))
-
-
 @pytest.fixture(scope="module")
 def recovered():
     config = rq1_overtrain.Config(inference=C_INF, candidates=(C_INF,), tokens_min=0.0, cuts=(), draws=8, pass_tasks=())
@@ -172,7 +165,6 @@ def test_table1_counts_only_sizes_that_serving_allows():
 
 
 def test_tiny_table1(tmp_path):
-    need_testbed()
     result = table1.run(table1.Config.tiny())
     low, high = result.ratios
     for one in result.every:
@@ -182,7 +174,6 @@ def test_tiny_table1(tmp_path):
 
 
 def test_tiny_rq1(tmp_path):
-    need_testbed()
     result = rq1_overtrain.run(rq1_overtrain.Config.tiny())
     assert [one.task for one in result.studies] == ["verse_end", "average"]
     check_output(rq1_overtrain, result, tmp_path)
