@@ -9,7 +9,8 @@ import numpy as np
 import tyro
 
 from t2jax.cli.output import Output, OutputOptions
-from t2jax.cli.words import columns, count
+from t2jax.cli.words import columns, count, evenly
+from t2jax.save import whole
 
 PEAKS = {"h100": 9.9e14, "a100": 3.12e14, "v5e": 1.97e14}  # bf16 FLOP/s without sparsity, by the makers' data sheets
 
@@ -109,9 +110,8 @@ def _plan(config: PlanConfig) -> int:
         flops, total = (float(np.sum(cells[name].to_numpy())) for name in ("budget", "device_hours"))
         out.say(f"{len(cells)} runs, {flops:.3g} FLOPs: {total:.3g} {config.device}-hours at")
         out.say(f"{config.utilisation:.0%} of {peak:.3g} FLOP/s, every cell trained on its own.")
-        with out.file("plan.csv") as path:
-            out.folder.mkdir(parents=True, exist_ok=True)
-            cells.to_csv(path, index=False)
+        with out.file("plan.csv") as path, whole(path) as unfinished:
+            cells.to_csv(unfinished, index=False)
         return out.finish(0, {"runs": len(cells), "flops": flops, "device_hours": total})
 
 
@@ -155,16 +155,16 @@ def _check(config: CheckConfig) -> int:
     import jax
 
     from t2jax.testbed.measure import agreement
-    from t2jax.testbed.sweep import measured, sweep_in
+    from t2jax.testbed.sweep import sweep_in
 
     sweep = sweep_in(config.folder)
-    cells = [(run, cell, nll) for run, cell, nll, _, _ in measured(sweep)]
+    cells = list(sweep.measured())
     if not cells:
         raise ValueError(f"{config.folder}: no checkpoint is finished, expected at least one")
-    chosen = [cells[i] for i in np.unique(np.linspace(0, len(cells) - 1, 3).round().astype(int))]
+    chosen = [cells[i] for i in evenly(len(cells), 3)]
     rows, answer = [], []
     with Output("testbed check", config.output, config) as out:
-        for (run, cell, nll), key in zip(chosen, jax.random.split(jax.random.key(config.seed), 3), strict=False):
+        for (run, cell, nll, _, _), key in zip(chosen, jax.random.split(jax.random.key(config.seed), 3), strict=False):
             with out.progress(run.name(cell)) as bar:
                 found = agreement(cell.shape, sweep.params(run, cell), sweep.corpus.questions, nll, config.draws, key)
                 bar.update()
@@ -172,9 +172,7 @@ def _check(config: CheckConfig) -> int:
             answer.append({"model": run.name(cell), "mean_z": found.mean, "spread": found.spread})
         out.say(f"z-scores of {config.draws} draws a question against the exact chance; unit spread is agreement")
         out.say(columns(("checkpoint", "mean z", "spread of z", "questions"), rows))
-        with out.file("check.csv") as path:
-            out.folder.mkdir(parents=True, exist_ok=True)
-            np.savetxt(
-                path, np.array(rows), fmt="%s", delimiter=",", header="model,mean_z,spread,questions", comments=""
-            )
+        with out.file("check.csv") as path, whole(path) as unfinished:
+            lines = ("model,mean_z,spread,questions", *map(",".join, rows))
+            unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return out.finish(0, {"checks": answer})

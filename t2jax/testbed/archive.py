@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import os
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from t2jax.save import whole
 from t2jax.testbed.questions import Questions
 from t2jax.testbed.tokenizer import Tokenizer
 
@@ -91,15 +91,8 @@ class Corpus:
 
     def save(self, path: str | Path) -> None:
         """Write one .npz file, under another name until it is whole."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
-            with unfinished.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **self._arrays(), about=self._about(), digest=self.digest)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with whole(Path(path)) as unfinished, unfinished.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **self._arrays(), about=self._about(), digest=self.digest)
 
     @classmethod
     def load(cls, path: str | Path) -> "Corpus":

@@ -24,6 +24,11 @@ class Run:
     seed: int
     cells: tuple[Cell, ...]
 
+    @property
+    def label(self) -> str:
+        """The run's name, for what all its checkpoints share."""
+        return f"w{self.shape.width}-seed{self.seed}"
+
     def name(self, cell: Cell) -> str:
         """The checkpoint's name, its `model` in tables."""
         return f"w{cell.shape.width}-s{cell.steps}-seed{self.seed}"

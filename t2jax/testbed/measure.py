@@ -40,13 +40,15 @@ def sampled_correct(shape: Shape, params: Any, questions: Questions, draws: int,
     positions = np.argmax(questions.answer, axis=1)[:, None] + np.arange(questions.answer.sum(axis=1).max())[None, :]
     for place, one in zip(positions.T, jax.random.split(key, positions.shape[1]), strict=True):
         place = np.minimum(place, questions.tokens.shape[1] - 1)
-        rows = np.arange(len(place))
-        asked = questions.answer[rows, place]
-        seen = np.where(np.arange(questions.tokens.shape[1])[None, :] < place[:, None], questions.tokens, 0)
-        context = np.column_stack([seen[:, :-1], place - 1])
+        rows = np.flatnonzero(questions.answer[np.arange(len(place)), place] & (alive > 0))
+        if not len(rows):
+            continue
+        tokens, at = questions.tokens[rows], place[rows]
+        seen = np.where(np.arange(tokens.shape[1])[None, :] < at[:, None], tokens, 0)
+        context = np.column_stack([seen[:, :-1], at - 1])
         logits = _batched(lambda rows: np.asarray(_logits(params, rows[:, :-1], rows[:, -1], shape)), context)
-        right = _draw(jnp.asarray(logits), jnp.asarray(questions.tokens[rows, place], jnp.int32), draws, one)
-        alive = np.where(asked, np.asarray(_first(right, jnp.asarray(alive))), alive)
+        answer = jnp.asarray(tokens[np.arange(len(rows)), at], jnp.int32)
+        alive[rows] = _right(jnp.asarray(logits), answer, jnp.asarray(alive[rows]), one)
     return alive
 
 
@@ -93,16 +95,12 @@ def _logits(params: Any, rows: Array, place: Array, shape: Shape) -> Array:
     return jnp.take_along_axis(logits, place[:, None, None].astype(jnp.int32), axis=1)[:, 0]
 
 
-@partial(jax.jit, static_argnames="draws")
-def _draw(logits: Array, answer: Array, draws: int, key: Array) -> Array:
-    def one(_: None, key: Array) -> tuple[None, Array]:
-        return None, jax.random.categorical(key, logits) == answer
-
-    return jax.lax.scan(one, None, jax.random.split(key, draws))[1]
-
-
 @jax.jit
-def _first(right: Array, alive: Array) -> Array:
-    """Among the first `alive` draws of each question, how many are right."""
-    counted = jnp.arange(right.shape[0])[:, None] < alive[None, :]
-    return jnp.sum(right & counted, axis=0)
+def _right(logits: Array, answer: Array, alive: Array, key: Array) -> Array:
+    """Of `alive` tokens drawn for each question, how many are the answer's."""
+
+    def draw(i: Array, right: Array) -> Array:
+        hit = jax.random.categorical(jax.random.fold_in(key, i), logits) == answer
+        return right + (hit & (i < alive))
+
+    return jax.lax.fori_loop(0, jnp.max(alive), draw, jnp.zeros_like(alive))

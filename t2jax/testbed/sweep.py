@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -29,6 +29,16 @@ HELD_OUT_WINDOWS = 4096
 
 class SweepError(ValueError):
     """The folder belongs to a sweep of other settings, or holds no sweep."""
+
+
+class Measured(NamedTuple):
+    """A finished cell. nll (questions,): of the answers, in nats. loss: nats/token of held-out text. seconds: taken."""
+
+    run: Run
+    cell: Cell
+    nll: np.ndarray
+    loss: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -54,11 +64,12 @@ class Sweep:
         path = self.folder / SETTINGS
         if path.exists():
             theirs = _settings(path)
+            kept = dict(_leaves(theirs))
             for where, mine in _leaves(ours):
-                there = dict(_leaves(theirs)).get(where)
-                if there != mine and where != "grid.seeds":
+                if kept.get(where) != mine and where != "grid.seeds":
                     raise SweepError(
-                        f"{path}: {where} is {there} there and {mine} now; a changed setting needs a folder of its own"
+                        f"{path}: {where} is {kept.get(where)} there and {mine} now; a changed setting needs a folder"
+                        " of its own"
                     )
             ours["grid"]["seeds"] = sorted({*ours["grid"]["seeds"], *theirs["grid"]["seeds"]})
         save_json(path, ours)
@@ -78,6 +89,14 @@ class Sweep:
                 self._keep(run, cell, state, began)
             yield cell
 
+    def measured(self) -> Iterator[Measured]:
+        """What is kept of every finished cell."""
+        for run in self.runs():
+            for cell in run.cells:
+                if self.finished(run, cell):
+                    with np.load(self._cell(run, cell), allow_pickle=False) as kept:
+                        yield Measured(run, cell, kept["nll"], float(kept["loss"]), float(kept["seconds"]))
+
     def params(self, run: Run, cell: Cell) -> Any:
         """The parameters of a finished cell."""
         like = jax.eval_shape(lambda: begin(run.shape, self.recipe, run.seed).params)
@@ -86,7 +105,7 @@ class Sweep:
 
     def _trunk(self, run: Run, step: int, data: Windows) -> State:
         """The trunk at `step`, from where it was last kept; kept again."""
-        folder = (self.folder / TRUNKS / f"w{run.shape.width}-seed{run.seed}").absolute()
+        folder = (self.folder / TRUNKS / run.label).absolute()
         options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False)
         with ocp.CheckpointManager(folder, options=options) as kept:
             state = begin(run.shape, self.recipe, run.seed)
@@ -138,15 +157,6 @@ def sweep_in(folder: Path) -> Sweep:
         return Sweep(folder, Grid(**grid), Recipe(**said["recipe"]), Corpus.load(folder / CORPUS))
     except (KeyError, TypeError, AttributeError) as error:
         raise SweepError(f"{folder / SETTINGS}: {error}, expected the settings of a sweep") from None
-
-
-def measured(sweep: Sweep) -> Iterator[tuple[Run, Cell, np.ndarray, float, float]]:
-    """Of every finished cell: the answers' negative log-likelihoods, the loss on held-out text, seconds taken."""
-    for run in sweep.runs():
-        for cell in run.cells:
-            if sweep.finished(run, cell):
-                with np.load(sweep._cell(run, cell), allow_pickle=False) as kept:
-                    yield run, cell, kept["nll"], float(kept["loss"]), float(kept["seconds"])
 
 
 def _settings(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from t2jax.save import whole
-from t2jax.testbed.sweep import Sweep, SweepError, measured
+from t2jax.testbed.sweep import Sweep, SweepError
 
 RUNS, QUESTIONS = "runs.csv", "questions.parquet"
 LEAST = 1e-37  # smallest probability kept, within float32's normal numbers
@@ -28,7 +28,7 @@ def write_tables(sweep: Sweep, folder: Path) -> tuple[Path, Path]:
     tasks = np.array(questions.tasks)[questions.task]
     number = np.concatenate([np.arange(count) for count in np.bincount(questions.task)])
     runs, answers = [], []
-    for run, cell, nll, loss, seconds in measured(sweep):
+    for run, cell, nll, loss, seconds in sweep.measured():
         shape, tokens = cell.shape, cell.steps * sweep.recipe.tokens_per_step
         runs.append(
             {

@@ -6,7 +6,7 @@ doubling D cost 1.25 times the longest instead of twice (Hu et al. 2024, 2404.06
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,7 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from t2jax.testbed.model import Decoder, Shape, next_token_nll
 from t2jax.typing import Array, Float, Int
 
-CHUNK = 64  # steps between two looks at the clock
+CHUNK = 64  # steps of one compiled scan; those beyond the end are passed over
 TRUNK_SHARE = 0.75
 NEVER = 2**30
 
@@ -111,11 +111,13 @@ class Windows:
         chosen = np.empty(len(places), np.int64)
         for epoch in np.unique(epochs):
             here = epochs == epoch
-            chosen[here] = self._order(int(epoch))[inside[here]]
+            chosen[here] = _order(self.seed, int(epoch), len(self.windows))[inside[here]]
         return self.windows[chosen].reshape(count, size, -1)
 
-    def _order(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng([self.seed, epoch]).permutation(len(self.windows))
+
+@lru_cache(maxsize=2)  # an epoch is thousands of chunks, and its order takes as long to draw as a small model's chunk
+def _order(seed: int, epoch: int, count: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch]).permutation(count)
 
 
 def _advance(state: State, until: int, decay_from: int, shape: Shape, recipe: Recipe, data: Windows) -> State:

@@ -26,9 +26,7 @@ def sweep_all(sweep: Sweep, workers: int, show: Callable[[int], object] = lambda
     unfinished = [run for run in sweep.runs() if not all(sweep.finished(run, cell) for cell in run.cells)]
     if workers == 0:
         for run in unfinished:
-            with _held(sweep, run):
-                for _ in sweep.go(run):
-                    show(_count(sweep))
+            _work(sweep, run, lambda: show(_count(sweep)))
         return
     flags, os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS"), ONE_CORE
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _follow, (os.getpid(),))
@@ -41,7 +39,9 @@ def sweep_all(sweep: Sweep, workers: int, show: Callable[[int], object] = lambda
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        os.environ["XLA_FLAGS"] = flags or ""
+        os.environ.pop("XLA_FLAGS")
+        if flags is not None:
+            os.environ["XLA_FLAGS"] = flags
 
 
 def _watch(sweep: Sweep, futures: list[Future], show: Callable[[int], object]) -> None:
@@ -58,16 +58,16 @@ def _count(sweep: Sweep) -> int:
     return sum(sweep.finished(run, cell) for run in sweep.runs() for cell in run.cells)
 
 
-def _work(sweep: Sweep, run: Run) -> None:
+def _work(sweep: Sweep, run: Run, kept: Callable[[], object] = lambda: None) -> None:
     with _held(sweep, run):
         for _ in sweep.go(run):
-            pass
+            kept()
 
 
 @contextmanager
 def _held(sweep: Sweep, run: Run) -> Iterator[None]:
     """A lock on a run that the system takes back from a process that dies, however it dies."""
-    path = sweep.folder / "locks" / f"w{run.shape.width}-seed{run.seed}"
+    path = sweep.folder / "locks" / run.label
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
