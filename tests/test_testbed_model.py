@@ -126,3 +126,14 @@ def test_true_samples_agree_with_exact_chances(corpus, trained):
     assert abs(found.mean) < 4 / found.questions**0.5 and abs(found.spread - 1) < 4 / (2 * found.questions) ** 0.5
     wrong = agreement(SHAPE, trained.params, corpus.questions, nll + 0.7, 1000, jax.random.key(1))
     assert wrong.spread > 2 or abs(wrong.mean) > 2  # half the chance would be seen
+
+
+def test_true_samples_of_answers_at_the_end_of_the_context(corpus, trained):
+    """Answers of one and of three tokens that fill the context to its last place, of two hundred windows of text."""
+    tokens = corpus.train[: 200 * 65].reshape(200, 65)
+    answer = np.arange(65) >= np.where(np.arange(200) < 150, 64, 62)[:, None]
+    questions = Questions(("one",), np.zeros(200, int), tokens, answer)
+    nll = answer_nll(SHAPE, trained.params, questions)
+    found = agreement(SHAPE, trained.params, questions, nll, 1000, jax.random.key(1))
+    assert found.questions >= 50
+    assert abs(found.mean) < 4 / found.questions**0.5 and abs(found.spread - 1) < 4 / (2 * found.questions) ** 0.5

@@ -37,13 +37,12 @@ def sampled_correct(shape: Shape, params: Any, questions: Questions, draws: int,
     draws that went wrong stop.
     """
     alive = np.full(len(questions.tokens), draws)
-    positions = np.argmax(questions.answer, axis=1)[:, None] + np.arange(questions.answer.sum(axis=1).max())[None, :]
-    for place, one in zip(positions.T, jax.random.split(key, positions.shape[1]), strict=True):
-        place = np.minimum(place, questions.tokens.shape[1] - 1)
-        rows = np.flatnonzero(questions.answer[np.arange(len(place)), place] & (alive > 0))
+    first, length = np.argmax(questions.answer, axis=1), questions.answer.sum(axis=1)
+    for place, one in enumerate(jax.random.split(key, length.max())):
+        rows = np.flatnonzero((place < length) & (alive > 0))
         if not len(rows):
-            continue
-        tokens, at = questions.tokens[rows], place[rows]
+            break
+        tokens, at = questions.tokens[rows], first[rows] + place
         seen = np.where(np.arange(tokens.shape[1])[None, :] < at[:, None], tokens, 0)
         context = np.column_stack([seen[:, :-1], at - 1])
         logits = _batched(lambda rows: np.asarray(_logits(params, rows[:, :-1], rows[:, -1], shape)), context)
