@@ -1,7 +1,7 @@
 """Does a sweep survive being killed? SIGKILL at random moments, then on to the end: the table must be the same.
 
-One sweep runs undisturbed; another is killed again and again, each time after a random part of a second up to
-`longest` seconds of progress, and then let finish. Wall times aside, their tables must be equal.
+One sweep runs undisturbed; another is killed again and again, each time a random time after a random number of further
+checkpoints, and then let finish. Wall times aside, their tables must be equal.
 
     python -m experiments.testbed_kills [tiny] [-o FOLDER]
 """
@@ -27,26 +27,34 @@ from t2jax.testbed.tables import QUESTIONS, RUNS, write_tables
 from t2jax.testbed.train import Recipe
 from t2jax.testbed.workers import sweep_all
 
-GRID = Grid(
-    widths=(4, 8), longest=(2**18, 2**17), shortest=2**14, first_budget=7e7, growth=2.0, budgets=8, seeds=(0,), layers=1
-)
-CHILD = "import sys; from pathlib import Path; from experiments.testbed_kills import train; train(Path(sys.argv[1]))"
+CHILD = """
+import sys
+from pathlib import Path
+from experiments.testbed_kills import train
+train(Path(sys.argv[1]), int(sys.argv[2]))
+"""
 
 
 @dataclass(frozen=True)
 class Config:
-    """How often the sweep is killed."""
+    """The sweep, and how often it is killed."""
 
+    doubling: int = 8
+    """Budgets of the sweep in each doubling; at 1 it has six checkpoints, at 8 forty-two."""
     kills: int = 10
     """Times that the sweep is killed."""
-    longest: float = 12.0
-    """Longest time in seconds that it is left alone, counted from when Python has started."""
+    further: int = 2
+    """Most checkpoints that it is left to finish before a kill."""
+    longest: float = 0.8
+    """Longest time in seconds that it is left alone after those."""
+    start: float = 8.0
+    """Longest time in seconds that it is left alone after Python has started, where there are none of those."""
     seed: int = 0
     """Seed of the moments."""
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(kills=1, longest=8.0)
+        return cls(doubling=1, kills=1, longest=0.1)
 
 
 @dataclass(frozen=True)
@@ -59,10 +67,17 @@ class Result:
     equal: bool
 
 
-def train(folder: Path) -> None:
+def grid(doubling: int) -> Grid:
+    """Two sizes of one layer, and so many budgets in each doubling."""
+    growth, budgets, longest = 2 ** (1 / doubling), 8 * doubling, (2**18, 2**17)
+    return Grid((4, 8), longest, 2**14, first_budget=7e7, growth=growth, budgets=budgets, seeds=(0,), layers=1)
+
+
+def train(folder: Path, doubling: int) -> None:
     """The sweep in this process, from wherever the folder is."""
-    sweep_all(sweep_at(folder, GRID, Recipe(), lambda: tiny(seed=0)), workers=0)
-    write_tables(sweep_at(folder, GRID, Recipe(), lambda: tiny(seed=0)), folder)
+    sweep = sweep_at(folder, grid(doubling), Recipe(), lambda: tiny(seed=0))
+    sweep_all(sweep, workers=0)
+    write_tables(sweep, folder)
 
 
 def run(config: Config) -> Result:
@@ -71,15 +86,18 @@ def run(config: Config) -> Result:
     with tempfile.TemporaryDirectory() as scratch:
         whole, killed = Path(scratch, "whole"), Path(scratch, "killed")
         with stage("undisturbed"):
-            train(whole)
+            train(whole, config.doubling)
         finished = []
         for _ in range(config.kills):
             with stage("until the next kill"):
-                if not _killed(killed, float(rng.uniform(1.0, config.longest))):
+                more = int(rng.integers(config.further + 1))
+                if not _killed(
+                    killed, config.doubling, more, rng.uniform(0.0, config.longest if more else config.start)
+                ):
                     break
-            finished.append(len(list((killed / "cells").glob("*.npz"))))
+            finished.append(_finished(killed))
         with stage("the rest"):
-            train(killed)
+            train(killed, config.doubling)
         runs = [pd.read_csv(folder / RUNS) for folder in (whole, killed)]
         answers = [pq.read_table(folder / QUESTIONS) for folder in (whole, killed)]
         same = runs[0].drop(columns="seconds").equals(runs[1].drop(columns="seconds")) and answers[0].equals(answers[1])
@@ -95,11 +113,19 @@ def words(result: Result) -> list[str]:
     ]
 
 
-def _killed(folder: Path, seconds: float) -> bool:
-    """Start the sweep, kill it after some seconds, and say whether it was still running."""
-    with subprocess.Popen([sys.executable, "-c", CHILD, str(folder)], cwd=Path(__file__).parents[1]) as process:
-        began = time.monotonic()
-        while process.poll() is None and time.monotonic() - began < seconds:
+def _finished(folder: Path) -> int:
+    return len(list((folder / "cells").glob("*.npz")))
+
+
+def _killed(folder: Path, doubling: int, further: int, seconds: float) -> bool:
+    """Start the sweep, kill it after further checkpoints and some seconds, and say whether it was still running."""
+    wanted = _finished(folder) + further
+    child = [sys.executable, "-c", CHILD, str(folder), str(doubling)]
+    with subprocess.Popen(child, cwd=Path(__file__).parents[1]) as process:
+        while process.poll() is None and _finished(folder) < wanted:
+            time.sleep(0.05)
+        until = time.monotonic() + seconds
+        while process.poll() is None and time.monotonic() < until:
             time.sleep(0.05)
         running = process.poll() is None
         process.send_signal(signal.SIGKILL)
