@@ -258,12 +258,12 @@ REGISTRY = (
             DataFile(
                 place="testbed/runs.csv",
                 url="",
-                sha256="bb228ea277ea1ef0aa259179323525cd8ac6fb27f38d7615b4794d5657b0cfc2",
+                sha256="81645c7140074c223bbbccb9d8a632d8cf6e64f48795a6c57c2e6bbb84e0e701",
             ),
             DataFile(
                 place="testbed/questions.parquet",
                 url="",
-                sha256="e3c2056b44fe8ed5d063e6b6c4e842f4061c74e5c34ef93840eb224781ed951c",
+                sha256="826045b64ca078365fb72cf54a3f68f75ee109f2b27a09243c06f475f045fbab",
             ),
         ),
         load=_testbed,
