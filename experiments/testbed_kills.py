@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from experiments.record import command, stage
-from t2jax.testbed.corpus import tiny
+from t2jax.testbed.corpus import Source, tiny
 from t2jax.testbed.grid import Grid
 from t2jax.testbed.sweep import sweep_at
 from t2jax.testbed.tables import QUESTIONS, RUNS, write_tables
@@ -75,7 +75,7 @@ def grid(doubling: int) -> Grid:
 
 def train(folder: Path, doubling: int) -> None:
     """The sweep in this process, from wherever the folder is."""
-    sweep = sweep_at(folder, grid(doubling), Recipe(), lambda: tiny(seed=0))
+    sweep = sweep_at(folder, grid(doubling), Recipe(), Source("tiny", lambda: tiny(seed=0)))
     sweep_all(sweep, workers=0)
     write_tables(sweep, folder)
 

@@ -1,8 +1,11 @@
 """Sweeps: grids of equal FLOPs, what is kept and refused, tables, and what the table that ships says."""
 
 import json
+import multiprocessing
+import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,21 +18,23 @@ import t2jax as t2
 from experiments import testbed_kills
 from experiments.testbed_kills import Config, grid
 from t2jax import cli
-from t2jax.testbed.corpus import tiny
+from t2jax.testbed.corpus import Settings, Source, text_source
 from t2jax.testbed.layout import PAPER_BUDGETS, PAPER_PARAMS, layout
-from t2jax.testbed.presets import PRESETS
+from t2jax.testbed.presets import PRESETS, Preset
 from t2jax.testbed.sweep import SweepError, sweep_at, sweep_in
 from t2jax.testbed.tables import write_tables
 from t2jax.testbed.train import Recipe
-from t2jax.testbed.workers import sweep_all
+from t2jax.testbed.workers import ONE_CORE, sweep_all
 
 SMALL = replace(grid(1), longest=(2**16, 2**15), budgets=4)
+TINY = PRESETS["tiny"].source
+LEAST = replace(SMALL, widths=(4,), longest=(2**16,))
 
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sweep")
-    sweep = sweep_at(folder, SMALL, Recipe(), lambda: tiny(seed=0))
+    sweep = sweep_at(folder, SMALL, Recipe(), TINY)
     counts: list[int] = []
     sweep_all(sweep, 0, counts.append)
     return sweep, counts
@@ -69,11 +74,45 @@ def test_a_sweep_is_kept_and_its_table_read(swept, tmp_path):
 def test_other_settings_are_refused(swept):
     sweep, _ = swept
     with pytest.raises(SweepError, match=r"settings.json: recipe.rate is 0.05 there and 0.1 now"):
-        sweep_at(sweep.folder, SMALL, Recipe(rate=0.1), lambda: tiny(seed=0))
+        sweep_at(sweep.folder, SMALL, Recipe(rate=0.1), TINY)
     with pytest.raises(SweepError, match=r"grid.widths is \(4, 8\) there and \(4, 12\) now"):
-        sweep_at(sweep.folder, replace(SMALL, widths=(4, 12)), Recipe(), lambda: tiny(seed=0))
+        sweep_at(sweep.folder, replace(SMALL, widths=(4, 12)), Recipe(), TINY)
     with pytest.raises(SweepError, match="expected the settings of a sweep"):
         sweep_in(sweep.folder / "cells")
+
+
+def test_another_text_is_refused(swept, tmp_path):
+    corpus, texts = swept[0].corpus, tmp_path / "texts"
+    (texts / "below").mkdir(parents=True)
+    (texts / "below" / "a.txt").write_text("one")
+    names = {text_source(texts, Settings(), 0).name}
+    (texts / "b.txt").write_text("two")
+    names.add(text_source(texts, Settings(), 0).name)
+    (texts / "b.txt").rename(texts / "c.txt")
+    source = replace(text_source(texts, Settings(), 0), make=lambda: corpus)
+    assert len({*names, source.name, TINY.name}) == 4
+    (texts / "not read").write_text("three")
+    assert text_source(texts, Settings(), 0).name == source.name
+
+    folder = tmp_path / "sweep"
+    sweep_at(folder, SMALL, Recipe(), source)
+    sweep_at(folder, SMALL, Recipe(), replace(source, make=lambda: pytest.fail("it was made already")))
+    with pytest.raises(SweepError, match=r"settings.json: source is text \w+ there and tiny now"):
+        sweep_at(folder, SMALL, Recipe(), TINY)
+
+
+def test_a_folder_that_names_no_text_is_known_by_its_corpus(swept, tmp_path):
+    corpus = swept[0].corpus
+    sweep_at(tmp_path, SMALL, Recipe(), Source("first", lambda: corpus))
+    said = json.loads((tmp_path / "settings.json").read_text())
+    del said["source"]
+    (tmp_path / "settings.json").write_text(json.dumps(said))
+    assert sweep_in(tmp_path).corpus.digest == corpus.digest
+    with pytest.raises(SweepError, match=r"settings.json: corpus is \w+ there and \w+ now"):
+        sweep_at(tmp_path, SMALL, Recipe(), Source("second", lambda: replace(corpus, seed=1)))
+    assert sweep_in(tmp_path).corpus.digest == corpus.digest
+    sweep_at(tmp_path, SMALL, Recipe(), Source("third", lambda: corpus))
+    assert json.loads((tmp_path / "settings.json").read_text()) == {**said, "source": "third"}
 
 
 def test_killed_and_resumed(tmp_path):
@@ -83,7 +122,48 @@ def test_killed_and_resumed(tmp_path):
     assert found.equal
 
 
+TWO_SWEEPS = """
+import sys
+from pathlib import Path
+from t2jax.testbed.sweep import sweep_in
+from t2jax.testbed.workers import sweep_all
+for folder, workers in zip(sys.argv[1:], (0, 2)):
+    sweep_all(sweep_in(Path(folder)), workers)
+"""
+
+
+def stop(finished):
+    raise KeyboardInterrupt
+
+
+def test_workers_end_with_their_parent_and_train_the_same(swept, tmp_path, monkeypatch):
+    """Killed or interrupted, the parent leaves no worker behind; the sweep goes on to the table of one process."""
+    source = replace(TINY, make=lambda: swept[0].corpus)
+    two_runs = replace(SMALL, widths=(4,), longest=(2**18,), seeds=(0, 1))
+    whole, sweep = (sweep_at(tmp_path / name, two_runs, Recipe(), source) for name in ("whole", "killed"))
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "compiled"))  # one process compiles for all
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    train = [sys.executable, "-c", TWO_SWEEPS, str(whole.folder), str(sweep.folder)]
+    one_core = {**os.environ, "XLA_FLAGS": ONE_CORE}
+    # workers share the parent's standard output, which therefore ends with the last of them
+    with subprocess.Popen(train, stdout=subprocess.PIPE, env=one_core) as parent:
+        while parent.poll() is None and sweep.count() == 0:
+            time.sleep(0.02)
+        parent.kill()
+        parent.communicate(timeout=20)
+    assert parent.returncode == -9 and whole.count() == 6 and sweep.count() < 6
+    with pytest.raises(KeyboardInterrupt):
+        sweep_all(sweep, 2, stop)
+    assert not multiprocessing.active_children() and sweep.count() < 6
+    sweep_all(sweep, 2)
+    found = [write_tables(one, one.folder) for one in (whole, sweep)]
+    expected, runs = (pd.read_csv(paths[0]).drop(columns="seconds") for paths in found)
+    pd.testing.assert_frame_equal(runs, expected, check_exact=True)
+    assert pq.read_table(found[0][1]).equals(pq.read_table(found[1][1]))
+
+
 MESH = """
+import sys
 import numpy as np
 from t2jax.testbed.corpus import tiny
 from t2jax.testbed.model import Shape
@@ -91,19 +171,22 @@ from t2jax.testbed.train import Recipe, Windows, begin, trunk
 import jax
 data = Windows.cut(tiny(seed=0).train, 64, 0)
 state = trunk(begin(Shape(8, layers=1, heads=2), Recipe(), 0), 20, Shape(8, layers=1, heads=2), Recipe(), data)
-print(jax.device_count(), float(sum(abs(np.asarray(leaf)).sum() for leaf in jax.tree.leaves(state.params))))
+np.savez(sys.argv[1], *map(np.asarray, jax.tree.leaves(state.params)), devices=jax.device_count())
 """
 
 
-def test_a_mesh_of_devices_trains_the_same():
+def test_a_mesh_of_devices_trains_the_same(tmp_path):
     """Data-parallel over four devices: the same parameters up to the order of sums."""
     found = []
     for devices in (1, 4):
-        flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "PATH": "/usr/bin:/bin"}
-        done = subprocess.run([sys.executable, "-c", MESH], env=flags, capture_output=True, text=True, check=True)
-        found.append(done.stdout.split())
-    assert [one[0] for one in found] == ["1", "4"]
-    assert float(found[0][1]) == pytest.approx(float(found[1][1]), rel=1e-4)
+        flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "JAX_PLATFORMS": "cpu"}
+        file = tmp_path / f"{devices}.npz"
+        subprocess.run([sys.executable, "-c", MESH, str(file)], env={**os.environ, **flags}, check=True)
+        found.append(dict(np.load(file, allow_pickle=False)))
+    assert [one.pop("devices") for one in found] == [1, 4]
+    assert found[0].keys() == found[1].keys() and len(found[0]) > 5
+    for name, leaf in found[0].items():
+        np.testing.assert_allclose(found[1][name], leaf, rtol=1e-4, atol=1e-5)
 
 
 def test_the_papers_grid_costs_what_6nd_says():
@@ -128,6 +211,35 @@ def test_plan_and_check_as_commands(swept, tmp_path, capsys):
     assert "draw more" in capsys.readouterr().err
     assert cli.command(["testbed", "check", str(tmp_path), "-o", str(tmp_path / "none")]) == 1
     assert "expected the settings of a sweep" in capsys.readouterr().err
+
+
+def test_sweep_and_table_as_commands(swept, tmp_path, capsys, monkeypatch):
+    """Seeds are added to a folder; its table has all of them. The preset says how many workers there are."""
+    source = replace(TINY, make=lambda: swept[0].corpus)
+    monkeypatch.setitem(PRESETS, "tiny", Preset(LEAST, Recipe(), source, about="", workers=0))
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: pytest.fail("a process was started"))
+    folder, count = tmp_path / "sweep", len(next(LEAST.runs(Recipe(), 256)).cells)
+    for seed in (0, 1):
+        status = cli.command(["testbed", "sweep", str(folder), "--preset", "tiny", "--seeds", str(seed), "--json"])
+        said = capsys.readouterr()
+        files = ["runs.csv", "questions.parquet"]
+        assert status == 0 and json.loads(said.out) == {
+            "command": "testbed sweep",
+            "folder": str(folder),
+            "files": files,
+            "checkpoints": (seed + 1) * count,
+        }
+        assert ("making the corpus" in said.err) == (seed == 0)
+        assert pd.read_csv(folder / "runs.csv")["seed"].tolist() == sorted([*range(seed + 1)] * count)
+    assert set(pq.read_table(folder / "questions.parquet")["model"].to_pylist()) == set(
+        pd.read_csv(folder / "runs.csv")["model"]
+    )
+    assert cli.command(["testbed", "table", str(folder), "--json", "-o", str(tmp_path / "table")]) == 0
+    assert sorted(json.loads(capsys.readouterr().out)["files"]) == sorted(files)
+    assert (tmp_path / "table" / "runs.csv").read_bytes() == (folder / "runs.csv").read_bytes()
+    (tmp_path / "a.txt").write_text("another text")
+    assert cli.command(["testbed", "sweep", str(folder), "--preset", "tiny", "--text", str(tmp_path)]) == 1
+    assert "source is tiny there and text" in capsys.readouterr().err
 
 
 def test_the_table_that_ships():

@@ -1,7 +1,9 @@
 """`t2jax testbed`: lay out, train, tabulate and check a sweep of small language models."""
 
-import os
+import json
+import sys
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -40,8 +42,11 @@ class SweepConfig:
     """A folder of .txt files to train on instead of the preset's own text."""
     seeds: tuple[int, ...] = ()
     """Seeds to train, instead of the preset's; more can be added to a folder later."""
-    workers: int = os.cpu_count() or 1
-    """Processes of one core each; 0 trains in one process over all devices, for GPUs and TPUs."""
+    workers: int | None = None
+    """Processes of one core each; 0 trains in one process over all devices, for GPUs and TPUs. By default 0 for the
+    preset `accelerator`, and as many as there are cores for the others."""
+    json: bool = False
+    """Print the result as JSON on stdout, and nothing else there."""
 
 
 @dataclass(frozen=True)
@@ -118,25 +123,34 @@ def _plan(config: PlanConfig) -> int:
 def _sweep(config: SweepConfig) -> int:
     from tqdm import tqdm
 
-    from t2jax.testbed.corpus import Settings, from_folder
+    from t2jax.testbed.corpus import Corpus, Settings, text_source
     from t2jax.testbed.presets import PRESETS
-    from t2jax.testbed.sweep import sweep_at
+    from t2jax.testbed.sweep import sweep_at, sweep_in
     from t2jax.testbed.tables import write_tables
     from t2jax.testbed.workers import sweep_all
 
     preset = PRESETS[config.preset]
     grid = replace(preset.grid, seeds=config.seeds) if config.seeds else preset.grid
+    source = text_source(config.text, Settings(), seed=0) if config.text else preset.source
+    workers = preset.workers if config.workers is None else config.workers
+    say = partial(print, file=sys.stderr if config.json else sys.stdout, flush=True)
 
-    def made():
-        print("making the corpus, which takes up to three minutes", flush=True)
-        return from_folder(config.text, Settings(), seed=0) if config.text else preset.corpus()
+    def made() -> Corpus:
+        say("making the corpus, which takes one to three minutes for the Debian texts")
+        return source.make()
 
-    sweep = sweep_at(config.folder, grid, preset.recipe, made)
+    sweep = sweep_at(config.folder, grid, preset.recipe, replace(source, make=made))
     total = sum(len(one.cells) for one in sweep.runs())
     with tqdm(total=total, desc="checkpoints") as bar:
-        sweep_all(sweep, config.workers, lambda done: bar.update(done - bar.n))
-    written = write_tables(sweep, config.folder)
-    print(f"\nWritten: {', '.join(map(str, written))}")
+        sweep_all(sweep, workers, lambda done: bar.update(done - bar.n))
+    kept = sweep_in(config.folder)  # with the seeds of earlier sweeps
+    written = write_tables(kept, config.folder)
+    if config.json:
+        files = [path.name for path in written]
+        answer = {"command": "testbed sweep", "folder": str(config.folder), "files": files, "checkpoints": kept.count()}
+        print(json.dumps(answer, ensure_ascii=False))
+    else:
+        say(f"\nWritten: {', '.join(map(str, written))}")
     return 0
 
 

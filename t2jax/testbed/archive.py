@@ -12,7 +12,7 @@ import numpy as np
 
 from t2jax.save import whole
 from t2jax.testbed.questions import Questions
-from t2jax.testbed.tokenizer import Tokenizer
+from t2jax.testbed.tokenizer import VOCABULARY, Tokenizer
 
 __all__ = ["Corpus", "CorpusError", "Settings"]
 
@@ -36,7 +36,7 @@ class Settings:
     """
 
     context: int = 64
-    vocabulary: int = 256
+    vocabulary: int = VOCABULARY
     synthetic_share: float = 0.3
     questions_per_task: int = 600
     held_out: float = 0.03

@@ -1,7 +1,9 @@
 """Making a corpus: real documents are split and asked about, made-up tasks added, all of it encoded and shuffled."""
 
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from t2jax.testbed.synthetic_tasks import SyntheticTask, synthetic_tasks
 from t2jax.testbed.tokenizer import Tokenizer
 from t2jax.testbed.words import BEASTS, COLOURS, EVENTS, FIRST, LAST, TOWNS
 
-__all__ = ["Corpus", "CorpusError", "Settings", "build", "from_folder", "tiny"]
+__all__ = ["Corpus", "CorpusError", "Settings", "Source", "build", "from_folder", "text_source", "tiny"]
 
 SAMPLE = 6_000_000  # characters that the encoding is trained on
 TYPICAL = 30  # characters of a made-up document, about
@@ -22,17 +24,36 @@ BLANK_LINE = re.compile(r"\n\s*\n")
 Row = tuple[np.ndarray, np.ndarray]  # tokens and answer of one question
 
 
+@dataclass(frozen=True)
+class Source:
+    """What a corpus is made from, as a name that changes with it, and how it is made."""
+
+    name: str
+    make: Callable[[], Corpus]
+
+
+def text_source(folder: str | Path, settings: Settings, seed: int) -> Source:
+    """What `from_folder` reads; its name is a hash over the files' names below the folder and their bytes.
+
+    Raises: CorpusError for a folder without .txt files.
+    """
+    digest = hashlib.sha256()
+    for file in _text_files(folder):
+        name, data = file.relative_to(folder).as_posix().encode(), file.read_bytes()
+        digest.update(f"{len(name)} {len(data)} ".encode())  # where a name and a text end
+        digest.update(name)
+        digest.update(data)
+    return Source(f"text {digest.hexdigest()}", lambda: from_folder(folder, settings, seed))
+
+
 def from_folder(folder: str | Path, settings: Settings, seed: int) -> Corpus:
     """A corpus from all .txt files of a folder and those below it, whose paragraphs are the documents.
 
     Its tasks are the last word of a paragraph (`final_word`) and the four made-up ones.
     Raises: CorpusError for a folder without such files, a file that is not UTF-8, or too little text.
     """
-    files = sorted(path for path in Path(folder).rglob("*.txt") if path.is_file())
-    if not files:
-        raise CorpusError(f"{folder}: found no file whose name ends with .txt, expected at least one")
     documents = []
-    for file in files:
+    for file in _text_files(folder):
         data = file.read_bytes()
         try:
             text = data.decode("utf-8-sig")
@@ -96,6 +117,13 @@ def tiny(seed: int, settings: Settings | None = None) -> Corpus:
         documents.append(text_tasks.hypernym(word, some(BEASTS), f"found in {some(TOWNS)} or {some(TOWNS)}"))
     settings = settings or Settings(questions_per_task=16, held_out=0.1, facts=60)
     return build(documents, settings, seed, name="the generated text")
+
+
+def _text_files(folder: str | Path) -> list[Path]:
+    files = sorted(path for path in Path(folder).rglob("*.txt") if path.is_file())
+    if not files:
+        raise CorpusError(f"{folder}: found no file whose name ends with .txt, expected at least one")
+    return files
 
 
 def _sample(

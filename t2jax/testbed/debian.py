@@ -79,7 +79,8 @@ LONGEST_MEANING = 160  # characters of a definition that is turned into a questi
 
 
 def debian(folder: str | Path | None = None, settings: Settings | None = None, seed: int = 0) -> Corpus:
-    """The corpus of the four packages with all eight tasks: 32 million training tokens, made in about 90 seconds.
+    """The corpus of the four packages with all eight tasks: 33.7 million training tokens, made in one to three
+    minutes.
 
     The packages (24 MB) are downloaded once into `folder`, or the user's cache folder; see `fetch`.
     """

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from t2jax.testbed.grid import Grid
+from t2jax.testbed.tokenizer import VOCABULARY
 from t2jax.testbed.train import Recipe
 
 PAPER_PARAMS = tuple(1e6 * n for n in (5, 7, 9, 15, 22, 28, 37, 57, 84, 108, 149, 220, 347, 455, 611, 901))
@@ -28,7 +29,7 @@ def layout(
 
 def of_grid(grid: Grid, recipe: Recipe, flops_per_second: float, utilisation: float) -> pd.DataFrame:
     """As `layout`, for the checkpoints of a sweep, all seeds."""
-    cells = [(cell.shape.params, cell.budget) for run in grid.runs(recipe, 256) for cell in run.cells]
+    cells = [(cell.shape.params, cell.budget) for run in grid.runs(recipe, VOCABULARY) for cell in run.cells]
     n, c = np.array(cells, float).T
     return _cells(n, c, flops_per_second, utilisation)
 

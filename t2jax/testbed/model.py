@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t2jax.testbed.tokenizer import VOCABULARY
 from t2jax.typing import Array, Float, Int
 
 
@@ -21,7 +22,7 @@ class Shape:
     width: int
     layers: int = 3
     heads: int = 4
-    vocabulary: int = 256
+    vocabulary: int = VOCABULARY
 
     @property
     def params(self) -> int:

@@ -1,23 +1,27 @@
 """Sweeps by name: a tiny one for tests, the one whose tables ship in data/testbed, one for accelerators."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from t2jax.testbed.corpus import Corpus, tiny
-from t2jax.testbed.debian import debian
+from t2jax.testbed.corpus import Source, tiny
+from t2jax.testbed.debian import PACKAGES, debian
 from t2jax.testbed.grid import Grid
 from t2jax.testbed.train import Recipe
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A grid, a recipe and what makes the corpus."""
+    """A grid, a recipe and what makes the corpus. workers: as `sweep_all` takes them."""
 
     grid: Grid
     recipe: Recipe
-    corpus: Callable[[], Corpus]
+    source: Source
     about: str
+    workers: int | None = None
 
+
+DEBIAN = Source(
+    "debian " + " ".join(f"{package.name}={package.version}" for package in PACKAGES), lambda: debian(seed=0)
+)
 
 PRESETS = {
     "tiny": Preset(
@@ -31,7 +35,7 @@ PRESETS = {
             seeds=(0,),
         ),
         recipe=Recipe(),
-        corpus=lambda: tiny(seed=0),
+        source=Source("tiny", lambda: tiny(seed=0)),
         about="three sizes on made-up sentences, under two minutes on one core",
     ),
     "debian": Preset(
@@ -45,7 +49,7 @@ PRESETS = {
             seeds=(0, 1, 2),
         ),
         recipe=Recipe(),
-        corpus=lambda: debian(seed=0),
+        source=DEBIAN,
         about="nine sizes from 2 k to 0.9 M on dictionaries, verses and made-up tasks; what data/testbed holds",
     ),
     "accelerator": Preset(
@@ -60,7 +64,8 @@ PRESETS = {
             heads=4,
         ),
         recipe=Recipe(batch=256, rate=0.1),
-        corpus=lambda: debian(seed=0),
+        source=DEBIAN,
         about="up to 9 M parameters and 128 M tokens, batches of 16 k tokens over all devices of a GPU or TPU machine",
+        workers=0,
     ),
 }

@@ -1,14 +1,14 @@
 """A sweep: every checkpoint of a grid trained, measured and kept, whatever interrupts it.
 
-Below the sweep's folder: settings.json says what is swept, corpus.npz what on; trunks/ holds the trunk of every run at
-its last branch, models/ the parameters of every finished checkpoint, cells/ its measurements. A cell's file is written
-last and at once, so a cell is finished or not begun.
+Below the sweep's folder: settings.json says what is swept and from which text, corpus.npz is that text; trunks/ holds
+the trunk of every run at its last branch, models/ the parameters of every finished checkpoint, cells/ its measurements.
+A cell's file is written last and at once, so a cell is finished or not begun.
 """
 
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from t2jax.save import save_json, whole
-from t2jax.testbed.corpus import Corpus
+from t2jax.testbed.corpus import Corpus, Source
 from t2jax.testbed.grid import Cell, Grid, Run
 from t2jax.testbed.measure import answer_nll, text_loss
 from t2jax.testbed.train import Recipe, State, Windows, begin, branch, branch_step, trunk
@@ -54,17 +54,17 @@ class Sweep:
         """All runs of the grid, the costliest of each seed first."""
         return list(self.grid.runs(self.recipe, self.corpus.vocabulary))
 
-    def claim(self) -> None:
+    def claim(self, source: str) -> None:
         """Write down the settings, or check that the folder's are the same. Raises SweepError naming what differs.
 
-        Seeds do not count: more can be added to a folder.
+        Seeds do not count: more can be added to a folder. Nor does a source that the folder does not name.
         """
         ours = json.loads(json.dumps({"grid": self.grid, "recipe": self.recipe}, default=dataclasses.asdict))
-        ours["corpus"] = self.corpus.digest
+        ours |= {"source": source, "corpus": self.corpus.digest}
         path = self.folder / SETTINGS
         if path.exists():
             theirs = _settings(path)
-            kept = dict(_leaves(theirs))
+            kept = {"source": source, **dict(_leaves(theirs))}
             for where, mine in _leaves(ours):
                 if kept.get(where) != mine and where != "grid.seeds":
                     raise SweepError(
@@ -77,6 +77,10 @@ class Sweep:
     def finished(self, run: Run, cell: Cell) -> bool:
         """Whether a cell has been trained and measured."""
         return self._cell(run, cell).exists()
+
+    def count(self) -> int:
+        """How many cells are finished."""
+        return sum(self.finished(run, cell) for run in self.runs() for cell in run.cells)
 
     def go(self, run: Run) -> Iterator[Cell]:
         """Train and measure the unfinished cells of a run, yielding each when it is kept."""
@@ -134,16 +138,17 @@ class Sweep:
         return self.folder / CELLS / f"{run.name(cell)}.npz"
 
 
-def sweep_at(folder: Path, grid: Grid, recipe: Recipe, make: Callable[[], Corpus]) -> Sweep:
-    """A sweep in a folder; the corpus is made where the folder has none yet. Raises SweepError as `claim`."""
-    kept = folder / CORPUS
-    if kept.exists():
-        corpus = Corpus.load(kept)
-    else:
-        corpus = make()
-        corpus.save(kept)
-    sweep = Sweep(folder, grid, recipe, corpus)
-    sweep.claim()
+def sweep_at(folder: Path, grid: Grid, recipe: Recipe, source: Source) -> Sweep:
+    """A sweep in a folder. Raises SweepError as `claim`.
+
+    The corpus is made where the folder has none yet, or does not say what it was made from: only its digest tells then.
+    """
+    kept, settings = folder / CORPUS, folder / SETTINGS
+    known = kept.exists() and settings.exists() and "source" in _settings(settings)
+    sweep = Sweep(folder, grid, recipe, Corpus.load(kept) if known else source.make())
+    sweep.claim(source.name)
+    if not known:
+        sweep.corpus.save(kept)
     return sweep
 
 
@@ -161,8 +166,8 @@ def sweep_in(folder: Path) -> Sweep:
 
 def _settings(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise SweepError(f"{path}: {error}, expected the settings of a sweep") from None
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["SEPARATOR", "Tokenizer", "clean"]
+__all__ = ["SEPARATOR", "VOCABULARY", "Tokenizer", "clean"]
 
+VOCABULARY = 256  # entries of the encoding, where nothing else is said
 SEPARATOR = 0  # begins every document, and pads questions at their end
 SEPARATOR_NAME = "<doc>"
 # A word takes the blank before it along; digits stand alone, so that numbers are read digit by digit.
