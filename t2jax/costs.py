@@ -1,23 +1,12 @@
-"""What training and serving cost, in FLOPs, and the budgets they must keep to."""
+"""The budgets that training and serving must keep to, in FLOPs: 6ND (Kaplan et al. 2020) and 2Nk per token served."""
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import numpy as np
 
 from t2jax.precision import is_traced
 from t2jax.trees import register
-from t2jax.typing import Array, ArrayLike
-
-
-def training_flops(params: ArrayLike, tokens: ArrayLike) -> Array:
-    """6ND: forward and backward pass over D tokens of a model with N parameters. Source: Kaplan et al. 2020."""
-    return 6.0 * jnp.asarray(params) * jnp.asarray(tokens)
-
-
-def inference_flops(params: ArrayLike, samples: ArrayLike) -> Array:
-    """2Nk: FLOPs per token served when k samples are drawn. Source: Roberts et al. 2026 (2604.01411)."""
-    return 2.0 * jnp.asarray(params) * jnp.asarray(samples)
+from t2jax.typing import ArrayLike
 
 
 @dataclass(frozen=True)
