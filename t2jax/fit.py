@@ -90,8 +90,8 @@ class Fit:
 
     @property
     def undetermined(self) -> tuple[str, ...]:
-        """Names of parameters whose fitted value is arbitrary or known only within a factor of ten either way."""
-        return self.identification.flat + self.identification.loose
+        """Names of parameters whose fitted value is arbitrary, since others fit as well."""
+        return self.identification.flat
 
 
 def fit(
@@ -120,9 +120,10 @@ def fit(
     best, noise_values = to_host((found.law, found.noise_values))
     values = {name: value for name, value in best.values().items() if name in problem.names} | noise_values
     declared = law.declared()
-    bounds = {name: edges for name in problem.coordinates.free if (edges := declared[name].interval)}
+    bounds = {name: edge for name in problem.coordinates.free if (edge := declared[name].edge)}
     known = identification(found.hessian, found.slope, found.meat, found.own, values, bounds)
-    said = (_outcome(found, starts), known.sentence, turning_points(best, table))
+    known_said = known.sentence if np.isfinite(found.value) else ""
+    said = (_outcome(found, starts), known_said, turning_points(best, table))
     return Fit(
         law=best,
         objective=float(found.value),

@@ -14,7 +14,6 @@ NULL_EIGENVALUE = 1e-12
 NULL_SLOPES = 10.0
 NULL_SHARE = 1e-3
 LOOSE = float(np.log(10.0))
-AT_BOUND = 1e-6
 
 
 @dataclass(frozen=True)
@@ -72,16 +71,18 @@ def identification(
     meat: ArrayLike,
     own: ArrayLike,
     values: dict[str, float],
-    bounds: dict[str, tuple],
+    bounds: dict[str, tuple[float, float, float]],
 ) -> Identification:
     """Judge the Hessian and the output of `curvature`. The covariance is the sandwich of White 1982.
 
     slope: the gradient where the Hessian was taken, zero but for rounding and the last step. A bent valley whose floor
     is level has a curvature of that size along straight lines, so nothing smaller counts as curvature.
-    values: by name, in the order of the coordinates. bounds: (low, high) of the names whose domain is an interval.
+    values: by name, in the order of the coordinates. bounds: of the names whose domain has an end, `Param.edge`.
     """
     names = tuple(values)
-    at_bound = tuple(name for name, (low, high) in bounds.items() if _near(values[name], low, high))
+    at_bound = tuple(
+        name for name, (low, high, near) in bounds.items() if min(values[name] - low, high - values[name]) <= near
+    )
     inner = np.array([name not in at_bound for name in names])
     if not np.all(np.isfinite(np.asarray(hessian))):
         return Identification(0, dict.fromkeys(names, float("inf")), names, (), at_bound)
@@ -99,7 +100,3 @@ def identification(
     flat = tuple(name for name in names if np.isinf(errors[name]))
     loose = tuple(name for name in names if LOOSE < errors[name] < np.inf)
     return Identification(int((~null).sum()), errors, flat, loose, at_bound)
-
-
-def _near(value: float, low: float, high: float) -> bool:
-    return min(value - low, high - value) <= AT_BOUND * (high - low)

@@ -35,7 +35,7 @@ class Noise(Protocol):
     estimated: ClassVar[tuple[str, ...]]
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
-        """The columns of `table` that this model reads for `law`."""
+        """The columns of `table` that this model reads for `law`. Raises TableError for a zero whose log it needs."""
         ...
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " rows"]:
@@ -64,7 +64,7 @@ class Huber:
     estimated: ClassVar[tuple[str, ...]] = ()
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
-        return (*_inputs(law, table), response(law, table))
+        return (*_inputs(law, table), _measured(law, table, "log"))
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         del nuisance
@@ -96,7 +96,7 @@ class Gaussian:
     estimated: ClassVar[tuple[str, ...]] = ()
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
-        return (*_inputs(law, table), response(law, table))
+        return (*_inputs(law, table), _measured(law, table, self.transform))
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         del nuisance
@@ -126,7 +126,7 @@ class StudentT:
     estimated: ClassVar[tuple[str, ...]] = ("sigma",)
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
-        return (*_inputs(law, table), response(law, table))
+        return (*_inputs(law, table), _measured(law, table, self.transform))
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         return -self.log_density(law, rows, nuisance)
@@ -247,6 +247,13 @@ def _inputs(law: type[Law], table: Table, but: str = "") -> tuple[str, ...]:
     single = "samples" if response(law, table) == "loss" and "samples" not in table else but
     columns = (INPUT_COLUMNS.get(name, name) for name in law.inputs())
     return tuple(column for column in columns if column != single)
+
+
+def _measured(law: type[Law], table: Table, transform: Transform) -> str:
+    name = response(law, table)
+    if transform == "log" and name in table:
+        table.require_positive(name, needed_by="noise of the log; take noise.Gaussian(), or leave such rows out")
+    return name
 
 
 def _residual(law: Law, rows: Rows, transform: Transform) -> Array:

@@ -9,6 +9,7 @@ are not, and log A - α·log N0 is a shear, so densities keep their volume.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax.numpy as jnp
@@ -44,10 +45,15 @@ class Param:
         low, high = (getattr(self.prior.support, name, None) for name in ("lower_bound", "upper_bound"))
         return -math.inf if low is None else float(low), math.inf if high is None else float(high)
 
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """(low, high) of a parameter whose domain is an interval, None for one that is unbounded above or below."""
-        return self.domain if all(map(math.isfinite, self.domain)) else None
+    @cached_property  # a prior's mean takes as long as a small fit
+    def edge(self) -> tuple[float, float, float] | None:
+        """(low, high, how near to an end counts as there); None for a parameter that is unbounded below.
+
+        Near is a millionth of an interval, and of a half-line a billionth of the prior's mean.
+        """
+        low, high = self.domain
+        size = 1e-6 * (high - low) if math.isfinite(high) else 1e-9 * (float(self.prior.mean) - low)
+        return (low, high, size) if math.isfinite(low) and math.isfinite(size) else None
 
 
 def param(prior: Distribution, unit: str, doc: str) -> Any:

@@ -19,7 +19,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from t2jax.checks import TEXTS, Place, TableError, clean, csv_cells, missing_column, multiplied, unique_names
+from t2jax.checks import (
+    REQUIRED,
+    SMALLEST_LARGEST,
+    TEXTS,
+    Place,
+    TableError,
+    clean,
+    csv_cells,
+    missing_column,
+    multiplied,
+    unique_names,
+)
 
 __all__ = ["Source", "Table", "TableError", "read_table"]
 
@@ -103,6 +114,11 @@ class Table:
             if name not in self:
                 raise missing_column(Place(self.source.name), name, self.columns, needed_by)
 
+    def require_positive(self, name: str, needed_by: str) -> None:
+        """Raise TableError for the first cell of the column `name` that is not above zero, on behalf of `needed_by`."""
+        place = Place(self.source.name)
+        place.refuse(name, self[name] <= 0, self._frame[name], f"a value > 0, for {needed_by}")
+
     def require_rows(self, least: int, needed_by: str) -> None:
         """Raise TableError if there are fewer than `least` rows, such as the parameters of the law to fit."""
         if len(self) < least:
@@ -169,13 +185,13 @@ class Table:
         text = blank.to_csv(None, index=False, na_rep="nan", lineterminator="\n").encode()
         data = gzip.compress(text, mtime=0) if path.name.lower().endswith(".gz") else text
         _write_whole(path, data)
-        _write_whole(_sidecar(path), _as_written(self.source, path, hashlib.sha256(data).hexdigest()))
+        _write_whole(_sidecar(path), _as_written(self, path, hashlib.sha256(data).hexdigest()))
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write a .parquet that holds its provenance too. Raises as to_csv does."""
         path = _with_suffix(path, *PARQUET)
         table = pa.Table.from_pandas(self._frame, preserve_index=False)
-        metadata = {**(table.schema.metadata or {}), METADATA_KEY: _as_written(self.source, path, sha256="")}
+        metadata = {**(table.schema.metadata or {}), METADATA_KEY: _as_written(self, path, sha256="")}
         sink = io.BytesIO()
         pq.write_table(table.replace_schema_metadata(metadata), sink)
         _write_whole(path, sink.getvalue())
@@ -277,9 +293,12 @@ def _source_from(text: bytes, name: str) -> Source:
         raise TableError(f"{name}: found other provenance than to_csv or to_parquet write, expected theirs") from None
 
 
-def _as_written(source: Source, path: Path, sha256: str) -> bytes:
-    source = source.then(f"{source.name} written as {path.name}")
-    fields = dataclasses.asdict(dataclasses.replace(source, name=path.name, sha256=sha256))
+def _as_written(table: Table, path: Path, sha256: str) -> bytes:
+    source = table.source.then(f"{table.source.name} written as {path.name}")
+    small = {name: 1.0 for name in REQUIRED if table[name].max() < SMALLEST_LARGEST}  # believed here, so there too
+    fields = dataclasses.asdict(
+        dataclasses.replace(source, name=path.name, sha256=sha256, units={**small, **source.units})
+    )
     return json.dumps(fields, indent=2, ensure_ascii=False).encode()
 
 

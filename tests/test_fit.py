@@ -154,13 +154,27 @@ def test_a_decade_on_a_ray_and_one_token_count():
     """On D = 20N the two terms are hard to tell apart; at one D the floor and the data term are the same."""
     n = np.geomspace(1e8, 1e9, 40)
     ray = t2.fit(Chinchilla, losses(n, 20 * n, noise=0.01), key=KEY)
-    unknown = {"A", "B", "alpha", "beta"} & set(ray.undetermined)
+    unknown = {"A", "B", "alpha", "beta"} & {*ray.undetermined, *ray.identification.loose}
     assert unknown and all(
         f"{name} within a factor of" in ray.status or "not determine" in ray.status for name in unknown
     )
     flat = t2.fit(Chinchilla, losses(np.geomspace(1e7, 1e10, 40), np.full(40, 1e10), noise=1e-3), key=KEY)
     assert {"E", "B", "beta"} <= set(flat.undetermined) and "do not determine" in flat.status
     assert not {"A", "alpha"} & set(flat.undetermined) and flat.law.alpha == pytest.approx(0.35, abs=0.03)
+
+
+def test_a_floor_of_zero_is_an_edge_and_not_undetermined():
+    """Losses that fall to nothing leave E at the edge of its domain, and everything else known."""
+    n, d = (10**x for x in np.random.default_rng(6).uniform([[7.0], [9.0]], [[10.0], [12.0]], (2, 60)))
+    fit = t2.fit(Chinchilla, losses(n, d, noise=1e-3, law=replace_floor(0.0)), key=KEY, noise=t2.noise.Gaussian("log"))
+    assert fit.identification.at_bound in ((), ("E",)) and fit.undetermined == ()
+    low = t2.fit(Chinchilla, losses(n, d, law=replace_floor(-0.05)), key=KEY, noise=t2.noise.Gaussian("log"))
+    assert low.identification.at_bound == ("E",) and low.undetermined == () and low.identification.rank == 4
+    assert low.law.E < 1e-8 and "E went to the edge of its domain" in low.status and "determine" not in low.status
+
+
+def replace_floor(floor: float) -> Chinchilla:
+    return Chinchilla(**{**CHINCHILLA.values(), "E": floor})
 
 
 def test_standard_errors_of_least_squares(runs):
@@ -278,3 +292,15 @@ def test_laws_that_turn_down_are_told():
     assert said.endswith(f"params={n[worst[0]]:.3g}, tokens={d[worst[0]]:.3g}, k={10.0 ** worst[1]:g}")
     assert all(np.min(slopes(up, k)) > 0 for k in (1.0, 1e4)) and turning_points(up, table) == ""
     assert turning_points(CHINCHILLA, table) == ""
+
+
+def test_a_zero_has_no_logarithm():
+    """A task that is always solved has -log pass@k = 0, which a penalty of the log refuses with its row."""
+    n = np.geomspace(1e7, 1e9, 20)
+    cost = np.append(np.linspace(2.0, 1.0, 19), 0.0)
+    solved = t2.Table.from_columns(params=n, tokens=20 * n, samples=np.tile([1.0, 4.0], 10), neg_log_pass=cost)
+    with pytest.raises(
+        t2.TableError, match=r"row 19, column 'neg_log_pass': found 0\.0, expected a value > 0, for noise"
+    ):
+        t2.fit(T2Loss, solved, key=KEY)
+    assert np.isfinite(t2.fit(T2Loss, solved, key=KEY, noise=t2.noise.Gaussian()).objective)

@@ -81,9 +81,11 @@ def test_constraining_follows_the_support_of_the_prior():
 
 
 def test_domain_is_the_support_of_the_prior():
-    assert T2PassK.declared()["theta2"].domain == T2PassK.declared()["theta2"].interval == (0.0, 1.0)
-    assert (Chinchilla.declared()["A"].domain, Chinchilla.declared()["A"].interval) == ((0.0, np.inf), None)
-    assert T2PassK.declared()["theta0"].domain == (-np.inf, np.inf)
+    declared = T2PassK.declared()
+    assert declared["theta2"].domain == (0.0, 1.0) and declared["theta2"].edge == (0.0, 1.0, 1e-6)
+    low, high, near = declared["E"].edge  # LogNormal(0.5, 0.5) has the mean exp(0.5 + 0.5²/2)
+    assert declared["E"].domain == (low, high) == (0.0, np.inf) and near == pytest.approx(1e-9 * np.exp(0.625))
+    assert declared["theta0"].domain == (-np.inf, np.inf) and declared["theta0"].edge is None
 
 
 def test_declarations_say_what_they_are():
