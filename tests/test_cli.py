@@ -333,3 +333,28 @@ def test_quickstart(tmp_path, capsys):
     assert "samples" in printed.err and "tokens per parameter" in printed.err
     files = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert {"law.json", "draws.nc", "frontier.csv", "frontier.png", "isoflop.pdf", "run.json"} <= files
+
+
+def test_one_k_gives_no_plan_with_samples(runs, tmp_path, capsys):
+    """With one k in the table G and γ are arbitrary, and so would be every k* planned with them."""
+    frame = pd.read_csv(runs)
+    frame[frame["samples"] == 16].to_csv(tmp_path / "one.csv", index=False)
+    args = [
+        "frontier",
+        str(tmp_path / "one.csv"),
+        "--law",
+        "t2-loss",
+        "--draws",
+        "0",
+        "--starts",
+        "4",
+        "--train",
+        "1e20",
+    ]
+    assert cli.command([*args, "--inference", "1e11", "--json", "-o", str(tmp_path / "with")]) == 1
+    said = capsys.readouterr()
+    assert "no plan with samples, for the rows do not determine" in said.err
+    assert {"G", "gamma"} <= set(json.loads(said.out)["fit"]["undetermined"])
+    assert cli.command([*args, "--json", "-o", str(tmp_path / "without")]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["fit"]["converged"] and np.isfinite(answer["frontier"]["params"][0])

@@ -3,14 +3,14 @@
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
 
 from t2jax import laws
 from t2jax.cli.allocation import solve
-from t2jax.cli.fitting import fit_and_save
+from t2jax.cli.fitting import fit_and_save, fit_answer
 from t2jax.cli.frontier_output import frontier_answer, frontier_text, save_frontier
 from t2jax.cli.frontier_pictures import picture_frontier
 from t2jax.cli.options import FittingOptions, law_for, read
@@ -58,21 +58,21 @@ def run(config: FrontierConfig) -> int:
         whole_samples=config.whole_samples,
     )
     with Output("frontier", config.output, config) as out:
-        found = _laws(config, out)
-        if found is None:
-            return out.finish(1, {"converged": False})
-        law, draws, table = found
+        known = _known(config, out)
+        if known.law is None:
+            return out.finish(1, {"converged": False, **known.answer})
+        law, draws, table = known.law, known.draws, known.table
         solved = solve(law, draws, budget, out)
         out.say(frontier_text(solved))
         if not solved.usable.any():
             print(f"t2jax: no budget has an optimum: {solved.plan.status}", file=sys.stderr)
-            return out.finish(1, frontier_answer(solved))
+            return out.finish(1, {**known.answer, **frontier_answer(solved)})
         with out.file("frontier.csv") as path:
             save_frontier(solved, path)
         with out.progress("figures") as bar:
             picture_frontier(solved, table, out)
             bar.update()
-        return out.finish(0, frontier_answer(solved))
+        return out.finish(0, {**known.answer, **frontier_answer(solved)})
 
 
 def budgets(text: str) -> np.ndarray:
@@ -86,16 +86,33 @@ def budgets(text: str) -> np.ndarray:
         raise ValueError(f"--train: found {text!r}, expected FLOPs such as 1e24, or FROM:TO:COUNT") from None
 
 
-def _laws(config: FrontierConfig, out: Output) -> tuple[Law, Law | None, Table | None] | None:
-    """The law, its draws and its table as far as there are any; None where the fit has failed."""
+@dataclass(frozen=True)
+class _Known:
+    """The law to plan with, None where there is none; its draws and table as far as there are any; the fit for JSON."""
+
+    law: Law | None
+    draws: Law | None = None
+    table: Table | None = None
+    answer: dict[str, Any] = field(default_factory=dict)
+
+
+def _known(config: FrontierConfig, out: Output) -> _Known:
     if config.law_file is not None:
         law = load_law(config.law_file)
         beside = config.law_file.with_name(DRAWS_FILE)
-        return law, load_draws(beside, law) if beside.exists() else None, None
+        return _Known(law, load_draws(beside, law) if beside.exists() else None)
     table = read(str(config.table), config.fitting.units)
     fitted = fit_and_save(law_for(table, config.fitting.law), table, config.fitting, out)
-    out.say(f"{laws.name_of(type(fitted.fit.law))} on {table.source.name}: {fitted.fit.status}", "")
-    if not fitted.fit.converged:
-        print(f"t2jax: the fit gave no law ({fitted.fit.status})", file=sys.stderr)
-        return None
-    return fitted.fit.law, None if fitted.draws is None else fitted.draws.laws, table
+    found, answer = fitted.fit, {"fit": fit_answer(fitted)}
+    out.say(f"{laws.name_of(type(found.law))} on {table.source.name}: {found.status}", "")
+    if not found.converged:
+        print(f"t2jax: the fit gave no law ({found.status})", file=sys.stderr)
+        return _Known(None, answer=answer)
+    if found.undetermined and config.inference is not None:  # without, what one sample leaves open does not matter
+        print(
+            f"t2jax: no plan with samples, for the rows do not determine {', '.join(found.undetermined)}: fit rows that"
+            " do, or hold what they leave open with --fixed NAME=VALUE",
+            file=sys.stderr,
+        )
+        return _Known(None, answer=answer)
+    return _Known(found.law, None if fitted.draws is None else fitted.draws.laws, table, answer)
