@@ -175,13 +175,16 @@ def _pythia_gsm8k(passes: Path, models: Path) -> pd.DataFrame:
     return joined.loc[:, ["model", "params", "tokens", "question", "trials", "correct", "non_embedding_params"]]
 
 
-def _testbed(runs: Path, questions: Path, *, samples: Sequence[float] = SAMPLES, average: bool = False) -> pd.DataFrame:
+def _testbed(
+    runs: Path, questions: Path, *, samples: Sequence[float] = SAMPLES, average: bool = False, seeds: bool = True
+) -> pd.DataFrame:
     """Our own models of 2 k to 0.9 M parameters on eight tasks: one row per checkpoint, task and k.
 
     Columns: `model`, `params` (without embeddings), `tokens`, `task`, `samples`, `neg_log_pass`, `pass_at_k`, `loss`
     (mean negative log-likelihood of the task's answers, which is neg_log_pass at k = 1), `validation_loss`
     (nats/token on held-out text), `budget` (training FLOPs of the isoFLOP group), `seed`. samples: the k to compute.
-    average: instead of each task their mean, as task "average".
+    average: instead of each task their mean, as task "average". seeds: if False, instead of each seed's checkpoint the
+    mean over seeds, with `weight`, how many there are, and without `model` and `seed`.
     """
     table = pd.read_csv(runs, dtype={"model": str})
     p = pq.read_table(questions).to_pandas()
@@ -207,7 +210,12 @@ def _testbed(runs: Path, questions: Path, *, samples: Sequence[float] = SAMPLES,
     facts = table.loc[:, ["model", "params", "tokens", "validation_loss", "budget", "seed"]]
     joined = facts.merge(frame, on="model", validate="one_to_many")
     columns = ["model", "params", "tokens", "task", "samples", "neg_log_pass", "pass_at_k", "loss"]
-    return joined.loc[:, [*columns, "validation_loss", "budget", "seed"]]
+    found = joined.loc[:, [*columns, "validation_loss", "budget", "seed"]]
+    if seeds:
+        return found
+    cell = ["params", "tokens", "task", "samples"]
+    means = found.drop(columns=["model", "seed"]).assign(weight=1.0).groupby(cell, as_index=False, sort=False)
+    return means.agg(dict.fromkeys([*columns[5:], "validation_loss", "budget"], "mean") | {"weight": "sum"})
 
 
 EPOCH = (

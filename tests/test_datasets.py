@@ -169,3 +169,13 @@ def test_pythia(files):
     one = table.where(model="Pythia_1.4B_200B", question="12")
     assert (one["trials"][0], one["correct"][0]) == (10_112, 43)
     assert len(table.source.history) == 3 and "models_pythia.csv" in table.source.history[1]
+
+
+def test_testbed_means_over_seeds():
+    """The mean over the three seeds of every cell by pandas, with their number as weight."""
+    rows = datasets.load("testbed", samples=(1.0, 64.0), average=True).to_frame()
+    means = datasets.load("testbed", samples=(1.0, 64.0), average=True, seeds=False).to_frame()
+    assert (len(rows), len(means)) == (3 * 268, 268) and set(means["weight"]) == {3.0}
+    by_hand = rows.groupby(["params", "tokens", "samples"])[["pass_at_k", "neg_log_pass", "loss"]].mean()
+    found = means.set_index(["params", "tokens", "samples"])[by_hand.columns].sort_index()
+    np.testing.assert_allclose(found, by_hand, rtol=1e-14)
