@@ -10,7 +10,6 @@ clock and of the CPU over all threads, which others' work on the machine disturb
     python -m experiments.bench_fit [tiny] [-o FOLDER]
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +20,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 import t2jax as t2
-from experiments.record import command, stage
+from experiments.record import command, stage, timed
 
 STARTS = {
     "Hoffmann et al.": np.array([np.log(1.69), np.log(406.4), np.log(410.7), 0.34, 0.28]),
@@ -66,11 +65,12 @@ class Timing:
 
 @dataclass(frozen=True)
 class Result:
-    """fits and bootstraps: ours first. Seconds of a bootstrap are for all `draws`; it has no excess."""
+    """fits and bootstraps: ours first. Seconds of a bootstrap are for all `draws`, SciPy's scaled; it has no excess."""
 
     cold_fit: float
     cold_bootstrap: float
     draws: int
+    scipy_draws: int
     fits: tuple[Timing, ...]
     bootstraps: tuple[Timing, ...]
 
@@ -83,8 +83,8 @@ def run(config: Config) -> Result:
     logs = np.log(np.stack([runs["params"], runs["tokens"], runs["loss"]]))
     everything: dict[str, Callable[[], Any]] = {"t2jax, whole global fit": ours}
     for start, x in STARTS.items():
-        for slopes, exact in (("finite differences", {}), ("exact Jacobian", {"jac": jacobian})):
-            for tolerance, options in (("default", {}), ("tight", TIGHT)):
+        for slopes, exact in SLOPES:
+            for tolerance, options in TOLERANCES:
                 name = f"SciPy from {start}, {slopes}, {tolerance} tolerances"
                 everything[name] = partial(solve, logs, x, **exact, **options)
     with stage(f"{config.repeats} fits of each kind"):
@@ -97,16 +97,14 @@ def run(config: Config) -> Result:
     (cold_bootstrap, _), _ = timed(bootstrap)
     with stage("bootstraps"):
         warm = np.median([timed(bootstrap)[0] for _ in range(config.bootstraps)], axis=0)
-        loops = [scipy_bootstrap(logs, config, fit.law, **extra) for extra in (TIGHT, {"jac": jacobian, **TIGHT})]
-    names = ("t2jax", "SciPy loop, finite differences", "SciPy loop, exact Jacobian")
-    return Result(cold_fit, cold_bootstrap, config.draws, fits, timings(names, np.array([warm, *loops]), np.zeros(3)))
-
-
-def timed(call: Callable[[], Any]) -> tuple[tuple[float, float], Any]:
-    """Seconds of the wall clock and of CPU that a call took, and what it returned."""
-    started = time.perf_counter(), time.process_time()
-    value = call()
-    return (time.perf_counter() - started[0], time.process_time() - started[1]), value
+        loops = {
+            f"SciPy loop, {slopes}, {tolerance} tolerances": scipy_bootstrap(logs, config, fit.law, **exact, **options)
+            for slopes, exact in SLOPES
+            for tolerance, options in TOLERANCES
+        }
+    unknown = np.full(1 + len(loops), np.nan)
+    bootstraps = timings(("t2jax", *loops), np.array([warm, *loops.values()]), unknown)
+    return Result(cold_fit, cold_bootstrap, config.draws, config.scipy_draws, fits, bootstraps)
 
 
 def timings(names: Any, seconds: np.ndarray, excess: np.ndarray) -> tuple[Timing, ...]:
@@ -133,6 +131,10 @@ def jacobian(x: np.ndarray, logs: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=1) / (irreducible + size + data)[:, None]
 
 
+SLOPES: tuple[tuple[str, dict[str, Any]], ...] = (("finite differences", {}), ("exact Jacobian", {"jac": jacobian}))
+TOLERANCES: tuple[tuple[str, dict[str, Any]], ...] = (("default", {}), ("tight", TIGHT))
+
+
 def solve(logs: np.ndarray, start: np.ndarray, **options: Any) -> Any:
     """One robust solve. Its `cost` is the sum of our Huber penalty."""
     return least_squares(residuals, start, args=(logs,), loss="huber", f_scale=DELTA, x_scale="jac", **options)
@@ -157,11 +159,12 @@ def words(result: Result) -> list[str]:
             f"(CPU {1000 * one.cpu_seconds:.1f} ms, {one.cpu_ratio:.2f}); objective {one.excess:.1e} above the least"
         )
     lines.append(
-        f"{result.draws} resamples of the rows, warm; SciPy from the optimum of all rows, with tight tolerances:"
+        f"{result.draws} resamples of the rows, warm; SciPy from the optimum of all rows, {result.scipy_draws} of them "
+        "timed and scaled:"
     )
     for one in result.bootstraps:
         lines.append(
-            f"  {one.name:31s} {one.seconds:6.2f} s, {one.ratio:4.1f} times ours "
+            f"  {one.name:52s} {one.seconds:6.2f} s, {one.ratio:4.1f} times ours "
             f"(CPU {one.cpu_seconds:.2f} s, {one.cpu_ratio:.1f})"
         )
     return lines

@@ -7,8 +7,6 @@ turn, so that noise of the machine meets them alike, by the wall clock and by th
     python -m experiments.bench_frontier [tiny] [-o FOLDER]
 """
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -16,7 +14,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 import t2jax as t2
-from experiments.record import command, stage
+from experiments.record import command, stage, timed
 
 
 @dataclass(frozen=True)
@@ -115,13 +113,6 @@ def run(config: Config) -> Result:
         scipy_worse=float(np.max(excess)),
         ours_worse=float(np.max(-excess)),
     )
-
-
-def timed(call: Callable[[], Any]) -> tuple[tuple[float, float], Any]:
-    """Seconds of the wall clock and of CPU that a call took, and what it returned."""
-    started = time.perf_counter(), time.process_time()
-    value = call()
-    return (time.perf_counter() - started[0], time.process_time() - started[1]), value
 
 
 def random_laws(count: int, random: np.random.Generator) -> t2.laws.T2Loss:

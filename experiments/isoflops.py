@@ -27,10 +27,11 @@ class Measured:
     """Optima without a law, (seeds, budgets), NaN for too few cells: once for one sample, served for k = C_inf/(2N).
 
     shift: log2 of served/once where `once` is no edge of the sizes trained, mean over seeds with Student's interval;
-    pooled: of its mean over the `pooled_budgets` at which it is none in any seed, (1,).
-    low, high: smallest and largest size at each budget. best: mean
-    over seeds of the best measured value at k = C_inf/(2N), in nats, at the budgets at which the smallest size of all
-    was trained too; chinchilla: of the size nearest to `once`.
+    pooled: of its mean over the `pooled_budgets` at which it is none in any seed, (1,), a bound where `served` is an
+    edge; inner: over the `inner_budgets` of those at which neither is.
+    low, high: smallest and largest size at each budget. best: mean over seeds of the best measured value at
+    k = C_inf/(2N), in nats, at the budgets at which the smallest size of all was trained too; chinchilla: of the size
+    nearest to `once`.
     """
 
     response: str
@@ -39,6 +40,8 @@ class Measured:
     shift: Spread
     pooled: Spread
     pooled_budgets: int
+    inner: Spread
+    inner_budgets: int
     low: np.ndarray
     high: np.ndarray
     best: np.ndarray
@@ -75,7 +78,7 @@ def measure(rows: pd.DataFrame, response: str, inference: float) -> Measured:
     low, high = (end.filled(np.nan) for end in (there.min(axis=(0, 2)), there.max(axis=(0, 2))))
     shifts = np.where((once_at > low) & (once_at < high), np.log2(served_at / once_at), np.nan)
     told = _all_between(once_at, low, high)
-    pooled = np.ma.masked_invalid(shifts[:, told]).mean(axis=1) if told.any() else np.full(len(seeds), np.nan)
+    inner = told & _all_between(served_at, low, high)
     distance = np.nan_to_num(np.abs(np.log(sizes / once_at[..., None])), nan=np.inf)
     nearest = np.where(np.isnan(served), np.inf, distance).argmin(axis=2)
     whole = (low == sizes[0]) & np.isfinite(once_at).any(axis=0)
@@ -85,13 +88,21 @@ def measure(rows: pd.DataFrame, response: str, inference: float) -> Measured:
         once=once_at,
         served=served_at,
         shift=over_seeds(shifts),
-        pooled=over_seeds(np.ma.filled(pooled, np.nan)[:, None]),
+        pooled=_pooled(shifts, told),
         pooled_budgets=int(told.sum()),
+        inner=_pooled(shifts, inner),
+        inner_budgets=int(inner.sum()),
         low=low,
         high=high,
         best=over_seeds(np.ma.masked_invalid(served).min(axis=2).filled(np.nan)).value[whole],
         chinchilla=over_seeds(np.where(np.isfinite(once_at), chosen, np.nan)).value[whole],
     )
+
+
+def _pooled(shifts: np.ndarray, budgets: np.ndarray) -> Spread:
+    """The mean over some of the budgets, and its interval over seeds: (1,), NaN without budgets."""
+    means = np.ma.masked_invalid(shifts[:, budgets]).mean(axis=1) if budgets.any() else np.full(len(shifts), np.nan)
+    return over_seeds(np.ma.filled(means, np.nan)[:, None])
 
 
 def _all_between(sizes: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

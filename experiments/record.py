@@ -106,6 +106,13 @@ def plain(value: Any) -> Any:
     return int(value) if isinstance(value, int | np.integer) else finite(float(value))
 
 
+def timed(call: Callable[[], Any]) -> tuple[tuple[float, float], Any]:
+    """Seconds of the wall clock and of CPU that a call took, and what it returned."""
+    started = time.perf_counter(), time.process_time()
+    value = call()
+    return (time.perf_counter() - started[0], time.process_time() - started[1]), value
+
+
 @contextmanager
 def stage(what: str) -> Iterator[None]:
     """Say on stderr what is being computed, and when it is done how long it took."""

@@ -1,5 +1,7 @@
 """The pictures of rq1_overtrain: isoFLOP curves, frontiers and shifts, laws beside measurements."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +21,31 @@ SHOWN = slice(None, None, 4)
 """Every fourth budget, a factor of four in compute, where all would be too many to see."""
 BARS = f"{100 * LEVEL:g} % over seeds"
 
+Quantity = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def ratio_of(params: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """D/N of a size that spends the training budget 6ND."""
+    return train / (6 * params**2)
+
+
+def params_of(params: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """The size itself."""
+    return params
+
+
+def tokens_of(params: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """D of a size that spends the training budget 6ND."""
+    return train / (6 * params)
+
+
+QUANTITIES: dict[str, tuple[str, Quantity]] = {
+    "ratios": ("optimal tokens per parameter D/N", ratio_of),
+    "sizes": ("optimal parameters N", params_of),
+    "tokens": ("optimal training tokens D", tokens_of),
+}
+"""The panels of the paper's Fig. 2, by the file that shows them for every task."""
+
 
 def figures(result: Any) -> dict[str, "Figure"]:
     """Every figure of a Result of rq1_overtrain, by file name."""
@@ -26,7 +53,10 @@ def figures(result: Any) -> dict[str, "Figure"]:
     return {
         "isoflops": isoflops(average, result.inference),
         "frontier": frontier(average),
-        "sizes": small_panels(result.studies, draw_sizes, "optimal parameters N"),
+        **{
+            name: small_panels(result.studies, partial(draw_optima, quantity=quantity), label)
+            for name, (label, quantity) in QUANTITIES.items()
+        },
         "shifts": small_panels(result.studies, draw_shifts, "shift log2 N*(T²)/N*(k = 1)"),
         "isoflops-tasks": isoflops_of_tasks(result.studies[:-1], result.inference),
     }
@@ -111,22 +141,23 @@ def frontier(study: Any) -> "Figure":
         named = ((f"{rule.law}, k = C/2N", rule), ("one sample", study.once[study.base]))
         pair = tuple(optima_of(label, one, study.train) for label, one in named)
         plot_frontier.frontier_panels(axes, study.train, pair, LEVEL)
-        draw_measured(axes[1], study.train, measured)
-        for ax in axes:
+        for ax, (_, quantity) in zip(axes, QUANTITIES.values(), strict=True):
+            draw_measured(ax, study.train, measured, quantity)
             log_ticks(ax)
         shared_legend(axes)
     return drawn
 
 
 def optima_of(label: str, rule: Any, train: np.ndarray) -> Optima:
+    """A fitted law's optima, with its draws if it has any."""
     if not len(rule.draws):
         return Optima(label, rule.params, train / (6 * rule.params))
     tokens, drawn = train / (6 * rule.params), train / (6 * rule.draws)
     return Optima(label, rule.params, tokens, rule.draws, drawn, "over checkpoints")
 
 
-def draw_measured(ax: "Axes", train: np.ndarray, found: Measured) -> None:
-    """Every seed's measured optima; hollow where the smallest or largest size was the best, so that it is a bound."""
+def draw_measured(ax: "Axes", train: np.ndarray, found: Measured, quantity: Quantity) -> None:
+    """A quantity of every seed's measured optima; hollow where an edge of the sizes was best, so that it is a bound."""
     for sizes, colour, marker, name in ((found.served, VERMILLION, "s", "T²"), (found.once, BLUE, "o", "one sample")):
         at = np.broadcast_to(train, sizes.shape)
         inner = (sizes > found.low) & (sizes < found.high)
@@ -134,7 +165,9 @@ def draw_measured(ax: "Axes", train: np.ndarray, found: Measured) -> None:
             (inner, f"measured, {name}", "full"),
             (~inner, "same, at an edge of the sizes", "none"),
         ):
-            ax.plot(at[there], sizes[there], marker, color=colour, markersize=4, fillstyle=fill, label=label)
+            ax.plot(
+                at[there], quantity(sizes, at)[there], marker, color=colour, markersize=4, fillstyle=fill, label=label
+            )
 
 
 def small_panels(studies: Any, draw: Any, ylabel: str) -> "Figure":
@@ -159,21 +192,24 @@ def small_panels(studies: Any, draw: Any, ylabel: str) -> "Figure":
 
 
 def banded(ax: "Axes", train: np.ndarray, spread: tuple[Any, Any, Any], colour: str, label: str) -> None:
+    """A line with its band, if it has one."""
     value, low, high = spread
     ax.plot(train, value, color=colour, label=label)
     if np.isfinite(low).any():
         ax.fill_between(train, low, high, color=colour, alpha=0.2, linewidth=0, label="90 % over checkpoints")
 
 
-def draw_sizes(ax: "Axes", study: Any) -> None:
+def draw_optima(ax: "Axes", study: Any, quantity: Quantity) -> None:
+    """A quantity of the optima by Approach 1 and 2 and for one sample, beside the measured ones."""
     rules = [study.once[study.base], study.rules[study.base], *study.rules[2:3]]
     for rule, colour in zip(rules, (BLUE, VERMILLION, GREEN), strict=False):
         low = high = np.full(len(study.train), np.nan)
         if len(rule.draws):
-            low, high = np.quantile(rule.draws, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=0)
+            drawn = quantity(rule.draws, study.train)
+            low, high = np.quantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=0)
         label = rule.law + (", one sample" if rule is rules[0] else "")
-        banded(ax, study.train, (rule.params, low, high), colour, label)
-    draw_measured(ax, study.train, study.measured[0])
+        banded(ax, study.train, (quantity(rule.params, study.train), low, high), colour, label)
+    draw_measured(ax, study.train, study.measured[0], quantity)
     ax.set(xscale="log", yscale="log")
 
 

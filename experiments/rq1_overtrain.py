@@ -40,9 +40,10 @@ AVERAGE = "average"
 class Config:
     """Which cells and k the laws are fitted to, how often, and what serving may cost."""
 
-    inference: float = 1.6e7
-    """Inference budget C_inf, FLOPs per token served: k = C_inf/(2N)."""
-    candidates: tuple[float, ...] = (2e6, 1.6e7, 1.28e8)
+    inference: float = 1.28e8
+    """Inference budget C_inf, FLOPs per token served: k = C_inf/(2N). As in quickstart: 69 samples of the largest size,
+    27,000 of the smallest; more would put few more of the optima inside the measured sizes."""
+    candidates: tuple[float, ...] = (2e6, 1.6e7, 1.28e8, 1.024e9)
     """Inference budgets for which is said how many optima lie inside the measured sizes."""
     tokens_min: float = 2.0**18
     """Laws are fitted to cells of at least so many tokens; measured curves have them all."""
@@ -60,14 +61,14 @@ class Config:
     """Starts of each fit of Approach 1."""
     pass_starts: int = 2
     """The same for Approach 2."""
-    pass_tasks: tuple[str, ...] = (AVERAGE,)
-    """Tasks that Approach 2 is fitted to as well: its fits take minutes where Approach 1's take seconds."""
+    pass_tasks: tuple[str, ...] | None = None
+    """Tasks that Approach 2 is fitted to as well, by default all."""
     seed: int = 0
     """Seed of every random draw."""
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(candidates=(1.6e7,), cuts=(), tasks=("verse_end",), draws=8, starts=2, pass_tasks=())
+        return cls(candidates=(1.28e8,), cuts=(), tasks=("verse_end",), draws=8, starts=2, pass_tasks=())
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Rule:
     """
 
     law: str
+    response: str
     status: str
     error: float
     parameters: dict[str, float]
@@ -102,6 +104,11 @@ class Study:
     measured: tuple[Measured, Measured]
     rows: pd.DataFrame = field(repr=False, metadata=UNSAVED)
 
+    def alone(self) -> list[np.ndarray]:
+        """Shifts of each rule by each seed fitted alone, (seeds, budgets), without seeds for Approach 2."""
+        pairs = zip(self.rules, (*self.once, *self.once), strict=False)
+        return [np.log2(rule.seeds / once.seeds[: len(rule.seeds)]) for rule, once in pairs]
+
     @property
     def base(self) -> int:
         """Which of BASES the figures show: the one that wins, unless T² on it could not be fitted."""
@@ -122,6 +129,7 @@ class Result:
 
 
 def run(config: Config) -> Result:
+    """The study of the table that ships."""
     return study_all(read(config), config)
 
 
@@ -160,9 +168,10 @@ def study_all(frame: pd.DataFrame, config: Config) -> Result:
 
 
 def study(task: str, rows: pd.DataFrame, config: Config) -> Study:
+    """One task: every law fitted, and what needs none."""
     once = tuple(rule(base, rows, None, config, config.tokens_min, config.draws) for base in BASES)
     laws = [(approach(t2.laws.T2Loss, base), config.draws) for base in BASES]
-    if task in config.pass_tasks:
+    if config.pass_tasks is None or task in config.pass_tasks:
         laws += [(approach(t2.laws.T2PassK, base), config.pass_draws) for base in BASES]
     rules = tuple(rule(law, rows, config.inference, config, config.tokens_min, draws) for law, draws in laws)
     kappa = once[1].kappa
@@ -179,6 +188,7 @@ def study(task: str, rows: pd.DataFrame, config: Config) -> Study:
 
 
 def approach(law: type[t2.Law], base: type[t2.Law]) -> type[t2.Law]:
+    """An approach's law on top of a loss law."""
     return law if base is t2.laws.Chinchilla else law.on(base)
 
 
@@ -206,6 +216,7 @@ def rule(
         kappa = float(spread.low), fit.law.values()["kappa"], float(spread.high)
     return Rule(
         law=law.__name__,
+        response=response,
         status=fit.status,
         error=float(np.sqrt(np.mean(off**2))),
         parameters=fit.law.values(),

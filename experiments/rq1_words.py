@@ -9,6 +9,7 @@ from t2jax.plot import number
 
 
 def words(result: Any) -> list[str]:
+    """The whole result."""
     lines = [
         f"{result.checkpoints} checkpoints, {result.seeds} seeds. Shifts are log2 N*(T², k = C_inf/2N)/N*(k = 1) at "
         f"equal training compute, C_inf = {number(result.inference)} FLOPs per token served, with 90 % intervals: a "
@@ -33,17 +34,21 @@ def words_of(one: Any) -> list[str]:
     said = f", with kappa {one.once[1].parameters['kappa']:.2f} ({kappa[0]:.2f} to {kappa[2]:.2f})" if kappa else ""
     errors = " against ".join(f"{law.law} {law.error:.1%}" for law in one.once)
     lines = [f"{one.task}: for one sample, rmse of log loss {errors}{said}: {one.wins} wins."]
-    for law, spread in zip(one.rules, one.shifts, strict=True):
+    for law, spread, alone in zip(one.rules, one.shifts, one.alone(), strict=True):
         outside = (law.params < low) | (law.params > high)
         count = spread.verdicts()
         seeds = ""
-        if len(law.seeds):
-            seeds = f", {law.seeds.shape[0]} seeds fitted alone"
+        if len(alone):
+            seeds = f"; by seeds fitted alone {', '.join(f'{values[-1]:+.2f}' for values in alone)} there"
+        found = measured if law.response == "neg_log_pass" else passed
+        known = np.isfinite(found.shift.value) & found.inside() & np.isfinite(spread.low)
+        within = known & (spread.low <= found.shift.value) & (found.shift.value <= spread.high)
         lines.append(
-            f"  {law.law} (rmse of log {law.error:.1%}{seeds}): shift {spread.value[0]:+.2f} at {one.train[0]:.2g} to "
-            f"{spread.value[-1]:+.2f} at {one.train[-1]:.2g} FLOPs; significantly smaller at {np.sum(count < 0)}, "
-            f"larger at {np.sum(count > 0)} of {len(count)} budgets; optimum outside the sizes trained at "
-            f"{outside.sum()}. {law.status}."
+            f"  {law.law} (rmse of log {law.error:.1%}): shift {spread.value[0]:+.2f} at {one.train[0]:.2g} to "
+            f"{spread.value[-1]:+.2f} at {one.train[-1]:.2g} FLOPs{seeds}; significantly smaller at "
+            f"{np.sum(count < 0)}, larger at {np.sum(count > 0)} of {len(count)} budgets; optimum outside the sizes "
+            f"trained at {outside.sum()}; its interval holds the measured shift at {within.sum()} of the "
+            f"{known.sum()} budgets at which that is no bound. {law.status}."
         )
     for found in (measured, passed):
         at_low, at_high = (np.sum(np.any(found.served == end, axis=0)) for end in (found.low, found.high))
@@ -51,6 +56,8 @@ def words_of(one: Any) -> list[str]:
         mean = "no budget has the optimum for one sample inside"
         if found.pooled_budgets:
             mean = f"mean over {found.pooled_budgets} budgets {told(found.pooled, 0)}"
+            inner = f", {told(found.inner, 0)}" if found.inner_budgets else ""
+            mean += f", neither optimum an edge of the sizes at {found.inner_budgets} of them{inner}"
         lines.append(
             f"  Measured, {found.response}: {mean}; significantly smaller at {np.sum(count < 0)}, larger at "
             f"{np.sum(count > 0)} of {known.sum()} budgets; T² optimum the smallest size at {at_low}, the largest at "
@@ -64,10 +71,11 @@ def words_of(one: Any) -> list[str]:
             f"costs {gap:.2f} nats more on average."
         )
     for i, train in enumerate(one.train):
+        laws = ", ".join(f"{law.law} {told(s, i)}" for law, s in zip(one.rules, one.shifts, strict=True))
+        found = "not measured, the best size for one sample is an edge of those trained"
         if np.isfinite(measured.shift.value[i]):
-            laws = ", ".join(f"{law.law} {told(s, i)}" for law, s in zip(one.rules, one.shifts, strict=True))
             found = f"measured {told(measured.shift, i)}, by pass@k {told(passed.shift, i)}"
-            lines.append(f"    {train:.2e} FLOPs: {laws}; {found}")
+        lines.append(f"    {train:.2e} FLOPs: {laws}; {found}")
     return lines
 
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEVEL = 0.9
+LEAST = 1e-3
+"""Nats: where -log pass@k is less, all but every question is solved, and its relative error says nothing."""
 
 
 @t2.law
@@ -63,9 +65,10 @@ LAWS: dict[str, tuple[type[t2.Law], dict[str, float]]] = {
     "T2Loss on Kaplan": (t2.laws.T2Loss.on(t2.laws.Kaplan), NO_FLOOR),
     "Threshold on Kaplan": (Threshold, NO_FLOOR),
     "T2PassK on Chinchilla": (t2.laws.T2PassK, {}),
+    "T2PassK on Kaplan": (t2.laws.T2PassK.on(t2.laws.Kaplan), NO_FLOOR),
 }
 """The laws compared, each with the parameters that are not fitted."""
-COLOURS = dict(zip(LAWS, (BLUE, VERMILLION, BLACK, BLUE), strict=True))
+COLOURS = dict(zip(LAWS, (BLUE, VERMILLION, BLACK, BLUE, VERMILLION), strict=True))
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,10 @@ class Config:
 class Audit:
     """Predictions of one task beyond the split, over checkpoints and k.
 
-    error: mean size of predicted / measured - 1. bias: its mean. coverage: share of measurements inside the bands.
-    fitted_error: the mean size where the law was fitted.
+    error: mean size of predicted / measured - 1, where -log pass@k is at least LEAST. bias: its mean.
+    coverage: share of measurements there inside the bands. fitted_error: the mean size where the law was fitted.
     converged: whether the fit did; where not, bands are of the residuals alone. errors: predicted / measured - 1 of
-    every checkpoint and k, (checkpoints, samples), and ratio: D/N, (checkpoints,).
+    every checkpoint and k, (checkpoints, samples), NaN below LEAST, and ratio: D/N, (checkpoints,).
     """
 
     task: str
@@ -148,6 +151,7 @@ class Result:
 
 
 def run(config: Config) -> Result:
+    """The audit of the table that ships."""
     rows = t2.datasets.load("testbed", samples=config.samples)
     average = t2.datasets.load("testbed", samples=config.samples, average=True)
     return audit([average, *(rows.where(task=name) for name in sorted(set(rows["task"])))], config)
@@ -165,6 +169,7 @@ def audit(tables: list[t2.Table], config: Config) -> Result:
 
 
 def ratio(table: t2.Table) -> np.ndarray:
+    """D/N of every row."""
     return table["tokens"] / table["params"]
 
 
@@ -230,18 +235,22 @@ def compare(laws: t2.Law, converged: bool, rows: t2.Table, column: str, fitted: 
     drawn = np.random.default_rng(config.seed).integers(len(residuals), size=len(draws))
     band = t2.band(np.stack(draws) * residuals[drawn, None, :], LEVEL)
     beyond = ratio(rows)[::width] >= config.split
-    error = predicted / measured - 1
-    inside = (band.low <= measured) & (measured <= band.high)
+    judged = measured >= LEAST if column == "neg_log_pass" else np.full_like(measured, True, bool)
+    error = np.ma.masked_where(~judged, predicted / measured - 1)
+    inside = np.ma.masked_where(~judged, (band.low <= measured) & (measured <= band.high))
     told = np.abs(error[beyond]), error[beyond], inside[beyond], np.abs(error[fitted[::width]])
     size, bias, coverage, fitted_error = (float(one.mean()) for one in told)
+    error = error.filled(np.nan)
     return Audit(str(rows["task"][0]), size, bias, coverage, fitted_error, converged, ratio(rows)[::width], error)
 
 
 def words(result: Result) -> list[str]:
+    """The result in sentences."""
     lines = [
         f"{result.fitted} checkpoints of {result.seeds} seeds below {result.split:g} tokens per parameter are fitted, "
         f"{result.predicted} from there to {result.furthest:,.0f} predicted, at every k. Mean size of predicted / "
-        f"measured - 1, its mean (bias), and the share of measurements inside the {LEVEL:.0%} bands:"
+        f"measured - 1 where -log pass@k is at least {LEAST:g} nats, its mean (bias), and the share of measurements "
+        f"inside the {LEVEL:.0%} bands:"
     ]
     for one in result.found:
         lines.append(
@@ -267,6 +276,7 @@ def words(result: Result) -> list[str]:
 
 
 def share(error: float) -> str:
+    """A relative error in per cent, as long as that says something."""
     return f"{error:.1%}" if error < 10 else "over 1,000 %"
 
 
@@ -280,7 +290,7 @@ def figures(result: Result) -> dict[str, "Figure"]:
             errors = 100 * np.abs(one.audits[0].errors)
             doubling = np.floor(np.log2(one.audits[0].ratio / split))
             shown = np.unique(doubling)
-            means = [errors[doubling == i].mean() for i in shown]
+            means = [np.nanmean(errors[doubling == i]) for i in shown]
             ax.plot(split * 2 ** (shown + 0.5), means, "o-", color=COLOURS[one.law], label=one.law)
         ax.set(xscale="log", yscale="log", title=f"{APPROACHES[column]} ({column}), average over tasks")
         ax.axvspan(ax.get_xlim()[0], split, color=GREY, alpha=0.12, linewidth=0, label="fitted")

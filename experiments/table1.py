@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Ratios = tuple[float, float]
 BETTER, WORSE = "overtrained is better", "Chinchilla's ratio is better"
 PAPER = {
     "final_word": "LAMBADA 49.90 % (37M) against 27.30 % (455M)",
@@ -45,6 +46,8 @@ class Config:
     """Training budget of the table, FLOPs; by default the largest at which every seed has the smallest size."""
     chinchilla: tuple[float, float] = (10.0, 40.0)
     """Tokens per parameter that count as Chinchilla's; what has more is overtrained."""
+    wider: float = 160.0
+    """Upper end of a wider such range, which holds this testbed's own optima for one sample, for a second count."""
     draws: int = 1000
     """Bootstrap resamples of the questions."""
     seed: int = 0
@@ -98,7 +101,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Result:
-    """table: every task at `train`. every: every task at every budget with both kinds, in order of budget."""
+    """table: every task at `train`. every: every task at every budget with both kinds, in order of budget.
+
+    wider: as `table`, against the best of a range up to `wider_ratio`. whole: as `table`, where a sample costs the
+    parameters of embeddings and output too.
+    """
 
     inference: float
     train: float
@@ -107,49 +114,79 @@ class Result:
     seeds: int
     table: tuple[Comparison, ...]
     every: tuple[Comparison, ...]
+    wider_ratio: float
+    wider: tuple[Comparison, ...]
+    whole: tuple[Comparison, ...]
 
 
 def run(config: Config) -> Result:
+    """The comparison on the table that ships."""
     runs_file, questions_file = t2.datasets.fetch("testbed")
     with stage("reading p of every checkpoint and question"):
         return compare_all(pd.read_csv(runs_file), pd.read_parquet(questions_file), config)
 
 
 def compare_all(runs: pd.DataFrame, questions: pd.DataFrame, config: Config) -> Result:
-    """runs: model, seed, params, tokens, budget. questions: model, task, question, p, the chance of one sample."""
+    """Every comparison. questions: model, task, question, p, the chance of one sample.
+
+    runs: model, seed, params, params_with_embeddings, tokens, budget.
+    """
+    every = compare_tasks(runs, questions, config, config.chinchilla, "params")
+    if not every:
+        raise ValueError(f"no training budget has checkpoints of D/N within {config.chinchilla} and above")
+    smallest = runs[runs["params"] == runs["params"].min()]
+    complete = min(smallest.loc[smallest["seed"] == seed, "budget"].max() for seed in np.unique(runs["seed"]))
+    train = config.train or max((one.train for one in every if one.train <= complete), default=every[-1].train)
+    table = tuple(one for one in every if one.train == train)
+    if not table:
+        raise ValueError(f"no checkpoints of both kinds at {train:g} training FLOPs")
+    here = runs[runs["budget"] == train]
+    wide = config.chinchilla[0], config.wider
+    wider = compare_tasks(here, questions, config, wide, "params")
+    whole = compare_tasks(here, questions, config, config.chinchilla, "params_with_embeddings")
+    count, seeds = len(np.unique(questions["question"])), len(np.unique(runs["seed"]))
+    return Result(
+        inference=config.inference,
+        train=train,
+        ratios=config.chinchilla,
+        questions=count,
+        seeds=seeds,
+        table=table,
+        every=tuple(every),
+        wider_ratio=config.wider,
+        wider=tuple(wider),
+        whole=tuple(whole),
+    )
+
+
+def compare_tasks(
+    runs: pd.DataFrame, questions: pd.DataFrame, config: Config, ratios: Ratios, served: str
+) -> list[Comparison]:
+    """Every task at every budget that has both kinds, in order of budget. served: the column that a sample costs."""
     rng = np.random.default_rng(config.seed)
-    every = []
+    found = []
     for task, rows in questions.groupby("task", observed=True, sort=False):
         chances = rows.pivot_table(index="model", columns="question", values="p", observed=True).astype(float)
         times = rng.multinomial(chances.shape[1], np.full(chances.shape[1], 1 / chances.shape[1]), config.draws)
         for train in np.unique(runs["budget"]):
-            cells: Any = runs[runs["budget"] == train]
-            affordable = cells[2 * cells["params"] <= config.inference]
-            found = compare(str(task), float(train), affordable, chances, times / chances.shape[1], config)
-            every += [found] if found else []
-    if not every:
-        raise ValueError(f"no training budget has checkpoints of D/N within {config.chinchilla} and above")
-    every.sort(key=lambda one: one.train)
-    smallest = runs[runs["params"] == runs["params"].min()]
-    whole = min(smallest.loc[smallest["seed"] == seed, "budget"].max() for seed in np.unique(runs["seed"]))
-    train = config.train or max((one.train for one in every if one.train <= whole), default=every[-1].train)
-    table = tuple(one for one in every if one.train == train)
-    if not table:
-        raise ValueError(f"no checkpoints of both kinds at {train:g} training FLOPs")
-    count, seeds = len(np.unique(questions["question"])), len(np.unique(runs["seed"]))
-    return Result(config.inference, train, config.chinchilla, count, seeds, table, tuple(every))
+            cells: Any = runs[runs["budget"] == train].assign(served=runs[served])
+            affordable = cells[2 * cells["served"] <= config.inference]
+            one = compare(str(task), affordable, chances, times / chances.shape[1], config.inference, ratios)
+            found += [one] if one else []
+    return sorted(found, key=lambda one: one.train)
 
 
 def compare(
-    task: str, train: float, cells: pd.DataFrame, chances: pd.DataFrame, weights: np.ndarray, config: Config
+    task: str, cells: pd.DataFrame, chances: pd.DataFrame, weights: np.ndarray, inference: float, ratios: Ratios
 ) -> Comparison | None:
     """The best of either kind among the checkpoints of one budget; None where one kind is missing.
 
     Seeds that lack a size which another has are left out, so that both kinds are means over the same seeds.
-    chances: (models, questions). weights: (draws, questions), each draw's shares of the questions.
+    cells: `served` are the parameters that a sample costs. chances: (models, questions). weights: (draws, questions),
+    each draw's shares of the questions.
     """
     cells = cells.loc[cells.groupby("seed")["params"].transform("nunique") == cells["params"].nunique()]
-    k = config.inference / (2 * cells["params"].to_numpy(float))
+    k = inference / (2 * cells["served"].to_numpy(float))
     with np.errstate(divide="ignore"):  # a question that is always answered
         passed = -np.expm1(k[:, None] * np.log1p(-chances.loc[cells["model"]].to_numpy()))
     sizes, place = np.unique(cells["params"], return_inverse=True)
@@ -158,14 +195,14 @@ def compare(
     ratio = np.bincount(place, cells["tokens"] / cells["params"]) / count[:, 0]
     scores = mean.mean(axis=1)
     drawn = weights @ mean.T
-    low, high = config.chinchilla
+    low, high = ratios
     kinds = np.flatnonzero(ratio > high), np.flatnonzero((ratio >= low) & (ratio <= high))
     if not all(map(len, kinds)):
         return None
     best = [kind[scores[kind].argmax()] for kind in kinds]
     ends = [np.quantile(drawn[:, i], [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]) for i in best]
     choices = [
-        Choice(*map(float, (sizes[i], ratio[i], config.inference / (2 * sizes[i]), scores[i], *end)))
+        Choice(*map(float, (sizes[i], ratio[i], k[place == i][0], scores[i], *end)))
         for i, end in zip(best, ends, strict=True)
     ]
     gains = 100 * (drawn[:, kinds[0]].max(axis=1) - drawn[:, kinds[1]].max(axis=1))
@@ -176,10 +213,11 @@ def compare(
     gain = 100 * (choices[0].pass_at_k - choices[1].pass_at_k)
     least, most = map(float, np.quantile(gains, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]))
     ends = float(spread.low[0]), float(spread.high[0])
-    return Comparison(task, train, choices[0], choices[1], gain, least, most, seeds, *ends)
+    return Comparison(task, float(cells["budget"].iloc[0]), *choices, gain, least, most, seeds, *ends)
 
 
 def words(result: Result) -> list[str]:
+    """The result in sentences."""
     low, high = result.ratios
     wins = sum(one.verdict == BETTER for one in result.table)
     lines = [
@@ -202,6 +240,16 @@ def words(result: Result) -> list[str]:
             f"  {one.task}: {best} against {usual}: {one.gain:+.2f} points ({one.low:+.2f} to {one.high:+.2f}"
             f"{seeds}): {one.verdict}.{paper}"
         )
+    for other, what in (
+        (
+            result.wider,
+            f"Against D/N {low:g} to {result.wider_ratio:g}, where this testbed's optima for one sample lie,",
+        ),
+        (result.whole, "Where a sample costs embeddings and output matrix too,"),
+    ):
+        gains = ", ".join(f"{one.task} {one.gain:+.2f} ({one.low:+.2f} to {one.high:+.2f})" for one in other)
+        wins = sum(one.verdict == BETTER for one in other)
+        lines.append(f"{what} overtrained is better on {wins} of {len(other)}: {gains}.")
     for task in dict.fromkeys(one.task for one in result.table):
         at = [one for one in result.every if one.task == task]
         said = [sum(one.verdict == what for one in at) for what in (BETTER, WORSE)]
@@ -213,6 +261,7 @@ def words(result: Result) -> list[str]:
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
+    """The table as a picture, and the gain at every budget."""
     from matplotlib.figure import Figure
 
     table = Figure(figsize=(9, 5), layout="constrained")

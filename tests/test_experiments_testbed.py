@@ -132,10 +132,10 @@ def made_questions():
         for name, size in sizes.items():
             for seed in (0, 1, 2):
                 model = f"{name}-{budget:g}-{seed}"
-                runs.append((model, seed, size, budget / (6 * size), budget))
+                runs.append((model, seed, size, 2 * size, budget / (6 * size), budget))
                 questions += [(model, "facts", i, chances[name]) for i in range(20)]
     return (
-        pd.DataFrame(runs, columns=["model", "seed", "params", "tokens", "budget"]),
+        pd.DataFrame(runs, columns=["model", "seed", "params", "params_with_embeddings", "tokens", "budget"]),
         pd.DataFrame(questions, columns=["model", "task", "question", "p"]),
     )
 
@@ -153,6 +153,10 @@ def test_table1_picks_the_best_of_either_kind(tmp_path):
     assert (one.gain, one.low, one.high, *one.seeds) == pytest.approx([gain] * 6)
     assert (one.seeds_low, one.seeds_high) == pytest.approx((gain, gain))
     assert one.verdict == table1.BETTER
+    ((half,), (wide,)) = result.whole, result.wider  # counted twice, a size buys half the samples
+    assert half.gain == pytest.approx(100 * (0.95**5 - 0.98**20))
+    assert (half.overtrained.samples, half.chinchilla.samples) == (20.0, 5.0)
+    assert wide.gain == one.gain
     check_output(table1, result, tmp_path)
 
 
