@@ -140,17 +140,16 @@ def compare_all(runs: pd.DataFrame, questions: pd.DataFrame, config: Config) -> 
     table = tuple(one for one in every if one.train == train)
     if not table:
         raise ValueError(f"no checkpoints of both kinds at {train:g} training FLOPs")
-    here = runs[runs["budget"] == train]
+    here: Any = runs[runs["budget"] == train]
     wide = config.chinchilla[0], config.wider
     wider = compare_tasks(here, questions, config, wide, "params")
     whole = compare_tasks(here, questions, config, config.chinchilla, "params_with_embeddings")
-    count, seeds = len(np.unique(questions["question"])), len(np.unique(runs["seed"]))
     return Result(
         inference=config.inference,
         train=train,
         ratios=config.chinchilla,
-        questions=count,
-        seeds=seeds,
+        questions=len(np.unique(questions["question"])),
+        seeds=len(np.unique(runs["seed"])),
         table=table,
         every=tuple(every),
         wider_ratio=config.wider,
@@ -212,8 +211,9 @@ def compare(
     spread = over_seeds(np.array([seeds]).T)
     gain = 100 * (choices[0].pass_at_k - choices[1].pass_at_k)
     least, most = map(float, np.quantile(gains, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]))
-    ends = float(spread.low[0]), float(spread.high[0])
-    return Comparison(task, float(cells["budget"].iloc[0]), *choices, gain, least, most, seeds, *ends)
+    ends = spread.low.item(), spread.high.item()
+    train = cells["budget"].iloc[0].item()
+    return Comparison(task, train, choices[0], choices[1], gain, least, most, seeds, *ends)
 
 
 def words(result: Result) -> list[str]:
