@@ -251,7 +251,7 @@ def _inputs(law: type[Law], table: Table, but: str = "") -> tuple[str, ...]:
 
 def _measured(law: type[Law], table: Table, transform: Transform) -> str:
     name = response(law, table)
-    if transform == "log" and name in table:
+    if transform == "log" and name != "loss" and name in table:  # tables refuse a loss of zero themselves
         table.require_positive(name, needed_by="noise of the log; take noise.Gaussian(), or leave such rows out")
     return name
 

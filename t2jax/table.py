@@ -117,7 +117,8 @@ class Table:
     def require_positive(self, name: str, needed_by: str) -> None:
         """Raise TableError for the first cell of the column `name` that is not above zero, on behalf of `needed_by`."""
         place = Place(self.source.name)
-        place.refuse(name, self[name] <= 0, self._frame[name], f"a value > 0, for {needed_by}")
+        cells: Any = self._frame[name]
+        place.refuse(name, self[name] <= 0, cells, f"a value > 0, for {needed_by}")
 
     def require_rows(self, least: int, needed_by: str) -> None:
         """Raise TableError if there are fewer than `least` rows, such as the parameters of the law to fit."""

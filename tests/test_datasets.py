@@ -4,6 +4,7 @@ import hashlib
 import logging
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -176,6 +177,6 @@ def test_testbed_means_over_seeds():
     rows = datasets.load("testbed", samples=(1.0, 64.0), average=True).to_frame()
     means = datasets.load("testbed", samples=(1.0, 64.0), average=True, seeds=False).to_frame()
     assert (len(rows), len(means)) == (3 * 268, 268) and set(means["weight"]) == {3.0}
-    by_hand = rows.groupby(["params", "tokens", "samples"])[["pass_at_k", "neg_log_pass", "loss"]].mean()
-    found = means.set_index(["params", "tokens", "samples"])[by_hand.columns].sort_index()
-    np.testing.assert_allclose(found, by_hand, rtol=1e-14)
+    values, cell = ["pass_at_k", "neg_log_pass", "loss"], ["params", "tokens", "samples"]
+    by_hand: Any = rows.groupby(cell)[values].mean()
+    np.testing.assert_allclose(means.set_index(cell)[values].sort_index(), by_hand, rtol=1e-14)
