@@ -141,8 +141,7 @@ def compare_all(runs: pd.DataFrame, questions: pd.DataFrame, config: Config) -> 
     if not table:
         raise ValueError(f"no checkpoints of both kinds at {train:g} training FLOPs")
     here: Any = runs[runs["budget"] == train]
-    wide = config.chinchilla[0], config.wider
-    wider = compare_tasks(here, questions, config, wide, "params")
+    wider = compare_tasks(here, questions, config, (config.chinchilla[0], config.wider), "params")
     whole = compare_tasks(here, questions, config, config.chinchilla, "params_with_embeddings")
     return Result(
         inference=config.inference,

@@ -27,12 +27,10 @@ from t2jax.testbed.tables import QUESTIONS, RUNS, write_tables
 from t2jax.testbed.train import Recipe
 from t2jax.testbed.workers import sweep_all
 
-CHILD = """
-import sys
-from pathlib import Path
-from experiments.testbed_kills import train
-train(Path(sys.argv[1]), int(sys.argv[2]))
-"""
+CHILD = (
+    "import sys; from pathlib import Path; from experiments.testbed_kills import train;"
+    "train(Path(sys.argv[1]), int(sys.argv[2]))"
+)
 
 
 @dataclass(frozen=True)
