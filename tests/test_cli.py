@@ -263,7 +263,10 @@ def test_exit_status_of_the_process(tmp_path):
     usage = t2jax("fit", "runs.csv", "--noise", "none")
     assert usage.returncode == 2
     assert "Traceback" not in usage.stderr
-    interrupted = t2jax("data", "list", before="cli.run = lambda config: signal.raise_signal(signal.SIGINT)")
+    # a parent in the background may have had interrupts ignored, which children inherit
+    heeded = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    interrupt = f"{heeded}; cli.run = lambda config: signal.raise_signal(signal.SIGINT)"
+    interrupted = t2jax("data", "list", before=interrupt)
     assert (interrupted.returncode, interrupted.stderr) == (130, "t2jax: interrupted\n")
     assert set(os.listdir(tmp_path)) <= {"runs.csv", "cache"}
 
