@@ -113,7 +113,8 @@ def overestimate(
         one = runs.iloc[int(i)]
         return Largest(one["model"], one["params"], one["tokens"], samples[j], float(naive[i, j]), float(true[i, j]))
 
-    low, mid, high = np.quantile(100 * (naive - true), [0.5 - MIDDLE / 2, 0.5, 0.5 + MIDDLE / 2], axis=0)
+    between = t2.band(100 * (naive - true), MIDDLE)
+    low, mid, high = between.low, between.mid, between.high
     return Overestimate(
         task=task,
         true=true.mean(axis=0),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import t2jax as t2
 from experiments.isoflops import LEVEL, Measured
 from t2jax import plot_frontier
 from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, log_ticks, number, shared_legend
@@ -205,8 +206,8 @@ def draw_optima(ax: "Axes", study: Any, quantity: Quantity) -> None:
     for rule, colour in zip(rules, (BLUE, VERMILLION, GREEN), strict=False):
         low = high = np.full(len(study.train), np.nan)
         if len(rule.draws):
-            drawn = quantity(rule.draws, study.train)
-            low, high = np.quantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=0)
+            spread = t2.band(quantity(rule.draws, study.train), LEVEL)
+            low, high = spread.low, spread.high
         label = rule.law + (", one sample" if rule is rules[0] else "")
         banded(ax, study.train, (quantity(rule.params, study.train), low, high), colour, label)
     draw_measured(ax, study.train, study.measured[0], quantity)

@@ -229,10 +229,9 @@ def rule(
 
 
 def table_of(rows: pd.DataFrame) -> t2.Table:
-    """The mean over the seeds of every cell and k, a cell being one run."""
+    """The mean over the seeds of every cell and k; without names of models, a table takes each cell for one run."""
     mean: Any = rows.groupby(["params", "tokens", "samples"], as_index=False)[["loss", *RESPONSES]].mean()
-    cells = zip(mean["params"], mean["tokens"], strict=True)
-    return t2.Table(mean.assign(model=[f"{n:.0f}-{d:.0f}" for n, d in cells]))
+    return t2.Table(mean)
 
 
 def optimum(laws: t2.Law, train: np.ndarray, inference: float | None) -> np.ndarray:

@@ -163,7 +163,7 @@ def compare_tasks(
     """Every task at every budget that has both kinds, in order of budget. served: the column that a sample costs."""
     rng = np.random.default_rng(config.seed)
     found = []
-    for task, rows in questions.groupby("task", observed=True, sort=False):
+    for task, rows in questions[questions["model"].isin(runs["model"])].groupby("task", observed=True, sort=False):
         chances = rows.pivot_table(index="model", columns="question", values="p", observed=True).astype(float)
         times = rng.multinomial(chances.shape[1], np.full(chances.shape[1], 1 / chances.shape[1]), config.draws)
         for train in np.unique(runs["budget"]):
@@ -198,10 +198,10 @@ def compare(
     if not all(map(len, kinds)):
         return None
     best = [kind[scores[kind].argmax()] for kind in kinds]
-    ends = [np.quantile(drawn[:, i], [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]) for i in best]
+    spreads = [t2.band(drawn[:, i], LEVEL) for i in best]
     choices = [
-        Choice(*map(float, (sizes[i], ratio[i], k[place == i][0], scores[i], *end)))
-        for i, end in zip(best, ends, strict=True)
+        Choice(*map(float, (sizes[i], ratio[i], k[place == i][0], scores[i], at.low, at.high)))
+        for i, at in zip(best, spreads, strict=True)
     ]
     gains = 100 * (drawn[:, kinds[0]].max(axis=1) - drawn[:, kinds[1]].max(axis=1))
     each = pd.DataFrame({"seed": cells["seed"].to_numpy(), "size": place, "passed": passed.mean(axis=1)})
@@ -209,10 +209,10 @@ def compare(
     seeds = tuple(float(one) for one in (100 * (each[best[0]] - each[best[1]])).dropna())
     spread = over_seeds(np.array([seeds]).T)
     gain = 100 * (choices[0].pass_at_k - choices[1].pass_at_k)
-    least, most = map(float, np.quantile(gains, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]))
+    between = t2.band(gains, LEVEL)
     ends = spread.low.item(), spread.high.item()
     train = cells["budget"].iloc[0].item()
-    return Comparison(task, train, choices[0], choices[1], gain, least, most, seeds, *ends)
+    return Comparison(task, train, choices[0], choices[1], gain, float(between.low), float(between.high), seeds, *ends)
 
 
 def words(result: Result) -> list[str]:
