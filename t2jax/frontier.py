@@ -44,7 +44,7 @@ def allocate(law: Law, budget: Budget) -> Plan:
     An infeasible budget is told in `status`, with NaN for the numbers. Source: problems (P1) and (P2) of Roberts et
     al. 2026 (2604.01411).
 
-    Raises ValueError for batches, TypeError for a law of other inputs than N, D and perhaps k.
+    Raises ValueError for batches, and for a law of other inputs than N, D and perhaps k.
     Example: `t2.allocate(fit.law, t2.Budget(train=2.56e19, inference=2e9)).params`.
     """
     if any(np.ndim(leaf) for leaf in jax.tree.leaves((law, budget))):
@@ -80,7 +80,7 @@ def frontier(laws: Law, budgets: Budget) -> Plan:
 
 def _refuse_without_sizes(law: type[Law]) -> None:
     if law.inputs()[:2] != ("N", "D"):
-        raise TypeError(f"{law.__name__} says nothing of N and D, so it has no optimum; its inputs are {law.inputs()}")
+        raise ValueError(f"{law.__name__} says nothing of N and D, so it has no optimum; its inputs are {law.inputs()}")
 
 
 @jax.jit

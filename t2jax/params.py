@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from numpyro.distributions import Distribution, biject_to
 
 from t2jax.trees import register
@@ -45,15 +47,22 @@ class Param:
         low, high = (getattr(self.prior.support, name, None) for name in ("lower_bound", "upper_bound"))
         return -math.inf if low is None else float(low), math.inf if high is None else float(high)
 
-    @cached_property  # a prior's mean takes as long as a small fit
+    @cached_property  # a prior's median takes as long as a small fit
     def edge(self) -> tuple[float, float, float] | None:
         """(low, high, how near to an end counts as there); None for a parameter that is unbounded below.
 
-        Near is a millionth of an interval, and of a half-line a billionth of the prior's mean.
+        Near is a millionth of an interval, and of a half-line a billionth of the prior's median.
         """
         low, high = self.domain
-        size = 1e-6 * (high - low) if math.isfinite(high) else 1e-9 * (float(self.prior.mean) - low)
-        return (low, high, size) if math.isfinite(low) and math.isfinite(size) else None
+        if not math.isfinite(low):
+            return None
+        return low, high, 1e-6 * (high - low) if math.isfinite(high) else 1e-9 * (self._median() - low)
+
+    def _median(self) -> float:
+        try:
+            return float(self.prior.icdf(0.5))
+        except NotImplementedError:  # NumPyro has no quantiles of some distributions
+            return float(np.median(self.prior.sample(jax.random.key(0), (1001,))))
 
 
 def param(prior: Distribution, unit: str, doc: str) -> Any:
