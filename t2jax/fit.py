@@ -154,7 +154,7 @@ def prepare(
         low, high = declared[name].domain  # with its ends: an irreducible loss may be held at zero
         if not (low <= value <= high and np.isfinite(value)):
             raise ValueError(f"{law.__name__}: {name} cannot be held at {value:g}, its domain is {low:g} to {high:g}")
-    inputs = {one.power[0] for one in declared.values() if one.power}
+    inputs = {of for one in declared.values() for of, _ in one.power}
     centred = {name: column for name in sorted(inputs) if (column := INPUT_COLUMNS.get(name, name)) in columns}
     centre = {name: float(np.mean(np.log(table[column]))) for name, column in centred.items()}
     problem = Problem(law, noise, Coordinates(tuple(declared.items()), held, centre))

@@ -44,12 +44,14 @@ def allocate(law: Law, budget: Budget) -> Plan:
     An infeasible budget is told in `status`, with NaN for the numbers. Source: problems (P1) and (P2) of Roberts et
     al. 2026 (2604.01411).
 
-    Raises ValueError for batches. Example: `t2.allocate(fit.law, t2.Budget(train=2.56e19, inference=2e9)).params`.
+    Raises ValueError for batches, and for a law of other inputs than N, D and perhaps k.
+    Example: `t2.allocate(fit.law, t2.Budget(train=2.56e19, inference=2e9)).params`.
     """
     if any(np.ndim(leaf) for leaf in jax.tree.leaves((law, budget))):
         raise ValueError("allocate takes one law and one budget; use frontier for batches")
     if not is_traced((law, budget)):
         return frontier(law, budget)
+    _refuse_without_sizes(type(law))
     law, budget = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), (law, budget))
     return _plan(law, budget) if jax.config.read("jax_enable_x64") else _rounded_plan(law, budget)
 
@@ -64,6 +66,7 @@ def frontier(laws: Law, budgets: Budget) -> Plan:
     draws = {np.shape(leaf) for leaf in jax.tree.leaves(laws)} - {()}
     if len(draws) > 1 or any(len(one) > 1 for one in draws):
         raise ValueError(f"the leaves of a batch of laws must share one shape (draws,), not {sorted(draws)}")
+    _refuse_without_sizes(type(laws))
     lead = next(iter(draws), ())
     with scope() as dtype:
         limits = {name: jnp.asarray(value, dtype) for name, value in budgets.given().items()}
@@ -73,6 +76,11 @@ def frontier(laws: Law, budgets: Budget) -> Plan:
         batch = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.asarray(leaf, dtype), (count,)), laws)
         plan = _frontier(batch, replace(budgets, **flat))
         return to_host(jax.tree.map(lambda leaf: leaf.reshape((*lead, *shape, *leaf.shape[1:])), plan))
+
+
+def _refuse_without_sizes(law: type[Law]) -> None:
+    if law.inputs()[:2] != ("N", "D"):
+        raise ValueError(f"{law.__name__} says nothing of N and D, so it has no optimum; its inputs are {law.inputs()}")
 
 
 @jax.jit

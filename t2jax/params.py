@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from numpyro.distributions import Distribution, biject_to
 
 from t2jax.trees import register
 from t2jax.typing import Array, ArrayLike, Float
 
-INPUT_COLUMNS: Mapping[str, str] = {"N": "params", "D": "tokens", "k": "samples"}
+INPUT_COLUMNS: Mapping[str, str] = {"N": "params", "D": "tokens", "k": "samples", "U": "unique_tokens"}
 """The inputs of laws and the table columns that hold them; any other input is read from the column of its own name."""
 
 
@@ -29,7 +31,7 @@ class Param:
     prior: Distribution
     unit: str
     doc: str
-    power: tuple[str, str] | None = None  # (input, exponent): multiplies input^-exponent
+    power: tuple[tuple[str, str], ...] = ()  # pairs (input, exponent): multiplies the product of input^-exponent
 
     def constrain(self, u: ArrayLike) -> Array:
         """The parameter's value from its unconstrained coordinate."""
@@ -45,15 +47,22 @@ class Param:
         low, high = (getattr(self.prior.support, name, None) for name in ("lower_bound", "upper_bound"))
         return -math.inf if low is None else float(low), math.inf if high is None else float(high)
 
-    @cached_property  # a prior's mean takes as long as a small fit
+    @cached_property  # a prior's median takes as long as a small fit
     def edge(self) -> tuple[float, float, float] | None:
         """(low, high, how near to an end counts as there); None for a parameter that is unbounded below.
 
-        Near is a millionth of an interval, and of a half-line a billionth of the prior's mean.
+        Near is a millionth of an interval, and of a half-line a billionth of the prior's median.
         """
         low, high = self.domain
-        size = 1e-6 * (high - low) if math.isfinite(high) else 1e-9 * (float(self.prior.mean) - low)
-        return (low, high, size) if math.isfinite(low) and math.isfinite(size) else None
+        if not math.isfinite(low):
+            return None
+        return low, high, 1e-6 * (high - low) if math.isfinite(high) else 1e-9 * (self._median() - low)
+
+    def _median(self) -> float:
+        try:
+            return float(self.prior.icdf(0.5))
+        except NotImplementedError:  # NumPyro has no quantiles of some distributions
+            return float(np.median(self.prior.sample(jax.random.key(0), (1001,))))
 
 
 def param(prior: Distribution, unit: str, doc: str) -> Any:
@@ -66,12 +75,17 @@ def param(prior: Distribution, unit: str, doc: str) -> Any:
     return Param(prior, unit, doc)
 
 
-def coefficient(prior: Distribution, unit: str, doc: str, *, of: str, exponent: str) -> Any:
+def coefficient(
+    prior: Distribution, unit: str, doc: str, *powers: tuple[str, str], of: str = "", exponent: str = ""
+) -> Any:
     """Declare a coefficient that multiplies a power of an input, as A in A/N^α: `of="N", exponent="alpha"`.
 
-    With it fits are centred at the data, and the law keeps its meaning when the units of the input change.
+    powers: further pairs (input, exponent), for a product: `("N", "alpha"), ("D", "beta")` as F in F/(N^α·D^β); a pair
+    given twice is the square. With it fits are centred at the data, and the law keeps its meaning when the units of the
+    input change.
     """
-    return Param(param(prior, unit, doc).prior, unit, doc, power=(of, exponent))
+    first = ((of, exponent),) if of else ()
+    return Param(param(prior, unit, doc).prior, unit, doc, power=first + powers)
 
 
 @dataclass(frozen=True)
@@ -111,10 +125,8 @@ class Coordinates:
         return jnp.stack([coordinate(name) for name in self.free])
 
     def _shear(self, declared: Param, values: Mapping[str, ArrayLike]) -> Array:
-        if declared.power is None or declared.power[0] not in self.log_centre:
-            return jnp.zeros(())
-        of, exponent = declared.power
-        return jnp.asarray(values[exponent]) * self.log_centre[of]
+        known = ((of, exponent) for of, exponent in declared.power if of in self.log_centre)
+        return sum((jnp.asarray(values[exponent]) * self.log_centre[of] for of, exponent in known), jnp.zeros(()))
 
 
 register(Coordinates, ("fixed", "log_centre"), ("declared",))

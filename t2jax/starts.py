@@ -26,7 +26,7 @@ def draw(law: type[Law], coordinates: Coordinates, rows: Rows, count: int, key: 
     losses = next((rows[name] for name in ("neg_log_pass", "loss") if name in rows), jnp.ones(1))
     columns = []
     for name, one in zip(coordinates.free, keys, strict=True):
-        if declared[name].power is not None:
+        if declared[name].power:
             columns.append(jnp.log(0.5 * jnp.median(losses)) + jax.random.normal(one, (count,)))
         else:
             columns.append(declared[name].unconstrain(declared[name].prior.sample(one, (count,))))

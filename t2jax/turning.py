@@ -17,7 +17,7 @@ def turning_points(law: Law, table: Table) -> str:
 
     Looked at: every (params, tokens) of the table at k = 1, 10, ..., 1e4. Only laws of pass@k can turn down.
     """
-    if "pass_at_k" not in law.response:
+    if "pass_at_k" not in law.response or law.inputs() != ("N", "D", "k"):
         return ""
     runs = np.unique(np.stack([table["params"], table["tokens"]], axis=1), axis=0)
     with scope() as dtype:

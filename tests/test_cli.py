@@ -271,13 +271,28 @@ def test_exit_status_of_the_process(tmp_path):
     assert set(os.listdir(tmp_path)) <= {"runs.csv", "cache"}
 
 
-@pytest.mark.parametrize("command", [[], ["quickstart"], ["fit"], ["frontier"], ["data", "list"], ["data", "get"]])
+@pytest.mark.parametrize(
+    "command", [[], ["quickstart"], ["fit"], ["frontier"], ["laws"], ["data", "list"], ["data", "get"]]
+)
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.command([*command, "--help"])
     assert stop.value.code == 0
     said = capsys.readouterr().out
     assert "--json" in said
+
+
+def test_laws_lists_every_law_with_its_formula(capsys):
+    assert cli.command(["laws"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 1 + len(t2.laws.ALL)
+    for law, line in zip(t2.laws.ALL, said[1:], strict=True):
+        assert line.split()[:3] == [t2.laws.name_of(law), law.response[0], str(len(law.declared()))]
+        assert (law.__doc__ or "").splitlines()[0] in line
+    assert cli.command(["laws", "--json"]) == 0
+    (first, *_) = json.loads(capsys.readouterr().out)["laws"]
+    assert first["formula"].startswith("L(N, D) = E + A/N^α + B/D^β in nats per token.")
+    assert first["parameters"]["alpha"] == {"unit": "1", "doc": "size exponent"}
 
 
 def test_data_list(capsys):

@@ -12,7 +12,22 @@ from test_laws import LOSS, PASS, draw, one_of
 
 import t2jax as t2
 from t2jax.datasets import DatasetError
-from t2jax.laws import Chinchilla, Kaplan, T2Loss, T2PassK, T2PassKNaive
+from t2jax.laws import (
+    BetaTail,
+    BrokenPower,
+    Chinchilla,
+    ComputePassK,
+    DataConstrained,
+    Interaction,
+    Kaplan,
+    Overtraining,
+    ParamsTokensPassK,
+    PowerLawK,
+    SharedExponent,
+    T2Loss,
+    T2PassK,
+    T2PassKNaive,
+)
 from t2jax.turning import turning_points
 from t2jax.typing import Scalar
 
@@ -62,12 +77,14 @@ def measured(law: type[t2.Law], true: Any) -> t2.Table:
     rng = np.random.default_rng(5)
     columns: Any = {"params": 10 ** rng.uniform(6, 9.5, 40), "tokens": 10 ** rng.uniform(8, 11.5, 40)}
     columns |= {"samples": 10 ** rng.uniform(0, 3, 40)} if "k" in law.inputs() else {}
-    columns |= {"loss": np.asarray(true.loss(columns["params"], columns["tokens"]))} if law in PASS else {}
+    columns |= {"unique_tokens": 10 ** rng.uniform(7.5, 9.5, 40)} if "U" in law.inputs() else {}
+    if law in PASS and "N" in law.inputs():
+        columns |= {"loss": np.asarray(true.loss(columns["params"], columns["tokens"]))}
     columns |= {law.response[0]: np.asarray(true.predict(columns))}
     return t2.Table.from_columns(**columns)
 
 
-@pytest.mark.parametrize("law", [*LOSS, T2PassKNaive], ids=lambda law: law.__name__)
+@pytest.mark.parametrize("law", [*LOSS, T2PassKNaive, BetaTail], ids=lambda law: law.__name__)
 def test_fits_and_allocates_with_no_other_edit(law):
     """A fit to its own measurements predicts them, and no random feasible point beats the allocation of the fit.
 
@@ -79,15 +96,24 @@ def test_fits_and_allocates_with_no_other_edit(law):
         assert fit.converged, fit.status
         rows: Any = {name: table[name] for name in table.columns}
         np.testing.assert_allclose(fit.law.predict(rows), rows[law.response[0]], rtol=1e-8)
-        plan = t2.allocate(fit.law, t2.Budget(train=1e20, inference=1e6))
+        budget = t2.Budget(train=1e20, inference=1e6)
+        if "N" not in law.inputs():
+            with pytest.raises(ValueError, match=rf"{law.__name__} says nothing of N and D, so it has no optimum"):
+                t2.allocate(fit.law, budget)
+            return
+        plan = t2.allocate(fit.law, budget)
+        if law in (BrokenPower, ComputePassK):  # of compute alone
+            assert not plan.ok
+            return
         assert plan.ok, plan.status
         assert 6 * plan.params * plan.tokens <= 1e20 * (1 + 1e-9) and 2 * plan.params * plan.samples <= 1e6 * (1 + 1e-9)
         rng = np.random.default_rng(6)
         n = np.exp(rng.uniform(0, np.log(4.9e5), 4000))
         d = np.exp(rng.uniform(0.5, 1, 4000) * np.log(1e20 / 6 / n))
         k = np.exp(rng.uniform(0, 1, 4000) * np.log(1e6 / 2 / n))
-        ours = fit.law.cost(*(plan.params, plan.tokens, plan.samples)[: len(law.inputs())])
-        assert ours <= np.min(fit.law.cost(*(n, d, k)[: len(law.inputs())])) * (1 + 1e-12)
+        inputs = 3 if "k" in law.inputs() else 2
+        ours = fit.law.cost(*(plan.params, plan.tokens, plan.samples)[:inputs])
+        assert ours <= np.min(fit.law.cost(*(n, d, k)[:inputs])) * (1 + 1e-12)
 
 
 def true_laws(law: type[t2.Law]) -> list[Any]:
@@ -100,6 +126,16 @@ def true_laws(law: type[t2.Law]) -> list[Any]:
         values |= {"G": rng.uniform(0.2, 1), "gamma": rng.uniform(0.1, 0.6), "kappa": rng.uniform(0.6, 1.5)}
         values |= {"theta0": rng.uniform(2, 3), "theta1": rng.uniform(1, 2.5), "theta2": rng.uniform(0.5, 0.95)}
         values |= {"theta3": rng.uniform(0, 1.5), "theta4": rng.uniform(-0.6, 0.2)}
+        values |= {"R_D": rng.uniform(5, 20), "C1": 10 ** rng.uniform(17, 19), "c": rng.uniform(0.05, 0.2)}
+        values |= {"f": rng.uniform(0.5, 1.5), "eta": rng.uniform(0.005, 0.02), "delta": rng.uniform(0.005, 0.02)}
+        values |= {"epsilon": rng.uniform(0.2, 0.6), "zeta": rng.uniform(0.2, 0.6), "b": rng.uniform(0.2, 0.8)}
+        if law is Overtraining:
+            values["eta"] = rng.uniform(0.12, 0.22)
+            values |= {"a": 0.5 * 1e9 ** (2 * values["eta"]), "b": 0.7 * 1e11 ** (2 * values["eta"])}
+        if law in (BrokenPower, ComputePassK):
+            values["alpha"] = rng.uniform(0.1, 0.2)
+            values["A"] = rng.uniform(0.5, 2) * 1e18 ** values["alpha"]
+        values["F"] = rng.uniform(0.3, 2) * 3e7 ** values["alpha"] * 5e9 ** values["beta"]
         made.append(law(**{name: values[name] for name in law.declared()}))
     return made
 
@@ -112,6 +148,14 @@ def true_laws(law: type[t2.Law]) -> list[Any]:
         (T2Loss, None, 1e-8),
         (Kaplan, None, 1e-6),
         (T2PassK, None, 1e-6),
+        (SharedExponent, None, 1e-8),
+        (Overtraining, None, 1e-8),
+        (Interaction, None, 1e-6),
+        (BrokenPower, None, 1e-6),
+        (DataConstrained, None, 1e-6),
+        (ComputePassK, None, 1e-6),
+        (ParamsTokensPassK, None, 1e-6),
+        (PowerLawK, None, 1e-8),
     ],
     ids=lambda x: getattr(x, "__name__", None),
 )

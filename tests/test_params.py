@@ -33,8 +33,9 @@ def random_values(law: type[t2.Law], seed: int) -> dict[str, float]:
 
 
 @every
-@pytest.mark.parametrize("fixed", [(), ("E",), ("alpha", "B"), ("A", "beta")], ids="+".join)
-def test_to_the_real_line_and_back(law, fixed):
+@pytest.mark.parametrize("held", [(), (0,), (1, -1), (0, -2)], ids=str)
+def test_to_the_real_line_and_back(law, held):
+    fixed = {list(law.declared())[i] for i in held}
     for seed in range(3):
         values = random_values(law, seed)
         there = coordinates(law, {name: values[name] for name in fixed})
@@ -44,7 +45,7 @@ def test_to_the_real_line_and_back(law, fixed):
         back = there.values(u)
         assert list(back) == list(values)
         np.testing.assert_allclose(list(back.values()), list(values.values()), rtol=1e-12)
-        assert all(back[name] == values[name] for name in fixed)
+        assert all(float(back[name]) == values[name] for name in fixed)
         np.testing.assert_allclose(there.unconstrain(back), u, rtol=1e-12, atol=1e-12)
 
 
@@ -66,7 +67,8 @@ def test_centring_keeps_volume(law):
     u = centred.unconstrain(random_values(law, 7))
     jacobian = jax.jacfwd(lambda u: plain.unconstrain(centred.values(u)))(u)
     assert np.linalg.det(jacobian) == pytest.approx(1.0, rel=1e-9)
-    assert np.max(np.abs(np.asarray(jacobian) - np.eye(len(u)))) > 1.0
+    moved = np.max(np.abs(np.asarray(jacobian) - np.eye(len(u))))
+    assert moved > 1.0 if any(one.power for one in law.declared().values()) else moved < 1e-12
 
 
 def test_constraining_follows_the_support_of_the_prior():
@@ -84,8 +86,8 @@ def test_domain_is_the_support_of_the_prior():
     declared = T2PassK.declared()
     assert declared["theta2"].domain == (0.0, 1.0) and declared["theta2"].edge == (0.0, 1.0, 1e-6)
     assert declared["E"].edge is not None
-    low, high, near = declared["E"].edge  # LogNormal(0.5, 0.5) has the mean exp(0.5 + 0.5²/2)
-    assert declared["E"].domain == (low, high) == (0.0, np.inf) and near == pytest.approx(1e-9 * np.exp(0.625))
+    low, high, near = declared["E"].edge  # the median of LogNormal(0.5, 0.5) is exp(0.5)
+    assert declared["E"].domain == (low, high) == (0.0, np.inf) and near == pytest.approx(1e-9 * np.exp(0.5))
     assert declared["theta0"].domain == (-np.inf, np.inf) and declared["theta0"].edge is None
 
 
@@ -93,8 +95,8 @@ def test_declarations_say_what_they_are():
     for law in t2.laws.ALL:
         for name, one in law.declared().items():
             assert isinstance(one, Param) and one.unit and one.doc, f"{law.__name__}.{name}"
-            assert one.power is None or (one.power[0] in law.inputs() and one.power[1] in law.declared())
-    assert T2Loss.declared()["G"].power == ("k", "gamma") and T2Loss.declared()["E"].power is None
+            assert all(of in law.inputs() and exponent in law.declared() for of, exponent in one.power)
+    assert T2Loss.declared()["G"].power == (("k", "gamma"),) and T2Loss.declared()["E"].power == ()
 
 
 def test_works_in_float32():

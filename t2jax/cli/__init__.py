@@ -1,4 +1,4 @@
-"""The command line: `t2jax quickstart`, `fit`, `frontier`, `data` and `testbed`, each with --help and --json.
+"""The command line: `t2jax quickstart`, `fit`, `frontier`, `laws`, `data` and `testbed`, each with --help and --json.
 
 Exit status: 0 if all went well and every fit converged, 1 for a failed fit or bad input, 2 for wrong usage, 130 if
 interrupted.
@@ -14,12 +14,13 @@ import jax
 import pooch
 import tyro
 
-from t2jax.cli import data, fit, frontier, quickstart, testbed
+from t2jax.cli import data, fit, frontier, laws, quickstart, testbed
 
 Command = (
     Annotated[quickstart.QuickstartConfig, tyro.conf.subcommand("quickstart")]
     | Annotated[fit.FitConfig, tyro.conf.subcommand("fit")]
     | Annotated[frontier.FrontierConfig, tyro.conf.subcommand("frontier")]
+    | Annotated[laws.LawsConfig, tyro.conf.subcommand("laws")]
     | Annotated[data.DataConfig, tyro.conf.subcommand("data")]
     | Annotated[testbed.TestbedConfig, tyro.conf.subcommand("testbed")]
 )
@@ -67,6 +68,8 @@ def run(config: Command) -> int:
             return fit.run(config)
         case frontier.FrontierConfig():
             return frontier.run(config)
+        case laws.LawsConfig():
+            return laws.run(config)
         case data.DataConfig():
             return data.run(config)
         case testbed.TestbedConfig():

@@ -3,17 +3,35 @@
 import re
 
 from t2jax.laws.base import Law, law, part
+from t2jax.laws.beta_tail import BetaTail
+from t2jax.laws.broken_power import BrokenPower
 from t2jax.laws.chinchilla import Chinchilla
+from t2jax.laws.compute_pass_k import ComputePassK
+from t2jax.laws.data_constrained import DataConstrained
+from t2jax.laws.interaction import Interaction
 from t2jax.laws.kaplan import Kaplan
+from t2jax.laws.overtraining import Overtraining
+from t2jax.laws.params_tokens_pass_k import ParamsTokensPassK
+from t2jax.laws.power_law_k import PowerLawK
+from t2jax.laws.shared_exponent import SharedExponent
 from t2jax.laws.t2_loss import T2Loss
 from t2jax.laws.t2_pass_k import T2PassK
 from t2jax.laws.t2_pass_k_naive import T2PassKNaive
 
 __all__ = [
     "ALL",
+    "BetaTail",
+    "BrokenPower",
     "Chinchilla",
+    "ComputePassK",
+    "DataConstrained",
+    "Interaction",
     "Kaplan",
     "Law",
+    "Overtraining",
+    "ParamsTokensPassK",
+    "PowerLawK",
+    "SharedExponent",
     "T2Loss",
     "T2PassK",
     "T2PassKNaive",
@@ -23,7 +41,22 @@ __all__ = [
     "part",
 ]
 
-ALL: tuple[type[Law], ...] = (Chinchilla, Kaplan, T2Loss, T2PassK, T2PassKNaive)
+ALL: tuple[type[Law], ...] = (
+    Chinchilla,
+    SharedExponent,
+    Kaplan,
+    Interaction,
+    Overtraining,
+    BrokenPower,
+    DataConstrained,
+    T2Loss,
+    ComputePassK,
+    ParamsTokensPassK,
+    PowerLawK,
+    T2PassK,
+    T2PassKNaive,
+    BetaTail,
+)
 """Every exported law; the contract test runs over them."""
 
 

@@ -144,8 +144,9 @@ def law(cls: L) -> L:
     setattr(cls, "fields", fields or cls.fields)  # noqa: B010 - a class variable of the base
     declared = cls.declared()
     for name, one in declared.items():
-        if one.power and (one.power[0] not in cls.inputs() or one.power[1] not in declared):
-            raise TypeError(f"{cls.__name__}.{name} multiplies {one.power[0]}^-{one.power[1]}, which the law lacks")
+        for of, exponent in one.power:
+            if of not in cls.inputs() or exponent not in declared:
+                raise TypeError(f"{cls.__name__}.{name} multiplies {of}^-{exponent}, which the law lacks")
     for name in (*cls.linear, *cls.gauge):
         if name not in declared:
             raise TypeError(f"{cls.__name__} names {name!r} in linear or gauge, which is no parameter of it")

@@ -1,0 +1,35 @@
+"""pass@k of one model whose questions' chances are Beta distributed: what makes the power law in samples."""
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+from numpyro.distributions import LogNormal
+
+from t2jax.laws.base import Law, law
+from t2jax.params import param
+from t2jax.special import log_pass_at_k_beta
+from t2jax.typing import Array, ArrayLike, Scalar
+
+
+@law
+class BetaTail(Law):
+    """pass@k = 1 - B(a, b+k)/B(a, b), for the rows of one model: the chances of its questions are Beta(a, b).
+
+    For many samples 1 - pass@k falls as k^-a, since the density near zero is p^(a-1): the tail of hard questions rules.
+    Rises in k, to one. Source: Levi 2024 (2410.16377) for the form, Schaeffer et al. 2025 (2502.17578) for the tail.
+    """
+
+    a: Scalar = param(LogNormal(-1.0, 1.0), unit="1", doc="exponent of the density at chances near zero")
+    b: Scalar = param(LogNormal(3.0, 2.0), unit="1", doc="exponent of the density at chances near one")
+
+    response: ClassVar[tuple[str, ...]] = ("pass_at_k",)
+
+    def __call__(self, k: ArrayLike) -> Array:
+        return jnp.exp(-self.cost(k))
+
+    def cost(self, k: ArrayLike) -> Array:
+        return -log_pass_at_k_beta(self.a, self.b, k)
+
+    def questions(self, N: ArrayLike, D: ArrayLike) -> tuple[Array, Array]:
+        same = jnp.zeros(jnp.broadcast_shapes(jnp.shape(N), jnp.shape(D)))
+        return self.a + same, self.b + same

@@ -1,0 +1,39 @@
+"""-log pass@k as a power law in compute whose terms and exponent move with k."""
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+from numpyro.distributions import LogNormal
+
+from t2jax.laws.base import Law, law
+from t2jax.params import coefficient, param
+from t2jax.special import inverse_power
+from t2jax.typing import Array, ArrayLike, Scalar
+
+
+@law
+class ComputePassK(Law):
+    """-log pass@k(C, k) = E0(k) + C0(k)·C^-α(k) in nats, with C = 6ND, E0 = E·k^-ε, C0 = A·k^-γ, α(k) = α + δ·log k.
+
+    Falls in C and k, to zero as k grows without end. It depends on N and D through C alone, so it has no
+    compute-optimal size. Source: Schaeffer et al. 2026 (2509.24012), the law in compute; how E0, C0 and α depend on k,
+    there free at every k, is here of the simplest monotone form.
+    """
+
+    E: Scalar = param(LogNormal(0.0, 1.0), unit="nats", doc="-log pass@1 without end of compute")
+    A: Scalar = coefficient(
+        LogNormal(6.0, 2.0), "nats·FLOPs^α", "compute term at k = 1", ("N", "alpha"), ("D", "alpha"), ("k", "gamma")
+    )
+    alpha: Scalar = param(LogNormal(-2.0, 0.7), unit="1", doc="exponent of compute at k = 1")
+    epsilon: Scalar = param(LogNormal(-1.0, 0.7), unit="1", doc="exponent in k of the irreducible term")
+    gamma: Scalar = param(LogNormal(-1.0, 0.7), unit="1", doc="exponent in k of the compute term")
+    delta: Scalar = param(LogNormal(-5.0, 1.0), unit="1", doc="what the exponent of compute gains per log k")
+
+    response: ClassVar[tuple[str, ...]] = ("neg_log_pass", "loss")
+    linear: ClassVar[tuple[str, ...]] = ("E", "A")
+
+    def __call__(self, N: ArrayLike, D: ArrayLike, k: ArrayLike) -> Array:
+        compute = 6.0 * jnp.asarray(N) * jnp.asarray(D)
+        exponent = self.alpha + self.delta * jnp.log(k)
+        reducible = self.A * inverse_power(k, self.gamma) * inverse_power(compute, exponent)
+        return self.E * inverse_power(k, self.epsilon) + reducible

@@ -1,0 +1,28 @@
+"""The power law in samples alone."""
+
+from typing import ClassVar
+
+from numpyro.distributions import LogNormal
+
+from t2jax.laws.base import Law, law
+from t2jax.params import coefficient, param
+from t2jax.special import inverse_power
+from t2jax.typing import Array, ArrayLike, Scalar
+
+
+@law
+class PowerLawK(Law):
+    """-log pass@k = A·k^-b in nats, for the rows of one model.
+
+    The limit for many samples where the density of questions' chances is a power p^(b-1) near zero, as in `BetaTail`;
+    at small k it is too simple. Falls in k, to zero. Source: Schaeffer et al. 2025 (2502.17578).
+    """
+
+    A: Scalar = coefficient(LogNormal(0.0, 1.0), unit="nats", doc="-log pass@1", of="k", exponent="b")
+    b: Scalar = param(LogNormal(-1.0, 0.7), unit="1", doc="exponent of samples")
+
+    response: ClassVar[tuple[str, ...]] = ("neg_log_pass",)
+    linear: ClassVar[tuple[str, ...]] = ("A",)
+
+    def __call__(self, k: ArrayLike) -> Array:
+        return self.A * inverse_power(k, self.b)
