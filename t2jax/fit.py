@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.identify import Identification, curvature, identification
+from t2jax.lawcheck import check_law, not_finite
 from t2jax.laws.base import Law
 from t2jax.measurements import Measurements, measurements
 from t2jax.noise import Noise, Rows, default_noise
@@ -111,7 +112,8 @@ def fit(
     `status` and `converged`, never raised.
 
     Raises TableError for columns the law needs and the table lacks or for fewer rows than parameters, ValueError for
-    a fixed name that is no parameter, or a fixed value outside its parameter's domain.
+    a fixed name that is no parameter, or a fixed value outside its parameter's domain, TypeError for a law that does
+    not give one number for each row.
     """
     problem, data = prepare(law, table, noise, fixed or {})
     with scope() as dtype:
@@ -122,8 +124,13 @@ def fit(
     declared = law.declared()
     bounds = {name: edge for name in problem.coordinates.free if (edge := declared[name].edge)}
     known = identification(found.hessian, found.slope, found.meat, found.own, values, bounds)
-    known_said = known.sentence if np.isfinite(found.value) else ""
-    said = (_outcome(found, starts), known_said, turning_points(best, table))
+    if np.isfinite(found.value):
+        # a curvature that is no number says nothing of what the rows determine
+        known_said = known.sentence if np.all(np.isfinite(found.hessian)) else ""
+        said = (_outcome(found, problem.names, starts), known_said, turning_points(best, table))
+    else:
+        where = not_finite(law, table, tuple(data.columns))
+        said = ("failed: the objective was not finite from any start", where)
     return Fit(
         law=best,
         objective=float(found.value),
@@ -142,6 +149,7 @@ def prepare(
     law: type[Law], table: Table, noise: Noise | None, fixed: Mapping[str, ArrayLike]
 ) -> tuple[Problem, Measurements]:
     """The problem that `fit` solves and the columns it reads; checks the table against the law. Raises as `fit`."""
+    check_law(law)
     noise = noise or default_noise(law, table)
     columns = noise.columns(law, table)
     table.require(*columns, needed_by=law.__name__)
@@ -205,8 +213,15 @@ def _solve(problem: Problem, data: Measurements, run: Array, starts: int, key: A
     return _Found(law, noise_values, reached[best], ends.converged[best], jnp.mean(agree), *bend, *shape)
 
 
-def _outcome(found: _Found, starts: int) -> str:
-    if not np.isfinite(found.value):
-        return "failed: the objective was not finite from any start"
+def _outcome(found: _Found, names: tuple[str, ...], starts: int) -> str:
     said = f"{round(float(found.agreement) * starts)} of {starts} starts reached the best optimum"
-    return f"converged: {said}" if found.converged else f"not converged: the solver stopped short of an optimum; {said}"
+    if found.converged:
+        return f"converged: {said}"
+    slopes = np.column_stack([found.gradient, found.hessian])
+    broken = ", ".join(name for name, row in zip(names, slopes, strict=True) if not np.all(np.isfinite(row)))
+    why = (
+        f"the derivatives of {type(found.law).__name__} in {broken} are not finite"
+        if broken
+        else "the solver stopped short of an optimum"
+    )
+    return f"not converged: {why}; {said}"

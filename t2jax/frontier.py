@@ -79,8 +79,11 @@ def frontier(laws: Law, budgets: Budget) -> Plan:
 
 
 def _refuse_without_sizes(law: type[Law]) -> None:
-    if law.inputs()[:2] != ("N", "D"):
-        raise ValueError(f"{law.__name__} says nothing of N and D, so it has no optimum; its inputs are {law.inputs()}")
+    inputs = ", ".join(law.inputs())
+    if not {"N", "D"} <= set(law.inputs()):
+        raise ValueError(f"{law.__name__} says nothing of N and D, so it has no optimum; its inputs are {inputs}")
+    if not law.needed() <= {"N", "D", "k"}:
+        raise ValueError(f"budgets choose N, D and k, but {law.__name__} needs more: its inputs are {inputs}")
 
 
 @jax.jit
@@ -113,7 +116,7 @@ def _plan(law: Law, budget: Budget) -> Plan:
 
 def _free_samples(law: Law, budget: Budget) -> Plan:
     def cost(law: Law, x: Array) -> Array:
-        return law.cost(jnp.exp(x[0]), jnp.exp(x[1]), jnp.exp(x[2]))
+        return _cost_at(law, jnp.exp(x[0]), jnp.exp(x[1]), jnp.exp(x[2]))
 
     b, feasible = _limits(budget, jnp.ones(()))
     found = _optimum(law, cost, law, b, 3)
@@ -183,7 +186,7 @@ def _finish(law: Law, found: Optimum, samples: Array, feasible: tuple[Array, Arr
     code = jnp.where(feasible[0], jnp.where(feasible[1], code, INFEASIBLE_INFERENCE), INFEASIBLE_TRAIN)
     usable = code <= HELD
     params, tokens = jnp.exp(found.x[0]), jnp.exp(found.x[1])
-    value = law(params, tokens, samples) if "k" in law.inputs() else law(params, tokens)
+    value = law(**_named(law, params, tokens, samples))
 
     def shown(x: Array) -> Array:
         return jnp.where(usable, x, jnp.nan)
@@ -201,7 +204,11 @@ def _finish(law: Law, found: Optimum, samples: Array, feasible: tuple[Array, Arr
 
 
 def _cost_at(law: Law, params: Array, tokens: Array, samples: Array) -> Array:
-    return law.cost(params, tokens, samples) if "k" in law.inputs() else law.cost(params, tokens)
+    return law.cost(**_named(law, params, tokens, samples))
+
+
+def _named(law: Law, params: Array, tokens: Array, samples: Array) -> dict[str, Array]:
+    return law.arguments({"params": params, "tokens": tokens, "samples": samples})
 
 
 def _cost(law: Law, plan: Plan) -> Array:

@@ -156,11 +156,11 @@ class Binomial:
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         del nuisance
-        log_p = -law.cost(rows["params"], rows["tokens"], 1.0)
+        log_p = -law.cost(**law.arguments(rows, but="k"), k=1.0)
         return log_binomial(rows["correct"], rows["trials"], log_p, jnp.log(-jnp.expm1(log_p)))
 
     def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
-        success = jnp.exp(-law.cost(rows["params"], rows["tokens"], 1.0))
+        success = jnp.exp(-law.cost(**law.arguments(rows, but="k"), k=1.0))
         return {"correct": jax.random.binomial(key, rows["trials"], success)}
 
 
@@ -183,12 +183,12 @@ class BetaBinomial:
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         del nuisance
-        a, b = law.questions(rows["params"], rows["tokens"])
+        a, b = law.questions(**law.arguments(rows, but="k"))
         return log_beta_binomial(rows["correct"], rows["trials"], a, b)
 
     def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
         question_key, count_key = jax.random.split(key)
-        a, b = law.questions(rows["params"], rows["tokens"])
+        a, b = law.questions(**law.arguments(rows, but="k"))
         success = jax.random.beta(question_key, a, b)
         return {"correct": jax.random.binomial(count_key, rows["trials"], success)}
 
@@ -209,17 +209,17 @@ class Joint:
         return tuple(dict.fromkeys((*self.samples.columns(law, table), "loss")))
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
-        loss_rows = {name: rows[name] for name in ("params", "tokens", "loss")}
+        loss_rows = _loss_rows(law.loss, rows)
         return self.samples.penalty(law, rows, nuisance) + self.loss.penalty(law.loss, loss_rows, nuisance)
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
-        loss_rows = {name: rows[name] for name in ("params", "tokens", "loss")}
+        loss_rows = _loss_rows(law.loss, rows)
         known = {"sigma": jnp.asarray(self.loss.scale)}
         return self.samples.log_density(law, rows, nuisance) + self.loss.log_density(law.loss, loss_rows, known)
 
     def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
         loss_key, samples_key = jax.random.split(key)
-        loss_rows = {name: rows[name] for name in ("params", "tokens", "loss")}
+        loss_rows = _loss_rows(law.loss, rows)
         redrawn = self.loss.simulate(law.loss, loss_rows, nuisance, loss_key)
         return redrawn | self.samples.simulate(law, rows, nuisance, samples_key)
 
@@ -228,13 +228,18 @@ def default_noise(law: type[Law], table: Table) -> Noise:
     """The noise model used when none is named.
 
     Losses: Huber(1e-3). pass@k from counts: BetaBinomial, or Binomial where the law gives all questions one chance;
-    measured pass@k: Gaussian. Laws of pass@k on a table that has losses too: those jointly with the losses.
+    measured pass@k, or errors: Gaussian. Laws that make these from a loss, on a table that has losses too: those
+    jointly with the losses.
     """
-    if "pass_at_k" not in law.response:
+    if "loss" in law.response:
         return Huber()
     counted = BetaBinomial() if law.questions is not Law.questions else Binomial()
-    samples = counted if "correct" in table else Gaussian(scale=0.01)
-    return Joint(samples) if "loss" in table else samples
+    samples = counted if "correct" in table and "pass_at_k" in law.response else Gaussian(scale=0.01)
+    return Joint(samples) if "loss" in table and "loss" in law.fields else samples
+
+
+def _loss_rows(loss: Law, rows: Rows) -> dict[str, Array]:
+    return {name: rows[name] for name in (*(INPUT_COLUMNS.get(one, one) for one in loss.inputs()), "loss")}
 
 
 def response(law: type[Law], table: Table) -> str:

@@ -56,9 +56,10 @@ class Param:
         low, high = self.domain
         if not math.isfinite(low):
             return None
-        return low, high, 1e-6 * (high - low) if math.isfinite(high) else 1e-9 * (self._median() - low)
+        return low, high, 1e-6 * (high - low) if math.isfinite(high) else 1e-9 * (self.median() - low)
 
-    def _median(self) -> float:
+    def median(self) -> float:
+        """The median of the prior."""
         try:
             return float(self.prior.icdf(0.5))
         except NotImplementedError:  # NumPyro has no quantiles of some distributions

@@ -17,7 +17,7 @@ def turning_points(law: Law, table: Table) -> str:
 
     Looked at: every (params, tokens) of the table at k = 1, 10, ..., 1e4. Only laws of pass@k can turn down.
     """
-    if "pass_at_k" not in law.response or law.inputs() != ("N", "D", "k"):
+    if "pass_at_k" not in law.response or law.needed() != {"N", "D", "k"}:
         return ""
     runs = np.unique(np.stack([table["params"], table["tokens"]], axis=1), axis=0)
     with scope() as dtype:
@@ -37,7 +37,7 @@ def turning_points(law: Law, table: Table) -> str:
 @jax.jit
 def _slopes(law: Law, logs: Array, samples: Array) -> Array:
     def value(point: Array, k: Array) -> Array:
-        return -law.cost(jnp.exp(point[0]), jnp.exp(point[1]), k)
+        return -law.cost(N=jnp.exp(point[0]), D=jnp.exp(point[1]), k=k)
 
     slope = jax.grad(value)
     return jax.vmap(lambda point: jax.vmap(lambda k: slope(point, k))(samples))(logs)

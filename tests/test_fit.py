@@ -1,14 +1,14 @@
 """Point fits: published optima, exact recovery, what rows do not determine, failures, and single precision."""
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpyro.distributions import LogNormal
-from test_laws import LOSS, PASS, draw, one_of
+from test_laws import LOSS, draw, one_of
 
 import t2jax as t2
 from t2jax.datasets import DatasetError
@@ -18,6 +18,7 @@ from t2jax.laws import (
     Chinchilla,
     ComputePassK,
     DataConstrained,
+    DownstreamError,
     Interaction,
     Kaplan,
     Overtraining,
@@ -78,7 +79,7 @@ def measured(law: type[t2.Law], true: Any) -> t2.Table:
     columns: Any = {"params": 10 ** rng.uniform(6, 9.5, 40), "tokens": 10 ** rng.uniform(8, 11.5, 40)}
     columns |= {"samples": 10 ** rng.uniform(0, 3, 40)} if "k" in law.inputs() else {}
     columns |= {"unique_tokens": 10 ** rng.uniform(7.5, 9.5, 40)} if "U" in law.inputs() else {}
-    if law in PASS and "N" in law.inputs():
+    if "loss" in law.fields and "loss" not in law.response:
         columns |= {"loss": np.asarray(true.loss(columns["params"], columns["tokens"]))}
     columns |= {law.response[0]: np.asarray(true.predict(columns))}
     return t2.Table.from_columns(**columns)
@@ -129,12 +130,14 @@ def true_laws(law: type[t2.Law]) -> list[Any]:
         values |= {"R_D": rng.uniform(5, 20), "C1": 10 ** rng.uniform(17, 19), "c": rng.uniform(0.05, 0.2)}
         values |= {"f": rng.uniform(0.5, 1.5), "eta": rng.uniform(0.005, 0.02), "delta": rng.uniform(0.005, 0.02)}
         values |= {"epsilon": rng.uniform(0.2, 0.6), "zeta": rng.uniform(0.2, 0.6), "b": rng.uniform(0.2, 0.8)}
-        if law is Overtraining:
+        if law in (Overtraining, DownstreamError):
             values["eta"] = rng.uniform(0.12, 0.22)
             values |= {"a": 0.5 * 1e9 ** (2 * values["eta"]), "b": 0.7 * 1e11 ** (2 * values["eta"])}
         if law in (BrokenPower, ComputePassK):
             values["alpha"] = rng.uniform(0.1, 0.2)
             values["A"] = rng.uniform(0.5, 2) * 1e18 ** values["alpha"]
+        if law is DownstreamError:
+            values |= {"epsilon": rng.uniform(0.7, 0.9), "kappa": rng.uniform(1, 2), "gamma": rng.uniform(0.6, 1)}
         values["F"] = rng.uniform(0.3, 2) * 3e7 ** values["alpha"] * 5e9 ** values["beta"]
         made.append(law(**{name: values[name] for name in law.declared()}))
     return made
@@ -153,6 +156,7 @@ def true_laws(law: type[t2.Law]) -> list[Any]:
         (Interaction, None, 1e-6),
         (BrokenPower, None, 1e-6),
         (DataConstrained, None, 1e-6),
+        (DownstreamError, None, 1e-6),
         (ComputePassK, None, 1e-6),
         (ParamsTokensPassK, None, 1e-6),
         (PowerLawK, None, 1e-8),
@@ -270,17 +274,61 @@ def test_a_weight_of_two_is_the_row_twice(runs):
             assert objective([value * (step if i == j else 1) for j, value in enumerate(u)]) > fit.objective
 
 
-def test_a_law_that_breaks_is_told_not_raised():
-    @t2.law
-    class Broken(t2.Law):
+def user_law(name: str, call: Any) -> type[t2.Law]:
+    """A law as a user may write it, with one mistake in its `__call__`."""
+
+    class Mine(t2.Law):
         E: Scalar = t2.param(LogNormal(0.0, 1.0), unit="nats", doc="irreducible loss")
-        linear: ClassVar[tuple[str, ...]] = ()
+        alpha: Scalar = t2.param(LogNormal(-1.0, 0.5), unit="1", doc="size exponent")
 
-        def __call__(self, N, D):
-            return self.E * jnp.sqrt(-jnp.ones_like(N))
+    Mine.__call__, Mine.__name__ = call, name
+    return t2.law(Mine)
 
-    fit = t2.fit(Broken, losses(np.array([1e7, 1e8, 1e9]), np.array([1e9, 1e10, 1e11])), key=KEY)
-    assert not fit.converged and fit.status.startswith("failed: the objective was not finite from any start")
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda self, N, D: self.E, r"Mine\(N, D\) gives shape \(\) for 3 rows, expected \(3,\): one number per row"),
+        (lambda self, N, D: (N**-self.alpha)[:, None], r"gives shape \(3, 1\) for 3 rows"),
+        (lambda self, N, D: (N, D), "gives tuple, expected one array"),
+        (lambda self, N, D: N + 1j, "gives complex128, expected real numbers"),
+        (lambda self, N, D: self.E + np.log(N), r"Mine\(N, D\) cannot be compiled: .* use jax.numpy"),
+        (lambda self, N, D: self.E if N[0] > 1 else N, r"Mine\(N, D\) cannot be compiled: .* use jax.numpy"),
+        (lambda self, N, D: self.E * N**-self.beta, "fails on columns of 3 rows: Mine has no attribute 'beta'"),
+    ],
+)
+def test_a_mistake_in_a_law_is_named(call, said):
+    with pytest.raises(TypeError, match=said):
+        t2.fit(user_law("Mine", call), losses(np.geomspace(1e7, 1e9, 3), np.geomspace(1e9, 1e11, 3)), key=KEY)
+
+
+def test_a_column_that_only_the_law_knows():
+    table = losses(np.geomspace(1e7, 1e9, 3), np.geomspace(1e9, 1e11, 3))
+    law = user_law("Deep", lambda self, N, depth: self.E + depth * N**-self.alpha)
+    with pytest.raises(t2.TableError, match="column 'depth', needed by Deep, is missing; columns there: 'params', "):
+        t2.fit(law, table, key=KEY)
+    with pytest.raises(ValueError, match="says nothing of N and D, so it has no optimum; its inputs are N, depth"):
+        t2.allocate(law(E=1.0, alpha=0.3), t2.Budget(train=1e20))
+    law = user_law("Deep", lambda self, N, D, depth: self.E + depth * N**-self.alpha + 1 / D)
+    with pytest.raises(ValueError, match="choose N, D and k, but Deep needs more: its inputs are N, D, depth"):
+        t2.allocate(law(E=1.0, alpha=0.3), t2.Budget(train=1e20))
+
+
+def test_a_law_that_is_no_number_is_told_not_raised():
+    table = losses(np.array([1e7, 1e8, 1e9]), np.array([1e9, 1e10, 1e11]))
+    fit = t2.fit(user_law("Mine", lambda self, N, D: self.E + jnp.where(N > 5e7, jnp.nan, 1.0)), table, key=KEY)
+    said = "failed: the objective was not finite from any start; Mine is nan at row 1 (params=1e+08, tokens=1e+10) "
+    assert (
+        not fit.converged
+        and fit.status.startswith(said)
+        and "with E=1, " in fit.status
+        and fit.status.endswith("at 2 of 3 rows")
+    )
+    # its value is finite, and so is its slope, but not the derivative of that
+    call = lambda self, N, D: self.E + jnp.where(self.alpha > 0, N**-self.alpha, jnp.sqrt(0.0 * self.alpha))  # noqa: E731
+    fit = t2.fit(user_law("Mine", call), table, key=KEY)
+    assert not fit.converged
+    assert fit.status.startswith("not converged: the derivatives of Mine in alpha are not finite; ")
 
 
 def test_counts_without_losses():

@@ -18,6 +18,7 @@ from t2jax.laws import (
     Chinchilla,
     ComputePassK,
     DataConstrained,
+    DownstreamError,
     Interaction,
     Kaplan,
     Overtraining,
@@ -46,7 +47,13 @@ class LogSum(t2.Law):
         return self.E + jnp.log1p(self.A * N**-self.alpha + self.B * D**-self.beta)
 
 
-LAWS = (*t2.laws.ALL, LogSum, T2Loss.on(Kaplan), T2PassK.on(Kaplan), DataConstrained.on(Interaction))
+LAWS = (
+    *t2.laws.ALL,
+    LogSum,
+    T2Loss.on(Kaplan),
+    T2PassK.on(DataConstrained.on(Kaplan)),
+    DataConstrained.on(Interaction),
+)
 PASS = tuple(law for law in LAWS if "pass_at_k" in law.response)
 LOSS = tuple(law for law in LAWS if law not in PASS)
 DOMAIN = {"N": (1e5, 1e13), "D": (1e7, 1e15), "k": (1.0, 1e6), "U": (3e14, 1e15)}
@@ -70,6 +77,8 @@ def draw(law: type[t2.Law], count: int, seed: int = 0) -> Any:
         if one.power:
             least = math.prod(DOMAIN[of][0] ** values[exponent] for of, exponent in one.power)
             values[name] = np.exp(rng.uniform(np.log(0.5), np.log(5), count)) * least
+    if law is DownstreamError:  # an error is at least zero
+        values["kappa"] = rng.uniform(0.1, 0.9, count) * values["epsilon"]
     return law(**values)
 
 
@@ -82,6 +91,16 @@ def places(law: type[t2.Law], count: int, seed: int = 0) -> tuple[np.ndarray, ..
     )
 
 
+def cost(law: Any, at: Any) -> Any:
+    """The cost at inputs in the order of `inputs()`."""
+    return law.cost(**dict(zip(law.inputs(), at, strict=True)))
+
+
+def value(law: Any, at: Any) -> Any:
+    """The prediction at inputs in the order of `inputs()`."""
+    return law(**dict(zip(law.inputs(), at, strict=True)))
+
+
 def one_of(laws: Any, index: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[index], laws)
 
@@ -90,12 +109,14 @@ def one_of(laws: Any, index: int) -> Any:
 def test_finite_and_monotone(law):
     """Losses fall in every input; pass@k rises in k, in N and D as each law says (compared as -log pass@k)."""
     laws, at = draw(law, POINTS), places(law, POINTS)
-    first = np.asarray(laws.cost(*at))
-    assert np.all(np.isfinite(first)) and np.all(np.isfinite(laws(*at)))
+    first = np.asarray(cost(laws, at))
+    assert np.all(np.isfinite(first)) and np.all(np.isfinite(value(laws, at)))
     single = tuple(np.ones(POINTS) if name == "k" else x for name, x in zip(law.inputs(), at, strict=True))
     for i, name in enumerate(law.inputs()):
         begin = single if issubclass(law, T2PassK) and name != "k" else at
-        steps = np.stack([np.asarray(laws.cost(*begin[:i], begin[i] * step, *begin[i + 1 :])) for step in (1, 1.5, 30)])
+        steps = np.stack(
+            [np.asarray(cost(laws, (*begin[:i], begin[i] * step, *begin[i + 1 :]))) for step in (1, 1.5, 30)]
+        )
         falls = np.diff(steps, axis=0) < 0
         same = (steps[1:] < 1e-290) | (name == "U")  # pass@k is one to rounding; more unique tokens than are read
         assert np.all(falls | (same & (np.diff(steps, axis=0) <= 0))), name
@@ -107,17 +128,19 @@ def test_limits(law):
     laws = draw(law, POINTS)
     if law in LOSS:
         everything, least = (np.inf,) * len(law.inputs()), np.zeros(POINTS) if law in TO_ZERO else laws.E
-        np.testing.assert_array_equal(laws(*everything), least)
-        assert np.all(np.asarray(laws(*places(law, POINTS))) > least)
+        if law is DownstreamError:
+            least = laws.epsilon - laws.kappa * np.exp(-laws.gamma * laws.E)
+        np.testing.assert_allclose(value(laws, everything), least, rtol=1e-14)
+        assert np.all(np.asarray(value(laws, places(law, POINTS))) > least)
     else:
-        passed = np.asarray(laws(*places(law, POINTS)))
+        passed = np.asarray(value(laws, places(law, POINTS)))
         assert np.all((passed > 0) & (passed <= 1))
-        np.testing.assert_allclose(-np.log(passed), laws.cost(*places(law, POINTS)), rtol=1e-10, atol=1e-15)
+        np.testing.assert_allclose(-np.log(passed), cost(laws, places(law, POINTS)), rtol=1e-10, atol=1e-15)
         if law is BetaTail:
             best = laws.a / (laws.a + laws.b)
         else:
             best = laws.theta2 / (1 + np.exp(laws.theta1 * (laws.E - laws.theta0)))
-        np.testing.assert_allclose(laws(*(np.inf,) * (len(law.inputs()) - 1), 1.0), best, rtol=1e-13)
+        np.testing.assert_allclose(laws(**dict.fromkeys(law.inputs(), np.inf) | {"k": 1.0}), best, rtol=1e-13)
 
 
 @every
@@ -125,17 +148,17 @@ def test_compiled_batched_and_differentiated(law):
     """jit and vmap change nothing, and the gradient in every parameter and log input is the finite difference."""
     laws, at = draw(law, POINTS, seed=2), places(law, POINTS, seed=2)
 
-    def cost(law, logs):
-        return law.cost(*jnp.exp(logs))
+    def at_logs(law, logs):
+        return cost(law, jnp.exp(logs))
 
     logs = jnp.log(jnp.stack(at, axis=1))
-    value_and_slopes = jax.jit(jax.vmap(jax.value_and_grad(cost, argnums=(0, 1))))
+    value_and_slopes = jax.jit(jax.vmap(jax.value_and_grad(at_logs, argnums=(0, 1))))
     values, (by_law, by_logs) = value_and_slopes(laws, logs)
     assert type(by_law) is law
     for i in (0, 1, POINTS - 1):
-        eager = one_of(laws, i).cost(*(x[i] for x in at))
+        eager = cost(one_of(laws, i), [x[i] for x in at])
         np.testing.assert_allclose(values[i], eager, rtol=1e-12)
-    np.testing.assert_allclose(values, laws.cost(*at), rtol=1e-12)
+    np.testing.assert_allclose(values, cost(laws, at), rtol=1e-12)
 
     def difference(move):
         low, high = (value_and_slopes(*move(h))[0] for h in (-1e-5, 1e-5))
@@ -205,7 +228,7 @@ def test_units_of_inputs(law):
         thousands = [
             x / 1000 if name == of or (of, name) == ("D", "U") else x for name, x in zip(law.inputs(), at, strict=True)
         ]
-        np.testing.assert_allclose(law(**values | scaled).cost(*thousands), laws.cost(*at), rtol=1e-11)
+        np.testing.assert_allclose(cost(law(**values | scaled), thousands), cost(laws, at), rtol=1e-11)
 
 
 def test_parts_are_seen_from_outside():
@@ -221,6 +244,10 @@ def test_parts_are_seen_from_outside():
     assert T2Loss.on(Kaplan) is T2Loss.on(Kaplan) and T2Loss.on(Kaplan).inputs() == ("N", "D", "k")
     with pytest.raises(TypeError, match="Chinchilla has no part to put Kaplan in"):
         Chinchilla.on(Kaplan)
+    with pytest.raises(TypeError, match="T2PassK does not hand k to its part, and T2Loss needs it"):
+        T2PassK.on(T2Loss)
+    with pytest.raises(TypeError, match="DataConstrained does not hand k to its part, and T2Loss needs it"):
+        DataConstrained.on(T2Loss)
     with pytest.raises(TypeError, match="both have a parameter gamma"):
 
         @t2.law
@@ -231,6 +258,36 @@ def test_parts_are_seen_from_outside():
                 return self.gamma / N / D
 
         T2Loss.on(Clashing)
+
+
+def test_inputs_of_a_part_reach_it():
+    """Samples on repeated data: U passes through the laws of k, by name, and may be left out."""
+    repeated = DataConstrained(**chinchilla_values(), R_D=15.0)
+    made = T2Loss.on(DataConstrained)(**repeated.values(), G=2.0, gamma=0.5)
+    assert made.inputs() == ("N", "D", "k", "U") and made.needed() == {"N", "D", "k"}
+    by_hand = float(repeated(1e8, 1e10, 1e9)) + 2.0 * 4.0**-0.5
+    assert made(1e8, 1e10, 4.0, U=1e9) == pytest.approx(by_hand, rel=1e-13)
+    assert made(1e8, 1e10, 4.0) == pytest.approx(float(repeated(1e8, 1e10)) + 1.0, rel=1e-13)
+    rows = {"params": np.array([1e8]), "tokens": np.array([1e10]), "samples": np.array([4.0])}
+    assert made.predict({**rows, "unique_tokens": np.array([1e9])})[0] == pytest.approx(by_hand, rel=1e-13)
+    assert made.predict(rows)[0] == pytest.approx(float(made(1e8, 1e10, 4.0)), rel=1e-13)
+    counted = T2PassK.on(DataConstrained)(
+        **repeated.values(), theta0=2.0, theta1=1.0, theta2=0.9, theta3=0.0, theta4=0.1
+    )
+    a, b = counted.questions(1e8, 1e10, U=1e9)
+    assert a / (a + b) == pytest.approx(0.9 / (1 + math.exp(float(repeated(1e8, 1e10, 1e9)) - 2.0)), rel=1e-12)
+
+
+def chinchilla_values() -> dict[str, float]:
+    return {"E": 1.5, "A": 200.0, "B": 900.0, "alpha": 0.3, "beta": 0.35}
+
+
+def test_error_from_loss():
+    """Gadre et al.'s link on their law and, in one line, on Chinchilla's."""
+    link = {"epsilon": 0.85, "kappa": 2.0, "gamma": 0.7}
+    chinchilla = Chinchilla(**chinchilla_values())
+    by_hand = 0.85 - 2.0 * math.exp(-0.7 * float(chinchilla(1e8, 1e10)))
+    assert DownstreamError.on(Chinchilla)(**chinchilla.values(), **link)(1e8, 1e10) == pytest.approx(by_hand, rel=1e-13)
 
 
 def test_published_coefficients():

@@ -77,7 +77,9 @@ def solve(law: Law, laws: Law | None, budget: Budget, out: Output) -> Allocation
         # at one sample these laws rise and fall with their loss, whose optimum is much the faster to compile
         single, singles = _loss(law), None if laws is None else _loss(laws)
         chinchilla, chinchilla_draws = _split(single, singles, replace(budget, inference=None, whole_samples=False))
-        chinchilla = replace(chinchilla, value=predict(law, chinchilla.params, chinchilla.tokens, 1.0))
+        chinchilla = replace(
+            chinchilla, value=predict(law, params=chinchilla.params, tokens=chinchilla.tokens, samples=1.0)
+        )
         bar.update()
     return Allocations(law, laws, budget, plan, draws, chinchilla, chinchilla_draws)
 

@@ -47,11 +47,11 @@ def _isoflops(ax: Axes, solved: Allocations, table: Table | None, inference: flo
     optima = [_at(one, chosen) for one in solved.optima()]
     params, tokens = _grid(solved, train, optima)
     samples = _samples(params, inference)
-    curves = np.where(samples >= 1, predict(solved.law, params, tokens, samples), np.nan)
+    curves = np.where(samples >= 1, predict(solved.law, params=params, tokens=tokens, samples=samples), np.nan)
     draws = None
     if solved.laws is not None:
         few = jax.tree.map(lambda leaf: leaf[:CURVE_DRAWS], solved.laws)
-        draws = predict(few, params, tokens, samples)
+        draws = predict(few, params=params, tokens=tokens, samples=samples)
     quantity = response_name(solved.law, table)
     isoflop_curves(ax, params, curves, train, draws=draws, quantity=quantity, level=LEVEL)
     if table is not None:
@@ -59,7 +59,9 @@ def _isoflops(ax: Axes, solved: Allocations, table: Table | None, inference: flo
     values = []
     for one in optima:
         drawn = _samples(np.asarray(one.params), inference)
-        values.append(np.where(drawn >= 1, predict(solved.law, one.params, one.tokens, drawn), np.nan))
+        values.append(
+            np.where(drawn >= 1, predict(solved.law, params=one.params, tokens=one.tokens, samples=drawn), np.nan)
+        )
     optima_on_isoflops(ax, optima, values, LEVEL)
 
 

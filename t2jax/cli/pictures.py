@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from t2jax.cli.output import Output
 from t2jax.laws.base import Law
 from t2jax.noise import response
+from t2jax.params import INPUT_COLUMNS
 from t2jax.plot import predicted_observed, residuals
 from t2jax.precision import scope
 from t2jax.save import save_figure
@@ -29,11 +30,10 @@ def save_panels(figure: Figure, name: str, out: Output) -> None:
         save_figure(path.with_suffix(""), figure)
 
 
-def predict(law: Law, params: Any, tokens: Any, samples: Any) -> np.ndarray:
-    """The law at arrays of one shape; a batch of laws gives a leading axis of draws."""
+def predict(law: Law, **rows: Any) -> np.ndarray:
+    """The law at columns of one shape, by their names; a batch of laws gives a leading axis of draws."""
     with scope() as dtype:
-        inputs = {"N": params, "D": tokens, "k": samples}
-        given = [jnp.asarray(inputs[name], dtype) for name in type(law).inputs()]
+        given = {name: jnp.asarray(one, dtype) for name, one in rows.items()}
         law = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), law)
         batched = jax.tree.leaves(law)[0].ndim > 0
         return np.asarray(jax.jit(jax.vmap(_call, (0, None)) if batched else _call)(law, given))
@@ -42,7 +42,7 @@ def predict(law: Law, params: Any, tokens: Any, samples: Any) -> np.ndarray:
 def picture_fit(law: Law, table: Table, out: Output, below: str = "") -> None:
     """Predicted against observed, and residuals against params and tokens."""
     rows = measured(law, table)
-    prediction = predict(law, rows["params"], rows["tokens"], rows["samples"])
+    prediction = predict(law, **rows)
     figure, (ax,) = figure_of(1)
     predicted_observed(ax, rows["observed"], prediction, quantity=response_name(law, table))
     save_panels(figure, below + "predicted", out)
@@ -55,21 +55,26 @@ def picture_fit(law: Law, table: Table, out: Output, below: str = "") -> None:
 
 
 def measured(law: Law, table: Table) -> dict[str, np.ndarray]:
-    """`observed` with its params, tokens and samples, each (rows,); from counts, pass@1 of each run of each task.
+    """`observed` with its inputs, each (rows,); from counts, pass@1 of each run of each task.
 
     A run's pass@1 is the mean over its questions of correct / trials, which is unbiased whatever the trials.
     """
     name = response_name(law, table)
     if name in table:
         samples = table["samples"] if "samples" in table else np.ones(len(table))
-        return {"params": table["params"], "tokens": table["tokens"], "samples": samples, "observed": table[name]}
+        return _inputs(law, table) | {"samples": samples, "observed": table[name]}
     keys = [key for key in ("model", "params", "tokens", "task") if key in table]
     run = table.to_frame().groupby(keys, sort=False).ngroup().to_numpy()
     first = np.unique(run, return_index=True)[1]
     weight = table["weight"] if "weight" in table else np.ones(len(table))
     share = np.bincount(run, weight * table["correct"] / table["trials"]) / np.bincount(run, weight)
-    params, tokens = table["params"][first], table["tokens"][first]
-    return {"params": params, "tokens": tokens, "samples": np.ones(len(first)), "observed": share}
+    inputs = {name: one[first] for name, one in _inputs(law, table).items()}
+    return inputs | {"samples": np.ones(len(first)), "observed": share}
+
+
+def _inputs(law: Law, table: Table) -> dict[str, np.ndarray]:
+    columns = {"params", "tokens", *(INPUT_COLUMNS.get(name, name) for name in type(law).inputs())}
+    return {name: table[name] for name in sorted(columns) if name in table}
 
 
 def response_name(law: Law, table: Table | None) -> str:
@@ -77,5 +82,5 @@ def response_name(law: Law, table: Table | None) -> str:
     return law.response[0] if table is None else response(type(law), table)
 
 
-def _call(law: Law, inputs: list[Any]) -> Any:
-    return law(*inputs)
+def _call(law: Law, rows: dict[str, Any]) -> Any:
+    return law.predict(rows)

@@ -92,7 +92,7 @@ def _words(fitted: Fitted, solved: Allocations, table: Table) -> list[str]:
     larger = "" if shift is None else f" ({interval(shift.low[at], shift.high[at], '{:.2f}'.format)})"
     params, ratio = one["chinchilla_params"], one["chinchilla_tokens_per_param"]
     samples = INFERENCE / (2 * params)
-    reached = float(predict(solved.law, params, one["chinchilla_tokens"], samples))
+    reached = float(predict(solved.law, params=params, tokens=one["chinchilla_tokens"], samples=samples))
 
     def told(name: str) -> str:
         return f"({interval(one[f'{name}_low'], one[f'{name}_high'], count)})"

@@ -8,6 +8,7 @@ from t2jax.laws.broken_power import BrokenPower
 from t2jax.laws.chinchilla import Chinchilla
 from t2jax.laws.compute_pass_k import ComputePassK
 from t2jax.laws.data_constrained import DataConstrained
+from t2jax.laws.downstream_error import DownstreamError
 from t2jax.laws.interaction import Interaction
 from t2jax.laws.kaplan import Kaplan
 from t2jax.laws.overtraining import Overtraining
@@ -25,6 +26,7 @@ __all__ = [
     "Chinchilla",
     "ComputePassK",
     "DataConstrained",
+    "DownstreamError",
     "Interaction",
     "Kaplan",
     "Law",
@@ -49,6 +51,7 @@ ALL: tuple[type[Law], ...] = (
     Overtraining,
     BrokenPower,
     DataConstrained,
+    DownstreamError,
     T2Loss,
     ComputePassK,
     ParamsTokensPassK,

@@ -26,7 +26,7 @@ from jax.core import Tracer
 
 from t2jax.params import INPUT_COLUMNS, Param
 from t2jax.trees import register
-from t2jax.typing import Array, ArrayLike
+from t2jax.typing import Array
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class Law:
         """What a planner minimises: the prediction itself; laws of pass@k give -log pass@k."""
         return self(*inputs, **named)
 
-    def questions(self, N: ArrayLike, D: ArrayLike) -> tuple[Array, Array]:
-        """(a, b) of the Beta distribution of per-question success; only laws with a Beta link have one."""
+    def questions(self, *inputs: Any, **named: Any) -> tuple[Array, Array]:
+        """(a, b) of the Beta distribution of per-question success, from its inputs but k; for laws with a Beta link."""
         raise TypeError(f"{type(self).__name__} does not say how questions differ; fit its counts with noise.Binomial")
 
     @classmethod
@@ -95,12 +95,37 @@ class Law:
 
     @classmethod
     def inputs(cls) -> tuple[str, ...]:
-        """Names of the inputs of `__call__`, for example ("N", "D", "k")."""
-        return tuple(inspect.signature(cls.__call__).parameters)[1:]
+        """Names of the inputs, for example ("N", "D", "k"): those of `__call__`, then what only a part reads.
+
+        A law whose `__call__` takes `**more` hands those to its part: `T2Loss.on(DataConstrained)` reads U too.
+        """
+        own, more = _signature(cls)
+        parts = [one.default for one in cls.fields.values() if isinstance(one, Part)] if more else []
+        return tuple(dict.fromkeys([*own, *(name for one in parts for name in one.inputs())]))
+
+    @classmethod
+    def needed(cls) -> set[str]:
+        """The inputs without which the law cannot be called."""
+        own, more = _signature(cls)
+        parts = [one.default for one in cls.fields.values() if isinstance(one, Part)] if more else []
+        return {name for name, needed in own.items() if needed} | {name for one in parts for name in one.needed()}
+
+    @classmethod
+    def arguments(cls, rows: Mapping[str, Array], but: str = "") -> dict[str, Array]:
+        """The columns that hold the law's inputs, by the names of the inputs, all of them but the input `but`.
+
+        An input with a default is left out where its column is not there.
+        """
+        columns = {name: INPUT_COLUMNS.get(name, name) for name in cls.inputs() if name != but}
+        return {name: rows[one] for name, one in columns.items() if one in rows or name in cls.needed()}
 
     @classmethod
     def on(cls, other: type["Law"]) -> type[Self]:
-        """The same law with its part replaced: `T2Loss.on(Kaplan)` puts samples on top of the Kaplan law."""
+        """The same law with its part replaced: `T2Loss.on(Kaplan)` puts samples on top of the Kaplan law.
+
+        Raises TypeError where there is no part, a parameter would be there twice, or the part needs an input it is not
+        given.
+        """
         return _on(cls, other)
 
     def values(self) -> dict[str, Any]:
@@ -113,7 +138,7 @@ class Law:
 
     def predict(self, rows: Mapping[str, Array]) -> Array:
         """`__call__` on table columns, shape (rows,): N from `params`, D from `tokens`, k from `samples`."""
-        return self(**{name: rows[INPUT_COLUMNS.get(name, name)] for name in self.inputs()})
+        return self(**self.arguments(rows))
 
     def __getattr__(self, name: str) -> Any:
         for field, declared in type(self).fields.items():
@@ -155,15 +180,28 @@ def law(cls: L) -> L:
 
 
 @cache
+def _signature(cls: type[Law]) -> tuple[dict[str, bool], bool]:
+    """The inputs that `__call__` names, with whether it needs each, and whether it hands others to its part."""
+    given = list(inspect.signature(cls.__call__).parameters.values())[1:]
+    named = {one.name: one.default is one.empty for one in given if one.kind is not one.VAR_KEYWORD}
+    return named, len(named) < len(given)
+
+
+@cache
 def _on(cls: type[Law], other: type[Law]) -> Any:
     replaced = {name: Part(other) if isinstance(field, Part) else field for name, field in cls.fields.items()}
     if replaced == dict(cls.fields):
         raise TypeError(f"{cls.__name__} has no part to put {other.__name__} in, or holds it already")
-    own = set(cls.declared()) - {n for f in cls.fields.values() if isinstance(f, Part) for n in f.default.declared()}
-    clash = own & set(other.declared())
+    own, more = _signature(cls)
+    handed = {n for f in cls.fields.values() if isinstance(f, Part) for n in f.default.needed()}
+    lost = [name for name in sorted(other.needed()) if name not in handed and (name in own or not more)]
+    if lost:
+        raise TypeError(f"{cls.__name__} does not hand {', '.join(lost)} to its part, and {other.__name__} needs it")
+    kept = set(cls.declared()) - {n for f in cls.fields.values() if isinstance(f, Part) for n in f.default.declared()}
+    clash = kept & set(other.declared())
     if clash:
         raise TypeError(f"{cls.__name__} and {other.__name__} both have a parameter {', '.join(sorted(clash))}")
-    linear = (*(other.linear if cls.linear else ()), *(name for name in cls.linear if name in own))
+    linear = (*(other.linear if cls.linear else ()), *(name for name in cls.linear if name in kept))
     convex = cls.convex and other.convex
     made = type(
         f"{cls.__name__}On{other.__name__}",

@@ -28,5 +28,5 @@ class T2Loss(Law):
     linear: ClassVar[tuple[str, ...]] = ("E", "A", "B", "G")
     convex: ClassVar[bool] = True
 
-    def __call__(self, N: ArrayLike, D: ArrayLike, k: ArrayLike) -> Array:
-        return self.loss(N, D) + self.G * inverse_power(k, self.gamma)
+    def __call__(self, N: ArrayLike, D: ArrayLike, k: ArrayLike, **more: ArrayLike) -> Array:
+        return self.loss(N, D, **more) + self.G * inverse_power(k, self.gamma)

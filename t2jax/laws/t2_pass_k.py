@@ -36,15 +36,15 @@ class T2PassK(Law):
     response: ClassVar[tuple[str, ...]] = ("pass_at_k",)
     gauge: ClassVar[Mapping[str, float]] = {"E": 0.0, "theta1": 1.0}
 
-    def __call__(self, N: ArrayLike, D: ArrayLike, k: ArrayLike) -> Array:
-        return jnp.exp(-self.cost(N, D, k))
+    def __call__(self, N: ArrayLike, D: ArrayLike, k: ArrayLike, **more: ArrayLike) -> Array:
+        return jnp.exp(-self.cost(N, D, k, **more))
 
-    def cost(self, N: ArrayLike, D: ArrayLike, k: ArrayLike) -> Array:
-        a, b = self.questions(N, D)
+    def cost(self, N: ArrayLike, D: ArrayLike, k: ArrayLike, **more: ArrayLike) -> Array:
+        a, b = self.questions(N, D, **more)
         return -log_pass_at_k_beta(a, b, k)
 
-    def questions(self, N: ArrayLike, D: ArrayLike) -> tuple[Array, Array]:
-        loss = self.loss(N, D)
+    def questions(self, N: ArrayLike, D: ArrayLike, **more: ArrayLike) -> tuple[Array, Array]:
+        loss = self.loss(N, D, **more)
         logit = self.theta1 * (self.theta0 - loss)
         mean = self.theta2 * jax.nn.sigmoid(logit)
         # 1 - θ2 σ(x) = σ(-x) + (1 - θ2) σ(x) keeps its digits as the mean goes to one

@@ -31,9 +31,9 @@ class T2PassKNaive(Law):
     response: ClassVar[tuple[str, ...]] = ("pass_at_k",)
     gauge: ClassVar[Mapping[str, float]] = {"E": 0.0, "theta1": 1.0}
 
-    def __call__(self, N: ArrayLike, D: ArrayLike, k: ArrayLike) -> Array:
-        return jnp.exp(-self.cost(N, D, k))
+    def __call__(self, N: ArrayLike, D: ArrayLike, k: ArrayLike, **more: ArrayLike) -> Array:
+        return jnp.exp(-self.cost(N, D, k, **more))
 
-    def cost(self, N: ArrayLike, D: ArrayLike, k: ArrayLike) -> Array:
-        success = self.theta2 * jax.nn.sigmoid(self.theta1 * (self.theta0 - self.loss(N, D)))
+    def cost(self, N: ArrayLike, D: ArrayLike, k: ArrayLike, **more: ArrayLike) -> Array:
+        success = self.theta2 * jax.nn.sigmoid(self.theta1 * (self.theta0 - self.loss(N, D, **more)))
         return -log_pass_at_k(success, k)

@@ -1,0 +1,67 @@
+"""Whether a law can be fitted at all: one sentence that names what is wrong in a law somebody has just written."""
+
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from t2jax.laws.base import Law
+from t2jax.params import INPUT_COLUMNS
+from t2jax.precision import scope
+from t2jax.table import Table
+
+ROWS = 3  # more than one, so that a sum over rows and a scalar are told from a column
+
+
+@cache
+def check_law(law: type[Law]) -> None:
+    """Raise TypeError, naming the law and the mistake, unless it gives one real number for each row.
+
+    The law is traced once on abstract columns of three rows, as `jax.jit` would, and never computed.
+    """
+    column = jax.ShapeDtypeStruct((ROWS,), np.dtype(float))
+    rows = {INPUT_COLUMNS.get(name, name): column for name in law.inputs()}
+    value = jax.ShapeDtypeStruct((), np.dtype(float))
+    called = f"{law.__name__}({', '.join(law.inputs())})"
+    try:
+        with scope():
+            made = jax.eval_shape(
+                lambda values, rows: law(**values).predict(rows), dict.fromkeys(law.declared(), value), rows
+            )
+    except jax.errors.JAXTypeError as error:
+        raise TypeError(
+            f"{called} cannot be compiled: its inputs and parameters are arrays that JAX traces, so use jax.numpy and "
+            f"jnp.where in place of NumPy, float() and if ({_first_line(error)})"
+        ) from error
+    except Exception as error:
+        raise TypeError(f"{called} fails on columns of {ROWS} rows: {_first_line(error)}") from error
+    if not isinstance(made, jax.ShapeDtypeStruct):
+        raise TypeError(f"{called} gives {type(made).__name__}, expected one array")
+    if made.shape != (ROWS,):
+        raise TypeError(f"{called} gives shape {made.shape} for {ROWS} rows, expected ({ROWS},): one number per row")
+    if not jnp.issubdtype(made.dtype, jnp.floating):
+        raise TypeError(f"{called} gives {made.dtype}, expected real numbers")
+
+
+def not_finite(law: type[Law], table: Table, columns: tuple[str, ...]) -> str:
+    """Name the first row at which the law is no finite number at its priors' medians; empty if there is none.
+
+    columns: those of the table that the fit reads.
+    """
+    values = {name: one.median() for name, one in law.declared().items()}
+    rows = {"samples": np.ones(len(table))} | {name: table[name] for name in columns}
+    with scope():
+        found = np.asarray(law(**values).predict({name: jnp.asarray(one) for name, one in rows.items()}))
+    bad = np.flatnonzero(~np.isfinite(found))
+    if not bad.size:
+        return ""
+    at = ", ".join(f"{name}={rows[name][bad[0]]:.6g}" for name in (INPUT_COLUMNS.get(one, one) for one in law.inputs()))
+    given = ", ".join(f"{name}={value:.6g}" for name, value in values.items())
+    return (
+        f"{law.__name__} is {found[bad[0]]} at row {bad[0]} ({at}) with {given}, and at {bad.size} of {len(table)} rows"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".")

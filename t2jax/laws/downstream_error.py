@@ -1,0 +1,34 @@
+"""From loss to accuracy: the error on downstream tasks as a function of a loss law."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import jax.numpy as jnp
+from numpyro.distributions import LogNormal, Uniform
+
+from t2jax.laws.base import Law, law, part
+from t2jax.laws.overtraining import Overtraining
+from t2jax.params import param
+from t2jax.typing import Array, ArrayLike, Scalar
+
+
+@law
+class DownstreamError(Law):
+    """Err(L) = ε - κ·exp(-γ·L), the mean top-1 error of downstream tasks at the loss L = loss(N, D).
+
+    loss is Gadre's law of overtraining unless `DownstreamError.on(other)` is used. Rises in the loss, to ε, the error
+    of guessing; so it falls in N and D. The link holds over the losses measured, beyond which errors may turn negative.
+    A table of errors alone leaves the scale of the loss and its floor open, and `gauge` then holds γ = 1 and E = 0.
+    Source: Gadre et al. 2024 (2403.08540), eq. 5.
+    """
+
+    loss: Law = part(Overtraining)
+    epsilon: Scalar = param(Uniform(0.0, 1.0), unit="1", doc="error without any skill")
+    kappa: Scalar = param(LogNormal(0.5, 1.0), unit="1", doc="what the error falls by, times exp(γ·L)")
+    gamma: Scalar = param(LogNormal(0.0, 0.5), unit="1/nats", doc="how fast the error falls as the loss does")
+
+    response: ClassVar[tuple[str, ...]] = ("error",)
+    gauge: ClassVar[Mapping[str, float]] = {"E": 0.0, "gamma": 1.0}
+
+    def __call__(self, N: ArrayLike, D: ArrayLike, **more: ArrayLike) -> Array:
+        return self.epsilon - self.kappa * jnp.exp(-self.gamma * self.loss(N, D, **more))
