@@ -19,6 +19,7 @@ from experiments import (
     bench_fit,
     bench_frontier,
     chinchilla_replication,
+    isoflop_bias,
     passk_on_pythia,
     record,
     t2_loss_on_porian,
@@ -157,6 +158,20 @@ def test_approach2(tmp_path):
         assert one.params_error < 0.15
         assert one.errors["theta1"] < 0.1
     check_output(approach2, result, tmp_path)
+
+
+def test_isoflop_bias(tmp_path):
+    """The published errors of D*, their closed form, and none by the law itself."""
+    result = isoflop_bias.run(isoflop_bias.Config.tiny())
+    assert len(result.grids) == 16
+    for one in result.grids:
+        assert one.parabola == pytest.approx(one.published, abs=1e-6)
+        assert one.closed_form is None or one.parabola == pytest.approx(one.closed_form, abs=1e-9)
+        assert abs(one.law) < 1e-8
+        # without drift the exponents are right, and wrong with it
+        assert abs(one.exponent) < 1e-10 or one.drift == 3
+    assert min(one.exponent for one in result.grids if one.drift == 3) > 1e-3
+    check_output(isoflop_bias, result, tmp_path)
 
 
 def test_bench_fit(tmp_path):
