@@ -121,6 +121,12 @@ class Extrapolation:
         """The share of held-out measurements inside their bands, which should be `level`."""
         return float(self.covered[self.held_out].mean())
 
+    @property
+    def half_width(self) -> float:
+        """Half the band's width over the prediction, its median over held-out rows: a wide band covers all."""
+        widths = (self.high - self.low) / (2 * np.abs(self.predicted))
+        return float(np.median(widths[self.held_out]))
+
     def curve(self, steps: int = 5) -> tuple[Step, ...]:
         """Errors against how far out, in at most `steps` equal steps of log ratio from the cut's edge to the last row.
 

@@ -84,6 +84,19 @@ def fit_without(
     What starts and coordinates read of the rows left out is their N and D, and the median of all responses.
     Raises TableError where fewer rows are left than the fit has parameters, and as `t2.fit`.
     """
+    require_rows_left(law, table, out, noise=noise, fixed=fixed)
+    return fit(law, left_out(table, out), key=key, noise=noise, fixed=fixed, starts=starts)
+
+
+def require_rows_left(
+    law: type[Law],
+    table: Table,
+    out: np.ndarray,
+    *,
+    noise: Noise | None = None,
+    fixed: Mapping[str, float] | None = None,
+) -> None:
+    """Raise TableError where fewer rows are left without `out` (rows,) than the fit has parameters, and as `t2.fit`."""
     problem, _ = prepare(law, table, noise, fixed or {})
     left, needed = int(np.sum(~out)), len(problem.names)
     if left < needed:
@@ -91,7 +104,6 @@ def fit_without(
             f"{table.source.name}: {left} of {len(table)} rows are left to fit, but {law.__name__} needs at least"
             f" {needed}, one for each parameter"
         )
-    return fit(law, left_out(table, out), key=key, noise=noise, fixed=fixed, starts=starts)
 
 
 def predicted(law: Law, table: Table) -> np.ndarray:

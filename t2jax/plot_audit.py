@@ -15,6 +15,7 @@ RATIO_LABELS = {
     "compute": "training compute 6ND / largest fitted",
     "tokens_per_param": "tokens per parameter / largest fitted",
 }
+LIGHT_BLUE = "#BFDBEC"
 MARKS = {"fitted": (GREY, "."), "inside": (BLUE, "o"), "outside": (VERMILLION, "^")}
 SAYS = {
     "fitted": "fitted",
@@ -43,7 +44,8 @@ def errors_against_ratio(
     """
     ratio, predicted, held_out = np.asarray(ratio, float), np.asarray(predicted, float), np.asarray(held_out)
     ends = [100 * (np.asarray(end, float) / predicted - 1)[held_out] for end in (low, high)]
-    ax.vlines(ratio[held_out], *ends, color=BLUE, alpha=0.25, linewidth=2, label=f"{level:.0%} of measurements")
+    # opaque, for bars that overlap say no more than one
+    ax.vlines(ratio[held_out], *ends, color=LIGHT_BLUE, linewidth=2, label=f"{level:.0%} band\nof a measurement")
     ax.axhline(0.0, color=BLACK, linewidth=1)
     ax.axvline(1.0, color=BLACK, linewidth=1, linestyle=":")
     error = 100 * (np.asarray(observed, float) / predicted - 1)

@@ -15,7 +15,7 @@ from t2jax.cli.options import NOISES, NoiseName, law_for, read
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.compare import cross_validate, has_density, refuse_different_responses
 from t2jax.criteria import criteria
-from t2jax.heldout import NoFit, compute, fit_without, groups
+from t2jax.heldout import NoFit, compute, fit_without, groups, require_rows_left
 from t2jax.influence import Influence, NoOptimum, influence
 from t2jax.laws.base import Law
 from t2jax.noise import Noise, default_noise
@@ -66,12 +66,15 @@ class AuditConfig:
 
 def run(config: AuditConfig) -> int:
     """Audit, print and save; 0 if every fit converged, else 1. Raises ValueError for bad input."""
-    if config.draws < 1 or config.starts < 1:
-        raise ValueError(f"found --draws {config.draws} --starts {config.starts}, expected at least one of each")
+    if config.draws < 1 or config.starts < 1 or config.folds < 2:
+        given = f"--draws {config.draws} --starts {config.starts} --folds {config.folds}"
+        raise ValueError(f"found {given}, expected at least 1, 1 and 2")
     table = read(config.table, config.units)
     chosen = [laws.by_name(name) for name in dict.fromkeys(config.law)] or [law_for(table, None)]
     refuse_different_responses(chosen, table)
     cut = cut_of(config.cut, table, config.within)
+    for law in chosen:  # refused before anything is fitted
+        require_rows_left(law, table, cut.above(table), noise=NOISES.get(config.noise))
     train = 10 * float(compute(table).max()) if config.train is None else config.train
     found: list[Audited] = []
     failures: list[str] = []
@@ -111,9 +114,7 @@ def cut_of(text: str, table: Table, within: float) -> Cut:
             f"{table.source.name}: all rows have one training budget, {compute(table).max():.3g} FLOPs, so there is"
             " none to extrapolate to; cut it in tokens per parameter with --cut tokens-per-param"
         )
-    cut = Cut.middle(table, quantity) if number is None else Cut(quantity, number)
-    cut.above(table)  # refused before anything is fitted
-    return cut
+    return Cut.middle(table, quantity) if number is None else Cut(quantity, number)
 
 
 def _audited(law: type[Law], table: Table, cut: Cut, train: float, config: AuditConfig, done: Any) -> Audited:

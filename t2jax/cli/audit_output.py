@@ -75,7 +75,7 @@ def audit_text(found: Sequence[Audited], table: Table, cut: Cut) -> str:
 
 def _laws_table(found: Sequence[Audited]) -> str:
     header = ["law", "fitted rows", f"by {found[0].cross.by}", "beyond", "bias", "median", "largest"]
-    header += [f"in {found[0].beyond.level:.0%} band"]
+    header += [f"in {found[0].beyond.level:.0%} band", "band"]
     scored = [one for one in found if one.criteria is not None]
     header += ["AIC", "AICc", "BIC", "log score beyond"] if scored else []
     rows = []
@@ -87,7 +87,7 @@ def _laws_table(found: Sequence[Audited]) -> str:
             "" if crossed is None else _share(crossed.mean_absolute),
         ]
         row += [_share(far.mean_absolute), f"{far.bias:+.2%}", _share(far.median), _share(far.largest)]
-        row += [f"{one.beyond.coverage:.0%}"]
+        row += [f"{one.beyond.coverage:.0%}", f"±{_share(one.beyond.half_width)}"]
         if scored:
             numbers = (None,) * 3 if one.criteria is None else (one.criteria.aic, one.criteria.aicc, one.criteria.bic)
             row += ["" if number is None else f"{number:.1f}" for number in numbers]
@@ -156,6 +156,7 @@ def _answer(one: Audited) -> dict[str, Any]:
         "beyond": dataclasses.asdict(audit.beyond),
         "level": audit.level,
         "coverage": audit.coverage,
+        "half_width": audit.half_width,
         "outside": int((audit.outside[audit.held_out] > 0).sum()),
         "log_score": audit.log_score,
         "curve": [dataclasses.asdict(step) for step in audit.curve()],
@@ -226,5 +227,8 @@ def picture_audit(found: Sequence[Audited], table: Table, out: Output) -> None:
                 quantity = response(one.law, table)
                 predicted_observed_marks(ax, audit.observed, audit.predicted, **marks, quantity=quantity)
             ax.set_title(one.name, fontsize="medium")
+        ends = np.array([ax.get_ylim() for ax in axes])
+        for ax in axes if name == "errors" else ():
+            ax.set_ylim(ends[:, 0].min(), ends[:, 1].max())
         shared_legend(axes)
         save_panels(figure, name, out)
