@@ -23,8 +23,8 @@ import numpy as np
 from numpyro.distributions import LogNormal
 
 import t2jax as t2
-from experiments.heldout import left_out
 from experiments.record import UNSAVED, command, stage
+from t2jax.heldout import left_out
 from t2jax.noise import Gaussian, Joint
 from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, log_ticks
 from t2jax.precision import scope

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 import t2jax as t2
-from experiments.heldout import left_out
 from experiments.record import UNSAVED, command, stage
+from t2jax.heldout import left_out
 from t2jax.plot import AXIS_LABELS, BLACK, legend_outside, log_ticks, number
 from t2jax.precision import scope
 

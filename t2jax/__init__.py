@@ -1,10 +1,15 @@
 """t2jax: fit scaling laws and find the compute-optimal parameters, tokens and samples, with uncertainty."""
 
 from t2jax import datasets, laws, noise, special
+from t2jax.audit import Cut, extrapolate
 from t2jax.bootstrap import Band, Bootstrap, band, bootstrap, parametric_bootstrap
+from t2jax.compare import cross_validate
 from t2jax.costs import Budget
+from t2jax.criteria import criteria, log_scores
 from t2jax.fit import Fit, fit
 from t2jax.frontier import allocate, frontier
+from t2jax.heldout import left_out
+from t2jax.influence import influence
 from t2jax.laws.base import Law, law, part
 from t2jax.params import coefficient, param
 from t2jax.precision import precision
@@ -17,6 +22,7 @@ __all__ = [
     "Band",
     "Bootstrap",
     "Budget",
+    "Cut",
     "Fit",
     "Law",
     "Table",
@@ -25,13 +31,19 @@ __all__ = [
     "band",
     "bootstrap",
     "coefficient",
+    "criteria",
+    "cross_validate",
     "datasets",
+    "extrapolate",
     "fit",
     "frontier",
+    "influence",
     "law",
     "laws",
+    "left_out",
     "load_draws",
     "load_law",
+    "log_scores",
     "noise",
     "param",
     "parametric_bootstrap",

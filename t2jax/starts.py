@@ -59,11 +59,13 @@ def _project(
     origin = predict(jnp.zeros(len(names), u.dtype))
     basis = jax.vmap(predict)(jnp.eye(len(names), dtype=u.dtype)).T - origin[:, None]
     size = jnp.where(observed > 0, observed, jnp.median(observed))  # relative errors, where there is anything to err by
-    weighted = basis / size[:, None]
+    # rows of next to no weight are left out of the fit, and may not tell its starts what it does not determine
+    root = jnp.sqrt(rows["weight"] / jnp.mean(rows["weight"])) if "weight" in rows else jnp.ones(len(size), u.dtype)
+    weighted = basis * (root / size)[:, None]
     scale = jnp.sqrt(jnp.mean(weighted**2, axis=0)) + jnp.finfo(u.dtype).tiny
     scaled = weighted / scale[None, :]
     ridge = jnp.maximum(1e-9, 10 * jnp.finfo(u.dtype).eps) * len(observed)
     normal = scaled.T @ scaled + ridge * jnp.eye(len(names), dtype=u.dtype)
-    target = scaled.T @ ((observed - origin) / size)
+    target = scaled.T @ (root * (observed - origin) / size)
     solved = jnp.maximum(solve_positive(normal, target), 1e-3) / scale
     return coordinates.unconstrain(values | {name: solved[i] * values[name] for i, name in enumerate(names)})

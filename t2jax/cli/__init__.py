@@ -1,7 +1,7 @@
-"""The command line: `t2jax quickstart`, `fit`, `frontier`, `laws`, `data` and `testbed`, each with --help and --json.
+"""The command line: `t2jax quickstart`, `fit`, `frontier`, `audit`, `laws`, `data` and `testbed`.
 
-Exit status: 0 if all went well and every fit converged, 1 for a failed fit or bad input, 2 for wrong usage, 130 if
-interrupted.
+Each has --help and --json. Exit status: 0 if all went well and every fit converged, 1 for a failed fit or bad input, 2
+for wrong usage, 130 if interrupted.
 """
 
 import os
@@ -14,12 +14,13 @@ import jax
 import pooch
 import tyro
 
-from t2jax.cli import data, fit, frontier, laws, quickstart, testbed
+from t2jax.cli import audit, data, fit, frontier, laws, quickstart, testbed
 
 Command = (
     Annotated[quickstart.QuickstartConfig, tyro.conf.subcommand("quickstart")]
     | Annotated[fit.FitConfig, tyro.conf.subcommand("fit")]
     | Annotated[frontier.FrontierConfig, tyro.conf.subcommand("frontier")]
+    | Annotated[audit.AuditConfig, tyro.conf.subcommand("audit")]
     | Annotated[laws.LawsConfig, tyro.conf.subcommand("laws")]
     | Annotated[data.DataConfig, tyro.conf.subcommand("data")]
     | Annotated[testbed.TestbedConfig, tyro.conf.subcommand("testbed")]
@@ -68,6 +69,8 @@ def run(config: Command) -> int:
             return fit.run(config)
         case frontier.FrontierConfig():
             return frontier.run(config)
+        case audit.AuditConfig():
+            return audit.run(config)
         case laws.LawsConfig():
             return laws.run(config)
         case data.DataConfig():

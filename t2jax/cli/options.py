@@ -19,6 +19,7 @@ NOISES: dict[str, Noise] = {
     "binomial": Binomial(),
     "beta-binomial": BetaBinomial(),
 }
+NoiseName = Literal["default", "huber", "gaussian", "student-t", "binomial", "beta-binomial"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class FittingOptions:
             "columns allow of t2-pass-k (correct or pass_at_k), t2-loss (neg_log_pass) and chinchilla.",
         ),
     ] = None
-    noise: Literal["default", "huber", "gaussian", "student-t", "binomial", "beta-binomial"] = "default"
+    noise: NoiseName = "default"
     """What a measurement is; by default what suits the law and the columns."""
     units: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN=UNIT")] = ()
     """Units of columns that are not raw counts: params=M tokens=B."""

@@ -1,0 +1,211 @@
+"""Extrapolation audits: a law fitted below a cut in compute or tokens per parameter, and judged above it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import jax
+import numpy as np
+
+from t2jax.bootstrap import Unit, bootstrap
+from t2jax.compare import Errors, counted, has_density, observed
+from t2jax.criteria import log_scores
+from t2jax.fit import Fit
+from t2jax.heldout import NoFit, compute, fit_without, left_out, predicted
+from t2jax.laws import name_of
+from t2jax.laws.base import Law
+from t2jax.measured import decades_outside
+from t2jax.noise import Noise, default_noise
+from t2jax.predictive import on_logs, predictive_band
+from t2jax.table import Table
+from t2jax.typing import Array
+
+Quantity = Literal["compute", "tokens_per_param"]
+UNITS = {"compute": "FLOPs", "tokens_per_param": "tokens per parameter"}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Rows up to `value` of a quantity are fitted, rows above it predicted.
+
+    quantity: "compute", 6ND in FLOPs, or "tokens_per_param", D/N. Raises ValueError for another one, or a value that
+    is not positive and finite.
+    """
+
+    quantity: Quantity
+    value: float
+
+    def __post_init__(self):
+        if self.quantity not in UNITS:
+            raise ValueError(f"a cut is in 'compute' or 'tokens_per_param', not {self.quantity!r}")
+        if not 0 < self.value < np.inf:
+            raise ValueError(f"a cut in {self.quantity} must be positive and finite, not {self.value!r}")
+
+    @classmethod
+    def middle(cls, table: Table, quantity: Quantity = "compute") -> "Cut":
+        """The cut in the middle of the range on a log scale: the geometric mean of the least and the largest value."""
+        values = cls(quantity, 1.0).of(table)
+        return cls(quantity, float(np.sqrt(values.min()) * np.sqrt(values.max())))
+
+    def of(self, table: Table) -> np.ndarray:
+        """The quantity of each row, (rows,)."""
+        return compute(table) if self.quantity == "compute" else table["tokens"] / table["params"]
+
+    def above(self, table: Table) -> np.ndarray:
+        """Which rows are above the cut, booleans (rows,). Raises ValueError where all rows are on one side."""
+        values = self.of(table)
+        above = values > self.value
+        if above.all() or not above.any():
+            side = "above" if above.all() else "at or below"
+            raise ValueError(
+                f"{table.source.name}: all {len(table)} rows are {side} the cut at {self}, expected one between"
+                f" {values.min():.4g} and {values.max():.4g}"
+            )
+        return above
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} {UNITS[self.quantity]}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """The held-out rows from `low` to `high` times the largest fitted value of the cut's quantity, and their errors."""
+
+    low: float
+    high: float
+    errors: Errors
+    coverage: float
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """What `extrapolate` found. Arrays have an entry for each row of the table, fitted or held out.
+
+    fit: to the rows up to the cut. held_out: which rows are above it. ratio: the cut's quantity over the largest
+    fitted one. observed, predicted: the response. low, high: the central `level` of what a measurement should be by the
+    fitted rows (`predictive_band`). outside: decades beyond the fitted rows' convex hull (`decades_outside`), zero for
+    a prediction inside the measured range. log_score: mean log density of held-out rows in nats; None without density.
+    """
+
+    fit: Fit = field(repr=False)
+    cut: Cut
+    held_out: np.ndarray = field(repr=False)
+    ratio: np.ndarray = field(repr=False)
+    observed: np.ndarray = field(repr=False)
+    predicted: np.ndarray = field(repr=False)
+    low: np.ndarray = field(repr=False)
+    high: np.ndarray = field(repr=False)
+    level: float
+    outside: np.ndarray = field(repr=False)
+    log_score: float | None
+    draws: str
+
+    @cached_property
+    def below(self) -> Errors:
+        """Errors of the fitted rows."""
+        return Errors.of(self.predicted[~self.held_out], self.observed[~self.held_out])
+
+    @cached_property
+    def beyond(self) -> Errors:
+        """Errors of the held-out rows."""
+        return Errors.of(self.predicted[self.held_out], self.observed[self.held_out])
+
+    @property
+    def covered(self) -> np.ndarray:
+        """Whether each row's measurement lies in its band, booleans (rows,)."""
+        return (self.low <= self.observed) & (self.observed <= self.high)
+
+    @property
+    def coverage(self) -> float:
+        """The share of held-out measurements inside their bands, which should be `level`."""
+        return float(self.covered[self.held_out].mean())
+
+    @property
+    def half_width(self) -> float:
+        """Half the band's width over the prediction, its median over held-out rows: a wide band covers all."""
+        widths = (self.high - self.low) / (2 * np.abs(self.predicted))
+        return float(np.median(widths[self.held_out]))
+
+    def curve(self, steps: int = 5) -> tuple[Step, ...]:
+        """Errors against how far out, in at most `steps` equal steps of log ratio from the cut's edge to the last row.
+
+        Steps without a row are left out. Raises ValueError for steps < 1.
+        """
+        if steps < 1:
+            raise ValueError(f"a curve needs at least one step, not {steps}")
+        far = np.log(self.ratio)
+        edges = np.linspace(0.0, far[self.held_out].max(), steps + 1)
+        # budgets that double lie on the edges, where rounding must not part them
+        place = np.clip(np.searchsorted(edges, far - 1e-9, side="left") - 1, 0, steps - 1)
+        found = []
+        for i in range(steps):
+            rows = self.held_out & (place == i)
+            if rows.any():
+                errors = Errors.of(self.predicted[rows], self.observed[rows])
+                low, high = np.exp(edges[i : i + 2]).tolist()
+                found.append(Step(low, high, errors, float(self.covered[rows].mean())))
+        return tuple(found)
+
+    @property
+    def status(self) -> str:
+        """The fit's status, how many rows it predicts and how many of them outside the measured range, in English."""
+        out = int((self.outside[self.held_out] > 0).sum())
+        said = [
+            f"fitted to {np.sum(~self.held_out)} rows up to {self.cut}: {self.fit.status}",
+            f"{out} of {self.held_out.sum()} predictions lie outside the fitted range,"
+            f" by {self.outside[self.held_out].max():.2g} decades at most",
+        ]
+        if self.fit.undetermined:
+            said.append("predictions beyond it rest on values that the fitted rows do not determine")
+        return "; ".join([*said, self.draws])
+
+
+def extrapolate(
+    law: type[Law],
+    table: Table,
+    cut: Cut,
+    *,
+    key: Array,
+    noise: Noise | None = None,
+    fixed: Mapping[str, float] | None = None,
+    starts: int = 8,
+    draws: int = 400,
+    over: Unit = "rows",
+    level: float = 0.9,
+) -> Extrapolation:
+    """Fit a law to the rows up to a cut, predict those above it, and compare: errors, bias, coverage, how far out.
+
+    draws, over: of the bootstrap behind the bands. Several cuts and tables of one length are compiled once per law.
+    The law that is best beyond the cut is known only afterwards: to choose one, use `cross_validate` below it.
+
+    Raises ValueError where a cut leaves all rows on one side or for counts (see `log_scores`), TableError for fewer
+    rows below it than parameters, NoFit where the fit reached no optimum.
+    Example: `t2.extrapolate(t2.laws.Kaplan, runs, t2.Cut.middle(runs), key=key).beyond.mean_absolute`.
+    """
+    noise = noise or default_noise(law, table)
+    if counted(law, table, noise):
+        on_logs(noise)  # says why not
+    measured, above = observed(law, table), cut.above(table)
+    fit_key, draw_key, error_key = jax.random.split(key, 3)
+    found = fit_without(law, table, above, key=fit_key, noise=noise, fixed=fixed, starts=starts)
+    if not found.converged:
+        raise NoFit(f"{name_of(law)}: the fit below the cut at {cut} gave no law ({found.status})")
+    fitted = left_out(table, above)
+    boot = bootstrap(found, fitted, draws=draws, key=draw_key, over=over)
+    band = predictive_band(found, boot.laws, fitted, key=error_key, level=level)
+    values = cut.of(table)
+    return Extrapolation(
+        fit=found,
+        cut=cut,
+        held_out=above,
+        ratio=values / values[~above].max(),
+        observed=measured,
+        predicted=predicted(found.law, table),
+        low=band.low,
+        high=band.high,
+        level=level,
+        outside=decades_outside(law, table, ~above),
+        log_score=float(log_scores(found, fitted)[above].mean()) if has_density(noise) else None,
+        draws=boot.status,
+    )
