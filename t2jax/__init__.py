@@ -3,7 +3,9 @@
 from t2jax import datasets, laws, noise, special
 from t2jax.bootstrap import Band, Bootstrap, band, bootstrap, parametric_bootstrap
 from t2jax.costs import Budget
+from t2jax.estimates import pass_from_counts, pass_from_p
 from t2jax.fit import Fit, fit
+from t2jax.forecast import forecast_beta, forecast_power_law
 from t2jax.frontier import allocate, frontier
 from t2jax.laws.base import Law, law, part
 from t2jax.params import coefficient, param
@@ -27,6 +29,8 @@ __all__ = [
     "coefficient",
     "datasets",
     "fit",
+    "forecast_beta",
+    "forecast_power_law",
     "frontier",
     "law",
     "laws",
@@ -36,6 +40,8 @@ __all__ = [
     "param",
     "parametric_bootstrap",
     "part",
+    "pass_from_counts",
+    "pass_from_p",
     "precision",
     "read_table",
     "special",

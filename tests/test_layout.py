@@ -49,6 +49,8 @@ ORDER = (
     "fit",
     "save",
     "bootstrap",
+    "estimates",
+    "forecast",
     "bayes",
     "compare",
     "costs",
