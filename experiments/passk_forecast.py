@@ -47,8 +47,6 @@ class Config:
     """Draws of each checkpoint."""
     draws: int = 1000
     """Posterior draws and resamples behind each band."""
-    shown: int = 4
-    """Checkpoints whose curves are drawn."""
     seed: int = 0
     """Seed of every random draw."""
 
@@ -92,6 +90,8 @@ class Score:
 
     absolute, bias: mean size of forecast minus target, and mean. relative: absolute by the mean target. coverage: share
     of targets inside the 90 % band, with its standard error over checkpoints; below and above: share of targets there.
+    covered: coverage of each checkpoint. unsolved: share of forecasts without one correct sample; coverage_solved: of
+    the others.
     """
 
     group: str
@@ -105,6 +105,9 @@ class Score:
     coverage_error: float
     below: float
     above: float
+    covered: np.ndarray
+    unsolved: float
+    coverage_solved: float
 
 
 @dataclass(frozen=True)
@@ -120,39 +123,28 @@ class Curve:
 
 @dataclass(frozen=True)
 class Result:
-    """unsolved: share of forecasts of each group from counts with nothing correct."""
-
     drawn: int
     target: int
     checkpoints: tuple[Checkpoint, ...]
-    unsolved: dict[str, float]
     scores: tuple[Score, ...]
-    trials: tuple[Trials, ...]
+    trials: tuple[Trials, ...] = field(repr=False, metadata=UNSAVED)
     curves: tuple[Curve, ...] = field(repr=False, metadata=UNSAVED)
 
 
 def run(config: Config) -> Result:
     found = checkpoints(t2.datasets.load("pythia-gsm8k"), config)
-    trained = [one for one in found if one.tokens >= config.least_tokens]
-    early = [one for one in found if one.tokens < config.least_tokens]
+    trained, early = ([one for one in found if (one.tokens >= config.least_tokens) == so] for so in (True, False))
     groups = []
     for i, (group, members) in enumerate(zip(GROUPS, (trained, early, trained), strict=True)):
         with stage(f"{config.repeats} draws of {len(members)} checkpoints, {group}"):
             groups.append(repeat(group, members, config, i))
     # spread over the range of pass@k, of those sampled often enough to draw the curve beyond the target
     long = sorted((one for one in trained if one.trials.min() >= 5 * config.target), key=lambda one: one.truth)
-    chosen = [long[i] for i in np.linspace(0, len(long) - 1, config.shown + 1).round().astype(int)[1:]]
+    chosen = [long[i] for i in np.linspace(0, len(long) - 1, 5).round().astype(int)[1:]]
     with stage("curves"):
         curves = tuple(curve(one, config) for one in chosen)
-    return Result(
-        drawn=config.drawn,
-        target=config.target,
-        checkpoints=tuple(found),
-        unsolved={one.group: float(np.mean(one.solved == 0)) for one in groups},
-        scores=tuple(score(one, i) for one in groups for i in range(len(METHODS))),
-        trials=tuple(groups),
-        curves=curves,
-    )
+    scores = tuple(score(one, i) for one in groups for i in range(len(METHODS)))
+    return Result(config.drawn, config.target, tuple(found), scores, tuple(groups), curves)
 
 
 def checkpoints(counts: t2.Table, config: Config) -> list[Checkpoint]:
@@ -197,7 +189,7 @@ def fitted(one: Checkpoint, config: Config) -> t2.laws.BetaTail:
     """The Beta in the middle of the posterior from all samples of a checkpoint."""
     key = jax.random.key(config.seed)
     laws = t2.forecast_beta(one.trials, one.correct, [config.target], key=key, draws=config.draws).laws
-    return t2.laws.BetaTail(a=float(np.median(laws.a)), b=float(np.median(laws.b)))
+    return jax.tree.map(lambda leaf: float(np.median(leaf)), laws)
 
 
 def forecast(correct: np.ndarray, config: Config, key: jax.Array) -> list[tuple[float, float, float]]:
@@ -226,15 +218,18 @@ def score(trials: Trials, method: int) -> Score:
         relative=float(np.abs(error).mean() / (100 * trials.truth.mean())),
         bias=float(error.mean()),
         coverage=float(covered.mean()),
-        coverage_error=float(each.std(ddof=1) / np.sqrt(len(count))),
+        coverage_error=float(each.std() / np.sqrt(max(len(each) - 1, 1))),
         below=float(below.mean()),
         above=float(above.mean()),
+        covered=each,
+        unsolved=float(np.mean(trials.solved == 0)),
+        coverage_solved=float(covered[trials.solved > 0].mean()) if trials.solved.any() else float("nan"),
     )
 
 
 def curve(one: Checkpoint, config: Config) -> Curve:
     """The empirical curve of a checkpoint, and what the first draw of its samples makes of it."""
-    k = np.unique(np.geomspace(1, 5 * config.target, 25).round())
+    k = np.unique(np.geomspace(1, 2.5 * config.target, 25).round())
     correct = thin(one, config.drawn, np.random.default_rng(config.seed))
     trials, key = np.full(len(correct), config.drawn), jax.random.key(config.seed)
     seen = t2.pass_from_counts(one.trials, one.correct, list(k), LEVEL).questions
@@ -250,15 +245,14 @@ def words(result: Result) -> list[str]:
         f"{len(result.checkpoints)} checkpoints, pass@{result.target} from {result.drawn} samples per question.",
         f"The target, from all samples, is itself known to {half:.1f} points on average (half of its 90 % interval).",
     ]
-    for group in GROUPS:
-        own, nothing = [one for one in result.scores if one.group == group], result.unsolved[group]
-        lines.append(
-            f"{group}: {own[0].checkpoints} checkpoints, {own[0].forecasts} forecasts, {nothing:.0%} from no success."
-        )
-        for one in own:
-            error = f"error {one.absolute:4.1f} points ({one.relative:.0%} of the mean), bias {one.bias:+5.1f}"
-            held = f"90 % band holds {one.coverage:.1%} ± {one.coverage_error:.1%}"
-            lines.append(f"  {one.method:22s} {error}; {held} ({one.below:.1%} below, {one.above:.1%} above)")
+    for one in result.scores:
+        if one.method == METHODS[0]:
+            held = f"in the others the first band holds {one.coverage_solved:.1%}" if one.unsolved < 1 else ""
+            lines.append(f"{one.group}: {one.checkpoints} checkpoints, {one.forecasts} forecasts;")
+            lines.append(f"  in {one.unsolved:.0%} of them no sample was correct, {held}.")
+        error = f"error {one.absolute:4.1f} points ({one.relative:.0%} of the mean), bias {one.bias:+5.1f}"
+        held = f"90 % band holds {one.coverage:.1%} ± {one.coverage_error:.1%}"
+        lines.append(f"  {one.method:22s} {error}; {held} ({one.below:.1%} below, {one.above:.1%} above)")
     return lines
 
 
@@ -271,7 +265,9 @@ def figures(result: Result) -> dict[str, "Figure"]:
         draw_forecasts(ax, trained, method)
         ax.set_xlabel(f"pass@{result.target} from all samples (share of questions)")
     scatter.axes[0].set_ylabel(f"forecast from {result.drawn} samples per question")
-    scatter.legend(*scatter.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    entries = [ax.get_legend_handles_labels() for ax in scatter.axes]
+    handles, labels = (first + second[:1] for first, second in zip(*entries, strict=True))
+    scatter.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
 
     count = len(result.curves)
     curves = Figure(figsize=(3.6 * count, 4.0), layout="constrained")
@@ -287,11 +283,17 @@ def draw_forecasts(ax: "Axes", trials: Trials, method: int) -> None:
     first = np.unique(trials.checkpoint, return_index=True)[1]
     truth, passed = trials.truth[first], trials.passed[method][first]
     reach = passed - trials.low[method][first], trials.high[method][first] - passed
-    inside = "90 % band over resampled questions" if method else "90 % band of these questions"
+    label = "90 % band over resampled questions" if method else "90 % band of these questions"
     colour = VERMILLION if method else BLUE
-    ax.errorbar(truth, passed, np.maximum(reach, 0), fmt="o", color=colour, markersize=4, elinewidth=1, label=inside)
+    told = (trials.solved[first] > 0) | (method < 2)  # the Beta has a bound where there is no line
+    reach = np.maximum(reach, 0)
+    ax.errorbar(
+        truth[told], passed[told], reach[:, told], fmt="o", color=colour, markersize=4, elinewidth=1, label=label
+    )
     ax.plot([0, 1], [0, 1], color=BLACK, linewidth=1, zorder=0, label="forecast = estimate from all samples")
-    ax.set(xlim=(0, 0.9), ylim=(0, 0.9), title=METHODS[method])
+    if not told.all():
+        ax.plot(truth[~told], passed[~told], "x", color=colour, markersize=6, label="nothing solved: band 0 to 1")
+    ax.set(xlim=(-0.02, 1), ylim=(-0.02, 1), title=METHODS[method])
 
 
 def draw_curve(ax: "Axes", one: Curve, drawn: int) -> None:

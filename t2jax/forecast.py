@@ -5,7 +5,7 @@ Each rests on a shape that the samples themselves cannot confirm at large k, and
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -158,11 +158,7 @@ def _posterior(n: Array, c: Array, count: Array) -> tuple[np.ndarray, np.ndarray
 
     In y the mean is nearly uncorrelated with the spread, so a box along the axes fits.
     """
-    priors = BetaTail.declared()
-    (low_a, high_a), (low_b, high_b) = (
-        tuple(float(jnp.log(priors[name].prior.icdf(q))) for q in (1e-6, 1 - 1e-6)) for name in ("a", "b")
-    )
-    boxes = [(low_a, high_a), (low_b - high_a, high_b - low_a)]
+    boxes = _widest()
     for _ in range(ZOOMS):
         x, y = (np.linspace(*box, SIDE) for box in boxes)
         log_density = np.asarray(_log_posterior(jnp.asarray(x, n.dtype), jnp.asarray(y, n.dtype), n, c, count))
@@ -172,6 +168,16 @@ def _posterior(n: Array, c: Array, count: Array) -> tuple[np.ndarray, np.ndarray
             break
     weight = np.exp(log_density - log_density.max()) * likely
     return x, y, weight / weight.sum()
+
+
+@cache
+def _widest() -> tuple[tuple[float, float], tuple[float, float]]:
+    """The box of x and y that holds the prior."""
+    priors = BetaTail.declared()
+    (low_a, high_a), (low_b, high_b) = (
+        tuple(float(jnp.log(priors[name].prior.icdf(q))) for q in (1e-6, 1 - 1e-6)) for name in ("a", "b")
+    )
+    return (low_a, high_a), (low_b - high_a, high_b - low_a)
 
 
 def _closer(grid: np.ndarray, likely: np.ndarray) -> tuple[tuple[float, float], int]:
@@ -235,8 +241,9 @@ def _average(
 
 
 @jax.jit
-def _beta(key: Array, a: Array, b: Array) -> Array:
-    return jax.random.beta(key, a, b)
+def _beta(key: Array, a: Float[Array, "draws k"], b: Float[Array, "draws k"]) -> Array:
+    # one key for every k, so that a band does not jitter along the curve
+    return jax.vmap(lambda a, b: jax.random.beta(key, a, b), 1, 1)(a, b)
 
 
 def _one_sided(one: Band, solved: bool) -> Band:
