@@ -142,7 +142,7 @@ def run(config: Config) -> Result:
     long = sorted((one for one in trained if one.trials.min() >= 5 * config.target), key=lambda one: one.truth)
     chosen = [long[i] for i in np.linspace(0, len(long) - 1, 5).round().astype(int)[1:]]
     with stage("curves"):
-        curves = tuple(curve(one, config) for one in chosen)
+        curves = tuple(curve(one, config, i) for i, one in enumerate(chosen))
     scores = tuple(score(one, i) for one in groups for i in range(len(METHODS)))
     return Result(config.drawn, config.target, tuple(found), scores, tuple(groups), curves)
 
@@ -227,10 +227,10 @@ def score(trials: Trials, method: int) -> Score:
     )
 
 
-def curve(one: Checkpoint, config: Config) -> Curve:
-    """The empirical curve of a checkpoint, and what the first draw of its samples makes of it."""
+def curve(one: Checkpoint, config: Config, stream: int) -> Curve:
+    """The empirical curve of a checkpoint, and what one draw of its samples makes of it."""
     k = np.unique(np.geomspace(1, 2.5 * config.target, 25).round())
-    correct = thin(one, config.drawn, np.random.default_rng(config.seed))
+    correct = thin(one, config.drawn, np.random.default_rng([config.seed, len(GROUPS), stream]))
     trials, key = np.full(len(correct), config.drawn), jax.random.key(config.seed)
     seen = t2.pass_from_counts(one.trials, one.correct, list(k), LEVEL).questions
     beta = t2.forecast_beta(trials, correct, list(k), key=key, draws=config.draws, level=LEVEL)
@@ -265,9 +265,9 @@ def figures(result: Result) -> dict[str, "Figure"]:
         draw_forecasts(ax, trained, method)
         ax.set_xlabel(f"pass@{result.target} from all samples (share of questions)")
     scatter.axes[0].set_ylabel(f"forecast from {result.drawn} samples per question")
-    entries = [ax.get_legend_handles_labels() for ax in scatter.axes]
-    handles, labels = (first + second[:1] for first, second in zip(*entries, strict=True))
-    scatter.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+    entries = [zip(*ax.get_legend_handles_labels()[::-1], strict=True) for ax in scatter.axes]
+    told = {label: handle for one in entries for label, handle in one}
+    scatter.legend(told.values(), told.keys(), loc="outside lower center", ncols=2, frameon=False)
 
     count = len(result.curves)
     curves = Figure(figsize=(3.6 * count, 4.0), layout="constrained")

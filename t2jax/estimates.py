@@ -67,7 +67,8 @@ def pass_from_counts(trials: object, correct: object, samples: Sequence[float], 
     with scope() as dtype:
         wide = n.min() >= 2 * k
         both = np.concatenate([k, np.where(wide, 2 * k, 1)])
-        each, twice = np.split(np.asarray(pass_of_each(*(jnp.asarray(one, dtype) for one in (n, c, both)))), 2, axis=1)
+        found = pass_of_each(*(jnp.asarray(one, dtype) for one in (n, c, both)))
+        each, twice = np.split(np.asarray(found, float), 2, axis=1)
     noise = np.sqrt(np.sum(np.maximum(twice - 2 * each + each**2, 0.0), axis=0)) / len(n)
     spread = _spread(each)
     said = [f"{np.count_nonzero(c)} of {n.size} questions solved"]
@@ -92,7 +93,7 @@ def pass_from_p(p: object, samples: Sequence[float], level: float = 0.9) -> Esti
         raise ValueError(f"question {bad[0]} has p = {p[bad[0]]:g}, expected a chance from 0 to 1")
     k = checked_samples(samples, whole=False)
     with scope():
-        each = np.asarray(jnp.exp(log_pass_at_k(jnp.asarray(p)[:, None], jnp.asarray(k)[None, :])))
+        each = np.asarray(jnp.exp(log_pass_at_k(jnp.asarray(p)[:, None], jnp.asarray(k)[None, :])), float)
     passed = each.mean(axis=0)
     known = Band(passed, passed, passed, level)
     return Estimate(k, passed, known, _band(each, _spread(each), level), f"{p.size} questions of known chance")
@@ -141,10 +142,10 @@ def _band(each: Float[np.ndarray, "questions k"], error: np.ndarray, level: floa
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, not {level!r}")
     passed, tail = each.mean(axis=0), (1 - level) / 2
-    none, certain = np.max(each, axis=0) == 0, np.min(each, axis=0) == 1
+    none, certain = passed <= 0, passed >= 1  # also where the mean rounds to 1
     inside = np.where(none | certain, 0.5, passed)
     logit = np.log(inside) - np.log1p(-inside)
-    reach = -NormalDist().inv_cdf(tail) * error / (inside * (1 - inside))
+    reach = -NormalDist().inv_cdf(tail) * error / inside / (1 - inside)
     bound = tail ** (1 / len(each))
     low, high = (1 / (1 + np.exp(-np.clip(logit + side * reach, -700, 700))) for side in (-1, 1))
     low, high = (

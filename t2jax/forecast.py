@@ -25,6 +25,7 @@ __all__ = ["BetaForecast", "PowerLawForecast", "forecast_beta", "forecast_power_
 SIDE = 41  # points along each axis of the grid of the posterior
 DROP = 15.0  # in nats: below the mode by this much, density is left out (3e-7 of it)
 ZOOMS = 60  # far more than any posterior needs; each at least brings the box nearer
+FLAT = 1e-12  # exponents below this are rounding
 FEWEST_PAIRS = 16  # counts are padded to a power of two from here on, so that few shapes are compiled
 
 
@@ -87,9 +88,8 @@ def forecast_beta(
         grid = tuple(jnp.asarray(one, dtype) for one in _posterior(*kinds))
         grid_key, here_key = jax.random.split(key)
         a, b = _draw(*grid, grid_key, draws)
-        log_fail = np.asarray(
-            _log_fail(a, b, kinds[0], kinds[1], jnp.asarray(np.concatenate([k, 2 * k]), dtype)), float
-        )
+        both = jnp.asarray(np.concatenate([k, 2 * k]), dtype)
+        log_fail = np.asarray(_log_fail(a, b, *kinds[:2], both), float)
         passed, *shape = _average(log_fail, np.asarray(kinds[2], float))
         here = np.asarray(_beta(here_key, *(jnp.asarray(one, dtype) for one in shape)), float)
         laws = BetaTail(a=np.asarray(a), b=np.asarray(b))
@@ -119,8 +119,9 @@ def forecast_power_law(
 
     How it fails: pass@k is a power law for large k only, and only where the density of chances near zero is a power;
     at smaller k the line is too flat or too steep, and no resampling of questions shows that. The points of one curve
-    are correlated. There is no line where nothing was solved, or where fewer than two k have 0 < pass@k < 1: the
-    forecast is then the last pass@k measured, its band 0 to 1. Resamples with nothing solved forecast 0.
+    are correlated. There is no line where nothing was solved, where pass@k does not rise, or where fewer than two k
+    have 0 < pass@k < 1: the forecast is then the last pass@k measured, its band 0 to 1. A resample with nothing solved
+    forecasts 0.
 
     Raises ValueError for bad counts (it names the question, from 0), k below 1, and `first` outside 1 to the smallest
     of `trials`.
@@ -135,14 +136,15 @@ def forecast_power_law(
         each = pass_of_each(*measured, at)
         curve = jnp.mean(each, axis=0)
         A, b, passed = (np.asarray(one, float) for one in _line(curve, at, to))
-        resampled = np.asarray(_resampled_lines(each, at, to, key, draws), float)
+        population = band(np.asarray(_resampled_lines(each, at, to, key, draws), float), level)
     used = int(np.sum((np.asarray(curve) > 0) & (np.asarray(curve) < 1)))
     said = f"{np.count_nonzero(c)} of {n.size} questions solved"
-    if used < 2:
+    if used < 2 or b < FLAT:
+        why = f"only {used} k with 0 < pass@k < 1" if used < 2 else "pass@k does not rise with k"
         ignorance = Band(np.zeros_like(k), passed, np.ones_like(k), level)
-        return PowerLawForecast(k, passed, ignorance, None, f"no power law: {said}, and {used} k with 0 < pass@k < 1")
+        return PowerLawForecast(k, passed, ignorance, None, f"no power law: {said}, {why}")
     law = PowerLawK(A=float(A), b=float(b))
-    return PowerLawForecast(k, passed, band(resampled, level), law, f"line through {used} k: {law}; {said}")
+    return PowerLawForecast(k, passed, population, law, f"line through {used} k: {law}; {said}")
 
 
 def _kinds(n: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -257,7 +259,7 @@ def _beta_status(n: np.ndarray, c: np.ndarray, laws: BetaTail, level: float) -> 
     if not c.any():
         return f"nothing solved in {n.sum():g} samples: a is undetermined, the band is an upper bound by the prior"
     if np.all(c == n):
-        return f"all {n.sum():g} samples correct: a and b are undetermined, the band is a lower bound by the prior"
+        return f"every one of {n.sum():g} samples correct: a, b undetermined, the band is a lower bound by the prior"
     a, b = (band(one, level) for one in (laws.a, laws.b))
     shape = ", ".join(f"{x} = {one.mid:.3g} ({one.low:.2g} to {one.high:.2g})" for x, one in (("a", a), ("b", b)))
     return f"{said}; {shape}"

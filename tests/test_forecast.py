@@ -77,14 +77,14 @@ def test_intervals_of_counts_hold_their_share():
     rng, k = np.random.default_rng(1), 20
     elsewhere = float(np.exp(-BetaTail(a=0.4, b=10.0).cost(float(k))))
     hits = []
-    for _ in range(200):
+    for _ in range(150):
         chance, correct = simulated(0.4, 10.0, rng)
         found = t2.pass_from_counts(np.full(Q, DRAWN), correct, [k])
         here = t2.pass_from_p(chance, [k])
         hits.append([inside(found.questions, here.passed[0]), inside(found.population, elsewhere)])
         hits[-1].append(inside(here.population, elsewhere))
-    # standard error 0.021
-    assert np.all(np.abs(np.mean(hits, axis=0) - 0.9) < 0.06), np.mean(hits, axis=0)
+    # standard error 0.024
+    assert np.all(np.abs(np.mean(hits, axis=0) - 0.9) < 0.07), np.mean(hits, axis=0)
 
 
 def test_intervals_without_spread():
@@ -122,6 +122,7 @@ def test_known_chances():
         (lambda: t2.forecast_beta([5], [6], [10], key=KEY), "question 0 has 6 correct of 5 trials"),
         (lambda: t2.forecast_beta([5], [1], [0.5], key=KEY), "k = 0.5, expected numbers of samples >= 1"),
         (lambda: t2.forecast_power_law([5], [-1], [10], key=KEY), "question 0 has -1 correct"),
+        (lambda: t2.forecast_power_law([5], [0], [10], key=KEY, level=90), "level must be between 0 and 1, not 90"),
         (lambda: t2.forecast_power_law([5], [1], [10], key=KEY, first=6), "starts at k = 6, expected 1 to 5"),
     ],
 )
@@ -171,16 +172,16 @@ def test_band_of_these_questions_matches_sampling(sampled):
 
 def test_coverage_is_exact_where_chances_follow_the_prior():
     """With (a, b) drawn from the prior a posterior band covers by construction; any error of the method shows here."""
-    rng, hits = np.random.default_rng(6), []
+    rng, hits, few = np.random.default_rng(6), [], 15  # so few samples that every table of counts has one shape
     while len(hits) < 120:
         law = BetaTail(a=float(np.exp(rng.normal(-1, 1))), b=float(np.exp(rng.normal(3, 2))))
-        chance, correct = simulated(law.a, law.b, rng)
-        if not correct.any() or np.all(correct == DRAWN):
+        chance = rng.beta(law.a, law.b, Q)
+        correct = rng.binomial(few, chance)
+        if not correct.any() or np.all(correct == few):
             continue  # one-sided there, on purpose
-        found = forecast_beta(correct)
-        here = t2.pass_from_p(chance, [FAR]).passed[0]
-        # pass@1000 near one is a matter of rounding
-        hits.append([inside(found.questions, here), inside(found.population, float(np.exp(-law.cost(float(FAR)))))])
+        found = forecast_beta(correct, np.full(Q, few))
+        here, elsewhere = t2.pass_from_p(chance, [FAR]).passed[0], float(np.exp(-law.cost(float(FAR))))
+        hits.append([inside(found.questions, here), inside(found.population, elsewhere)])
     # standard error 0.027
     assert np.all(np.abs(np.mean(hits, axis=0) - 0.9) < 0.08), np.mean(hits, axis=0)
 
@@ -223,7 +224,7 @@ def test_nothing_and_everything_solved():
     none, certain = np.zeros(Q, int), np.full(Q, DRAWN)
     low, high = forecast_beta(none), forecast_beta(certain)
     assert low.status == "nothing solved in 12800 samples: a is undetermined, the band is an upper bound by the prior"
-    assert high.status.startswith("all 12800 samples correct: a and b are undetermined")
+    assert high.status.startswith("every one of 12800 samples correct: a, b undetermined")
     for band in (low.questions, low.population):
         assert band.low[0] == 0 < band.mid[0] < band.high[0] < 0.25
     for band in (high.questions, high.population):
@@ -232,6 +233,9 @@ def test_nothing_and_everything_solved():
         line = forecast_power_law(correct)
         assert line.law is None and line.status.startswith("no power law: ")
         assert (line.passed[0], line.population.low[0], line.population.high[0]) == (passed, 0.0, 1.0)
+    flat = forecast_power_law(np.where(np.arange(Q) < Q // 2, DRAWN, 0))
+    assert flat.law is None and flat.status.endswith("pass@k does not rise with k")
+    assert flat.passed[0] == pytest.approx(0.5)
 
 
 def test_experiment_on_made_up_checkpoints(tmp_path):
