@@ -6,7 +6,9 @@ from t2jax.bootstrap import Band, Bootstrap, band, bootstrap, parametric_bootstr
 from t2jax.compare import cross_validate
 from t2jax.costs import Budget
 from t2jax.criteria import criteria, log_scores
+from t2jax.estimates import pass_from_counts, pass_from_p
 from t2jax.fit import Fit, fit
+from t2jax.forecast import forecast_beta, forecast_power_law
 from t2jax.frontier import allocate, frontier
 from t2jax.heldout import left_out
 from t2jax.influence import influence
@@ -36,6 +38,8 @@ __all__ = [
     "datasets",
     "extrapolate",
     "fit",
+    "forecast_beta",
+    "forecast_power_law",
     "frontier",
     "influence",
     "law",
@@ -48,6 +52,8 @@ __all__ = [
     "param",
     "parametric_bootstrap",
     "part",
+    "pass_from_counts",
+    "pass_from_p",
     "precision",
     "read_table",
     "special",

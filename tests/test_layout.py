@@ -51,6 +51,8 @@ ORDER = (
     "fit",
     "save",
     "bootstrap",
+    "estimates",
+    "forecast",
     "bayes",
     "heldout",
     "criteria",
