@@ -8,22 +8,19 @@ are scenarios and no measurements, and the loss is that of web text, not of a ta
     python -m experiments.t2_loss_on_porian [tiny] [-o FOLDER]        (reads T2JAX_DATA/porian-refinedweb/grid.csv)
 """
 
-import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import jax
 import numpy as np
-import pandas as pd
 
 import t2jax as t2
+from experiments.local_tables import porian
 from experiments.record import UNSAVED, command, stage
 from t2jax import plot_frontier
 from t2jax.plot import number, shared_legend
 from t2jax.plot_frontier import Optima
 from t2jax.precision import scope
-from t2jax.table import Source
 from t2jax.typing import Array
 
 if TYPE_CHECKING:
@@ -114,7 +111,7 @@ class Result:
 
 
 def run(config: Config) -> Result:
-    runs = read()
+    runs = porian()
     fit_key, draw_key = jax.random.split(jax.random.key(config.seed))
     fit, boot = fitted(runs, config.draws, fit_key, draw_key)
     long_runs = runs.where(runs["tokens"] >= runs["params"])
@@ -135,13 +132,6 @@ def run(config: Config) -> Result:
         scenarios=scenarios,
         curves=curves,
     )
-
-
-def read() -> t2.Table:
-    """The grid as a Table. Raises FileNotFoundError where T2JAX_DATA does not hold it."""
-    frame = pd.read_csv(Path(os.environ.get("T2JAX_DATA", "."), "porian-refinedweb", "grid.csv"))
-    source = Source(name="porian-refinedweb", licence="MIT")
-    return t2.Table.from_columns(params=frame["N"], tokens=frame["D"], loss=frame["val_loss"], source=source)
 
 
 def fitted(runs: t2.Table, draws: int, fit_key: Array, draw_key: Array) -> tuple[t2.Fit, t2.Bootstrap]:

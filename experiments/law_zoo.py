@@ -1,0 +1,233 @@
+"""Which law describes real training runs, and which predicts dearer ones from cheaper ones?
+
+Every law of the loss is fitted to every table with Student-t errors of the log. Inside the measured range it is judged
+by leaving each run out: relative error and log score. Beyond it, by fitting the cheaper half of the range of compute
+(up to the middle of its logs) and predicting the dearer half: relative error, bias, and how many measurements the 90 %
+band holds. The law named best for a table is the one of highest log score when each cheap run is left out, so it is
+chosen without a look at the dear ones. Beside it stands what users do by hand: `scipy.optimize.curve_fit` of
+Chinchilla's law from the published coefficients, with the band of its covariance. Laws of samples and of counts are
+judged likewise on the testbed's average task and on Pythia's answers to GSM8K.
+
+    python -m experiments.law_zoo [tiny] [-o FOLDER]
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self, TypeVar
+
+import jax
+import numpy as np
+
+import t2jax as t2
+from experiments.local_tables import gadre, porian
+from experiments.record import command, stage
+from experiments.zoo_words import Audited, ByHand, Judged, Result, Scored, figures, words
+from t2jax.heldout import fit_without, left_out
+from t2jax.typing import Array
+
+T = TypeVar("T")
+LEVEL = 0.9
+LOSS_LAWS: tuple[type[t2.Law], ...] = (
+    t2.laws.Chinchilla,
+    t2.laws.SharedExponent,
+    t2.laws.Kaplan,
+    t2.laws.Interaction,
+    t2.laws.Overtraining,
+    t2.laws.BrokenPower,
+)
+SAMPLE_LAWS: tuple[type[t2.Law], ...] = (
+    t2.laws.T2Loss,
+    t2.laws.T2Loss.on(t2.laws.Kaplan),
+    t2.laws.ComputePassK,
+    t2.laws.ParamsTokensPassK,
+)
+COUNT_LAWS: tuple[type[t2.Law], ...] = (t2.laws.T2PassK, t2.laws.T2PassK.on(t2.laws.Kaplan), t2.laws.T2PassKNaive)
+HOFFMANN = (1.69, 406.4, 410.7, 0.34, 0.28)
+"""E, A, B, α, β of Hoffmann et al. 2022 (2203.15556): where fits by hand start."""
+
+
+LEAST_TOKENS = 2.0**20
+"""Testbed checkpoints trained on fewer tokens are left out."""
+
+
+def testbed_losses() -> t2.Table:
+    """Validation losses of the testbed's checkpoints, means over seeds."""
+    rows = t2.datasets.load("testbed", samples=(1.0,), average=True, seeds=False)
+    rows = rows.where(rows["tokens"] >= LEAST_TOKENS)
+    return t2.Table.from_columns(params=rows["params"], tokens=rows["tokens"], loss=rows["validation_loss"])
+
+
+def testbed_samples() -> t2.Table:
+    """-log pass@k of the testbed's average task at five k, means over seeds."""
+    rows = t2.datasets.load("testbed", samples=(1.0, 4.0, 16.0, 64.0, 256.0), average=True, seeds=False)
+    rows = rows.where(rows["tokens"] >= LEAST_TOKENS)
+    columns: Any = {name: rows[name] for name in ("params", "tokens", "samples", "neg_log_pass")}
+    return t2.Table.from_columns(**columns)
+
+
+READERS: dict[str, Callable[[], t2.Table]] = {
+    "chinchilla-epoch": partial(t2.datasets.load, "chinchilla-epoch"),
+    "porian-refinedweb": porian,
+    "gadre, C4": partial(gadre, "c4_original"),
+    "gadre, RedPajama": partial(gadre, "rpj"),
+    "testbed, loss": testbed_losses,
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """How much is resampled and left out."""
+
+    draws: int = 400
+    """Bootstrap draws behind each band."""
+    starts: int = 8
+    """Starts of each fit."""
+    tables: tuple[str, ...] = tuple(READERS)
+    """Which tables of losses."""
+    laws: int = len(LOSS_LAWS)
+    """How many of the laws, the first ones."""
+    folds: int = 1000
+    """Folds of cross-validations of losses: with so many, each run is left out alone."""
+    count_folds: int = 6
+    """Folds of the cross-validation of Pythia's counts, by checkpoint."""
+    counts: bool = True
+    """Whether laws of counts are judged on Pythia, which takes the longest."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+    @classmethod
+    def tiny(cls) -> Self:
+        return cls(tables=("chinchilla-epoch",), laws=1, draws=20, starts=2, folds=2, counts=False)
+
+
+def run(config: Config) -> Result:
+    tables, skipped = [], []
+    for name in config.tables:
+        try:
+            table = READERS[name]()
+        except (FileNotFoundError, t2.datasets.DatasetError) as error:
+            skipped.append(f"{name} ({error})")
+            continue
+        tables.append(audit(config, name, table, LOSS_LAWS[: config.laws], by_hand))
+    tables.append(audit(config, "testbed, samples", testbed_samples(), SAMPLE_LAWS[: config.laws], None))
+    counts = score_counts(config) if config.counts else ()
+    return Result(tuple(tables), counts, tuple(skipped))
+
+
+def audit(
+    config: Config,
+    name: str,
+    table: t2.Table,
+    laws: tuple[type[t2.Law], ...],
+    hand: Callable[[t2.Table, np.ndarray], ByHand] | None,
+) -> Audited:
+    """Every law inside the range of a table and beyond the middle of its compute."""
+    cut = t2.Cut.middle(table)
+    above, flops = cut.above(table), cut.of(table)
+    judged, outside = [], 0
+    for law in laws:
+        with stage(f"{name}: {t2.laws.name_of(law)}"):
+            one, outside = judge(config, law, table, cut)
+            judged.append(one)
+    return Audited(
+        table=name,
+        cut=cut.value,
+        fitted=int(np.sum(~above)),
+        predicted=int(np.sum(above)),
+        furthest=float(flops.max() / flops[~above].max()),
+        outside=outside,
+        best=max(judged, key=lambda one: one.cheap_score).law,
+        laws=tuple(judged),
+        by_hand=hand(table, above) if hand else None,
+    )
+
+
+def judge(config: Config, law: type[t2.Law], table: t2.Table, cut: t2.Cut) -> tuple[Judged, int]:
+    """One law, and how many predictions lie outside the fitted runs' hull."""
+    keys = jax.random.split(jax.random.key(config.seed), 3)
+    noise = t2.noise.StudentT()
+    cheap = table.where(~cut.above(table))
+    inside, among = (
+        t2.cross_validate(law, rows, key=key, noise=noise, folds=config.folds, starts=config.starts)
+        for rows, key in ((table, keys[0]), (cheap, keys[1]))
+    )
+    far = t2.extrapolate(
+        law, table, cut, key=keys[2], noise=noise, starts=config.starts, draws=config.draws, over="runs", level=LEVEL
+    )
+    return Judged(
+        law=t2.laws.name_of(law),
+        inside=there(inside.errors).mean_absolute,
+        inside_score=there(inside.log_score),
+        cheap_score=there(among.log_score),
+        error=far.beyond.mean_absolute,
+        bias=far.beyond.bias,
+        coverage=far.coverage,
+        half_width=far.half_width,
+        score=there(far.log_score),
+        status=f"{far.status}; inside: {inside.status}",
+    ), int(np.sum(far.outside[far.held_out] > 0))
+
+
+def there(value: T | None) -> T:
+    """A value that Student-t errors and counts always have."""
+    assert value is not None
+    return value
+
+
+def by_hand(table: t2.Table, above: np.ndarray) -> ByHand:
+    """Chinchilla's law as users fit it by hand: least squares of the loss by SciPy, and the band of its covariance."""
+    from scipy.optimize import OptimizeWarning, curve_fit
+    from scipy.stats import t as student
+
+    def law(at: np.ndarray, e: float, a: float, b: float, alpha: float, beta: float) -> np.ndarray:
+        return e + a / at[0] ** alpha + b / at[1] ** beta
+
+    at, loss = np.stack([table["params"], table["tokens"]]), table["loss"]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found, covariance = curve_fit(law, at[:, ~above], loss[~above], p0=HOFFMANN, maxfev=100_000)
+    predicted = law(at, *found)
+    error = (predicted / loss - 1)[above]
+    wrong = next((str(one.message) for one in said if issubclass(one.category, OptimizeWarning)), "")
+    status = wrong or ", ".join(f"{name} {value:.4g}" for name, value in zip("EABαβ", found, strict=True))
+    coverage = None
+    if not wrong:
+        steps = 1e-6 * np.abs(found)
+        slopes = np.stack([(law(at, *(found + h)) - law(at, *(found - h))) / (2 * h.sum()) for h in np.diag(steps)])
+        free = int(np.sum(~above)) - len(found)
+        noise = np.sum((predicted - loss)[~above] ** 2) / free
+        spread = np.einsum("ir,ij,jr->r", slopes, covariance, slopes) + noise
+        half = student.ppf(0.5 + LEVEL / 2, free) * np.sqrt(spread)
+        coverage = float(np.mean(np.abs(predicted - loss)[above] <= half[above]))
+    return ByHand(float(np.mean(np.abs(error))), float(np.mean(error)), coverage, status)
+
+
+def score_counts(config: Config) -> tuple[Scored, ...]:
+    """Laws of pass@k on Pythia's counts: log scores of checkpoints left out, and of those beyond the middle budget."""
+    counts = t2.datasets.load("pythia-gsm8k")
+    cut = t2.Cut.middle(counts)
+    fit_key, fold_key = jax.random.split(jax.random.key(config.seed))
+    found = []
+    for law in COUNT_LAWS:
+        with stage(f"pythia-gsm8k: {t2.laws.name_of(law)}"):
+            found.append(_scored(law, counts, cut.above(counts), config, fit_key, fold_key))
+    return tuple(found)
+
+
+def _scored(
+    law: type[t2.Law], counts: t2.Table, above: np.ndarray, config: Config, fit_key: Array, fold_key: Array
+) -> Scored:
+    inside = t2.cross_validate(law, counts, key=fold_key, folds=config.count_folds, starts=config.starts)
+    fit = fit_without(law, counts, above, key=fit_key, starts=config.starts)
+    score = float(t2.log_scores(fit, left_out(counts, above))[above].mean())
+    return Scored(t2.laws.name_of(law), there(inside.log_score), score, f"{fit.status}; inside: {inside.status}")
+
+
+def main() -> None:
+    command(Config, run, words, figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""What law_zoo finds, in words and as a picture."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from t2jax.plot import BLACK, BLUE, VERMILLION, log_ticks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A law on a table. inside: mean relative error of runs left out; inside_score: their mean log density, nats.
+
+    cheap_score: the same among cheap runs alone, by which a law is chosen. error, bias, coverage, half_width (of the
+    band, relative), score: of the dear runs.
+    """
+
+    law: str
+    inside: float
+    inside_score: float
+    cheap_score: float
+    error: float
+    bias: float
+    coverage: float
+    half_width: float
+    score: float
+    status: str
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """Chinchilla's law by curve_fit on the dear runs: as `Judged`. status says where it gave no covariance."""
+
+    error: float
+    bias: float
+    coverage: float | None
+    status: str
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A table: cut in FLOPs, how many runs lie below and above it, how far out the dearest is; laws; by hand."""
+
+    table: str
+    cut: float
+    fitted: int
+    predicted: int
+    furthest: float
+    outside: int
+    best: str
+    laws: tuple[Judged, ...]
+    by_hand: ByHand | None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A law of counts on Pythia: mean log density of a question's count, nats, left out by checkpoint, and beyond."""
+
+    law: str
+    inside_score: float
+    score: float
+    status: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """tables: those of losses, then of samples. skipped: tables that are not there, and why."""
+
+    tables: tuple[Audited, ...]
+    counts: tuple[Scored, ...]
+    skipped: tuple[str, ...]
+
+
+def words(result: Result) -> list[str]:
+    """The result as a table."""
+    lines = [f"skipped: {one}" for one in result.skipped]
+    for one in result.tables:
+        lines.append(
+            f"{one.table}: {one.fitted} runs up to {one.cut:.3g} FLOPs predict {one.predicted} up to "
+            f"{one.furthest:.3g} times the dearest of them, {one.outside} outside their hull; "
+            f"chosen among cheap runs: {one.best}"
+        )
+        lines.append(
+            f"  {'law':22s} {'inside':>8s} {'score':>9s} | {'beyond':>7s} {'bias':>8s} {'in band':>10s} "
+            f"{'half width':>13s} {'score':>9s}"
+        )
+        for law in one.laws:
+            mark = "*" if law.law == one.best else " "
+            lines.append(
+                f"{mark} {law.law:22s} {100 * law.inside:6.2f} % {law.inside_score:9.3f} | {100 * law.error:5.2f} % "
+                f"{100 * law.bias:+6.2f} % {100 * law.coverage:8.0f} % {100 * law.half_width:11.2f} % {law.score:9.3f}"
+            )
+        if one.by_hand is not None:
+            hand = one.by_hand
+            covered = "no band" if hand.coverage is None else f"{100 * hand.coverage:8.0f} %"
+            lines.append(
+                f"  {'curve_fit by hand':22s} {'':6s}   {'':9s} | {100 * hand.error:5.2f} % {100 * hand.bias:+6.2f} % "
+                f"{covered}   {hand.status}"
+            )
+    for law in result.counts:
+        lines.append(
+            f"pythia-gsm8k, {law.law}: log score of a count {law.inside_score:.4f} with its checkpoint left out, "
+            f"{law.score:.4f} beyond the middle of the compute"
+        )
+    return lines
+
+
+def figures(result: Result) -> dict[str, "Figure"]:
+    """Error beyond the cut of every law on every table of losses, with its coverage."""
+    from matplotlib.figure import Figure
+
+    tables = [one for one in result.tables if one.by_hand is not None]
+    figure = Figure(figsize=(2.0 + 2.2 * len(tables), 3.6), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, len(tables), sharey=True))
+    for ax, one in zip(axes, tables, strict=True):
+        names = [law.law for law in one.laws]
+        for i, law in enumerate(one.laws):
+            colour = VERMILLION if law.law == one.best else BLUE
+            ax.plot(100 * law.error, i, "o", color=colour)
+            ax.annotate(
+                f"{100 * law.coverage:.0f} %", (100 * law.error, i), (0, 7), textcoords="offset points", fontsize=7,
+                ha="center",
+            )  # fmt: skip
+        assert one.by_hand is not None
+        ax.axvline(100 * one.by_hand.error, color=BLACK, linewidth=1, linestyle="--")
+        ax.set(yticks=range(len(names)), yticklabels=names, xscale="log", ylim=(len(names) - 0.4, -0.7))
+        ax.set_title(f"{one.table}\n{one.fitted} predict {one.predicted}, to {one.furthest:.2g}×", fontsize="small")
+        log_ticks(ax)
+    figure.supxlabel(
+        "mean relative error beyond the cut (%); numbers: measurements in the 90 % band; red: chosen among cheap runs; "
+        "dashed: curve_fit of Chinchilla by hand",
+        fontsize="small",
+    )
+    return {"zoo": figure}
