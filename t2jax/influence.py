@@ -25,12 +25,14 @@ class NoOptimum(ValueError):
 class Influence:
     """Groups of rows by how much N* moves without them, the most first. Arrays have an entry per group, (groups,).
 
-    train: FLOPs of the budget; params: N* there by the fit of all rows. labels: what each group is; rows: how many.
-    change: log of N* without the group over N* with it. failed: groups without which there was no fit or no optimum.
+    train: FLOPs of the budget; largest: of the table's; params: N* at `train` by the fit of all rows. labels: what each
+    group is; rows: how many. change: log of N* without the group over N* with it. failed: groups without which there
+    was no fit or no optimum.
     """
 
     fit: Fit = field(repr=False)
     train: float
+    largest: float
     by: By
     params: float
     labels: tuple[str, ...]
@@ -41,7 +43,9 @@ class Influence:
     @property
     def status(self) -> str:
         """What decides N* most, in English."""
-        said = f"N* = {self.params:.4g} at {self.train:.3g} FLOPs"
+        ratio = self.train / self.largest
+        place = f"{ratio:.3g} times the largest budget measured" if ratio > 1 else "inside the budgets measured"
+        said = f"N* = {self.params:.4g} at {self.train:.3g} FLOPs, {place}"
         if self.labels:
             said += f"; without {self.labels[0]} it is {np.exp(self.change[0]):.3g} times that"
         return said + (f"; no answer without {', '.join(self.failed)}" if self.failed else "")
@@ -91,6 +95,7 @@ def influence(
     return Influence(
         fit=fits[0],
         train=float(train),
+        largest=float(compute(table).max()),
         by=by,
         params=float(plans.params[0]),
         labels=tuple(labels[i] for i in there[order]),
