@@ -15,7 +15,7 @@ from t2jax.fit import Fit
 from t2jax.heldout import NoFit, compute, fit_without, left_out, predicted
 from t2jax.laws import name_of
 from t2jax.laws.base import Law
-from t2jax.measured import decades_outside
+from t2jax.measured import decades_outside, in_ranges
 from t2jax.noise import Noise, default_noise
 from t2jax.predictive import on_logs, predictive_band
 from t2jax.table import Table
@@ -85,7 +85,8 @@ class Extrapolation:
     fit: to the rows up to the cut. held_out: which rows are above it. ratio: the cut's quantity over the largest
     fitted one. observed, predicted: the response. low, high: the central `level` of what a measurement should be by the
     fitted rows (`predictive_band`). outside: decades beyond the fitted rows' convex hull (`decades_outside`), zero for
-    a prediction inside the measured range. log_score: mean log density of held-out rows in nats; None without density.
+    a prediction inside it; in_ranges: whether N, D and what else the law reads were each fitted, if not together.
+    log_score: mean log density of held-out rows in nats; None without density.
     """
 
     fit: Fit = field(repr=False)
@@ -98,6 +99,7 @@ class Extrapolation:
     high: np.ndarray = field(repr=False)
     level: float
     outside: np.ndarray = field(repr=False)
+    in_ranges: np.ndarray = field(repr=False)
     log_score: float | None
     draws: str
 
@@ -151,10 +153,12 @@ class Extrapolation:
     def status(self) -> str:
         """The fit's status, how many rows it predicts and how many of them outside the measured range, in English."""
         out = int((self.outside[self.held_out] > 0).sum())
+        beyond = int((~self.in_ranges[self.held_out]).sum())
         said = [
             f"fitted to {np.sum(~self.held_out)} rows up to {self.cut}: {self.fit.status}",
-            f"{out} of {self.held_out.sum()} predictions lie outside the fitted range,"
-            f" by {self.outside[self.held_out].max():.2g} decades at most",
+            f"{out} of {self.held_out.sum()} predictions lie outside the fitted rows' convex hull,"
+            f" by {self.outside[self.held_out].max():.2g} decades at most,"
+            f" {beyond} of them beyond the range of {' or '.join(self.fit.problem.law.inputs())}",
         ]
         if self.fit.undetermined:
             said.append("predictions beyond it rest on values that the fitted rows do not determine")
@@ -206,6 +210,7 @@ def extrapolate(
         high=band.high,
         level=level,
         outside=decades_outside(law, table, ~above),
+        in_ranges=in_ranges(law, table, ~above),
         log_score=float(log_scores(found, fitted)[above].mean()) if has_density(noise) else None,
         draws=boot.status,
     )

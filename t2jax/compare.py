@@ -10,6 +10,7 @@ from t2jax.criteria import log_scores
 from t2jax.heldout import WITHIN, By, NoFit, fit_without, groups, left_out, predicted
 from t2jax.laws import name_of
 from t2jax.laws.base import Law
+from t2jax.measured import decades_outside
 from t2jax.noise import Huber, Joint, Noise, default_noise, response
 from t2jax.table import Table
 from t2jax.typing import Array
@@ -44,7 +45,8 @@ class CrossValidation:
 
     predicted: each row by the fit without it, (rows,); NaN in the folds that failed, which are left out of errors and
     told in `status`. None for counts, and so is errors. log_score: mean over rows of the log density, nats; None where
-    the noise has none. failed: folds whose fit reached no optimum.
+    the noise has none. outside: how far each row lies outside those it was predicted from, in decades (rows,), zero
+    inside (`measured.decades_outside`). failed: folds whose fit reached no optimum.
     """
 
     law: type[Law]
@@ -55,12 +57,15 @@ class CrossValidation:
     predicted: np.ndarray | None
     errors: Errors | None
     log_score: float | None
+    outside: np.ndarray
 
     @property
     def status(self) -> str:
         """How many fits were made and went well, in English."""
         said = f"{self.folds - self.failed} of {self.folds} fits without some of {self.groups} {self.by}s converged"
-        return said + ("; rows of the others are left out" if self.failed else "")
+        said += "; rows of the others are left out" if self.failed else ""
+        out = int((self.outside > 0).sum())
+        return f"{said}; {out} of {len(self.outside)} rows lie outside the convex hull of those they are predicted from"
 
 
 def cross_validate(
@@ -94,8 +99,10 @@ def cross_validate(
     fold = deal[group]
     measured = None if counted(law, table, noise) else observed(law, table)
     rows, scores, failed = np.full(len(table), np.nan), np.full(len(table), np.nan), 0
+    outside = np.zeros(len(table))
     for one in range(min(folds, count)):
         out = fold == one
+        outside[out] = decades_outside(law, table, ~out)[out]
         found = fit_without(law, table, out, key=key, noise=noise, fixed=fixed, starts=starts)
         failed += not found.converged
         if not found.converged:
@@ -116,6 +123,7 @@ def cross_validate(
         predicted=None if measured is None else rows,
         errors=None if measured is None else Errors.of(rows[good], measured[good]),
         log_score=float(np.nanmean(scores)) if has_density(noise) else None,
+        outside=outside,
     )
 
 

@@ -1,7 +1,7 @@
 """Which runs decide the optimum: how N* moves when a budget, a size or a run is left out of the fit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 import numpy as np
@@ -13,7 +13,7 @@ from t2jax.heldout import WITHIN, By, NoFit, compute, fit_without, groups
 from t2jax.laws import name_of
 from t2jax.laws.base import Law
 from t2jax.noise import Noise
-from t2jax.table import Table
+from t2jax.table import Table, TableError
 from t2jax.typing import Array
 
 
@@ -25,12 +25,14 @@ class NoOptimum(ValueError):
 class Influence:
     """Groups of rows by how much N* moves without them, the most first. Arrays have an entry per group, (groups,).
 
-    train: FLOPs of the budget; params: N* there by the fit of all rows. labels: what each group is; rows: how many.
-    change: log of N* without the group over N* with it. failed: groups without which there was no fit or no optimum.
+    train: FLOPs of the budget; largest: of the table's; params: N* at `train` by the fit of all rows. labels: what each
+    group is; rows: how many. change: log of N* without the group over N* with it. failed: groups without which there
+    was no fit, no optimum or too few rows.
     """
 
     fit: Fit = field(repr=False)
     train: float
+    largest: float
     by: By
     params: float
     labels: tuple[str, ...]
@@ -41,7 +43,9 @@ class Influence:
     @property
     def status(self) -> str:
         """What decides N* most, in English."""
-        said = f"N* = {self.params:.4g} at {self.train:.3g} FLOPs"
+        ratio = self.train / self.largest
+        place = f"{ratio:.3g} times the largest budget measured" if ratio > 1 else "inside the budgets measured"
+        said = f"N* = {self.params:.4g} at {self.train:.3g} FLOPs, {place}"
         if self.labels:
             said += f"; without {self.labels[0]} it is {np.exp(self.change[0]):.3g} times that"
         return said + (f"; no answer without {', '.join(self.failed)}" if self.failed else "")
@@ -65,7 +69,7 @@ def influence(
     (`heldout.groups`). Source: case deletion, Cook 1977, by the quantity that is asked for.
 
     Raises ValueError for one group only, NoOptimum where the law has none at this budget, NoFit where all rows gave no
-    fit, TableError where a fit lacks rows.
+    fit, TableError where all rows are too few.
     """
     budget = Budget(train=train)
     if law.inputs()[:2] != ("N", "D"):
@@ -74,23 +78,33 @@ def influence(
     count = int(group.max()) + 1
     if count < 2:
         raise ValueError(f"{table.source.name}: the table has one {by} only, which leaves nothing to compare it with")
-    outs = [np.zeros(len(table), bool), *(group == one for one in range(count))]
-    fits = [fit_without(law, table, out, key=key, noise=noise, fixed=fixed, starts=starts) for out in outs]
-    if not fits[0].converged:
-        raise NoFit(f"{name_of(law)}: the fit to all rows gave no law ({fits[0].status})")
+
+    def fitted(out: np.ndarray) -> Fit:
+        return fit_without(law, table, out, key=key, noise=noise, fixed=fixed, starts=starts)
+
+    whole = fitted(np.zeros(len(table), bool))
+    if not whole.converged:
+        raise NoFit(f"{name_of(law)}: the fit to all rows gave no law ({whole.status})")
+    fits = [whole]
+    for one in range(count):
+        try:
+            fits.append(fitted(group == one))
+        except TableError:  # too few rows without it: as little of an answer as a fit that fails
+            fits.append(replace(whole, converged=False))
     laws = jax.tree.map(lambda *leaves: np.stack(leaves), *(one.law for one in fits))
     plans = frontier(laws, budget)
     good = plans.ok & np.array([one.converged for one in fits])
     if not good[0]:
-        whole = jax.tree.map(lambda leaf: leaf[0], plans)
-        raise NoOptimum(f"{name_of(law)} has no optimum at {train:.3g} FLOPs: {whole.status}")
+        best = jax.tree.map(lambda leaf: leaf[0], plans)
+        raise NoOptimum(f"{name_of(law)} has no optimum at {train:.3g} FLOPs: {best.status}")
     labels = [_label(table, group == one, by) for one in range(count)]
     there = np.flatnonzero(good[1:])
     change = np.log(plans.params[1:][there] / plans.params[0])
     order = np.argsort(-np.abs(change), kind="stable")
     return Influence(
-        fit=fits[0],
+        fit=whole,
         train=float(train),
+        largest=float(compute(table).max()),
         by=by,
         params=float(plans.params[0]),
         labels=tuple(labels[i] for i in there[order]),

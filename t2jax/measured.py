@@ -1,4 +1,4 @@
-"""How far a place lies outside those that were measured: the distance from their convex hull, in decades."""
+"""Where a place lies to those that were measured: the distance from their convex hull, and each input's range."""
 
 import numpy as np
 
@@ -22,8 +22,7 @@ def decades_outside(law: type[Law], table: Table, measured: np.ndarray) -> Float
     """
     from scipy.optimize import nnls  # slow to load
 
-    columns = [INPUT_COLUMNS.get(name, name) for name in law.inputs()]
-    place = np.stack([np.log10(table[name]) for name in columns if name in table], axis=1)
+    place = _places(law, table)
     known, where = np.unique(place, axis=0, return_inverse=True)
     hull = np.unique(place[measured], axis=0)
     distance = np.zeros(len(known))
@@ -36,3 +35,18 @@ def decades_outside(law: type[Law], table: Table, measured: np.ndarray) -> Float
         shares, _ = nnls(corners, np.append(np.zeros(hull.shape[1]), 1.0))
         distance[i] = np.linalg.norm(corners[:-1] @ shares) / shares.sum()
     return np.where(distance > ROOM, distance, 0.0)[where.ravel()]
+
+
+def in_ranges(law: type[Law], table: Table, measured: np.ndarray) -> np.ndarray:
+    """Whether each input of a row is in the range of the rows `measured`, within one per cent, booleans (rows,).
+
+    Less than lying in the hull: N and D may each have been measured, but not together.
+    """
+    place = _places(law, table)
+    low, high = place[measured].min(axis=0) - ROOM, place[measured].max(axis=0) + ROOM
+    return ((low <= place) & (place <= high)).all(axis=1)
+
+
+def _places(law: type[Law], table: Table) -> Float[np.ndarray, "rows inputs"]:
+    columns = [INPUT_COLUMNS.get(name, name) for name in law.inputs()]
+    return np.stack([np.log10(table[name]) for name in columns if name in table], axis=1)

@@ -19,8 +19,8 @@ LIGHT_BLUE = "#BFDBEC"
 MARKS = {"fitted": (GREY, "."), "inside": (BLUE, "o"), "outside": (VERMILLION, "^")}
 SAYS = {
     "fitted": "fitted",
-    "inside": "predicted, inside\nthe fitted range",
-    "outside": "predicted, outside\nthe fitted range",
+    "inside": "predicted, inputs in\nthe fitted ranges",
+    "outside": "predicted, an input\nout of its range",
 }
 
 
@@ -33,13 +33,13 @@ def errors_against_ratio(
     high: Any,
     *,
     held_out: Any,
-    outside: Any,
+    in_ranges: Any,
     quantity: str,
     level: float,
 ) -> "Axes":
     """How far measurements lie from predictions, in per cent, against the ratio to the largest fitted row; all (rows,).
 
-    low, high: of the band of each measurement, drawn as a bar. held_out, outside: booleans. quantity: "compute" or
+    low, high: of the band of each measurement, drawn as a bar. held_out, in_ranges: booleans. quantity: "compute" or
     "tokens_per_param", which names the axis.
     """
     ratio, predicted, held_out = np.asarray(ratio, float), np.asarray(predicted, float), np.asarray(held_out)
@@ -49,7 +49,7 @@ def errors_against_ratio(
     ax.axhline(0.0, color=BLACK, linewidth=1)
     ax.axvline(1.0, color=BLACK, linewidth=1, linestyle=":")
     error = 100 * (np.asarray(observed, float) / predicted - 1)
-    for name, rows in _marked(held_out, outside).items():
+    for name, rows in _marked(held_out, in_ranges).items():
         colour, mark = MARKS[name]
         ax.plot(ratio[rows], error[rows], mark, color=colour, markersize=4, markeredgewidth=0, label=SAYS[name])
     ax.set_xscale("log")
@@ -60,11 +60,11 @@ def errors_against_ratio(
 
 
 def predicted_observed_marks(
-    ax: "Axes", observed: Any, predicted: Any, *, held_out: Any, outside: Any, quantity: str = "loss"
+    ax: "Axes", observed: Any, predicted: Any, *, held_out: Any, in_ranges: Any, quantity: str = "loss"
 ) -> "Axes":
     """Prediction against measurement on log axes with the line of equality; arrays (rows,), the last two booleans."""
     observed, predicted = np.asarray(observed, float), np.asarray(predicted, float)
-    for name, rows in _marked(np.asarray(held_out), outside).items():
+    for name, rows in _marked(np.asarray(held_out), in_ranges).items():
         colour, mark = MARKS[name]
         ax.plot(observed[rows], predicted[rows], mark, color=colour, markersize=4, markeredgewidth=0, label=SAYS[name])
     both = np.concatenate([observed, predicted])
@@ -79,8 +79,8 @@ def predicted_observed_marks(
     return ax
 
 
-def _marked(held_out: np.ndarray, outside: Any) -> dict[str, np.ndarray]:
+def _marked(held_out: np.ndarray, in_ranges: Any) -> dict[str, np.ndarray]:
     """The rows of each mark; marks without rows are left out."""
-    outside = np.asarray(outside, bool)
-    rows = {"fitted": ~held_out, "inside": held_out & ~outside, "outside": held_out & outside}
+    inside = np.asarray(in_ranges, bool)
+    rows = {"fitted": ~held_out, "inside": held_out & inside, "outside": held_out & ~inside}
     return {name: where for name, where in rows.items() if where.any()}

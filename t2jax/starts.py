@@ -61,7 +61,7 @@ def _project(
     size = jnp.where(observed > 0, observed, jnp.median(observed))  # relative errors, where there is anything to err by
     # rows of next to no weight are left out of the fit, and may not tell its starts what it does not determine
     root = jnp.sqrt(rows["weight"] / jnp.mean(rows["weight"])) if "weight" in rows else jnp.ones(len(size), u.dtype)
-    weighted = basis * (root / size)[:, None]
+    weighted = root[:, None] * basis / size[:, None]
     scale = jnp.sqrt(jnp.mean(weighted**2, axis=0)) + jnp.finfo(u.dtype).tiny
     scaled = weighted / scale[None, :]
     ridge = jnp.maximum(1e-9, 10 * jnp.finfo(u.dtype).eps) * len(observed)

@@ -272,7 +272,7 @@ def test_exit_status_of_the_process(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["quickstart"], ["fit"], ["frontier"], ["laws"], ["data", "list"], ["data", "get"]]
+    "command", [[], ["quickstart"], ["fit"], ["frontier"], ["audit"], ["laws"], ["data", "list"], ["data", "get"]]
 )
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -40,7 +40,7 @@ def decided(law, table, train, **_):
     """An influence as it would come, for the one that takes an optimum's compilation."""
     fit = t2.fit(law, table, key=jax.random.key(0), noise=t2.noise.Gaussian(), starts=4)
     labels = tuple(f"{flops:.3g} FLOPs" for flops in (1e20, 1e17))
-    return Influence(fit, train, "budget", 2e9, labels, np.array([5, 5]), np.log([1.5, 0.8]), ())
+    return Influence(fit, train, 1e20, "budget", 2e9, labels, np.array([5, 5]), np.log([1.5, 0.8]), ())
 
 
 def test_audit(runs, tmp_path, capsys, monkeypatch):
@@ -68,8 +68,10 @@ def test_audit(runs, tmp_path, capsys, monkeypatch):
     assert one["beyond"]["mean_absolute"] < 0.03
     inside = (frame["low"] <= frame["observed"]).to_numpy() & (frame["observed"] <= frame["high"]).to_numpy()
     assert one["coverage"] == pytest.approx(inside[held_out].mean())
-    assert one["outside"] == np.sum(frame["decades_outside"] > 0) == 40 - np.sum(frame["inside"])
-    assert one["outside"] == 20  # all are dearer than any fitted run
+    assert one["outside_hull"] == np.sum(frame["decades_outside"] > 0) == 40 - np.sum(frame["in_hull"]) == 20
+    sizes, tokens = frame["params"].to_numpy(), frame["tokens"].to_numpy()
+    assert one["out_of_range"] == np.sum(tokens > 1.01 * tokens[~held_out].max()) == 40 - np.sum(frame["in_ranges"])
+    assert 0 < one["out_of_range"] < 20 and set(sizes[held_out]) == set(sizes[~held_out])
     assert sum(step["errors"]["rows"] for step in one["curve"]) == 20
     assert one["cross_validation"]["groups"] == one["cross_validation"]["folds"] == 5
     likely = one["criteria"]

@@ -18,7 +18,7 @@ from t2jax.fit import prepare
 from t2jax.heldout import NoFit, fit_without, fitted_rows, groups, left_out, predicted
 from t2jax.influence import NoOptimum, influence
 from t2jax.laws import Chinchilla, T2Loss, T2PassK
-from t2jax.measured import decades_outside
+from t2jax.measured import decades_outside, in_ranges
 from t2jax.predictive import leverage
 
 KEY = jax.random.key(0)
@@ -169,7 +169,9 @@ def test_cross_validation_predicts_rows_it_has_not_seen(table):
     paired = table.with_columns(model=[str(i // 2) for i in range(40)])
     found = cross_validate(Chinchilla, paired, key=KEY, folds=5, noise=NOISE)
     assert (found.groups, found.folds, found.failed) == (20, 5, 0)
-    assert found.status == "5 of 5 fits without some of 20 runs converged"
+    assert found.status.startswith("5 of 5 fits without some of 20 runs converged; ")
+    outer = int((found.outside > 0).sum())
+    assert f"{outer} of 40 rows lie outside the convex hull" in found.status and 4 <= outer <= 30
     assert found.predicted is not None and found.errors is not None and found.log_score is not None
     mine = np.asarray(jax.random.permutation(KEY, 20)) % 5 == 2
     out = np.repeat(mine, 2)
@@ -199,7 +201,7 @@ def test_a_fold_that_fails_is_told(table, monkeypatch):
 
     monkeypatch.setattr("t2jax.compare.fit_without", failing)
     found = cross_validate(Chinchilla, table, key=KEY, folds=4, noise=NOISE)
-    assert found.status == "3 of 4 fits without some of 40 runs converged; rows of the others are left out"
+    assert found.status.startswith("3 of 4 fits without some of 40 runs converged; rows of the others are left out; ")
     assert found.errors is not None and found.errors.rows == 30
     monkeypatch.setattr("t2jax.compare.fit_without", lambda *_, **__: replace(made[0], converged=False))
     with pytest.raises(NoFit, match="none of the 4 fits of the cross-validation by run reached an optimum"):
@@ -211,6 +213,7 @@ def test_decades_outside_the_hull():
     x = np.array([[7, 9], [8, 9], [7, 10], [8, 10], [7.25, 9.25], [9, 9], [7.5, 9.5], [6, 8.0]])
     fitted = np.arange(8) < 3
     table = t2.Table.from_columns(params=10 ** x[:, 0], tokens=10 ** x[:, 1])
+    assert in_ranges(Chinchilla, table, fitted).tolist() == [True] * 5 + [False, True, False]
     expected = [0, 0, 0, np.sqrt(0.5), 0, 1, 0, np.sqrt(2)]
     np.testing.assert_allclose(decades_outside(Chinchilla, table, fitted), expected, atol=1e-9)
     on_line = decades_outside(Chinchilla, table, np.arange(8) < 2)
@@ -260,7 +263,12 @@ def test_extrapolation_says_what_it_did(table, above, without, audited):
     hull = decades_outside(Chinchilla, table, ~above)
     assert np.array_equal(audited.outside, hull) and np.all(hull[~above] == 0)
     assert f"fitted to {np.sum(~above)} rows up to {audited.cut}: converged" in audited.status
-    assert f"{np.sum(hull > 0)} of {above.sum()} predictions lie outside the fitted range" in audited.status
+    assert np.all(hull[above] > 0)  # compute is a plane in log N and log D
+    (most_n, most_d) = (1.01 * x[~above].max() for x in (N, D))
+    ranges = (most_n >= N) & (most_d >= D)
+    assert audited.in_ranges[above].tolist() == ranges[above].tolist() and 0 < np.sum(~ranges) < above.sum()
+    assert f"{above.sum()} of {above.sum()} predictions lie outside the fitted rows' convex hull" in audited.status
+    assert f"at most, {np.sum(~ranges[above])} of them beyond the range of N or D" in audited.status
     assert audited.log_score == pytest.approx(t2.log_scores(audited.fit, left_out(table, above))[above].mean())
     steps = audited.curve(4)
     assert sum(step.errors.rows for step in steps) == above.sum()
@@ -317,9 +325,9 @@ def test_a_fit_that_fails_or_leaves_values_open_is_told(table, above, audited, m
 
 
 def test_influence_is_the_refit_optimum_over_the_optimum():
-    """Six budgets of nearly equal compute, one of them 5 % off: N* by the closed form, that budget first."""
-    budget = np.repeat(np.geomspace(1e18, 1e21, 8), 5)
-    n = np.tile(np.geomspace(0.2, 5.0, 5), 8) * 0.1 * np.sqrt(budget)
+    """Four budgets, nearly equal within, the last one tilted in N: N* by the closed form, that budget first."""
+    budget = np.repeat(np.geomspace(1e18, 1e21, 4), 10)
+    n = np.tile(np.geomspace(0.2, 5.0, 10), 4) * 0.1 * np.sqrt(budget)
     d = budget / (6 * n) * np.exp(0.01 * np.random.default_rng(5).normal(size=40))
     true = np.exp(log_loss(np.log([1.8, 480.0, 2100.0, 0.35, 0.37]), n, d))
     loss = (
@@ -335,12 +343,18 @@ def test_influence_is_the_refit_optimum_over_the_optimum():
             return float(law.optimum(1e22)[0])
 
     assert found.params == pytest.approx(optimum(found.fit.law), rel=1e-6)
-    assert len(found.labels) == 8 and found.rows.tolist() == [5] * 8 and found.failed == ()
-    assert found.labels[0] == f"{np.exp(np.mean(np.log(6 * n * d)[-5:])):.3g} FLOPs"
+    assert len(found.labels) == 4 and found.rows.tolist() == [10] * 4 and found.failed == ()
+    assert found.labels[0] == f"{np.exp(np.mean(np.log(6 * n * d)[-10:])):.3g} FLOPs"
     assert np.all(np.diff(np.abs(found.change)) <= 0)
     refit = fit_without(Chinchilla, table, budget == budget[-1], key=KEY, noise=NOISE)
     assert found.change[0] == pytest.approx(np.log(optimum(refit.law) / optimum(found.fit.law)), rel=1e-5)
-    assert found.status.startswith(f"N* = {found.params:.4g} at 1e+22 FLOPs; without {found.labels[0]} it is ")
+    assert found.status.startswith(f"N* = {found.params:.4g} at 1e+22 FLOPs, ")
+    assert f"times the largest budget measured; without {found.labels[0]} it is " in found.status
+    # without the run of 36 rows the other 4 are too few for a law, and that is told
+    lopsided = table.with_columns(model=["a", "b", "c", "c"] + ["many"] * 36)
+    found = influence(Chinchilla, lopsided, 1e22, key=KEY, by="run", noise=NOISE)
+    assert (sorted(found.labels), found.failed) == (["a", "b", "c"], ("many",))
+    assert found.status.endswith("no answer without many")
     with pytest.raises(ValueError, match="the table has one size only"):
         influence(Chinchilla, table.with_columns(params=1e9), 1e22, key=KEY, by="size", noise=NOISE)
     with pytest.raises(NoOptimum, match="power-law-k says nothing of N and D"):

@@ -85,7 +85,10 @@ def run(config: AuditConfig) -> int:
                     found.append(_audited(law, table, cut, train, config, bar.update))
                 except NoFit as failure:
                     failures.append(str(failure))
-        failures += [f"{laws.name_of(one.law)}: {one.cross.status}" for one in found if one.cross.failed]
+        for one in found:
+            failures += [f"{one.name}: {one.cross.status}"] if one.cross.failed else []
+            decides = one.influence
+            failures += [f"{one.name}: {decides.status}"] if isinstance(decides, Influence) and decides.failed else []
         for failure in failures:
             print(f"t2jax: {failure}", file=sys.stderr)
         if found:

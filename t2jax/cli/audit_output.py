@@ -55,8 +55,11 @@ def audit_text(found: Sequence[Audited], table: Table, cut: Cut) -> str:
         f"By how far out, in times the largest fitted {cut.quantity.replace('_', ' ')}:",
         columns(("law", "from", "to", "rows", "error", "bias", f"in {level:.0%} band"), _steps(found)),
         "",
-        "Inside or outside the convex hull of the fitted rows in the logs of what the law reads:",
-        columns(("law", "place", "rows", "decades out", "error", "bias", f"in {level:.0%} band"), _places(found)),
+        "By place: in the convex hull of the fitted rows (in the logs of what the law reads), with each input in the",
+        "range that was fitted though not together, or with one out of its range:",
+        columns(
+            ("law", "place", "rows", "decades off the hull", "error", "bias", f"in {level:.0%} band"), _places(found)
+        ),
         "",
     ]
     if all(one.criteria is None for one in found):
@@ -108,8 +111,10 @@ def _places(found: Sequence[Audited]) -> list[tuple[str, ...]]:
     rows = []
     for one in found:
         audit = one.beyond
-        for name, there in (("inside", audit.outside == 0), ("outside", audit.outside > 0)):
-            there = there & audit.held_out
+        inside = audit.outside == 0
+        places = {"in the hull": inside, "in the ranges": ~inside & audit.in_ranges, "out of range": ~audit.in_ranges}
+        for name, where in places.items():
+            there = where & audit.held_out
             if there.any():
                 errors = Errors.of(audit.predicted[there], audit.observed[there])
                 count, *rest = _errors(errors, float(audit.covered[there].mean()))
@@ -138,6 +143,7 @@ def _answer(one: Audited) -> dict[str, Any]:
         if isinstance(decides, str)
         else {
             "train": decides.train,
+            "largest": decides.largest,
             "params": decides.params,
             "status": decides.status,
             "failed": list(decides.failed),
@@ -157,7 +163,8 @@ def _answer(one: Audited) -> dict[str, Any]:
         "level": audit.level,
         "coverage": audit.coverage,
         "half_width": audit.half_width,
-        "outside": int((audit.outside[audit.held_out] > 0).sum()),
+        "outside_hull": int((audit.outside[audit.held_out] > 0).sum()),
+        "out_of_range": int((~audit.in_ranges[audit.held_out]).sum()),
         "log_score": audit.log_score,
         "curve": [dataclasses.asdict(step) for step in audit.curve()],
         "cross_validation": {
@@ -166,6 +173,7 @@ def _answer(one: Audited) -> dict[str, Any]:
             "folds": cross.folds,
             "errors": None if cross.errors is None else dataclasses.asdict(cross.errors),
             "log_score": cross.log_score,
+            "outside_hull": int((cross.outside > 0).sum()),
             "status": cross.status,
         },
         "criteria": None
@@ -196,8 +204,9 @@ def save_audit(found: Sequence[Audited], table: Table, out: Output) -> None:
             "relative_error": audit.predicted / audit.observed - 1,
             "held_out": audit.held_out,
             "ratio": audit.ratio,
-            "inside": audit.outside == 0,
+            "in_hull": audit.outside == 0,
             "decades_outside": audit.outside,
+            "in_ranges": audit.in_ranges,
         }
         frames.append(pd.DataFrame({"law": one.name, **{name: table[name] for name in names}, **columns}))
         if isinstance(one.influence, Influence):
@@ -219,7 +228,7 @@ def picture_audit(found: Sequence[Audited], table: Table, out: Output) -> None:
         figure, axes = figure_of(len(found), legend=1.9)
         for ax, one in zip(axes, found, strict=True):
             audit = one.beyond
-            marks: Any = {"held_out": audit.held_out, "outside": audit.outside > 0}
+            marks: Any = {"held_out": audit.held_out, "in_ranges": audit.in_ranges}
             if name == "errors":
                 places = (audit.ratio, audit.predicted, audit.observed, audit.low, audit.high)
                 errors_against_ratio(ax, *places, **marks, quantity=audit.cut.quantity, level=audit.level)
