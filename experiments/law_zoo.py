@@ -15,16 +15,16 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import jax
 import numpy as np
 
 import t2jax as t2
-from experiments.local_tables import gadre, porian
+from experiments.real_tables import gadre, porian, testbed_losses, testbed_samples
 from experiments.record import command, stage
 from experiments.zoo_words import Audited, ByHand, Judged, Result, Scored, figures, words
-from t2jax.heldout import fit_without, left_out
+from t2jax.heldout import NoFit, fit_without, left_out
 from t2jax.typing import Array
 
 T = TypeVar("T")
@@ -46,25 +46,6 @@ SAMPLE_LAWS: tuple[type[t2.Law], ...] = (
 COUNT_LAWS: tuple[type[t2.Law], ...] = (t2.laws.T2PassK, t2.laws.T2PassK.on(t2.laws.Kaplan), t2.laws.T2PassKNaive)
 HOFFMANN = (1.69, 406.4, 410.7, 0.34, 0.28)
 """E, A, B, α, β of Hoffmann et al. 2022 (2203.15556): where fits by hand start."""
-
-
-LEAST_TOKENS = 2.0**20
-"""Testbed checkpoints trained on fewer tokens are left out."""
-
-
-def testbed_losses() -> t2.Table:
-    """Validation losses of the testbed's checkpoints, means over seeds."""
-    rows = t2.datasets.load("testbed", samples=(1.0,), average=True, seeds=False)
-    rows = rows.where(rows["tokens"] >= LEAST_TOKENS)
-    return t2.Table.from_columns(params=rows["params"], tokens=rows["tokens"], loss=rows["validation_loss"])
-
-
-def testbed_samples() -> t2.Table:
-    """-log pass@k of the testbed's average task at five k, means over seeds."""
-    rows = t2.datasets.load("testbed", samples=(1.0, 4.0, 16.0, 64.0, 256.0), average=True, seeds=False)
-    rows = rows.where(rows["tokens"] >= LEAST_TOKENS)
-    columns: Any = {name: rows[name] for name in ("params", "tokens", "samples", "neg_log_pass")}
-    return t2.Table.from_columns(**columns)
 
 
 READERS: dict[str, Callable[[], t2.Table]] = {
@@ -126,11 +107,14 @@ def audit(
     """Every law inside the range of a table and beyond the middle of its compute."""
     cut = t2.Cut.middle(table)
     above, flops = cut.above(table), cut.of(table)
-    judged, outside = [], 0
+    judged, failed, outside = [], [], 0
     for law in laws:
         with stage(f"{name}: {t2.laws.name_of(law)}"):
-            one, outside = judge(config, law, table, cut)
-            judged.append(one)
+            try:
+                one, outside = judge(config, law, table, cut)
+                judged.append(one)
+            except NoFit as error:
+                failed.append(str(error))
     return Audited(
         table=name,
         cut=cut.value,
@@ -140,6 +124,7 @@ def audit(
         outside=outside,
         best=max(judged, key=lambda one: one.cheap_score).law,
         laws=tuple(judged),
+        failed=tuple(failed),
         by_hand=hand(table, above) if hand else None,
     )
 

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 import t2jax as t2
-from experiments.local_tables import porian
+from experiments.real_tables import porian
 from experiments.record import UNSAVED, command, stage
 from t2jax import plot_frontier
 from t2jax.plot import number, shared_legend

@@ -43,7 +43,7 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Audited:
-    """A table: cut in FLOPs, how many runs lie below and above it, how far out the dearest is; laws; by hand."""
+    """A table: cut in FLOPs, how many runs lie below and above it, how far out the dearest is; laws; those without a fit; by hand."""
 
     table: str
     cut: float
@@ -53,6 +53,7 @@ class Audited:
     outside: int
     best: str
     laws: tuple[Judged, ...]
+    failed: tuple[str, ...]
     by_hand: ByHand | None
 
 
@@ -94,6 +95,7 @@ def words(result: Result) -> list[str]:
                 f"{mark} {law.law:22s} {100 * law.inside:6.2f} % {law.inside_score:9.3f} | {100 * law.error:5.2f} % "
                 f"{100 * law.bias:+6.2f} % {100 * law.coverage:8.0f} % {100 * law.half_width:11.2f} % {law.score:9.3f}"
             )
+        lines += [f"  {said}" for said in one.failed]
         if one.by_hand is not None:
             hand = one.by_hand
             covered = "no band" if hand.coverage is None else f"{100 * hand.coverage:8.0f} %"

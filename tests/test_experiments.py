@@ -20,8 +20,8 @@ from experiments import (
     bench_frontier,
     chinchilla_replication,
     isoflop_bias,
-    local_tables,
     passk_on_pythia,
+    real_tables,
     record,
     t2_loss_on_porian,
 )
@@ -81,7 +81,7 @@ def test_chinchilla_replication(tmp_path):
 @pytest.mark.tiny
 def test_t2_loss_on_porian(tmp_path):
     try:
-        local_tables.porian()
+        real_tables.porian()
     except FileNotFoundError as error:
         pytest.skip(f"{error}: this table is local only, in the folder that T2JAX_DATA names")
     result = t2_loss_on_porian.run(t2_loss_on_porian.Config.tiny())

@@ -1,0 +1,51 @@
+"""Tables of real runs that several experiments read, beside those of the registry.
+
+porian and gadre are pickles upstream, so they are local only: read from the folder that T2JAX_DATA names.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import t2jax as t2
+from t2jax.table import Source
+
+LEAST_TOKENS = 2.0**20
+"""Testbed checkpoints trained on fewer tokens are left out."""
+
+
+def porian() -> t2.Table:
+    """77 runs on RefinedWeb by Porian et al. 2024 (2406.19146), budgets up to 6.4e18. Raises FileNotFoundError."""
+    frame = pd.read_csv(_path("porian-refinedweb", "grid.csv"))
+    source = Source(name="porian-refinedweb", licence="MIT")
+    return t2.Table.from_columns(params=frame["N"], tokens=frame["D"], loss=frame["val_loss"], source=source)
+
+
+def gadre(dataset: str) -> t2.Table:
+    """Runs of Gadre et al. 2024 (2403.08540) on "c4_original" or "rpj", their loss on C4. Raises FileNotFoundError."""
+    frame = pd.read_csv(_path("gadre", "models_loss.csv"))
+    frame = frame[frame["dataset"] == dataset]
+    source = Source(name=f"gadre, {dataset}", licence="MIT")
+    columns = {"params": frame["N"], "tokens": frame["D"], "loss": frame["loss_c4_val"]}
+    return t2.Table.from_columns(**columns, source=source)
+
+
+def testbed_losses() -> t2.Table:
+    """Validation losses of the testbed's checkpoints, means over seeds."""
+    rows = t2.datasets.load("testbed", samples=(1.0,), average=True, seeds=False)
+    rows = rows.where(rows["tokens"] >= LEAST_TOKENS)
+    return t2.Table.from_columns(params=rows["params"], tokens=rows["tokens"], loss=rows["validation_loss"])
+
+
+def testbed_samples() -> t2.Table:
+    """-log pass@k of the testbed's average task at five k, means over seeds."""
+    rows = t2.datasets.load("testbed", samples=(1.0, 4.0, 16.0, 64.0, 256.0), average=True, seeds=False)
+    rows = rows.where(rows["tokens"] >= LEAST_TOKENS)
+    columns: Any = {name: rows[name] for name in ("params", "tokens", "samples", "neg_log_pass")}
+    return t2.Table.from_columns(**columns)
+
+
+def _path(*parts: str) -> Path:
+    return Path(os.environ.get("T2JAX_DATA", "."), *parts)
