@@ -45,10 +45,10 @@ SOURCES = {
     "gadre, C4": Source(partial(gadre, "c4_original"), 40.0, LOSS_LAWS),
     "gadre, RedPajama": Source(partial(gadre, "rpj"), 40.0, LOSS_LAWS),
     "porian-refinedweb": Source(porian, 40.0, LOSS_LAWS),
-    "testbed, loss": Source(testbed_losses, 100.0, LOSS_LAWS),
-    "testbed, samples": Source(testbed_samples, 100.0, SAMPLE_LAWS),
+    "testbed, loss": Source(testbed_losses, 300.0, LOSS_LAWS),
+    "testbed, samples": Source(testbed_samples, 300.0, SAMPLE_LAWS),
 }
-"""Cuts in tokens per parameter: twice Chinchilla's 20 and, for the testbed's smaller models, five times."""
+"""Cuts in tokens per parameter: twice Chinchilla's 20 and, for the testbed, where enough runs lie below it."""
 
 
 @dataclass(frozen=True)

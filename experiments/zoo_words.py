@@ -43,7 +43,7 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Audited:
-    """A table: cut in FLOPs, how many runs lie below and above it, how far out the dearest is; laws; those without a fit; by hand."""
+    """A table: cut in FLOPs, rows below and above it, how far out the dearest is; laws, and those without a fit."""
 
     table: str
     cut: float
