@@ -1,6 +1,7 @@
 """t2jax: fit scaling laws and find the compute-optimal parameters, tokens and samples, with uncertainty."""
 
 from t2jax import datasets, laws, noise, special
+from t2jax.bayes import Posterior, sample
 from t2jax.bootstrap import Band, Bootstrap, band, bootstrap, parametric_bootstrap
 from t2jax.costs import Budget
 from t2jax.fit import Fit, fit
@@ -19,6 +20,7 @@ __all__ = [
     "Budget",
     "Fit",
     "Law",
+    "Posterior",
     "Table",
     "TableError",
     "allocate",
@@ -38,5 +40,6 @@ __all__ = [
     "part",
     "precision",
     "read_table",
+    "sample",
     "special",
 ]
