@@ -8,7 +8,9 @@ from t2jax.fit import Fit, fit
 from t2jax.frontier import allocate, frontier
 from t2jax.laws.base import Law, law, part
 from t2jax.params import coefficient, param
+from t2jax.posterior_files import load_posterior, save_posterior
 from t2jax.precision import precision
+from t2jax.priors import prior_predictive, prior_sensitivity
 from t2jax.save import load_draws, load_law
 from t2jax.table import Table, TableError, read_table
 
@@ -34,12 +36,16 @@ __all__ = [
     "laws",
     "load_draws",
     "load_law",
+    "load_posterior",
     "noise",
     "param",
     "parametric_bootstrap",
     "part",
     "precision",
+    "prior_predictive",
+    "prior_sensitivity",
     "read_table",
     "sample",
+    "save_posterior",
     "special",
 ]

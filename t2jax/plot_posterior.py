@@ -34,7 +34,13 @@ def interval_observed(
     shown = (observed > 0) & (low > 0)
     x = observed[shown]
     ax.vlines(
-        x, low[shown], high[shown], color=BLUE, alpha=0.3, linewidth=1.5, label=f"{100 * level:g} % {what} interval"
+        x,
+        low[shown],
+        high[shown],
+        color=BLUE,
+        alpha=0.3,
+        linewidth=1.5,
+        label=f"{100 * level:g} % {what} interval of the law",
     )
     ax.plot(x, mid[shown], "o", color=BLUE, markersize=3, markeredgewidth=0, label=f"{what} median")
     ends = x.min() / 1.02, x.max() * 1.02
