@@ -149,9 +149,8 @@ def inference_data(groups: Mapping[str, Any]) -> Any:
     """Data sets by group as ArviZ holds them: `InferenceData`, or from ArviZ 1 on xarray's `DataTree`."""
     import xarray  # slow to load
 
-    if issubclass(kind := arviz().InferenceData, xarray.DataTree):
-        return xarray.DataTree.from_dict(dict(groups))
-    return kind(**groups)
+    kind = vars(arviz()).get("InferenceData")  # not by getattr, at which ArviZ 1 warns
+    return xarray.DataTree.from_dict(dict(groups)) if kind is None else kind(**groups)
 
 
 def _chunks(warmup: int, draws: int) -> list[tuple[int, bool]]:

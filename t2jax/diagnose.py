@@ -77,7 +77,7 @@ def diagnose(
     with np.errstate(all="ignore"):  # a chain that stands still has no R-hat: NaN, which fails
         r_hat = {name: float(az.rhat(one)) for name, one in values.items()}
         bulk = {name: float(az.ess(one, method="bulk")) for name, one in values.items()}
-        tail = {name: float(az.ess(one, method="tail")) for name, one in values.items()}
+        tail = {name: float(az.ess(one, method="tail", prob=(0.05, 0.95))) for name, one in values.items()}
         bfmi = np.asarray(az.bfmi(np.asarray(energy, float)), float)
     scores = np.stack([_scores(one.ravel(), np.asarray(prior[name])) for name, one in values.items()], axis=1)
     directions, left = _left(scores, tuple(values))

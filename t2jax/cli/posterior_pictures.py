@@ -11,9 +11,18 @@ from t2jax.cli.pictures import figure_of, measured, predict, response_name, save
 from t2jax.plot import shared_legend
 from t2jax.plot_posterior import interval_observed, marginal
 from t2jax.precision import scope
+from t2jax.priors import PriorPredictive
 from t2jax.table import Table
 
 ACROSS = 3
+
+
+def picture_prior(found: PriorPredictive, quantity: str, out: Output) -> None:
+    """prior: what the priors alone say of each row, against its measurement."""
+    figure, (ax,) = figure_of(1)
+    ends = (found.predicted.low, found.predicted.mid, found.predicted.high)
+    interval_observed(ax, found.observed, *ends, level=found.predicted.level, what="prior", quantity=quantity)
+    save_panels(figure, "prior", out)
 
 
 def picture_posterior(post: Posterior, table: Table, out: Output) -> None:

@@ -15,13 +15,16 @@ from t2jax import laws
 from t2jax.bayes import LEVEL, Posterior, sample
 from t2jax.cli.options import NOISES, law_for, pairs, read
 from t2jax.cli.output import Output, OutputOptions
-from t2jax.cli.posterior_pictures import picture_posterior
+from t2jax.cli.pictures import response_name
+from t2jax.cli.posterior_pictures import picture_posterior, picture_prior
 from t2jax.cli.words import columns, interval
 from t2jax.posterior_files import POSTERIOR_FILE, save_point, save_posterior
+from t2jax.priors import prior_predictive
 from t2jax.save import LAW_FILE, finite
 from t2jax.table import Table
 
 FAMILIES = ("Beta", "Gamma", "HalfNormal", "LogNormal", "Normal", "Uniform")
+PRIOR_DRAWS = 400
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,16 @@ def run(config: SampleConfig) -> int:
     law = law_for(table, config.law)
     fixed = {name: _number(name, value) for name, value in pairs("--fixed", config.fixed).items()}
     priors = {name: _prior(name, value) for name, value in pairs("--priors", config.priors).items()}
+    noise = NOISES.get(config.noise)
+    key, prior_key = jax.random.split(jax.random.key(config.seed))
     with Output("sample", config.output, config) as out:
+        before = prior_predictive(law, table, noise, key=prior_key, priors=priors, fixed=fixed, draws=PRIOR_DRAWS)
         with out.progress(f"sampling {law.__name__}", total=config.warmup + config.draws) as bar:
             post = sample(
                 law,
                 table,
-                NOISES.get(config.noise),
-                key=jax.random.key(config.seed),
+                noise,
+                key=key,
                 priors=priors,
                 fixed=fixed,
                 draws=config.draws,
@@ -79,7 +85,7 @@ def run(config: SampleConfig) -> int:
         with out.file(LAW_FILE) as path:
             save_point(path, post, table)
         out.say(f"{laws.name_of(law)} on {len(table)} rows of {table.source.name}", "", posterior_table(post), "")
-        out.say(post.status)
+        out.say(post.status, before.status)
         if post.made < post.asked:
             stop = KeyboardInterrupt()
             stop.add_note(f"{post.made} of {post.asked} draws of each chain were made")
@@ -88,6 +94,7 @@ def run(config: SampleConfig) -> int:
             print(f"t2jax: the draws are not to be used ({post.status})", file=sys.stderr)
             return out.finish(1, _answer(law, post, table))
         with out.progress("figures") as bar:
+            picture_prior(before, response_name(post.point, table), out)
             picture_posterior(post, table, out)
             bar.update()
         return out.finish(0, _answer(law, post, table))
