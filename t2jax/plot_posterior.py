@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from t2jax.plot import AXIS_LABELS, BLACK, BLUE, VERMILLION, log_ticks
+from t2jax.plot import AXIS_LABELS, BLACK, BLUE, VERMILLION, legend_outside, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,5 +51,5 @@ def interval_observed(
     ax.set(xlabel=f"observed {name}", ylabel=f"predicted {name}")
     if not shown.all():
         ax.set_title(f"{np.sum(~shown)} of {shown.size} rows are zero and not shown", fontsize="small")
-    ax.legend(loc="best", frameon=False, fontsize="small")
+    legend_outside(ax)
     return ax

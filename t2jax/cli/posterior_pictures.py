@@ -15,11 +15,12 @@ from t2jax.priors import PriorPredictive
 from t2jax.table import Table
 
 ACROSS = 3
+LEGEND = 2.8  # inches
 
 
 def picture_prior(found: PriorPredictive, quantity: str, out: Output) -> None:
     """prior: what the priors alone say of each row, against its measurement."""
-    figure, (ax,) = figure_of(1)
+    figure, (ax,) = figure_of(1, legend=LEGEND)
     ends = (found.predicted.low, found.predicted.mid, found.predicted.high)
     interval_observed(ax, found.observed, *ends, level=found.predicted.level, what="prior", quantity=quantity)
     save_panels(figure, "prior", out)
@@ -46,7 +47,7 @@ def picture_posterior(post: Posterior, table: Table, out: Output) -> None:
     save_panels(figure, "marginals", out)
     rows = measured(post.laws, table)
     found = band(predict(post.laws, rows["params"], rows["tokens"], rows["samples"]), LEVEL)
-    figure, (ax,) = figure_of(1)
+    figure, (ax,) = figure_of(1, legend=LEGEND)
     quantity = response_name(post.laws, table)
     ends = (found.low, found.mid, found.high)
     interval_observed(ax, rows["observed"], *ends, level=LEVEL, what="posterior", quantity=quantity)
