@@ -23,6 +23,15 @@ from t2jax.typing import Scalar
 KEY = jax.random.key(0)
 SIGMA = 0.05
 X = np.linspace(-1.0, 2.0, 12)
+PYMC = {
+    "E": (1.8118, 0.0149),
+    "A": (487.31, 74),
+    "B": (1978.2, 409),
+    "alpha": (0.34778, 0.00882),
+    "beta": (0.36225, 0.0101),
+    "sigma": (0.0044662, 0.000278),
+}
+"""Mean and standard deviation of each parameter of chinchilla-epoch by PyMC (experiments/results/bench_bayes)."""
 LOSSES = 3.0 - 0.4 * X + SIGMA * np.random.default_rng(1).normal(size=12)
 
 
@@ -311,10 +320,15 @@ def test_prior_predictive_of_a_linear_law():
     assert "the priors contradict the rows" in narrow.status
 
 
-def test_chinchilla_table_converges():
+def test_chinchilla_table_as_pymc_samples_it():
+    """Means within 0.1 deviations of those of PyMC's NUTS for the same model."""
     try:
         runs = t2.datasets.load("chinchilla-epoch")
     except DatasetError as error:
         pytest.skip(f"needs public data: {error}")
     post = t2.sample(Chinchilla, runs, key=KEY)
     assert post.converged and post.diagnosis.divergences == 0 and max(post.diagnosis.r_hat.values()) < 1.005
+    table = post.summary()
+    for name, (mean, deviation) in PYMC.items():
+        assert abs(table.loc[name, "mean"] - mean) < 0.1 * deviation, name
+        assert table.loc[name, "sd"] == pytest.approx(deviation, rel=0.1), name
