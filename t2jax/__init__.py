@@ -2,6 +2,7 @@
 
 from t2jax import datasets, laws, noise, special
 from t2jax.audit import Cut, extrapolate
+from t2jax.bayes import Posterior, sample
 from t2jax.bootstrap import Band, Bootstrap, band, bootstrap, parametric_bootstrap
 from t2jax.compare import cross_validate
 from t2jax.costs import Budget
@@ -14,7 +15,9 @@ from t2jax.heldout import left_out
 from t2jax.influence import influence
 from t2jax.laws.base import Law, law, part
 from t2jax.params import coefficient, param
+from t2jax.posterior_files import load_posterior, save_posterior
 from t2jax.precision import precision
+from t2jax.priors import prior_predictive, prior_sensitivity
 from t2jax.save import load_draws, load_law
 from t2jax.table import Table, TableError, read_table
 
@@ -27,6 +30,7 @@ __all__ = [
     "Cut",
     "Fit",
     "Law",
+    "Posterior",
     "Table",
     "TableError",
     "allocate",
@@ -47,6 +51,7 @@ __all__ = [
     "left_out",
     "load_draws",
     "load_law",
+    "load_posterior",
     "log_scores",
     "noise",
     "param",
@@ -55,6 +60,10 @@ __all__ = [
     "pass_from_counts",
     "pass_from_p",
     "precision",
+    "prior_predictive",
+    "prior_sensitivity",
     "read_table",
+    "sample",
+    "save_posterior",
     "special",
 ]

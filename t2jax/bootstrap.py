@@ -106,7 +106,8 @@ def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> B
 def _begin(fit: Fit, table: Table, dtype: Any) -> tuple[Array, Measurements]:
     if not fit.converged:
         raise ValueError(f"there is no fit to resample ({fit.status})")
-    _, data = prepare(fit.problem.law, table, fit.problem.noise, fit.problem.coordinates.fixed)
+    problem, data = prepare(fit.problem.law, table, fit.problem.noise, fit.problem.coordinates.fixed)
+    table.require_rows(len(problem.names), needed_by=problem.law.__name__)
     data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
     return fit.problem.unconstrain(fit.law.values() | fit.noise_values), data
 

@@ -116,6 +116,7 @@ def fit(
     not give one number for each row.
     """
     problem, data = prepare(law, table, noise, fixed or {})
+    table.require_rows(len(problem.names), needed_by=law.__name__)
     with scope() as dtype:
         data = jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, data)
         found = jax.tree.map(np.asarray, _solve(problem, data, table.runs(), starts, key))
@@ -148,7 +149,7 @@ def fit(
 def prepare(
     law: type[Law], table: Table, noise: Noise | None, fixed: Mapping[str, ArrayLike]
 ) -> tuple[Problem, Measurements]:
-    """The problem that `fit` solves and the columns it reads; checks the table against the law. Raises as `fit`."""
+    """The problem that `fit` solves and the columns it reads; checks the columns against the law. Raises as `fit`."""
     check_law(law)
     noise = noise or default_noise(law, table)
     columns = noise.columns(law, table)
@@ -166,7 +167,6 @@ def prepare(
     centred = {name: column for name in sorted(inputs) if (column := INPUT_COLUMNS.get(name, name)) in columns}
     centre = {name: float(np.mean(np.log(table[column]))) for name, column in centred.items()}
     problem = Problem(law, noise, Coordinates(tuple(declared.items()), held, centre))
-    table.require_rows(len(problem.names), needed_by=law.__name__)
     return problem, measurements(table, columns)
 
 

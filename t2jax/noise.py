@@ -197,7 +197,8 @@ class BetaBinomial:
 class Joint:
     """Two measurements of one row: the loss, explained by the law's loss part, and what `samples` measures.
 
-    The scale of the loss errors is given, one per cent by default, so that the two add up as log-likelihoods.
+    A point fit takes the scale of the loss errors as given, one per cent by default, so that the two add up as
+    log-likelihoods. The density estimates it as `sigma_loss`; without a value for that it is the given scale.
     """
 
     samples: Noise
@@ -214,7 +215,7 @@ class Joint:
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         loss_rows = _loss_rows(law.loss, rows)
-        known = {"sigma": jnp.asarray(self.loss.scale)}
+        known = {"sigma": nuisance.get("sigma_loss", jnp.asarray(self.loss.scale))}
         return self.samples.log_density(law, rows, nuisance) + self.loss.log_density(law.loss, loss_rows, known)
 
     def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
@@ -240,6 +241,22 @@ def default_noise(law: type[Law], table: Table) -> Noise:
 
 def _loss_rows(loss: Law, rows: Rows) -> dict[str, Array]:
     return {name: rows[name] for name in (*(INPUT_COLUMNS.get(one, one) for one in loss.inputs()), "loss")}
+
+
+def default_density(law: type[Law], table: Table) -> Noise:
+    """The noise model of a posterior when none is named: `default_noise`, with Student-t errors in place of Huber's.
+
+    Huber's penalty has no likelihood; Student-t errors on the log of the loss are its robust counterpart.
+    """
+    noise = default_noise(law, table)
+    return StudentT() if isinstance(noise, Huber) else noise
+
+
+def scales(noise: Noise) -> dict[str, Param]:
+    """The parameters that a posterior samples beside the law's; of `Joint` those of both measurements."""
+    if isinstance(noise, Joint):
+        return scales(noise.samples) | {"sigma_loss": noise.loss.nuisance["sigma"]}
+    return dict(noise.nuisance)
 
 
 def response(law: type[Law], table: Table) -> str:

@@ -101,7 +101,7 @@ def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
             f"{path}: the rows did not determine {', '.join(missing)} (null), so there is no law to use; fit it to rows"
             " that do, or hold what they leave open with --fixed NAME=VALUE"
         )
-    return (law or _class_of(name, path))(**parameters)
+    return (law or class_of(name, path))(**parameters)
 
 
 def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, made: int) -> None:
@@ -167,7 +167,8 @@ def finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _class_of(name: str, path: str | os.PathLike[str]) -> type[Law]:
+def class_of(name: str, path: str | os.PathLike[str]) -> type[Law]:
+    """The law of a name in a file, also one on another; ValueError that names the file for one that is not t2jax's."""
     outer, _, inner = name.partition("-on-")
     try:
         return laws.by_name(outer).on(laws.by_name(inner)) if inner else laws.by_name(outer)

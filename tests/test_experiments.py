@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # experiments are scripts be
 from experiments import (
     approach1,
     approach2,
+    bench_bayes,
     bench_fit,
     bench_frontier,
     chinchilla_replication,
@@ -184,6 +185,17 @@ def test_bench_fit(tmp_path):
         assert one.excess < 1e-9, one.name
     assert len(result.bootstraps) == 5 and all(one.seconds > 0 for one in result.bootstraps)
     check_output(bench_fit, result, tmp_path)
+
+
+def test_bench_bayes(tmp_path):
+    need("chinchilla-epoch")
+    result = bench_bayes.run(bench_bayes.Config.tiny())
+    assert result.peer is None and result.status.startswith("converged: ")
+    assert result.ours.divergences == 0 and result.ours.r_hat < 1.01
+    # Besiroglu et al. 2024 (2404.10102) with Huber's penalty, and their standard errors
+    for name, value, error in (("E", 1.8172, 0.03), ("alpha", 0.3478, 0.02), ("beta", 0.3658, 0.02)):
+        assert abs(result.ours.means[name] - value) < error
+    check_output(bench_bayes, result, tmp_path)
 
 
 def test_bench_frontier(tmp_path):

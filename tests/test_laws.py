@@ -268,8 +268,8 @@ def test_inputs_of_a_part_reach_it():
     by_hand = float(repeated(1e8, 1e10, 1e9)) + 2.0 * 4.0**-0.5
     assert made(1e8, 1e10, 4.0, U=1e9) == pytest.approx(by_hand, rel=1e-13)
     assert made(1e8, 1e10, 4.0) == pytest.approx(float(repeated(1e8, 1e10)) + 1.0, rel=1e-13)
-    rows = {"params": np.array([1e8]), "tokens": np.array([1e10]), "samples": np.array([4.0])}
-    assert made.predict({**rows, "unique_tokens": np.array([1e9])})[0] == pytest.approx(by_hand, rel=1e-13)
+    rows: Any = {"params": np.array([1e8]), "tokens": np.array([1e10]), "samples": np.array([4.0])}
+    assert made.predict(rows | {"unique_tokens": np.array([1e9])})[0] == pytest.approx(by_hand, rel=1e-13)
     assert made.predict(rows)[0] == pytest.approx(float(made(1e8, 1e10, 4.0)), rel=1e-13)
     counted = T2PassK.on(DataConstrained)(
         **repeated.values(), theta0=2.0, theta1=1.0, theta2=0.9, theta3=0.0, theta4=0.1

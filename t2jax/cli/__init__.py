@@ -1,7 +1,7 @@
-"""The command line: `t2jax quickstart`, `fit`, `frontier`, `audit`, `laws`, `data` and `testbed`.
+"""The command line: `t2jax quickstart`, `fit`, `sample`, `frontier`, `audit`, `laws`, `data` and `testbed`.
 
-Each has --help and --json. Exit status: 0 if all went well and every fit converged, 1 for a failed fit or bad input, 2
-for wrong usage, 130 if interrupted.
+Each has --help and --json. Exit status: 0 if all went well and every fit and chain converged, 1 for a failed fit or bad
+input, 2 for wrong usage, 130 if interrupted.
 """
 
 import os
@@ -14,11 +14,12 @@ import jax
 import pooch
 import tyro
 
-from t2jax.cli import audit, data, fit, frontier, laws, quickstart, testbed
+from t2jax.cli import audit, data, fit, frontier, laws, quickstart, sample, testbed
 
 Command = (
     Annotated[quickstart.QuickstartConfig, tyro.conf.subcommand("quickstart")]
     | Annotated[fit.FitConfig, tyro.conf.subcommand("fit")]
+    | Annotated[sample.SampleConfig, tyro.conf.subcommand("sample")]
     | Annotated[frontier.FrontierConfig, tyro.conf.subcommand("frontier")]
     | Annotated[audit.AuditConfig, tyro.conf.subcommand("audit")]
     | Annotated[laws.LawsConfig, tyro.conf.subcommand("laws")]
@@ -67,6 +68,8 @@ def run(config: Command) -> int:
             return quickstart.run(config)
         case fit.FitConfig():
             return fit.run(config)
+        case sample.SampleConfig():
+            return sample.run(config)
         case frontier.FrontierConfig():
             return frontier.run(config)
         case audit.AuditConfig():

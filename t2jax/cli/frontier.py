@@ -17,6 +17,7 @@ from t2jax.cli.options import FittingOptions, law_for, read
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.costs import Budget
 from t2jax.laws.base import Law
+from t2jax.posterior_files import POSTERIOR_FILE, load_posterior
 from t2jax.save import DRAWS_FILE, load_draws, load_law
 from t2jax.table import Table
 
@@ -28,7 +29,7 @@ class FrontierConfig:
     table: tyro.conf.Positional[str | None] = None
     """A table to fit first, as for `t2jax fit`; or use --law-file."""
     law_file: Annotated[Path | None, tyro.conf.arg(metavar="law.json")] = None
-    """A law that `t2jax fit` wrote; draws.nc beside it gives the intervals."""
+    """A law that `t2jax fit` or `sample` wrote; draws.nc or posterior.nc beside it gives the intervals."""
     train: Annotated[str, tyro.conf.arg(metavar="FLOPS|FROM:TO:COUNT")] = "1e18:1e25:50"
     """Training FLOPs, 6ND: one number, or budgets spaced evenly on a log scale."""
     inference: float | None = None
@@ -99,8 +100,7 @@ class _Known:
 def _known(config: FrontierConfig, out: Output) -> _Known:
     if config.law_file is not None:
         law = load_law(config.law_file)
-        beside = config.law_file.with_name(DRAWS_FILE)
-        return _Known(law, load_draws(beside, law) if beside.exists() else None)
+        return _Known(law, _draws_beside(config.law_file, law))
     table = read(str(config.table), config.fitting.units)
     fitted = fit_and_save(law_for(table, config.fitting.law), table, config.fitting, out)
     found, answer = fitted.fit, {"fit": fit_answer(fitted)}
@@ -116,3 +116,13 @@ def _known(config: FrontierConfig, out: Output) -> _Known:
         )
         return _Known(None, answer=answer)
     return _Known(found.law, None if fitted.draws is None else fitted.draws.laws, table, answer)
+
+
+def _draws_beside(path: Path, law: Law) -> Law | None:
+    draws, posterior = path.with_name(DRAWS_FILE), path.with_name(POSTERIOR_FILE)
+    if draws.exists() or not posterior.exists():
+        return load_draws(draws, law) if draws.exists() else None
+    found = load_posterior(posterior, type(law))
+    if found.point.values() != law.values():
+        raise ValueError(f"{posterior}: the draws belong to another law than {path.name} beside them; sample again")
+    return found.laws

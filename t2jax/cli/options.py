@@ -55,12 +55,12 @@ class FittingOptions:
 
     def held(self) -> dict[str, float]:
         """`fixed` as numbers by name. Raises ValueError for anything else."""
-        return {name: _number(name, value) for name, value in _pairs("--fixed", self.fixed).items()}
+        return {name: _number(name, value) for name, value in pairs("--fixed", self.fixed).items()}
 
 
 def read(name: str, units: Sequence[str] = ()) -> Table:
     """A table by the path of its file or the name of a public data set. Raises TableError or DatasetError."""
-    given = _pairs("--units", units)
+    given = pairs("--units", units)
     if name not in datasets.names() and (Path(name).suffix or Path(name).exists()):
         return read_table(name, units=dict(given))
     if given:
@@ -77,7 +77,8 @@ def law_for(table: Table, name: str | None) -> type[Law]:
     return laws.T2Loss if "neg_log_pass" in table else laws.Chinchilla
 
 
-def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
+def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE pairs as texts by name. Raises ValueError that names the option for anything else."""
     found = {}
     for one in given:
         name, equals, value = one.partition("=")

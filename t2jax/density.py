@@ -1,0 +1,121 @@
+"""The posterior density of a law and its noise: likelihood times priors, in the coordinates in which it is sampled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro.distributions import Distribution
+
+from t2jax.fit import prepare
+from t2jax.laws.base import Law
+from t2jax.measurements import Measurements
+from t2jax.noise import Noise, Rows, default_density, scales
+from t2jax.params import Coordinates, Param
+from t2jax.table import Table
+from t2jax.trees import register
+from t2jax.typing import Array, ArrayLike, Float
+
+Priors = Mapping[str, Distribution]
+
+
+@dataclass(frozen=True)
+class Density:
+    """A law, a noise model and the priors of their parameters. A pytree: other priors of one kind need no compilation.
+
+    coordinates: the law's parameters and the noise's together, centred at the data. priors: of each free parameter, in
+    its own units.
+    """
+
+    law: type[Law]
+    noise: Noise
+    coordinates: Coordinates
+    priors: dict[str, Distribution]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each coordinate is: the free parameters of the law, then those of the noise."""
+        return self.coordinates.free
+
+    def split(self, u: Float[Array, " free"]) -> tuple[Law, dict[str, Array]]:
+        """The law and the noise parameters at coordinates u."""
+        noise = self.coordinates.values(u)
+        law = self.law(**{name: noise.pop(name) for name in self.law.declared()})
+        return law, noise
+
+    def log_likelihood(self, u: Float[Array, " free"], rows: Rows) -> Float[Array, " rows"]:
+        """The log-likelihood of each row at u, not weighted."""
+        law, noise = self.split(u)
+        return self.noise.log_density(law, rows, noise)
+
+    def log_prior(self, u: Float[Array, " free"]) -> Array:
+        """The log of the prior density of u: of the parameters in their own units, and of how u stretches them."""
+        values = self.coordinates.values(u)
+        total = self.coordinates.log_volume(u)
+        for name in self.names:
+            total = total + self.priors[name].log_prob(values[name])
+        return total
+
+    def potential(self, u: Float[Array, " free"], rows: Rows) -> Array:
+        """Minus the log of the posterior density of u, up to a constant. A row counts as often as its `weight`."""
+        return -jnp.sum(rows["weight"] * self.log_likelihood(u, rows)) - self.log_prior(u)
+
+    def prior_draws(self, count: int, key: Array) -> dict[str, Any]:
+        """`count` independent draws from the prior of each free parameter, by name."""
+        keys = jax.random.split(key, len(self.names))
+        return {name: self.priors[name].sample(one, (count,)) for name, one in zip(self.names, keys, strict=True)}
+
+
+register(Density, ("coordinates", "priors"), ("law", "noise"))
+
+
+def density(
+    law: type[Law], table: Table, noise: Noise | None, fixed: Mapping[str, ArrayLike], priors: Priors
+) -> tuple[Density, Measurements]:
+    """The density that `sample` draws from, and the columns it reads, of any number of rows. Raises as `sample`."""
+    noise = noise or default_density(law, table)
+    nuisance = scales(noise)
+    if clash := sorted(set(nuisance) & set(law.declared())):
+        raise ValueError(
+            f"{law.__name__} and {type(noise).__name__} both have a parameter {clash[0]}; rename the law's"
+        )
+    known = {name: fixed[name] for name in fixed if name in nuisance}
+    for name, value in known.items():
+        low, high = nuisance[name].domain
+        if not low < float(np.asarray(value)) < high:
+            raise ValueError(
+                f"{type(noise).__name__}: {name} cannot be held at {value}, its domain is {low:g} to {high:g}"
+            )
+    problem, data = prepare(law, table, noise, {name: fixed[name] for name in fixed if name not in nuisance})
+    declared = dict(problem.coordinates.declared) | nuisance
+    held = {**problem.coordinates.fixed, **known}
+    coordinates = replace(problem.coordinates, declared=tuple(declared.items()), fixed=held)
+    chosen = {name: declared[name].prior for name in coordinates.free}
+    for name, prior in priors.items():
+        if name not in chosen:
+            held = "is held" if name in declared else "is no parameter"
+            raise ValueError(f"priors: {name!r} {held}; those with a prior are {', '.join(chosen)}")
+        if not isinstance(prior, Distribution) or prior.shape() != ():
+            raise ValueError(f"priors: {name} has {prior!r}, expected a NumPyro distribution of one number")
+        chosen[name], declared[name] = prior, _under(prior, declared[name], name)
+    coordinates = replace(coordinates, declared=tuple(declared.items()))
+    if not chosen:
+        raise ValueError(f"{law.__name__}: every parameter is held, so there is nothing to sample")
+    return Density(law, noise, coordinates, chosen), data
+
+
+def _under(prior: Distribution, one: Param, name: str) -> Param:
+    """The parameter with another prior: itself where that has the same support, so that nothing is compiled again."""
+    other = replace(one, prior=prior)
+    (low, high), (least, most) = other.domain, one.domain
+    if low < least or high > most:
+        given = f"{low:g} to {high:g}"
+        raise ValueError(
+            f"priors: the prior of {name} is on {given}, expected one inside its domain, {least:g} to {most:g}"
+        )
+    if (low, high) == (least, most):
+        return one
+    # a coefficient is centred by a factor, which takes it out of any other interval than the positive numbers
+    return replace(other, power=())
