@@ -115,6 +115,7 @@ def audit(
                 judged.append(one)
             except NoFit as error:
                 failed.append(str(error))
+        jax.clear_caches()  # hundreds of programs in one process exhaust the kernel's mappings
     return Audited(
         table=name,
         cut=cut.value,

@@ -21,7 +21,7 @@ import t2jax as t2
 from experiments.real_tables import gadre, porian, testbed_losses, testbed_samples
 from experiments.record import UNSAVED, command, stage
 from t2jax.heldout import NoFit
-from t2jax.plot import BLACK, BLUE, GREY, VERMILLION, log_ticks
+from t2jax.plot import BLACK, BLUE, GREY, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +30,7 @@ LEVEL = 0.9
 LOSS_LAWS: tuple[type[t2.Law], ...] = (t2.laws.Chinchilla, t2.laws.Kaplan, t2.laws.Overtraining)
 SAMPLE_LAWS: tuple[type[t2.Law], ...] = (t2.laws.T2Loss, t2.laws.T2Loss.on(t2.laws.Kaplan))
 COLOURS = (BLUE, VERMILLION, GREY)
+TICKS = (50, 100, 200, 500, 1000, 2000, 5000, 10000)
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,9 @@ def figures(result: Result) -> dict[str, "Figure"]:
         ax.set(xscale="log", xlabel="tokens per parameter D/N", ylim=_with_room(ax.get_ylim()))
         ax.set_title(f"{one.table}, fitted below {one.cut:g}", fontsize="medium")
         ax.legend(fontsize=7, loc="upper left", handletextpad=0.2)
-        log_ticks(ax)
+        low, high = ax.get_xlim()
+        ax.set_xticks([one for one in TICKS if low <= one <= high], [f"{one:g}" for one in TICKS if low <= one <= high])
+        ax.xaxis.set_minor_formatter("")
     axes[0].set_ylabel("predicted / measured - 1 (%)")
     return {"extrapolation": figure}
 

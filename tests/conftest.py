@@ -1,7 +1,20 @@
 """Settings of every test: no silent rank promotion, and no global 64-bit mode (float64 must not depend on it)."""
 
+from pathlib import Path
+
 import jax
 import matplotlib
+import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 matplotlib.use("Agg")
+MAPPINGS = 45_000  # of the 65,530 that Linux allows a process; every compiled program takes some
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs_within_limits():
+    """Forget compiled programs between modules before their number is more than the kernel can map."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and len(maps.read_bytes().splitlines()) > MAPPINGS:
+        jax.clear_caches()

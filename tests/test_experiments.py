@@ -79,7 +79,7 @@ def test_chinchilla_replication(tmp_path):
     check_output(chinchilla_replication, result, tmp_path)
 
 
-@pytest.mark.tiny
+@pytest.mark.long
 def test_t2_loss_on_porian(tmp_path):
     try:
         real_tables.porian()
@@ -95,7 +95,7 @@ def test_t2_loss_on_porian(tmp_path):
     check_output(t2_loss_on_porian, result, tmp_path)
 
 
-@pytest.mark.tiny
+@pytest.mark.long
 def test_passk_on_pythia(tmp_path):
     need("pythia-gsm8k")
     result = passk_on_pythia.run(passk_on_pythia.Config.tiny())
@@ -136,7 +136,7 @@ def test_observed_pass_at_k_by_each_definition():
         np.testing.assert_allclose(found, values, rtol=1e-12, err_msg=definition)
 
 
-@pytest.mark.tiny
+@pytest.mark.long
 def test_approach1(tmp_path):
     result = approach1.run(approach1.Config.tiny())
 
@@ -153,7 +153,7 @@ def test_approach1(tmp_path):
     check_output(approach1, result, tmp_path)
 
 
-@pytest.mark.tiny
+@pytest.mark.long
 def test_approach2(tmp_path):
     result = approach2.run(approach2.Config.tiny())
     for one in result.recipes:

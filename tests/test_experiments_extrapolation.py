@@ -135,7 +135,7 @@ def test_naive_pass_at_k_of_two_kinds_of_questions():
     assert found.largest_points.points == pytest.approx(100 * (naive - true).max())
 
 
-@pytest.mark.tiny
+@pytest.mark.long
 @pytest.mark.parametrize("module", [testbed_losses, rq2_extrapolate, naive_overestimates], ids=lambda one: one.__name__)
 def test_tiny(module, tmp_path):
     result = module.run(module.Config.tiny())

@@ -177,7 +177,7 @@ def test_tiny_table1(tmp_path):
     check_output(table1, result, tmp_path)
 
 
-@pytest.mark.tiny
+@pytest.mark.long
 def test_tiny_rq1(tmp_path):
     result = rq1_overtrain.run(rq1_overtrain.Config.tiny())
     assert [one.task for one in result.studies] == ["verse_end", "average"]
