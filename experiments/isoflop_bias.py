@@ -3,7 +3,7 @@
 At each of five budgets losses of a known Chinchilla law are measured on a grid in log D, a parabola is put through
 them, and a line through the logs of its vertices is carried on to 1e24 FLOPs. Without any noise the vertices are off
 wherever α and β differ, by a shift that depends on α, β and the grid alone, so the exponents come out right and D* does
-not; where grids drift away from the optimum as budgets grow, exponents are off too. Published errors: Xu et al. 2026
+not; where grids drift away from the optimum as budgets grow, exponents are off too. Published errors: Czech et al. 2026
 (2603.22339). Beside it ours: the law itself fitted to the same losses, once without noise and many times with it.
 
     python -m experiments.isoflop_bias [tiny] [-o FOLDER]
@@ -32,13 +32,13 @@ SURFACES = {
     "chinchilla": {"alpha": 0.34, "beta": 0.28},
     "asymmetric": {"alpha": 0.465, "beta": 0.155},
 }
-"""Exponents of the three surfaces of Xu et al. 2026; the coefficients are those of Hoffmann et al. 2022."""
+"""Exponents of the three surfaces of Czech et al. 2026; the coefficients are those of Hoffmann et al. 2022."""
 PUBLISHED = {
     "symmetric": (0.0, 0.0, 0.0, 0.0),
     "chinchilla": (-0.326937803732719, -1.301125043704300, -2.902904738135434, -5.100244551712022),
     "asymmetric": (-1.674747716507073, -6.497778742083532, -13.910418584294648, -23.116308048545221),
 }
-"""Error of D* at 1e24 FLOPs in per cent for grids of 2, 4, 8 and 16 times either way: results of Xu et al. 2026."""
+"""Error of D* at 1e24 FLOPs in per cent for grids of 2, 4, 8 and 16 times either way: results of Czech et al. 2026."""
 DRIFTS = (6.070971949665736, 5.171168143371758, 3.697903197519233, 1.689066535602950)
 """The same on the symmetric surface, where grids are centred three times too high at the largest budget."""
 WIDTHS = (2.0, 4.0, 8.0, 16.0)
@@ -170,7 +170,7 @@ def fitted(law: t2.laws.Chinchilla, params: np.ndarray, tokens: np.ndarray, loss
 
 
 def vertex_shift(law: t2.laws.Chinchilla, width: float, points: int) -> float:
-    """Shift of the vertex in log10 D on a grid centred at D*: section 4 of the derivation of Xu et al. 2026.
+    """Shift of the vertex in log10 D on a grid centred at D*: section 4 of the derivation of Czech et al. 2026.
 
     With x = log(D/D*), the loss less E is in proportion to exp(αx)/α + exp(-βx)/β; a parabola over a symmetric grid
     has the vertex -s1·(m4 - m2²)/(2·m2·(s2 - m2·s0)), where m are means of powers of x and s of powers times the loss.

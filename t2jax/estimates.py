@@ -17,7 +17,7 @@ from t2jax.precision import scope
 from t2jax.special import log_pass_at_k, pass_at_k_from_counts
 from t2jax.typing import Array, Float
 
-__certain_ = ["Estimate", "checked_counts", "checked_samples", "pass_from_counts", "pass_from_p", "pass_of_each"]
+__all__ = ["Estimate", "checked_counts", "checked_samples", "pass_from_counts", "pass_from_p", "pass_of_each"]
 
 
 @dataclass(frozen=True)

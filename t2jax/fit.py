@@ -18,7 +18,7 @@ from t2jax.params import INPUT_COLUMNS, Coordinates, Param
 from t2jax.precision import scope, to_host
 from t2jax.solver import minimise
 from t2jax.starts import draw, keep_best
-from t2jax.table import Table
+from t2jax.table import Table, TableError
 from t2jax.trees import register
 from t2jax.turning import turning_points
 from t2jax.typing import Array, ArrayLike, Float
@@ -155,6 +155,11 @@ def prepare(
     columns = noise.columns(law, table)
     table.require(*columns, needed_by=law.__name__)
     held = (dict(law.gauge) if "loss" not in table else {}) | dict(fixed)
+    if not {"params", "tokens"} & set(columns) and table.runs().max() > 0:
+        raise TableError(
+            f"{table.source.name}: {law.__name__} reads neither params nor tokens, so it is for the rows of one run, "
+            f"and the table has {table.runs().max() + 1} runs: keep one, as with .where(model=...)"
+        )
     declared = law.declared()
     unknown = [name for name in held if name not in declared]
     if unknown:

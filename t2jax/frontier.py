@@ -82,8 +82,11 @@ def _refuse_without_sizes(law: type[Law]) -> None:
     inputs = ", ".join(law.inputs())
     if not {"N", "D"} <= set(law.inputs()):
         raise ValueError(f"{law.__name__} says nothing of N and D, so it has no optimum; its inputs are {inputs}")
-    if not law.needed() <= {"N", "D", "k"}:
-        raise ValueError(f"budgets choose N, D and k, but {law.__name__} needs more: its inputs are {inputs}")
+    if more := [name for name in law.inputs() if name not in ("N", "D", "k")]:
+        raise ValueError(
+            f"budgets choose N, D and k, but {law.__name__} reads {', '.join(more)} too: its inputs are {inputs}; "
+            "hold it in a law of your own, or plan with the law under it (such as `law.loss`, where every token is new)"
+        )
 
 
 @jax.jit
@@ -182,7 +185,8 @@ def _finish(law: Law, found: Optimum, samples: Array, feasible: tuple[Array, Arr
     good = found.kkt <= jnp.finfo(found.x.dtype).eps ** 0.7
     code = jnp.where(least | most | longest | once, HELD, OPTIMAL if law.convex else STATIONARY)
     code = jnp.where(good, jnp.where(implied, NO_OPTIMUM, code), FAILED)
-    code = jnp.where(jnp.max(found.multipliers) < 1e2 * jnp.finfo(found.x.dtype).eps ** 0.7, FLAT, code)
+    vanishing = jnp.max(found.multipliers) < 1e2 * jnp.finfo(found.x.dtype).eps ** 0.7
+    code = jnp.where(vanishing | _level(law, found.x, samples), FLAT, code)
     code = jnp.where(feasible[0], jnp.where(feasible[1], code, INFEASIBLE_INFERENCE), INFEASIBLE_TRAIN)
     usable = code <= HELD
     params, tokens = jnp.exp(found.x[0]), jnp.exp(found.x[1])
@@ -201,6 +205,13 @@ def _finish(law: Law, found: Optimum, samples: Array, feasible: tuple[Array, Arr
         active=found.active & usable,
         code=code,
     )
+
+
+def _level(law: Law, x: Array, samples: Array) -> Array:
+    """Whether ten times as large or as small a model of the same training compute and samples costs just the same."""
+    n, d = jnp.exp(x[0]), jnp.exp(x[1])
+    here, larger, smaller = (_cost_at(law, n * step, d / step, samples) for step in (1.0, 10.0, 0.1))
+    return jnp.maximum(jnp.abs(larger - here), jnp.abs(smaller - here)) <= 1e3 * jnp.finfo(x.dtype).eps * jnp.abs(here)
 
 
 def _cost_at(law: Law, params: Array, tokens: Array, samples: Array) -> Array:

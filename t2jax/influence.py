@@ -72,7 +72,9 @@ def influence(
     fit, TableError where all rows are too few.
     """
     budget = Budget(train=train)
-    if law.inputs()[:2] != ("N", "D"):
+    if more := [name for name in law.inputs() if name not in ("N", "D", "k")]:
+        raise NoOptimum(f"{name_of(law)} reads {', '.join(more)} too, of which budgets say nothing")
+    if not {"N", "D"} <= set(law.inputs()):
         raise NoOptimum(f"{name_of(law)} says nothing of N and D, so no run decides its optimum")
     group = groups(table, by, within)
     count = int(group.max()) + 1

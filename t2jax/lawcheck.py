@@ -20,6 +20,8 @@ def check_law(law: type[Law]) -> None:
 
     The law is traced once on abstract columns of three rows, as `jax.jit` would, and never computed.
     """
+    if "fields" not in vars(law):
+        raise TypeError(f"{law.__name__} is not decorated: write @t2.law above its class")
     column = jax.ShapeDtypeStruct((ROWS,), np.dtype(float))
     rows = {INPUT_COLUMNS.get(name, name): column for name in law.inputs()}
     value = jax.ShapeDtypeStruct((), np.dtype(float))
@@ -45,7 +47,7 @@ def check_law(law: type[Law]) -> None:
 
 
 def not_finite(law: type[Law], table: Table, columns: tuple[str, ...]) -> str:
-    """Name the first row at which the law is no finite number at its priors' medians; empty if there is none.
+    """Name the first row at which the law has no finite value, or no log, at its priors' medians; empty if none.
 
     columns: those of the table that the fit reads.
     """
@@ -54,6 +56,8 @@ def not_finite(law: type[Law], table: Table, columns: tuple[str, ...]) -> str:
     with scope():
         found = np.asarray(law(**values).predict({name: jnp.asarray(one) for name, one in rows.items()}))
     bad = np.flatnonzero(~np.isfinite(found))
+    if not bad.size:
+        bad = np.flatnonzero(found <= 0)  # most noise compares logs
     if not bad.size:
         return ""
     at = ", ".join(f"{name}={rows[name][bad[0]]:.6g}" for name in (INPUT_COLUMNS.get(one, one) for one in law.inputs()))

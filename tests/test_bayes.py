@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from numpyro.distributions import Normal, Uniform
 from scipy import stats
 from test_fit import measured
@@ -19,6 +20,7 @@ from t2jax.datasets import DatasetError
 from t2jax.density import density
 from t2jax.diagnose import arviz, diagnose
 from t2jax.laws import Chinchilla, T2Loss
+from t2jax.plot import predicted_observed
 from t2jax.precision import scope
 from t2jax.typing import Scalar
 
@@ -354,5 +356,10 @@ def test_every_law_is_sampled_with_no_other_edit(law):
         rows: Any = {one: jnp.asarray(table[one]) for one in table.columns}
         predicted = np.asarray(jax.jit(jax.vmap(lambda one: one.predict(rows)))(post.laws))
     assert np.median(np.abs(predicted / exact[name] - 1)) < 0.05
+    fit = t2.fit(law, table, key=KEY)
+    assert fit.converged, fit.status
+    boot = t2.bootstrap(fit, table, draws=4, key=KEY)
+    assert all(leaf.shape == (4 - boot.failed,) for leaf in jax.tree.leaves(boot.laws))
+    predicted_observed(Figure().subplots(), table[name], np.median(predicted, axis=0), quantity=name)
     if {"N", "D"} <= set(law.inputs()):
         assert t2.frontier(post.laws, t2.Budget(train=1e20, inference=1e10)).params.shape == (40,)

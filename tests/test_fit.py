@@ -1,6 +1,7 @@
 """Point fits: published optima, exact recovery, what rows do not determine, failures, and single precision."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpyro.distributions import LogNormal
-from test_laws import LOSS, draw, one_of
+from test_laws import LOSS, LogSum, draw, one_of
 
 import t2jax as t2
 from t2jax.datasets import DatasetError
@@ -77,6 +78,8 @@ def measured(law: type[t2.Law], true: Any) -> t2.Table:
     """Noise-free measurements of a law at 40 places, always the same."""
     rng = np.random.default_rng(5)
     columns: Any = {"params": 10 ** rng.uniform(6, 9.5, 40), "tokens": 10 ** rng.uniform(8, 11.5, 40)}
+    if "N" not in law.inputs():  # of one run
+        columns = {"params": np.full(40, 1e8), "tokens": np.full(40, 1e10)}
     columns |= {"samples": 10 ** rng.uniform(0, 3, 40)} if "k" in law.inputs() else {}
     columns |= {"unique_tokens": 10 ** rng.uniform(7.5, 9.5, 40)} if "U" in law.inputs() else {}
     if "loss" in law.fields and "loss" not in law.response:
@@ -102,8 +105,16 @@ def test_fits_and_allocates_with_no_other_edit(law):
             with pytest.raises(ValueError, match=rf"{law.__name__} says nothing of N and D, so it has no optimum"):
                 t2.allocate(fit.law, budget)
             return
+        if law is BrokenPower:  # of compute alone
+            plans = t2.frontier(fit.law, t2.Budget(train=np.geomspace(1e18, 1e25, 30)))
+            assert not plans.ok.any() and "without optimum: the law is flat here" in plans.status
+            return
+        if "U" in law.inputs():
+            with pytest.raises(ValueError, match="reads U too: its inputs are N, D, U; hold it in a law of your own"):
+                t2.allocate(fit.law, budget)
+            fit = replace(fit, law=fit.law.loss)  # every token is new
         plan = t2.allocate(fit.law, budget)
-        if law in (BrokenPower, ComputePassK):  # of compute alone
+        if law is ComputePassK:
             assert not plan.ok
             return
         assert plan.ok, plan.status
@@ -122,7 +133,12 @@ def true_laws(law: type[t2.Law]) -> list[Any]:
     rng = np.random.default_rng(11)
     made = []
     for _ in range(4):
-        values = {"E": rng.uniform(1.2, 2.2), "alpha": rng.uniform(0.25, 0.45), "beta": rng.uniform(0.25, 0.45)}
+        values = {
+            "a": rng.uniform(0.2, 0.8),
+            "E": rng.uniform(1.2, 2.2),
+            "alpha": rng.uniform(0.25, 0.45),
+            "beta": rng.uniform(0.25, 0.45),
+        }
         values |= {"A": rng.uniform(0.3, 2) * 3e7 ** values["alpha"], "B": rng.uniform(0.3, 2) * 5e9 ** values["beta"]}
         values |= {"G": rng.uniform(0.2, 1), "gamma": rng.uniform(0.1, 0.6), "kappa": rng.uniform(0.6, 1.5)}
         values |= {"theta0": rng.uniform(2, 3), "theta1": rng.uniform(1, 2.5), "theta2": rng.uniform(0.5, 0.95)}
@@ -137,7 +153,7 @@ def true_laws(law: type[t2.Law]) -> list[Any]:
             values["alpha"] = rng.uniform(0.1, 0.2)
             values["A"] = rng.uniform(0.5, 2) * 1e18 ** values["alpha"]
         if law is DownstreamError:
-            values |= {"epsilon": rng.uniform(0.7, 0.9), "kappa": rng.uniform(1, 2), "gamma": rng.uniform(0.6, 1)}
+            values |= {"epsilon": rng.uniform(0.7, 0.9), "drop": rng.uniform(1, 2), "rate": rng.uniform(0.6, 1)}
         values["F"] = rng.uniform(0.3, 2) * 3e7 ** values["alpha"] * 5e9 ** values["beta"]
         made.append(law(**{name: values[name] for name in law.declared()}))
     return made
@@ -160,6 +176,11 @@ def true_laws(law: type[t2.Law]) -> list[Any]:
         (ComputePassK, None, 1e-6),
         (ParamsTokensPassK, None, 1e-6),
         (PowerLawK, None, 1e-8),
+        (BetaTail, None, 1e-8),
+        (LogSum, None, 1e-8),
+        pytest.param(T2PassKNaive, None, 1e-6, marks=pytest.mark.long),
+        pytest.param(T2Loss.on(Kaplan), None, 1e-6, marks=pytest.mark.long),
+        pytest.param(DataConstrained.on(Interaction), None, 1e-6, marks=pytest.mark.long),
     ],
     ids=lambda x: getattr(x, "__name__", None),
 )
@@ -302,6 +323,33 @@ def test_a_mistake_in_a_law_is_named(call, said):
         t2.fit(user_law("Mine", call), losses(np.geomspace(1e7, 1e9, 3), np.geomspace(1e9, 1e11, 3)), key=KEY)
 
 
+def test_what_is_no_law_yet_is_named():
+    """The decorator forgotten, an annotation forgotten, values without a logarithm."""
+    table = losses(np.geomspace(1e7, 1e9, 3), np.geomspace(1e9, 1e11, 3))
+
+    class Plain(t2.Law):
+        E: Scalar = t2.param(LogNormal(0.0, 1.0), unit="nats", doc="irreducible loss")
+
+    with pytest.raises(TypeError, match="Plain is not decorated: write @t2.law above its class"):
+        t2.fit(Plain, table, key=KEY)
+    with pytest.raises(TypeError, match=r"Bare.E has no annotation: write E: Scalar = t2.param"):
+
+        @t2.law
+        class Bare(t2.Law):
+            E = t2.param(LogNormal(0.0, 1.0), unit="nats", doc="irreducible loss")
+
+    fit = t2.fit(user_law("Below", lambda self, N, D: -self.E - N**-self.alpha), table, key=KEY)
+    assert (
+        not fit.converged and "; Below is -1." in fit.status and "at row 0 (params=1e+07, tokens=1e+09)" in fit.status
+    )
+
+
+def test_a_law_of_one_run_refuses_several():
+    several = t2.Table.from_columns(params=[1e8, 1e8, 2e8], tokens=1e10, samples=[1.0, 2.0, 1.0], neg_log_pass=1.0)
+    with pytest.raises(t2.TableError, match="PowerLawK reads neither params nor tokens, .* and the table has 2 runs"):
+        t2.fit(PowerLawK, several, key=KEY)
+
+
 def test_a_column_that_only_the_law_knows():
     table = losses(np.geomspace(1e7, 1e9, 3), np.geomspace(1e9, 1e11, 3))
     law = user_law("Deep", lambda self, N, depth: self.E + depth * N**-self.alpha)
@@ -310,7 +358,7 @@ def test_a_column_that_only_the_law_knows():
     with pytest.raises(ValueError, match="says nothing of N and D, so it has no optimum; its inputs are N, depth"):
         t2.allocate(law(E=1.0, alpha=0.3), t2.Budget(train=1e20))
     law = user_law("Deep", lambda self, N, D, depth: self.E + depth * N**-self.alpha + 1 / D)
-    with pytest.raises(ValueError, match="choose N, D and k, but Deep needs more: its inputs are N, D, depth"):
+    with pytest.raises(ValueError, match="choose N, D and k, but Deep reads depth too: its inputs are N, D, depth"):
         t2.allocate(law(E=1.0, alpha=0.3), t2.Budget(train=1e20))
 
 

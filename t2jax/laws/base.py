@@ -163,6 +163,9 @@ def law(cls: L) -> L:
     """
     annotated = inspect.get_annotations(cls)
     fields = {name: cls.__dict__.get(name) for name in annotated if not str(annotated[name]).startswith("typing.Class")}
+    for name, field in cls.__dict__.items():
+        if isinstance(field, Param | Part) and name not in fields:
+            raise TypeError(f"{cls.__name__}.{name} has no annotation: write {name}: Scalar = t2.param(prior, ...)")
     for name, field in fields.items():
         if not isinstance(field, Param | Part):
             raise TypeError(f"{cls.__name__}.{name} has no prior: declare it as {name}: Scalar = t2.param(prior, ...)")
@@ -192,6 +195,10 @@ def _on(cls: type[Law], other: type[Law]) -> Any:
     replaced = {name: Part(other) if isinstance(field, Part) else field for name, field in cls.fields.items()}
     if replaced == dict(cls.fields):
         raise TypeError(f"{cls.__name__} has no part to put {other.__name__} in, or holds it already")
+    if "loss" not in other.response:
+        raise TypeError(
+            f"the part of {cls.__name__} is a law of the loss, and {other.__name__} predicts {other.response[0]}"
+        )
     own, more = _signature(cls)
     handed = {n for f in cls.fields.values() if isinstance(f, Part) for n in f.default.needed()}
     lost = [name for name in sorted(other.needed()) if name not in handed and (name in own or not more)]

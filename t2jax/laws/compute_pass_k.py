@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 import jax.numpy as jnp
-from numpyro.distributions import LogNormal
+from numpyro.distributions import LogNormal, Normal
 
 from t2jax.laws.base import Law, law
 from t2jax.params import coefficient, param
@@ -15,9 +15,10 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class ComputePassK(Law):
     """-log pass@k(C, k) = E0(k) + C0(k)·C^-α(k) in nats, with C = 6ND, E0 = E·k^-ε, C0 = A·k^-γ, α(k) = α + δ·log k.
 
-    Falls in C and k, to zero as k grows without end. It depends on N and D through C alone, so it has no
-    compute-optimal size. Source: Schaeffer et al. 2026 (2509.24012), the law in compute; how E0, C0 and α depend on k,
-    there free at every k, is here of the simplest monotone form.
+    Falls in C; falls in k, to zero, where γ + δ·log C > 0. The faster the exponent grows with k, the lower γ: it may be
+    negative, and C0(k) rise. It depends on N and D through C alone, so it has no compute-optimal size. Source:
+    Schaeffer et al. 2026 (2509.24012), the law in compute; E0, C0 and α, there free at every k, are here the simplest
+    functions of k: two powers and a line in log k, whose family does not depend on the unit of compute.
     """
 
     E: Scalar = param(LogNormal(0.0, 1.0), unit="nats", doc="-log pass@1 without end of compute")
@@ -26,7 +27,7 @@ class ComputePassK(Law):
     )
     alpha: Scalar = param(LogNormal(-2.0, 0.7), unit="1", doc="exponent of compute at k = 1")
     epsilon: Scalar = param(LogNormal(-1.0, 0.7), unit="1", doc="exponent in k of the irreducible term")
-    gamma: Scalar = param(LogNormal(-1.0, 0.7), unit="1", doc="exponent in k of the compute term")
+    gamma: Scalar = param(Normal(0.4, 0.5), unit="1", doc="exponent in k of the compute term, at C = 1")
     delta: Scalar = param(LogNormal(-5.0, 1.0), unit="1", doc="what the exponent of compute gains per log k")
 
     response: ClassVar[tuple[str, ...]] = ("neg_log_pass", "loss")

@@ -14,21 +14,21 @@ from t2jax.typing import Array, ArrayLike, Scalar
 
 @law
 class DownstreamError(Law):
-    """Err(L) = ε - κ·exp(-γ·L), the mean top-1 error of downstream tasks at the loss L = loss(N, D).
+    """Err(L) = ε - d·exp(-r·L), the mean top-1 error of downstream tasks at the loss L = loss(N, D).
 
     loss is Gadre's law of overtraining unless `DownstreamError.on(other)` is used. Rises in the loss, to ε, the error
     of guessing; so it falls in N and D. The link holds over the losses measured, beyond which errors may turn negative.
-    A table of errors alone leaves the scale of the loss and its floor open, and `gauge` then holds γ = 1 and E = 0.
+    A table of errors alone leaves the scale of the loss and its floor open, and `gauge` then holds r = 1 and E = 0.
     Source: Gadre et al. 2024 (2403.08540), eq. 5.
     """
 
     loss: Law = part(Overtraining)
     epsilon: Scalar = param(Uniform(0.0, 1.0), unit="1", doc="error without any skill")
-    kappa: Scalar = param(LogNormal(0.5, 1.0), unit="1", doc="what the error falls by, times exp(γ·L)")
-    gamma: Scalar = param(LogNormal(0.0, 0.5), unit="1/nats", doc="how fast the error falls as the loss does")
+    drop: Scalar = param(LogNormal(0.5, 1.0), unit="1", doc="what the error falls by, times exp(r·L)")
+    rate: Scalar = param(LogNormal(0.0, 0.5), unit="1/nats", doc="how fast the error falls as the loss does")
 
     response: ClassVar[tuple[str, ...]] = ("error",)
-    gauge: ClassVar[Mapping[str, float]] = {"E": 0.0, "gamma": 1.0}
+    gauge: ClassVar[Mapping[str, float]] = {"E": 0.0, "rate": 1.0}
 
     def __call__(self, N: ArrayLike, D: ArrayLike, **more: ArrayLike) -> Array:
-        return self.epsilon - self.kappa * jnp.exp(-self.gamma * self.loss(N, D, **more))
+        return self.epsilon - self.drop * jnp.exp(-self.rate * self.loss(N, D, **more))

@@ -15,7 +15,8 @@ class Kaplan(Law):
     """L(N, D) = E + (A/N^α + B/D^β)^κ in nats per token.
 
     With E = 0, A = Nc^(αN/αD), α = αN/αD, B = Dc, β = 1 and κ = αD it is eq. 1.5 of Kaplan et al. 2020 (2001.08361);
-    κ = 1 gives Chinchilla. Falls in N and D, never below E. Convex in (log N, log D).
+    κ = 1 gives Chinchilla; E + a·(N^-α + R·D^-β)^κ is the same law, A = a^(1/κ) and B = R·A. Falls in N and D, never
+    below E. Convex in (log N, log D).
     """
 
     E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 import jax.numpy as jnp
-from numpyro.distributions import LogNormal
+from numpyro.distributions import LogNormal, Normal
 
 from t2jax.laws.base import Law, law
 from t2jax.params import coefficient, param
@@ -15,9 +15,9 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class ParamsTokensPassK(Law):
     """-log pass@k(N, D, k) = E·k^-ε + A·k^-γ·N^-(α + δ·log k) + B·k^-ζ·D^-(β + η·log k) in nats.
 
-    Falls in N, D and k, to zero as k grows without end; at one k it is Chinchilla's form. Source: Schaeffer et al. 2026
-    (2509.24012), the law in parameters and tokens; how its terms and exponents depend on k, there free at every k, is
-    here of the simplest monotone form.
+    Falls in N and D; falls in k, to zero, where γ + δ·log N > 0 and ζ + η·log D > 0. At one k it is Chinchilla's form.
+    Source: Schaeffer et al. 2026 (2509.24012), the law in parameters and tokens; its terms and exponents, there free at
+    every k, are here powers of k and lines in log k, whose family does not depend on the units of N and D.
     """
 
     E: Scalar = param(LogNormal(0.0, 1.0), unit="nats", doc="-log pass@1 without end of size and data")
@@ -26,8 +26,8 @@ class ParamsTokensPassK(Law):
     alpha: Scalar = param(LogNormal(-1.0, 0.5), unit="1", doc="size exponent at k = 1")
     beta: Scalar = param(LogNormal(-1.0, 0.5), unit="1", doc="data exponent at k = 1")
     epsilon: Scalar = param(LogNormal(-1.0, 0.7), unit="1", doc="exponent in k of the irreducible term")
-    gamma: Scalar = param(LogNormal(-1.0, 0.7), unit="1", doc="exponent in k of the size term")
-    zeta: Scalar = param(LogNormal(-1.0, 0.7), unit="1", doc="exponent in k of the data term")
+    gamma: Scalar = param(Normal(0.4, 0.5), unit="1", doc="exponent in k of the size term, at N = 1")
+    zeta: Scalar = param(Normal(0.4, 0.5), unit="1", doc="exponent in k of the data term, at D = 1")
     delta: Scalar = param(LogNormal(-5.0, 1.0), unit="1", doc="what the size exponent gains per log k")
     eta: Scalar = param(LogNormal(-5.0, 1.0), unit="1", doc="what the data exponent gains per log k")
 
