@@ -330,7 +330,7 @@ def test_what_is_no_law_yet_is_named():
     class Plain(t2.Law):
         E: Scalar = t2.param(LogNormal(0.0, 1.0), unit="nats", doc="irreducible loss")
 
-    with pytest.raises(TypeError, match="Plain is not decorated: write @t2.law above its class"):
+    with pytest.raises(TypeError, match=r"Plain is not decorated: write @t2.law above its class"):
         t2.fit(Plain, table, key=KEY)
     with pytest.raises(TypeError, match=r"Bare.E has no annotation: write E: Scalar = t2.param"):
 
@@ -346,7 +346,7 @@ def test_what_is_no_law_yet_is_named():
 
 def test_a_law_of_one_run_refuses_several():
     several = t2.Table.from_columns(params=[1e8, 1e8, 2e8], tokens=1e10, samples=[1.0, 2.0, 1.0], neg_log_pass=1.0)
-    with pytest.raises(t2.TableError, match="PowerLawK reads neither params nor tokens, .* and the table has 2 runs"):
+    with pytest.raises(t2.TableError, match=r"PowerLawK reads neither params nor tokens, .* and the table has 2 runs"):
         t2.fit(PowerLawK, several, key=KEY)
 
 
