@@ -21,16 +21,16 @@ from t2jax.predictive import on_logs, predictive_band
 from t2jax.table import Table
 from t2jax.typing import Array
 
-Quantity = Literal["compute", "tokens_per_param"]
-UNITS = {"compute": "FLOPs", "tokens_per_param": "tokens per parameter"}
+Quantity = Literal["compute", "tokens_per_param", "samples"]
+UNITS = {"compute": "FLOPs", "tokens_per_param": "tokens per parameter", "samples": "samples"}
 
 
 @dataclass(frozen=True)
 class Cut:
     """Rows up to `value` of a quantity are fitted, rows above it predicted.
 
-    quantity: "compute", 6ND in FLOPs, or "tokens_per_param", D/N. Raises ValueError for another one, or a value that
-    is not positive and finite.
+    quantity: "compute", 6ND in FLOPs, "tokens_per_param", D/N, or "samples", k. Raises ValueError for another one, or
+    a value that is not positive and finite.
     """
 
     quantity: Quantity
@@ -38,7 +38,7 @@ class Cut:
 
     def __post_init__(self):
         if self.quantity not in UNITS:
-            raise ValueError(f"a cut is in 'compute' or 'tokens_per_param', not {self.quantity!r}")
+            raise ValueError(f"a cut is in {', '.join(map(repr, UNITS))}, not {self.quantity!r}")
         if not 0 < self.value < np.inf:
             raise ValueError(f"a cut in {self.quantity} must be positive and finite, not {self.value!r}")
 
@@ -49,8 +49,13 @@ class Cut:
         return cls(quantity, float(np.sqrt(values.min()) * np.sqrt(values.max())))
 
     def of(self, table: Table) -> np.ndarray:
-        """The quantity of each row, (rows,)."""
-        return compute(table) if self.quantity == "compute" else table["tokens"] / table["params"]
+        """The quantity of each row, (rows,). Raises TableError for a cut in samples of a table without them."""
+        if self.quantity == "compute":
+            return compute(table)
+        if self.quantity == "samples":
+            table.require("samples", needed_by="a cut in samples")
+            return table["samples"]
+        return table["tokens"] / table["params"]
 
     def above(self, table: Table) -> np.ndarray:
         """Which rows are above the cut, booleans (rows,). Raises ValueError where all rows are on one side."""

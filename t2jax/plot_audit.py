@@ -14,6 +14,7 @@ __all__ = ["errors_against_ratio", "predicted_observed_marks"]
 RATIO_LABELS = {
     "compute": "training compute 6ND / largest fitted",
     "tokens_per_param": "tokens per parameter / largest fitted",
+    "samples": "samples k / most fitted",
 }
 LIGHT_BLUE = "#BFDBEC"
 MARKS = {"fitted": (GREY, "."), "inside": (BLUE, "o"), "outside": (VERMILLION, "^")}
@@ -39,8 +40,8 @@ def errors_against_ratio(
 ) -> "Axes":
     """How far measurements lie from predictions, in per cent, against the ratio to the largest fitted row; all (rows,).
 
-    low, high: of the band of each measurement, drawn as a bar. held_out, in_ranges: booleans. quantity: "compute" or
-    "tokens_per_param", which names the axis.
+    low, high: of the band of each measurement, drawn as a bar. held_out, in_ranges: booleans. quantity: "compute",
+    "tokens_per_param" or "samples", which names the axis.
     """
     ratio, predicted, held_out = np.asarray(ratio, float), np.asarray(predicted, float), np.asarray(held_out)
     ends = [100 * (np.asarray(end, float) / predicted - 1)[held_out] for end in (low, high)]

@@ -130,7 +130,10 @@ def test_refusals(runs, tmp_path, capsys):
         ([runs, *few], "runs.csv: 5 of 40 rows are left to fit, but Kaplan needs at least 6, one for each parameter"),
         ([runs, "--law", "gompertz"], "there is no law 'gompertz'; the laws are chinchilla, "),
         ([runs, "--law", "chinchilla", "--law", "t2-pass-k"], "compare laws of one response"),
-        ([runs, "--cut", "tokens"], "--cut: found 'tokens', expected compute or tokens-per-param, and perhaps a value"),
+        (
+            [runs, "--cut", "tokens"],
+            "--cut: found 'tokens', expected compute, tokens-per-param or samples, and perhaps",
+        ),
         ([runs, "--cut", "compute=much"], "--cut: found 'compute=much', expected compute"),
         ([runs, "--folds", "1"], "found --draws 400 --starts 8 --folds 1, expected at least 1, 1 and 2"),
     ):

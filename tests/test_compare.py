@@ -235,9 +235,13 @@ def test_cuts(table):
         extrapolate(Chinchilla, table, Cut("compute", 1e30), key=KEY)
     with pytest.raises(ValueError, match="all 3 rows are above the cut at 1 tokens per parameter"):
         Cut("tokens_per_param", 1.0).above(small)
+    many = small.with_columns(samples=[1.0, 4.0, 16.0])
+    assert Cut("samples", 4.0).above(many).tolist() == [False, False, True] and Cut.middle(many, "samples").value == 4.0
+    with pytest.raises(t2.TableError, match="column 'samples', needed by a cut in samples, is missing"):
+        Cut("samples", 4.0).above(small)
     with pytest.raises(ValueError, match="must be positive and finite, not -1"):
         Cut("compute", -1.0)
-    with pytest.raises(ValueError, match="in 'compute' or 'tokens_per_param', not 'flops'"):
+    with pytest.raises(ValueError, match="in 'compute', 'tokens_per_param', 'samples', not 'flops'"):
         Cut("flops", 1.0)  # pyright: ignore[reportArgumentType]
 
 
@@ -251,6 +255,15 @@ def test_exact_data_are_extrapolated_exactly():
         for name, value in TRUE.values().items():
             assert fit.law.values()[name] == pytest.approx(value, rel=1e-6), name
         assert Errors.of(predicted(fit.law, table)[out], EXACT[out]).largest < 1e-8
+
+
+def test_a_law_of_samples_alone_is_extrapolated_in_them():
+    """A power law in k of one run, from k up to 16 to 256 times that."""
+    k = 2.0 ** np.arange(13)
+    rows = t2.Table.from_columns(params=1e8, tokens=1e10, samples=k, neg_log_pass=3.0 * k**-0.4)
+    found = extrapolate(t2.laws.PowerLawK, rows, Cut("samples", 16.0), key=KEY, draws=8)
+    assert found.held_out.sum() == 8 and found.ratio.max() == 256.0
+    assert found.beyond.largest < 1e-8 and (found.outside[found.held_out] > 0).all()
 
 
 def test_extrapolation_says_what_it_did(table, above, without, audited):

@@ -21,7 +21,11 @@ from t2jax.laws.base import Law
 from t2jax.noise import Noise, default_noise
 from t2jax.table import Table
 
-QUANTITIES: dict[str, Quantity] = {"compute": "compute", "tokens-per-param": "tokens_per_param"}
+QUANTITIES: dict[str, Quantity] = {
+    "compute": "compute",
+    "tokens-per-param": "tokens_per_param",
+    "samples": "samples",
+}
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ class AuditConfig:
             "default the one that `t2jax fit` takes.",
         ),
     ] = ()
-    cut: Annotated[str, tyro.conf.arg(metavar="compute|tokens-per-param[=VALUE]")] = "compute"
-    """Where to cut: 6ND in FLOPs, or D/N; without a value in the middle of the table's range, on a log scale."""
+    cut: Annotated[str, tyro.conf.arg(metavar="compute|tokens-per-param|samples[=VALUE]")] = "compute"
+    """Where to cut: 6ND in FLOPs, D/N, or k; without a value in the middle of the table's range, on a log scale."""
     by: Literal["run", "size", "budget"] = "run"
     """What cross-validation leaves out together."""
     folds: int = 10
@@ -101,7 +105,7 @@ def run(config: AuditConfig) -> int:
 
 
 def cut_of(text: str, table: Table, within: float) -> Cut:
-    """The cut of "compute", "compute=1e20", "tokens-per-param" or "tokens-per-param=50".
+    """The cut of "compute", "compute=1e20", "tokens-per-param=50" or "samples=100".
 
     Raises ValueError for anything else, for rows all on one side, and for one budget only where compute is cut.
     """
@@ -110,12 +114,12 @@ def cut_of(text: str, table: Table, within: float) -> Cut:
         quantity, number = QUANTITIES[name], float(value) if equals else None
     except (KeyError, ValueError):
         raise ValueError(
-            f"--cut: found {text!r}, expected compute or tokens-per-param, and perhaps a value as in compute=1e20"
+            f"--cut: found {text!r}, expected compute, tokens-per-param or samples, and perhaps a value: compute=1e20"
         ) from None
     if quantity == "compute" and len(np.unique(groups(table, "budget", within))) < 2:
         raise ValueError(
             f"{table.source.name}: all rows have one training budget, {compute(table).max():.3g} FLOPs, so there is"
-            " none to extrapolate to; cut it in tokens per parameter with --cut tokens-per-param"
+            " none to extrapolate to; cut in tokens per parameter with --cut tokens-per-param, or in --cut samples"
         )
     return Cut.middle(table, quantity) if number is None else Cut(quantity, number)
 
