@@ -44,6 +44,8 @@ SAMPLE_LAWS: tuple[type[t2.Law], ...] = (
     t2.laws.ParamsTokensPassK,
 )
 COUNT_LAWS: tuple[type[t2.Law], ...] = (t2.laws.T2PassK, t2.laws.T2PassK.on(t2.laws.Kaplan), t2.laws.T2PassKNaive)
+SOLVING = 1.99e9
+"""Pythia checkpoints trained on fewer tokens solve next to nothing, and are left out."""
 HOFFMANN = (1.69, 406.4, 410.7, 0.34, 0.28)
 """E, A, B, α, β of Hoffmann et al. 2022 (2203.15556): where fits by hand start."""
 
@@ -193,6 +195,7 @@ def by_hand(table: t2.Table, above: np.ndarray) -> ByHand:
 def score_counts(config: Config) -> tuple[Scored, ...]:
     """Laws of pass@k on Pythia's counts: log scores of checkpoints left out, and of those beyond the middle budget."""
     counts = t2.datasets.load("pythia-gsm8k")
+    counts = counts.where(counts["tokens"] >= SOLVING)
     cut = t2.Cut.middle(counts)
     fit_key, fold_key = jax.random.split(jax.random.key(config.seed))
     found = []
@@ -207,7 +210,7 @@ def _scored(
 ) -> Scored:
     inside = t2.cross_validate(law, counts, key=fold_key, folds=config.count_folds, starts=config.starts)
     fit = fit_without(law, counts, above, key=fit_key, starts=config.starts)
-    score = float(t2.log_scores(fit, left_out(counts, above))[above].mean())
+    score = float(t2.log_scores(fit, left_out(counts, above))[above].mean()) if fit.converged else None
     return Scored(t2.laws.name_of(law), there(inside.log_score), score, f"{fit.status}; inside: {inside.status}")
 
 

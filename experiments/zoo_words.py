@@ -59,11 +59,11 @@ class Audited:
 
 @dataclass(frozen=True)
 class Scored:
-    """A law of counts on Pythia: mean log density of a question's count, nats, left out by checkpoint, and beyond."""
+    """A law of counts: mean log density of a count in nats, its checkpoint left out, and beyond (null: no fit)."""
 
     law: str
     inside_score: float
-    score: float
+    score: float | None
     status: str
 
 
@@ -106,7 +106,7 @@ def words(result: Result) -> list[str]:
     for law in result.counts:
         lines.append(
             f"pythia-gsm8k, {law.law}: log score of a count {law.inside_score:.4f} with its checkpoint left out, "
-            f"{law.score:.4f} beyond the middle of the compute"
+            + (f"{law.score:.4f} beyond the middle of the compute" if law.score is not None else law.status)
         )
     return lines
 
