@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from t2jax.plot import BLACK, BLUE, VERMILLION, log_ticks
+from t2jax.plot import BLACK, BLUE, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,22 +116,21 @@ def figures(result: Result) -> dict[str, "Figure"]:
     from matplotlib.figure import Figure
 
     tables = [one for one in result.tables if one.by_hand is not None]
-    figure = Figure(figsize=(2.0 + 2.2 * len(tables), 3.6), layout="constrained")
+    names = list(dict.fromkeys(law.law for one in tables for law in one.laws))
+    figure = Figure(figsize=(2.0 + 2.2 * len(tables), 4.0), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(tables), sharey=True))
     for ax, one in zip(axes, tables, strict=True):
-        names = [law.law for law in one.laws]
-        for i, law in enumerate(one.laws):
-            colour = VERMILLION if law.law == one.best else BLUE
-            ax.plot(100 * law.error, i, "o", color=colour)
-            ax.annotate(
-                f"{100 * law.coverage:.0f} %", (100 * law.error, i), (0, 7), textcoords="offset points", fontsize=7,
-                ha="center",
-            )  # fmt: skip
         assert one.by_hand is not None
+        for law in one.laws:
+            place = (100 * law.error, names.index(law.law))
+            ax.plot(*place, "o", color=VERMILLION if law.law == one.best else BLUE)
+            inside = f"{100 * law.coverage:.0f} %"
+            ax.annotate(inside, place, (0, 7), textcoords="offset points", fontsize=7, ha="center")
         ax.axvline(100 * one.by_hand.error, color=BLACK, linewidth=1, linestyle="--")
-        ax.set(yticks=range(len(names)), yticklabels=names, xscale="log", ylim=(len(names) - 0.4, -0.7))
-        ax.set_title(f"{one.table}\n{one.fitted} predict {one.predicted}, to {one.furthest:.2g}×", fontsize="small")
-        log_ticks(ax)
+        ax.set(yticks=range(len(names)), yticklabels=names, xscale="log", ylim=(len(names) - 0.4, -0.7), xlim=(0.5, 25))
+        ax.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+        ax.xaxis.set_minor_formatter("")
+        ax.set_title(f"{one.table}\n{one.fitted} predict {one.predicted}, to {one.furthest:.0f}×", fontsize="small")
     figure.supxlabel(
         "mean relative error beyond the cut (%); numbers: measurements in the 90 % band; red: chosen among cheap runs; "
         "dashed: curve_fit of Chinchilla by hand",
