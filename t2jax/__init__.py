@@ -4,13 +4,15 @@ from t2jax import datasets, laws, noise, special
 from t2jax.audit import Cut, extrapolate
 from t2jax.bayes import Posterior, sample
 from t2jax.bootstrap import Band, Bootstrap, band, bootstrap, parametric_bootstrap
+from t2jax.budgets import Budget
 from t2jax.compare import cross_validate
-from t2jax.costs import Budget
+from t2jax.costs import Serving, Shape, Training
 from t2jax.criteria import criteria, log_scores
 from t2jax.estimates import pass_from_counts, pass_from_p
 from t2jax.fit import Fit, fit
 from t2jax.forecast import forecast_beta, forecast_power_law
 from t2jax.frontier import allocate, frontier
+from t2jax.hardware import Accelerator, accelerator
 from t2jax.heldout import left_out
 from t2jax.influence import influence
 from t2jax.laws.base import Law, law, part
@@ -24,6 +26,7 @@ from t2jax.table import Table, TableError, read_table
 __version__ = "0.1.0"
 
 __all__ = [
+    "Accelerator",
     "Band",
     "Bootstrap",
     "Budget",
@@ -31,8 +34,12 @@ __all__ = [
     "Fit",
     "Law",
     "Posterior",
+    "Serving",
+    "Shape",
     "Table",
     "TableError",
+    "Training",
+    "accelerator",
     "allocate",
     "band",
     "bootstrap",

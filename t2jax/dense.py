@@ -1,8 +1,12 @@
-"""Linear algebra of two or three variables written out, so that it batches over problems as plain arithmetic."""
+"""Linear algebra of two to four variables written out, so that it batches over problems as plain arithmetic."""
 
+import jax
 import jax.numpy as jnp
 
 from t2jax.typing import Array, Float
+
+SHIFTS = (0.0, 1e-3, 1e-2, 0.1, 1.0, 10.0)
+"""Multiples of the largest curvature that `downhill` tries to add."""
 
 
 def solve_positive(matrix: Float[Array, "n n"], vector: Float[Array, " n"]) -> Float[Array, " n"]:
@@ -27,21 +31,16 @@ def solve_positive(matrix: Float[Array, "n n"], vector: Float[Array, " n"]) -> F
     return jnp.stack(x)
 
 
-def lowest_eigenvalue(matrix: Float[Array, "n n"]) -> Array:
-    """Smallest eigenvalue of a symmetric 2×2 or 3×3 matrix, in closed form (Smith 1961 for three).
+def downhill(
+    hessian: Float[Array, "n n"], rest: Float[Array, "n n"], gradient: Float[Array, " n"]
+) -> Float[Array, " n"]:
+    """The Newton step -(hessian + rest + shift)⁻¹ gradient with the least shift of `SHIFTS` that makes it go down.
 
-    Raises ValueError for another size.
+    rest: a positive semidefinite part, as that of a barrier. Shifts are in units of the hessian's largest entry.
     """
-    n = matrix.shape[0]
-    mean = jnp.trace(matrix) / n
-    rest = matrix - mean * jnp.eye(n, dtype=matrix.dtype)
-    spread = jnp.sqrt(jnp.sum(rest**2) / (n * (n - 1)))
-    if n == 2:
-        return mean - spread
-    if n != 3:
-        raise ValueError(f"the closed form is for 2×2 and 3×3 matrices, not {n}×{n}")
-    safe = jnp.where(spread > 0, spread, 1.0)
-    (a, b, c), (_, d, e), (_, _, f) = (rest / safe)[0], (rest / safe)[1], (rest / safe)[2]
-    half_determinant = 0.5 * (a * (d * f - e * e) - b * (b * f - c * e) + c * (b * e - c * d))
-    angle = jnp.arccos(jnp.clip(half_determinant, -1.0, 1.0)) / 3
-    return mean + 2 * spread * jnp.cos(angle + 2 * jnp.pi / 3)
+    eye = jnp.eye(hessian.shape[0], dtype=hessian.dtype)
+    scale = jnp.max(jnp.abs(hessian)) + jnp.finfo(hessian.dtype).tiny
+    shifts = scale * jnp.array(SHIFTS, hessian.dtype)
+    steps = jax.vmap(lambda shift: -solve_positive(hessian + rest + shift * eye, gradient))(shifts)
+    good = jnp.all(jnp.isfinite(steps), axis=1)
+    return jnp.where(jnp.any(good), steps[jnp.argmax(good)], 0.0)

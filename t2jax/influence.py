@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import jax
 import numpy as np
 
-from t2jax.costs import Budget
+from t2jax.budgets import Budget
 from t2jax.fit import Fit
 from t2jax.frontier import frontier
 from t2jax.heldout import WITHIN, By, NoFit, compute, fit_without, groups

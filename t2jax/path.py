@@ -1,7 +1,7 @@
 """Where an allocation lies that spends all it may: one balance in log N between what a larger model gains and costs.
 
 For given N a law that falls in D and k is least with all the tokens and samples that the budgets leave, so the problem
-has one unknown. What comes out is a guess, for `interior.minimise_under` to certify: a law that rises in D or k, or is
+has one unknown. What comes out is a guess, for `interior.first_of` to certify: a law that rises in D or k, or is
 not convex, may have its optimum elsewhere.
 """
 

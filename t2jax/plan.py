@@ -7,10 +7,16 @@ import numpy as np
 
 from t2jax.trees import register
 
-CONSTRAINTS = ("train", "params_min", "params_max", "tokens_min", "tokens_max", "inference", "samples_min")
+CONSTRAINTS = (
+    *("train", "params_min", "params_max", "tokens_min", "tokens_max", "inference", "samples_min"),
+    *("samples_max", "total", "target", "latency", "memory"),
+)
 """Names of the constraints, in the order of `Plan.shadow_prices` and `Plan.active`."""
+BUDGETS = ("train", "inference", "total", "target")
+"""Constraints that hold at any optimum; the others, where they hold, keep it from being better."""
 
 OPTIMAL, STATIONARY, HELD, NO_OPTIMUM, INFEASIBLE_TRAIN, INFEASIBLE_INFERENCE, FAILED, FLAT = range(8)
+CONTRADICTORY, UNREACHABLE = 8, 9
 
 
 @dataclass(frozen=True)
@@ -18,8 +24,12 @@ class Plan:
     """An allocation, or arrays of them: shape of the budgets, with laws as leading axis where laws were batched.
 
     params, tokens: N and D. samples: k. value: the law's prediction there. kkt: the certificate, the largest violation
-    of the optimality conditions in log space. shadow_prices (..., 7): decrease of the law's cost per unit of the log of
-    each limit in `CONSTRAINTS`. active (..., 7): limits that hold with equality. code: outcome, told by `status`.
+    of the optimality conditions in log space. gap: of a convex problem, by how much the best cost (or log spending, or
+    log queries) could still be better anywhere within the limits; infinity for laws that are not convex.
+    shadow_prices (..., 12): decrease of the law's cost (or of log spending, or increase of log queries) per unit of the
+    log of each limit in `CONSTRAINTS`. active (..., 12): limits that hold with equality; where limits contradict each
+    other, those. queries, spent: how many are served, and what training and serving cost together, where the budget
+    speaks of either; else None. code: outcome, told by `status`.
     Where there is no optimum the numbers are NaN and `status` says why.
     """
 
@@ -31,6 +41,9 @@ class Plan:
     shadow_prices: Any
     active: Any
     code: Any
+    gap: Any = None
+    queries: Any = None
+    spent: Any = None
 
     @property
     def tokens_per_param(self) -> Any:
@@ -54,18 +67,27 @@ class Plan:
     def _sentence(self, code: int) -> str:
         same = np.asarray(self.code) == code
         worst = float(np.max(np.asarray(self.kkt)[same]))
-        active = np.asarray(self.active)[same].reshape(-1, len(CONSTRAINTS))
-        held = [CONSTRAINTS[i] for i in (1, 2, 4, 6) if active[:, i].any()]
+        active = np.asarray(self.active)[same].reshape(-1, len(CONSTRAINTS)).any(axis=0)
+        held = [name for name, holds in zip(CONSTRAINTS, active, strict=True) if holds]
+        bounds = ", ".join(name for name in held if name not in BUDGETS)
         return {
             OPTIMAL: f"optimal: the global optimum, certified by convexity and a KKT residual of {worst:.1g}",
             STATIONARY: f"optimal: the best of several starts, with a KKT residual of {worst:.1g}",
-            HELD: f"optimal within bounds: held by {', '.join(held)}, with a KKT residual of {worst:.1g}",
+            HELD: f"optimal within bounds: held by {bounds}, with a KKT residual of {worst:.1g}",
             NO_OPTIMUM: "without optimum: the objective keeps falling towards one parameter or one token",
             INFEASIBLE_TRAIN: "infeasible: the training budget does not pay for one token of the smallest model",
             INFEASIBLE_INFERENCE: "infeasible: the inference budget is below 2·N of the smallest model, one sample",
             FLAT: "without optimum: the law is flat here to rounding, so many allocations are equally good",
             FAILED: f"failed: the solver stopped at a KKT residual of {worst:.1g}",
+            CONTRADICTORY: f"infeasible: no N, D and k keep to these limits together: {', '.join(held)}",
+            UNREACHABLE: "infeasible: the target is beyond what the law reaches at any size, tokens and samples",
         }[code]
 
 
-register(Plan, ("params", "tokens", "samples", "value", "kkt", "shadow_prices", "active", "code"))
+register(
+    Plan,
+    (
+        *("params", "tokens", "samples", "value", "kkt", "shadow_prices", "active", "code"),
+        *("gap", "queries", "spent"),
+    ),
+)

@@ -11,7 +11,7 @@ from numpyro.distributions import Distribution
 
 from t2jax.bayes import LEVEL, Posterior, sample
 from t2jax.bootstrap import Band, band
-from t2jax.costs import Budget
+from t2jax.budgets import Budget
 from t2jax.density import Priors, density
 from t2jax.frontier import frontier
 from t2jax.laws.base import Law

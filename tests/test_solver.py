@@ -9,8 +9,10 @@ import optax
 import pytest
 from scipy import optimize
 
-from t2jax.dense import lowest_eigenvalue, solve_positive
-from t2jax.interior import minimise_under
+from t2jax.dense import downhill, solve_positive
+from t2jax.feasible import inside
+from t2jax.implicit import differentiable
+from t2jax.interior import best_of, first_of
 from t2jax.solver import damped_newton, minimise, minimise_each
 
 
@@ -105,37 +107,32 @@ def test_solve_positive(n):
     assert np.all(np.isnan(solve_positive(indefinite, jnp.asarray(vectors[0]))))
 
 
-@pytest.mark.parametrize("n", [2, 3])
-def test_lowest_eigenvalue(n):
-    rng = np.random.default_rng(n)
-    full = rng.normal(size=(200, n, n))
-    special = np.stack([np.eye(n), np.zeros((n, n)), np.diag(np.arange(n) // 2 + 1.0), np.ones((n, n))])
-    matrices = np.concatenate([full + full.transpose(0, 2, 1), special])
-    found = jax.vmap(lowest_eigenvalue)(jnp.asarray(matrices))
-    # the arc cosine of the closed form loses half the digits where two eigenvalues meet
-    np.testing.assert_allclose(found, np.linalg.eigvalsh(matrices)[:, 0], atol=1e-7)
-    np.testing.assert_allclose(found[:200], np.linalg.eigvalsh(matrices)[:200, 0], rtol=1e-9, atol=1e-9)
+def test_downhill_is_newton_where_that_goes_down_and_shifted_elsewhere():
+    """Positive definite: the Newton step. Saddle diag(-1, 2): a shift of 10, or none where the rest makes up for it."""
+    eye, saddle, slope = jnp.eye(2), jnp.diag(jnp.array([-1.0, 2.0])), jnp.array([1.0, -4.0])
+    np.testing.assert_allclose(downhill(2 * eye, eye, slope), -slope / 3, rtol=1e-12)
+    np.testing.assert_allclose(downhill(saddle, 3 * eye, slope), -slope / jnp.array([2.0, 5.0]), rtol=1e-12)
+    np.testing.assert_allclose(downhill(saddle, 0 * eye, slope), -slope / jnp.array([1.0, 4.0]), rtol=1e-12)
 
 
-def test_lowest_eigenvalue_of_another_size():
-    with pytest.raises(ValueError, match="2×2 and 3×3 matrices, not 4×4"):
-        lowest_eigenvalue(jnp.eye(4))
+def distance(problem, x):
+    return 0.5 * jnp.sum((x - problem[0]) ** 2)
 
 
-BOX = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-PLANE = ((1.0, 1.0, 1.0),)
+def box(problem, x):
+    return x - problem[1]
 
 
-def distance(centre, x):
-    return 0.5 * jnp.sum((x - centre) ** 2)
+def nearest(centre, b):
+    theta, start = (centre, b), jnp.full((1, 3), -4.0)
+    return differentiable(distance, box, theta, first_of(distance, box, jax.lax.stop_gradient(theta), start))
 
 
 def test_nearest_point_of_a_box():
     """min ½|x-c|² under x <= b is min(c, b) with multipliers max(c-b, 0); all its derivatives are 0 or 1."""
     centres = np.random.default_rng(0).normal(size=(30, 3))
-    b, start = np.array([0.3, 0.0, -0.2]), jnp.full((1, 3), -4.0)
-    solve = jax.jit(jax.vmap(lambda centre, b: minimise_under(distance, BOX, centre, b, start), in_axes=(0, None)))
-    found = solve(jnp.asarray(centres), jnp.asarray(b))
+    b = np.array([0.3, 0.0, -0.2])
+    found = jax.jit(jax.vmap(nearest, in_axes=(0, None)))(jnp.asarray(centres), jnp.asarray(b))
     np.testing.assert_allclose(found.x, np.minimum(centres, b), atol=1e-12)
     np.testing.assert_allclose(found.multipliers, np.maximum(centres - b, 0), atol=1e-9)
     np.testing.assert_array_equal(found.active, centres > b)
@@ -145,7 +142,7 @@ def test_nearest_point_of_a_box():
     assert np.max(found.kkt) < 1e-9
 
     def x_and_multipliers(centre, b):
-        found = minimise_under(distance, BOX, centre, b, start)
+        found = nearest(centre, b)
         return jnp.concatenate([found.x, found.multipliers])
 
     held = (centres[0] > b).astype(float)
@@ -159,15 +156,20 @@ def test_nearest_point_of_a_box():
 def test_curved_objective_on_a_plane():
     """min Σ w_i exp(-x_i) under Σx <= b: x_i = log w_i + (b - Σ log w)/3, multiplier exp((Σ log w - b)/3)."""
 
-    def falling(weights, x):
-        return jnp.sum(weights * jnp.exp(-x))
+    def falling(problem, x):
+        return jnp.sum(problem[0] * jnp.exp(-x))
+
+    def plane(problem, x):
+        return jnp.sum(x)[None] - problem[1]
 
     def answer(weights, b):
         shift = (b - jnp.sum(jnp.log(weights))) / 3
         return jnp.concatenate([jnp.log(weights) + shift, jnp.exp(-shift)[None]])
 
     def ours(weights, b):
-        found = minimise_under(falling, PLANE, weights, b[None], jnp.full((1, 3), -5.0))
+        theta = (weights, b)
+        found = first_of(falling, plane, jax.lax.stop_gradient(theta), jnp.full((1, 3), -5.0))
+        found = differentiable(falling, plane, theta, found)
         return jnp.concatenate([found.x, found.multipliers])
 
     weights, b = jnp.array([0.5, 2.0, 7.0]), jnp.asarray(1.3)
@@ -184,12 +186,50 @@ def test_best_of_several_minima():
     def wells(tilt, x):
         return (x[0] ** 2 - 1) ** 2 + tilt * x[0] + x[1] ** 2 + (x[2] - 0.5) ** 2
 
-    both_sides = ((1.0, 0.0, 0.0), (-1.0, 0.0, 0.0))
+    def both_sides(tilt, x):
+        return jnp.abs(x[:1]) - 2.0
+
     starts = jnp.array([[-1.5, 0.1, 0.1], [0.2, 0.1, 0.1], [1.5, 0.1, 0.1]])
-    solve = jax.jit(lambda tilt: minimise_under(wells, both_sides, tilt, jnp.array([2.0, 2.0]), starts))
+    solve = jax.jit(lambda tilt: best_of(wells, both_sides, tilt, starts))
     for tilt in (0.2, -0.2):
         found = solve(jnp.asarray(tilt))
         roots = np.roots([4.0, 0.0, -4.0, tilt])
         best = min(roots.real, key=lambda x: (x**2 - 1) ** 2 + tilt * x)
         np.testing.assert_allclose(found.x, [best, 0.0, 0.5], atol=1e-8)
         assert not np.any(found.active) and found.kkt < 1e-9
+
+
+def test_nearest_point_of_a_curved_set():
+    """min x+y on the disc of radius r about c: c - r/√2 in both, multiplier 1/(√2 r), slope -1/√2 in r; from outside."""
+
+    def total(problem, x):
+        return jnp.sum(x)
+
+    def disc(problem, x):
+        return jnp.array([jnp.sum((x - problem[0]) ** 2) / 2, x[0] - 9.0]) - jnp.array([problem[1] ** 2 / 2, 0.0])
+
+    def ours(radius):
+        theta = (jnp.array([1.0, 2.0]), radius)
+        begun = inside(disc, jax.lax.stop_gradient(theta), jnp.array([-6.0, 8.0]))
+        found = first_of(total, disc, jax.lax.stop_gradient(theta), begun.x[None])
+        return differentiable(total, disc, theta, found), begun.largest
+
+    def x(radius):
+        return ours(radius)[0].x
+
+    found, largest = jax.jit(ours)(jnp.asarray(0.5))
+    np.testing.assert_allclose(found.x, np.array([1.0, 2.0]) - 0.5 / np.sqrt(2), rtol=1e-11)
+    np.testing.assert_allclose(found.multipliers, [2 / np.sqrt(2), 0.0], atol=1e-9)
+    assert largest < 0 and found.kkt < 1e-11
+    slope, bend = jax.jit(lambda r: (jax.jacfwd(x)(r), jax.jacfwd(jax.jacrev(x))(r)))(jnp.asarray(0.5))
+    np.testing.assert_allclose(slope, -np.ones(2) / np.sqrt(2), rtol=1e-9)
+    np.testing.assert_allclose(bend, 0.0, atol=1e-8)
+
+
+def test_contradictory_limits_are_named_by_their_weights():
+    """x <= -1, -x <= -1 and y <= 0: the first two cannot hold together and share the blame."""
+    found = jax.jit(lambda x: inside(lambda _, x: jnp.array([x[0] + 1, 1 - x[0], x[1]]), 0.0, x))(
+        jnp.array([3.0, -1.0])
+    )
+    assert found.largest > 0.99
+    np.testing.assert_allclose(found.weights, [0.5, 0.5, 0.0], atol=0.01)

@@ -6,10 +6,10 @@ import jax
 import numpy as np
 
 from t2jax.bootstrap import Band, band
+from t2jax.budgets import Budget
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.output import Output
 from t2jax.cli.pictures import predict
-from t2jax.costs import Budget
 from t2jax.frontier import frontier
 from t2jax.laws.base import Law, Part
 from t2jax.plan import Plan

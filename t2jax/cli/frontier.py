@@ -9,13 +9,13 @@ import numpy as np
 import tyro
 
 from t2jax import laws
+from t2jax.budgets import Budget
 from t2jax.cli.allocation import solve
 from t2jax.cli.fitting import fit_and_save, fit_answer
 from t2jax.cli.frontier_output import frontier_answer, frontier_text, save_frontier
 from t2jax.cli.frontier_pictures import picture_frontier
 from t2jax.cli.options import FittingOptions, law_for, read
 from t2jax.cli.output import Output, OutputOptions
-from t2jax.costs import Budget
 from t2jax.laws.base import Law
 from t2jax.posterior_files import POSTERIOR_FILE, load_posterior
 from t2jax.save import DRAWS_FILE, load_draws, load_law

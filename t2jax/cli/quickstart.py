@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from t2jax import datasets
+from t2jax.budgets import Budget
 from t2jax.cli.allocation import Allocations, solve
 from t2jax.cli.fitting import Fitted, fit_and_save, fit_answer
 from t2jax.cli.frontier_output import frontier_answer, frontier_frame, save_frontier
@@ -17,7 +18,6 @@ from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.cli.pictures import picture_fit, predict
 from t2jax.cli.words import count, interval
-from t2jax.costs import Budget
 from t2jax.frontier import frontier
 from t2jax.laws import T2PassK
 from t2jax.table import Table

@@ -1,0 +1,76 @@
+"""A point strictly inside smooth limits, where an interior point can begin; or the limits that contradict each other."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from t2jax.dense import downhill
+from t2jax.interior import Limits
+from t2jax.solver import second_order
+from t2jax.typing import Array, Float
+
+FRACTIONS = (1.0, 0.3, 0.1, 0.02)
+
+
+class Inside(NamedTuple):
+    """x (n,): the point. largest: of the limits there. weights (m,): where that is not below zero, each limit's part in it.
+
+    With convex limits the weights prove that there is no such point: the weighted mean of the limits is nowhere below
+    zero, to the accuracy of the search.
+    """
+
+    x: Float[Array, " n"]
+    largest: Array
+    weights: Float[Array, " m"]
+
+    @property
+    def ok(self) -> Array:
+        """Whether the point is inside."""
+        return self.largest < 0
+
+
+class _State(NamedTuple):
+    x: Array
+    width: Array
+    count: Array
+    ok: Array
+
+
+def inside(limits: Limits, theta: Any, start: Float[Array, " n"]) -> Inside:
+    """A point at which every limit is below zero, from any start: Newton on a smooth maximum of the limits.
+
+    The maximum is τ log Σ exp(g/τ) (Boyd & Vandenberghe 2004, section 3.1.5), with τ shrinking from 1 until the point
+    is inside by a tenth of it. Steps are at most 3 in each log. For limits that are not convex it may miss a point.
+    """
+    limit = partial(limits, theta)
+    least = jnp.sqrt(jnp.finfo(start.dtype).eps) * 0.1
+
+    def within(x: Array, width: Array) -> Array:
+        return jnp.max(limit(x)) < -0.1 * width
+
+    def body(state: _State) -> _State:
+        x, width, count, _ = state
+
+        def height(x: Array) -> Array:
+            return width * jax.nn.logsumexp(limit(x) / width)
+
+        value, slope, hessian = second_order(height, x)
+        dx = downhill(hessian, jnp.zeros_like(hessian), slope)
+        dx = jnp.where(jnp.any(dx != 0), dx, -slope)
+        dx = dx * jnp.minimum(1.0, 3.0 / jnp.maximum(jnp.max(jnp.abs(dx)), 1e-30))
+        trials = jax.vmap(lambda step: height(x + step * dx))(jnp.array(FRACTIONS, x.dtype))
+        trials = jnp.where(jnp.isfinite(trials), trials, jnp.inf)
+        best = jnp.argmin(trials)
+        lower = trials[best] < value
+        settled = ~lower | (value - trials[best] < 0.02 * width)
+        x = jnp.where(lower, x + jnp.array(FRACTIONS, x.dtype)[best] * dx, x)
+        width = jnp.where(settled, 0.2 * width, width)
+        return _State(x, width, count + 1, within(x, width))
+
+    one = jnp.ones((), start.dtype)
+    begin = _State(start, one, jnp.zeros((), int), within(start, one))
+    end = jax.lax.while_loop(lambda state: ~state.ok & (state.width > least) & (state.count < 120), body, begin)
+    at = limit(end.x)
+    return Inside(end.x, jnp.max(at), jax.nn.softmax(at / jnp.maximum(end.width, 1e3 * least)))

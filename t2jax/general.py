@@ -1,0 +1,165 @@
+"""Any problem that a `Budget` can pose: starts, an optimum with its certificate, and what kind of answer it is.
+
+Costs are sums of powers of N, D and k, so in logs every limit is convex, and with a convex law the problem is: one
+start is enough and the KKT residual certifies the global optimum. Other laws (pass@k) get many starts over the feasible
+sizes, each begun at the best of a coarse grid over tokens and samples.
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from t2jax.beginnings import grid
+from t2jax.budgets import Budget
+from t2jax.feasible import inside
+from t2jax.implicit import differentiable
+from t2jax.interior import Optimum, best_of, first_of
+from t2jax.laws.base import Law
+from t2jax.plan import (
+    BUDGETS,
+    CONSTRAINTS,
+    CONTRADICTORY,
+    FAILED,
+    FLAT,
+    HELD,
+    NO_OPTIMUM,
+    OPTIMAL,
+    STATIONARY,
+    UNREACHABLE,
+    Plan,
+)
+from t2jax.problem import FAR, Problem, bounds, cost_at, cost_of_target, inputs_at, limits, objective, pose, spending
+from t2jax.separate import level
+from t2jax.typing import Array
+
+PARTS = {
+    True: ((0.5, 0.2, 0.8), (0.9,), (0.5,)),
+    False: ((0.03, 0.12, 0.25, 0.4, 0.5, 0.6, 0.75, 0.88, 0.97), (0.3, 0.5, 0.7, 0.85, 0.97), (0.02, 0.3, 0.6, 0.9)),
+}
+"""Places of the starts, for convex laws and others: fractions of the feasible logs of N, then of those of D and k."""
+
+
+def plan_general(law: Law, budget: Budget) -> Plan:
+    """One problem, in the precision of its inputs; with a list of sizes, the best of them."""
+    if budget.sizes is None:
+        return _with_samples(law, budget, None)[0]
+    sizes = jnp.log(jnp.asarray(np.array(budget.sizes), jnp.result_type(float)))
+    return _best(*jax.vmap(lambda size: _with_samples(law, budget, size))(sizes))
+
+
+def _with_samples(law: Law, budget: Budget, size: Array | None) -> tuple[Plan, Array]:
+    """A plan with k at 1, free or whole, and what it is judged by; size: log N, where that is given."""
+    sampled = "k" in law.inputs() and budget.serves
+    sizes = (0,) if size is None else ()
+    levels = () if budget.goal == "quality" else (3,)
+    held = jnp.zeros(4, jnp.result_type(float)).at[0].set(0.0 if size is None else size)
+    if not sampled:
+        return _solve(pose(law, budget, (*sizes, 1, *levels), held))
+    plan, merit = _solve(pose(law, budget, (*sizes, 1, 2, *levels), held))
+    if not budget.whole_samples:
+        return plan, merit
+    # for convex problems the optimum is convex along k, so the best whole number is a neighbour of the best real one
+    low = jnp.floor(jax.lax.stop_gradient(plan.samples) * (1 + 1e-9))
+    whole = jnp.nan_to_num(low, nan=1.0) + jnp.arange(2.0, dtype=held.dtype)
+    free = (*sizes, 1, *levels)
+    plans, merits = jax.vmap(lambda k: _solve(pose(law, budget, free, held.at[2].set(jnp.log(k)))))(whole)
+    least, most = bounds(budget)[2]
+    kept = (jnp.log(whole) >= least - 1e-12) & (jnp.log(whole) <= most + 1e-12)
+    merits = jnp.where(kept, merits, jnp.inf)
+    best, merit_whole = _best(plans, merits), jnp.min(merits)
+    usable = (plan.code <= HELD) & jnp.isfinite(merit_whole)
+    none = jax.tree.map(lambda leaf: jnp.where(plan.code <= HELD, jnp.full_like(leaf, _nothing(leaf)), leaf), plan)
+    return jax.tree.map(partial(jnp.where, usable), best, none), jnp.where(usable, merit_whole, jnp.inf)
+
+
+def _nothing(leaf: Array) -> Any:
+    """What stands in a plan when no whole number of samples keeps to the limits: NaN, no limit, and that code."""
+    return jnp.nan if leaf.dtype.kind == "f" else False if leaf.dtype == bool else CONTRADICTORY
+
+
+def _best(plans: Plan, merits: Array) -> Plan:
+    at = jnp.argmin(merits)
+    return jax.tree.map(lambda leaf: leaf[at], plans)
+
+
+def _solve(problem: Problem) -> tuple[Plan, Array]:
+    """The plan at the numbers that are held, and its objective, infinite where there is none."""
+    still = jax.lax.stop_gradient(problem)
+    law, free = still.law, np.array(still.free)
+    parts = PARTS[law.convex]
+    fractions = tuple(jnp.asarray(np.array(part), still.held.dtype) for part in parts)
+    tried = grid(still.budget, still.held, still.free, fractions)  # pyright: ignore[reportArgumentType]
+    starts = tried[:, free].reshape(len(parts[0]), -1, len(free))
+
+    def merit(x: Array) -> Array:
+        worth = objective(still, x) + 1e3 * jnp.maximum(jnp.max(limits(still, x)), 0.0)
+        return jnp.where(jnp.isfinite(worth), worth, jnp.inf)
+
+    if starts.shape[1] > 1:
+        best = jnp.argmin(jax.vmap(jax.vmap(merit))(starts), axis=1)
+        starts = jnp.take_along_axis(starts, best[:, None, None], axis=1)
+    begun = jax.vmap(partial(inside, limits, still))(starts[:, 0])
+    found = (first_of if law.convex else best_of)(objective, limits, still, begun.x)
+    feasible = jnp.any(begun.ok)
+    usable = feasible & (found.kkt < 1e-3)
+    # where there is no optimum a point that is at least finite stands for it, so that no derivative is spoilt
+    found = found._replace(
+        x=jnp.where(usable, found.x, begun.x[0]),
+        multipliers=jnp.where(usable, found.multipliers, 0.0),
+        active=found.active & usable,
+        kkt=jnp.where(feasible, found.kkt, jnp.inf),
+    )
+    found = differentiable(objective, limits, problem, found)
+    conflict = begun.weights[jnp.argmin(begun.largest)]
+    return _finish(problem, found, feasible, problem.named(conflict, jnp.sum) > 0.02)
+
+
+def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) -> tuple[Plan, Array]:
+    law, budget = problem.law, problem.budget
+    n, d, k, rate = jnp.exp(problem.place(found.x))
+    active = problem.named(found.active, jnp.any).astype(bool)
+    prices = problem.named(found.multipliers, jnp.sum)
+    at = {name: active[i] for i, name in enumerate(CONSTRAINTS)}
+    # without a bound of the user's, one parameter, one token or FAR is only where the search ended
+    own = ("params_min", "params_max", "tokens_min", "tokens_max", "samples_max")
+    implied = jnp.any(jnp.stack([at[name] for name in own if getattr(budget, name) is None] or [jnp.zeros((), bool)]))
+    bound = jnp.any(jnp.stack([holds for name, holds in at.items() if name not in BUDGETS]))
+    good = found.kkt <= jnp.finfo(found.x.dtype).eps ** 0.7
+    code = jnp.where(bound, HELD, OPTIMAL if law.convex else STATIONARY)
+    code = jnp.where(good, jnp.where(implied, NO_OPTIMUM, code), FAILED)
+    if budget.goal == "quality":
+        vanishing = jnp.max(found.multipliers) < 1e2 * jnp.finfo(found.x.dtype).eps ** 0.7
+        code = jnp.where(vanishing | level(law, budget, jnp.log(jnp.stack([n, d])), k), FLAT, code)
+    lost = jnp.asarray(CONTRADICTORY)
+    if budget.target is not None:
+        far = jnp.full((), np.exp(0.9 * FAR), n.dtype)
+        lost = jnp.where(cost_at(law, budget, far, far, far) < cost_of_target(law, budget), lost, UNREACHABLE)
+    code = jnp.where(feasible, code, lost)
+    usable = code <= HELD
+
+    def shown(x: Array) -> Array:
+        return jnp.where(usable, x, jnp.nan)
+
+    queries = spent = None
+    if budget.goal == "queries" or budget.queries is not None:
+        queries = rate if budget.goal == "queries" else jnp.asarray(budget.queries, n.dtype)
+    if budget.goal != "quality" or queries is not None:
+        spent = spending(budget, n, d, k, jnp.zeros_like(n) if queries is None else queries)
+    plan = Plan(
+        params=shown(n),
+        tokens=shown(d),
+        samples=shown(k),
+        value=shown(law(**inputs_at(law, budget, n, d, k))),
+        kkt=found.kkt,
+        shadow_prices=shown(prices),
+        active=jnp.where(feasible, active & usable, conflict),
+        code=code,
+        # the Lagrangian of a convex problem lies above its tangent, over a box no longer than FAR on any side
+        gap=found.kkt * (found.active.size + 4 * FAR) if law.convex else jnp.full_like(found.kkt, jnp.inf),
+        queries=None if queries is None else shown(queries),
+        spent=None if spent is None else shown(spent),
+    )
+    return plan, jnp.where(usable, objective(problem, found.x), jnp.inf)
