@@ -1,4 +1,4 @@
-"""Where the search for a plan begins: sizes that the limits leave, with shares of the tokens and samples that are left."""
+"""Where the search for a plan begins: sizes that the limits leave, with shares of the tokens and samples left."""
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +13,8 @@ def level_at(budget: Budget, n: Array, d: Array, k: Array) -> Array:
     """A level at which N, D and k keep the limits on it strictly, where there is one."""
     training, serving = budget.prices
     if budget.goal == "queries":
-        left = jnp.maximum(1 - training(n, d) / budget.total, 1e-3)
-        return jnp.log(budget.total * left / serving(n, k)) - 0.5
+        left = jnp.maximum(1 - training(n, d) / jnp.asarray(budget.total), 1e-3)
+        return jnp.log(jnp.asarray(budget.total) * left / serving(n, k)) - 0.5
     queries = jnp.zeros_like(n) if budget.queries is None else jnp.asarray(budget.queries)
     return jnp.log(spending(budget, n, d, k, queries)) + 0.5
 
@@ -37,7 +37,7 @@ def grid(budget: Budget, held: Array, free: tuple[int, ...], parts: tuple[Array,
         each = jnp.stack([total(terms, size, one, one) for terms in serving.terms()])
         paid = [] if budget.inference is None else [budget.inference]
         if budget.total is not None and budget.queries is not None:
-            paid.append(budget.total * (1 - share) / budget.queries)
+            paid.append(jnp.asarray(budget.total) * (1 - share) / budget.queries)
         samples = [jnp.min((one - least) / (each - least)) for one in paid] or [jnp.exp(k_low + 7.0) * jnp.ones_like(n)]
         most = jnp.log(jnp.maximum(jnp.min(jnp.stack(samples)), 1e-30))
         return jnp.min(jnp.stack([*tokens, jnp.full_like(n, d_high)])), jnp.minimum(most, k_high)

@@ -27,7 +27,8 @@ class Budget:
     target: the law's prediction to reach, a loss at most or a pass@k at least. With `queries` (or neither) the least
     spending is sought that reaches it; with `total` and no `queries`, the most queries.
     latency: seconds a query may take, from prompt to last token. tokens_min, samples_min, samples_max: more bounds.
-    unique_tokens: how many different tokens there are, for laws in which repeated ones are worth less (DataConstrained).
+    unique_tokens: how many different tokens there are, for laws in which repeated ones are worth less
+    (DataConstrained).
     sizes: the sizes that can be trained, a list of N to choose from.
     training, serving: prices; left out, 6ND FLOPs and 2Nk FLOPs for each token. `train` is in the unit of `training`,
     `inference` per query in that of `serving`, `total` in both, which must agree.

@@ -33,7 +33,10 @@ Terms = list[Term]
 def total(terms: Terms, N: ArrayLike, D: ArrayLike, k: ArrayLike) -> Array:
     """The sum of terms at N, D and k."""
     N, D, k = jnp.asarray(N), jnp.asarray(D), jnp.asarray(k)
-    return sum((one.coefficient * N ** one.powers[0] * D ** one.powers[1] * k ** one.powers[2] for one in terms), 0.0)  # pyright: ignore
+    found = jnp.zeros(())
+    for (n, d, m), coefficient in terms:
+        found = found + coefficient * N**n * D**d * k**m
+    return found
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Shape:
 
     def width(self, N: ArrayLike) -> Array:
         """Width of the residual stream of a model of N parameters."""
-        return self.aspect * self.depth(N)
+        return jnp.asarray(self.aspect) * self.depth(N)
 
     def attention(self) -> Term:
         """FLOPs with which one token attends to one token in all layers: a dot product and a weighted sum of values."""

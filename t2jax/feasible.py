@@ -1,4 +1,4 @@
-"""A point strictly inside smooth limits, where an interior point can begin; or the limits that contradict each other."""
+"""A point strictly inside smooth limits, where an interior point begins, or the limits that contradict each other."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ FRACTIONS = (1.0, 0.3, 0.1, 0.02)
 
 
 class Inside(NamedTuple):
-    """x (n,): the point. largest: of the limits there. weights (m,): where that is not below zero, each limit's part in it.
+    """x (n,): the point. largest: of the limits there. weights (m,): where that is not below 0, each one's part.
 
     With convex limits the weights prove that there is no such point: the weighted mean of the limits is nowhere below
     zero, to the accuracy of the search.

@@ -79,8 +79,8 @@ def _refuse(law: type[Law], budget: Budget) -> None:
         )
     if "U" in law.inputs() and budget.unique_tokens is None:
         raise ValueError(
-            f"{law.__name__} reads U too, the unique tokens: give Budget(unique_tokens=...), or plan with the law under "
-            "it (such as `law.loss`, where every token is new)"
+            f"{law.__name__} reads U too, the unique tokens: give Budget(unique_tokens=...), or plan with the law "
+            "under it (such as `law.loss`, where every token is new)"
         )
     if budget.unique_tokens is not None and "U" not in law.inputs():
         raise ValueError(

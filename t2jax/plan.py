@@ -67,8 +67,8 @@ class Plan:
     def _sentence(self, code: int) -> str:
         same = np.asarray(self.code) == code
         worst = float(np.max(np.asarray(self.kkt)[same]))
-        active = np.asarray(self.active)[same].reshape(-1, len(CONSTRAINTS)).any(axis=0)
-        held = [name for name, holds in zip(CONSTRAINTS, active, strict=True) if holds]
+        active = np.asarray(self.active)[same].reshape(-1, len(CONSTRAINTS))
+        held = [name for i, name in enumerate(CONSTRAINTS) if active[:, i].any()]
         bounds = ", ".join(name for name in held if name not in BUDGETS)
         return {
             OPTIMAL: f"optimal: the global optimum, certified by convexity and a KKT residual of {worst:.1g}",
