@@ -1,4 +1,4 @@
-"""A planning problem written out in NumPy, apart from t2jax, and solved by a grid and by SciPy: what checks compare with."""
+"""A planning problem written out in NumPy, apart from t2jax, and solved by a grid and by SciPy."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -120,7 +120,7 @@ class Case:
             return np.where(good, free, np.inf)
 
     def most_samples(self, n: np.ndarray, d: np.ndarray) -> np.ndarray:
-        """The largest k that the budgets allow at N and D, or the least that reaches the target; for laws rising in k."""
+        """The largest k that the budgets allow at N and D, or the least that reaches the target."""
         at = self.limits
         with np.errstate(all="ignore"):
             if "target" in at:
@@ -140,7 +140,7 @@ class Case:
             return np.where(most >= 1, most, np.nan)
 
     def axes(self, points: int, best: float, sizes: tuple[float, ...]) -> list[np.ndarray]:
-        """Axes of a grid over the whole feasible box: beyond it no plan keeps the limits, or none is as good as best."""
+        """Axes of a grid over the whole feasible box: beyond it no plan keeps to the limits or is as good as best."""
         at = self.limits
         spare = at.get("train", at.get("total", np.inf))
         spare = 10 * np.exp(best) if "target" in at and "queries" in at else spare
@@ -167,7 +167,7 @@ class Case:
         return found
 
     def on_grid(self, axes: list[np.ndarray], best_k: bool) -> tuple[float, np.ndarray]:
-        """The best value on a grid and where it is; best_k: with the best k at each N and D instead of the axis of k."""
+        """The best value on a grid and where it is; best_k: with the best k at each N and D, exactly."""
         n, d, k = axes[0][:, None, None], axes[1][None, :, None], axes[2][None, None, :]
         if best_k:
             k = self.most_samples(n, d)

@@ -21,6 +21,7 @@ from t2jax.posterior_files import load_posterior, save_posterior
 from t2jax.precision import precision
 from t2jax.priors import prior_predictive, prior_sensitivity
 from t2jax.save import load_draws, load_law
+from t2jax.sensitivity import delta_band, elasticities, shadow_prices
 from t2jax.table import Table, TableError, read_table
 
 __version__ = "0.1.0"
@@ -47,6 +48,8 @@ __all__ = [
     "criteria",
     "cross_validate",
     "datasets",
+    "delta_band",
+    "elasticities",
     "extrapolate",
     "fit",
     "forecast_beta",
@@ -72,5 +75,6 @@ __all__ = [
     "read_table",
     "sample",
     "save_posterior",
+    "shadow_prices",
     "special",
 ]

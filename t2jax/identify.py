@@ -1,7 +1,7 @@
 """Which parameters the rows determine: rank and null directions of the Hessian, standard errors, active bounds."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,8 @@ class Identification:
     errors: standard error of each free parameter that is at no bound, in its own unconstrained coordinate, which for a
     positive parameter is its relative error. flat: parameters along which the objective does not change, whose values
     are arbitrary. loose: those known only within a factor of ten either way (or, unconstrained, within 2.3). at_bound:
-    those whose best value is the edge of their domain.
+    those whose best value is the edge of their domain. names, covariance (names, names): of the parameters at no bound,
+    in the coordinates of errors; directions that the rows do not determine are left out of it.
     """
 
     rank: int
@@ -31,6 +32,8 @@ class Identification:
     flat: tuple[str, ...]
     loose: tuple[str, ...]
     at_bound: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    covariance: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False, compare=False)
 
     @property
     def sentence(self) -> str:
@@ -99,4 +102,5 @@ def identification(
     )
     flat = tuple(name for name in names if np.isinf(errors[name]))
     loose = tuple(name for name in names if LOOSE < errors[name] < np.inf)
-    return Identification(int((~null).sum()), errors, flat, loose, at_bound)
+    free = tuple(np.array(names)[inner].tolist())
+    return Identification(int((~null).sum()), errors, flat, loose, at_bound, free, covariance)

@@ -77,6 +77,7 @@ ORDER = (
     "separate",
     "general",
     "frontier",
+    "sensitivity",
     "influence",
     "priors",
     "design",
