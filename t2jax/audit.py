@@ -11,8 +11,9 @@ import numpy as np
 from t2jax.bootstrap import Unit, bootstrap
 from t2jax.compare import Errors, counted, has_density, observed
 from t2jax.criteria import log_scores
+from t2jax.evaluate import predict
 from t2jax.fit import Fit
-from t2jax.heldout import NoFit, compute, fit_without, left_out, predicted
+from t2jax.heldout import NoFit, compute, fit_without, left_out
 from t2jax.laws import name_of
 from t2jax.laws.base import Law
 from t2jax.measured import decades_outside, in_ranges
@@ -210,7 +211,7 @@ def extrapolate(
         held_out=above,
         ratio=values / values[~above].max(),
         observed=measured,
-        predicted=predicted(found.law, table),
+        predicted=predict(found.law, table),
         low=band.low,
         high=band.high,
         level=level,

@@ -11,6 +11,14 @@ matplotlib.use("Agg")
 MAPPINGS = 45_000  # of the 65,530 that Linux allows a process; every compiled program takes some
 
 
+@pytest.fixture
+def settings_alone(monkeypatch):
+    """Commands in this process leave its JAX settings alone."""
+    from t2jax import cli
+
+    monkeypatch.setattr(cli, "keep_compiled", lambda: None)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def programs_within_limits():
     """Forget compiled programs between modules before their number is more than the kernel can map."""

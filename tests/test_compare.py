@@ -14,8 +14,9 @@ import t2jax as t2
 from t2jax import audit
 from t2jax.audit import Cut, extrapolate
 from t2jax.compare import Errors, cross_validate, refuse_different_responses
+from t2jax.evaluate import predict
 from t2jax.fit import prepare
-from t2jax.heldout import NoFit, fit_without, fitted_rows, groups, left_out, predicted
+from t2jax.heldout import NoFit, fit_without, fitted_rows, groups, left_out
 from t2jax.influence import NoOptimum, influence
 from t2jax.laws import Chinchilla, T2Loss, T2PassK
 from t2jax.measured import decades_outside, in_ranges
@@ -67,7 +68,7 @@ def test_rows_left_out_do_not_matter(table, above, without):
     other = least_squares(
         lambda u: log_loss(u, N[kept], D[kept]) - np.log(table["loss"][kept]), start, xtol=1e-15, ftol=1e-15, gtol=1e-15
     )
-    np.testing.assert_allclose(predicted(without.law, table), np.exp(log_loss(other.x)), rtol=1e-6)
+    np.testing.assert_allclose(predict(without.law, table), np.exp(log_loss(other.x)), rtol=1e-6)
     doubled = table.with_columns(loss=np.where(above, 2 * table["loss"], table["loss"]))
     again = fit_without(Chinchilla, doubled, above, key=KEY, noise=NOISE)
     for name, value in without.law.values().items():
@@ -122,7 +123,7 @@ def test_criteria_in_closed_form(table):
     """With σ² at the mean square S/n, -2 log L = n (log 2πS/n + 1); two rows a run make 20 runs of 40 rows."""
     paired = table.with_columns(model=[str(i // 2) for i in range(40)])
     fit = t2.fit(Chinchilla, paired, key=KEY, noise=NOISE)
-    residual = np.log(predicted(fit.law, paired) / paired["loss"])
+    residual = np.log(predict(fit.law, paired) / paired["loss"])
     minus_two = 40 * (np.log(2 * np.pi * np.mean(residual**2)) + 1)
     found = t2.criteria(fit, paired)
     assert (found.parameters, found.runs) == (6, 20)
@@ -181,7 +182,7 @@ def test_cross_validation_predicts_rows_it_has_not_seen(table):
     np.testing.assert_allclose(again.predicted[out], found.predicted[out], rtol=1e-7)
     assert np.max(np.abs(again.predicted[~out] / found.predicted[~out] - 1)) > 1e-3
     fit = t2.fit(Chinchilla, paired, key=KEY, noise=NOISE)
-    assert found.errors.mean_absolute > Errors.of(predicted(fit.law, paired), paired["loss"]).mean_absolute
+    assert found.errors.mean_absolute > Errors.of(predict(fit.law, paired), paired["loss"]).mean_absolute
     # about the expected log density of a normal error of 1 %, -log(0.01 √2πe) = 3.19, and less than in the fitted rows
     assert 2.9 < found.log_score < t2.log_scores(fit, paired).mean() < 3.5
     with pytest.raises(ValueError, match="found 1 folds, but cross-validation needs at least two"):
@@ -254,7 +255,7 @@ def test_exact_data_are_extrapolated_exactly():
         assert fit.converged and 5 <= out.sum() <= 35
         for name, value in TRUE.values().items():
             assert fit.law.values()[name] == pytest.approx(value, rel=1e-6), name
-        assert Errors.of(predicted(fit.law, table)[out], EXACT[out]).largest < 1e-8
+        assert Errors.of(predict(fit.law, table)[out], EXACT[out]).largest < 1e-8
 
 
 def test_a_law_of_samples_alone_is_extrapolated_in_them():
@@ -268,7 +269,7 @@ def test_a_law_of_samples_alone_is_extrapolated_in_them():
 
 def test_extrapolation_says_what_it_did(table, above, without, audited):
     assert audited.held_out.tolist() == above.tolist()
-    np.testing.assert_allclose(audited.predicted, predicted(without.law, table), rtol=1e-7)  # from another key
+    np.testing.assert_allclose(audited.predicted, predict(without.law, table), rtol=1e-7)  # from another key
     assert audited.beyond == Errors.of(audited.predicted[above], table["loss"][above])
     assert audited.below.rows + audited.beyond.rows == 40
     assert audited.ratio[~above].max() == 1 and audited.ratio[above].min() > 1

@@ -43,6 +43,7 @@ ORDER = (
     "downloads",
     "datasets",
     "noise",
+    "evaluate",
     "solver",
     "starts",
     "identify",
