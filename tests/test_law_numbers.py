@@ -15,6 +15,7 @@ from t2jax.laws import (
     Chinchilla,
     DataConstrained,
     DownstreamError,
+    ExcessParams,
     Interaction,
     Kaplan,
     Overtraining,
@@ -74,6 +75,24 @@ def test_repeated_tokens_are_worth_less():
     )
     assert float(law(1e9, 1e9, 1e9)) == float(law(1e9, 1e9)) == float(law(1e9, 1e9, 1e12)) == pytest.approx(1e-9)
     assert 1 / float(law(1e9, 1e15, 1e9)) / 1e9 == pytest.approx(16.39, rel=1e-12)
+
+
+def test_excess_parameters_are_worth_less():
+    """Muennighoff et al.'s eq. 7 with their coefficients, N_opt from Hoffmann et al.'s stationarity; never free."""
+    found = {"E": 1.87, "A": 521.0, "B": 1488.0, "alpha": 0.353, "beta": 0.353}
+    law, plain = ExcessParams(**found, R_D=15.4, R_N=5.3), Chinchilla(**found)
+    unique = 1e9
+    needed = (521 / 1488) ** (1 / 0.353) * unique  # α·A/N^α = β·B/D^β with α = β
+    n, d = 20 * needed, 8 * unique
+    size = needed * (1 + 5.3 * (1 - math.exp(-19 / 5.3)))
+    data = unique * (1 + 15.4 * (1 - math.exp(-7 / 15.4)))
+    by_hand = 1.87 + 521 / size**0.353 + 1488 / data**0.353
+    assert float(law(n, d, unique)) == pytest.approx(by_hand, rel=1e-12)
+    assert float(law(needed / 2, d)) == pytest.approx(float(plain(needed / 2, d)), rel=1e-14)
+    assert float(law(1e3 * needed, unique)) > float(plain(1e3 * needed, unique)) + 0.01
+    constrained = DataConstrained(**found, R_D=15.4)
+    without_end = ExcessParams(**found, R_D=15.4, R_N=1e12)
+    assert float(without_end(n, d, unique)) == pytest.approx(float(constrained(n, d, unique)), rel=1e-9)
 
 
 def test_a_break_changes_the_exponent():

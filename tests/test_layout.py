@@ -26,6 +26,7 @@ ORDER = (
     "laws.broken_power",
     "laws.compute_pass_k",
     "laws.data_constrained",
+    "laws.excess_params",
     "laws.interaction",
     "laws.overtraining",
     "laws.downstream_error",

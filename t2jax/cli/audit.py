@@ -11,7 +11,7 @@ import tyro
 from t2jax import laws
 from t2jax.audit import Cut, Quantity, extrapolate
 from t2jax.cli.audit_output import Audited, audit_answer, audit_text, picture_audit, save_audit
-from t2jax.cli.options import NOISES, NoiseName, law_for, read
+from t2jax.cli.options import LAW_NAMES, NOISES, NoiseName, law_for, read
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.compare import cross_validate, has_density, refuse_different_responses
 from t2jax.criteria import criteria
@@ -38,8 +38,7 @@ class AuditConfig:
         tyro.conf.UseAppendAction[tuple[str, ...]],
         tyro.conf.arg(
             metavar="LAW",
-            help=f"A law to audit; give --law again for each: {', '.join(laws.name_of(law) for law in laws.ALL)}. By "
-            "default the one that `t2jax fit` takes.",
+            help=f"A law to audit; give --law again for each: {LAW_NAMES}. By default the one that `t2jax fit` takes.",
         ),
     ] = ()
     cut: Annotated[str, tyro.conf.arg(metavar="compute|tokens-per-param|samples[=VALUE]")] = "compute"
