@@ -64,6 +64,7 @@ ORDER = (
     "criteria",
     "measured",
     "compare",
+    "cells",
     "predictive",
     "audit",
     "costs",
