@@ -18,6 +18,7 @@ from t2jax.laws import (
     ComputePassK,
     DataConstrained,
     DownstreamError,
+    ExcessParams,
     Interaction,
     Kaplan,
     Overtraining,
@@ -109,6 +110,8 @@ def test_fits_and_allocates_with_no_other_edit(law):
         if "U" in law.inputs():
             with pytest.raises(ValueError, match="reads U too: its inputs are N, D, U; hold it in a law of your own"):
                 t2.allocate(fit.law, budget)
+            if law is ExcessParams:
+                return
             fit = replace(fit, law=fit.law.loss)  # every token is new
         plan = t2.allocate(fit.law, budget)
         if law is ComputePassK:
@@ -151,6 +154,7 @@ def true_laws(law: type[t2.Law]) -> list[Any]:
             values["A"] = rng.uniform(0.5, 2) * 1e18 ** values["alpha"]
         if law is DownstreamError:
             values |= {"epsilon": rng.uniform(0.7, 0.9), "drop": rng.uniform(1, 2), "rate": rng.uniform(0.6, 1)}
+        values["R_N"] = rng.uniform(3, 8) if law is ExcessParams else 0.0
         values["F"] = rng.uniform(0.3, 2) * 3e7 ** values["alpha"] * 5e9 ** values["beta"]
         made.append(law(**{name: values[name] for name in law.declared()}))
     return made
@@ -170,6 +174,7 @@ def true_laws(law: type[t2.Law]) -> list[Any]:
         (BrokenPower, None, 1e-6),
         (DataConstrained, None, 1e-6),
         (DownstreamError, None, 1e-6),
+        pytest.param(ExcessParams, None, 1e-6, marks=pytest.mark.long),
         (ComputePassK, None, 1e-6),
         (ParamsTokensPassK, None, 1e-6),
         (PowerLawK, None, 1e-8),
