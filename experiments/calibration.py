@@ -250,5 +250,9 @@ def _histogram(ax: "Axes", q: Quantity) -> None:
     ax.set_xlim(0, RANKED + 1)
 
 
-if __name__ == "__main__":
+def main() -> None:
     command(Config, run, words, figures)
+
+
+if __name__ == "__main__":
+    main()

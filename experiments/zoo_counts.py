@@ -113,8 +113,8 @@ def run(config: Config) -> Result:
             except NoFit as error:
                 failed.append(str(error))
         jax.clear_caches()  # many programs in one process exhaust the kernel's mappings
-    sides = (len(np.unique(counts.runs()[side])) for side in (~above, above))
-    return Result(cut.value, *sides, tuple(judged), tuple(failed))
+    fitted, predicted = (len(np.unique(counts.runs()[side])) for side in (~above, above))
+    return Result(cut.value, fitted, predicted, tuple(judged), tuple(failed))
 
 
 def judge(law: type[t2.Law], counts: t2.Table, cut: t2.Cut, config: Config) -> Judged:
@@ -140,8 +140,8 @@ def judge(law: type[t2.Law], counts: t2.Table, cut: t2.Cut, config: Config) -> J
 def at(far: Extrapolation, samples: float) -> At:
     there = far.held_out & (far.rows["samples"] == samples)
     error = far.predicted[there] / far.observed[there] - 1
-    numbers = np.abs(error).mean(), error.mean(), far.covered[there].mean()
-    return At(float(samples), int(there.sum()), *(float(one) for one in numbers))
+    size, bias, covered = (float(np.mean(one)) for one in (np.abs(error), error, far.covered[there]))
+    return At(float(samples), int(there.sum()), size, bias, covered)
 
 
 def words(result: Result) -> list[str]:
@@ -188,5 +188,9 @@ def draw(ax: "Axes", one: Judged) -> None:
     ax.set_title(one.law, fontsize="small")
 
 
-if __name__ == "__main__":
+def main() -> None:
     command(Config, run, words, figures)
+
+
+if __name__ == "__main__":
+    main()
