@@ -113,14 +113,8 @@ def run(config: Config) -> Result:
         ratio_hoffmann=hoffmann_tokens / hoffmann_params,
         agrees_with_20=(spread.low <= 20) & (spread.high >= 20),
         observed=runs["loss"],
-        predicted=predict(fit.law, runs),
+        predicted=t2.predict(fit.law, runs),
     )
-
-
-def predict(law: t2.Law, runs: t2.Table) -> np.ndarray:
-    """The law's loss at every row, in the precision of its fit."""
-    with scope():
-        return np.asarray(law(runs["params"], runs["tokens"]))
 
 
 def closed_form(law: t2.Law, train: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -132,7 +126,7 @@ def closed_form(law: t2.Law, train: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def huber_objective(law: t2.Law, runs: t2.Table, delta: float = 1e-3) -> float:
     """Huber's function of the log residuals, summed over rows."""
-    size = np.abs(np.log(predict(law, runs) / runs["loss"]))
+    size = np.abs(np.log(t2.predict(law, runs) / runs["loss"]))
     return float(np.sum(np.where(size <= delta, size**2 / 2, delta * (size - delta / 2))))
 
 

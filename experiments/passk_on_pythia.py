@@ -132,7 +132,10 @@ def run(config: Config) -> Result:
             fits.append(t2.fit(law, counts, key=fit_key, starts=config.starts))
     observed = {name: observe(counts, config.samples, name) for name in DEFINITIONS}
     params, tokens = (per_checkpoint(counts, counts[name]) for name in ("params", "tokens"))
-    predicted = [predict(fit.law, params, tokens, config.samples) for fit in fits]
+    predicted = [
+        t2.evaluate(fit.law, params=params[:, None], tokens=tokens[:, None], samples=np.array([config.samples], float))
+        for fit in fits
+    ]
     with stage(f"{config.draws} bootstrap fits over checkpoints"):
         boot = t2.bootstrap(fits[0], counts, draws=config.draws, key=draw_key, over="runs")
     inference = np.geomspace(1e10, 1e13, config.budgets)
@@ -173,12 +176,6 @@ def observe(counts: t2.Table, samples: tuple[int, ...], definition: str) -> np.n
         whole = per_checkpoint(counts, enough.astype(float)) == 1.0
         columns.append(np.where(whole, each, np.nan) if definition == "complete" else each)
     return np.stack(columns, axis=1)
-
-
-def predict(law: t2.Law, params: np.ndarray, tokens: np.ndarray, samples: tuple[int, ...]) -> np.ndarray:
-    """The law's pass@k of every checkpoint: shape (checkpoints, samples)."""
-    with scope():
-        return np.stack([np.asarray(law(params, tokens, float(k))) for k in samples], axis=1)
 
 
 def compare(

@@ -27,7 +27,6 @@ from experiments.record import UNSAVED, command, stage
 from t2jax.heldout import left_out
 from t2jax.noise import Gaussian, Joint
 from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, log_ticks
-from t2jax.precision import scope
 from t2jax.typing import Array, ArrayLike, Scalar
 
 if TYPE_CHECKING:
@@ -202,7 +201,7 @@ def extrapolate(name: str, tables: list[t2.Table], config: Config) -> Extrapolat
 
     def inner_error(least_tokens: float) -> float:
         fit, _ = fitted(tables[0], least_tokens, config.inner_split)
-        predicted = predict(jax.tree.map(np.atleast_1d, fit.law), tables[0])[0]
+        predicted = t2.predict(jax.tree.map(np.atleast_1d, fit.law), tables[0])[0]
         return float(np.mean(np.abs(predicted / tables[0][column] - 1)[checked]))
 
     error, least_tokens = min((inner_error(least), least) for least in config.least_tokens)
@@ -217,19 +216,10 @@ def extrapolate(name: str, tables: list[t2.Table], config: Config) -> Extrapolat
     return Extrapolation(name, column, least_tokens, error, tuple(audits))
 
 
-def predict(laws: t2.Law, rows: t2.Table) -> np.ndarray:
-    """The prediction of each of a batch of laws: (draws, rows)."""
-    with scope():
-        return np.asarray(_predict(laws, {name: jnp.asarray(rows[name]) for name in ("params", "tokens", "samples")}))
-
-
-_predict = jax.jit(jax.vmap(lambda law, columns: law.predict(columns), in_axes=(0, None)))
-
-
 def compare(laws: t2.Law, converged: bool, rows: t2.Table, column: str, fitted: np.ndarray, config: Config) -> Audit:
     """Predictions and bands beside measurements. laws: the fitted one, then draws. fitted: which rows were, (rows,)."""
     width = len(config.samples)
-    predicted, *draws = predict(laws, rows).reshape(-1, len(rows) // width, width)
+    predicted, *draws = t2.predict(laws, rows).reshape(-1, len(rows) // width, width)
     measured = rows[column].reshape(-1, width)
     residuals = (measured / predicted)[fitted[::width]]
     drawn = np.random.default_rng(config.seed).integers(len(residuals), size=len(draws))

@@ -18,7 +18,6 @@ import t2jax as t2
 from experiments.record import UNSAVED, command, stage
 from t2jax.heldout import left_out
 from t2jax.plot import AXIS_LABELS, BLACK, legend_outside, log_ticks, number
-from t2jax.precision import scope
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,12 +132,12 @@ def describe(runs: t2.Table, config: Config) -> Result:
         fit = t2.fit(law, used, key=fit_key, starts=config.starts, fixed=HELD.get(name))
         boot = t2.bootstrap(fit, used, draws=config.draws, key=draw_key, over="runs")
         band = boot.band(lambda one: one(params, tokens), LEVEL)
-        predicted = predict(fit.law, runs)
+        predicted = t2.predict(fit.law, runs)
 
         def held_out(what: str, out: np.ndarray) -> HeldOut:
             without = t2.fit(law, left_out(used, out), key=fit_key, starts=config.starts, fixed=HELD.get(name))
             there = used.where(out)
-            error = predict(without.law, there) / there["loss"] - 1
+            error = t2.predict(without.law, there) / there["loss"] - 1
             sizes = np.abs(error)
             return HeldOut(what, len(error), float(sizes.mean()), float(error.mean()), float(sizes.max()))
 
@@ -153,7 +152,7 @@ def describe(runs: t2.Table, config: Config) -> Result:
             longest=held_out(f"the {config.levels} longest runs of every size", longest(used, config.levels)),
             largest=held_out(f"the largest size, N = {sizes[-1]:.3g}", used["params"] == sizes[-1]),
             predicted=predicted,
-            curve=np.asarray(predict_at(fit.law, params, tokens)),
+            curve=t2.evaluate(fit.law, params=params, tokens=tokens),
             low=band.low,
             high=band.high,
         )
@@ -176,16 +175,6 @@ def describe(runs: t2.Table, config: Config) -> Result:
         params=params,
         tokens=tokens,
     )
-
-
-def predict(law: t2.Law, runs: t2.Table) -> np.ndarray:
-    """The law's loss of every checkpoint."""
-    return predict_at(law, runs["params"], runs["tokens"])
-
-
-def predict_at(law: t2.Law, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    with scope():
-        return np.asarray(law(params, tokens))
 
 
 def longest(runs: t2.Table, levels: int) -> np.ndarray:

@@ -58,21 +58,10 @@ class Audited:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A law of counts: mean log density of a count in nats, its checkpoint left out, and beyond (null: no fit)."""
-
-    law: str
-    inside_score: float
-    score: float | None
-    status: str
-
-
-@dataclass(frozen=True)
 class Result:
     """tables: those of losses, then of samples. skipped: tables that are not there, and why."""
 
     tables: tuple[Audited, ...]
-    counts: tuple[Scored, ...]
     skipped: tuple[str, ...]
 
 
@@ -103,11 +92,6 @@ def words(result: Result) -> list[str]:
                 f"  {'curve_fit by hand':22s} {'':6s}   {'':9s} | {100 * hand.error:5.2f} % {100 * hand.bias:+6.2f} % "
                 f"{covered}   {hand.status}"
             )
-    for law in result.counts:
-        lines.append(
-            f"pythia-gsm8k, {law.law}: log score of a count {law.inside_score:.4f} with its checkpoint left out, "
-            + (f"{law.score:.4f} beyond the middle of the compute" if law.score is not None else law.status)
-        )
     return lines
 
 

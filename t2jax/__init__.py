@@ -9,6 +9,7 @@ from t2jax.compare import cross_validate
 from t2jax.costs import Serving, Shape, Training
 from t2jax.criteria import criteria, log_scores
 from t2jax.estimates import pass_from_counts, pass_from_p
+from t2jax.evaluate import evaluate, predict
 from t2jax.fit import Fit, fit
 from t2jax.forecast import forecast_beta, forecast_power_law
 from t2jax.frontier import allocate, frontier
@@ -50,6 +51,7 @@ __all__ = [
     "datasets",
     "delta_band",
     "elasticities",
+    "evaluate",
     "extrapolate",
     "fit",
     "forecast_beta",
@@ -70,6 +72,7 @@ __all__ = [
     "pass_from_counts",
     "pass_from_p",
     "precision",
+    "predict",
     "prior_predictive",
     "prior_sensitivity",
     "read_table",

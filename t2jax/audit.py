@@ -9,15 +9,17 @@ import jax
 import numpy as np
 
 from t2jax.bootstrap import Unit, bootstrap
+from t2jax.cells import cells, simulated_band
 from t2jax.compare import Errors, counted, has_density, observed
 from t2jax.criteria import log_scores
+from t2jax.evaluate import predict
 from t2jax.fit import Fit
-from t2jax.heldout import NoFit, compute, fit_without, left_out, predicted
+from t2jax.heldout import NoFit, compute, fit_without, left_out
 from t2jax.laws import name_of
 from t2jax.laws.base import Law
 from t2jax.measured import decades_outside, in_ranges
 from t2jax.noise import Noise, default_noise
-from t2jax.predictive import on_logs, predictive_band
+from t2jax.predictive import predictive_band
 from t2jax.table import Table
 from t2jax.typing import Array
 
@@ -85,17 +87,21 @@ class Step:
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """What `extrapolate` found. Arrays have an entry for each row of the table, fitted or held out.
+    """What `extrapolate` found. Arrays have an entry for each of `rows`, fitted or held out.
 
-    fit: to the rows up to the cut. held_out: which rows are above it. ratio: the cut's quantity over the largest
-    fitted one. observed, predicted: the response. low, high: the central `level` of what a measurement should be by the
-    fitted rows (`predictive_band`). outside: decades beyond the fitted rows' convex hull (`decades_outside`), zero for
-    a prediction inside it; in_ranges: whether N, D and what else the law reads were each fitted, if not together.
-    log_score: mean log density of held-out rows in nats; None without density.
+    rows: the table; of counts pass@k of each run and task (`cells.cells`), but for the `unsolved` ones where it is
+    zero, which have no relative error. fit: to the rows up to the cut. held_out: which rows are above it. ratio: the
+    cut's quantity over the largest fitted one. observed, predicted: the response. low, high: the central `level` of
+    what a measurement should be by the fitted rows (`predictive_band`, `cells.simulated_band`). outside: decades beyond
+    the fitted rows' convex hull (`decades_outside`), zero for a prediction inside it; in_ranges: whether N, D and what
+    else the law reads were each fitted, if not together. log_score: mean log density of held-out rows in nats; None
+    without density.
     """
 
     fit: Fit = field(repr=False)
     cut: Cut
+    rows: Table = field(repr=False)
+    unsolved: int | None
     held_out: np.ndarray = field(repr=False)
     ratio: np.ndarray = field(repr=False)
     observed: np.ndarray = field(repr=False)
@@ -159,12 +165,15 @@ class Extrapolation:
         """The fit's status, how many rows it predicts and how many of them outside the measured range, in English."""
         out = int((self.outside[self.held_out] > 0).sum())
         beyond = int((~self.in_ranges[self.held_out]).sum())
+        what = "rows" if self.unsolved is None else "cells of run, task and k"
         said = [
-            f"fitted to {np.sum(~self.held_out)} rows up to {self.cut}: {self.fit.status}",
-            f"{out} of {self.held_out.sum()} predictions lie outside the fitted rows' convex hull,"
+            f"fitted to {np.sum(~self.held_out)} {what} up to {self.cut}: {self.fit.status}",
+            f"{out} of {self.held_out.sum()} predictions lie outside the convex hull of these,"
             f" by {self.outside[self.held_out].max():.2g} decades at most,"
             f" {beyond} of them beyond the range of {' or '.join(self.fit.problem.law.inputs())}",
         ]
+        if self.unsolved:
+            said.append(f"{self.unsolved} cells in which nothing was solved have no relative error and are left out")
         if self.fit.undetermined:
             said.append("predictions beyond it rest on values that the fitted rows do not determine")
         return "; ".join([*said, self.draws])
@@ -188,34 +197,44 @@ def extrapolate(
     draws, over: of the bootstrap behind the bands. Several cuts and tables of one length are compiled once per law.
     The law that is best beyond the cut is known only afterwards: to choose one, use `cross_validate` below it.
 
-    Raises ValueError where a cut leaves all rows on one side or for counts (see `log_scores`), TableError for fewer
+    Counts are fitted question by question, and judged by pass@k of each run and task at k = 1, 10, 100, ...
+
+    Raises ValueError where a cut leaves all rows on one side, TableError for fewer
     rows below it than parameters, NoFit where the fit reached no optimum.
     Example: `t2.extrapolate(t2.laws.Kaplan, runs, t2.Cut.middle(runs), key=key).beyond.mean_absolute`.
     """
     noise = noise or default_noise(law, table)
-    if counted(law, table, noise):
-        on_logs(noise)  # says why not
-    measured, above = observed(law, table), cut.above(table)
+    made = cells(table) if counted(law, table, noise) else None
+    rows = table if made is None else made.table
+    shown = rows["pass_at_k"] > 0 if made is not None else np.ones(len(rows), bool)
+    above = cut.above(table)
+    rows = rows.where(shown)
+    measured, held_out = observed(law, rows), cut.above(rows)
     fit_key, draw_key, error_key = jax.random.split(key, 3)
     found = fit_without(law, table, above, key=fit_key, noise=noise, fixed=fixed, starts=starts)
     if not found.converged:
         raise NoFit(f"{name_of(law)}: the fit below the cut at {cut} gave no law ({found.status})")
     fitted = left_out(table, above)
     boot = bootstrap(found, fitted, draws=draws, key=draw_key, over=over)
-    band = predictive_band(found, boot.laws, fitted, key=error_key, level=level)
-    values = cut.of(table)
+    if made is None:
+        band = predictive_band(found, boot.laws, fitted, key=error_key, level=level)
+    else:
+        band = simulated_band(found, boot.laws, table, made, key=error_key, level=level)
+    values = cut.of(rows)
     return Extrapolation(
         fit=found,
         cut=cut,
-        held_out=above,
-        ratio=values / values[~above].max(),
+        rows=rows,
+        unsolved=None if made is None else int((~shown).sum()),
+        held_out=held_out,
+        ratio=values / values[~held_out].max(),
         observed=measured,
-        predicted=predicted(found.law, table),
-        low=band.low,
-        high=band.high,
+        predicted=predict(found.law, rows),
+        low=band.low[shown],
+        high=band.high[shown],
         level=level,
-        outside=decades_outside(law, table, ~above),
-        in_ranges=in_ranges(law, table, ~above),
+        outside=decades_outside(law, rows, ~held_out),
+        in_ranges=in_ranges(law, rows, ~held_out),
         log_score=float(log_scores(found, fitted)[above].mean()) if has_density(noise) else None,
         draws=boot.status,
     )

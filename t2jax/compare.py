@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from t2jax.criteria import log_scores
-from t2jax.heldout import WITHIN, By, NoFit, fit_without, groups, left_out, predicted
+from t2jax.evaluate import predict
+from t2jax.heldout import WITHIN, By, NoFit, fit_without, groups, left_out
 from t2jax.laws import name_of
 from t2jax.laws.base import Law
 from t2jax.measured import decades_outside
@@ -108,7 +109,7 @@ def cross_validate(
         if not found.converged:
             continue
         if measured is not None:
-            rows[out] = predicted(found.law, table)[out]
+            rows[out] = predict(found.law, table)[out]
         if has_density(noise):
             scores[out] = log_scores(found, left_out(table, out))[out]
     if failed == min(folds, count):

@@ -44,8 +44,11 @@ class Criteria:
     def bic(self) -> float:
         """p log n - 2 log L, n being runs: rows of one run (many k, questions) are not that many observations.
 
-        Source: Schwarz 1978; n by the clusters, as Kass & Raftery 1995 ask for.
+        NaN for one run, of which log n would be no price at all. Source: Schwarz 1978; n by the clusters, as Kass &
+        Raftery 1995 ask for.
         """
+        if self.runs < 2:
+            return np.nan
         return self.parameters * float(np.log(self.runs)) - 2 * self.log_likelihood
 
 

@@ -14,7 +14,7 @@ from t2jax.lawcheck import check_law, not_finite
 from t2jax.laws.base import Law
 from t2jax.measurements import Measurements, measurements
 from t2jax.noise import Noise, Rows, default_noise
-from t2jax.params import INPUT_COLUMNS, Coordinates, Param
+from t2jax.params import Coordinates, Param
 from t2jax.precision import scope, to_host
 from t2jax.solver import minimise
 from t2jax.starts import draw, keep_best
@@ -169,7 +169,7 @@ def prepare(
         if not (low <= value <= high and np.isfinite(value)):
             raise ValueError(f"{law.__name__}: {name} cannot be held at {value:g}, its domain is {low:g} to {high:g}")
     inputs = {of for one in declared.values() for of, _ in one.power}
-    centred = {name: column for name in sorted(inputs) if (column := INPUT_COLUMNS.get(name, name)) in columns}
+    centred = {name: column for name, column in sorted(law.columns().items()) if name in inputs and column in columns}
     centre = {name: float(np.mean(np.log(table[column]))) for name, column in centred.items()}
     problem = Problem(law, noise, Coordinates(tuple(declared.items()), held, centre))
     return problem, measurements(table, columns)

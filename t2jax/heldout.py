@@ -3,17 +3,13 @@
 from collections.abc import Mapping
 from typing import Literal
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from t2jax.fit import Fit, fit, prepare
 from t2jax.laws.base import Law
 from t2jax.noise import Noise
-from t2jax.params import INPUT_COLUMNS
-from t2jax.precision import scope
 from t2jax.table import Table, TableError
-from t2jax.typing import Array, Float
+from t2jax.typing import Array
 
 By = Literal["run", "size", "budget"]
 NEGLIGIBLE = 1e-30
@@ -104,26 +100,3 @@ def require_rows_left(
             f"{table.source.name}: {left} of {len(table)} rows are left to fit, but {law.__name__} needs at least"
             f" {needed}, one for each parameter"
         )
-
-
-def predicted(law: Law, table: Table) -> np.ndarray:
-    """The law at every row of a table, (rows,), or (draws, rows) for a batch of laws. One sample where no k is given.
-
-    Raises TableError for an input that the table lacks.
-    """
-    columns = [INPUT_COLUMNS.get(name, name) for name in type(law).inputs()]
-    columns = [name for name in columns if name in table or name != "samples"]
-    table.require(*columns, needed_by=type(law).__name__)
-    with scope() as dtype:
-        rows = {"samples": jnp.ones((), dtype)} | {name: jnp.asarray(table[name], dtype) for name in columns}
-        law = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), law)
-        single = jax.tree.leaves(law)[0].ndim == 0
-        return np.asarray((_predict if single else _predict_each)(law, rows))
-
-
-def _at(law: Law, rows: dict[str, Array]) -> Float[Array, " rows"]:
-    return law.predict(rows)
-
-
-_predict = jax.jit(_at)
-_predict_each = jax.jit(jax.vmap(_at, (0, None)))

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.base import Law
-from t2jax.params import INPUT_COLUMNS
 from t2jax.precision import scope
 from t2jax.table import Table
 
@@ -18,12 +17,13 @@ ROWS = 3  # more than one, so that a sum over rows and a scalar are told from a 
 def check_law(law: type[Law]) -> None:
     """Raise TypeError, naming the law and the mistake, unless it gives one real number for each row.
 
-    The law is traced once on abstract columns of three rows, as `jax.jit` would, and never computed.
+    The law is traced on abstract columns of three rows, as `jax.jit` would, and computed at one place: a row alone must
+    get what it gets among others.
     """
     if "fields" not in vars(law):
         raise TypeError(f"{law.__name__} is not decorated: write @t2.law above its class")
     column = jax.ShapeDtypeStruct((ROWS,), np.dtype(float))
-    rows = {INPUT_COLUMNS.get(name, name): column for name in law.inputs()}
+    rows = dict.fromkeys(law.columns().values(), column)
     value = jax.ShapeDtypeStruct((), np.dtype(float))
     called = f"{law.__name__}({', '.join(law.inputs())})"
     try:
@@ -44,6 +44,21 @@ def check_law(law: type[Law]) -> None:
         raise TypeError(f"{called} gives shape {made.shape} for {ROWS} rows, expected ({ROWS},): one number per row")
     if not jnp.issubdtype(made.dtype, jnp.floating):
         raise TypeError(f"{called} gives {made.dtype}, expected real numbers")
+    if _reads_other_rows(law):
+        raise TypeError(
+            f"{called} gives a row another value when other rows are there: predict each row from its own inputs, "
+            "without sums, means or sorting over rows"
+        )
+
+
+def _reads_other_rows(law: type[Law]) -> bool:
+    rows = dict.fromkeys(law.columns().values(), np.array([1e9, 4e9, 2e9])) | {"samples": np.array([1.0, 4.0, 2.0])}
+    with scope():
+        made = law(**{name: one.median() for name, one in law.declared().items()})
+        among, alone = jax.jit(lambda rows: (made.predict(rows)[0], made.predict({k: v[:1] for k, v in rows.items()})))(
+            {name: jnp.asarray(one) for name, one in rows.items()}
+        )
+    return bool(np.isfinite(among) & np.isfinite(alone[0]) and not np.isclose(among, alone[0], rtol=1e-4))
 
 
 def not_finite(law: type[Law], table: Table, columns: tuple[str, ...]) -> str:
@@ -60,7 +75,7 @@ def not_finite(law: type[Law], table: Table, columns: tuple[str, ...]) -> str:
         bad = np.flatnonzero(found <= 0)  # most noise compares logs
     if not bad.size:
         return ""
-    at = ", ".join(f"{name}={rows[name][bad[0]]:.6g}" for name in (INPUT_COLUMNS.get(one, one) for one in law.inputs()))
+    at = ", ".join(f"{name}={rows[name][bad[0]]:.6g}" for name in law.columns().values())
     given = ", ".join(f"{name}={value:.6g}" for name, value in values.items())
     return (
         f"{law.__name__} is {found[bad[0]]} at row {bad[0]} ({at}) with {given}, and at {bad.size} of {len(table)} rows"

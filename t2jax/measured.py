@@ -3,7 +3,6 @@
 import numpy as np
 
 from t2jax.laws.base import Law
-from t2jax.params import INPUT_COLUMNS
 from t2jax.table import Table
 from t2jax.typing import Float
 
@@ -48,5 +47,4 @@ def in_ranges(law: type[Law], table: Table, measured: np.ndarray) -> np.ndarray:
 
 
 def _places(law: type[Law], table: Table) -> Float[np.ndarray, "rows inputs"]:
-    columns = [INPUT_COLUMNS.get(name, name) for name in law.inputs()]
-    return np.stack([np.log10(table[name]) for name in columns if name in table], axis=1)
+    return np.stack([np.log10(table[name]) for name in law.columns().values() if name in table], axis=1)

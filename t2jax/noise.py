@@ -15,7 +15,7 @@ from jax.scipy.special import gammaln
 from numpyro.distributions import LogNormal
 
 from t2jax.laws.base import Law
-from t2jax.params import INPUT_COLUMNS, Param, param
+from t2jax.params import Param, param
 from t2jax.special import log_beta_binomial, log_binomial
 from t2jax.table import Table
 from t2jax.typing import Array, Float
@@ -240,7 +240,7 @@ def default_noise(law: type[Law], table: Table) -> Noise:
 
 
 def _loss_rows(loss: Law, rows: Rows) -> dict[str, Array]:
-    return {name: rows[name] for name in (*(INPUT_COLUMNS.get(one, one) for one in loss.inputs()), "loss")}
+    return {name: rows[name] for name in (*type(loss).columns().values(), "loss")}
 
 
 def default_density(law: type[Law], table: Table) -> Noise:
@@ -267,8 +267,7 @@ def response(law: type[Law], table: Table) -> str:
 def _inputs(law: type[Law], table: Table, but: str = "") -> tuple[str, ...]:
     # a loss without a samples column was measured on one sample
     single = "samples" if response(law, table) == "loss" and "samples" not in table else but
-    columns = (INPUT_COLUMNS.get(name, name) for name in law.inputs())
-    return tuple(column for column in columns if column != single)
+    return tuple(column for column in law.columns().values() if column != single)
 
 
 def _measured(law: type[Law], table: Table, transform: Transform) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "BLUE",
     "GREY",
     "VERMILLION",
+    "equal_axes",
     "legend_outside",
     "log_ticks",
     "number",
@@ -52,7 +53,18 @@ def predicted_observed(ax: "Axes", observed: Any, predicted: Any, *, quantity: s
     ax.plot(
         observed[shown], predicted[shown], "o", color=BLUE, markersize=4, alpha=0.5, markeredgewidth=0, label="runs"
     )
-    ends = _ends(np.concatenate([observed[shown], predicted[shown]]))
+    equal_axes(ax, np.concatenate([observed[shown], predicted[shown]]), quantity)
+    if not shown.all():
+        ax.set_title(f"{np.sum(~shown)} of {shown.size} observations are zero and not shown", fontsize="small")
+    ax.legend(loc="best", frameon=False)
+    return ax
+
+
+def equal_axes(ax: "Axes", values: np.ndarray, quantity: str) -> None:
+    """Make a picture of predicted against observed: log axes of one scale that hold `values`, with equality drawn."""
+    low, high = float(values.min()), float(values.max())
+    room = (high / low) ** 0.05 if high > low else 1.1
+    ends = (low / room, high * room)
     ax.plot(ends, ends, "-", color=BLACK, linewidth=1, label="predicted = observed")
     ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     log_ticks(ax)
@@ -60,10 +72,6 @@ def predicted_observed(ax: "Axes", observed: Any, predicted: Any, *, quantity: s
     name = AXIS_LABELS.get(quantity, quantity)
     ax.set_xlabel(f"observed {name}")
     ax.set_ylabel(f"predicted {name}")
-    if not shown.all():
-        ax.set_title(f"{np.sum(~shown)} of {shown.size} observations are zero and not shown", fontsize="small")
-    ax.legend(loc="best", frameon=False)
-    return ax
 
 
 def residuals(
@@ -134,10 +142,3 @@ def number(value: float, digits: int = 4) -> str:
     factor = factor.rstrip("0").rstrip(".")
     power = "10" + str(int(exponent)).translate(SUPERSCRIPT)
     return power if factor == "1" else f"{factor}·{power}"
-
-
-def _ends(values: np.ndarray) -> tuple[float, float]:
-    """Limits of a log axis that hold all values with a little room."""
-    low, high = float(values.min()), float(values.max())
-    room = (high / low) ** 0.05 if high > low else 1.1
-    return low / room, high * room

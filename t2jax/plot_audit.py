@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, log_ticks
+from t2jax.plot import BLACK, BLUE, GREY, VERMILLION, equal_axes, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,15 +68,7 @@ def predicted_observed_marks(
     for name, rows in _marked(np.asarray(held_out), in_ranges).items():
         colour, mark = MARKS[name]
         ax.plot(observed[rows], predicted[rows], mark, color=colour, markersize=4, markeredgewidth=0, label=SAYS[name])
-    both = np.concatenate([observed, predicted])
-    ends = (both.min() / 1.03, both.max() * 1.03)
-    ax.plot(ends, ends, "-", color=BLACK, linewidth=1, label="predicted = observed")
-    ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
-    log_ticks(ax)
-    ax.set_aspect("equal")
-    name = AXIS_LABELS.get(quantity, quantity)
-    ax.set_xlabel(f"observed {name}")
-    ax.set_ylabel(f"predicted {name}")
+    equal_axes(ax, np.concatenate([observed, predicted]), quantity)
     return ax
 
 

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.bootstrap import Band, band
+from t2jax.evaluate import predict
 from t2jax.fit import Fit, Problem, prepare
-from t2jax.heldout import fitted_rows, predicted
+from t2jax.heldout import fitted_rows
 from t2jax.laws.base import Law
 from t2jax.noise import Gaussian, Huber, Joint, Noise, Rows, StudentT, response
 from t2jax.precision import scope
@@ -32,13 +33,13 @@ def predictive_band(fit: Fit, laws: Law, table: Table, *, key: Array, level: flo
     """
     logs = on_logs(fit.problem.noise)
     observed = table[response(fit.problem.law, table)]
-    at_fit = predicted(fit.law, table)
+    at_fit = predict(fit.law, table)
     residual = np.log(observed / at_fit) if logs else observed - at_fit
     inflated = residual / np.sqrt(1 - np.minimum(leverage(fit, table), LARGEST_LEVERAGE))
     fitted = fitted_rows(table)
     weight = table["weight"][fitted] if "weight" in table else np.ones(int(fitted.sum()))
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-    drawn = predicted(laws, table)
+    drawn = predict(laws, table)
     errors = rng.choice(inflated[fitted], (PER_LAW, *drawn.shape), p=weight / weight.sum())
     measured = drawn * np.exp(errors) if logs else drawn + errors
     return band(measured.reshape(-1, len(table)), level)

@@ -169,9 +169,8 @@ def finite(value: float) -> float | None:
 
 def class_of(name: str, path: str | os.PathLike[str]) -> type[Law]:
     """The law of a name in a file, also one on another; ValueError that names the file for one that is not t2jax's."""
-    outer, _, inner = name.partition("-on-")
     try:
-        return laws.by_name(outer).on(laws.by_name(inner)) if inner else laws.by_name(outer)
+        return laws.by_name(name)
     except ValueError as error:
         raise ValueError(f"{path}: {error}; for a law of your own give load_law its class") from None
 

@@ -11,10 +11,30 @@ matplotlib.use("Agg")
 MAPPINGS = 45_000  # of the 65,530 that Linux allows a process; every compiled program takes some
 
 
+@pytest.fixture
+def settings_alone(monkeypatch):
+    """Commands in this process leave its JAX settings alone."""
+    from t2jax import cli
+
+    monkeypatch.setattr(cli, "keep_compiled", lambda: None)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def programs_within_limits():
     """Forget compiled programs between modules before their number is more than the kernel can map."""
     yield
+    _keep_within_limits()
+
+
+@pytest.fixture(autouse=True)
+def long_tests_within_limits(request):
+    """The same after each test that takes long, as some compile for every law."""
+    yield
+    if request.node.get_closest_marker("long"):
+        _keep_within_limits()
+
+
+def _keep_within_limits() -> None:
     maps = Path("/proc/self/maps")
     if maps.exists() and len(maps.read_bytes().splitlines()) > MAPPINGS:
         jax.clear_caches()

@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 from numpyro.distributions import Normal, Uniform
 from scipy import stats
 from test_fit import measured
-from test_laws import draw, one_of
+from test_laws import LAWS, draw, one_of
 
 import t2jax as t2
 from t2jax.cli import command
 from t2jax.datasets import DatasetError
 from t2jax.density import density
 from t2jax.diagnose import arviz, diagnose
-from t2jax.laws import Chinchilla, ComputePassK, SharedExponent, T2Loss
+from t2jax.laws import Chinchilla, T2Loss
 from t2jax.plot import predicted_observed
 from t2jax.precision import scope
 from t2jax.typing import Scalar
@@ -339,7 +339,7 @@ def test_chinchilla_table_as_pymc_samples_it():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("law", [Chinchilla, SharedExponent, ComputePassK], ids=lambda law: law.__name__)
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 def test_laws_are_sampled_with_no_other_edit(law):
     """A short run on its own measurements, 1 % off: finite draws under the law's own names, predictions, a plan."""
     with jax.enable_x64(True):

@@ -28,10 +28,7 @@ from t2jax.save import load_draws, load_law
 FIGURES = ["predicted.pdf", "predicted.png", "residuals.pdf", "residuals.png"]
 
 
-@pytest.fixture(autouse=True)
-def _no_cache(monkeypatch):
-    """Commands in this process leave its JAX settings alone."""
-    monkeypatch.setattr(cli, "keep_compiled", lambda: None)
+pytestmark = pytest.mark.usefixtures("settings_alone")
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,7 @@ from t2jax.influence import Influence, NoOptimum
 FIGURES = ["errors.pdf", "errors.png", "predicted.pdf", "predicted.png"]
 
 
-@pytest.fixture(autouse=True)
-def _no_cache(monkeypatch):
-    """Commands in this process leave its JAX settings alone."""
-    monkeypatch.setattr(cli, "keep_compiled", lambda: None)
+pytestmark = pytest.mark.usefixtures("settings_alone")
 
 
 @pytest.fixture(scope="module")

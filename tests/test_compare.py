@@ -13,9 +13,11 @@ from scipy.stats import t as student
 import t2jax as t2
 from t2jax import audit
 from t2jax.audit import Cut, extrapolate
+from t2jax.cells import cells, simulated_band
 from t2jax.compare import Errors, cross_validate, refuse_different_responses
+from t2jax.evaluate import predict
 from t2jax.fit import prepare
-from t2jax.heldout import NoFit, fit_without, fitted_rows, groups, left_out, predicted
+from t2jax.heldout import NoFit, fit_without, fitted_rows, groups, left_out
 from t2jax.influence import NoOptimum, influence
 from t2jax.laws import Chinchilla, T2Loss, T2PassK
 from t2jax.measured import decades_outside, in_ranges
@@ -67,7 +69,7 @@ def test_rows_left_out_do_not_matter(table, above, without):
     other = least_squares(
         lambda u: log_loss(u, N[kept], D[kept]) - np.log(table["loss"][kept]), start, xtol=1e-15, ftol=1e-15, gtol=1e-15
     )
-    np.testing.assert_allclose(predicted(without.law, table), np.exp(log_loss(other.x)), rtol=1e-6)
+    np.testing.assert_allclose(predict(without.law, table), np.exp(log_loss(other.x)), rtol=1e-6)
     doubled = table.with_columns(loss=np.where(above, 2 * table["loss"], table["loss"]))
     again = fit_without(Chinchilla, doubled, above, key=KEY, noise=NOISE)
     for name, value in without.law.values().items():
@@ -122,7 +124,7 @@ def test_criteria_in_closed_form(table):
     """With σ² at the mean square S/n, -2 log L = n (log 2πS/n + 1); two rows a run make 20 runs of 40 rows."""
     paired = table.with_columns(model=[str(i // 2) for i in range(40)])
     fit = t2.fit(Chinchilla, paired, key=KEY, noise=NOISE)
-    residual = np.log(predicted(fit.law, paired) / paired["loss"])
+    residual = np.log(predict(fit.law, paired) / paired["loss"])
     minus_two = 40 * (np.log(2 * np.pi * np.mean(residual**2)) + 1)
     found = t2.criteria(fit, paired)
     assert (found.parameters, found.runs) == (6, 20)
@@ -145,7 +147,7 @@ def test_criteria_in_closed_form(table):
         t2.log_scores(replace(fit, converged=False, status="failed"), paired)
 
 
-def test_counts_have_log_scores_and_no_relative_errors(without):
+def test_counts_have_log_scores(without):
     law = T2PassK(
         E=0.0, A=80.0, B=2e3, alpha=0.35, beta=0.5, theta0=1.4, theta1=1.0, theta2=0.9, theta3=-0.5, theta4=0.5
     )
@@ -158,10 +160,35 @@ def test_counts_have_log_scores_and_no_relative_errors(without):
         a, b = (np.asarray(x) for x in law.questions(n, d))
     fit = replace(without, law=law, problem=problem, noise_values={})
     np.testing.assert_allclose(t2.log_scores(fit, table), betabinom.logpmf(correct, 50, a, b), rtol=1e-7)
-    with pytest.raises(ValueError, match="counts of samples, of which one row has no relative error"):
-        extrapolate(T2PassK, table, Cut("compute", 1e18), key=KEY)
     with pytest.raises(ValueError, match="chinchilla predicts 'loss' and t2-pass-k predicts 'pass_at_k'"):
         refuse_different_responses([Chinchilla, T2PassK], table)
+
+
+def test_counts_are_judged_by_cells(without):
+    """Their pass@k is Chen et al.'s estimate, question by question; a band from one known law is SciPy's simulation."""
+    law = T2PassK(
+        E=0.0, A=80.0, B=2e3, alpha=0.35, beta=0.5, theta0=1.4, theta1=1.0, theta2=0.9, theta3=-0.5, theta4=0.5
+    )
+    rng, questions = np.random.default_rng(0), 30
+    columns: Any = {"params": np.repeat([1e7, 1e9], questions), "tokens": np.repeat([1e9, 1e11], questions)}
+    columns |= {"trials": rng.integers(20, 60, 2 * questions), "correct": rng.integers(0, 20, 2 * questions)}
+    columns |= {"question": [str(i) for i in range(2 * questions)]}
+    table = t2.Table.from_columns(**columns)
+    made = cells(table)
+    np.testing.assert_array_equal(made.samples, [1.0, 10.0])
+    for i in range(2):
+        here = slice(i * questions, (i + 1) * questions)
+        one = t2.pass_from_counts(columns["trials"][here], columns["correct"][here], (1, 10))
+        np.testing.assert_allclose(made.table["pass_at_k"][2 * i : 2 * i + 2], one.passed, rtol=1e-9)
+    problem, _ = prepare(T2PassK, table, t2.noise.BetaBinomial(), {})
+    fit = replace(without, law=law, problem=problem, noise_values={})
+    draws = 2000
+    found = simulated_band(fit, jax.tree.map(lambda x: np.full(draws, x), law), table, made, key=KEY)
+    a, b = (np.asarray(x) for x in law.questions(columns["params"], columns["tokens"]))
+    drawn = betabinom.rvs(columns["trials"].astype(int), a, b, size=(draws, 2 * questions), random_state=rng)
+    share = (drawn / columns["trials"]).reshape(draws, 2, questions).mean(axis=2)
+    for side, quantile in ((found.low, 0.05), (found.mid, 0.5), (found.high, 0.95)):
+        np.testing.assert_allclose(side[::2], np.quantile(share, quantile, axis=0), atol=0.01)
 
 
 def test_cross_validation_predicts_rows_it_has_not_seen(table):
@@ -181,7 +208,7 @@ def test_cross_validation_predicts_rows_it_has_not_seen(table):
     np.testing.assert_allclose(again.predicted[out], found.predicted[out], rtol=1e-7)
     assert np.max(np.abs(again.predicted[~out] / found.predicted[~out] - 1)) > 1e-3
     fit = t2.fit(Chinchilla, paired, key=KEY, noise=NOISE)
-    assert found.errors.mean_absolute > Errors.of(predicted(fit.law, paired), paired["loss"]).mean_absolute
+    assert found.errors.mean_absolute > Errors.of(predict(fit.law, paired), paired["loss"]).mean_absolute
     # about the expected log density of a normal error of 1 %, -log(0.01 √2πe) = 3.19, and less than in the fitted rows
     assert 2.9 < found.log_score < t2.log_scores(fit, paired).mean() < 3.5
     with pytest.raises(ValueError, match="found 1 folds, but cross-validation needs at least two"):
@@ -254,7 +281,7 @@ def test_exact_data_are_extrapolated_exactly():
         assert fit.converged and 5 <= out.sum() <= 35
         for name, value in TRUE.values().items():
             assert fit.law.values()[name] == pytest.approx(value, rel=1e-6), name
-        assert Errors.of(predicted(fit.law, table)[out], EXACT[out]).largest < 1e-8
+        assert Errors.of(predict(fit.law, table)[out], EXACT[out]).largest < 1e-8
 
 
 def test_a_law_of_samples_alone_is_extrapolated_in_them():
@@ -268,7 +295,7 @@ def test_a_law_of_samples_alone_is_extrapolated_in_them():
 
 def test_extrapolation_says_what_it_did(table, above, without, audited):
     assert audited.held_out.tolist() == above.tolist()
-    np.testing.assert_allclose(audited.predicted, predicted(without.law, table), rtol=1e-7)  # from another key
+    np.testing.assert_allclose(audited.predicted, predict(without.law, table), rtol=1e-7)  # from another key
     assert audited.beyond == Errors.of(audited.predicted[above], table["loss"][above])
     assert audited.below.rows + audited.beyond.rows == 40
     assert audited.ratio[~above].max() == 1 and audited.ratio[above].min() > 1
@@ -280,7 +307,7 @@ def test_extrapolation_says_what_it_did(table, above, without, audited):
     (most_n, most_d) = (1.01 * x[~above].max() for x in (N, D))
     ranges = (most_n >= N) & (most_d >= D)
     assert audited.in_ranges[above].tolist() == ranges[above].tolist() and 0 < np.sum(~ranges) < above.sum()
-    assert f"{above.sum()} of {above.sum()} predictions lie outside the fitted rows' convex hull" in audited.status
+    assert f"{above.sum()} of {above.sum()} predictions lie outside the convex hull of these" in audited.status
     assert f"at most, {np.sum(~ranges[above])} of them beyond the range of N or D" in audited.status
     assert audited.log_score == pytest.approx(t2.log_scores(audited.fit, left_out(table, above))[above].mean())
     steps = audited.curve(4)

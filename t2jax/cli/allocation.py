@@ -9,7 +9,7 @@ from t2jax.bootstrap import Band, band
 from t2jax.budgets import Budget
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.output import Output
-from t2jax.cli.pictures import predict
+from t2jax.evaluate import evaluate
 from t2jax.frontier import frontier
 from t2jax.laws.base import Law, Part
 from t2jax.plan import Plan
@@ -78,7 +78,7 @@ def solve(law: Law, laws: Law | None, budget: Budget, out: Output) -> Allocation
         single, singles = _loss(law), None if laws is None else _loss(laws)
         chinchilla, chinchilla_draws = _split(single, singles, replace(budget, inference=None, whole_samples=False))
         chinchilla = replace(
-            chinchilla, value=predict(law, params=chinchilla.params, tokens=chinchilla.tokens, samples=1.0)
+            chinchilla, value=evaluate(law, params=chinchilla.params, tokens=chinchilla.tokens, samples=1.0)
         )
         bar.update()
     return Allocations(law, laws, budget, plan, draws, chinchilla, chinchilla_draws)

@@ -11,9 +11,9 @@ import tyro
 from t2jax import laws
 from t2jax.audit import Cut, Quantity, extrapolate
 from t2jax.cli.audit_output import Audited, audit_answer, audit_text, picture_audit, save_audit
-from t2jax.cli.options import NOISES, NoiseName, law_for, read
+from t2jax.cli.options import LAW_NAMES, NOISES, NoiseName, law_for, read
 from t2jax.cli.output import Output, OutputOptions
-from t2jax.compare import cross_validate, has_density, refuse_different_responses
+from t2jax.compare import CrossValidation, cross_validate, has_density, refuse_different_responses
 from t2jax.criteria import criteria
 from t2jax.heldout import NoFit, compute, fit_without, groups, require_rows_left
 from t2jax.influence import Influence, NoOptimum, influence
@@ -38,14 +38,13 @@ class AuditConfig:
         tyro.conf.UseAppendAction[tuple[str, ...]],
         tyro.conf.arg(
             metavar="LAW",
-            help=f"A law to audit; give --law again for each: {', '.join(laws.name_of(law) for law in laws.ALL)}. By "
-            "default the one that `t2jax fit` takes.",
+            help=f"A law to audit; give --law again for each: {LAW_NAMES}. By default the one that `t2jax fit` takes.",
         ),
     ] = ()
     cut: Annotated[str, tyro.conf.arg(metavar="compute|tokens-per-param|samples[=VALUE]")] = "compute"
     """Where to cut: 6ND in FLOPs, D/N, or k; without a value in the middle of the table's range, on a log scale."""
     by: Literal["run", "size", "budget"] = "run"
-    """What cross-validation leaves out together."""
+    """What cross-validation leaves out together (the column "left out" of the answer)."""
     folds: int = 10
     """Fits of the cross-validation; with as many groups or fewer, one is left out at a time."""
     train: float | None = None
@@ -90,16 +89,18 @@ def run(config: AuditConfig) -> int:
                 except NoFit as failure:
                     failures.append(str(failure))
         for one in found:
-            failures += [f"{one.name}: {one.cross.status}"] if one.cross.failed else []
-            decides = one.influence
+            crossed, decides = one.cross, one.influence
+            failures += (
+                [f"{one.name}: {crossed.status}"] if isinstance(crossed, CrossValidation) and crossed.failed else []
+            )
             failures += [f"{one.name}: {decides.status}"] if isinstance(decides, Influence) and decides.failed else []
         for failure in failures:
             print(f"t2jax: {failure}", file=sys.stderr)
         if found:
             out.say(audit_text(found, table, cut))
-            save_audit(found, table, out)
+            save_audit(found, out)
             with out.progress("figures") as bar:
-                picture_audit(found, table, out)
+                picture_audit(found, out)
                 bar.update()
         return out.finish(1 if failures else 0, {**audit_answer(found, cut), "failures": failures})
 
@@ -135,21 +136,20 @@ def _audited(law: type[Law], table: Table, cut: Cut, train: float, config: Audit
     if not whole.converged:
         raise NoFit(f"{laws.name_of(law)}: the fit to all rows gave no law ({whole.status})")
     done()
-    cross = cross_validate(
-        law,
-        table,
-        key=fold_key,
-        by=config.by,
-        folds=config.folds,
-        noise=noise,
-        starts=config.starts,
-        within=config.within,
-    )
+    cross = _cross(law, table, fold_key, noise, config)
     done()
     decides = _influence(law, table, train, out_key, noise, config)
     done()
     likely = criteria(whole, table) if has_density(noise) else None
     return Audited(law, beyond, cross, likely, decides)
+
+
+def _cross(law: type[Law], table: Table, key: Any, noise: Noise, config: AuditConfig) -> CrossValidation | str:
+    """The cross-validation, or why there is none."""
+    if len(np.unique(groups(table, config.by, config.within))) < 2:
+        return f"the table has one {config.by} only"
+    shared: Any = {"noise": noise, "starts": config.starts, "within": config.within}
+    return cross_validate(law, table, key=key, by=config.by, folds=config.folds, **shared)
 
 
 def _influence(

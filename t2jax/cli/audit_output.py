@@ -28,11 +28,14 @@ MOST = 8  # groups of the influence that are printed; the file has all
 
 @dataclass(frozen=True)
 class Audited:
-    """One law's audit; criteria are None without a likelihood, influence is a sentence where there is no optimum."""
+    """One law's audit; criteria are None without a likelihood.
+
+    cross and influence are sentences where the table has one group only, or the law no optimum.
+    """
 
     law: type[Law]
     beyond: Extrapolation
-    cross: CrossValidation
+    cross: CrossValidation | str
     criteria: Criteria | None
     influence: Influence | str
 
@@ -64,8 +67,11 @@ def audit_text(found: Sequence[Audited], table: Table, cut: Cut) -> str:
     ]
     if all(one.criteria is None for one in found):
         said += ["No information criteria: Huber's penalty has no likelihood; --noise student-t has one.", ""]
+    elif all(one.criteria is None or one.criteria.runs < 2 for one in found):
+        said += ["No BIC: it counts runs, and the table has one.", ""]
     for one in found:
-        said += [f"{one.name}: {one.beyond.status}", f"{one.name}, cross-validated: {one.cross.status}"]
+        crossed = f": {one.cross.status}" if isinstance(one.cross, CrossValidation) else f" is not: {one.cross}"
+        said += [f"{one.name}: {one.beyond.status}", f"{one.name}, cross-validated{crossed}"]
         if isinstance(one.influence, str):
             said += [f"No influence: {one.influence}", ""]
             continue
@@ -77,26 +83,33 @@ def audit_text(found: Sequence[Audited], table: Table, cut: Cut) -> str:
 
 
 def _laws_table(found: Sequence[Audited]) -> str:
-    header = ["law", "fitted rows", f"by {found[0].cross.by}", "beyond", "bias", "median", "largest"]
+    header = ["law", "fitted rows", "left out", "beyond", "bias", "median", "largest"]
     header += [f"in {found[0].beyond.level:.0%} band", "band"]
     scored = [one for one in found if one.criteria is not None]
     header += ["AIC", "AICc", "BIC", "log score beyond"] if scored else []
     rows = []
     for one in found:
-        far, crossed = one.beyond.beyond, one.cross.errors
+        far = one.beyond.beyond
         row = [
             one.name,
             _share(one.beyond.below.mean_absolute),
-            "" if crossed is None else _share(crossed.mean_absolute),
+            _crossed(one.cross),
         ]
         row += [_share(far.mean_absolute), f"{far.bias:+.2%}", _share(far.median), _share(far.largest)]
         row += [f"{one.beyond.coverage:.0%}", f"±{_share(one.beyond.half_width)}"]
         if scored:
             numbers = (None,) * 3 if one.criteria is None else (one.criteria.aic, one.criteria.aicc, one.criteria.bic)
-            row += ["" if number is None else f"{number:.1f}" for number in numbers]
+            row += ["" if number is None or np.isnan(number) else f"{number:.1f}" for number in numbers]
             row += ["" if one.beyond.log_score is None else f"{one.beyond.log_score:.3f}"]
         rows.append(row)
     return columns(header, rows)
+
+
+def _crossed(cross: CrossValidation | str) -> str:
+    """The error of rows left out; of counts, which have none by row, the log score."""
+    if isinstance(cross, str):
+        return ""
+    return f"{cross.log_score:.3f} nats" if cross.errors is None else _share(cross.errors.mean_absolute)
 
 
 def _steps(found: Sequence[Audited]) -> list[tuple[str, ...]]:
@@ -167,7 +180,9 @@ def _answer(one: Audited) -> dict[str, Any]:
         "out_of_range": int((~audit.in_ranges[audit.held_out]).sum()),
         "log_score": audit.log_score,
         "curve": [dataclasses.asdict(step) for step in audit.curve()],
-        "cross_validation": {
+        "cross_validation": {"none": cross}
+        if isinstance(cross, str)
+        else {
             "by": cross.by,
             "groups": cross.groups,
             "folds": cross.folds,
@@ -188,11 +203,10 @@ def _answer(one: Audited) -> dict[str, Any]:
     }
 
 
-def save_audit(found: Sequence[Audited], table: Table, out: Output) -> None:
+def save_audit(found: Sequence[Audited], out: Output) -> None:
     """Write audit.json, predictions.csv (a row per law and row of the table) and influence.csv."""
     with out.file("audit.json") as path:
         save_json(path, audit_answer(found, found[0].beyond.cut))
-    names = [name for name in ("model", "task", "params", "tokens", "samples") if name in table]
     frames, moved = [], []
     for one in found:
         audit = one.beyond
@@ -208,7 +222,8 @@ def save_audit(found: Sequence[Audited], table: Table, out: Output) -> None:
             "decades_outside": audit.outside,
             "in_ranges": audit.in_ranges,
         }
-        frames.append(pd.DataFrame({"law": one.name, **{name: table[name] for name in names}, **columns}))
+        names = [name for name in ("model", "task", "params", "tokens", "samples") if name in audit.rows]
+        frames.append(pd.DataFrame({"law": one.name, **{name: audit.rows[name] for name in names}, **columns}))
         if isinstance(one.influence, Influence):
             parts = {"without": one.influence.labels, "rows": one.influence.rows, "log_change": one.influence.change}
             moved.append(pd.DataFrame({"law": one.name, **parts}))
@@ -222,7 +237,7 @@ def _save_csv(frame: pd.DataFrame, name: str, out: Output) -> None:
         frame.to_csv(unfinished, index=False)
 
 
-def picture_audit(found: Sequence[Audited], table: Table, out: Output) -> None:
+def picture_audit(found: Sequence[Audited], out: Output) -> None:
     """errors: against how far out, with bands. predicted: against observed. One panel a law, rows by where they lie."""
     for name in ("errors", "predicted"):
         figure, axes = figure_of(len(found), legend=1.9)
@@ -233,7 +248,7 @@ def picture_audit(found: Sequence[Audited], table: Table, out: Output) -> None:
                 places = (audit.ratio, audit.predicted, audit.observed, audit.low, audit.high)
                 errors_against_ratio(ax, *places, **marks, quantity=audit.cut.quantity, level=audit.level)
             else:
-                quantity = response(one.law, table)
+                quantity = response(one.law, audit.rows)
                 predicted_observed_marks(ax, audit.observed, audit.predicted, **marks, quantity=quantity)
             ax.set_title(one.name, fontsize="medium")
         ends = np.array([ax.get_ylim() for ax in axes])

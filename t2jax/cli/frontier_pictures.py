@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from t2jax.cli.allocation import Allocations
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.output import Output
-from t2jax.cli.pictures import figure_of, measured, predict, response_name, save_panels
+from t2jax.cli.pictures import figure_of, measured, response_name, save_panels
 from t2jax.cli.words import evenly
+from t2jax.evaluate import evaluate
 from t2jax.plot import number, shared_legend
 from t2jax.plot_frontier import Optima, frontier_panels, isoflop_curves, isoflop_points, optima_on_isoflops
 from t2jax.table import Table
@@ -47,11 +48,11 @@ def _isoflops(ax: Axes, solved: Allocations, table: Table | None, inference: flo
     optima = [_at(one, chosen) for one in solved.optima()]
     params, tokens = _grid(solved, train, optima)
     samples = _samples(params, inference)
-    curves = np.where(samples >= 1, predict(solved.law, params=params, tokens=tokens, samples=samples), np.nan)
+    curves = np.where(samples >= 1, evaluate(solved.law, params=params, tokens=tokens, samples=samples), np.nan)
     draws = None
     if solved.laws is not None:
         few = jax.tree.map(lambda leaf: leaf[:CURVE_DRAWS], solved.laws)
-        draws = predict(few, params=params, tokens=tokens, samples=samples)
+        draws = evaluate(few, params=params, tokens=tokens, samples=samples)
     quantity = response_name(solved.law, table)
     isoflop_curves(ax, params, curves, train, draws=draws, quantity=quantity, level=LEVEL)
     if table is not None:
@@ -60,7 +61,7 @@ def _isoflops(ax: Axes, solved: Allocations, table: Table | None, inference: flo
     for one in optima:
         drawn = _samples(np.asarray(one.params), inference)
         values.append(
-            np.where(drawn >= 1, predict(solved.law, params=one.params, tokens=one.tokens, samples=drawn), np.nan)
+            np.where(drawn >= 1, evaluate(solved.law, params=one.params, tokens=one.tokens, samples=drawn), np.nan)
         )
     optima_on_isoflops(ax, optima, values, LEVEL)
 

@@ -19,6 +19,7 @@ NOISES: dict[str, Noise] = {
     "binomial": Binomial(),
     "beta-binomial": BetaBinomial(),
 }
+LAW_NAMES = f"{', '.join(laws.name_of(law) for law in laws.ALL)}, or one on another, as t2-loss-on-kaplan"
 NoiseName = Literal["default", "huber", "gaussian", "student-t", "binomial", "beta-binomial"]
 
 
@@ -30,7 +31,7 @@ class FittingOptions:
         str | None,
         tyro.conf.arg(
             metavar="LAW",
-            help=f"The law to fit: {', '.join(laws.name_of(law) for law in laws.ALL)}. By default the first that the "
+            help=f"The law to fit: {LAW_NAMES}. By default the first that the "
             "columns allow of t2-pass-k (correct or pass_at_k), t2-loss (neg_log_pass) and chinchilla.",
         ),
     ] = None

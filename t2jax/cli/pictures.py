@@ -1,19 +1,14 @@
 """The figures that commands write: they gather the arrays, and `t2jax.plot` draws them."""
 
-from typing import Any
-
-import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from t2jax.cli.output import Output
+from t2jax.evaluate import evaluate
 from t2jax.laws.base import Law
 from t2jax.noise import response
-from t2jax.params import INPUT_COLUMNS
 from t2jax.plot import predicted_observed, residuals
-from t2jax.precision import scope
 from t2jax.save import save_figure
 from t2jax.table import Table
 
@@ -30,19 +25,10 @@ def save_panels(figure: Figure, name: str, out: Output) -> None:
         save_figure(path.with_suffix(""), figure)
 
 
-def predict(law: Law, **rows: Any) -> np.ndarray:
-    """The law at columns of one shape, by their names; a batch of laws gives a leading axis of draws."""
-    with scope() as dtype:
-        given = {name: jnp.asarray(one, dtype) for name, one in rows.items()}
-        law = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), law)
-        batched = jax.tree.leaves(law)[0].ndim > 0
-        return np.asarray(jax.jit(jax.vmap(_call, (0, None)) if batched else _call)(law, given))
-
-
 def picture_fit(law: Law, table: Table, out: Output, below: str = "") -> None:
     """Predicted against observed, and residuals against params and tokens."""
     rows = measured(law, table)
-    prediction = predict(law, **rows)
+    prediction = evaluate(law, **rows)
     figure, (ax,) = figure_of(1)
     predicted_observed(ax, rows["observed"], prediction, quantity=response_name(law, table))
     save_panels(figure, below + "predicted", out)
@@ -73,14 +59,10 @@ def measured(law: Law, table: Table) -> dict[str, np.ndarray]:
 
 
 def _inputs(law: Law, table: Table) -> dict[str, np.ndarray]:
-    columns = {"params", "tokens", *(INPUT_COLUMNS.get(name, name) for name in type(law).inputs())}
+    columns = {"params", "tokens", *type(law).columns().values()}
     return {name: table[name] for name in sorted(columns) if name in table}
 
 
 def response_name(law: Law, table: Table | None) -> str:
     """What the law predicts: the column of the table, or without one the first that it can."""
     return law.response[0] if table is None else response(type(law), table)
-
-
-def _call(law: Law, rows: dict[str, Any]) -> Any:
-    return law.predict(rows)

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from t2jax.bayes import LEVEL, Posterior
 from t2jax.bootstrap import band
 from t2jax.cli.output import Output
-from t2jax.cli.pictures import figure_of, measured, predict, response_name, save_panels
+from t2jax.cli.pictures import figure_of, measured, response_name, save_panels
+from t2jax.evaluate import evaluate
 from t2jax.plot import shared_legend
 from t2jax.plot_posterior import interval_observed, marginal
 from t2jax.precision import scope
@@ -46,7 +47,7 @@ def picture_posterior(post: Posterior, table: Table, out: Output) -> None:
     shared_legend([panels[ACROSS - 1 - max(0, ACROSS - len(names))]])
     save_panels(figure, "marginals", out)
     rows = measured(post.laws, table)
-    found = band(predict(post.laws, **rows), LEVEL)
+    found = band(evaluate(post.laws, **rows), LEVEL)
     figure, (ax,) = figure_of(1, legend=LEGEND)
     quantity = response_name(post.laws, table)
     ends = (found.low, found.mid, found.high)

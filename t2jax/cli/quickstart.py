@@ -16,8 +16,9 @@ from t2jax.cli.frontier_output import frontier_answer, frontier_frame, save_fron
 from t2jax.cli.frontier_pictures import picture_frontier
 from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import Output, OutputOptions
-from t2jax.cli.pictures import picture_fit, predict
+from t2jax.cli.pictures import picture_fit
 from t2jax.cli.words import count, interval
+from t2jax.evaluate import evaluate
 from t2jax.frontier import frontier
 from t2jax.laws import T2PassK
 from t2jax.table import Table
@@ -92,7 +93,7 @@ def _words(fitted: Fitted, solved: Allocations, table: Table) -> list[str]:
     larger = "" if shift is None else f" ({interval(shift.low[at], shift.high[at], '{:.2f}'.format)})"
     params, ratio = one["chinchilla_params"], one["chinchilla_tokens_per_param"]
     samples = INFERENCE / (2 * params)
-    reached = float(predict(solved.law, params=params, tokens=one["chinchilla_tokens"], samples=samples))
+    reached = float(evaluate(solved.law, params=params, tokens=one["chinchilla_tokens"], samples=samples))
 
     def told(name: str) -> str:
         return f"({interval(one[f'{name}_low'], one[f'{name}_high'], count)})"

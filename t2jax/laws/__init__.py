@@ -1,5 +1,6 @@
 """Scaling laws, one per file; `by_name` finds them by the names of the command line."""
 
+import difflib
 import re
 
 from t2jax.laws.base import Law, law, part
@@ -9,6 +10,7 @@ from t2jax.laws.chinchilla import Chinchilla
 from t2jax.laws.compute_pass_k import ComputePassK
 from t2jax.laws.data_constrained import DataConstrained
 from t2jax.laws.downstream_error import DownstreamError
+from t2jax.laws.excess_params import ExcessParams
 from t2jax.laws.interaction import Interaction
 from t2jax.laws.kaplan import Kaplan
 from t2jax.laws.overtraining import Overtraining
@@ -27,6 +29,7 @@ __all__ = [
     "ComputePassK",
     "DataConstrained",
     "DownstreamError",
+    "ExcessParams",
     "Interaction",
     "Kaplan",
     "Law",
@@ -51,6 +54,7 @@ ALL: tuple[type[Law], ...] = (
     Overtraining,
     BrokenPower,
     DataConstrained,
+    ExcessParams,
     DownstreamError,
     T2Loss,
     ComputePassK,
@@ -69,8 +73,19 @@ def name_of(law: type[Law]) -> str:
 
 
 def by_name(name: str) -> type[Law]:
-    """The law of a command-line name. Raises ValueError that lists the names there are."""
+    """The law of a command-line name, or of a law on another: "t2-pass-k-on-kaplan" is `T2PassK.on(Kaplan)`.
+
+    Raises ValueError that lists the names there are, or says why the one cannot be put on the other.
+    """
+    outer, on, inner = name.partition("-on-")
     found = {name_of(law): law for law in ALL}
-    if name not in found:
-        raise ValueError(f"there is no law {name!r}; the laws are {', '.join(found)}")
-    return found[name]
+    if outer not in found:
+        alike = difflib.get_close_matches(outer, found, n=1)
+        meant = f"; did you mean {alike[0]!r}?" if alike else ""
+        raise ValueError(f"there is no law {outer!r}; the laws are {', '.join(found)}{meant}")
+    if not on:
+        return found[outer]
+    try:
+        return found[outer].on(by_name(inner))
+    except TypeError as error:
+        raise ValueError(str(error)) from None

@@ -104,6 +104,11 @@ class Law:
         return tuple(dict.fromkeys([*own, *(name for one in parts for name in one.inputs())]))
 
     @classmethod
+    def columns(cls) -> dict[str, str]:
+        """The table column that holds each input, such as {"N": "params"}; an input of another name is its own."""
+        return {name: INPUT_COLUMNS.get(name, name) for name in cls.inputs()}
+
+    @classmethod
     def needed(cls) -> set[str]:
         """The inputs without which the law cannot be called."""
         own, more = _signature(cls)
@@ -116,8 +121,8 @@ class Law:
 
         An input with a default is left out where its column is not there.
         """
-        columns = {name: INPUT_COLUMNS.get(name, name) for name in cls.inputs() if name != but}
-        return {name: rows[one] for name, one in columns.items() if one in rows or name in cls.needed()}
+        named = {name: column for name, column in cls.columns().items() if name != but}
+        return {name: rows[column] for name, column in named.items() if column in rows or name in cls.needed()}
 
     @classmethod
     def on(cls, other: type["Law"]) -> type[Self]:

@@ -14,8 +14,12 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class BrokenPower(Law):
     """L(C) = E + A·C^-α·(1 + (C/C1)^(1/f))^(-c·f) in nats per token, with C = 6ND: exponent α before C1, α + c after.
 
-    f is the width of the break in log C. Falls in C, never below E, and depends on N and D through C alone, so it has
+    f is the width of the break in log C. Any C > 0; falls in C, to E, and depends on N and D through C alone, so it has
     no compute-optimal size. Source: Caballero et al. 2022 (2210.14891), eq. 1, with one break and c > 0.
+
+    Priors: E and A as for Chinchilla; α and c within 0.04 to 0.43 at 90 %, about half of the exponents of N and D,
+    since C is their product; the break from 5e15 to 2e24 FLOPs, over which public runs range; f within 0.44 to 2.3,
+    from a break that takes a decade to one that takes half of all that was measured.
     """
 
     E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")

@@ -15,7 +15,7 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class Chinchilla(Law):
     """L(N, D) = E + A/N^α + B/D^β in nats per token. Source: Hoffmann et al. 2022 (2203.15556), eq. 10.
 
-    Falls in N and D, never below E. Convex in (log N, log D). Holds for single-epoch training.
+    Any N, D > 0; falls in both, to E as both grow. Convex in (log N, log D). Holds for single-epoch training.
 
     Priors: wide around the published fits, so that 90 % of each is E 0.7 to 3.8 nats (1.69 of Hoffmann et al., 1.82 of
     Besiroglu et al. 2024, 2404.10102), A and B 15 to 11,000 (406 and 411; 482 and 2085), and exponents 0.16 to 0.84

@@ -20,6 +20,9 @@ class DownstreamError(Law):
     of guessing; so it falls in N and D. The link holds over the losses measured, beyond which errors may turn negative.
     A table of errors alone leaves the scale of the loss and its floor open, and `gauge` then holds r = 1 and E = 0.
     Source: Gadre et al. 2024 (2403.08540), eq. 5.
+
+    Priors: any ε alike; d·exp(-r·L) takes an error from ε towards none at losses of 0 to 4 nats; r within 0.44 to 2.3
+    per nat at 90 %, from a slow fall to one that is over within a nat.
     """
 
     loss: Law = part(Overtraining)

@@ -14,9 +14,13 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class Kaplan(Law):
     """L(N, D) = E + (A/N^α + B/D^β)^κ in nats per token.
 
-    With E = 0, A = Nc^(αN/αD), α = αN/αD, B = Dc, β = 1 and κ = αD it is eq. 1.5 of Kaplan et al. 2020 (2001.08361);
-    κ = 1 gives Chinchilla; E + a·(N^-α + R·D^-β)^κ is the same law, A = a^(1/κ) and B = R·A. Falls in N and D, never
-    below E. Convex in (log N, log D).
+    With E = 0, A = Nc^(αN/αD), α = αN/αD, B = Dc, β = 1 and κ = αD it is Kaplan's law; κ = 1 gives Chinchilla;
+    E + a·(N^-α + R·D^-β)^κ is the same law, A = a^(1/κ) and B = R·A. Any N, D > 0; falls in both, to E as both grow.
+    Convex in (log N, log D). Source: Kaplan et al. 2020 (2001.08361), eq. 1.5, with a floor E.
+
+    Priors: E as for Chinchilla; κ within 0.44 to 2.3 at 90 %, either side of a plain sum; exponents 0.16 to 1.6, since
+    a κ below one asks for steeper terms; A and B within 0.6 to 290,000, as they carry the units of N, D and κ. Kaplan's
+    own κ = 0.095 goes with E = 0; both lie outside these priors, which are for laws with a floor: replace them for his.
     """
 
     E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")

@@ -15,8 +15,11 @@ class Overtraining(Law):
     """L(C, M) = E + (a·M^η + b·M^-η)·C^-η in nats per token, with C = 6ND and the token multiplier M = D/N.
 
     In N and D it is E + a·6^-η·N^-2η + b·6^-η·D^-2η: Chinchilla with one exponent for both, so overtraining at equal M
-    costs the same share of the reducible loss at every scale. Falls in N and D, never below E. Convex in
+    costs the same share of the reducible loss at every scale. Any N, D > 0; falls in both, to E as both grow. Convex in
     (log N, log D). Source: Gadre et al. 2024 (2403.08540), eq. 4.
+
+    Priors: E, a and b as E, A and B of Chinchilla; η within 0.08 to 0.42 at 90 %, half of Chinchilla's exponents, since
+    C is the product of N and D.
     """
 
     E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")

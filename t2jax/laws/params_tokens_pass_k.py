@@ -15,9 +15,12 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class ParamsTokensPassK(Law):
     """-log pass@k(N, D, k) = E·k^-ε + A·k^-γ·N^-(α + δ·log k) + B·k^-ζ·D^-(β + η·log k) in nats.
 
-    Falls in N and D; falls in k, to zero, where γ + δ·log N > 0 and ζ + η·log D > 0. At one k it is Chinchilla's form.
-    Source: Schaeffer et al. 2026 (2509.24012), the law in parameters and tokens; its terms and exponents, there free at
-    every k, are here powers of k and lines in log k, whose family does not depend on the units of N and D.
+    Any N, D > 0 and k >= 1; falls in N and D; falls in k, to zero, where γ + δ·log N > 0 and ζ + η·log D > 0. At one k
+    it is Chinchilla's form. Source: Schaeffer et al. 2026 (2509.24012), the law in parameters and tokens; its terms and
+    exponents, there free at every k, are here powers of k and lines in log k, whose family does not depend on the units
+    of N and D.
+
+    Priors: A, B, α and β as for Chinchilla; E, ε, δ and η as in `ComputePassK`; γ and ζ of either sign.
     """
 
     E: Scalar = param(LogNormal(0.0, 1.0), unit="nats", doc="-log pass@1 without end of size and data")

@@ -14,8 +14,10 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class SharedExponent(Law):
     """L(N, D) = E + A/N^α + B/D^α in nats per token: Chinchilla with β = α, so that N* and D* grow alike, as C^(1/2).
 
-    Falls in N and D, never below E. Convex in (log N, log D). With α = 2η, A = a·6^-η and B = b·6^-η it is Gadre's
-    `Overtraining`. Source: Hoffmann et al. 2022 (2203.15556), eq. 10, with the exponents tied.
+    Any N, D > 0; falls in both, to E as both grow. Convex in (log N, log D). With α = 2η, A = a·6^-η and B = b·6^-η it
+    is Gadre's `Overtraining`. Source: Hoffmann et al. 2022 (2203.15556), eq. 10, with the exponents tied.
+
+    Priors: as for Chinchilla, α as each of its exponents.
     """
 
     E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")

@@ -15,9 +15,9 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class T2Loss(Law):
     """L(N, D, k) = loss(N, D) + G/k^γ, the mean over questions of -log pass@k in nats.
 
-    loss is Chinchilla unless `T2Loss.on(other)` is used. Falls in N, D and k. At k = 1 it is the loss law with
-    E' = E + G, so a table with one k alone determines neither G nor γ. Source: Roberts et al. 2026 (2604.01411),
-    Approach 1.
+    loss is Chinchilla unless `T2Loss.on(other)` is used. Any N, D > 0 and k >= 1; falls in all. At k = 1 it is the loss
+    law with E' = E + G, so a table with one k alone determines neither G nor γ. Source: Roberts et al. 2026
+    (2604.01411), Approach 1.
 
     Priors: G within 0.2 to 5 nats at 90 %, as sampling gains no more than the loss of one sample has to give, which is
     some nats; γ 0.12 to 1.2, from hardly any gain by a thousand samples to one over k.

@@ -19,8 +19,8 @@ class T2PassK(Law):
     """pass@k(N, D, k) = 1 - B(a, b+k)/B(a, b) with a = μν, b = (1-μ)ν; μ = θ2/(1 + exp(θ1(L-θ0))), ν = exp(θ3 + θ4 L).
 
     L = loss(N, D) is the task loss at k = 1: Chinchilla unless `T2PassK.on(other)`. The success of a question is
-    Beta(a, b) over questions, μ its mean. Rises in k always and at k = 1 in N and D; at k > 1 it may turn down in N or
-    D, since ν moves with the loss too. Source: Roberts et al. 2026 (2604.01411), Approach 2.
+    Beta(a, b) over questions, μ its mean. Any N, D > 0 and k >= 1; rises in k always and at k = 1 in N and D; at k > 1
+    it may turn down in N or D, since ν moves with the loss too. Source: Roberts et al. 2026 (2604.01411), Approach 2.
 
     Without a `loss` column L is latent: E and θ0 (and θ3, through θ4) shift it, and A, B, θ1, θ4, θ0 scale it, so only
     their combinations are defined. `gauge` then holds E = 0 and θ1 = 1: L is measured in logits of μ/θ2.

@@ -18,9 +18,11 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class T2PassKNaive(Law):
     """pass@k(N, D, k) = 1 - (1 - μ)^k with μ = θ2/(1 + exp(θ1(L-θ0))) and L = loss(N, D).
 
-    By concavity it overestimates pass@k whenever questions differ in difficulty. Rises in N, D and k. Without a `loss`
-    column L is latent up to shift and scale, and `gauge` holds E = 0 and θ1 = 1, as in T2PassK.
+    Any N, D > 0 and k >= 1. By concavity it overestimates pass@k whenever questions differ in difficulty. Rises in N, D
+    and k. Without a `loss` column L is latent up to shift and scale, and `gauge` holds E = 0 and θ1 = 1, as in T2PassK.
     Source: the baseline of Roberts et al. 2026 (2604.01411).
+
+    Priors: as for T2PassK.
     """
 
     loss: Law = part(Chinchilla)

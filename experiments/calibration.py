@@ -1,0 +1,258 @@
+"""Are the posteriors calibrated? Laws drawn from their priors, tables simulated from them, and the ranks of the truth.
+
+Where prior, likelihood and sampler agree, the truth's rank among independent posterior draws is uniform, and a central
+interval holds it as often as it says, for parameters, for predictions beyond the measured range and for log N*
+(simulation-based calibration: Cook et al. 2006; Talts et al. 2018, 1804.06788). The priors are those that `t2.sample`
+takes by default, so many of the laws drawn hardly depend on N or on D: the hard cases are in.
+
+Chains that fail the limits of `t2.sample` are drawn again, longer and with smaller steps, as its status advises. What
+fails even so is counted and told; it depends on the table alone, so the ranks of the others stay uniform. log N* is
+compared where the truth and the draw have an optimum, which is calibrated too, as both are held to the same set.
+
+    python -m experiments.calibration [tiny] [-o FOLDER]
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import jax
+import numpy as np
+from scipy.stats import binom, chi2
+
+import t2jax as t2
+from experiments.record import command, stage
+from t2jax.plot import BLACK, BLUE, GREY
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LEVELS = (0.5, 0.9)
+RANKED = 99
+"""Draws, far apart in the chains, among which the truth is ranked: 100 places."""
+BINS = 20
+TRIES = ((1000, 1000, 0.95), (4000, 2000, 0.99))
+"""Draws, warm-up and acceptance of the first run, and of the second where that failed."""
+BUDGETS = {
+    "chinchilla": t2.Budget(train=1e24),
+    "t2-loss": t2.Budget(train=1e24, inference=1e12),
+    "t2-pass-k": t2.Budget(train=1e24, inference=1e12),
+}
+FAR = {"params": 5e10, "tokens": 5e12}
+"""Ten times the largest size and length of the tables."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which laws, and how many tables of each."""
+
+    laws: tuple[str, ...] = ("chinchilla", "t2-loss", "t2-pass-k")
+    tables: int = 300
+    """Simulated tables of each law."""
+    sizes: int = 6
+    """Sizes from 5e7 to 5e9 parameters, and as many lengths from 1e9 to 5e11 tokens."""
+    samples: tuple[float, ...] = (1.0, 8.0, 64.0)
+    """Numbers of samples at which -log pass@k is measured."""
+    questions: int = 50
+    """Questions asked of every run, for counts."""
+    trials: int = 20
+    """Samples of each question, for counts."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+    @classmethod
+    def tiny(cls) -> Self:
+        return cls(laws=("chinchilla",), tables=3, sizes=4)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """The ranks of one quantity's truth. ranks: counts (BINS,) of tables. inside: share of truths in each of LEVELS.
+
+    error: its standard error. uniform: p-value of the chi-squared test of the ranks.
+    """
+
+    name: str
+    tables: int
+    ranks: np.ndarray
+    inside: np.ndarray
+    error: np.ndarray
+    uniform: float
+
+
+@dataclass(frozen=True)
+class Study:
+    """One law: tables asked for and converged, and what failed. pooled: shares inside LEVELS over all parameters."""
+
+    law: str
+    tables: int
+    converged: int
+    again: int
+    failures: tuple[str, ...]
+    quantities: tuple[Quantity, ...]
+    pooled: np.ndarray
+
+
+@dataclass(frozen=True)
+class Result:
+    """A study of each law."""
+
+    studies: tuple[Study, ...]
+
+
+def run(config: Config) -> Result:
+    return Result(tuple(study(name, config) for name in config.laws))
+
+
+def study(name: str, config: Config) -> Study:
+    law = t2.laws.by_name(name)
+    rng = np.random.default_rng(config.seed)
+    found: dict[str, list[tuple[int, float]]] = {}
+    converged = again = 0
+    failures: list[str] = []
+    with stage(f"{config.tables} tables of {name}"):
+        for index in range(config.tables):
+            truth = draw_truth(law, rng)
+            table, scale = simulate(law, truth, rng, config)
+            post, tries = sampled(law, table, jax.random.fold_in(jax.random.key(config.seed), index))
+            again += tries > 1
+            if not post.converged:
+                failures.append(post.status)
+                continue
+            converged += 1
+            for quantity, (true, draws) in quantities(name, truth, scale, post).items():
+                found.setdefault(quantity, []).append(place(true, draws))
+            if index % 100 == 99:
+                jax.clear_caches()
+    ranked = tuple(summarise(one, places) for one, places in found.items())
+    held = np.array([one.inside for one in ranked if one.name in law.declared()])
+    return Study(name, config.tables, converged, again, tuple(failures), ranked, held.mean(axis=0))
+
+
+def draw_truth(law: type[t2.Law], rng: np.random.Generator) -> t2.Law:
+    """A law drawn from its priors; where a latent loss has no scale, at the gauge that `t2.sample` holds."""
+    held = law.gauge if "pass_at_k" in law.response else {}
+    values = {name: float(one.prior.icdf(rng.uniform())) for name, one in law.declared().items()}
+    return law(**(values | dict(held)))
+
+
+def simulate(law: type[t2.Law], truth: t2.Law, rng: np.random.Generator, config: Config) -> tuple[t2.Table, Any]:
+    """A table of a true law, and the scale of its errors, drawn from its prior; None for counts, which have none."""
+    sizes = np.geomspace(5e7, 5e9, config.sizes), np.geomspace(1e9, 5e11, config.sizes)
+    params, tokens = (x.ravel() for x in np.meshgrid(*sizes))
+    if "pass_at_k" in law.response:
+        params, tokens = np.repeat(params, config.questions), np.repeat(tokens, config.questions)
+        with jax.enable_x64(True):
+            a, b = (np.asarray(x) for x in truth.questions(params, tokens))
+        correct = rng.binomial(config.trials, rng.beta(a, b))
+        question = np.tile(np.arange(config.questions), len(params) // config.questions)
+        columns: Any = {"trials": float(config.trials), "correct": correct, "question": question}
+        return t2.Table.from_columns(params=params, tokens=tokens, **columns), None
+    samples = np.ones_like(params)
+    if "k" in law.inputs():
+        times = len(config.samples)
+        params, tokens = np.repeat(params, times), np.repeat(tokens, times)
+        samples = np.tile(config.samples, len(params) // times)
+    sigma = float(np.exp(rng.normal(-5.0, 1.5)))  # the prior of noise.StudentT
+    errors = np.exp(sigma * rng.standard_t(4, len(params)))
+    exact = t2.evaluate(truth, params=params, tokens=tokens, samples=samples)
+    measured: Any = {law.response[0]: exact * errors} | ({"samples": samples} if "k" in law.inputs() else {})
+    return t2.Table.from_columns(params=params, tokens=tokens, **measured), sigma
+
+
+def sampled(law: type[t2.Law], table: t2.Table, key: Any) -> tuple[t2.Posterior, int]:
+    """The posterior, drawn again with more and smaller steps where the first chains failed; how often it was drawn."""
+    for tries, (draws, warmup, accept) in enumerate(TRIES, 1):  # noqa: B007 - told below
+        post = t2.sample(law, table, key=key, draws=draws, warmup=warmup, accept=accept)
+        if post.converged:
+            break
+    return post, tries
+
+
+def quantities(name: str, truth: t2.Law, scale: Any, post: t2.Posterior) -> dict[str, tuple[float, np.ndarray]]:
+    """The truth and the posterior draws of every parameter, of a prediction far out and of log N*, by name."""
+    law = type(truth)
+    drawn = post.laws.values()
+    free = [one for one in law.declared() if one in post.idata["posterior"]]
+    found = {one: (float(truth.values()[one]), np.asarray(drawn[one])) for one in free}
+    if scale is not None:
+        found["sigma"] = scale, np.asarray(post.idata["posterior"]["sigma"]).ravel()
+    far = FAR | ({"samples": 100.0} if "k" in law.inputs() else {})
+    found["prediction"] = float(t2.evaluate(truth, **far)), t2.evaluate(post.laws, **far)
+    best = t2.frontier(truth, BUDGETS[name])
+    if best.ok:
+        many = t2.frontier(post.laws, BUDGETS[name])
+        found["log N*"] = float(np.log(best.params)), np.log(many.params[many.ok])
+    return found
+
+
+def place(true: float, draws: np.ndarray) -> tuple[int, float]:
+    """The truth's rank among RANKED draws, and where it lies among all of them, 0 to 1."""
+    few = draws[np.linspace(0, len(draws) - 1, RANKED).astype(int)]
+    return int((few < true).sum()), float((draws < true).mean())
+
+
+def summarise(name: str, places: list[tuple[int, float]]) -> Quantity:
+    ranks, shares = (np.array(one) for one in zip(*places, strict=True))
+    counts = np.bincount(ranks * BINS // (RANKED + 1), minlength=BINS)
+    expected = len(ranks) / BINS
+    inside = np.array([np.mean(np.abs(shares - 0.5) <= level / 2) for level in LEVELS])
+    error = np.array([np.sqrt(level * (1 - level) / len(ranks)) for level in LEVELS])
+    p = float(chi2.sf(np.sum((counts - expected) ** 2) / expected, BINS - 1))
+    return Quantity(name, len(ranks), counts, inside, error, p)
+
+
+def words(result: Result) -> list[str]:
+    said = []
+    for one in result.studies:
+        said += [
+            f"{one.law}: {one.converged} of {one.tables} posteriors converged, {one.again} after a second run; "
+            f"parameters inside their 50 % and 90 % intervals: {one.pooled[0]:.1%} and {one.pooled[1]:.1%}"
+        ]
+        for q in one.quantities:
+            said.append(
+                f"  {q.name}: {q.inside[0]:.1%} ± {q.error[0]:.1%} and {q.inside[1]:.1%} ± {q.error[1]:.1%} of"
+                f" {q.tables} tables, ranks uniform with p = {q.uniform:.2f}"
+            )
+    return said
+
+
+def figures(result: Result) -> dict[str, "Figure"]:
+    """Rank histograms of every quantity, one figure a law."""
+    return {f"ranks-{one.law}": _histograms(one) for one in result.studies}
+
+
+def _histograms(one: Study) -> "Figure":
+    from matplotlib.figure import Figure
+
+    columns = 4
+    rows = -(-len(one.quantities) // columns)
+    figure = Figure(figsize=(2.6 * columns, 2.0 * rows + 0.4), layout="constrained")
+    axes = list(np.atleast_1d(figure.subplots(rows, columns)).ravel())
+    for ax, q in zip(axes, one.quantities, strict=False):
+        _histogram(ax, q)
+    for ax in axes[len(one.quantities) :]:
+        ax.set_axis_off()
+    low = "grey: where 99 % of the bars lie if calibrated"
+    figure.suptitle(f"{one.law}: rank of the truth among {RANKED} posterior draws; {low}", fontsize="medium")
+    return figure
+
+
+def _histogram(ax: "Axes", q: Quantity) -> None:
+    low, high = binom.ppf([0.005, 0.995], q.tables, 1 / BINS)
+    edges = np.linspace(0, RANKED + 1, BINS + 1)
+    ax.axhspan(low, high, color=GREY, alpha=0.25, linewidth=0)
+    ax.axhline(q.tables / BINS, color=BLACK, linewidth=1)
+    ax.stairs(q.ranks, edges, color=BLUE, fill=True, alpha=0.7)
+    ax.set_title(f"{q.name}: {q.inside[1]:.0%} in 90 %", fontsize="small")
+    ax.set_xlabel("rank of the truth", fontsize="small")
+    ax.set_ylabel("tables", fontsize="small")
+    ax.set_xlim(0, RANKED + 1)
+
+
+def main() -> None:
+    command(Config, run, words, figures)
+
+
+if __name__ == "__main__":
+    main()

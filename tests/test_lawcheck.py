@@ -1,0 +1,101 @@
+"""Mistakes in a law that somebody has just written: each is told in one sentence that names it."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpyro.distributions import LogNormal
+
+import t2jax as t2
+from t2jax.laws import PowerLawK
+from t2jax.typing import Scalar
+
+KEY = jax.random.key(0)
+TABLE = t2.Table.from_columns(params=[1e7, 1e8, 1e9], tokens=[1e9, 1e10, 1e11], loss=[3.0, 2.5, 2.2])
+
+
+def user_law(name: str, call: Any) -> type[t2.Law]:
+    """A law as a user may write it, with one mistake in its `__call__`."""
+
+    class Mine(t2.Law):
+        E: Scalar = t2.param(LogNormal(0.0, 1.0), unit="nats", doc="irreducible loss")
+        alpha: Scalar = t2.param(LogNormal(-1.0, 0.5), unit="1", doc="size exponent")
+
+    Mine.__call__, Mine.__name__ = call, name
+    return t2.law(Mine)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda self, N, D: self.E, r"Mine\(N, D\) gives shape \(\) for 3 rows, expected \(3,\): one number per row"),
+        (lambda self, N, D: (N**-self.alpha)[:, None], r"gives shape \(3, 1\) for 3 rows"),
+        (lambda self, N, D: (N, D), "gives tuple, expected one array"),
+        (lambda self, N, D: N + 1j, "gives complex128, expected real numbers"),
+        (lambda self, N, D: self.E + np.log(N), r"Mine\(N, D\) cannot be compiled: .* use jax.numpy"),
+        (lambda self, N, D: self.E if N[0] > 1 else N, r"Mine\(N, D\) cannot be compiled: .* use jax.numpy"),
+        (
+            lambda self, N, D: self.E + (N / jnp.mean(N)) ** -self.alpha,
+            r"Mine\(N, D\) gives a row .* when other rows are",
+        ),
+        (lambda self, N, D: self.E * N**-self.beta, "fails on columns of 3 rows: Mine has no attribute 'beta'"),
+    ],
+)
+def test_a_mistake_in_a_law_is_named(call, said):
+    with pytest.raises(TypeError, match=said):
+        t2.fit(user_law("Mine", call), TABLE, key=KEY)
+
+
+def test_what_is_no_law_yet_is_named():
+    """The decorator forgotten, an annotation forgotten, values without a logarithm."""
+
+    class Plain(t2.Law):
+        E: Scalar = t2.param(LogNormal(0.0, 1.0), unit="nats", doc="irreducible loss")
+
+    with pytest.raises(TypeError, match=r"Plain is not decorated: write @t2.law above its class"):
+        t2.fit(Plain, TABLE, key=KEY)
+    with pytest.raises(TypeError, match=r"Bare.E has no annotation: write E: Scalar = t2.param"):
+
+        @t2.law
+        class Bare(t2.Law):
+            E = t2.param(LogNormal(0.0, 1.0), unit="nats", doc="irreducible loss")
+
+    fit = t2.fit(user_law("Below", lambda self, N, D: -self.E - N**-self.alpha), TABLE, key=KEY)
+    assert (
+        not fit.converged and "; Below is -1." in fit.status and "at row 0 (params=1e+07, tokens=1e+09)" in fit.status
+    )
+
+
+def test_a_law_of_one_run_refuses_several():
+    several = t2.Table.from_columns(params=[1e8, 1e8, 2e8], tokens=1e10, samples=[1.0, 2.0, 1.0], neg_log_pass=1.0)
+    with pytest.raises(t2.TableError, match=r"PowerLawK reads neither params nor tokens, .* and the table has 2 runs"):
+        t2.fit(PowerLawK, several, key=KEY)
+
+
+def test_a_column_that_only_the_law_knows():
+    law = user_law("Deep", lambda self, N, depth: self.E + depth * N**-self.alpha)
+    with pytest.raises(t2.TableError, match="column 'depth', needed by Deep, is missing; columns there: 'params', "):
+        t2.fit(law, TABLE, key=KEY)
+    with pytest.raises(ValueError, match="says nothing of N and D, so it has no optimum; its inputs are N, depth"):
+        t2.allocate(law(E=1.0, alpha=0.3), t2.Budget(train=1e20))
+    law = user_law("Deep", lambda self, N, D, depth: self.E + depth * N**-self.alpha + 1 / D)
+    with pytest.raises(ValueError, match="choose N, D and k, but Deep reads depth too: its inputs are N, D, depth"):
+        t2.allocate(law(E=1.0, alpha=0.3), t2.Budget(train=1e20))
+
+
+def test_a_law_that_is_no_number_is_told_not_raised():
+    fit = t2.fit(user_law("Mine", lambda self, N, D: self.E + jnp.where(N > 5e7, jnp.nan, 1.0)), TABLE, key=KEY)
+    said = "failed: the objective was not finite from any start; Mine is nan at row 1 (params=1e+08, tokens=1e+10) "
+    assert (
+        not fit.converged
+        and fit.status.startswith(said)
+        and "with E=1, " in fit.status
+        and fit.status.endswith("at 2 of 3 rows")
+    )
+    # its value is finite, and so is its slope, but not the derivative of that
+    call = lambda self, N, D: self.E + jnp.where(self.alpha > 0, N**-self.alpha, jnp.sqrt(0.0 * self.alpha))  # noqa: E731
+    fit = t2.fit(user_law("Mine", call), TABLE, key=KEY)
+    assert not fit.converged
+    assert fit.status.startswith("not converged: the derivatives of Mine in alpha are not finite; ")
