@@ -1,4 +1,4 @@
-"""The command line: `t2jax quickstart`, `fit`, `sample`, `frontier`, `audit`, `laws`, `data` and `testbed`.
+"""The command line: `t2jax quickstart`, `fit`, `sample`, `frontier`, `plan`, `audit`, `laws`, `data` and `testbed`.
 
 Each has --help and --json. Exit status: 0 if all went well and every fit and chain converged, 1 for a failed fit or bad
 input, 2 for wrong usage, 130 if interrupted.
@@ -14,13 +14,14 @@ import jax
 import pooch
 import tyro
 
-from t2jax.cli import audit, data, fit, frontier, laws, quickstart, sample, testbed
+from t2jax.cli import audit, data, fit, frontier, laws, plan, quickstart, sample, testbed
 
 Command = (
     Annotated[quickstart.QuickstartConfig, tyro.conf.subcommand("quickstart")]
     | Annotated[fit.FitConfig, tyro.conf.subcommand("fit")]
     | Annotated[sample.SampleConfig, tyro.conf.subcommand("sample")]
     | Annotated[frontier.FrontierConfig, tyro.conf.subcommand("frontier")]
+    | Annotated[plan.PlanConfig, tyro.conf.subcommand("plan")]
     | Annotated[audit.AuditConfig, tyro.conf.subcommand("audit")]
     | Annotated[laws.LawsConfig, tyro.conf.subcommand("laws")]
     | Annotated[data.DataConfig, tyro.conf.subcommand("data")]
@@ -72,6 +73,8 @@ def run(config: Command) -> int:
             return sample.run(config)
         case frontier.FrontierConfig():
             return frontier.run(config)
+        case plan.PlanConfig():
+            return plan.run(config)
         case audit.AuditConfig():
             return audit.run(config)
         case laws.LawsConfig():

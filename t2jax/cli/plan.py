@@ -1,0 +1,173 @@
+"""`t2jax plan`: one recommendation: how big, on how many tokens, with how many samples, and what would change it."""
+
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from t2jax.budgets import LIMITS, Budget
+from t2jax.cli.known import known_law
+from t2jax.cli.options import FittingOptions, pairs
+from t2jax.cli.output import Output, OutputOptions
+from t2jax.cli.plan_choices import Choice, Planned, rivals
+from t2jax.cli.plan_pictures import picture_plan
+from t2jax.cli.plan_words import plan_answer, plan_text, save_plan
+from t2jax.costs import Serving, Shape, Training
+from t2jax.frontier import frontier
+from t2jax.hardware import accelerator
+from t2jax.laws.base import Law
+from t2jax.plan import Plan
+from t2jax.sensitivity import elasticities, shadow_prices
+
+
+@dataclass(frozen=True)
+class PriceOptions:
+    """What training and serving cost. Without any: 6ND FLOPs, and 2Nk FLOPs for each token served."""
+
+    prompt: float | None = None
+    """Tokens of a query's prompt, paid once for all its samples."""
+    generated: float = 1.0
+    """Tokens of each sample."""
+    context: float | None = None
+    """Tokens of a training sequence: attention is counted in training and serving."""
+    accelerator: str | None = None
+    """H100, H200, A100 or TPU v5e: costs are device-seconds, decoding pays for memory traffic where that is slower."""
+    price: float | None = None
+    """Dollars per device-hour: costs are dollars."""
+    batch: float = 1.0
+    """Sequences that are decoded together."""
+    devices: float = 8.0
+    """Devices that serve one copy of the model together."""
+
+    def made(self) -> tuple[Training | None, Serving | None]:
+        """The costs, None for those of the paper. Raises ValueError for an unknown accelerator or a wrong number."""
+        if self.accelerator is None and self.price is not None:
+            raise ValueError("--price is per device-hour: name the device too, such as --accelerator H100")
+        on = None if self.accelerator is None else accelerator(self.accelerator, price=self.price, devices=self.devices)
+        shape = None if self.context is None else Shape()
+        training = None if on is None and shape is None else Training(shape=shape, context=self.context, on=on)
+        plain = on is None and shape is None and self.prompt is None and self.generated == 1.0
+        if plain:
+            return training, None
+        serving = Serving(prompt=self.prompt, generated=self.generated, shape=shape, batch=self.batch, on=on)
+        return training, serving
+
+
+@dataclass(frozen=True)
+class PlanConfig:
+    """Recommend a size, training tokens and samples for one budget, with what it costs and what would change it."""
+
+    table: tyro.conf.Positional[str | None] = None
+    """A table to fit first, as for `t2jax fit`; or use --law-file."""
+    law_file: Annotated[Path | None, tyro.conf.arg(metavar="law.json")] = None
+    """A law that `t2jax fit` or `sample` wrote; draws.nc or posterior.nc beside it gives the intervals."""
+    train: float | None = None
+    """What training may cost: FLOPs, or the unit of the prices."""
+    inference: float | None = None
+    """What a query (without a prompt: a token served) may cost."""
+    total: float | None = None
+    """What training and all queries may cost together; with --queries, or with --target for the most queries."""
+    queries: float | None = None
+    """Queries over the model's life."""
+    target: float | None = None
+    """What must be reached, a loss at most or a pass@k at least, at the least cost."""
+    latency: float | None = None
+    """Seconds a query may take."""
+    params_min: float | None = None
+    """The smallest model allowed."""
+    params_max: float | None = None
+    """The largest model allowed."""
+    tokens_max: float | None = None
+    """The most training tokens."""
+    samples_max: float | None = None
+    """The most samples."""
+    unique_tokens: float | None = None
+    """Different tokens there are, for laws in which repeated ones are worth less."""
+    sizes: tuple[float, ...] = ()
+    """Sizes that can be trained, to choose one of."""
+    whole_samples: bool = False
+    """Draw a whole number of samples."""
+    what_if: Annotated[
+        tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="LEVER=VALUE|LEVER=xFACTOR")
+    ] = ()
+    """A limit at another value, such as inference=x2 or tokens_max=1e12; give --what-if again for each."""
+    prices: PriceOptions = field(default_factory=PriceOptions)
+    fitting: FittingOptions = field(default_factory=FittingOptions)
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+    def budget(self) -> Budget:
+        """The problem. Raises ValueError for limits that make none."""
+        training, serving = self.prices.made()
+        limits = {name: getattr(self, name, None) for name in LIMITS}
+        return Budget(
+            **limits,
+            sizes=self.sizes or None,
+            whole_samples=self.whole_samples,
+            training=training,
+            serving=serving,
+        )
+
+
+def run(config: PlanConfig) -> int:
+    """Plan, print and save; 0 if there is an optimum, else 1. Raises ValueError for bad input."""
+    budget = config.budget()
+    levers = {text: changed(budget, text) for text in config.what_if}
+    with Output("plan", config.output, config) as out:
+        known = known_law(config.table, config.law_file, config.fitting, budget.serves, out)
+        if known.law is None:
+            return out.finish(1, {"converged": False, **known.answer})
+        with out.progress("planning", total=3 + len(levers)) as bar:
+            plan, draws = _solved(known.law, known.draws, budget)
+            bar.update()
+            if not plan.ok:
+                print(f"t2jax: there is no plan: {plan.status}", file=sys.stderr)
+                return out.finish(1, {**known.answer, "status": plan.status})
+            found = planned(known.law, known.draws, budget, plan, draws)
+            bar.update(2)
+            for text, other in levers.items():
+                found.what_if[text] = frontier(known.law, other)
+                bar.update()
+        out.say(plan_text(found))
+        with out.file("plan.csv") as path:
+            save_plan(found, path)
+        with out.progress("figures") as bar:
+            picture_plan(found, out)
+            bar.update()
+        failed = [text for text, other in found.what_if.items() if not other.ok]
+        for text in failed:
+            print(f"t2jax: --what-if {text}: {found.what_if[text].status}", file=sys.stderr)
+        return out.finish(1 if failed else 0, {**known.answer, **plan_answer(found)})
+
+
+def planned(law: Law, laws: Law | None, budget: Budget, plan: Plan, draws: Plan | None) -> Planned:
+    """All that is said of a plan: its rivals at equal cost, its elasticities and what its limits are worth."""
+    moves = elasticities(law, budget) if budget.sizes is None and not budget.whole_samples else None
+    worth = shadow_prices(law, budget)
+    mine = Choice("this plan", float(plan.params), float(plan.tokens), float(plan.samples), float(plan.value))
+    return Planned(law, laws, budget, plan, draws, (mine, *rivals(law, budget, plan)), moves, worth)
+
+
+def changed(budget: Budget, text: str) -> Budget:
+    """The budget with one limit changed, from "inference=x2" or "tokens_max=1e12". Raises ValueError for others."""
+    ((name, value),) = pairs("--what-if", (text,)).items()
+    name = name.replace("-", "_")
+    if name not in LIMITS:
+        raise ValueError(f"--what-if: found {name!r}, expected one of {', '.join(LIMITS)}")
+    held = getattr(budget, name)
+    try:
+        number = float(value.removeprefix("x"))
+    except ValueError:
+        raise ValueError(f"--what-if: found {text!r}, expected a number or a factor such as x2") from None
+    if value.startswith("x"):
+        if held is None:
+            raise ValueError(f"--what-if {text}: the budget has no {name} to multiply; give a value")
+        number *= float(held)
+    other: Any = {name: number}
+    return replace(budget, **other)
+
+
+def _solved(law: Law, laws: Law | None, budget: Budget) -> tuple[Plan, Plan | None]:
+    """The law's plan and its draws'."""
+    return frontier(law, budget), None if laws is None else frontier(laws, budget)

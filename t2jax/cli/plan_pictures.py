@@ -1,0 +1,84 @@
+"""The pictures of a plan: other sizes at the same cost, and how its sizes move with each limit."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from t2jax.bootstrap import band
+from t2jax.cli.fitting import LEVEL
+from t2jax.cli.output import Output
+from t2jax.cli.pictures import figure_of, response_name, save_panels
+from t2jax.cli.plan_choices import Planned, at_equal_cost, equal_training
+from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside, log_ticks
+
+SIZES = 121
+REACH = 30.0
+"""Sizes are drawn from a thirtieth of the plan's to thirty times it, and as far as its rivals."""
+MARKS = ("*", "s", "D")
+
+
+def picture_plan(found: Planned, out: Output) -> None:
+    """plan: the prediction at every size, for the plan's costs. moves: its elasticities in the limits and prices."""
+    figure, (ax,) = figure_of(1, legend=2.2)
+    _sizes(ax, found)
+    save_panels(figure, "plan", out)
+    if found.moves is not None:
+        figure, (ax,) = figure_of(1, legend=1.0)
+        if _moves(ax, found):
+            save_panels(figure, "moves", out)
+
+
+def _sizes(ax: Axes, found: Planned) -> None:
+    sizes = [one.params for one in found.choices]
+    low, high = min(*sizes, sizes[0] / REACH) / 1.2, max(*sizes, sizes[0] * REACH) * 1.2
+    params = np.geomspace(low, high, SIZES)
+    tokens = equal_training(found.budget, found.plan, params)
+    there = tokens >= 1
+    params, tokens = params[there], tokens[there]
+    if found.laws is not None:
+        _, many = at_equal_cost(found.laws, found.budget, found.plan, params, tokens)
+        spread = band(many, LEVEL) if np.isfinite(many).any() else None
+        if spread is not None:
+            ax.fill_between(
+                params, spread.low, spread.high, color=BLUE, alpha=0.25, linewidth=0, label=f"{LEVEL:.0%} of draws"
+            )  # fmt: skip
+    _, values = at_equal_cost(found.law, found.budget, found.plan, params, tokens)
+    ax.plot(params, values, color=BLUE, label="other sizes")
+    for one, mark, colour in zip(found.choices, MARKS, (BLACK, VERMILLION, GREY), strict=False):
+        if np.isfinite(one.value):
+            ax.plot(one.params, one.value, mark, color=colour, markersize=11 if mark == "*" else 6, label=one.name)
+    ax.set(xscale="log")
+    shown = values[np.isfinite(values)]
+    if "pass_at_k" not in type(found.law).response and shown.max() / shown.min() > 3:
+        ax.set_yscale("log")
+    log_ticks(ax)
+    name = response_name(found.law, None)
+    ax.set_xlabel(AXIS_LABELS["params"])
+    ax.set_ylabel(AXIS_LABELS.get(name, name))
+    ax.set_title("at the plan's training and serving cost", fontsize="medium")
+    legend_outside(ax)
+
+
+def _moves(ax: Axes, found: Planned) -> bool:
+    """Bars of the elasticities; whether there are any."""
+    moves = found.moves
+    assert moves is not None
+    kept = [
+        name
+        for name in moves.params
+        if name not in found.law.values() and max(abs(getattr(moves, one)[name]) for one in _ANSWERS) > 1e-3
+    ]
+    if not kept:
+        return False
+    place = np.arange(len(kept))
+    for i, (answer, label, colour) in enumerate(zip(_ANSWERS, ("N", "D", "k"), (BLUE, VERMILLION, GREY), strict=True)):
+        heights = [getattr(moves, answer)[name] for name in kept]
+        ax.barh(place + 0.25 * (i - 1), heights, 0.22, color=colour, label=label)
+    ax.set_yticks(place, kept)
+    ax.invert_yaxis()
+    ax.axvline(0.0, color=BLACK, linewidth=1)
+    ax.set_xlabel("change for one per cent more (%)")
+    legend_outside(ax)
+    return True
+
+
+_ANSWERS = ("params", "tokens", "samples")

@@ -1,0 +1,179 @@
+"""A plan in words, as JSON and as a CSV file."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from t2jax.bootstrap import band
+from t2jax.cli.fitting import LEVEL
+from t2jax.cli.plan_choices import Planned
+from t2jax.cli.words import columns, count, interval
+from t2jax.laws import name_of
+from t2jax.save import finite, whole
+
+ANSWERS = ("params", "tokens", "samples")
+QUANTITIES = ("params", "tokens", "tokens_per_param", "samples", "value", "queries", "spent")
+NEGLIGIBLE = 5e-4
+"""Elasticities smaller than this are not told."""
+
+
+def plan_text(found: Planned) -> str:
+    """The recommendation, what it costs, its rivals, how sure it is, and what would change it."""
+    parts = [recommendation(found), _costs(found), _rivals(found), _sure(found), _changes(found), _what_if(found)]
+    return "\n\n".join(part for part in [*parts, found.plan.status] if part)
+
+
+def recommendation(found: Planned) -> str:
+    """One sentence: how big, how long, how many samples, and what the law predicts of it."""
+    plan = found.plan
+    said = (
+        f"Train {count(float(plan.params))} parameters on {count(float(plan.tokens))} tokens "
+        f"({count(float(plan.tokens_per_param))} for each parameter)"
+    )
+    said += f" and draw {plan.samples:.3g} samples" if _sampled(found) else ""
+    return f"{said}: {name_of(type(found.law))} predicts {_shown(found, float(plan.value))}."
+
+
+def _costs(found: Planned) -> str:
+    training, serving = found.budget.prices
+    said = f"Training costs {_cost(found.training_cost, training.unit)}"
+    if _sampled(found):
+        what = "a token served" if found.budget.serving is None else "a query"
+        said += f", {what} {_cost(found.query_cost, serving.unit)}"
+    if found.plan.queries is not None:
+        said += f", for {count(float(found.plan.queries))} queries"
+    if found.plan.spent is not None:
+        said += f"; {_cost(float(found.plan.spent), training.unit)} together"
+    if found.budget.latency is not None:
+        said += f"; a query takes at most {float(serving.latency(found.plan.params)):.3g} s"
+    return said + "."
+
+
+def _rivals(found: Planned) -> str:
+    header = ["at the same cost", "N", "D", "D/N", *(["k"] if _sampled(found) else []), _quantity(found)]
+    rows = []
+    for one in found.choices:
+        sizes = (f"{one.params:.4g}", f"{one.tokens:.4g}", f"{one.tokens / one.params:.4g}")
+        served = "none" if np.isnan(one.samples) else f"{one.samples:.4g}"
+        value = "cannot be served" if np.isnan(one.value) else f"{one.value:.4g}"
+        rows.append((one.name, *sizes, *([served] if _sampled(found) else []), value))
+    return columns(header, rows)
+
+
+def _sure(found: Planned) -> str:
+    if found.draws is None:
+        return "No interval: the law has no draws; fit with --draws, or sample it."
+    good = float(np.mean(found.draws.ok))
+    if good < 0.5:
+        return f"No interval: {good:.0%} of the draws have an optimum."
+    told = []
+    for name, short in (("params", "N"), ("tokens_per_param", "D/N"), ("samples", "k"), ("value", _quantity(found))):
+        if name == "samples" and not _sampled(found):
+            continue
+        spread = band(getattr(found.draws, name), LEVEL)
+        told.append(f"{short} {interval(float(spread.low), float(spread.high))}")
+    said = f"{LEVEL:.0%} intervals: {'; '.join(told)}"
+    share = float(np.mean(found.draws.tokens_per_param[found.draws.ok] > 20))
+    said += f". More than 20 tokens for each parameter in {share:.0%} of {found.draws.ok.size} draws"
+    return said + ("." if good == 1 else f"; {1 - good:.0%} of them have no optimum.")
+
+
+def _changes(found: Planned) -> str:
+    if found.moves is None:
+        return ""
+    inputs = set(found.law.values())
+    rows = []
+    for name in found.moves.params:
+        moved = [getattr(found.moves, one)[name] for one in (*ANSWERS, "value")]
+        if name not in inputs and max(map(abs, moved)) > NEGLIGIBLE:
+            rows.append((name, *(f"{one:+.3f} %" for one in moved)))
+    said = columns(("one per cent more", "N", "D", "k", _quantity(found)), rows) if rows else ""
+    buys = found.worth.buys
+    if buys.get("train") and buys.get("inference"):
+        rate = found.worth.exchange("inference", "train")
+        said += f"\n\nOne more {_unit(found)} of serving is worth {rate:.3g} {found.budget.prices[0].unit} of training."
+    return said
+
+
+def _what_if(found: Planned) -> str:
+    rows = [("as asked", *_row(found, found.plan))]
+    rows += [(text, *_row(found, other)) for text, other in found.what_if.items()]
+    spent = ["spent"] if found.plan.spent is not None else []
+    return columns(("what if", "N", "D", "D/N", "k", _quantity(found), *spent), rows) if found.what_if else ""
+
+
+def _row(found: Planned, plan: Any) -> list[str]:
+    names = ["params", "tokens", "tokens_per_param", "samples", "value", *(["spent"] if plan.spent is not None else [])]
+    return [f"{float(getattr(plan, name)):.4g}" if plan.ok else "none" for name in names]
+
+
+def plan_answer(found: Planned) -> dict[str, Any]:
+    """The plan for --json: numbers, intervals, rivals, elasticities, what limits buy, what-ifs, and the words."""
+    sure = found.draws is not None and np.mean(found.draws.ok) >= 0.5
+    numbers: dict[str, Any] = {}
+    for name in QUANTITIES:
+        if (value := getattr(found.plan, name)) is None:
+            continue
+        numbers[name] = {"value": finite(float(value)), "low": None, "high": None}
+        if sure:
+            spread = band(getattr(found.draws, name), LEVEL)
+            numbers[name] |= {"low": finite(float(spread.low)), "high": finite(float(spread.high))}
+    moves = found.moves
+    return {
+        "law": name_of(type(found.law)),
+        "level": LEVEL,
+        "status": found.plan.status,
+        "plan": numbers,
+        "training_cost": found.training_cost,
+        "query_cost": finite(found.query_cost),
+        "unit": found.budget.prices[0].unit,
+        "choices": [
+            {"name": one.name, **{name: finite(getattr(one, name)) for name in (*ANSWERS, "value")}}
+            for one in found.choices
+        ],
+        "elasticities": None
+        if moves is None
+        else {name: {key: finite(one) for key, one in getattr(moves, name).items()} for name in (*ANSWERS, "value")},
+        "limits_buy": {name: finite(one) for name, one in found.worth.buys.items()},
+        "what_if": {
+            text: {
+                "status": other.status,
+                **{name: finite(float(getattr(other, name))) for name in (*ANSWERS, "value")},
+            }
+            for text, other in found.what_if.items()
+        },
+        "words": plan_text(found),
+    }
+
+
+def save_plan(found: Planned, path: Path) -> None:
+    """Write the plan, its rivals and its what-ifs as CSV: name, N, D, k and the prediction of each."""
+    rows = [{"name": one.name, **{name: getattr(one, name) for name in (*ANSWERS, "value")}} for one in found.choices]
+    for text, other in found.what_if.items():
+        rows.append({"name": text, **{name: float(getattr(other, name)) for name in (*ANSWERS, "value")}})
+    with whole(path) as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False)
+
+
+def _sampled(found: Planned) -> bool:
+    return "k" in type(found.law).inputs() and found.budget.serves
+
+
+def _quantity(found: Planned) -> str:
+    return {"pass_at_k": "pass@k", "neg_log_pass": "-log pass@k"}.get(type(found.law).response[0], "loss")
+
+
+def _shown(found: Planned, value: float) -> str:
+    if "pass_at_k" in type(found.law).response:
+        return f"pass@k of {value:.1%}"
+    return f"a {'mean -log pass@k' if _quantity(found) == '-log pass@k' else 'loss'} of {value:.4g} nats"
+
+
+def _unit(found: Planned) -> str:
+    return {"FLOPs": "FLOP", "device-seconds": "device-second", "dollars": "dollar"}[found.budget.prices[1].unit]
+
+
+def _cost(value: float, unit: str) -> str:
+    return f"${value:,.0f}" if unit == "dollars" and value >= 100 else f"{value:.3g} {unit}"
