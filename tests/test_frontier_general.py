@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
 import t2jax as t2
@@ -133,7 +134,7 @@ def test_delta_band_of_the_chinchilla_fit():
     rng = np.random.default_rng(0)
     n, d = np.exp(rng.uniform(np.log(1e8), np.log(1e10), 200)), np.exp(rng.uniform(np.log(1e9), np.log(1e12), 200))
     loss = np.asarray(truth(n, d)) * np.exp(0.003 * rng.normal(size=200))
-    runs = t2.Table({"params": n, "tokens": d, "loss": loss})
+    runs = t2.Table(pd.DataFrame({"params": n, "tokens": d, "loss": loss}))
     fit = t2.fit(t2.laws.Chinchilla, runs, noise=t2.noise.Gaussian(), key=key)
     budget = t2.Budget(train=1e23)
     ours = t2.delta_band(fit, budget)
