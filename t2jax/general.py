@@ -32,7 +32,19 @@ from t2jax.plan import (
     UNREACHABLE,
     Plan,
 )
-from t2jax.problem import FAR, Problem, bounds, cost_at, cost_of_target, inputs_at, limits, objective, pose, spending
+from t2jax.problem import (
+    FAR,
+    Problem,
+    bounds,
+    cost_at,
+    cost_of_target,
+    inputs_at,
+    limits,
+    objective,
+    pose,
+    spending,
+    unshaped,
+)
 from t2jax.typing import Array
 
 PARTS = {True: ((0.5, 0.2, 0.8), (0.9,), (0.5,)), False: separate.PARTS[False]}
@@ -119,6 +131,8 @@ def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) 
     n, d, k, rate = jnp.exp(problem.place(found.x))
     active = problem.named(found.active, jnp.any).astype(bool)
     prices = problem.named(found.multipliers, jnp.sum)
+    if budget.goal == "quality":
+        prices = unshaped(law, prices, problem.cost(found.x))
     at = {name: active[i] for i, name in enumerate(CONSTRAINTS)}
     # without a bound of the user's, one parameter, one token or FAR is only where the search ended
     own = ("params_min", "params_max", "tokens_min", "tokens_max", "samples_max")

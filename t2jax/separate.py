@@ -28,7 +28,7 @@ from t2jax.plan import (
     STATIONARY,
     Plan,
 )
-from t2jax.problem import FAR, cost_at, inputs_at
+from t2jax.problem import FAR, cost_at, inputs_at, shaped, unshaped
 from t2jax.typing import Array
 
 PARTS = {
@@ -66,7 +66,7 @@ def plan_separate(law: Law, budget: Budget) -> Plan:
 
 def _free_samples(law: Law, budget: Budget) -> Plan:
     def cost(law: Law, x: Array) -> Array:
-        return cost_at(law, budget, jnp.exp(x[0]), jnp.exp(x[1]), jnp.exp(x[2]))
+        return shaped(law, cost_at(law, budget, jnp.exp(x[0]), jnp.exp(x[1]), jnp.exp(x[2])))
 
     b, feasible = _limits(budget, jnp.ones(()))
     found = _optimum(law, cost, law, b, 3)
@@ -76,7 +76,7 @@ def _free_samples(law: Law, budget: Budget) -> Plan:
 def _at_samples(law: Law, budget: Budget, samples: Array) -> Plan:
     def cost(problem: tuple[Law, Array], x: Array) -> Array:
         law, samples = problem
-        return cost_at(law, budget, jnp.exp(x[0]), jnp.exp(x[1]), samples)
+        return shaped(law, cost_at(law, budget, jnp.exp(x[0]), jnp.exp(x[1]), samples))
 
     b, feasible = _limits(budget, samples)
     samples = samples.astype(b.dtype)
@@ -172,7 +172,7 @@ def _finish(law: Law, budget: Budget, found: Optimum, samples: Array, feasible: 
         samples=shown(samples),
         value=shown(value),
         kkt=found.kkt,
-        shadow_prices=shown(named(found.multipliers)),
+        shadow_prices=shown(named(unshaped(law, found.multipliers, cost_at(law, budget, params, tokens, samples)))),
         active=named(found.active) & usable,
         code=code,
         gap=gap,
