@@ -106,7 +106,7 @@ def test_derivatives_through_an_end_to_end_budget():
         logs = jnp.log(jnp.asarray(x))
         steps = 1e-4 * np.eye(9)
         pairs = [s * a + t * b for a in 20 * steps for b in 20 * steps for s in (1, -1) for t in (1, -1)]
-        moved = np.asarray(jax.jit(jax.vmap(log_answers))(logs + np.stack([*steps, *-steps, *pairs])))
+        moved = np.asarray(jax.jit(jax.vmap(log_answers))(logs[None] + np.stack([*steps, *-steps, *pairs])))
         slopes = (moved[:9] - moved[9:18]).T / 2e-4
         mixed = moved[18:].reshape(9, 9, 4, 3)
         bends = (mixed[:, :, 0] - mixed[:, :, 1] - mixed[:, :, 2] + mixed[:, :, 3]) / (4 * 2e-3**2)
