@@ -117,7 +117,7 @@ class Case:
             good = np.isfinite(level)
             for one in kept:
                 good = good & one
-            return np.where(good, free, np.inf)
+            return np.where(good & ~np.isnan(free), free, np.inf)
 
     def most_samples(self, n: np.ndarray, d: np.ndarray) -> np.ndarray:
         """The largest k that the budgets allow at N and D, or the least that reaches the target."""

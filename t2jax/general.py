@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from t2jax import separate
 from t2jax.beginnings import grid
 from t2jax.budgets import Budget
 from t2jax.feasible import inside
@@ -31,15 +32,23 @@ from t2jax.plan import (
     UNREACHABLE,
     Plan,
 )
-from t2jax.problem import FAR, Problem, bounds, cost_at, cost_of_target, inputs_at, limits, objective, pose, spending
-from t2jax.separate import level
+from t2jax.problem import (
+    FAR,
+    Problem,
+    bounds,
+    cost_at,
+    cost_of_target,
+    inputs_at,
+    limits,
+    objective,
+    pose,
+    spending,
+    unshaped,
+)
 from t2jax.typing import Array
 
-PARTS = {
-    True: ((0.5, 0.2, 0.8), (0.9,), (0.5,)),
-    False: ((0.03, 0.12, 0.25, 0.4, 0.5, 0.6, 0.75, 0.88, 0.97), (0.3, 0.5, 0.7, 0.85, 0.97), (0.02, 0.3, 0.6, 0.9)),
-}
-"""Places of the starts, for convex laws and others: fractions of the feasible logs of N, then of those of D and k."""
+PARTS = {True: ((0.5, 0.2, 0.8), (0.9,), (0.5,)), False: separate.PARTS[False]}
+"""As `separate.PARTS`, with two more sizes to begin at where the first has nothing inside the limits."""
 
 
 def plan_general(law: Law, budget: Budget) -> Plan:
@@ -122,6 +131,8 @@ def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) 
     n, d, k, rate = jnp.exp(problem.place(found.x))
     active = problem.named(found.active, jnp.any).astype(bool)
     prices = problem.named(found.multipliers, jnp.sum)
+    if budget.goal == "quality":
+        prices = unshaped(law, prices, problem.cost(found.x))
     at = {name: active[i] for i, name in enumerate(CONSTRAINTS)}
     # without a bound of the user's, one parameter, one token or FAR is only where the search ended
     own = ("params_min", "params_max", "tokens_min", "tokens_max", "samples_max")
@@ -133,7 +144,7 @@ def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) 
     code = jnp.where(good, jnp.where(implied, NO_OPTIMUM, code), FAILED)
     if budget.goal == "quality":
         vanishing = jnp.max(found.multipliers) < 1e2 * jnp.finfo(found.x.dtype).eps ** 0.7
-        code = jnp.where(vanishing | level(law, budget, jnp.log(jnp.stack([n, d])), k), FLAT, code)
+        code = jnp.where(vanishing | separate.level(law, budget, jnp.log(jnp.stack([n, d])), k), FLAT, code)
     lost = jnp.asarray(CONTRADICTORY)
     if budget.target is not None:
         far = jnp.full((), np.exp(0.9 * FAR), n.dtype)

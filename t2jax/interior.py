@@ -156,8 +156,11 @@ def _polish(objective: Objective, limits: Limits, theta: Any, state: _State) -> 
     """
     limit = partial(limits, theta)
     slack = jnp.maximum(-limit(state.x), _floor(state.x.dtype))
-    active = state.z > slack
-    unclear = jnp.argmin(jnp.abs(jnp.log(state.z / slack)))
+    # at the end the multipliers balance the slope of the objective, which may be a millionth where pass@k is near one
+    slope = jnp.max(jnp.abs(jax.jacfwd(limit)(state.x).T @ state.z)) + jnp.finfo(slack.dtype).tiny
+    standing = state.z / (slope * slack)
+    active = standing > 1
+    unclear = jnp.argmin(jnp.abs(jnp.log(standing)))
     sets = jnp.stack([active, active.at[unclear].set(~active[unclear])])
 
     def newton(active: Array) -> tuple[Array, Array]:

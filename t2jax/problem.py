@@ -80,7 +80,7 @@ NONE = -1e30
 def objective(problem: Problem, x: Array) -> Array:
     """What is least at the optimum: the law's cost, or the level or its negative."""
     if problem.budget.goal == "quality":
-        return problem.cost(x)
+        return shaped(problem.law, problem.cost(x))
     level = problem.place(x)[3]
     return level if problem.budget.goal == "spending" else -level
 
@@ -175,6 +175,16 @@ def inputs_at(law: Law, budget: Budget, n: ArrayLike, d: ArrayLike, k: ArrayLike
 def cost_at(law: Law, budget: Budget, n: ArrayLike, d: ArrayLike, k: ArrayLike) -> Array:
     """The law's cost at N, D and k."""
     return law.cost(**inputs_at(law, budget, n, d, k))
+
+
+def shaped(law: Law, cost: Array) -> Array:
+    """The cost as the solver minimises it: its log for pass@k, which has digits left where all questions are solved."""
+    return jnp.log(cost) if predicts_pass(type(law)) else cost
+
+
+def unshaped(law: Law, multipliers: Array, cost: Array) -> Array:
+    """Multipliers in units of the cost, from those of `shaped`."""
+    return multipliers * cost if predicts_pass(type(law)) else multipliers
 
 
 def cost_of_target(law: Law, budget: Budget) -> Array:

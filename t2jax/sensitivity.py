@@ -136,8 +136,9 @@ def delta_band(fit: Fit, budget: Budget, level: float = 0.9) -> DeltaBand:
         mid = getattr(plan, name)
         return Band(mid * np.exp(-z * error), mid, mid * np.exp(z * error), level)
 
-    named = dict(zip(_SIZES, errors.tolist(), strict=True))
-    return DeltaBand(plan, **{name: around(name, error) for name, error in named.items()}, errors=named)
+    named: dict[str, float] = dict(zip(_SIZES, errors.tolist(), strict=True))
+    bands = [around(name, error) for name, error in named.items()]
+    return DeltaBand(plan, *bands, errors=named)
 
 
 _SIZES = ("params", "tokens", "samples")

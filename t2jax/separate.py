@@ -28,11 +28,15 @@ from t2jax.plan import (
     STATIONARY,
     Plan,
 )
-from t2jax.problem import FAR, cost_at, inputs_at
+from t2jax.problem import FAR, cost_at, inputs_at, shaped, unshaped
 from t2jax.typing import Array
 
-STARTS = {True: (0.5,), False: (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95)}
-"""Where in the feasible range of log N the solver starts: once for a convex law, which has one optimum."""
+PARTS = {
+    True: ((0.5,), (0.9,), (0.9,)),
+    False: ((0.03, 0.12, 0.25, 0.4, 0.5, 0.6, 0.75, 0.88, 0.97), (0.3, 0.5, 0.7, 0.85, 0.97), (0.02, 0.3, 0.6, 0.9)),
+}
+"""Places of the starts, for convex laws and others: fractions of the feasible logs of N, then of those of D and k. At
+each N the best of the others is a start."""
 
 _ROWS = (  # constraints on (log N, log D, log k), in the order of plan.CONSTRAINTS
     (1.0, 1.0, 0.0),
@@ -62,7 +66,7 @@ def plan_separate(law: Law, budget: Budget) -> Plan:
 
 def _free_samples(law: Law, budget: Budget) -> Plan:
     def cost(law: Law, x: Array) -> Array:
-        return cost_at(law, budget, jnp.exp(x[0]), jnp.exp(x[1]), jnp.exp(x[2]))
+        return shaped(law, cost_at(law, budget, jnp.exp(x[0]), jnp.exp(x[1]), jnp.exp(x[2])))
 
     b, feasible = _limits(budget, jnp.ones(()))
     found = _optimum(law, cost, law, b, 3)
@@ -72,7 +76,7 @@ def _free_samples(law: Law, budget: Budget) -> Plan:
 def _at_samples(law: Law, budget: Budget, samples: Array) -> Plan:
     def cost(problem: tuple[Law, Array], x: Array) -> Array:
         law, samples = problem
-        return cost_at(law, budget, jnp.exp(x[0]), jnp.exp(x[1]), samples)
+        return shaped(law, cost_at(law, budget, jnp.exp(x[0]), jnp.exp(x[1]), samples))
 
     b, feasible = _limits(budget, samples)
     samples = samples.astype(b.dtype)
@@ -97,11 +101,18 @@ def _optimum(law: Law, cost: Callable[[Any, Array], Array], theta: Any, b: Array
     held, theta_held = jax.lax.stop_gradient((b, theta))
     high = jnp.minimum(jnp.minimum(held[2], held[0]), held[5])
 
-    def start(fraction: float) -> Array:
-        n = -held[1] + fraction * (high + held[1])
-        return jnp.stack([n, 0.9 * jnp.minimum(held[0] - n, held[4]), 0.9 * (held[5] - n)][:size])
+    def start(i: Array, j: Array, m: Array) -> Array:
+        n = -held[1] + i * (high + held[1])
+        return jnp.stack([n, j * jnp.minimum(held[0] - n, held[4]), m * (held[5] - n)][:size])
 
-    starts = jnp.stack([start(fraction) for fraction in STARTS[law.convex]])
+    sizes, *shares = (jnp.asarray(np.array(part), held.dtype) for part in PARTS[law.convex])
+    tokens, samples = (one.ravel() for one in jnp.meshgrid(*shares))
+    tried = jax.vmap(lambda i: jax.vmap(lambda j, m: start(i, j, m))(tokens, samples))(sizes)
+    starts = tried[:, 0]
+    if len(tokens) > 1:
+        costs = jax.vmap(jax.vmap(partial(cost, theta_held)))(tried)
+        best = jnp.argmin(jnp.where(jnp.isfinite(costs), costs, jnp.inf), axis=1)
+        starts = jnp.take_along_axis(tried, best[:, None, None], axis=1)[:, 0]
     if law.convex:
         guess = balanced(partial(cost, theta_held), held, size)
         found = first_of(objective, limits, (theta_held, held), starts, guess)
@@ -161,7 +172,7 @@ def _finish(law: Law, budget: Budget, found: Optimum, samples: Array, feasible: 
         samples=shown(samples),
         value=shown(value),
         kkt=found.kkt,
-        shadow_prices=shown(named(found.multipliers)),
+        shadow_prices=shown(named(unshaped(law, found.multipliers, cost_at(law, budget, params, tokens, samples)))),
         active=named(found.active) & usable,
         code=code,
         gap=gap,

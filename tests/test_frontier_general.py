@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
 import t2jax as t2
@@ -105,7 +106,7 @@ def test_derivatives_through_an_end_to_end_budget():
         logs = jnp.log(jnp.asarray(x))
         steps = 1e-4 * np.eye(9)
         pairs = [s * a + t * b for a in 20 * steps for b in 20 * steps for s in (1, -1) for t in (1, -1)]
-        moved = np.asarray(jax.jit(jax.vmap(log_answers))(logs + np.stack([*steps, *-steps, *pairs])))
+        moved = np.asarray(jax.jit(jax.vmap(log_answers))(logs[None] + np.stack([*steps, *-steps, *pairs])))
         slopes = (moved[:9] - moved[9:18]).T / 2e-4
         mixed = moved[18:].reshape(9, 9, 4, 3)
         bends = (mixed[:, :, 0] - mixed[:, :, 1] - mixed[:, :, 2] + mixed[:, :, 3]) / (4 * 2e-3**2)
@@ -133,7 +134,7 @@ def test_delta_band_of_the_chinchilla_fit():
     rng = np.random.default_rng(0)
     n, d = np.exp(rng.uniform(np.log(1e8), np.log(1e10), 200)), np.exp(rng.uniform(np.log(1e9), np.log(1e12), 200))
     loss = np.asarray(truth(n, d)) * np.exp(0.003 * rng.normal(size=200))
-    runs = t2.Table({"params": n, "tokens": d, "loss": loss})
+    runs = t2.Table(pd.DataFrame({"params": n, "tokens": d, "loss": loss}))
     fit = t2.fit(t2.laws.Chinchilla, runs, noise=t2.noise.Gaussian(), key=key)
     budget = t2.Budget(train=1e23)
     ours = t2.delta_band(fit, budget)
