@@ -95,7 +95,7 @@ def begin(
     root = jnp.sqrt(jnp.maximum(eigenvalues, LEAST_CURVATURE))
     scale = axes / root[None, :]
     whitened = (ends.u - u[None, :]) @ axes * root[None, :]
-    centre = _apart(whitened, reached <= value + RIVAL, best, chains)
+    centre = apart(whitened, reached <= value + RIVAL, best, chains)
     spread = centre + jax.random.normal(spread_key, centre.shape, centre.dtype)
     sound = jax.lax.map(lambda z: jnp.isfinite(potential(u + scale @ z)), spread)
     mode = Mode(u, value, scale, ends.converged[best], jnp.mean(reached <= value + 1e-6 * jnp.abs(value) + 1e-9))
@@ -190,7 +190,7 @@ def _chunks(warmup: int, draws: int) -> list[tuple[int, bool]]:
     ]
 
 
-def _apart(ends: Float[Array, "ends free"], rival: Array, best: Array, chains: int) -> Float[Array, "chains free"]:
+def apart(ends: Float[Array, "ends free"], rival: Array, best: Array, chains: int) -> Float[Array, "chains free"]:
     """One end for each chain: first the best, then that rival of it which is farthest from all that are taken."""
     chosen = [ends[best]]
     for _ in range(chains - 1):
