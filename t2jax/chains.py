@@ -36,15 +36,15 @@ class Target(Protocol):
         """Coordinates from which modes are searched."""
         ...
 
-    def potential(self, u: Float[Array, " free"], rows: Any) -> Array:
+    def potential(self, u: Float[Array, " free"], /, rows: Any) -> Array:
         """Minus the log of the density at u, up to a constant."""
         ...
 
-    def row_log_likelihood(self, u: Float[Array, " free"], data: Measurements) -> Float[Array, " rows"]:
+    def row_log_likelihood(self, u: Float[Array, " free"], /, data: Measurements) -> Float[Array, " rows"]:
         """The log-likelihood of each row of the table at u, times its weight."""
         ...
 
-    def values(self, u: Float[Array, " free"]) -> dict[str, Array]:
+    def values(self, u: Float[Array, " free"], /) -> dict[str, Array]:
         """What is kept of a draw, by name."""
         ...
 
@@ -65,14 +65,14 @@ class Mode(NamedTuple):
 class Drawn(NamedTuple):
     """Draws with leading axes (chains, draws): named values, log-likelihood of each run, and how the sampler fared."""
 
-    named: dict[str, Array]
-    log_likelihood: Array
-    lp: Array
-    diverging: Array
-    energy: Array
-    n_steps: Array
-    acceptance_rate: Array
-    step_size: Array
+    named: dict[str, Any]
+    log_likelihood: Any
+    lp: Any
+    diverging: Any
+    energy: Any
+    n_steps: Any
+    acceptance_rate: Any
+    step_size: Any
 
 
 @partial(jax.jit, static_argnames=("starts", "chains", "warmup", "accept"))

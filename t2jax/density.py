@@ -58,7 +58,7 @@ class Density:
         That of a coefficient is given its exponents.
         """
         values, slopes = self.coordinates.values(u), self.coordinates.log_slopes(u)
-        return {name: self.priors[name].log_prob(values[name]) + slopes[name] for name in self.names}
+        return {name: slopes[name] + self.priors[name].log_prob(values[name]) for name in self.names}
 
     def log_prior(self, u: Float[Array, " free"]) -> Array:
         """The log of the prior density of u."""

@@ -1,124 +1,35 @@
 """Posteriors of several tasks (or corpora) together: exponents and links from one population, the rest free."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 from numpyro.distributions import Distribution, HalfNormal
 
 from t2jax.bayes import (
-    LEVEL,
     PRIOR_DRAWS,
     STARTS,
     check_numbers,
     inference_data,
-    sample_stats,
-    summarise,
 )
-from t2jax.chains import Drawn, begin, draw_all
+from t2jax.chains import begin, draw_all
 from t2jax.density import Density, Priors, density
-from t2jax.diagnose import Diagnosis, diagnose
+from t2jax.diagnose import diagnose
 from t2jax.laws.base import Law
 from t2jax.measurements import Measurements
 from t2jax.noise import Noise, default_density, response
 from t2jax.params import Param
-from t2jax.pooled import Pooled, expand, search
+from t2jax.pooled import Pooled, expand, prior_draws, search, stand
 from t2jax.precision import scope, to_host
 from t2jax.table import Table, TableError
-from t2jax.typing import Array, ArrayLike, Float
+from t2jax.task_posterior import TaskPosterior, by_name, groups
+from t2jax.typing import Array, ArrayLike
 
 POOLED_UNITS = ("1", "1/nats")
 """Parameters of these units are pooled unless others are named: exponents, and how steep a link is."""
-
-
-@dataclass(frozen=True)
-class Population:
-    """What the tasks have in common, by draw. law: of a typical task, leaves (draws,).
-
-    location: of each pooled parameter, in its own unit, (draws,): its median over tasks of the population. spread: the
-    standard deviation between tasks of its unconstrained coordinate; for a positive parameter, of its logarithm.
-    """
-
-    law: Law
-    location: dict[str, Float[np.ndarray, " draws"]]
-    spread: dict[str, Float[np.ndarray, " draws"]]
-
-
-@dataclass(frozen=True)
-class TaskPosterior:
-    """The result of `sample_tasks`. laws: leaves (tasks, draws), tasks in the order of `tasks`, chain after chain.
-
-    idata: for ArviZ, as in `Posterior`, with a coordinate `task`; NAME_population and NAME_spread beside the tasks'
-    parameters, and log_likelihood by task and run. point: laws at the highest density, leaves (tasks,). pooled: names
-    of the pooled parameters. target: what was sampled; None for a posterior read from a file.
-    """
-
-    laws: Law
-    tasks: tuple[str, ...]
-    pooled: tuple[str, ...]
-    idata: Any = field(repr=False)
-    point: Law = field(repr=False)
-    diagnosis: Diagnosis = field(repr=False)
-    asked: int
-    made: int
-    target: Pooled | None = field(default=None, repr=False)
-
-    @property
-    def converged(self) -> bool:
-        """Whether the draws may be used: the limits of `Diagnosis`, for every parameter of every task."""
-        return self.diagnosis.converged
-
-    @property
-    def status(self) -> str:
-        """What the diagnostics say, in English, which parameter of which task fails and what to do."""
-        cut = f"; interrupted: {self.made} of {self.asked} draws of each chain" if self.made < self.asked else ""
-        return self.diagnosis.sentence + cut
-
-    def task(self, name: str) -> Law:
-        """The laws of one task, leaves (draws,): for frontier, plots and predictions. ValueError for another name."""
-        if name not in self.tasks:
-            raise ValueError(f"there is no task {name!r}; the tasks are {', '.join(self.tasks)}")
-        at = self.tasks.index(name)
-        return jax.tree.map(lambda leaf: leaf[at], self.laws)
-
-    @property
-    def population(self) -> Population:
-        """Location and spread of the pooled parameters, and the law of a typical task.
-
-        Its other parameters are at the mean of the tasks' centred coordinates: of coefficients, the geometric mean of
-        the size of the term at the middle of the data.
-        """
-        drawn = {str(name): np.asarray(one.values, float) for name, one in self.idata["posterior"].items()}
-        law = type(self.laws)
-        typical = {name: drawn[f"{name}_population"].ravel() for name in law.declared()}
-        location = {
-            name: drawn[f"{name}_population"].ravel() if name not in typical else typical[name] for name in self.pooled
-        }
-        return Population(law(**typical), location, {name: drawn[f"{name}_spread"].ravel() for name in self.pooled})
-
-    def new_task(self, key: Array) -> Law:
-        """Laws of a task that was not measured, leaves (draws,): pooled parameters from the population of each draw.
-
-        The others are drawn from their priors, so that a prediction in nats is as wide as these; what is known of a new
-        task is how its curves bend. ValueError for a posterior read from a file, which does not know its priors.
-        """
-        if self.target is None:
-            raise ValueError("a posterior read from a file does not know its priors; sample it again")
-        with scope() as dtype:
-            found = self.population
-            location = self.target.locations(found.location)
-            spread = jnp.stack([jnp.asarray(found.spread[name], dtype) for name in self.pooled], axis=1)
-            drawn = jax.tree.map(np.asarray, self.target.new_tasks(location, spread, key))
-        law = type(self.laws)
-        return law(**{name: drawn[name] for name in law.declared()})
-
-    def summary(self, level: float = LEVEL) -> pd.DataFrame:
-        """As `Posterior.summary`: a row for NAME[TASK], each NAME_population and each NAME_spread."""
-        return summarise(self.diagnosis, _by_name(self.idata, self.tasks), self.status, level)
 
 
 def sample_tasks(
@@ -171,28 +82,27 @@ def sample_tasks(
         data, run = _stacked(columns, runs)
         data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
         search_key, begin_key, again_key, prior_key = jax.random.split(key, 4)
-        ends, best = search(one, data, STARTS, chains, search_key)
-        for name, value in zip(each, np.asarray(best), strict=True):
+        ends, alone = search(one, data, STARTS, chains, search_key)
+        for name, value in zip(each, np.asarray(alone), strict=True):
             if not np.isfinite(value):
                 raise ValueError(f"{law.__name__} on {name}: no start has a finite density; check its priors")
         target = Pooled(one, names, known, held, expand(one, names, data, ends[0]), ends)
         mode, _ = begin(target, data, chains, chains, warmup, accept, begin_key)
         # again about where the tasks stand together, which is elsewhere for those of few rows
-        stands = target.split(mode.u)[2]
+        stands = stand(target, mode.u)
         ends = jnp.concatenate([stands[None], ends[1:]])
         target = replace(target, near=expand(one, names, data, stands), ends=ends)
         mode, states = begin(target, data, chains, chains, warmup, accept, again_key)
-        prior = _prior(target, prior_key)
+        prior = jax.tree.map(np.asarray, prior_draws(target, PRIOR_DRAWS, prior_key))
         drawn = draw_all(target, data, mode, run, states, warmup, draws, accept, progress)
-        point = to_host(target.values(mode.u))
+        point = to_host(jax.jit(Pooled.values)(target, mode.u))
     tasks = tuple(each)
-    first = next(iter(each.values()))
-    idata = inference_data(_groups(target, tasks, drawn, prior, response(law, first), runs))
+    idata = inference_data(groups(target, tasks, drawn, prior, response(law, next(iter(each.values()))), runs))
     laws = law(**{name: drawn.named[name].reshape(-1, len(tasks)).T for name in law.declared()})
-    found = diagnose(
-        _by_name(idata, tasks), _prior_by_name(prior, idata, tasks), np.asarray(drawn.diverging), np.asarray(drawn.energy)
-    )
-    stood = law(**{name: np.asarray(point[name]) for name in law.declared()})
+    values = by_name(idata, tasks)
+    known_before = {name: prior[name.partition("[")[0]] for name in values}
+    found = diagnose(values, known_before, drawn.diverging, drawn.energy)
+    stood = law(**{name: point[name] for name in law.declared()})
     return TaskPosterior(laws, tasks, names, idata, stood, found, draws, drawn.lp.shape[1], target)
 
 
@@ -268,7 +178,7 @@ def _spreads(
         if name not in pooled:
             raise ValueError(f"spreads: {name!r} is not pooled; pooled are {', '.join(pooled)}")
     for name in pooled:
-        prior = given.get(name, None)
+        prior = given.get(name)
         if prior is None:
             known[name] = HalfNormal(_deviation(one.priors[name], declared[name]))
         elif isinstance(prior, Distribution):
@@ -303,62 +213,3 @@ def _stacked(columns: list[Measurements], runs: list[np.ndarray]) -> tuple[Any, 
     )
     first = np.cumsum([0, *(int(one.max()) + 1 for one in runs[:-1])])
     return stacked, filled([one + start for one, start in zip(runs, first, strict=True)], "edge").ravel()
-
-
-def _prior(target: Pooled, key: Array) -> dict[str, np.ndarray]:
-    """Draws from the prior of a task's parameters, and of location and spread, (PRIOR_DRAWS,) each."""
-    population_key, task_key = jax.random.split(key)
-    location, spread = target.population_prior(PRIOR_DRAWS, population_key)
-    zero = jnp.zeros_like(spread)
-    found = {name: one for name, one in target.new_tasks(location, spread, task_key).items() if name in target.one.names}
-    located = target.new_tasks(location, zero, task_key)
-    found |= {f"{name}_population": located[name] for name in target.pooled}
-    found |= {f"{name}_spread": spread[:, i] for i, name in enumerate(target.pooled) if name in target.spreads}
-    return jax.tree.map(np.asarray, found)
-
-
-def _groups(
-    target: Pooled, tasks: tuple[str, ...], drawn: Drawn, prior: dict[str, np.ndarray], measured: str, runs: list[Any]
-) -> dict[str, Any]:
-    import xarray  # slow to load
-
-    declared = dict(target.one.coordinates.declared)
-    chains, draws = drawn.lp.shape
-    axes = ("chain", "draw")
-    position = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    held = {}
-    for name, one in drawn.named.items():
-        if name in declared and name not in target.one.names:
-            continue
-        about = declared[name.removesuffix("_population").removesuffix("_spread")]
-        unit = "of the unconstrained coordinate" if name.endswith("_spread") else about.unit
-        held[name] = ((*axes, "task")[: np.ndim(one)], one, {"units": unit, "doc": about.doc})
-    task = [name for name, one in zip(tasks, runs, strict=True) for _ in range(int(one.max()) + 1)]
-    return {
-        "posterior": xarray.Dataset(held, coords={**position, "task": list(tasks)}),
-        "sample_stats": sample_stats(drawn),
-        "log_likelihood": xarray.Dataset(
-            {measured: ((*axes, "run"), drawn.log_likelihood)},
-            coords={**position, "run": np.arange(len(task)), "run_task": ("run", task)},
-        ),
-        "prior": xarray.Dataset(
-            {name: (axes, one[None]) for name, one in prior.items()},
-            coords={"chain": np.arange(1), "draw": np.arange(PRIOR_DRAWS)},
-        ),
-    }
-
-
-def _by_name(idata: Any, tasks: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Draws (chains, draws) of each sampled number: NAME[TASK], NAME_population of pooled ones and NAME_spread."""
-    found, prior = {}, set(map(str, idata["prior"].data_vars))
-    for name, one in idata["posterior"].items():
-        values = np.asarray(one.values, float)
-        if values.ndim == 3:
-            found |= {f"{name}[{task}]": values[:, :, i] for i, task in enumerate(tasks)}
-        elif name in prior:
-            found[str(name)] = values
-    return found
-
-
-def _prior_by_name(prior: Mapping[str, np.ndarray], idata: Any, tasks: tuple[str, ...]) -> dict[str, np.ndarray]:
-    return {name: prior[name.partition("[")[0]] for name in _by_name(idata, tasks)}

@@ -147,9 +147,7 @@ class Pooled:
 
     def _parts(self, x: Array) -> tuple[Array, Array, Array]:
         count, tasks = len(self.pooled), len(self.near.slope)
-        drawn = {
-            name: biject_to(prior.support)(x[count + i]) for i, (name, prior) in enumerate(self.spreads.items())
-        }
+        drawn = {name: biject_to(prior.support)(x[count + i]) for i, (name, prior) in enumerate(self.spreads.items())}
         spread = jnp.stack([jnp.asarray(drawn[n] if n in drawn else self.held[n], x.dtype) for n in self.pooled])
         return x[:count], spread, x[count + len(drawn) :].reshape(tasks, -1)
 
@@ -221,6 +219,26 @@ def expand(one: Density, pooled: tuple[str, ...], data: Measurements, u: Float[A
         )
 
     return jax.lax.map(of_task, (data, u))
+
+
+@jax.jit
+def stand(target: Pooled, x: Float[Array, " all"]) -> Float[Array, "tasks free"]:
+    """The coordinates of each task at x."""
+    return target.split(x)[2]
+
+
+@partial(jax.jit, static_argnames="count")
+def prior_draws(target: Pooled, count: int, key: Array) -> dict[str, Array]:
+    """Draws from the prior by name, (count,): of any task's parameters, and of NAME_population and NAME_spread."""
+    population_key, task_key = jax.random.split(key)
+    location, spread = target.population_prior(count, population_key)
+    found = target.new_tasks(location, spread, task_key)
+    typical = target.new_tasks(location, jnp.zeros_like(spread), task_key)
+    return (
+        {name: found[name] for name in target.one.names}
+        | {f"{name}_population": typical[name] for name in target.pooled}
+        | {f"{name}_spread": spread[:, i] for i, name in enumerate(target.pooled) if name in target.spreads}
+    )
 
 
 def _place(location: Array, spread: Array, near: Near, z: Array) -> tuple[Array, Array, Array]:
