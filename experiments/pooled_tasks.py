@@ -1,0 +1,284 @@
+"""Do tasks inform each other? A task with a third of its rows beside others, against all of its rows alone.
+
+Every task of the testbed in turn is the held-out one. A third of its checkpoints (cells of N and D, averaged over
+seeds) is kept for the judgement: the dearest ones, or a random third. T2Loss is then sampled from all the rest alone
+(`t2.sample`), from a random third of the rest alone, and from that third together with the other tasks, which are
+whole (`t2.sample_tasks`: exponents pooled). The error is the mean size of log(median prediction / measured) of
+-log pass@k at the cells kept, which none of them saw; coverage is of the 90 % interval for a new measurement.
+
+The same on simulated tasks, for which the law and the population hold: the exponents of eight tasks drawn from one
+population, the rest as fitted to the testbed, errors of a known size.
+
+    python -m experiments.pooled_tasks [tiny] [-o FOLDER]
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import jax
+import numpy as np
+
+import t2jax as t2
+from experiments.record import command, stage
+from t2jax.heldout import left_out, predicted
+from t2jax.plot import BLACK, BLUE, GREY, log_ticks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LAW = t2.laws.T2Loss
+LEVEL = 0.9
+LEAST = 1e-3
+"""Nats: where -log pass@k is less all but every question is solved, and its logarithm says nothing."""
+WAYS = ("alone, all rows", "alone, a third", "pooled, a third")
+DF = 4.0
+"""Degrees of freedom of the errors, those of the default noise of losses."""
+POPULATION = {"alpha": (np.log(0.85), 0.15), "beta": (np.log(1.05), 0.1), "gamma": (np.log(0.3), 0.15)}
+"""Simulated tasks: mean and deviation of the logarithm of each exponent, about those of the testbed's tasks."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which rows, how often, and how many draws."""
+
+    samples: tuple[float, ...] = (1.0, 16.0, 256.0, 4096.0)
+    """The k of the rows."""
+    tokens_min: float = 2.0**18
+    """Cells of fewer tokens are left out."""
+    tasks: tuple[str, ...] = ()
+    """Held-out tasks, by default all; the others are always there."""
+    held_out: tuple[str, ...] = ("dearest", "random")
+    """Which third of a task's cells is predicted."""
+    repeats: int = 2
+    """Random thirds of each task's training cells."""
+    worlds: int = 1
+    """Simulated sets of eight tasks, of which the dearest third is held out."""
+    sigma: float = 0.1
+    """Scale of the errors of the log in simulated tasks."""
+    draws: int = 500
+    """Draws of each of two chains, after `warmup`."""
+    warmup: int = 400
+    """Steps of warm-up."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+    @classmethod
+    def tiny(cls) -> Self:
+        return cls(
+            samples=(1.0, 256.0), tasks=("verse_end",), held_out=("dearest",), repeats=1, worlds=0, draws=20, warmup=30
+        )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One task and choice of rows; by way (WAYS): error, coverage, and whether the chains met every limit.
+
+    source: "testbed" or "simulated". held_out: which third was kept. cells: how many it and the two trainings have.
+    """
+
+    source: str
+    held_out: str
+    task: str
+    repeat: int
+    cells: tuple[int, int, int]
+    error: tuple[float, ...]
+    covered: tuple[float, ...]
+    converged: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean over tasks (and repeats) by way; ratio: of the pooled error to that alone with all rows, with the range
+    of the repeats' means; no_worse: for how many tasks the mean over repeats is at most 1 % larger."""
+
+    source: str
+    held_out: str
+    error: tuple[float, ...]
+    covered: tuple[float, ...]
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+    tasks: int
+    no_worse: int
+
+
+@dataclass(frozen=True)
+class Result:
+    judged: tuple[Judged, ...]
+    means: tuple[Mean, ...]
+
+
+def run(config: Config) -> Result:
+    found: list[Judged] = []
+    real = testbed(config)
+    for held_out in config.held_out:
+        found += judge_all("testbed", held_out, real, config, config.repeats, 0)
+    if config.worlds:
+        with stage("laws of the testbed's tasks"):
+            fits = {name: t2.fit(LAW, table, key=jax.random.key(config.seed)).law for name, table in real.items()}
+    for world in range(config.worlds):
+        made = simulated(real, fits, config, np.random.default_rng([config.seed, 100 + world]))
+        found += judge_all("simulated", "dearest", made, config, 1, world)
+    kinds = dict.fromkeys((one.source, one.held_out) for one in found)
+    return Result(tuple(found), tuple(mean(found, *kind) for kind in kinds))
+
+
+def testbed(config: Config) -> dict[str, t2.Table]:
+    """The table of each task, averaged over seeds."""
+    rows = t2.datasets.load("testbed", samples=config.samples, seeds=False)
+    frame = rows.where(rows["tokens"] >= config.tokens_min).to_frame().drop(columns="weight")
+    table = t2.Table(frame, rows.source)
+    return {str(name): table.where(task=name) for name in dict.fromkeys(table["task"].tolist())}
+
+
+def simulated(
+    real: Mapping[str, t2.Table], fits: Mapping[str, t2.Law], config: Config, rng: np.random.Generator
+) -> dict[str, t2.Table]:
+    """The same cells as measured by laws whose exponents come from one population, each term as large as it is."""
+    made = {}
+    for name, table in real.items():
+        values, exponents = fits[name].values(), {}
+        for exponent, (location, spread) in POPULATION.items():
+            exponents[exponent] = float(np.exp(location + spread * rng.normal()))
+        for size, exponent, column in (("A", "alpha", "params"), ("B", "beta", "tokens"), ("G", "gamma", "samples")):
+            middle = np.mean(np.log(table[column]))
+            values[size] *= np.exp((exponents[exponent] - values[exponent]) * middle)
+        truth = predicted(LAW(**(values | exponents)), table)
+        off = config.sigma * rng.standard_t(DF, len(table))
+        made[name] = table.with_columns(neg_log_pass=truth * np.exp(off))
+    return made
+
+
+def judge_all(
+    source: str, held_out: str, tables: dict[str, t2.Table], config: Config, repeats: int, world: int
+) -> list[Judged]:
+    """Every task in turn."""
+    found = []
+    for task in config.tasks or tuple(tables):
+        with stage(f"{source} {world if source == 'simulated' else ''} {held_out}: {task}"):
+            found += [judge(source, held_out, tables, task, config, i, world) for i in range(repeats)]
+    return found
+
+
+def judge(
+    source: str, held_out: str, tables: dict[str, t2.Table], task: str, config: Config, repeat: int, world: int
+) -> Judged:
+    """One task, three ways. Rows that are not fitted keep their place at negligible weight: one compilation for all."""
+    table, number = tables[task], list(tables).index(task)
+    cell, heard = table.runs(), table["neg_log_pass"] >= LEAST
+    cells = cell.max() + 1
+    # the kept cells stay the same over repeats, but for the random ones
+    rng = np.random.default_rng([config.seed, world, number, repeat])
+    cost = np.array([(table["params"] * table["tokens"])[cell == i][0] for i in range(cells)])
+    order = np.argsort(-cost, kind="stable") if held_out == "dearest" else rng.permutation(cells)
+    kept, rest = order[: cells // 3], order[cells // 3 :]
+    third = rng.permutation(rest)[: len(rest) // 3]
+    judged = np.isin(cell, kept) & heard
+    arguments: Any = {"draws": config.draws, "warmup": config.warmup, "chains": 2, "accept": 0.8}
+    key = jax.random.key(int(rng.integers(2**31)))
+    error, covered, converged = [], [], []
+    for way, seen in zip(WAYS, (rest, third, third), strict=True):
+        own = left_out(table, ~(np.isin(cell, seen) & heard))
+        if way == WAYS[2]:
+            together = {name: left_out(one, one["neg_log_pass"] < LEAST) for name, one in tables.items()}
+            post = t2.sample_tasks(LAW, together | {task: own}, key=key, **arguments)
+            laws, at = post.task(task), post.tasks.index(task)
+            scale = np.asarray(post.idata["posterior"]["sigma"].values)[:, :, at].ravel()
+        else:
+            post = t2.sample(LAW, own, key=key, **arguments)
+            laws, scale = post.laws, np.asarray(post.idata["posterior"]["sigma"].values).ravel()
+        line = np.log(predicted(laws, table)[:, judged])
+        measured = np.log(table["neg_log_pass"][judged])
+        new = line + scale[:, None] * rng.standard_t(DF, line.shape)
+        band = t2.band(new, LEVEL)
+        error.append(float(np.mean(np.abs(np.median(line, axis=0) - measured))))
+        covered.append(float(np.mean((band.low <= measured) & (measured <= band.high))))
+        converged.append(post.converged)
+    counts = len(kept), len(rest), len(third)
+    return Judged(source, held_out, task, repeat, counts, tuple(error), tuple(covered), tuple(converged))
+
+
+def mean(found: list[Judged], source: str, held_out: str) -> Mean:
+    """Means of one source and one choice of what is held out."""
+    some = [one for one in found if (one.source, one.held_out) == (source, held_out)]
+    errors = np.array([one.error for one in some])
+    covered = np.array([one.covered for one in some])
+    repeats = np.array([one.repeat for one in some])
+    ratios = [np.divide(*errors[repeats == i].mean(axis=0)[[2, 0]]) for i in np.unique(repeats)]
+    tasks = list(dict.fromkeys(one.task for one in some))
+    each = [errors[[one.task == task for one in some]].mean(axis=0) for task in tasks]
+    total = errors.mean(axis=0)
+    return Mean(
+        source=source,
+        held_out=held_out,
+        error=tuple(total.tolist()),
+        covered=tuple(covered.mean(axis=0).tolist()),
+        ratio=float(total[2] / total[0]),
+        ratio_low=float(min(ratios)),
+        ratio_high=float(max(ratios)),
+        tasks=len(tasks),
+        no_worse=sum(bool(one[2] <= 1.01 * one[0]) for one in each),
+    )
+
+
+def words(result: Result) -> list[str]:
+    lines = [
+        f"{LAW.__name__}; mean size of log(predicted / measured) of -log pass@k at held-out cells, in per cent, and the"
+        f" share of measurements inside the {LEVEL:.0%} interval:"
+    ]
+    for one in result.means:
+        some = [each for each in result.judged if (each.source, each.held_out) == (one.source, one.held_out)]
+        kept, rest, third = some[0].cells
+        lines.append(f"{one.source}, {one.held_out} {kept} cells held out; {rest} to fit alone, or {third} of them:")
+        for task in dict.fromkeys(each.task for each in some):
+            own = [each for each in some if each.task == task]
+            error, covered = (np.mean([getattr(each, name) for each in own], axis=0) for name in ("error", "covered"))
+            lines.append(f"  {task:10s} {_told(error, covered)}")
+        lines.append(f"  {'mean':10s} {_told(one.error, one.covered)}")
+        verdict = "no worse" if one.ratio <= 1 else "worse"
+        lines.append(
+            f"  pooled with a third is {verdict} than alone with all rows: {one.ratio:.3f} times its error (over "
+            f"repeats {one.ratio_low:.3f} to {one.ratio_high:.3f}), at most 1 % more on {one.no_worse} of {one.tasks}"
+        )
+    for i, way in enumerate(WAYS):
+        kept = sum(one.converged[i] for one in result.judged)
+        lines.append(f"{way}: every limit of convergence met in {kept} of {len(result.judged)} posteriors")
+    return lines
+
+
+def _told(error: Any, covered: Any) -> str:
+    ways = zip(WAYS, error, covered, strict=True)
+    return "; ".join(f"{way} {100 * size:5.1f} % ({share:.0%})" for way, size, share in ways)
+
+
+def figures(result: Result) -> dict[str, "Figure"]:
+    """Error of each task by way, a panel for each choice of what is held out."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6 * len(result.means) + 0.8, 4.6), layout="constrained")
+    axes = figure.subplots(1, len(result.means), squeeze=False)[0]
+    for ax, one in zip(axes, result.means, strict=True):
+        some = [each for each in result.judged if (each.source, each.held_out) == (one.source, one.held_out)]
+        names = list(dict.fromkeys(each.task for each in some))
+        marks = zip(WAYS, (BLACK, GREY, BLUE), ("s", "v", "o"), (-0.2, 0.0, 0.2), strict=True)
+        for i, (way, colour, marker, aside) in enumerate(marks):
+            y = np.array([names.index(each.task) for each in some]) + aside
+            x = [100 * each.error[i] for each in some]
+            ax.plot(x, y, marker, color=colour, markersize=4, alpha=0.7, markeredgewidth=0, label=way)
+            style = "--" if i == 1 else "-"
+            ax.axvline(100 * one.error[i], color=colour, linewidth=1, linestyle=style, label=f"mean, {way}")
+        ax.set(xscale="log", yticks=range(len(names)), yticklabels=names, title=f"{one.source}, {one.held_out} third")
+        ax.set_xlabel("mean size of log(predicted / measured) (%)")
+        log_ticks(ax)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    return {"errors": figure}
+
+
+def main() -> None:
+    command(Config, run, words, figures)
+
+
+if __name__ == "__main__":
+    main()
