@@ -189,13 +189,14 @@ def test_coordinates_change_variables_exactly():
             said = own + priors["E"] + priors["A"] + priors["sigma"]
             return target.split(start)[2], parts(x), jax.jacfwd(parts)(x), said, target.potential(x, rows)
 
-        stands, found, matrix, said, potential = everything(0.2 * rng.normal(size=10))
-    np.testing.assert_allclose(stands, stood[0], rtol=1e-9)
-    location, spread, u = found[0], found[1], np.asarray(found[2:]).reshape(2, 4)
+        made = jax.tree.map(np.asarray, (*everything(0.2 * rng.normal(size=10)), stood[0], near.root))
+    stands, found, matrix, said, potential, stood, root = made
+    np.testing.assert_allclose(stands, stood, rtol=1e-9)
+    location, spread, u = found[0], found[1], found[2:].reshape(2, 4)
     expected = np.linalg.slogdet(matrix)[1] + np.sum(said) + stats.norm(location, spread).logpdf(u[:, 2]).sum()
     expected += stats.halfnorm(scale=0.5).logpdf(spread) + stats.norm(-1.0, 0.5).logpdf(location)
     # but for the constant of a normal density, and the volume of the free coordinates, which is the same everywhere
-    constant = np.log(2 * np.pi) - np.linalg.slogdet(np.asarray(near.root))[1].sum()
+    constant = np.log(2 * np.pi) - np.linalg.slogdet(root)[1].sum()
     assert -float(potential) - expected == pytest.approx(constant, abs=1e-9)
 
 
@@ -245,7 +246,7 @@ def test_priors_of_a_task_are_those_of_location_and_spread():
         nothing = jnp.zeros((2, 1, 1))
         near = Near(nothing, nothing[..., 0], jnp.zeros((2, 3)), jnp.zeros((2, 3, 1)), jnp.stack([jnp.eye(3)] * 2))
         target = Pooled(one, ("alpha",), {"alpha": HalfNormal(0.5)}, {}, near, jnp.zeros((1, 2, 4)))
-        drawn = prior_draws(target, 4000, KEY)
+        drawn = jax.tree.map(np.asarray, prior_draws(target, 4000, KEY))
     assert np.log(drawn["alpha"]).mean() == pytest.approx(-1.0, abs=0.06)
     assert np.log(drawn["alpha"]).var() == pytest.approx(0.25 + 0.25, rel=0.1)
     assert np.log(drawn["alpha_population"]).var() == pytest.approx(0.25, rel=0.1)
