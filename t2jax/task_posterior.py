@@ -90,9 +90,9 @@ class TaskPosterior:
             raise ValueError("a posterior read from a file does not know its priors; sample it again")
         with scope() as dtype:
             found = self.population
-            location = self.target.locations(found.location)
+            location = jax.jit(Pooled.locations)(self.target, found.location)
             spread = jnp.stack([jnp.asarray(found.spread[name], dtype) for name in self.pooled], axis=1)
-            drawn = jax.tree.map(np.asarray, self.target.new_tasks(location, spread, key))
+            drawn = jax.tree.map(np.asarray, jax.jit(Pooled.new_tasks)(self.target, location, spread, key))
         law = type(self.laws)
         return law(**{name: drawn[name] for name in law.declared()})
 

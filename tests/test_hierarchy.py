@@ -78,13 +78,13 @@ def closed_form() -> tuple[np.ndarray, np.ndarray, float]:
     for s in grid:
         sought = np.ones((count + 1, count + 1)) + np.diag([s**2] * count + [0.0])
         observed = sought[:count, :count] + np.diag(SIGMA**2 / np.array(ROWS))
-        log_weight.append(stats.multivariate_normal(np.full(count, 2.0), observed).logpdf(MEANS))
+        log_weight.append(stats.multivariate_normal.logpdf(MEANS, np.full(count, 2.0), observed))
         gain = np.linalg.solve(observed, sought[:count]).T
         mean = 2.0 + gain @ (MEANS - 2.0)
         means.append(mean)
         squares.append(np.diag(sought - gain @ sought[:count]) + mean**2)
     # log-spaced, so ds = s·d(log s)
-    log_weight = np.array(log_weight) + stats.lognorm(0.7, scale=0.3).logpdf(grid) + np.log(grid)
+    log_weight = np.array(log_weight) + stats.lognorm.logpdf(grid, 0.7, scale=0.3) + np.log(grid)
     weight = np.exp(log_weight - np.max(log_weight))
     weight /= weight.sum()
     mean = weight @ np.array(means)
@@ -193,8 +193,8 @@ def test_coordinates_change_variables_exactly():
     stands, found, matrix, said, potential, stood, root = made
     np.testing.assert_allclose(stands, stood, rtol=1e-9)
     location, spread, u = found[0], found[1], found[2:].reshape(2, 4)
-    expected = np.linalg.slogdet(matrix)[1] + np.sum(said) + stats.norm(location, spread).logpdf(u[:, 2]).sum()
-    expected += stats.halfnorm(scale=0.5).logpdf(spread) + stats.norm(-1.0, 0.5).logpdf(location)
+    expected = np.linalg.slogdet(matrix)[1] + np.sum(said) + stats.norm.logpdf(u[:, 2], location, spread).sum()
+    expected += stats.halfnorm.logpdf(spread, scale=0.5) + stats.norm.logpdf(location, -1.0, 0.5)
     # but for the constant of a normal density, and the volume of the free coordinates, which is the same everywhere
     constant = np.log(2 * np.pi) - np.linalg.slogdet(root)[1].sum()
     assert -float(potential) - expected == pytest.approx(constant, abs=1e-9)
@@ -203,6 +203,7 @@ def test_coordinates_change_variables_exactly():
 def test_bad_arguments_are_named():
     tables = level_tables(exact_means())
     noise: Any = t2.noise.Gaussian()
+    given: Any = {"key": KEY}
     for changed, message in (
         ({"pooled": ("b",)}, "pooled: 'b' is no parameter; those that can be pooled are a, sigma"),
         ({"pooled": ()}, "pooled is empty"),
@@ -214,7 +215,7 @@ def test_bad_arguments_are_named():
         ({"chains": 1}, "found chains=1"),
     ):
         with pytest.raises(ValueError, match=message):
-            t2.sample_tasks(Level, tables, noise, key=KEY, **changed)
+            t2.sample_tasks(Level, tables, noise, **(given | changed))
     powers: Any = {name: tables[name] for name in ("task 0", "task 1")}
     with pytest.raises(ValueError, match="pooled: 'A' is pooled at the middle of the data, so pool 'alpha' as well"):
         t2.sample_tasks(Power, powers, noise, key=KEY, pooled=("A",))
