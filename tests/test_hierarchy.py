@@ -75,10 +75,11 @@ def closed_form() -> tuple[np.ndarray, np.ndarray, float]:
     count = len(ROWS)
     grid = np.exp(np.linspace(np.log(1e-3), np.log(30.0), 4000))
     log_weight, means, squares = [], [], []
+    joint: Any = stats.multivariate_normal
     for s in grid:
         sought = np.ones((count + 1, count + 1)) + np.diag([s**2] * count + [0.0])
         observed = sought[:count, :count] + np.diag(SIGMA**2 / np.array(ROWS))
-        log_weight.append(stats.multivariate_normal.logpdf(MEANS, np.full(count, 2.0), observed))
+        log_weight.append(joint.logpdf(MEANS, np.full(count, 2.0), observed))
         gain = np.linalg.solve(observed, sought[:count]).T
         mean = 2.0 + gain @ (MEANS - 2.0)
         means.append(mean)
@@ -96,6 +97,7 @@ def together() -> t2.TaskPosterior:
     return levels(exact_means())
 
 
+@pytest.mark.long
 def test_the_normal_model_has_its_closed_form(together):
     """4000 draws of an ESS above 1000: means within 0.15 deviations, deviations within 15 %."""
     assert together.converged and together.diagnosis.divergences == 0, together.status
@@ -112,6 +114,7 @@ def test_the_normal_model_has_its_closed_form(together):
     assert table.attrs["status"] == together.status and together.status.startswith("converged: ")
 
 
+@pytest.mark.long
 def test_few_rows_hang_on_the_population_and_many_stand_alone(together):
     drawn = together.laws.a.mean(axis=1)
     # the task of two rows has gone about half of the way from its own mean to the others, those of forty hardly any
@@ -120,6 +123,7 @@ def test_few_rows_hang_on_the_population_and_many_stand_alone(together):
     assert np.all(np.abs(drawn - MEANS)[[0, 1, 4]] < 0.06)
 
 
+@pytest.mark.long
 def test_a_huge_spread_is_a_fit_of_each(together):
     """Then a of each task is Normal(its mean, σ²/n), whatever the others say."""
     post = levels(exact_means(), LogNormal(np.log(1e3), 0.01))
@@ -128,6 +132,7 @@ def test_a_huge_spread_is_a_fit_of_each(together):
     np.testing.assert_allclose(post.laws.a.std(axis=1), errors, rtol=0.1)
 
 
+@pytest.mark.long
 def test_no_spread_is_one_value_for_all(together):
     """The mean of all rows, with the prior Normal(2, 1) of the location."""
     post = levels(exact_means(), LogNormal(np.log(1e-4), 0.01))
@@ -138,6 +143,7 @@ def test_no_spread_is_one_value_for_all(together):
     assert np.ptp(post.laws.a, axis=0).max() < 1e-2
 
 
+@pytest.mark.long
 def test_a_new_task_is_drawn_from_the_population(together):
     """Var(a) = Var(m) + E(s²), mean E(m)."""
     found, drawn = together.population, together.new_task(KEY).a
@@ -148,6 +154,7 @@ def test_a_new_task_is_drawn_from_the_population(together):
     assert drawn.var() == pytest.approx(variance, rel=0.25)
 
 
+@pytest.mark.long
 def test_an_interrupt_keeps_the_draws_so_far(together):
     made = []
 
