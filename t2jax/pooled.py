@@ -8,10 +8,10 @@ C·Cᵀ = I + S·M·S, they are
     p = m + S·(C·Cᵀ)⁻¹·S·(b - M·m) + S·C⁻ᵀ·z
 
 which is the mean of p given m and s, and z its deviation from it: without rows p = m + s·z, the non-centred form of
-Papaspiliopoulos, Roberts & Sköld 2007; with many rows p = M⁻¹·b + M^(-½)·z, in which m and s do not appear; and in
-between the partially non-centred form that is right for so many rows, for each task and direction. Where the
-expansion is exact z is standard normal whatever m and s are, so there is no funnel; where it is not, this is still an
-exact change of variables.
+Papaspiliopoulos, Roberts & Sköld 2007 (Statistical Science 22:59); with many rows p = M⁻¹·b + M^(-½)·z, in which m and
+s do not appear; and in between the partially non-centred form that is right for so many rows, for each task and
+direction. Where the expansion is exact z is standard normal whatever m and s are, so there is no funnel; where it is
+not, this is still an exact change of variables.
 """
 
 from dataclasses import dataclass
@@ -66,8 +66,10 @@ class Pooled:
     ends: Float[Array, "searches tasks free"]
 
     def split(self, x: Float[Array, " all"]) -> tuple[Array, Array, Array, Array]:
-        """Locations and spreads (pooled,), coordinates of each task (tasks, free), and the log density of the pooled
-        ones given location and spread, in terms of z."""
+        """Locations and spreads (pooled,), coordinates of each task (tasks, free), and a log density.
+
+        The last is that of the pooled coordinates given location and spread, as a density of z.
+        """
         location, spread, z = self._parts(x)
         deviations, free, log_stretch = jax.vmap(partial(_place, location, spread))(self.near, z)
         pooled = location[None, :] + spread[None, :] * deviations
