@@ -13,6 +13,7 @@ from t2jax.fit import Fit, fit
 from t2jax.forecast import forecast_beta, forecast_power_law
 from t2jax.frontier import allocate, frontier
 from t2jax.heldout import left_out
+from t2jax.hierarchy import sample_tasks
 from t2jax.influence import influence
 from t2jax.laws.base import Law, law, part
 from t2jax.params import coefficient, param
@@ -21,6 +22,7 @@ from t2jax.precision import precision
 from t2jax.priors import prior_predictive, prior_sensitivity
 from t2jax.save import load_draws, load_law
 from t2jax.table import Table, TableError, read_table
+from t2jax.task_posterior import Population, TaskPosterior
 
 __version__ = "0.1.0"
 
@@ -31,9 +33,11 @@ __all__ = [
     "Cut",
     "Fit",
     "Law",
+    "Population",
     "Posterior",
     "Table",
     "TableError",
+    "TaskPosterior",
     "allocate",
     "band",
     "bootstrap",
@@ -67,6 +71,7 @@ __all__ = [
     "prior_sensitivity",
     "read_table",
     "sample",
+    "sample_tasks",
     "save_posterior",
     "special",
 ]

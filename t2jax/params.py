@@ -115,19 +115,18 @@ class Coordinates:
             values[name] = values[name] * jnp.exp(self._shear(declared[name], values))
         return {name: values[name] for name, _ in self.declared}
 
-    def log_volume(self, u: Float[Array, " free"]) -> Array:
-        """log |det ∂values/∂u| at u: what a density of the values gains when it is written as one of u.
+    def log_slopes(self, u: Float[Array, " free"]) -> dict[str, Array]:
+        """log |∂value/∂u| of each free parameter at u: what its density gains when it is written as one of u.
 
-        A coefficient depends on exponents that do not depend on it, so the matrix is triangular and its diagonal is the
-        bijector's slope times the shear.
+        Their sum is log |det ∂values/∂u|: a coefficient depends on exponents that do not depend on it, so the matrix is
+        triangular and its diagonal is the bijector's slope times the shear.
         """
-        declared, values = dict(self.declared), self.values(u)
-        total = jnp.zeros((), u.dtype)
+        declared, values, slopes = dict(self.declared), self.values(u), {}
         for i, name in enumerate(self.free):
             bijector = biject_to(declared[name].prior.support)
             slope = bijector.log_abs_det_jacobian(u[i], bijector(u[i]))
-            total = total + slope + self._shear(declared[name], values)
-        return total
+            slopes[name] = slope + self._shear(declared[name], values)
+        return slopes
 
     def unconstrain(self, values: Mapping[str, ArrayLike]) -> Float[Array, " free"]:
         """The coordinates u at which `values(u)` equals the given parameter values."""
