@@ -16,6 +16,7 @@ from t2jax.diagnose import Diagnosis, arviz, diagnose
 from t2jax.laws.base import Law
 from t2jax.noise import Noise, response
 from t2jax.precision import scope, to_host
+from t2jax.question_effects import QuestionEffects, question_names, question_rows
 from t2jax.table import Table
 from t2jax.typing import Array, ArrayLike
 
@@ -29,9 +30,10 @@ class Posterior:
     """The result of `sample`. laws: one law per draw, leaves (chains * draws,), chain after chain.
 
     idata: the same for ArviZ (`InferenceData`, or a `DataTree` from ArviZ 1 on): groups posterior, sample_stats,
-    log_likelihood by run, and prior. point: the law at the highest density in the coordinates that are sampled. status:
-    in English, "converged: ..." only if every limit of `Diagnosis` is kept. made: draws of each chain that are there,
-    of those asked for. density: what was sampled; None for a posterior read from a file.
+    log_likelihood by run (by question where those have effects), and prior. point: the law at the highest density in
+    the coordinates that are sampled. status: in English, "converged: ..." only if every limit of `Diagnosis` is kept.
+    made: draws of each chain that are there, of those asked for. density: what was sampled; None for a posterior read
+    from a file.
     """
 
     laws: Law
@@ -117,18 +119,20 @@ def sample(
         raise ValueError(f"found {given}, expected at least 2 chains, 4 draws, 20 of warm-up, and accept inside (0, 1)")
     with scope() as dtype:
         target, data = density(law, table, noise, dict(fixed or {}), dict(priors or {}))
+        unit, run, names = "run", table.runs(), names_of_runs(table)
+        if isinstance(noise, QuestionEffects):  # whose rows are questions
+            data = question_rows(law, table, noise)
+            unit, run, names = "question", data.place, question_names(table)[1]
         data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
         begin_key, prior_key = jax.random.split(key)
         mode, states = begin(target, data, STARTS, chains, warmup, accept, begin_key)
         if not np.isfinite(mode.value):
             raise ValueError(f"{law.__name__} on {table.source.name}: no start has a finite density; check its priors")
         prior = jax.tree.map(np.asarray, target.prior_draws(PRIOR_DRAWS, prior_key))
-        run = table.runs()
-        runs = int(run.max()) + 1
         parts: list[Drawn] = []
         try:
             for steps, kept in _chunks(warmup, draws):
-                states, drawn = go_on(target, data, mode, run, states, steps, runs, warmup, accept)
+                states, drawn = go_on(target, data, mode, run, states, steps, len(names), warmup, accept)
                 drawn = jax.tree.map(lambda leaf, end=steps: np.asarray(leaf)[:, :end], drawn)
                 parts += [drawn] if kept else []
                 if progress is not None:
@@ -140,7 +144,7 @@ def sample(
     drawn = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *parts)
     values = {name: drawn.named[name] for name in target.names}
     laws = law(**{name: drawn.named[name].ravel() for name in law.declared()})
-    groups = _groups(target, values, drawn, prior, response(law, table))
+    groups = _groups(target, values, drawn, prior, response(law, table), (unit, names))
     found = diagnose(values, prior, drawn.diverging, drawn.energy)
     return Posterior(laws, inference_data(groups), point, found, draws, drawn.lp.shape[1], target)
 
@@ -153,6 +157,15 @@ def inference_data(groups: Mapping[str, Any]) -> Any:
     return xarray.DataTree.from_dict(dict(groups)) if kind is None else kind(**groups)
 
 
+def names_of_runs(table: Table) -> list[str]:
+    """What each run is called: its `model`, or its params and tokens."""
+    first = np.unique(table.runs(), return_index=True)[1]
+    if "model" in table:
+        return [str(one) for one in table["model"][first]]
+    sizes = zip(table["params"][first], table["tokens"][first], strict=True)
+    return [f"params={params:.6g} tokens={tokens:.6g}" for params, tokens in sizes]
+
+
 def _chunks(warmup: int, draws: int) -> list[tuple[int, bool]]:
     """How many steps to take at once, and whether they are draws."""
     return [
@@ -163,7 +176,12 @@ def _chunks(warmup: int, draws: int) -> list[tuple[int, bool]]:
 
 
 def _groups(
-    target: Density, values: dict[str, np.ndarray], drawn: Drawn, prior: dict[str, np.ndarray], measured: str
+    target: Density,
+    values: dict[str, np.ndarray],
+    drawn: Drawn,
+    prior: dict[str, np.ndarray],
+    measured: str,
+    units: tuple[str, list[str]],
 ) -> dict[str, Any]:
     import xarray
 
@@ -191,8 +209,8 @@ def _groups(
         "posterior": named(values, draws, chains),
         "sample_stats": xarray.Dataset({name: (axes, one) for name, one in stats.items()}, coords=position),
         "log_likelihood": xarray.Dataset(
-            {measured: ((*axes, "run"), drawn.log_likelihood)},
-            coords={**position, "run": np.arange(drawn.log_likelihood.shape[2])},
+            {measured: ((*axes, units[0]), drawn.log_likelihood)},
+            coords={**position, units[0]: units[1]},
         ),
         "prior": named({name: one[None] for name, one in prior.items()}, PRIOR_DRAWS, 1),
     }

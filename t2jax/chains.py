@@ -4,6 +4,7 @@ They move in z with u = mode + scale·z, where scale·scaleᵀ is the inverse cu
 curvature is the mass matrix, and where the posterior is nearly Gaussian z is nearly standard normal.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,7 +14,6 @@ from jax.sharding import Mesh, PartitionSpec
 
 from t2jax.density import Density
 from t2jax.measurements import Measurements
-from t2jax.params import Coordinates
 from t2jax.solver import minimise
 from t2jax.starts import draw, keep_best
 from t2jax.typing import Array, Float, Int
@@ -166,7 +166,7 @@ def _starts(density: Density, rows: Any, count: int, key: Array) -> Float[Array,
     noise = [one for name, one in whole.declared if name in whole.free and name not in density.law.declared()]
     drawn = count * DRAWS_PER_START
     law_key, *noise_keys = jax.random.split(key, 1 + len(noise))
-    u = draw(density.law, Coordinates(declared, whole.fixed, whole.log_centre), rows, drawn, law_key)
+    u = draw(density.law, replace(whole, declared=declared), rows, drawn, law_key)
     for one_key, one in zip(noise_keys, noise, strict=True):
         u = jnp.concatenate([u, one.unconstrain(one.prior.sample(one_key, (drawn, 1)))], axis=1)
     u = u.astype(rows["weight"].dtype)
