@@ -7,25 +7,20 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.stats import norm
 
 from t2jax.trees import register
 from t2jax.typing import Array, ArrayLike
 
 LINE, SHARE = (-math.inf, math.inf), (0.0, 1.0)
-SCALE = 0.6  # a logistic distribution times this is about standard normal
 
 
 @dataclass(frozen=True)
 class Top:
     """The frame of T2PassK: at the largest N and D, the logit m of the mean success μ and the log n of the sample size.
 
-    m stands for θ0, n for θ3, and for θ2 a function of the share s of what is left above μ that the ceiling has: there
+    m stands for θ0, n for θ3, and for θ2 the share s of what is left above μ that the ceiling has: there
     θ0 = L + (m - log s)/θ1, θ2 = μ + (1-μ)s, θ3 = n - θ4 L. Where success is rare rows determine only θ2·exp(θ1 θ0),
     and a ceiling near what is reached bends other parameters: in (m, s) there is hardly an edge or a bend.
-
-    s is in the normal scores of its stand-in's logit, so that a ceiling of which no row tells has the tails of a normal
-    distribution, in which chains move best.
 
     loss: the law of L. inputs: the largest N and D.
     """
@@ -41,9 +36,6 @@ class Top:
             m, share = stand_ins["theta0"], stand_ins["theta2"]
             volume = -jnp.log(stand_ins["theta1"])
             if domains.get("theta2") == SHARE:
-                score = SCALE * (jnp.log(share) - jnp.log1p(-share))
-                volume = volume + norm.logpdf(score) + jnp.log(SCALE / (share * (1 - share)))
-                share = norm.cdf(score)
                 values["theta2"] = jax.nn.sigmoid(m) + jax.nn.sigmoid(-m) * share
                 volume = volume + jnp.log(values["theta2"] / share) + jax.nn.log_sigmoid(-m)
             values["theta0"] = at + (m - jnp.log(share)) / stand_ins["theta1"]
@@ -60,8 +52,7 @@ class Top:
                 # of μ = θ2 σ(x): 1 - μ = σ(-x) + (1 - θ2) σ(x), and s = θ2 σ(-x)/(1 - μ)
                 rest = jax.nn.sigmoid(-logit) + (1 - values["theta2"]) * jax.nn.sigmoid(logit)
                 found["theta0"] = found["theta0"] + jax.nn.log_sigmoid(logit) - logit - jnp.log(rest)
-                share = values["theta2"] * jax.nn.sigmoid(-logit) / rest
-                found["theta2"] = jax.nn.sigmoid(norm.ppf(share) / SCALE)
+                found["theta2"] = values["theta2"] * jax.nn.sigmoid(-logit) / rest
         return found
 
     def _loss(self, values: Mapping[str, Any]) -> Array:

@@ -124,7 +124,7 @@ def stack(posteriors: Mapping[str, Posterior]) -> Stack:
     az = arviz()
     kind = {"round_to": "none"} if "round_to" in az.compare.__code__.co_varnames else {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # Pareto k above its limit: told in the status, by name
+        warnings.simplefilter("ignore")  # Pareto k above its limit is told in the status, by name
         weights = az.compare(shifted, method="stacking", **kind)["weight"].astype(float).clip(0.0)
     weights = (weights / weights.sum()).to_dict()
     best = max(loos.values(), key=lambda found: found.elpd)
@@ -142,7 +142,7 @@ def _loo(post: Posterior, value: Any, shift: Any) -> Loo:
     # a constant for each unit moves its elpd by as much, and keeps its importance weights
     data = inference_data({"posterior": _dataset(post), "log_likelihood": (value - shift).to_dataset()})
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("ignore")
         found = az.loo(data, pointwise=True)
     old = "loo_i" in found  # ArviZ below 1
     each = np.asarray(found["loo_i"] if old else found.elpd_i, float) + shift

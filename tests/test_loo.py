@@ -15,8 +15,9 @@ from t2jax.typing import Scalar
 
 KEY = jax.random.key(0)
 SIGMA = 0.05
-X = np.repeat(np.linspace(-1.0, 2.0, 6), 2)
-LOSSES = 3.0 - 0.1 * X + 0.03 * np.repeat([1, -1, 2, -1, 0, 1], 2) + SIGMA * np.random.default_rng(1).normal(size=12)
+RUNS = 12
+X = np.repeat(np.linspace(-1.0, 2.0, RUNS), 2)
+LOSSES = 3.0 - 0.01 * X + SIGMA * np.random.default_rng(1).normal(size=2 * RUNS)
 
 
 @t2.law
@@ -42,9 +43,9 @@ class Sloped(t2.Law):
 
 @pytest.fixture(scope="module")
 def posteriors() -> dict[str, t2.Posterior]:
-    """Both laws on six runs of two rows each, which have an error in common."""
-    models = [f"run {i}" for i in np.repeat(range(6), 2)]
-    table = t2.Table.from_columns(model=models, params=1e8 * np.exp(X), tokens=[1e9, 2e9] * 6, loss=LOSSES)
+    """Both laws on twelve runs of two rows each."""
+    models = [f"run {i}" for i in np.repeat(range(RUNS), 2)]
+    table = t2.Table.from_columns(model=models, params=1e8 * np.exp(X), tokens=[1e9, 2e9] * RUNS, loss=LOSSES)
     return {
         law.__name__: t2.sample(law, table, t2.noise.Gaussian(), key=KEY, fixed={"sigma": SIGMA})
         for law in (Level, Sloped)
@@ -54,10 +55,10 @@ def posteriors() -> dict[str, t2.Posterior]:
 def exact(columns: int) -> np.ndarray:
     """Log density of each run given the others, by the normal distribution of all losses."""
     design = np.stack([np.ones_like(X), X], axis=1)[:, :columns]
-    mean, covariance = design[:, 0] * 2.0, design @ design.T + SIGMA**2 * np.eye(12)
+    mean, covariance = design[:, 0] * 2.0, design @ design.T + SIGMA**2 * np.eye(2 * RUNS)
     found = []
-    for run in range(6):
-        own, rest = np.arange(12) // 2 == run, np.arange(12) // 2 != run
+    for run in range(RUNS):
+        own, rest = np.arange(2 * RUNS) // 2 == run, np.arange(2 * RUNS) // 2 != run
         gain = covariance[np.ix_(own, rest)] @ np.linalg.inv(covariance[np.ix_(rest, rest)])
         conditional = covariance[np.ix_(own, own)] - gain @ covariance[np.ix_(rest, own)]
         centre = mean[own] + gain @ (LOSSES - mean)[rest]
@@ -69,10 +70,9 @@ def test_a_run_is_left_out_whole(posteriors):
     """Within 0.1 nats a run: 4000 draws of these weights have standard errors of 0.02 and less."""
     for columns, post in enumerate(posteriors.values(), start=1):
         found = t2.loo(post)
-        assert found.names == tuple(f"run {i}" for i in range(6)) and found.unit == "run"
-        sure = found.pareto_k < found.good
-        assert sure.sum() >= 5
-        np.testing.assert_allclose(found.each[sure], exact(columns)[sure], atol=0.1)
+        assert found.names == tuple(f"run {i}" for i in range(RUNS)) and found.unit == "run"
+        assert found.unsure == () and "the sum can be trusted" in found.status
+        np.testing.assert_allclose(found.each, exact(columns), atol=0.1)
         assert found.elpd == pytest.approx(found.each.sum())
         # one and two parameters under wide priors: what each run's own rows gain, here about as many
         assert 0.5 * columns < found.effective < 3 * columns + 1
@@ -90,7 +90,7 @@ def test_weights_are_those_of_another_optimiser(posteriors):
     assert sum(found.weights.values()) == pytest.approx(1.0)
     apart = each[:, 0] - each[:, 1]
     worse = "Level" if apart.sum() < 0 else "Sloped"
-    np.testing.assert_allclose(found.differences[worse], (-abs(apart.sum()), np.sqrt(6) * apart.std()), rtol=1e-9)
+    np.testing.assert_allclose(found.differences[worse], (-abs(apart.sum()), np.sqrt(RUNS) * apart.std()), rtol=1e-9)
     assert found.status.startswith("weights: ") and list(found.table.index)[1] == worse
     shifted = {name: moved(post, -2000.0) for name, post in posteriors.items()}
     for name, weight in t2.stack(shifted).weights.items():  # exp(-2000) is zero in float64
@@ -114,7 +114,7 @@ def test_what_cannot_be_judged_is_named(posteriors):
     unmixed = dataclasses.replace(post, diagnosis=dataclasses.replace(post.diagnosis, failures=("for the test",)))
     with pytest.raises(ValueError, match=r"no posterior to judge \(not converged: for the test\)"):
         t2.loo(unmixed)
-    found = dataclasses.replace(t2.loo(post), pareto_k=np.array([0.1, 0.9, 0.2, 0.8, 0.3, 0.1]), good=0.7)
+    found = dataclasses.replace(t2.loo(post), pareto_k=np.r_[0.1, 0.9, 0.2, 0.8, np.zeros(8)], good=0.7)
     assert found.unsure == ("run 1", "run 3")
     assert "not to be trusted: the Pareto k of run run 1 and of 1 more (run 3) is above 0.70 (0.90)" in found.status
 
@@ -124,8 +124,9 @@ def of(post: t2.Posterior, law: t2.Law) -> t2.Posterior:
     return dataclasses.replace(post, laws=jax.tree.map(lambda leaf: np.full(500, leaf), law), point=law)
 
 
+@pytest.mark.long
 def test_a_mixture_has_the_optima_of_its_laws(posteriors):
-    """Kaplan's form with κ = 1 is Chinchilla's, whose optimum has a closed form: a quarter there, the rest here."""
+    """Kaplan's form with κ = 1 is Chinchilla's, whose optimum has a closed form: a fifth there, the rest here."""
     values = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
     one, other = Chinchilla(**values), Chinchilla(**{**values, "A": 900.0})
     mixed = {
@@ -133,9 +134,9 @@ def test_a_mixture_has_the_optima_of_its_laws(posteriors):
         "kaplan": of(posteriors["Level"], Kaplan(**other.values(), kappa=1.0)),
     }
     budgets = t2.Budget(train=np.array([1e20, 1e22]))
-    found = t2.averaged_frontier(mixed, {"chinchilla": 0.75, "kaplan": 0.25}, budgets, KEY, draws=200)
+    found = t2.averaged_frontier(mixed, {"chinchilla": 0.8, "kaplan": 0.2}, budgets, KEY, draws=200)
     (low, tokens), (high, _) = one.optimum(budgets.train), other.optimum(budgets.train)
-    assert found.drawn == {"chinchilla": 150, "kaplan": 50}
+    assert found.drawn == {"chinchilla": 160, "kaplan": 40}
     for got, expected in (
         (found.params.low, low),
         (found.params.mid, low),
@@ -147,6 +148,6 @@ def test_a_mixture_has_the_optima_of_its_laws(posteriors):
     ):
         np.testing.assert_allclose(got, expected, rtol=1e-5)
     with pytest.raises(ValueError, match="expected shares from 0 that sum to 1"):
-        t2.averaged_frontier(mixed, {"chinchilla": 0.75, "kaplan": 0.5}, budgets, KEY)
+        t2.averaged_frontier(mixed, {"chinchilla": 0.8, "kaplan": 0.5}, budgets, KEY)
     with pytest.raises(ValueError, match="found weights of chinchilla for posteriors chinchilla, kaplan"):
         t2.averaged_frontier(mixed, {"chinchilla": 1.0}, budgets, KEY)
