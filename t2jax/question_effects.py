@@ -24,15 +24,15 @@ from t2jax.typing import Array, Float
 
 __all__ = ["QuestionEffects", "question_names", "question_rows"]
 
-STEP = 0.4  # of the grid of logits of a chance, on which densities are as smooth as a Beta is
+STEP = 0.3  # of the grid of logits of a chance, on which densities are as smooth as a Beta is
 ENDS = (3 / 8, 7 / 6, 23 / 24)
 """Weights at the ends of an even grid: the trapezoid rule with its end corrected to fourth order (Gregory)."""
 NEGLIGIBLE = 1e-4  # a chance of this over the number of trials solves nothing
-SERIES = 5
-LEAST = 1e-30
-FINE = 257
+SERIES = 5  # terms of the mass beyond the grid
+LEAST = 1e-30  # mass whose normal score is told from that of none
+FINE = 257  # points of a narrow chance's own grid
 SPREAD = 8.0  # standard errors
-EDGE = 4.5
+EDGE = 4.5  # of the grid of s, in its standard deviations
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class QuestionEffects:
 
     Prior: Beta(2, 2) on rho, since ranks are hardly the same everywhere, nor independent.
 
-    Assumed: one correlation for all pairs of checkpoints, be they near or far. Accuracy of the log-likelihood: about
-    1e-4 a question where a question's chances, given its s, spread by 0.3 or more in the logit, as in real tables.
+    Assumed: one correlation for all pairs of checkpoints, be they near or far. Accuracy of the log-likelihood of a
+    question: 1e-4 for tens of trials and 1e-2 for hundreds or more, whose narrow chances meet an interpolated density.
     Source: Sklar 1959 for copulas; one common factor as in Vasicek 2002; the counts as `BetaBinomial`.
     """
 
@@ -78,17 +78,19 @@ class QuestionEffects:
         # the rule is for the posterior of s, which is narrow where a question was asked often
         s = jnp.linspace(-EDGE, EDGE, self.nodes)
         share, rest = jnp.sqrt(rho), jnp.sqrt(1 - rho)
-        density, z = _scores(a, b, rows["logit"])
-        ratio = -0.5 * (rho * (z[:, :, None] ** 2 + s**2) - 2 * share * z[:, :, None] * s) / (1 - rho)
+        density, z = _scores(a, b, rows["logit"][None, :])
+        at, node = z[:, :, None], s[None, None, :]
+        ratio = -0.5 * (rho * (at**2 + node**2) - 2 * share * at * node) / (1 - rho)
         joint = density[:, :, None] * jnp.exp(ratio) / rest
         inside = jnp.einsum("mrj,mjs->mrs", rows["kernel"][:, :, 1:-1], joint)
-        below, above = ndtr((z[:, :1] - share * s) / rest), ndtr((share * s - z[:, -1:]) / rest)
+        shift = share * s[None, :]
+        below, above = ndtr((z[:, :1] - shift) / rest), ndtr((shift - z[:, -1:]) / rest)
         outside = rows["kernel"][:, :, :1] * below[:, None, :] + rows["kernel"][:, :, -1:] * above[:, None, :]
         log_rows = jnp.log(jnp.maximum(inside + outside, 1e-300))
         chosen = jax.vmap(lambda of, at: of[at], (0, 1), 1)(log_rows, rows["place"])
         by_node = jnp.sum(rows["times"][:, :, None] * chosen, axis=1)
         log_weight = -0.5 * s**2 - jnp.log(jnp.sum(jnp.exp(-0.5 * s**2)))
-        return logsumexp(by_node + log_weight, axis=1)
+        return logsumexp(by_node + log_weight[None, :], axis=1)
 
 
 def question_rows(law: type[Law], table: Table, noise: QuestionEffects) -> Measurements:
@@ -143,7 +145,7 @@ def question_names(table: Table) -> tuple[np.ndarray, list[str]]:
 
 
 def _scores(
-    a: Float[Array, "checkpoints 1"], b: Float[Array, "checkpoints 1"], logit: Float[Array, " points"]
+    a: Float[Array, "checkpoints 1"], b: Float[Array, "checkpoints 1"], logit: Float[Array, "1 points"]
 ) -> tuple[Array, Array]:
     """Density of the logit of a Beta(a, b) chance at grid points, and its distribution function as normal scores."""
     log_beta = betaln(a, b)
@@ -151,11 +153,11 @@ def _scores(
     def density(x: Array) -> Array:
         return jnp.exp(a * jax.nn.log_sigmoid(x) + b * jax.nn.log_sigmoid(-x) - log_beta)
 
-    step = logit[1] - logit[0]
+    step = logit[0, 1] - logit[0, 0]
     # three points of Gauss and Legendre in each cell
-    middle, reach = logit[:-1] + step / 2, step / 2 * np.sqrt(0.6)
+    middle, reach = logit[:, :-1] + step / 2, step / 2 * np.sqrt(0.6)
     cell = step / 18 * (5 * density(middle - reach) + 8 * density(middle) + 5 * density(middle + reach))
-    low, high = _tail(a, b, logit[0], density), _tail(b, a, -logit[-1], lambda x: density(-x))
+    low, high = _tail(a, b, logit[:, :1], density), _tail(b, a, -logit[:, -1:], lambda x: density(-x))
     below = jnp.concatenate([low, low + jnp.cumsum(cell, axis=1)], axis=1)
     above = jnp.concatenate([high, high + jnp.cumsum(cell[:, ::-1], axis=1)], axis=1)[:, ::-1]
     lower = below < above
