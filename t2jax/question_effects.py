@@ -13,13 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jax.scipy.special import betaln, logsumexp, ndtr, ndtri
-from numpyro.distributions import Beta
+from numpyro.distributions import Uniform
 
 from t2jax.laws.base import Law
 from t2jax.measurements import Measurements
 from t2jax.noise import BetaBinomial, Rows
 from t2jax.params import Param, param
 from t2jax.table import Table, TableError
+from t2jax.trees import register
 from t2jax.typing import Array, Float
 
 __all__ = ["QuestionEffects", "question_names", "question_rows"]
@@ -45,7 +46,7 @@ class QuestionEffects:
     the likelihood has no parameter for a question, only `rho`. What is left out together is a question, so `t2.loo` of
     its posterior is by question. For sampling only.
 
-    Prior: Beta(2, 2) on rho, since ranks are hardly the same everywhere, nor independent.
+    Prior: any rho alike, from questions that every checkpoint ranks anew to one order for all.
 
     Assumed: one correlation for all pairs of checkpoints, be they near or far. Accuracy of the log-likelihood of a
     question: 1e-4 for tens of trials and 1e-2 for hundreds or more, whose narrow chances meet an interpolated density.
@@ -54,7 +55,7 @@ class QuestionEffects:
 
     nodes: int = 25
     nuisance: ClassVar[Mapping[str, Param]] = {
-        "rho": param(Beta(2.0, 2.0), unit="1", doc="correlation of a question's rank from checkpoint to checkpoint")
+        "rho": param(Uniform(0.0, 1.0), unit="1", doc="correlation of a question's rank from checkpoint to checkpoint")
     }
     estimated: ClassVar[tuple[str, ...]] = ()
 
@@ -73,7 +74,7 @@ class QuestionEffects:
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " questions"]:
         """Log-likelihood of each question, all checkpoints together; rows: the columns of `question_rows`."""
         rho = nuisance["rho"]
-        inputs = {name: rows[name] for name in rows if name not in ("question", "kernel", "place", "times", "logit")}
+        inputs = {name: rows[name] for name in rows if name not in ("kernel", "place", "times", "logit")}
         a, b = (x[:, None] for x in law.questions(**law.arguments(inputs, but="k")))
         # the rule is for the posterior of s, which is narrow where a question was asked often
         s = jnp.linspace(-EDGE, EDGE, self.nodes)
@@ -93,7 +94,18 @@ class QuestionEffects:
         return logsumexp(by_node + log_weight[None, :], axis=1)
 
 
-def question_rows(law: type[Law], table: Table, noise: QuestionEffects) -> Measurements:
+@dataclass(frozen=True)
+class Questions(Measurements):
+    """Columns whose rows are questions, each there once; those of checkpoints have lengths of their own."""
+
+    def weighted(self, times: Float[Array, " questions"]) -> dict[str, Array]:
+        return {**self.columns, "weight": self.weight * times}
+
+
+register(Questions, ("columns", "weight", "place"))
+
+
+def question_rows(law: type[Law], table: Table, noise: QuestionEffects) -> Questions:
     """The table as `QuestionEffects` reads it: one row for each question, in the order of `question_names`.
 
     Beside the law's inputs at each checkpoint, (checkpoints,): kernel (checkpoints, counts, 1 + points + 1), weights
@@ -123,15 +135,14 @@ def question_rows(law: type[Law], table: Table, noise: QuestionEffects) -> Measu
     times = np.zeros(place.shape)
     weight = table["weight"] if "weight" in table else np.ones(len(table))
     for m, (pairs, which) in enumerate(kinds):
-        kernel[m, : pairs.shape[1]] = _kernel(*pairs, logit)
+        kernel[m, : pairs.shape[1]] = _kernel(pairs[0], pairs[1], logit)
         kernel[m, pairs.shape[1] :, 0] = 1.0  # of no question
         place[question[run == m], m] = np.ravel(which)
-        np.add.at(times, (question[run == m], m), weight[run == m])
-    held: dict[str, Any] = {"question": np.arange(len(place))}
-    held |= {name: table[name][first] for name in columns}
+        times[question[run == m], m] = weight[run == m]
+    held: dict[str, Any] = {name: table[name][first] for name in columns}
     held |= {"kernel": kernel, "place": place, "times": times, "logit": logit}
     whole: Any = np.ones(len(place)), np.arange(len(place))
-    return Measurements(held, *whole)
+    return Questions(held, *whole)
 
 
 def question_names(table: Table) -> tuple[np.ndarray, list[str]]:

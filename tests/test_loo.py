@@ -1,6 +1,7 @@
 """Posteriors compared: leaving runs out exactly, weights by another optimiser, and optima of a mixture of laws."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -62,7 +63,8 @@ def exact(columns: int) -> np.ndarray:
         gain = covariance[np.ix_(own, rest)] @ np.linalg.inv(covariance[np.ix_(rest, rest)])
         conditional = covariance[np.ix_(own, own)] - gain @ covariance[np.ix_(rest, own)]
         centre = mean[own] + gain @ (LOSSES - mean)[rest]
-        found.append(stats.multivariate_normal.logpdf(LOSSES[own], centre, conditional))
+        normal: Any = stats.multivariate_normal(centre, conditional)
+        found.append(normal.logpdf(LOSSES[own]))
     return np.array(found)
 
 
@@ -85,7 +87,7 @@ def test_weights_are_those_of_another_optimiser(posteriors):
     def loss(share: float) -> float:
         return -float(np.sum(np.logaddexp(each[:, 0] + np.log(share), each[:, 1] + np.log1p(-share))))
 
-    best = optimize.minimize_scalar(loss, bounds=(1e-9, 1 - 1e-9), method="bounded", options={"xatol": 1e-9})
+    best: Any = optimize.minimize_scalar(loss, bounds=(1e-9, 1 - 1e-9), method="bounded", options={"xatol": 1e-9})
     assert found.weights["Level"] == pytest.approx(best.x, abs=2e-3)
     assert sum(found.weights.values()) == pytest.approx(1.0)
     apart = each[:, 0] - each[:, 1]
