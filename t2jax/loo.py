@@ -144,7 +144,7 @@ def _loo(post: Posterior, value: Any, shift: Any) -> Loo:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = az.loo(data, pointwise=True)
-    old = "loo_i" in found  # ArviZ below 1
+    old = "InferenceData" in vars(az)  # ArviZ below 1
     each = np.asarray(found["loo_i"] if old else found.elpd_i, float) + shift
     return Loo(
         elpd=float(each.sum()),

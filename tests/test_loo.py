@@ -63,8 +63,8 @@ def exact(columns: int) -> np.ndarray:
         gain = covariance[np.ix_(own, rest)] @ np.linalg.inv(covariance[np.ix_(rest, rest)])
         conditional = covariance[np.ix_(own, own)] - gain @ covariance[np.ix_(rest, own)]
         centre = mean[own] + gain @ (LOSSES - mean)[rest]
-        normal: Any = stats.multivariate_normal(centre, conditional)
-        found.append(normal.logpdf(LOSSES[own]))
+        normal: Any = stats.multivariate_normal
+        found.append(normal.logpdf(LOSSES[own], centre, conditional))
     return np.array(found)
 
 
