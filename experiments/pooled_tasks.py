@@ -22,7 +22,7 @@ import numpy as np
 
 import t2jax as t2
 from experiments.record import command, stage
-from t2jax.heldout import left_out, predicted
+from t2jax.heldout import left_out
 from t2jax.plot import BLACK, BLUE, GREY, log_ticks
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def simulated(
         for size, exponent, column in (("A", "alpha", "params"), ("B", "beta", "tokens"), ("G", "gamma", "samples")):
             middle = np.mean(np.log(table[column]))
             values[size] *= np.exp((exponents[exponent] - values[exponent]) * middle)
-        truth = predicted(LAW(**(values | exponents)), table)
+        truth = t2.predict(LAW(**(values | exponents)), table)
         off = config.sigma * rng.standard_t(DF, len(table))
         made[name] = table.with_columns(neg_log_pass=truth * np.exp(off))
     return made
@@ -209,7 +209,7 @@ def judge(
         else:
             post = t2.sample(LAW, own, key=key, **arguments)
             laws, scale = post.laws, np.asarray(post.idata["posterior"]["sigma"].values).ravel()
-        line = np.log(predicted(laws, table)[:, judged])
+        line = np.log(t2.predict(laws, table)[:, judged])
         measured = np.log(table["neg_log_pass"][judged])
         new = line + scale[:, None] * rng.standard_t(DF, line.shape)
         band = t2.band(new, LEVEL)

@@ -2,6 +2,7 @@
 
 from t2jax import datasets, laws, noise, special
 from t2jax.audit import Cut, extrapolate
+from t2jax.averaged import AveragedFrontier, averaged_frontier
 from t2jax.bayes import Posterior, sample
 from t2jax.bootstrap import Band, Bootstrap, band, bootstrap, parametric_bootstrap
 from t2jax.compare import cross_validate
@@ -16,6 +17,7 @@ from t2jax.heldout import left_out
 from t2jax.hierarchy import sample_tasks
 from t2jax.influence import influence
 from t2jax.laws.base import Law, law, part
+from t2jax.loo import Loo, Stack, loo, stack
 from t2jax.params import coefficient, param
 from t2jax.posterior_files import load_posterior, save_posterior
 from t2jax.precision import precision
@@ -27,18 +29,22 @@ from t2jax.task_posterior import Population, TaskPosterior
 __version__ = "0.1.0"
 
 __all__ = [
+    "AveragedFrontier",
     "Band",
     "Bootstrap",
     "Budget",
     "Cut",
     "Fit",
     "Law",
+    "Loo",
     "Population",
     "Posterior",
+    "Stack",
     "Table",
     "TableError",
     "TaskPosterior",
     "allocate",
+    "averaged_frontier",
     "band",
     "bootstrap",
     "coefficient",
@@ -59,6 +65,7 @@ __all__ = [
     "load_law",
     "load_posterior",
     "log_scores",
+    "loo",
     "noise",
     "param",
     "parametric_bootstrap",
@@ -74,4 +81,5 @@ __all__ = [
     "sample_tasks",
     "save_posterior",
     "special",
+    "stack",
 ]

@@ -29,9 +29,10 @@ class Posterior:
     """The result of `sample`. laws: one law per draw, leaves (chains * draws,), chain after chain.
 
     idata: the same for ArviZ (`InferenceData`, or a `DataTree` from ArviZ 1 on): groups posterior, sample_stats,
-    log_likelihood by run, and prior. point: the law at the highest density in the coordinates that are sampled. status:
-    in English, "converged: ..." only if every limit of `Diagnosis` is kept. made: draws of each chain that are there,
-    of those asked for. density: what was sampled; None for a posterior read from a file.
+    log_likelihood by run (by question where those have effects), and prior. point: the law at the highest density in
+    the coordinates that are sampled. status: in English, "converged: ..." only if every limit of `Diagnosis` is kept.
+    made: draws of each chain that are there, of those asked for. density: what was sampled; None for a posterior read
+    from a file.
     """
 
     laws: Law
@@ -115,7 +116,7 @@ def sample(
         point, _ = to_host(target.split(mode.u))
     values = {name: drawn.named[name] for name in target.names}
     laws = law(**{name: drawn.named[name].ravel() for name in law.declared()})
-    groups = _groups(target, values, drawn, prior, response(law, table))
+    groups = _groups(target, values, drawn, prior, response(law, table), names_of_runs(table))
     found = diagnose(values, prior, drawn.diverging, drawn.energy)
     return Posterior(laws, inference_data(groups), point, found, draws, drawn.lp.shape[1], target)
 
@@ -169,8 +170,22 @@ def sample_stats(drawn: Drawn) -> Any:
     return xarray.Dataset({name: (("chain", "draw"), one) for name, one in stats.items()}, coords=position)
 
 
+def names_of_runs(table: Table) -> list[str]:
+    """What each run is called: its `model`, or its params and tokens."""
+    first = np.unique(table.runs(), return_index=True)[1]
+    if "model" in table:
+        return [str(one) for one in table["model"][first]]
+    sizes = zip(table["params"][first], table["tokens"][first], strict=True)
+    return [f"params={params:.6g} tokens={tokens:.6g}" for params, tokens in sizes]
+
+
 def _groups(
-    target: Density, values: dict[str, np.ndarray], drawn: Drawn, prior: dict[str, np.ndarray], measured: str
+    target: Density,
+    values: dict[str, np.ndarray],
+    drawn: Drawn,
+    prior: dict[str, np.ndarray],
+    measured: str,
+    runs: list[str],
 ) -> dict[str, Any]:
     import xarray
 
@@ -190,7 +205,7 @@ def _groups(
         "sample_stats": sample_stats(drawn),
         "log_likelihood": xarray.Dataset(
             {measured: ((*axes, "run"), drawn.log_likelihood)},
-            coords={**position, "run": np.arange(drawn.log_likelihood.shape[2])},
+            coords={**position, "run": runs},
         ),
         "prior": named({name: one[None] for name, one in prior.items()}, PRIOR_DRAWS, 1),
     }

@@ -55,14 +55,14 @@ class Density:
     def log_priors(self, u: Float[Array, " free"]) -> dict[str, Array]:
         """The log of the prior density of each coordinate: of the parameter in its own unit, and of how u stretches it.
 
-        That of a coefficient is given its exponents.
+        That of a coefficient is given its exponents; what a frame adds is in their sum, `log_prior`, only.
         """
         values, slopes = self.coordinates.values(u), self.coordinates.log_slopes(u)
         return {name: slopes[name] + self.priors[name].log_prob(values[name]) for name in self.names}
 
     def log_prior(self, u: Float[Array, " free"]) -> Array:
         """The log of the prior density of u."""
-        return sum(self.log_priors(u).values(), jnp.zeros((), u.dtype))
+        return sum(self.log_priors(u).values(), self.coordinates.frame_volume(u))
 
     def potential(self, u: Float[Array, " free"], rows: Rows) -> Array:
         """Minus the log of the posterior density of u, up to a constant. A row counts as often as its `weight`."""
@@ -92,7 +92,7 @@ class Density:
         noise = [one for name, one in whole.declared if name in whole.free and name not in self.law.declared()]
         drawn = count * DRAWS_PER_START
         law_key, *noise_keys = jax.random.split(key, 1 + len(noise))
-        u = draw(self.law, Coordinates(declared, whole.fixed, whole.log_centre), rows, drawn, law_key)
+        u = draw(self.law, replace(whole, declared=declared), rows, drawn, law_key)
         for one_key, one in zip(noise_keys, noise, strict=True):
             u = jnp.concatenate([u, one.unconstrain(one.prior.sample(one_key, (drawn, 1)))], axis=1)
         u = u.astype(rows["weight"].dtype)

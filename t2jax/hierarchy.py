@@ -143,7 +143,9 @@ def _common(
             raise TableError(f"task {name!r} has columns {had} to fit, expected those of {first!r}: {expected}")
     centres = [other.coordinates.log_centre for other, _ in made.values()]
     middle = {of: float(np.mean([np.asarray(centre[of]) for centre in centres])) for of in centres[0]}
-    return replace(one, coordinates=replace(one.coordinates, log_centre=middle)), [data for _, data in made.values()]
+    return replace(one, coordinates=replace(one.coordinates, log_centre=middle, frame=None)), [
+        data for _, data in made.values()
+    ]
 
 
 def _pooled(one: Density, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
