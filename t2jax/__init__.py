@@ -2,6 +2,7 @@
 
 from t2jax import datasets, laws, noise, special
 from t2jax.audit import Cut, extrapolate
+from t2jax.averaged import AveragedFrontier, averaged_frontier
 from t2jax.bayes import Posterior, sample
 from t2jax.bootstrap import Band, Bootstrap, band, bootstrap, parametric_bootstrap
 from t2jax.budgets import Budget
@@ -15,8 +16,10 @@ from t2jax.forecast import forecast_beta, forecast_power_law
 from t2jax.frontier import allocate, frontier
 from t2jax.hardware import Accelerator, accelerator
 from t2jax.heldout import left_out
+from t2jax.hierarchy import sample_tasks
 from t2jax.influence import influence
 from t2jax.laws.base import Law, law, part
+from t2jax.loo import Loo, Stack, loo, stack
 from t2jax.params import coefficient, param
 from t2jax.posterior_files import load_posterior, save_posterior
 from t2jax.precision import precision
@@ -24,25 +27,32 @@ from t2jax.priors import prior_predictive, prior_sensitivity
 from t2jax.save import load_draws, load_law
 from t2jax.sensitivity import delta_band, elasticities, shadow_prices
 from t2jax.table import Table, TableError, read_table
+from t2jax.task_posterior import Population, TaskPosterior
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Accelerator",
+    "AveragedFrontier",
     "Band",
     "Bootstrap",
     "Budget",
     "Cut",
     "Fit",
     "Law",
+    "Loo",
+    "Population",
     "Posterior",
     "Serving",
     "Shape",
+    "Stack",
     "Table",
     "TableError",
+    "TaskPosterior",
     "Training",
     "accelerator",
     "allocate",
+    "averaged_frontier",
     "band",
     "bootstrap",
     "coefficient",
@@ -65,6 +75,7 @@ __all__ = [
     "load_law",
     "load_posterior",
     "log_scores",
+    "loo",
     "noise",
     "param",
     "parametric_bootstrap",
@@ -77,7 +88,9 @@ __all__ = [
     "prior_sensitivity",
     "read_table",
     "sample",
+    "sample_tasks",
     "save_posterior",
     "shadow_prices",
     "special",
+    "stack",
 ]

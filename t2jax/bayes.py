@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from t2jax.bootstrap import Band, band
-from t2jax.chains import CHUNK, Drawn, begin, go_on
+from t2jax.chains import Drawn, begin, draw_all
 from t2jax.density import Density, Priors, density
 from t2jax.diagnose import Diagnosis, arviz, diagnose
 from t2jax.laws.base import Law
@@ -29,9 +29,10 @@ class Posterior:
     """The result of `sample`. laws: one law per draw, leaves (chains * draws,), chain after chain.
 
     idata: the same for ArviZ (`InferenceData`, or a `DataTree` from ArviZ 1 on): groups posterior, sample_stats,
-    log_likelihood by run, and prior. point: the law at the highest density in the coordinates that are sampled. status:
-    in English, "converged: ..." only if every limit of `Diagnosis` is kept. made: draws of each chain that are there,
-    of those asked for. density: what was sampled; None for a posterior read from a file.
+    log_likelihood by run (by question where those have effects), and prior. point: the law at the highest density in
+    the coordinates that are sampled. status: in English, "converged: ..." only if every limit of `Diagnosis` is kept.
+    made: draws of each chain that are there, of those asked for. density: what was sampled; None for a posterior read
+    from a file.
     """
 
     laws: Law
@@ -59,18 +60,8 @@ class Posterior:
         Where the chains do not agree on a parameter there is no mean, sd or interval of it (NaN): they would describe
         where the chains were, not the posterior. `attrs["status"]` is the status. Raises ValueError as `band`.
         """
-        found, rows = self.diagnosis, {}
-        for name in found.r_hat:
-            values = np.asarray(self.idata["posterior"][name].values, float).ravel()
-            spread = band(values, level)
-            numbers = [values.mean(), values.std(ddof=1), spread.low, spread.mid, spread.high]
-            told = [found.r_hat[name], found.ess_bulk[name], found.ess_tail[name], found.contraction[name]]
-            rows[name] = [*(numbers if found.agrees(name) else [np.nan] * 5), *told]
-        low, high = (f"{100 * (0.5 + side * level / 2):g} %" for side in (-1, 1))
-        columns = ["mean", "sd", low, "median", high, "r_hat", "ess_bulk", "ess_tail", "contraction"]
-        made = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-        made.attrs["status"] = self.status
-        return made
+        values = {name: np.asarray(self.idata["posterior"][name].values, float) for name in self.diagnosis.r_hat}
+        return summarise(self.diagnosis, values, self.status, level)
 
     def band(self, quantity: Callable[[Law], Array], level: float = LEVEL) -> Band:
         """Quantile band of anything computed from one law: `post.band(lambda law: law(1e9, 2e10))`."""
@@ -112,9 +103,7 @@ def sample(
     TypeError for a noise without likelihood. Source: Hoffman & Gelman 2014 (1111.4246).
     Example: `post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0)); post.summary()`.
     """
-    if chains < 2 or draws < 4 or warmup < 20 or not 0 < accept < 1:
-        given = f"chains={chains}, draws={draws}, warmup={warmup}, accept={accept:g}"
-        raise ValueError(f"found {given}, expected at least 2 chains, 4 draws, 20 of warm-up, and accept inside (0, 1)")
+    check_numbers(chains, draws, warmup, accept)
     with scope() as dtype:
         target, data = density(law, table, noise, dict(fixed or {}), dict(priors or {}))
         data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
@@ -123,24 +112,11 @@ def sample(
         if not np.isfinite(mode.value):
             raise ValueError(f"{law.__name__} on {table.source.name}: no start has a finite density; check its priors")
         prior = jax.tree.map(np.asarray, target.prior_draws(PRIOR_DRAWS, prior_key))
-        run = table.runs()
-        runs = int(run.max()) + 1
-        parts: list[Drawn] = []
-        try:
-            for steps, kept in _chunks(warmup, draws):
-                states, drawn = go_on(target, data, mode, run, states, steps, runs, warmup, accept)
-                drawn = jax.tree.map(lambda leaf, end=steps: np.asarray(leaf)[:, :end], drawn)
-                parts += [drawn] if kept else []
-                if progress is not None:
-                    progress(steps)
-        except KeyboardInterrupt:
-            if not parts:
-                raise
+        drawn = draw_all(target, data, mode, table.runs(), states, warmup, draws, accept, progress)
         point, _ = to_host(target.split(mode.u))
-    drawn = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *parts)
     values = {name: drawn.named[name] for name in target.names}
     laws = law(**{name: drawn.named[name].ravel() for name in law.declared()})
-    groups = _groups(target, values, drawn, prior, response(law, table))
+    groups = _groups(target, values, drawn, prior, response(law, table), names_of_runs(table))
     found = diagnose(values, prior, drawn.diverging, drawn.energy)
     return Posterior(laws, inference_data(groups), point, found, draws, drawn.lp.shape[1], target)
 
@@ -153,17 +129,63 @@ def inference_data(groups: Mapping[str, Any]) -> Any:
     return xarray.DataTree.from_dict(dict(groups)) if kind is None else kind(**groups)
 
 
-def _chunks(warmup: int, draws: int) -> list[tuple[int, bool]]:
-    """How many steps to take at once, and whether they are draws."""
-    return [
-        (min(CHUNK, total - done), kept)
-        for total, kept in ((warmup, False), (draws, True))
-        for done in range(0, total, CHUNK)
-    ]
+def check_numbers(chains: int, draws: int, warmup: int, accept: float) -> None:
+    """Raise ValueError for numbers with which nothing can be sampled or judged."""
+    if chains < 2 or draws < 4 or warmup < 20 or not 0 < accept < 1:
+        given = f"chains={chains}, draws={draws}, warmup={warmup}, accept={accept:g}"
+        raise ValueError(f"found {given}, expected at least 2 chains, 4 draws, 20 of warm-up, and accept inside (0, 1)")
+
+
+def summarise(found: Diagnosis, values: Mapping[str, np.ndarray], status: str, level: float) -> pd.DataFrame:
+    """The table of `Posterior.summary`. values: draws (chains, draws) of each name in the diagnosis."""
+    rows = {}
+    for name in found.r_hat:
+        one = values[name].ravel()
+        spread = band(one, level)
+        numbers = [one.mean(), one.std(ddof=1), spread.low, spread.mid, spread.high]
+        told = [found.r_hat[name], found.ess_bulk[name], found.ess_tail[name], found.contraction[name]]
+        rows[name] = [*(numbers if found.agrees(name) else [np.nan] * 5), *told]
+    low, high = (f"{100 * (0.5 + side * level / 2):g} %" for side in (-1, 1))
+    columns = ["mean", "sd", low, "median", high, "r_hat", "ess_bulk", "ess_tail", "contraction"]
+    made = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    made.attrs["status"] = status
+    return made
+
+
+def sample_stats(drawn: Drawn) -> Any:
+    """How the sampler fared at each draw, by the names that ArviZ knows: an xarray data set (chain, draw)."""
+    import xarray  # slow to load
+
+    stats = {
+        "lp": drawn.lp,
+        "diverging": drawn.diverging,
+        "energy": drawn.energy,
+        "n_steps": drawn.n_steps,
+        "tree_depth": np.ceil(np.log2(drawn.n_steps + 1)).astype(int),
+        "acceptance_rate": drawn.acceptance_rate,
+        "step_size": drawn.step_size,
+    }
+    chains, draws = drawn.lp.shape
+    position = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    return xarray.Dataset({name: (("chain", "draw"), one) for name, one in stats.items()}, coords=position)
+
+
+def names_of_runs(table: Table) -> list[str]:
+    """What each run is called: its `model`, or its params and tokens."""
+    first = np.unique(table.runs(), return_index=True)[1]
+    if "model" in table:
+        return [str(one) for one in table["model"][first]]
+    sizes = zip(table["params"][first], table["tokens"][first], strict=True)
+    return [f"params={params:.6g} tokens={tokens:.6g}" for params, tokens in sizes]
 
 
 def _groups(
-    target: Density, values: dict[str, np.ndarray], drawn: Drawn, prior: dict[str, np.ndarray], measured: str
+    target: Density,
+    values: dict[str, np.ndarray],
+    drawn: Drawn,
+    prior: dict[str, np.ndarray],
+    measured: str,
+    runs: list[str],
 ) -> dict[str, Any]:
     import xarray
 
@@ -177,22 +199,13 @@ def _groups(
         }
         return xarray.Dataset(held, coords={"chain": np.arange(count), "draw": np.arange(length)})
 
-    stats = {
-        "lp": drawn.lp,
-        "diverging": drawn.diverging,
-        "energy": drawn.energy,
-        "n_steps": drawn.n_steps,
-        "tree_depth": np.ceil(np.log2(drawn.n_steps + 1)).astype(int),
-        "acceptance_rate": drawn.acceptance_rate,
-        "step_size": drawn.step_size,
-    }
     position = {"chain": np.arange(chains), "draw": np.arange(draws)}
     return {
         "posterior": named(values, draws, chains),
-        "sample_stats": xarray.Dataset({name: (axes, one) for name, one in stats.items()}, coords=position),
+        "sample_stats": sample_stats(drawn),
         "log_likelihood": xarray.Dataset(
             {measured: ((*axes, "run"), drawn.log_likelihood)},
-            coords={**position, "run": np.arange(drawn.log_likelihood.shape[2])},
+            coords={**position, "run": runs},
         ),
         "prior": named({name: one[None] for name, one in prior.items()}, PRIOR_DRAWS, 1),
     }

@@ -4,24 +4,49 @@ They move in z with u = mode + scale·z, where scale·scaleᵀ is the inverse cu
 curvature is the mass matrix, and where the posterior is nearly Gaussian z is nearly standard normal.
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-from t2jax.density import Density
 from t2jax.measurements import Measurements
-from t2jax.params import Coordinates
 from t2jax.solver import minimise
-from t2jax.starts import draw, keep_best
 from t2jax.typing import Array, Float, Int
 
 CHUNK = 100
-DRAWS_PER_START = 32
+DENSE = 30
+"""Up to how many coordinates the warm-up learns correlations too. It takes many draws to tell those of more from none,
+and the curvature has taken most of them away."""
 RIVAL = 10.0  # nats below the best mode at which another one may still hold a share of the posterior worth a chain
 LEAST_CURVATURE = 1e-4  # a direction in which the mode bends less (or up) is given this: a scale of 100
+
+
+class Target(Protocol):
+    """What is sampled: a pytree that knows its potential over coordinates u (free,), as `Density` does."""
+
+    def rows(self, data: Measurements) -> Any:
+        """What the potential reads of the data."""
+        ...
+
+    def starts(self, rows: Any, count: int, key: Array) -> Float[Array, "count free"]:
+        """Coordinates from which modes are searched."""
+        ...
+
+    def potential(self, u: Float[Array, " free"], /, rows: Any) -> Array:
+        """Minus the log of the density at u, up to a constant."""
+        ...
+
+    def row_log_likelihood(self, u: Float[Array, " free"], /, data: Measurements) -> Float[Array, " rows"]:
+        """The log-likelihood of each row of the table at u, times its weight."""
+        ...
+
+    def values(self, u: Float[Array, " free"], /) -> dict[str, Array]:
+        """What is kept of a draw, by name."""
+        ...
 
 
 class Mode(NamedTuple):
@@ -40,28 +65,28 @@ class Mode(NamedTuple):
 class Drawn(NamedTuple):
     """Draws with leading axes (chains, draws): named values, log-likelihood of each run, and how the sampler fared."""
 
-    named: dict[str, Array]
-    log_likelihood: Array
-    lp: Array
-    diverging: Array
-    energy: Array
-    n_steps: Array
-    acceptance_rate: Array
-    step_size: Array
+    named: dict[str, Any]
+    log_likelihood: Any
+    lp: Any
+    diverging: Any
+    energy: Any
+    n_steps: Any
+    acceptance_rate: Any
+    step_size: Any
 
 
 @partial(jax.jit, static_argnames=("starts", "chains", "warmup", "accept"))
 def begin(
-    density: Density, data: Measurements, starts: int, chains: int, warmup: int, accept: float, key: Array
+    density: Target, data: Measurements, starts: int, chains: int, warmup: int, accept: float, key: Array
 ) -> tuple[Mode, Any]:
     """Minimise the potential from many starts; give each chain one of the modes that are nearly as good as the best.
 
     Chains are then spread around it as the curvature says. Returns the best mode and the chains' states.
     """
-    rows = data.weighted(jnp.ones_like(data.weight))
+    rows = density.rows(data)
     potential = partial(density.potential, rows=rows)
     draw_key, spread_key, chain_key = jax.random.split(key, 3)
-    begun = _starts(density, rows, starts, draw_key)
+    begun = density.starts(rows, starts, draw_key)
     ends = jax.lax.map(partial(minimise, potential), begun)
     reached = jnp.where(jnp.isfinite(ends.value), ends.value, jnp.inf)
     best = jnp.argmin(reached)
@@ -70,7 +95,7 @@ def begin(
     root = jnp.sqrt(jnp.maximum(eigenvalues, LEAST_CURVATURE))
     scale = axes / root[None, :]
     whitened = (ends.u - u[None, :]) @ axes * root[None, :]
-    centre = _apart(whitened, reached <= value + RIVAL, best, chains)
+    centre = apart(whitened, reached <= value + RIVAL, best, chains)
     spread = centre + jax.random.normal(spread_key, centre.shape, centre.dtype)
     sound = jax.lax.map(lambda z: jnp.isfinite(potential(u + scale @ z)), spread)
     mode = Mode(u, value, scale, ends.converged[best], jnp.mean(reached <= value + 1e-6 * jnp.abs(value) + 1e-9))
@@ -81,7 +106,7 @@ def begin(
 
 @partial(jax.jit, static_argnames=("runs", "warmup", "accept"))
 def go_on(
-    density: Density,
+    density: Target,
     data: Measurements,
     mode: Mode,
     run: Int[Array, " rows"],
@@ -102,10 +127,10 @@ def go_on(
 
         def read(state: Any) -> Drawn:
             u = mode.u + mode.scale @ state.z
-            rows = data.weight * density.log_likelihood(u, data.columns)[data.place]
+            rows = density.row_log_likelihood(u, data)
             told = -state.potential_energy, state.diverging, state.energy, state.num_steps, state.accept_prob
             by_run = jax.ops.segment_sum(rows, run, num_segments=runs)
-            return Drawn(density.coordinates.values(u), by_run, *told, state.adapt_state.step_size)
+            return Drawn(density.values(u), by_run, *told, state.adapt_state.step_size)
 
         def one(state: Any) -> Any:
             kernel.init(state.rng_key, warmup, state.z)  # binds the kernel; the chain goes on from its own state
@@ -125,7 +150,47 @@ def go_on(
     return _over_devices(advance, len(states.z))((density, data, mode, run, steps), states)
 
 
-def _apart(ends: Float[Array, "ends free"], rival: Array, best: Array, chains: int) -> Float[Array, "chains free"]:
+def draw_all(
+    density: Target,
+    data: Measurements,
+    mode: Mode,
+    run: Int[np.ndarray, " rows"],
+    states: Any,
+    warmup: int,
+    draws: int,
+    accept: float,
+    progress: Callable[[int], object] | None,
+) -> Drawn:
+    """Warm up and draw from the states that `begin` made, a chunk at a time; arrays of NumPy.
+
+    progress: called with the steps that every chain has made since the last call. After an interrupt
+    (KeyboardInterrupt) what has been drawn is returned; where that is nothing it is raised.
+    """
+    runs = int(run.max()) + 1
+    parts: list[Drawn] = []
+    try:
+        for steps, kept in _chunks(warmup, draws):
+            states, drawn = go_on(density, data, mode, run, states, steps, runs, warmup, accept)
+            drawn = jax.tree.map(lambda leaf, end=steps: np.asarray(leaf)[:, :end], drawn)
+            parts += [drawn] if kept else []
+            if progress is not None:
+                progress(steps)
+    except KeyboardInterrupt:
+        if not parts:
+            raise
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *parts)
+
+
+def _chunks(warmup: int, draws: int) -> list[tuple[int, bool]]:
+    """How many steps to take at once, and whether they are draws."""
+    return [
+        (min(CHUNK, total - done), kept)
+        for total, kept in ((warmup, False), (draws, True))
+        for done in range(0, total, CHUNK)
+    ]
+
+
+def apart(ends: Float[Array, "ends free"], rival: Array, best: Array, chains: int) -> Float[Array, "chains free"]:
     """One end for each chain: first the best, then that rival of it which is farthest from all that are taken."""
     chosen = [ends[best]]
     for _ in range(chains - 1):
@@ -148,26 +213,12 @@ def _over_devices(advance: Any, chains: int) -> Any:
     return jax.shard_map(advance, mesh=mesh, in_specs=(shared, along), out_specs=along, check_vma=False)
 
 
-def _kernel(density: Density, data: Measurements, mode: Mode, accept: float) -> Any:
+def _kernel(density: Target, data: Measurements, mode: Mode, accept: float) -> Any:
     from numpyro.infer import NUTS  # slow to load, and only needed to sample
 
-    rows = data.weighted(jnp.ones_like(data.weight))
+    rows = density.rows(data)
 
     def potential(z: Float[Array, " free"]) -> Array:
         return density.potential(mode.u + mode.scale @ z, rows)
 
-    return NUTS(potential_fn=potential, dense_mass=True, target_accept_prob=accept)
-
-
-def _starts(density: Density, rows: Any, count: int, key: Array) -> Float[Array, "count free"]:
-    """The best of each of `count` groups of random coordinates: as in point fits, with the noise from its prior."""
-    whole = density.coordinates
-    declared = tuple((name, one) for name, one in whole.declared if name in density.law.declared())
-    noise = [one for name, one in whole.declared if name in whole.free and name not in density.law.declared()]
-    drawn = count * DRAWS_PER_START
-    law_key, *noise_keys = jax.random.split(key, 1 + len(noise))
-    u = draw(density.law, Coordinates(declared, whole.fixed, whole.log_centre), rows, drawn, law_key)
-    for one_key, one in zip(noise_keys, noise, strict=True):
-        u = jnp.concatenate([u, one.unconstrain(one.prior.sample(one_key, (drawn, 1)))], axis=1)
-    u = u.astype(rows["weight"].dtype)
-    return keep_best(jax.lax.map(lambda one: density.potential(one, rows), u, batch_size=64), u, count)
+    return NUTS(potential_fn=potential, dense_mass=mode.u.size <= DENSE, target_accept_prob=accept)

@@ -14,11 +14,13 @@ from t2jax.laws.base import Law
 from t2jax.measurements import Measurements
 from t2jax.noise import Noise, Rows, default_density, scales
 from t2jax.params import Coordinates, Param
+from t2jax.starts import draw, keep_best
 from t2jax.table import Table
 from t2jax.trees import register
 from t2jax.typing import Array, ArrayLike, Float
 
 Priors = Mapping[str, Distribution]
+DRAWS_PER_START = 32
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,17 @@ class Density:
         law, noise = self.split(u)
         return self.noise.log_density(law, rows, noise)
 
+    def log_priors(self, u: Float[Array, " free"]) -> dict[str, Array]:
+        """The log of the prior density of each coordinate: of the parameter in its own unit, and of how u stretches it.
+
+        That of a coefficient is given its exponents; what a frame adds is in their sum, `log_prior`, only.
+        """
+        values, slopes = self.coordinates.values(u), self.coordinates.log_slopes(u)
+        return {name: slopes[name] + self.priors[name].log_prob(values[name]) for name in self.names}
+
     def log_prior(self, u: Float[Array, " free"]) -> Array:
-        """The log of the prior density of u: of the parameters in their own units, and of how u stretches them."""
-        values = self.coordinates.values(u)
-        total = self.coordinates.log_volume(u)
-        for name in self.names:
-            total = total + self.priors[name].log_prob(values[name])
-        return total
+        """The log of the prior density of u."""
+        return sum(self.log_priors(u).values(), self.coordinates.frame_volume(u))
 
     def potential(self, u: Float[Array, " free"], rows: Rows) -> Array:
         """Minus the log of the posterior density of u, up to a constant. A row counts as often as its `weight`."""
@@ -66,6 +72,31 @@ class Density:
         """`count` independent draws from the prior of each free parameter, by name."""
         keys = jax.random.split(key, len(self.names))
         return {name: self.priors[name].sample(one, (count,)) for name, one in zip(self.names, keys, strict=True)}
+
+    def rows(self, data: Measurements) -> Rows:
+        """The columns that the potential reads, each different row once."""
+        return data.weighted(jnp.ones_like(data.weight))
+
+    def row_log_likelihood(self, u: Float[Array, " free"], data: Measurements) -> Float[Array, " rows"]:
+        """The log-likelihood of each row of the table at u, times its weight."""
+        return data.weight * self.log_likelihood(u, data.columns)[data.place]
+
+    def values(self, u: Float[Array, " free"]) -> dict[str, Array]:
+        """Parameters of law and noise by name, those that are held too, in their own units."""
+        return self.coordinates.values(u)
+
+    def starts(self, rows: Rows, count: int, key: Array) -> Float[Array, "count free"]:
+        """The best of each of `count` groups of random coordinates: as in point fits, with the noise from its prior."""
+        whole = self.coordinates
+        declared = tuple((name, one) for name, one in whole.declared if name in self.law.declared())
+        noise = [one for name, one in whole.declared if name in whole.free and name not in self.law.declared()]
+        drawn = count * DRAWS_PER_START
+        law_key, *noise_keys = jax.random.split(key, 1 + len(noise))
+        u = draw(self.law, replace(whole, declared=declared), rows, drawn, law_key)
+        for one_key, one in zip(noise_keys, noise, strict=True):
+            u = jnp.concatenate([u, one.unconstrain(one.prior.sample(one_key, (drawn, 1)))], axis=1)
+        u = u.astype(rows["weight"].dtype)
+        return keep_best(jax.lax.map(lambda one: self.potential(one, rows), u, batch_size=64), u, count)
 
 
 register(Density, ("coordinates", "priors"), ("law", "noise"))

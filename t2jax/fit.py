@@ -171,7 +171,8 @@ def prepare(
     inputs = {of for one in declared.values() for of, _ in one.power}
     centred = {name: column for name, column in sorted(law.columns().items()) if name in inputs and column in columns}
     centre = {name: float(np.mean(np.log(table[column]))) for name, column in centred.items()}
-    problem = Problem(law, noise, Coordinates(tuple(declared.items()), held, centre))
+    known = {name: table[column] for name, column in law.columns().items() if column in columns}
+    problem = Problem(law, noise, Coordinates(tuple(declared.items()), held, centre, law.frame(known)))
     return problem, measurements(table, columns)
 
 

@@ -22,6 +22,7 @@ from experiments import (
     chinchilla_replication,
     isoflop_bias,
     passk_on_pythia,
+    pooled_tasks,
     real_tables,
     record,
     t2_loss_on_porian,
@@ -205,3 +206,25 @@ def test_bench_frontier(tmp_path):
     assert result.largest_difference < 1e-3
     assert abs(result.scipy_worse) < 1e-9 and abs(result.ours_worse) < 1e-9
     check_output(bench_frontier, result, tmp_path)
+
+
+def test_pooled_tasks_never_fits_what_it_judges():
+    size, data, k = (one.ravel() for one in np.meshgrid([1e7, 1e8, 1e9], [1e9, 1e10, 1e11], [1.0, 16.0]))
+    table = t2.Table.from_columns(params=size, tokens=data, samples=k, neg_log_pass=1.0)
+    cost = size * data
+    for third, fitted in (("checkpoints", 4), ("rows", 4)):
+        judged, every, some = pooled_tasks.choose("dearest", third, table, np.random.default_rng(0))
+        assert (judged.sum(), every.sum(), some.sum()) == (6, 12, fitted)
+        assert not np.any(judged & every) and np.all(every[some])
+        assert cost[judged].min() >= cost[every].max()
+    # whole checkpoints: both k of each
+    judged, every, some = pooled_tasks.choose("random", "checkpoints", table, np.random.default_rng(0))
+    assert set(np.bincount(table.runs()[some])) <= {0, 2}
+
+
+@pytest.mark.long
+def test_pooled_tasks(tmp_path):
+    result = pooled_tasks.run(pooled_tasks.Config.tiny())
+    (one,) = result.means
+    assert 0.05 < one.error[0] < 0.5 and one.ratio == pytest.approx(one.error[2] / one.error[0])
+    check_output(pooled_tasks, result, tmp_path)

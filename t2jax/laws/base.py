@@ -24,7 +24,7 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from t2jax.params import INPUT_COLUMNS, Param
+from t2jax.params import INPUT_COLUMNS, Frame, Param
 from t2jax.trees import register
 from t2jax.typing import Array
 
@@ -84,6 +84,15 @@ class Law:
     def questions(self, *inputs: Any, **named: Any) -> tuple[Array, Array]:
         """(a, b) of the Beta distribution of per-question success, from its inputs but k; for laws with a Beta link."""
         raise TypeError(f"{type(self).__name__} does not say how questions differ; fit its counts with noise.Binomial")
+
+    @classmethod
+    def frame(cls, inputs: Mapping[str, np.ndarray]) -> Frame | None:
+        """What fits and chains move in, in place of parameters that rows determine only together; None for themselves.
+
+        inputs: the columns of the table by the law's names for them, each (rows,).
+        """
+        del inputs
+        return None
 
     @classmethod
     def declared(cls) -> dict[str, Param]:

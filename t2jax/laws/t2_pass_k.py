@@ -5,9 +5,11 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from numpyro.distributions import LogNormal, Normal, Uniform
 
-from t2jax.laws.base import Law, law, part
+from t2jax.frames import Top
+from t2jax.laws.base import Law, Part, law, part
 from t2jax.laws.chinchilla import Chinchilla
 from t2jax.params import param
 from t2jax.special import log_pass_at_k_beta
@@ -39,6 +41,12 @@ class T2PassK(Law):
 
     response: ClassVar[tuple[str, ...]] = ("pass_at_k",)
     gauge: ClassVar[Mapping[str, float]] = {"E": 0.0, "theta1": 1.0}
+
+    @classmethod
+    def frame(cls, inputs: Mapping[str, np.ndarray]) -> Top:
+        part = cls.fields["loss"]
+        loss = part.default if isinstance(part, Part) else Chinchilla
+        return Top(loss, {name: float(inputs[name].max()) for name in loss.inputs() if name in inputs})
 
     def __call__(self, N: ArrayLike, D: ArrayLike, k: ArrayLike, **more: ArrayLike) -> Array:
         return jnp.exp(-self.cost(N, D, k, **more))
