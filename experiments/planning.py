@@ -3,7 +3,7 @@
 The law is T²'s Approach 1 in the style of its paper, which does not print its coefficients: Chinchilla's as Besiroglu
 et al. 2024 (2404.10102) fitted them, and a gain of sampling G/k^γ chosen here (`Config`); E + G is their E.
 
-- fig2: the optimum against training compute at C_inf = 1.4e11, the budget of Fig. 2 of Roberts et al. 2026 (2604.01411).
+- fig2: the optimum against training compute at C_inf = 1.4e11, as in Fig. 2 of Roberts et al. 2026 (2604.01411).
 - fig3: the best value at their twelve budgets and C_inf = 2e9, with samples, and of Chinchilla's choice with as many
   samples as it can be given; the paper finds that only the first always falls.
 - lifetime: least training and serving FLOPs for the loss of a compute-optimal model, after Sardana et al. 2023
@@ -105,9 +105,8 @@ def run(config: Config) -> Result:
         wall = data_wall(config)
     with stage("roofline"):
         roofline, flops = devices(config)
-    return Result(
-        fig2, (fig3[0], fig3[1]), chinchilla, lifetime, loss, by_scipy, gain, least, wall, roofline, flops
-    )  # fmt: skip
+    both = fig3[0], fig3[1]
+    return Result(fig2, both, chinchilla, lifetime, loss, by_scipy, gain, least, wall, roofline, flops)
 
 
 def curve(law: t2.Law, lever: np.ndarray, **budget: Any) -> Curve:
@@ -134,9 +133,9 @@ def served(config: Config) -> tuple[Curve, float, np.ndarray]:
 
     least = np.log(CHINCHILLA["A"] / (loss - CHINCHILLA["E"])) / CHINCHILLA["alpha"]  # with data without end
     bounds = (least + 1e-6, least + 15)
-    return found, loss, np.array(
-        [minimize_scalar(cost, args=(one,), bounds=bounds, method="bounded", options={"xatol": 1e-10}).x for one in tokens]
-    )  # fmt: skip
+    options = {"xatol": 1e-10}
+    solved = [minimize_scalar(cost, args=(one,), bounds=bounds, method="bounded", options=options) for one in tokens]
+    return found, loss, np.array([one.x for one in solved])
 
 
 def little_gain(config: Config) -> tuple[Curve, float]:
@@ -193,15 +192,17 @@ def words(result: Result) -> list[str]:
         f"fig3: with samples the value falls at {np.sum(falls < 0)} of {len(falls)} steps of the budget; Chinchilla's "
         f"choice with the samples it can be given rises at {np.sum(rises > 0)} of {len(rises)}",
         f"lifetime: loss {result.loss:.4f}; N* from {life.params[0]:.3g} at {life.lever[0]:.0e} tokens served to "
-        f"{life.params[-1]:.3g} at {life.lever[-1]:.0e}, D* from {life.tokens[0]:.3g} to {life.tokens[-1]:.3g}; log N* at "
-        f"most {apart:.1g} from SciPy's",
+        f"{life.params[-1]:.3g} at {life.lever[-1]:.0e}, D* from {life.tokens[0]:.3g} to {life.tokens[-1]:.3g}; "
+        f"log N* at most {apart:.1g} from SciPy's",
         f"gain: a second sample pays from G = {result.least:.3g} nats on; at {result.gain.lever[-1]:.2g} nats k* = "
         f"{result.gain.samples[-1]:.3g}",
-        f"wall: with {wall.lever[0]:.0e} unique tokens N* = {wall.params[0]:.3g}, D* = {wall.tokens[0] / wall.lever[0]:.3g}"
-        f" passes, loss {wall.value[0]:.4f}; with {wall.lever[-1]:.0e} N* = {wall.params[-1]:.3g}, loss {wall.value[-1]:.4f}",
+        f"wall: with {wall.lever[0]:.0e} unique tokens N* = {wall.params[0]:.3g}, D* = "
+        f"{wall.tokens[0] / wall.lever[0]:.3g} passes, value {wall.value[0]:.4f}; with {wall.lever[-1]:.0e} "
+        f"N* = {wall.params[-1]:.3g}, value {wall.value[-1]:.4f}",
         f"roofline: N* is {np.expm1(shift[0]):+.0%} of that by 2Nk at a batch of 1, {np.expm1(shift[-1]):+.0%} at "
-        f"{roof.lever[-1]:.0f}; k* {roof.samples[0]:.3g} and {roof.samples[-1]:.3g} against {result.flops.samples[0]:.3g}",
-    ]  # fmt: skip
+        f"{roof.lever[-1]:.0f}; k* {roof.samples[0]:.3g} and {roof.samples[-1]:.3g} against "
+        f"{result.flops.samples[0]:.3g}",
+    ]
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
@@ -215,9 +216,7 @@ def figures(result: Result) -> dict[str, "Figure"]:
     axes[0].axhline(20, color=BLACK, linestyle=":", linewidth=1, label="20")
     _dress(axes[0], "training compute 6ND (FLOPs)", "tokens per parameter D*/N*", "fig2: C_inf = 1.4e11")
     axes[1].plot(PAPER_BUDGETS, result.fig3[0].value, color=BLUE, label="optimum with samples")
-    axes[1].plot(
-        PAPER_BUDGETS, result.chinchilla, color=VERMILLION, label="Chinchilla's N, D and all samples it can have"
-    )
+    axes[1].plot(PAPER_BUDGETS, result.chinchilla, color=VERMILLION, label="Chinchilla's N and D with samples")
     _dress(axes[1], "training compute 6ND (FLOPs)", "mean of -log pass@k (nats)", "fig3: C_inf = 2e9", values=True)
     axes[2].plot(result.lifetime.lever, result.lifetime.params, color=BLUE, label="N*")
     axes[2].plot(result.lifetime.lever, result.lifetime.tokens, color=VERMILLION, label="D*")
