@@ -134,7 +134,9 @@ def served(config: Config) -> tuple[Curve, float, np.ndarray]:
     least = np.log(CHINCHILLA["A"] / (loss - CHINCHILLA["E"])) / CHINCHILLA["alpha"]  # with data without end
     bounds = (least + 1e-6, least + 15)
     options = {"xatol": 1e-10}
-    solved = [minimize_scalar(cost, args=(one,), bounds=bounds, method="bounded", options=options) for one in tokens]
+    solved: Any = [
+        minimize_scalar(cost, args=(one,), bounds=bounds, method="bounded", options=options) for one in tokens
+    ]
     return found, loss, np.array([one.x for one in solved])
 
 
