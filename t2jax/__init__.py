@@ -8,6 +8,7 @@ from t2jax.budgets import Budget
 from t2jax.compare import cross_validate
 from t2jax.costs import Serving, Shape, Training
 from t2jax.criteria import criteria, log_scores
+from t2jax.design import NextRuns, Region, next_runs
 from t2jax.estimates import pass_from_counts, pass_from_p
 from t2jax.fit import Fit, fit
 from t2jax.forecast import forecast_beta, forecast_power_law
@@ -34,7 +35,9 @@ __all__ = [
     "Cut",
     "Fit",
     "Law",
+    "NextRuns",
     "Posterior",
+    "Region",
     "Serving",
     "Shape",
     "Table",
@@ -63,6 +66,7 @@ __all__ = [
     "load_law",
     "load_posterior",
     "log_scores",
+    "next_runs",
     "noise",
     "param",
     "parametric_bootstrap",

@@ -80,6 +80,7 @@ ORDER = (
     "sensitivity",
     "influence",
     "priors",
+    "information",
     "design",
     "plot",
     "plot_frontier",
