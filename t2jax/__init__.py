@@ -9,6 +9,7 @@ from t2jax.budgets import Budget
 from t2jax.compare import cross_validate
 from t2jax.costs import Serving, Shape, Training
 from t2jax.criteria import criteria, log_scores
+from t2jax.design import NextRuns, Region, next_runs
 from t2jax.estimates import pass_from_counts, pass_from_p
 from t2jax.evaluate import evaluate, predict
 from t2jax.fit import Fit, fit
@@ -41,8 +42,10 @@ __all__ = [
     "Fit",
     "Law",
     "Loo",
+    "NextRuns",
     "Population",
     "Posterior",
+    "Region",
     "Serving",
     "Shape",
     "Stack",
@@ -76,6 +79,7 @@ __all__ = [
     "load_posterior",
     "log_scores",
     "loo",
+    "next_runs",
     "noise",
     "param",
     "parametric_bootstrap",

@@ -89,6 +89,7 @@ ORDER = (
     "influence",
     "averaged",
     "priors",
+    "information",
     "design",
     "plot",
     "plot_frontier",

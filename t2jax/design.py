@@ -1,0 +1,313 @@
+"""Which run to train next: the one that most reduces the variance of an answer, for what it costs."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from t2jax.budgets import Budget
+from t2jax.costs import Training
+from t2jax.fit import Fit
+from t2jax.hardware import check_positive
+from t2jax.information import Information, columns_of, inform
+from t2jax.laws.base import Law
+from t2jax.precision import scope
+from t2jax.table import Table
+from t2jax.typing import Array, Float
+
+Answer = Literal["params", "tokens", "samples", "value"]
+
+COSTS, RATIOS = 13, 13
+"""How fine the lattice over a Region is, from which runs are then moved."""
+TOLLS = np.geomspace(1e-3, 10.0, 9)
+"""What a run is taken to cost beside its own compute, in units of the dearest run: tried in turn, the best kept."""
+STEPS = 100
+"""Gradient steps in log N."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where runs may be chosen from: every N and D whose cost and tokens per parameter lie between the ends.
+
+    cost_min, cost_max: in the unit of the budget's training costs, FLOPs by default. Raises ValueError for ends that
+    are not positive or not in order.
+    """
+
+    cost_min: float
+    cost_max: float
+    ratio_min: float = 1.0
+    ratio_max: float = 1000.0
+
+    def __post_init__(self):
+        check_positive(self, ("cost_min", "cost_max", "ratio_min", "ratio_max"))
+        for what in ("cost", "ratio"):
+            low, high = getattr(self, f"{what}_min"), getattr(self, f"{what}_max")
+            if low > high:
+                raise ValueError(f"Region.{what}_min={low:g} must not be above Region.{what}_max={high:g}")
+
+    def sizes(self, training: Training, costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The least and the largest N that runs of these costs may have, as logs: (costs,) each."""
+        ends = []
+        for ratio in (self.ratio_max, self.ratio_min):
+            low, high = np.zeros(len(costs)), np.full(len(costs), 60.0)
+            for _ in range(60):  # tokens per parameter fall as N grows at a given cost
+                middle = (low + high) / 2
+                many = _tokens(training, costs, middle) > ratio * np.exp(middle)
+                low, high = np.where(many, middle, low), np.where(many, high, middle)
+            ends.append((low + high) / 2)
+        return ends[0], ends[1]
+
+    def lattice(self, training: Training) -> tuple[np.ndarray, np.ndarray]:
+        """N and D, (COSTS · RATIOS,) each, even in the logs of cost and of N."""
+        costs = np.geomspace(self.cost_min, self.cost_max, COSTS)
+        low, high = self.sizes(training, costs)
+        log_params = np.linspace(low, high, RATIOS, axis=1).ravel()
+        return np.exp(log_params), _tokens(training, np.repeat(costs, RATIOS), log_params)
+
+
+@dataclass(frozen=True)
+class NextRuns:
+    """The result of `next_runs`: the runs to train, in order of choice, shape (chosen,).
+
+    cost: of each. before: variance of the log of the answer as it is; after: once this run and those above it are
+    measured; with several laws geometric means over them. candidates: what was chosen from, candidate_cost and gain
+    (candidates,): cost of each and decrease of the log of the variance by one run there. scale: of the errors.
+    """
+
+    params: np.ndarray
+    tokens: np.ndarray
+    samples: np.ndarray | None
+    cost: np.ndarray
+    before: float
+    after: np.ndarray
+    candidates: Table
+    candidate_cost: np.ndarray
+    gain: np.ndarray
+    scale: float
+    status: str
+
+
+def next_runs(
+    fit: Fit,
+    table: Table,
+    budget: Budget,
+    *,
+    candidates: Table | Region | None = None,
+    count: int = 1,
+    compute: float | None = None,
+    of: Answer = "params",
+    scale: float | None = None,
+    laws: Law | None = None,
+) -> NextRuns:
+    """The runs that most reduce the variance of the log of N* (or of what `of` names) at a target budget.
+
+    candidates: a list of runs, a table of `params`, `tokens` and what else the law reads, any of which may be trained
+    again; or a Region, in which each run is moved along its cost by gradient; left out, the region that the table
+    spans, one to a thousand tokens per parameter. count: how many runs at most. compute: what they may cost together,
+    at the budget's price of training (6ND); left out, cost does not matter. of: an answer of `t2.allocate`; "value" is
+    the loss or pass@k reached. scale: standard deviation of one measurement, of the log of a loss; left out, that of
+    the residuals. laws: a batch (draws,), such as `boot.laws` or `post.laws`, over which the log of the variance is
+    averaged: where the fit is poor, the best run under it alone may be a bad one.
+
+    The law is taken as linear around the fit (the delta method) and errors as independent, so a measurement whose
+    prediction has the slopes j over its scale adds j jᵀ to the information M, and takes (gᵀM⁻¹j)²/(1 + jᵀM⁻¹j) from the
+    variance gᵀM⁻¹g: c-optimal design (Elfving 1952; Fedorov 1972; for nonlinear laws Chaloner & Verdinelli 1995). The
+    priors of the law are part of M, so the variance is finite where the rows leave a direction open; `status` tells.
+    Runs are chosen greedily by log variance per cost, each taken to cost something beside its compute; how much is
+    chosen so that all together do best.
+
+    Raises ValueError for a count below one, for compute that does not pay for the cheapest candidate, for a table of
+    counts, where rows are too few to tell the scale, and where the law has no optimum at the budget; TableError for
+    candidates that lack a column.
+    Example: `t2.next_runs(fit, runs, t2.Budget(train=1e24), candidates=t2.Region(1e19, 1e21), count=8, compute=3e21)`.
+    """
+    if count < 1:
+        raise ValueError(f"count must be at least one run, not {count}")
+    for name, value in (("compute", compute), ("scale", scale)):
+        if value is not None and not (np.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be positive, not {value:g}")
+    training = budget.prices[0]
+    region = candidates if isinstance(candidates, Region) else None
+    if candidates is None:
+        costs = _costs(training, table["params"], table["tokens"])
+        region = Region(float(costs.min()), float(costs.max()))
+    if region is not None:
+        params, tokens = region.lattice(training)
+        candidates = Table.from_columns(params=params, tokens=tokens, **_others(fit.problem.law, table))
+    assert isinstance(candidates, Table)
+    cost = _costs(training, candidates["params"], candidates["tokens"])
+    if compute is not None and compute < cost.min():
+        raise ValueError(
+            f"compute of {compute:.4g} does not pay for the cheapest candidate, which costs {cost.min():.4g}"
+        )
+    columns = columns_of(fit.problem.law, candidates)
+    known, scale, left = inform(fit, table, budget, of, scale, laws)
+    with scope() as dtype:
+        columns = {name: jnp.asarray(column, dtype) for name, column in columns.items()}
+        rows, covariance = _prepared(known, columns)
+        before = float(np.exp(log_variance(covariance, known.slopes)))
+        gain = np.asarray(reductions(covariance, known.slopes, rows))
+        picks = _chosen(covariance, known.slopes, rows, cost, compute, count)
+        runs = {name: column[picks] for name, column in columns.items()}
+        if region is not None:
+            runs = _moved(known, runs, training, region, cost[picks])
+        after = np.exp(np.asarray(_path(known, runs)))
+    runs = {name: np.asarray(column) for name, column in runs.items()}
+    return NextRuns(
+        params=runs["params"],
+        tokens=runs["tokens"],
+        samples=runs.get("samples"),
+        cost=_costs(training, runs["params"], runs["tokens"]),
+        before=before,
+        after=after,
+        candidates=candidates,
+        candidate_cost=cost,
+        gain=gain,
+        scale=scale,
+        status=_status(of, runs, cost[picks], training.unit, before, float(after[-1]), left),
+    )
+
+
+def log_variance(covariance: Float[Array, "laws p p"], slopes: Float[Array, "laws p"]) -> Array:
+    """Mean over laws of the log of the variance gᵀCg."""
+    return jnp.mean(jnp.log(jnp.einsum("li,lij,lj->l", slopes, covariance, slopes)))
+
+
+def reductions(
+    covariance: Float[Array, "laws p p"], slopes: Float[Array, "laws p"], rows: Float[Array, "laws rows p"]
+) -> Float[Array, " rows"]:
+    """By how much `log_variance` falls when one row is measured, for each row, by the update of rank one."""
+    moved = jnp.einsum("lij,lrj->lri", covariance, rows)
+    variance = jnp.einsum("li,lij,lj->l", slopes, covariance, slopes)
+    taken = jnp.einsum("lri,li->lr", moved, slopes) ** 2 / (1 + jnp.einsum("lri,lri->lr", moved, rows))
+    return -jnp.mean(jnp.log1p(-taken / variance[:, None]), axis=0)
+
+
+def measured(covariance: Float[Array, "laws p p"], row: Float[Array, "laws p"]) -> Float[Array, "laws p p"]:
+    """The covariance once a row is measured. Source: Sherman & Morrison 1950."""
+    moved = jnp.einsum("lij,lj->li", covariance, row)
+    part = 1 + jnp.einsum("li,li->l", moved, row)
+    return covariance - moved[:, :, None] * moved[:, None, :] / part[:, None, None]
+
+
+@partial(jax.jit, static_argnames="count")
+def greedy(
+    covariance: Array, slopes: Array, rows: Array, cost: Array, compute: Array, toll: Array, count: int
+) -> tuple[Array, Array]:
+    """Picks (count,), each the row that reduces `log_variance` most per cost + toll among those still paid for.
+
+    Where none is, the pick is -1. Also the log variance in the end.
+    """
+
+    def step(carry: tuple[Array, Array], _: Any) -> tuple[tuple[Array, Array], Array]:
+        covariance, left = carry
+        paid = cost <= left * (1 + 1e-9)
+        score = jnp.where(paid, reductions(covariance, slopes, rows) / (cost + toll), -1.0)
+        pick = jnp.argmax(score)
+        any_paid = jnp.any(paid)
+        new = measured(covariance, rows[:, pick])
+        covariance = jnp.where(any_paid, new, covariance)
+        return (covariance, left - jnp.where(any_paid, cost[pick], 0.0)), jnp.where(any_paid, pick, -1)
+
+    (covariance, _), picks = jax.lax.scan(step, (covariance, compute), None, length=count)
+    return picks, log_variance(covariance, slopes)
+
+
+def _chosen(
+    covariance: Array, slopes: Array, rows: Array, cost: np.ndarray, compute: float | None, count: int
+) -> np.ndarray:
+    share = jnp.asarray(cost / cost.max(), slopes.dtype)
+    if compute is None:  # nothing but the number of runs counts
+        picks, _ = greedy(covariance, slopes, rows, 0 * share, jnp.inf, 1.0, count)  # pyright: ignore[reportArgumentType]
+        return np.asarray(picks)
+    money = jnp.asarray(compute / cost.max(), slopes.dtype)
+    found = [greedy(covariance, slopes, rows, share, money, jnp.asarray(toll), count) for toll in TOLLS]
+    picks = np.asarray(min(found, key=lambda one: float(one[1]))[0])
+    return picks[picks >= 0]
+
+
+@jax.jit
+def _prepared(known: Information, columns: Any) -> tuple[Array, Array]:
+    return known.rows(columns), jnp.linalg.inv(known.matrix)
+
+
+@jax.jit
+def _path(known: Information, runs: Any) -> Array:
+    """The log variance after each run in turn."""
+
+    def step(covariance: Array, row: Array) -> tuple[Array, Array]:
+        covariance = measured(covariance, row)
+        return covariance, log_variance(covariance, known.slopes)
+
+    return jax.lax.scan(step, jnp.linalg.inv(known.matrix), jnp.swapaxes(known.rows(runs), 0, 1))[1]
+
+
+def final_log_variance(known: Information, runs: Any) -> Array:
+    """`log_variance` once all runs are measured: differentiable in their N and D."""
+    rows = known.rows(runs)
+    matrix = known.matrix + jnp.einsum("lri,lrj->lij", rows, rows)
+    solved = jnp.linalg.solve(matrix, known.slopes[..., None])[..., 0]
+    return jnp.mean(jnp.log(jnp.einsum("li,li->l", known.slopes, solved)))
+
+
+def _moved(known: Information, runs: Any, training: Training, region: Region, cost: np.ndarray) -> Any:
+    """The runs moved along their costs, within the region, to where the variance is least."""
+    low, high = (jnp.asarray(one, known.u.dtype) for one in region.sizes(training, cost))
+    log_params, reached = _descend(known, runs, training, jnp.asarray(cost, known.u.dtype), low, high)
+    del reached
+    return runs | {"params": jnp.exp(log_params), "tokens": _tokens(training, cost, log_params)}
+
+
+@jax.jit
+def _descend(known: Information, runs: Any, training: Training, cost: Array, low: Array, high: Array) -> Any:
+    method = optax.adam(optax.cosine_decay_schedule(0.1, STEPS))
+
+    def objective(log_params: Array) -> Array:
+        places = {"params": jnp.exp(log_params), "tokens": _tokens(training, cost, log_params)}
+        return final_log_variance(known, runs | places)
+
+    def step(carry: Any, _: Any) -> tuple[Any, None]:
+        x, state, best = carry
+        value, slope = jax.value_and_grad(objective)(x)
+        best = jax.tree.map(partial(jnp.where, value < best[1]), (x, value), best)
+        moves, state = method.update(slope, state)
+        return (jnp.clip(x + moves, low, high), state, best), None  # pyright: ignore[reportOperatorIssue]
+
+    start = jnp.log(runs["params"])
+    (_, _, best), _ = jax.lax.scan(step, (start, method.init(start), (start, jnp.inf)), None, length=STEPS)
+    return best
+
+
+def _tokens(training: Training, cost: Any, log_params: Any) -> Any:
+    """D of runs of given cost and log N: training costs are in proportion to D."""
+    if isinstance(log_params, np.ndarray):
+        with scope():
+            return cost / np.asarray(training(np.exp(log_params), 1.0))
+    return cost / training(jnp.exp(log_params), 1.0)
+
+
+def _costs(training: Training, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    with scope():
+        return np.asarray(training(params, tokens), float)
+
+
+def _others(law: type[Law], table: Table) -> dict[str, Any]:
+    """What else than N and D the law reads, at the table's medians."""
+    columns = columns_of(law, table)
+    return {name: float(np.median(one)) for name, one in columns.items() if name not in ("params", "tokens")}
+
+
+def _status(
+    of: str, runs: dict[str, np.ndarray], cost: np.ndarray, unit: str, before: float, after: float, left: str
+) -> str:
+    many = "1 run" if len(cost) == 1 else f"{len(cost)} runs"
+    where = f" of N={runs['params'][0]:.3g}, D={runs['tokens'][0]:.3g}" if len(cost) == 1 else ""
+    said = (
+        f"{many}{where} for {cost.sum():.3g} {unit}: the standard error of log {of} at the target falls from "
+        f"{np.sqrt(before):.3g} to {np.sqrt(after):.3g}"
+    )
+    return f"{said}; {left}" if left else said
