@@ -1,4 +1,4 @@
-"""The command line: `t2jax quickstart`, `fit`, `sample`, `frontier`, `plan`, `audit`, `laws`, `data` and `testbed`.
+"""The command line: `t2jax quickstart`, `fit`, `sample`, `frontier`, `plan`, `next`, `audit`, `laws`, `data`, `testbed`.
 
 Each has --help and --json. Exit status: 0 if all went well and every fit and chain converged, 1 for a failed fit or bad
 input, 2 for wrong usage, 130 if interrupted.
@@ -14,7 +14,7 @@ import jax
 import pooch
 import tyro
 
-from t2jax.cli import audit, data, fit, frontier, laws, plan, quickstart, sample, testbed
+from t2jax.cli import audit, data, fit, frontier, laws, next_run, plan, quickstart, sample, testbed
 
 Command = (
     Annotated[quickstart.QuickstartConfig, tyro.conf.subcommand("quickstart")]
@@ -22,6 +22,7 @@ Command = (
     | Annotated[sample.SampleConfig, tyro.conf.subcommand("sample")]
     | Annotated[frontier.FrontierConfig, tyro.conf.subcommand("frontier")]
     | Annotated[plan.PlanConfig, tyro.conf.subcommand("plan")]
+    | Annotated[next_run.NextConfig, tyro.conf.subcommand("next")]
     | Annotated[audit.AuditConfig, tyro.conf.subcommand("audit")]
     | Annotated[laws.LawsConfig, tyro.conf.subcommand("laws")]
     | Annotated[data.DataConfig, tyro.conf.subcommand("data")]
@@ -75,6 +76,8 @@ def run(config: Command) -> int:
             return frontier.run(config)
         case plan.PlanConfig():
             return plan.run(config)
+        case next_run.NextConfig():
+            return next_run.run(config)
         case audit.AuditConfig():
             return audit.run(config)
         case laws.LawsConfig():
