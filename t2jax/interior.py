@@ -157,7 +157,8 @@ def _polish(objective: Objective, limits: Limits, theta: Any, state: _State) -> 
     limit = partial(limits, theta)
     slack = jnp.maximum(-limit(state.x), _floor(state.x.dtype))
     # at the end the multipliers balance the slope of the objective, which may be a millionth where pass@k is near one
-    slope = jnp.max(jnp.abs(jax.jacfwd(limit)(state.x).T @ state.z)) + jnp.finfo(slack.dtype).tiny
+    # of a problem that no limit holds there is only what the barrier leaves, which is not to be taken for a slope
+    slope = jnp.max(jnp.abs(jax.jacfwd(limit)(state.x).T @ state.z)) + 1e3 * _goal(slack.dtype)
     standing = state.z / (slope * slack)
     active = standing > 1
     unclear = jnp.argmin(jnp.abs(jnp.log(standing)))

@@ -1,4 +1,4 @@
-"""The command line: `t2jax quickstart`, `fit`, `sample`, `frontier`, `plan`, `next`, `audit`, `laws`, `data`, `testbed`.
+"""The command line: quickstart, fit, sample, frontier, plan, next, audit, laws, data and testbed.
 
 Each has --help and --json. Exit status: 0 if all went well and every fit and chain converged, 1 for a failed fit or bad
 input, 2 for wrong usage, 130 if interrupted.
