@@ -304,11 +304,12 @@ def figures(result: Result) -> dict[str, "Figure"]:
     left.set(xscale="log", xlabel="|log N* - true log N*|", ylabel="share of simulations below", ylim=(0, 1))
     left.axhline(0.5, color=GREY, linewidth=0.8)
     right.set(xscale="log", yscale="log", xlabel="6ND of a run (FLOPs)", ylabel="tokens per parameter D/N")
-    right.set_title("runs of one simulation", fontsize="medium")
+    right.set_title("runs of one simulation; places are trained more than once", fontsize="medium")
     for ax in (left, right):
         log_ticks(ax)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=3, fontsize="small", frameon=False)
-    right.legend(fontsize="small")
+    style = {"fontsize": "small", "frameon": False}
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=2, **style)
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", **style)
     return {"errors": figure}
 
 

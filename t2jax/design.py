@@ -141,9 +141,8 @@ def next_runs(
     assert isinstance(candidates, Table)
     cost = _costs(training, candidates["params"], candidates["tokens"])
     if compute is not None and compute < cost.min():
-        raise ValueError(
-            f"compute of {compute:.4g} does not pay for the cheapest candidate, which costs {cost.min():.4g}"
-        )
+        least = f"{cost.min():.4g} {training.unit}"
+        raise ValueError(f"compute of {compute:.4g} does not pay for the cheapest candidate, which costs {least}")
     columns = columns_of(fit.problem.law, candidates)
     known, scale, left = inform(fit, table, budget, of, scale, laws)
     with scope() as dtype:
