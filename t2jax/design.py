@@ -256,8 +256,7 @@ def final_log_variance(known: Information, runs: Any) -> Array:
 def _moved(known: Information, runs: Any, training: Training, region: Region, cost: np.ndarray) -> Any:
     """The runs moved along their costs, within the region, to where the variance is least."""
     low, high = (jnp.asarray(one, known.u.dtype) for one in region.sizes(training, cost))
-    log_params, reached = _descend(known, runs, training, jnp.asarray(cost, known.u.dtype), low, high)
-    del reached
+    log_params, _ = _descend(known, runs, training, jnp.asarray(cost, known.u.dtype), low, high)
     return runs | {"params": jnp.exp(log_params), "tokens": _tokens(training, cost, log_params)}
 
 
