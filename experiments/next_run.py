@@ -96,25 +96,22 @@ class Result:
 
 
 def run(config: Config) -> Result:
-    errors: dict[str, list[float]] = {name: [] for name in ("pilot", *WAYS)}
-    runs: dict[str, list[Runs]] = {name: [] for name in WAYS}
     with stage(f"{config.laws} simulations"):
-        for one in range(config.laws):
-            random = np.random.default_rng([config.seed, one])
-            found, spent_on = simulate(config, random)
-            for kept, new in ((errors, found), (runs, spent_on)):
-                for name, value in new.items():
-                    kept[name].append(value)
+        done = [simulate(config, np.random.default_rng([config.seed, one])) for one in range(config.laws)]
+
+    def off(name: str) -> tuple[np.ndarray, float, float]:
+        errors = np.abs([found[name] for found, _ in done])
+        median, high = np.quantile(errors, (0.5, 0.9), method="higher")
+        return errors, float(median), float(high)
+
     ways = []
     for name in WAYS:
-        off = np.abs(errors[name])
-        count = float(np.median([len(n) for n, _ in runs[name]]))
-        spent = float(np.median([6 * np.sum(n * d) for n, d in runs[name]]))
-        median, high = np.quantile(off, (0.5, 0.9), method="higher")
-        ways.append(Way(name, float(median), float(high), count, spent, int(np.isinf(off).sum()), off))
-    pilot = float(np.quantile(np.abs(errors["pilot"]), 0.5, method="higher"))
-    examples = {name: places[0] for name, places in runs.items()}
-    return Result(config.noise, config.laws, compute(), pilot, tuple(ways), examples)
+        runs = [spent_on[name] for _, spent_on in done]
+        count = float(np.median([len(n) for n, _ in runs]))
+        spent = float(np.median([6 * np.sum(n * d) for n, d in runs]))
+        errors, median, high = off(name)
+        ways.append(Way(name, median, high, count, spent, int(np.isinf(errors).sum()), errors))
+    return Result(config.noise, config.laws, compute(), off("pilot")[1], tuple(ways), done[0][1])
 
 
 def compute() -> float:
