@@ -3,8 +3,8 @@
 The truth is a random Chinchilla law of published size, measured with noise. All ways begin from the same small pilot,
 spend the same compute on runs of at most the same size, within the same range of tokens per parameter, and are fitted
 in the same way; their error is that of log N* at a hundred times the largest run. (a) The isoFLOP grid, centred at the
-pilot's N*, of usual width and as wide as the range; (b) runs drawn at random; (c) Chinchilla's ray of 20 tokens per
-parameter; (d) `t2.next_runs` in three rounds with a fit between, once with as many runs as the grid has, once with
+pilot's N*, of usual width and as wide as the range; (b) runs drawn at random; (c) Chinchilla's 20 tokens per parameter;
+(d) `t2.next_runs` in three rounds with a fit between, once with as many runs as the grid has, once with
 three times as many, which the compute pays for since most are small.
 
     python -m experiments.next_run [tiny] [-o FOLDER]
@@ -96,26 +96,22 @@ class Result:
 
 
 def run(config: Config) -> Result:
-    errors: dict[str, list[float]] = {name: [] for name in ("pilot", *WAYS)}
-    runs: dict[str, list[Runs]] = {name: [] for name in WAYS}
     with stage(f"{config.laws} simulations"):
-        for one in range(config.laws):
-            random = np.random.default_rng([config.seed, one])
-            found, spent_on = simulate(config, random)
-            for name, error in found.items():
-                errors[name].append(error)
-            for name, places in spent_on.items():
-                runs[name].append(places)
+        done = [simulate(config, np.random.default_rng([config.seed, one])) for one in range(config.laws)]
+
+    def off(name: str) -> tuple[np.ndarray, float, float]:
+        errors = np.abs([found[name] for found, _ in done])
+        median, high = np.quantile(errors, (0.5, 0.9), method="higher")
+        return errors, float(median), float(high)
+
     ways = []
     for name in WAYS:
-        off = np.abs(errors[name])
-        count = float(np.median([len(n) for n, _ in runs[name]]))
-        spent = float(np.median([6 * np.sum(n * d) for n, d in runs[name]]))
-        median, high = np.quantile(off, (0.5, 0.9), method="higher")
-        ways.append(Way(name, float(median), float(high), count, spent, int(np.isinf(off).sum()), off))
-    first = {name: places[0] for name, places in runs.items()}
-    pilot = float(np.quantile(np.abs(errors["pilot"]), 0.5, method="higher"))
-    return Result(config.noise, config.laws, compute(), pilot, tuple(ways), first)
+        runs = [spent_on[name] for _, spent_on in done]
+        count = float(np.median([len(n) for n, _ in runs]))
+        spent = float(np.median([6 * np.sum(n * d) for n, d in runs]))
+        errors, median, high = off(name)
+        ways.append(Way(name, median, high, count, spent, int(np.isinf(errors).sum()), errors))
+    return Result(config.noise, config.laws, compute(), off("pilot")[1], tuple(ways), done[0][1])
 
 
 def compute() -> float:
@@ -217,6 +213,7 @@ def within(flops: np.ndarray) -> np.ndarray:
 
 
 def spread(flops: np.ndarray, log_ratio: np.ndarray) -> Runs:
+    """N and D of given compute and log of D/N."""
     params = np.sqrt(flops / 6 / np.exp(log_ratio[: len(flops)]))
     return params, flops / 6 / params
 
@@ -299,16 +296,16 @@ def figures(result: Result) -> dict[str, "Figure"]:
         left.plot(np.sort(one.errors), share, line, color=colour, label=f"{one.name}: median {one.error:.3f}")
         if marker:
             params, tokens = result.examples[one.name]
-            size = 5 if one.name == GRID else 4
-            right.plot(6 * params * tokens, tokens / params, marker, color=colour, ms=size, alpha=0.6, label=one.name)
+            right.plot(6 * params * tokens, tokens / params, marker, color=colour, ms=4, alpha=0.6, label=one.name)
     left.set(xscale="log", xlabel="|log N* - true log N*|", ylabel="share of simulations below", ylim=(0, 1))
     left.axhline(0.5, color=GREY, linewidth=0.8)
     right.set(xscale="log", yscale="log", xlabel="6ND of a run (FLOPs)", ylabel="tokens per parameter D/N")
-    right.set_title("runs of one simulation", fontsize="medium")
-    for ax in (left, right):
-        log_ticks(ax)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=3, fontsize="small", frameon=False)
-    right.legend(fontsize="small")
+    right.set_title("runs of one simulation; places are trained more than once", fontsize="medium")
+    log_ticks(left)
+    log_ticks(right)
+    style = {"fontsize": "small", "frameon": False}
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=2, **style)
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", **style)
     return {"errors": figure}
 
 

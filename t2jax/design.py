@@ -141,9 +141,8 @@ def next_runs(
     assert isinstance(candidates, Table)
     cost = _costs(training, candidates["params"], candidates["tokens"])
     if compute is not None and compute < cost.min():
-        raise ValueError(
-            f"compute of {compute:.4g} does not pay for the cheapest candidate, which costs {cost.min():.4g}"
-        )
+        least = f"{cost.min():.4g} {training.unit}"
+        raise ValueError(f"compute of {compute:.4g} does not pay for the cheapest candidate, which costs {least}")
     columns = columns_of(fit.problem.law, candidates)
     known, scale, left = inform(fit, table, budget, of, scale, laws)
     with scope() as dtype:
@@ -257,8 +256,7 @@ def final_log_variance(known: Information, runs: Any) -> Array:
 def _moved(known: Information, runs: Any, training: Training, region: Region, cost: np.ndarray) -> Any:
     """The runs moved along their costs, within the region, to where the variance is least."""
     low, high = (jnp.asarray(one, known.u.dtype) for one in region.sizes(training, cost))
-    log_params, reached = _descend(known, runs, training, jnp.asarray(cost, known.u.dtype), low, high)
-    del reached
+    log_params, _ = _descend(known, runs, training, jnp.asarray(cost, known.u.dtype), low, high)
     return runs | {"params": jnp.exp(log_params), "tokens": _tokens(training, cost, log_params)}
 
 
