@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import h5py
 import jax
@@ -341,7 +342,7 @@ def test_quickstart(tmp_path, capsys):
         a, b = mean * size, (1 - mean) * size
         return betaln(a, b + quickstart.INFERENCE / (2 * n)) - betaln(a, b)
 
-    best = minimize_scalar(failed, bounds=(np.log(1e3), np.log(1e5)), method="bounded", options={"xatol": 1e-9})
+    best: Any = minimize_scalar(failed, bounds=(np.log(1e3), np.log(1e5)), method="bounded", options={"xatol": 1e-9})
     assert frontier["params"][4] == pytest.approx(np.exp(best.x), rel=1e-4)
     assert frontier["value"][4] == pytest.approx(-np.expm1(best.fun), rel=1e-9)
     assert (frontier["params_high"] < frontier["chinchilla_params"]).all()  # T²'s claim, on our own measurements

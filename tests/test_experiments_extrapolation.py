@@ -89,6 +89,7 @@ def task_table(samples: tuple[int, ...]) -> t2.Table:
     )
 
 
+@pytest.mark.long
 def test_overtrained_models_of_a_known_law_are_predicted():
     result = rq2_extrapolate.audit([task_table(AUDITED.samples)] * 2, AUDITED)
     for one in result.found:

@@ -61,6 +61,7 @@ def recovered():
     return rq1_overtrain.study_all(made_table(config), config)
 
 
+@pytest.mark.long
 def test_the_fitted_law_shifts_as_its_closed_form(recovered):
     study = recovered.studies[0]
     additive = study.shifts[0]
@@ -74,6 +75,7 @@ def test_the_fitted_law_shifts_as_its_closed_form(recovered):
     np.testing.assert_allclose(study.once[0].seeds, [once, once], rtol=1e-3)
 
 
+@pytest.mark.long
 def test_measured_curves_shift_as_the_closed_form(recovered):
     study = recovered.studies[0]
     found = study.measured[0]
@@ -86,12 +88,14 @@ def test_measured_curves_shift_as_the_closed_form(recovered):
     np.testing.assert_allclose(study.measured[1].served, found.served)
 
 
+@pytest.mark.long
 def test_the_t2_frontier_improves_at_every_budget(recovered):
     best, usual = recovered.studies[0].measured[0].best, recovered.studies[0].measured[0].chinchilla
     assert np.all(np.diff(best) < 0)
     assert np.all(usual >= best)
 
 
+@pytest.mark.long
 def test_the_study_is_told_and_drawn(recovered, tmp_path):
     check_output(rq1_overtrain, recovered, tmp_path)
 

@@ -166,7 +166,7 @@ def true_laws(law: type[t2.Law]) -> list[Any]:
         (Chinchilla, t2.noise.Gaussian(), 1e-10),
         (T2Loss, None, 1e-8),
         (Kaplan, None, 1e-6),
-        (T2PassK, None, 1e-6),
+        pytest.param(T2PassK, None, 1e-6, marks=pytest.mark.long),
         (SharedExponent, None, 1e-8),
         (Overtraining, None, 1e-8),
         (Interaction, None, 1e-6),
