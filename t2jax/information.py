@@ -89,14 +89,13 @@ def inform(
             lambda leaf: jnp.asarray(leaf, dtype), (columns, observed, weight, coordinates)
         )
         prior = _prior(coordinates, dtype)
-        start = coordinates.unconstrain(fit.law.values())
+        start = _places(coordinates, _batch(fit.law, dtype))[0]
         if scale is None:
             scale = _residual_scale(fit, transform, coordinates, start, columns, observed, weight)
         if laws is None:
             u = _mode(problem.law, transform, coordinates, start, columns, observed, weight, prior, scale)[None]
         else:
-            values = jax.tree.map(lambda leaf: jnp.atleast_1d(jnp.asarray(leaf, dtype)), laws)
-            u = jax.vmap(lambda law: coordinates.unconstrain(law.values()))(values)
+            u = _places(coordinates, _batch(laws, dtype))
         budget = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), budget)
         if any(leaf.ndim for leaf in jax.tree.leaves(budget)):
             raise ValueError("a run is chosen for one budget; give next_runs a Budget of single numbers")
@@ -131,6 +130,15 @@ def normal_prior(one: Param) -> tuple[float, float]:
         values = np.quantile(np.asarray(one.prior.sample(jax.random.key(0), (1001,))), shares)
     low, middle, high = np.asarray(one.unconstrain(values), float)
     return float(middle), float(abs(high - low) / 2)
+
+
+def _batch(laws: Law, dtype: Any) -> Law:
+    return jax.tree.map(lambda leaf: jnp.atleast_1d(jnp.asarray(leaf, dtype)), laws)
+
+
+@jax.jit
+def _places(coordinates: Coordinates, laws: Law) -> Array:
+    return jax.vmap(lambda law: coordinates.unconstrain(law.values()))(laws)
 
 
 def _prior(coordinates: Coordinates, dtype: Any) -> Array:

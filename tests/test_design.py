@@ -160,8 +160,7 @@ def test_bad_input_gets_one_sentence(fit):
     refused(r"compute of 1e\+15 does not pay for the cheapest candidate, which costs 2\.\d+e\+17 FLOPs", compute=1e15)
     refused("count must be at least one run, not 0", count=0)
     refused("scale must be positive, not -1", scale=-1.0)
-    refused("5 rows do not tell how far measurements scatter", table=TABLE.where(np.arange(8) < 5))
-    refused("one budget", budget=t2.Budget(train=np.array([1e22, 1e23])), laws=LAWS)
+    refused("one budget", scale=SCALE, budget=t2.Budget(train=np.array([1e22, 1e23])), laws=LAWS)
     with pytest.raises(ValueError, match=r"cost_min=1e\+21 must not be above Region.cost_max=1e\+19"):
         t2.Region(1e21, 1e19)
     with pytest.raises(t2.TableError, match=r"no rows below the column names"):
@@ -169,7 +168,9 @@ def test_bad_input_gets_one_sentence(fit):
 
 
 @pytest.mark.long
-def test_no_optimum_at_the_target_is_told(fit):
+def test_no_optimum_at_the_target_and_no_scale_are_told(fit):
+    with pytest.raises(ValueError, match="5 rows do not tell how far measurements scatter"):
+        t2.next_runs(fit, TABLE.where(np.arange(8) < 5), BUDGET)
     with pytest.raises(ValueError, match=r"no optimum at the target to plan for .*does not pay for one token"):
         t2.next_runs(fit, TABLE, t2.Budget(train=1.0), scale=SCALE, laws=LAWS)
 
