@@ -356,7 +356,7 @@ def test_laws_are_sampled_with_no_other_edit(law):
         rows: Any = {one: jnp.asarray(table[one]) for one in table.columns}
         predicted = np.asarray(jax.jit(jax.vmap(lambda one: one.predict(rows)))(post.laws))
     assert np.median(np.abs(predicted / exact[name] - 1)) < 0.05
-    fit = t2.fit(law, table, key=KEY)
+    fit = t2.fit(law, table, key=KEY, starts=32)  # eight do not find every ceiling at its edge
     assert fit.converged, fit.status
     boot = t2.bootstrap(fit, table, draws=4, key=KEY)
     assert all(leaf.shape == (4 - boot.failed,) for leaf in jax.tree.leaves(boot.laws))

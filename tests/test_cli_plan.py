@@ -1,0 +1,105 @@
+"""`t2jax plan` and `t2jax next`: what they recommend is the library's optimum, and their rivals cost the same."""
+
+import json
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+import t2jax as t2
+from t2jax import cli
+from t2jax.laws import T2Loss
+
+pytestmark = pytest.mark.usefixtures("settings_alone")
+LAW = T2Loss(E=0.6, A=300.0, B=1500.0, alpha=0.34, beta=0.35, G=0.8, gamma=0.35)
+TRAIN, INFERENCE = 1e22, 2e11
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A table of LAW, half a per cent off, and its fit as `t2jax fit` writes it."""
+    path = tmp_path_factory.mktemp("plan")
+    grid = np.meshgrid(np.geomspace(2e7, 2e9, 4), np.geomspace(1e9, 5e10, 4), [1.0, 16.0, 256.0])
+    params, tokens, samples = (one.ravel() for one in grid)
+    exact = t2.evaluate(LAW, params=params, tokens=tokens, samples=samples)
+    cost = exact * np.exp(0.005 * np.random.default_rng(0).standard_normal(len(params)))
+    columns = {"params": params, "tokens": tokens, "samples": samples, "neg_log_pass": cost}
+    pd.DataFrame(columns).to_csv(path / "runs.csv", index=False)
+    assert cli.command(["fit", str(path / "runs.csv"), "--draws", "25", "-o", str(path / "out")]) == 0
+    return path
+
+
+def test_plan(folder, capsys):
+    file = ["--law-file", str(folder / "out" / "law.json")]
+    limits = ["--train", str(TRAIN), "--inference", str(INFERENCE)]
+    more = ["--what-if", "inference=x2", "--json", "-o", str(folder / "plan")]
+    assert cli.command(["plan", *file, *limits, *more]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    law = t2.load_law(folder / "out" / "law.json")
+    best = t2.allocate(law, t2.Budget(train=TRAIN, inference=INFERENCE))
+    found = answer["plan"]
+    for name in ("params", "tokens", "samples", "value"):
+        assert found[name]["value"] == pytest.approx(float(getattr(best, name)), rel=1e-9)
+        assert found[name]["low"] < found[name]["value"] < found[name]["high"]
+    assert answer["training_cost"] == pytest.approx(TRAIN) and answer["query_cost"] == pytest.approx(INFERENCE)
+    mine, ruled, once = answer["choices"]
+    for one in (mine, ruled, once):  # all cost the same
+        assert 6 * one["params"] * one["tokens"] == pytest.approx(TRAIN, rel=1e-9)
+        assert 2 * one["params"] * one["samples"] == pytest.approx(INFERENCE, rel=1e-9)
+        value = t2.evaluate(law, **{name: one[name] for name in ("params", "tokens", "samples")})
+        assert one["value"] == pytest.approx(float(value), rel=1e-9) and one["value"] >= mine["value"]
+    assert ruled["tokens"] / ruled["params"] == pytest.approx(20, rel=1e-9)
+    values = law.values()
+    ratio = (values["alpha"] * values["A"] / values["beta"] / values["B"]) ** (1 / (values["alpha"] + values["beta"]))
+    share = values["beta"] / (values["alpha"] + values["beta"])
+    assert once["params"] == pytest.approx(ratio * (TRAIN / 6) ** share, rel=1e-8)  # Chinchilla's closed form
+    twice = t2.allocate(law, t2.Budget(train=TRAIN, inference=2 * INFERENCE))
+    assert answer["what_if"]["inference=x2"]["params"] == pytest.approx(float(twice.params), rel=1e-9)
+    moved = np.log(float(twice.params / best.params)) / np.log(2)
+    assert answer["elasticities"]["params"]["inference"] == pytest.approx(moved, rel=0.1)
+    words = answer["words"]
+    assert words.startswith("Train ") and "20 tokens per parameter" in words and "90% intervals" in words
+    frame = pd.read_csv(folder / "plan" / "plan.csv")
+    assert frame["name"].tolist() == ["this plan", "20 tokens per parameter", "best for one sample", "inference=x2"]
+    assert (folder / "plan" / "plan.png").exists() and (folder / "plan" / "moves.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--train", "1e22", "--what-if", "depth=x2"], "--what-if: found 'depth', expected one of train, inference"),
+        (["--train", "1e22", "--what-if", "total=x2"], "--what-if total=x2: the budget has no total to multiply"),
+        (["--train", "1e22", "--price", "2"], "--price is per device-hour: name the device too"),
+        (["--train", "1e22", "--accelerator", "H1000"], "unknown accelerator 'H1000': known are H100, H200, A100"),
+        (["--train", "1e22", "--queries", "0"], "Budget.queries must be positive and finite, not 0"),
+        (["--total", "1e24"], "Budget.total needs Budget.queries too"),
+        ([], "a Budget needs train=, or total= and queries=, or a target= to reach"),
+    ],
+)
+def test_wrong_plans_are_told(folder, capsys, given, said):
+    assert cli.command(["plan", "--law-file", str(folder / "out" / "law.json"), *given]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_target_out_of_reach_is_no_plan(folder, tmp_path, capsys):
+    file = ["plan", "--law-file", str(folder / "out" / "law.json"), "-o", str(tmp_path / "out")]
+    assert cli.command([*file, "--target", "0.1", "--queries", "1e9"]) == 1
+    assert "there is no plan: infeasible: the target is beyond what the law reaches" in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_next(folder, capsys):
+    options = ["--law", "t2-loss", "--train", str(TRAIN), "--compute", "1e21", "--count", "3", "--draws", "0"]
+    assert cli.command(["next", str(folder / "runs.csv"), *options, "--json", "-o", str(folder / "next")]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    runs = answer["runs"]
+    assert 1 <= len(runs) <= 3 and sum(one["cost"] for one in runs) <= 1e21
+    table = t2.read_table(folder / "runs.csv")
+    fit = t2.fit(T2Loss, table, key=jax.random.split(jax.random.key(0))[0])
+    cost = 6 * table["params"] * table["tokens"]
+    region = t2.Region(cost.min(), cost.max())
+    chosen = t2.next_runs(fit, table, t2.Budget(train=TRAIN), candidates=region, count=3, compute=1e21)
+    np.testing.assert_allclose([one["params"] for one in runs], chosen.params, rtol=1e-6)
+    assert answer["before"] > np.exp(runs[-1]["log_variance_after"])
+    assert (folder / "next" / "next.png").exists()
