@@ -13,7 +13,7 @@ from t2jax.identify import Identification, curvature, identification
 from t2jax.lawcheck import check_law, not_finite
 from t2jax.laws.base import Law
 from t2jax.measurements import Measurements, measurements
-from t2jax.noise import Noise, Rows, default_noise
+from t2jax.noise import LOSS_SHARE, Joint, Noise, Rows, default_noise, with_loss_share
 from t2jax.params import Coordinates, Param
 from t2jax.precision import scope, to_host
 from t2jax.solver import minimise
@@ -173,6 +173,8 @@ def prepare(
     centre = {name: float(np.mean(np.log(table[column]))) for name, column in centred.items()}
     known = {name: table[column] for name, column in law.columns().items() if column in columns}
     problem = Problem(law, noise, Coordinates(tuple(declared.items()), held, centre, law.frame(known)))
+    if isinstance(noise, Joint):
+        table, columns = with_loss_share(table), (*columns, LOSS_SHARE)
     return problem, measurements(table, columns)
 
 

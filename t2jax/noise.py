@@ -22,6 +22,8 @@ from t2jax.typing import Array, Float
 
 Rows = Mapping[str, Array]
 Transform = Literal["identity", "log"]
+LOSS_SHARE = "loss_share"
+"""The column of `with_loss_share`."""
 
 
 class Noise(Protocol):
@@ -199,6 +201,9 @@ class Joint:
 
     A point fit takes the scale of the loss errors as given, one per cent by default, so that the two add up as
     log-likelihoods. The density estimates it as `sigma_loss`; without a value for that it is the given scale.
+
+    Rows of one run that carry one loss, such as its questions, share that one measurement: `fit` gives each its part of
+    it (`with_loss_share`).
     """
 
     samples: Noise
@@ -211,18 +216,27 @@ class Joint:
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         loss_rows = _loss_rows(law.loss, rows)
-        return self.samples.penalty(law, rows, nuisance) + self.loss.penalty(law.loss, loss_rows, nuisance)
+        losses = self.loss.penalty(law.loss, loss_rows, nuisance)
+        return self.samples.penalty(law, rows, nuisance) + rows.get(LOSS_SHARE, 1.0) * losses
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         loss_rows = _loss_rows(law.loss, rows)
         known = {"sigma": nuisance.get("sigma_loss", jnp.asarray(self.loss.scale))}
-        return self.samples.log_density(law, rows, nuisance) + self.loss.log_density(law.loss, loss_rows, known)
+        losses = self.loss.log_density(law.loss, loss_rows, known)
+        return self.samples.log_density(law, rows, nuisance) + rows.get(LOSS_SHARE, 1.0) * losses
 
     def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
         loss_key, samples_key = jax.random.split(key)
         loss_rows = _loss_rows(law.loss, rows)
         redrawn = self.loss.simulate(law.loss, loss_rows, nuisance, loss_key)
         return redrawn | self.samples.simulate(law, rows, nuisance, samples_key)
+
+
+def with_loss_share(table: Table) -> Table:
+    """The table with LOSS_SHARE: one over the number of rows of the same run that have the same loss, (rows,)."""
+    pair = np.stack([table.runs().astype(float), table["loss"]], axis=1)
+    _, which, count = np.unique(pair, axis=0, return_inverse=True, return_counts=True)
+    return table.with_columns(**{LOSS_SHARE: 1.0 / count[which.ravel()]})
 
 
 def default_noise(law: type[Law], table: Table) -> Noise:

@@ -10,6 +10,7 @@ from scipy import special as sp
 from scipy import stats
 
 import t2jax as t2
+from t2jax.fit import prepare
 from t2jax.laws import Chinchilla, T2Loss, T2PassK, T2PassKNaive
 from t2jax.noise import BetaBinomial, Binomial, Gaussian, Huber, Joint, StudentT, default_noise
 
@@ -150,3 +151,17 @@ def test_joint_simulates_both_columns():
     rows = {name: jnp.asarray(column[:5]) for name, column in ROWS.items()}
     made = Joint(BetaBinomial()).simulate(PASS, rows, {}, jax.random.key(0))
     assert sorted(made) == ["correct", "loss"] and all(column.shape == (5,) for column in made.values())
+
+
+def test_a_loss_is_one_measurement_however_many_questions_its_run_has():
+    """The density of questions is that of their counts and of one loss a run, by SciPy."""
+    at = np.repeat([3, 7], [4, 2])
+    each = {name: ROWS[name][at] for name in ("params", "tokens", "loss", "trials", "correct")}
+    questions = t2.Table.from_columns(**each, question=[str(i) for i in range(6)])  # pyright: ignore[reportArgumentType]
+    problem, data = prepare(T2PassKNaive, questions, Joint(Binomial(), Gaussian("log", scale=0.02)), {})
+    rows = {name: jnp.asarray(one) for name, one in data.every_row().items()}
+    found = np.sum(problem.noise.log_density(NAIVE, rows, {}))
+    counts = stats.binom.logpmf(each["correct"], each["trials"], MEAN[at]).sum()
+    assert found == pytest.approx(counts + stats.norm.logpdf(RESIDUAL[[3, 7]], scale=0.02).sum(), rel=1e-10)
+    penalty = np.sum(problem.noise.penalty(NAIVE, rows, {}))
+    assert penalty == pytest.approx(0.5 * np.sum(np.square(RESIDUAL[[3, 7]] / 0.02)) - counts, rel=1e-10)
