@@ -89,19 +89,19 @@ class Step:
 class Extrapolation:
     """What `extrapolate` found. Arrays have an entry for each of `rows`, fitted or held out.
 
-    rows: the table; of counts pass@k of each run and task (`cells.cells`), but for the `unsolved` ones where it is
-    zero, which have no relative error. fit: to the rows up to the cut. held_out: which rows are above it. ratio: the
-    cut's quantity over the largest fitted one. observed, predicted: the response. low, high: the central `level` of
-    what a measurement should be by the fitted rows (`predictive_band`, `cells.simulated_band`). outside: decades beyond
-    the fitted rows' convex hull (`decades_outside`), zero for a prediction inside it; in_ranges: whether N, D and what
-    else the law reads were each fitted, if not together. log_score: mean log density of held-out rows in nats; None
-    without density.
+    rows: the table; of counts pass@k of each run (`cells.cells`). counted: of counts, how many of how many runs are
+    fitted. Rows where nothing was solved have no relative error and enter coverage only. fit: to the rows up to the
+    cut. held_out: which rows are above it. ratio: the cut's quantity over the largest fitted one. observed, predicted:
+    the response. low, high: the central `level` of what a measurement should be by the fitted rows (`predictive_band`,
+    `cells.simulated_band`). outside: decades beyond the fitted rows' convex hull (`decades_outside`), zero for a
+    prediction inside it; in_ranges: whether N, D and what else the law reads were each fitted, if not together.
+    log_score: mean log density of held-out rows in nats; None without density.
     """
 
     fit: Fit = field(repr=False)
     cut: Cut
     rows: Table = field(repr=False)
-    unsolved: int | None
+    counted: str | None
     held_out: np.ndarray = field(repr=False)
     ratio: np.ndarray = field(repr=False)
     observed: np.ndarray = field(repr=False)
@@ -117,12 +117,17 @@ class Extrapolation:
     @cached_property
     def below(self) -> Errors:
         """Errors of the fitted rows."""
-        return Errors.of(self.predicted[~self.held_out], self.observed[~self.held_out])
+        return self.errors(~self.held_out)
 
     @cached_property
     def beyond(self) -> Errors:
         """Errors of the held-out rows."""
-        return Errors.of(self.predicted[self.held_out], self.observed[self.held_out])
+        return self.errors(self.held_out)
+
+    def errors(self, rows: np.ndarray) -> Errors:
+        """Errors of some rows, booleans (rows,), where anything was solved. Raises ValueError where nothing was."""
+        rows = rows & (self.observed > 0)
+        return Errors.of(self.predicted[rows], self.observed[rows])
 
     @property
     def covered(self) -> np.ndarray:
@@ -154,10 +159,9 @@ class Extrapolation:
         found = []
         for i in range(steps):
             rows = self.held_out & (place == i)
-            if rows.any():
-                errors = Errors.of(self.predicted[rows], self.observed[rows])
+            if np.any(rows & (self.observed > 0)):
                 low, high = np.exp(edges[i : i + 2]).tolist()
-                found.append(Step(low, high, errors, float(self.covered[rows].mean())))
+                found.append(Step(low, high, self.errors(rows), float(self.covered[rows].mean())))
         return tuple(found)
 
     @property
@@ -165,15 +169,16 @@ class Extrapolation:
         """The fit's status, how many rows it predicts and how many of them outside the measured range, in English."""
         out = int((self.outside[self.held_out] > 0).sum())
         beyond = int((~self.in_ranges[self.held_out]).sum())
-        what = "rows" if self.unsolved is None else "cells of run, task and k"
+        what = self.counted or f"{np.sum(~self.held_out)} rows"
+        unsolved = int(np.sum(self.observed == 0))
         said = [
-            f"fitted to {np.sum(~self.held_out)} {what} up to {self.cut}: {self.fit.status}",
+            f"fitted to {what} up to {self.cut}: {self.fit.status}",
             f"{out} of {self.held_out.sum()} predictions lie outside the convex hull of these,"
             f" by {self.outside[self.held_out].max():.2g} decades at most,"
             f" {beyond} of them beyond the range of {' or '.join(self.fit.problem.law.inputs())}",
         ]
-        if self.unsolved:
-            said.append(f"{self.unsolved} cells in which nothing was solved have no relative error and are left out")
+        if unsolved:
+            said.append(f"at {unsolved} of {len(self.observed)} runs and k nothing was solved: no relative error there")
         if self.fit.undetermined:
             said.append("predictions beyond it rest on values that the fitted rows do not determine")
         return "; ".join([*said, self.draws])
@@ -197,19 +202,17 @@ def extrapolate(
     draws, over: of the bootstrap behind the bands. Several cuts and tables of one length are compiled once per law.
     The law that is best beyond the cut is known only afterwards: to choose one, use `cross_validate` below it.
 
-    Counts are fitted question by question, and judged by pass@k of each run and task at k = 1, 10, 100, ...
+    Counts are fitted question by question, and judged by pass@k of each run at k = 1, 10, 100, ... (`cells.cells`).
 
-    Raises ValueError where a cut leaves all rows on one side, TableError for fewer
-    rows below it than parameters, NoFit where the fit reached no optimum.
+    Raises ValueError where a cut leaves all rows on one side, TableError for fewer rows below it than parameters and
+    for counts of several tasks, NoFit where the fit reached no optimum.
     Example: `t2.extrapolate(t2.laws.Kaplan, runs, t2.Cut.middle(runs), key=key).beyond.mean_absolute`.
     """
     noise = noise or default_noise(law, table)
-    made = cells(table) if counted(law, table, noise) else None
+    made = cells(law, table) if counted(law, table, noise) else None
     rows = table if made is None else made.table
-    shown = rows["pass_at_k"] > 0 if made is not None else np.ones(len(rows), bool)
-    above = cut.above(table)
-    rows = rows.where(shown)
-    measured, held_out = observed(law, rows), cut.above(rows)
+    measured = observed(law, table) if made is None else rows["pass_at_k"]
+    above, held_out = cut.above(table), cut.above(rows)
     fit_key, draw_key, error_key = jax.random.split(key, 3)
     found = fit_without(law, table, above, key=fit_key, noise=noise, fixed=fixed, starts=starts)
     if not found.converged:
@@ -225,13 +228,13 @@ def extrapolate(
         fit=found,
         cut=cut,
         rows=rows,
-        unsolved=None if made is None else int((~shown).sum()),
+        counted=None if made is None else f"{np.sum(~above)} counts of {len(np.unique(made.run[~above]))} runs",
         held_out=held_out,
         ratio=values / values[~held_out].max(),
         observed=measured,
         predicted=predict(found.law, rows),
-        low=band.low[shown],
-        high=band.high[shown],
+        low=band.low,
+        high=band.high,
         level=level,
         outside=decades_outside(law, rows, ~held_out),
         in_ranges=in_ranges(law, rows, ~held_out),

@@ -19,6 +19,7 @@ from t2jax.table import Table
 from t2jax.typing import Array, Float, Int
 
 Unit = Literal["rows", "runs"]
+MANY = 0.1  # the draws that fail are not a random part of all
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,11 @@ class Bootstrap:
         """How many draws were fitted, in English."""
         good = self.draws - self.failed
         said = f"{good} of {self.draws} draws over {self.resampled} converged"
-        return said if not self.failed else f"{said}; {self.failed} reached no optimum and were left out"
+        if not self.failed:
+            return said
+        many = self.failed > MANY * self.draws
+        said += f"; {self.failed} reached no optimum and were left out"
+        return f"{said}, more than a tenth, so bands may be too narrow" if many else said
 
     def band(self, quantity: Callable[[Law], Array], level: float = 0.9) -> Band:
         """Quantile band of anything computed from one law: `boot.band(lambda law: law(1e9, 2e10))`."""

@@ -1,5 +1,7 @@
 """Whether a law can be fitted at all: one sentence that names what is wrong in a law somebody has just written."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import jax
@@ -10,15 +12,16 @@ from t2jax.laws.base import Law
 from t2jax.precision import scope
 from t2jax.table import Table
 
-ROWS = 3  # more than one, so that a sum over rows and a scalar are told from a column
+ORDER = np.array([2.0, 5.0, 1.0, 3.0])  # rolled by one for each column, it is never sorted
+ROWS = len(ORDER)  # more than one, so that a sum over rows and a scalar are told from a column
 
 
 @cache
 def check_law(law: type[Law]) -> None:
     """Raise TypeError, naming the law and the mistake, unless it gives one real number for each row.
 
-    The law is traced on abstract columns of three rows, as `jax.jit` would, and computed at one place: a row alone must
-    get what it gets among others.
+    The law is traced on abstract columns of four rows, as `jax.jit` would, and computed at one place: every row alone
+    must get what it gets among the others.
     """
     if "fields" not in vars(law):
         raise TypeError(f"{law.__name__} is not decorated: write @t2.law above its class")
@@ -26,39 +29,58 @@ def check_law(law: type[Law]) -> None:
     rows = dict.fromkeys(law.columns().values(), column)
     value = jax.ShapeDtypeStruct((), np.dtype(float))
     called = f"{law.__name__}({', '.join(law.inputs())})"
-    try:
-        with scope():
-            made = jax.eval_shape(
-                lambda values, rows: law(**values).predict(rows), dict.fromkeys(law.declared(), value), rows
-            )
-    except jax.errors.JAXTypeError as error:
-        raise TypeError(
-            f"{called} cannot be compiled: its inputs and parameters are arrays that JAX traces, so use jax.numpy and "
-            f"jnp.where in place of NumPy, float() and if ({_first_line(error)})"
-        ) from error
-    except Exception as error:
-        raise TypeError(f"{called} fails on columns of {ROWS} rows: {_first_line(error)}") from error
+    with _told(called, f"columns of {ROWS} rows"), scope():
+        made = jax.eval_shape(
+            lambda values, rows: law(**values).predict(rows), dict.fromkeys(law.declared(), value), rows
+        )
     if not isinstance(made, jax.ShapeDtypeStruct):
         raise TypeError(f"{called} gives {type(made).__name__}, expected one array")
     if made.shape != (ROWS,):
         raise TypeError(f"{called} gives shape {made.shape} for {ROWS} rows, expected ({ROWS},): one number per row")
     if not jnp.issubdtype(made.dtype, jnp.floating):
         raise TypeError(f"{called} gives {made.dtype}, expected real numbers")
-    if _reads_other_rows(law):
+    with _told(called, "a table of one row"):
+        others = any(_reads_other_rows(law, scale) for scale in (1e9, 1.0))
+    if others:
         raise TypeError(
             f"{called} gives a row another value when other rows are there: predict each row from its own inputs, "
             "without sums, means or sorting over rows"
         )
 
 
-def _reads_other_rows(law: type[Law]) -> bool:
-    rows = dict.fromkeys(law.columns().values(), np.array([1e9, 4e9, 2e9])) | {"samples": np.array([1.0, 4.0, 2.0])}
+@contextmanager
+def _told(called: str, on: str) -> Iterator[None]:
+    """Turn whatever a law raises on such columns into one sentence."""
+    try:
+        yield
+    except jax.errors.JAXTypeError as error:
+        raise TypeError(
+            f"{called} cannot be compiled: its inputs and parameters are arrays that JAX traces, so use jax.numpy and "
+            f"jnp.where in place of NumPy, float() and if ({_first_line(error)})"
+        ) from error
+    except Exception as error:
+        raise TypeError(f"{called} fails on {on}: {_first_line(error)}") from error
+
+
+def _reads_other_rows(law: type[Law], scale: float) -> bool:
+    """Whether any row near `scale`, in every column but samples, gets another value alone than among others.
+
+    Laws are compared at two scales, as one that overflows or vanishes at the first may show nothing there.
+    """
+    rows = {}
+    for i, column in enumerate(law.columns().values()):
+        # other powers, so that no ratio of two columns is the same in all rows
+        rows[column] = (1.0 if column == "samples" else scale) * np.roll(ORDER, i) ** (1 + 0.1 * i)
     with scope():
-        made = law(**{name: one.median() for name, one in law.declared().items()})
-        among, alone = jax.jit(lambda rows: (made.predict(rows)[0], made.predict({k: v[:1] for k, v in rows.items()})))(
-            {name: jnp.asarray(one) for name, one in rows.items()}
-        )
-    return bool(np.isfinite(among) & np.isfinite(alone[0]) and not np.isclose(among, alone[0], rtol=1e-4))
+        made = law(**{name: jnp.asarray(one.median()) for name, one in law.declared().items()})
+        rows = {name: jnp.asarray(one) for name, one in rows.items()}
+        among, alone = jax.jit(
+            lambda rows: (
+                made.predict(rows),
+                jax.vmap(lambda row: made.predict({name: one[None] for name, one in row.items()}))(rows),
+            )
+        )(rows)
+    return not np.allclose(among, np.ravel(alone), rtol=1e-4, atol=0.0, equal_nan=True)
 
 
 def not_finite(law: type[Law], table: Table, columns: tuple[str, ...]) -> str:

@@ -30,22 +30,48 @@ def user_law(name: str, call: Any) -> type[t2.Law]:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda self, N, D: self.E, r"Mine\(N, D\) gives shape \(\) for 3 rows, expected \(3,\): one number per row"),
-        (lambda self, N, D: (N**-self.alpha)[:, None], r"gives shape \(3, 1\) for 3 rows"),
+        (lambda self, N, D: self.E, r"Mine\(N, D\) gives shape \(\) for 4 rows, expected \(4,\): one number per row"),
+        (lambda self, N, D: (N**-self.alpha)[:, None], r"gives shape \(4, 1\) for 4 rows"),
         (lambda self, N, D: (N, D), "gives tuple, expected one array"),
         (lambda self, N, D: N + 1j, "gives complex128, expected real numbers"),
         (lambda self, N, D: self.E + np.log(N), r"Mine\(N, D\) cannot be compiled: .* use jax.numpy"),
         (lambda self, N, D: self.E if N[0] > 1 else N, r"Mine\(N, D\) cannot be compiled: .* use jax.numpy"),
         (
-            lambda self, N, D: self.E + (N / jnp.mean(N)) ** -self.alpha,
-            r"Mine\(N, D\) gives a row .* when other rows are",
+            lambda self, N, D: self.E + jnp.squeeze(N)[:, None].mean(axis=1),
+            r"Mine\(N, D\) fails on a table of one row: ",
         ),
-        (lambda self, N, D: self.E * N**-self.beta, "fails on columns of 3 rows: Mine has no attribute 'beta'"),
+        (lambda self, N, D: self.E * N**-self.beta, "fails on columns of 4 rows: Mine has no attribute 'beta'"),
     ],
 )
 def test_a_mistake_in_a_law_is_named(call, said):
     with pytest.raises(TypeError, match=said):
         t2.fit(user_law("Mine", call), TABLE, key=KEY)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda self, N, D: self.E + (N / jnp.mean(N)) ** -self.alpha,
+        lambda self, N, D: self.E + (N / jnp.min(N)) ** -self.alpha,
+        lambda self, N, D: self.E + (N / N[0]) ** -self.alpha,
+        lambda self, N, D: self.E + jnp.cumsum(N) ** -self.alpha,
+        lambda self, N, D: self.E + jnp.sort(D) ** -self.alpha,
+        lambda self, N, D: (D / N / jnp.mean(D / N)) ** -self.alpha,
+        lambda self, N, D: (N - jnp.mean(N)) / jnp.std(N),  # NaN alone
+        lambda self, N, D: jnp.exp(N) * 1e-300 / jnp.mean(N),  # infinite but near one
+    ],
+)
+def test_a_law_that_reads_other_rows_is_refused(call):
+    with pytest.raises(TypeError, match=r"Mine\(N, D\) gives a row another value when other rows are"):
+        t2.fit(user_law("Mine", call), TABLE, key=KEY)
+
+
+def test_parameters_of_shape_one_are_no_mistake():
+    """A parameter is an array in `__call__`, so its methods work there."""
+    law = user_law("Mine", lambda self, N, D: self.E.reshape(1) + N**-self.alpha)
+    exact = 1.5 + np.array([1e7, 1e8, 1e9]) ** -0.1
+    fit = t2.fit(law, t2.Table.from_columns(params=[1e7, 1e8, 1e9], tokens=1e10, loss=exact), key=KEY)
+    np.testing.assert_allclose([fit.law.E, fit.law.alpha], [1.5, 0.1], rtol=1e-6)
 
 
 def test_what_is_no_law_yet_is_named():

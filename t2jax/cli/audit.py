@@ -30,7 +30,7 @@ QUANTITIES: dict[str, Quantity] = {
 
 @dataclass(frozen=True)
 class AuditConfig:
-    """Fit laws below a cut in compute or tokens per parameter, predict the rows above it, and compare the laws."""
+    """Fit laws below a cut in compute, tokens per parameter or samples, predict the rows above it, and compare them."""
 
     table: tyro.conf.Positional[str]
     """A .csv, .csv.gz or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""

@@ -49,8 +49,9 @@ def audit_text(found: Sequence[Audited], table: Table, cut: Cut) -> str:
     """The laws in a table, the error against how far out, inside and outside the fitted range, and the influence."""
     held_out = found[0].beyond.held_out
     level = found[0].beyond.level
+    fitted = found[0].beyond.counted or f"{np.sum(~held_out)} rows"
     said = [
-        f"{table.source.name}: fitted to {np.sum(~held_out)} rows up to {cut}, predicted {held_out.sum()} above it.",
+        f"{table.source.name}: fitted to {fitted} up to {cut}, predicted {held_out.sum()} above it.",
         "Errors are means of |predicted/observed - 1|; bias is the mean of predicted/observed - 1.",
         "",
         _laws_table(found),
@@ -128,9 +129,8 @@ def _places(found: Sequence[Audited]) -> list[tuple[str, ...]]:
         places = {"in the hull": inside, "in the ranges": ~inside & audit.in_ranges, "out of range": ~audit.in_ranges}
         for name, where in places.items():
             there = where & audit.held_out
-            if there.any():
-                errors = Errors.of(audit.predicted[there], audit.observed[there])
-                count, *rest = _errors(errors, float(audit.covered[there].mean()))
+            if np.any(there & (audit.observed > 0)):
+                count, *rest = _errors(audit.errors(there), float(audit.covered[there].mean()))
                 far = audit.outside[there]
                 rows.append((one.name, name, count, f"{far.min():.2g} to {far.max():.2g}" if far.any() else "", *rest))
     return rows
@@ -210,12 +210,13 @@ def save_audit(found: Sequence[Audited], out: Output) -> None:
     frames, moved = [], []
     for one in found:
         audit = one.beyond
+        solved = audit.observed > 0
         columns = {
             "observed": audit.observed,
             "predicted": audit.predicted,
             "low": audit.low,
             "high": audit.high,
-            "relative_error": audit.predicted / audit.observed - 1,
+            "relative_error": np.where(solved, audit.predicted / np.where(solved, audit.observed, 1.0) - 1, np.nan),
             "held_out": audit.held_out,
             "ratio": audit.ratio,
             "in_hull": audit.outside == 0,
@@ -249,7 +250,11 @@ def picture_audit(found: Sequence[Audited], out: Output) -> None:
                 errors_against_ratio(ax, *places, **marks, quantity=audit.cut.quantity, level=audit.level)
             else:
                 quantity = response(one.law, audit.rows)
-                predicted_observed_marks(ax, audit.observed, audit.predicted, **marks, quantity=quantity)
+                solved = audit.observed > 0  # others have no place on log axes
+                marks = {name: mark[solved] for name, mark in marks.items()}
+                predicted_observed_marks(
+                    ax, audit.observed[solved], audit.predicted[solved], **marks, quantity=quantity
+                )
             ax.set_title(one.name, fontsize="medium")
         ends = np.array([ax.get_ylim() for ax in axes])
         for ax in axes if name == "errors" else ():

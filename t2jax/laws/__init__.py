@@ -85,6 +85,8 @@ def by_name(name: str) -> type[Law]:
         raise ValueError(f"there is no law {outer!r}; the laws are {', '.join(found)}{meant}")
     if not on:
         return found[outer]
+    if not inner:
+        raise ValueError(f"{name!r} names no law after -on-, expected one of {', '.join(found)}")
     try:
         return found[outer].on(by_name(inner))
     except TypeError as error:

@@ -137,8 +137,8 @@ class Law:
     def on(cls, other: type["Law"]) -> type[Self]:
         """The same law with its part replaced: `T2Loss.on(Kaplan)` puts samples on top of the Kaplan law.
 
-        Raises TypeError where there is no part, a parameter would be there twice, or the part needs an input it is not
-        given.
+        The law itself where its part is that law already. Raises TypeError where there is no part, a parameter would
+        be there twice, or the part needs an input it is not given.
         """
         return _on(cls, other)
 
@@ -207,8 +207,10 @@ def _signature(cls: type[Law]) -> tuple[dict[str, bool], bool]:
 @cache
 def _on(cls: type[Law], other: type[Law]) -> Any:
     replaced = {name: Part(other) if isinstance(field, Part) else field for name, field in cls.fields.items()}
+    if not any(isinstance(field, Part) for field in cls.fields.values()):
+        raise TypeError(f"{cls.__name__} has no part to put {other.__name__} in")
     if replaced == dict(cls.fields):
-        raise TypeError(f"{cls.__name__} has no part to put {other.__name__} in, or holds it already")
+        return cls
     if "loss" not in other.response:
         raise TypeError(
             f"the part of {cls.__name__} is a law of the loss, and {other.__name__} predicts {other.response[0]}"

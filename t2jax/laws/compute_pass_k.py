@@ -17,7 +17,7 @@ class ComputePassK(Law):
 
     Any C > 0 and k >= 1; falls in C; falls in k, to zero, where γ + δ·log C > 0. The faster the exponent grows with k,
     the lower γ: it may be negative, and C0(k) rise. It depends on N and D through C alone, so it has no compute-optimal
-    size. Source: Schaeffer et al. 2026 (2509.24012), the law in compute; E0, C0 and α, there free at every k, are here
+    size. Source: Schaeffer et al. 2025 (2509.24012), the law in compute; E0, C0 and α, there free at every k, are here
     the simplest functions of k: two powers and a line in log k, whose family does not depend on the unit of compute.
 
     Priors: E and ε as A and b of `PowerLawK`; A and α as in `BrokenPower`; γ of either sign; δ within 0.001 to 0.035 at

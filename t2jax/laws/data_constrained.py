@@ -15,11 +15,11 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class DataConstrained(Law):
     """L(N, D, U) = loss(N, D') with D' = U·(1 + R_D·(1 - exp(-R/R_D))) and R = D/U - 1 repeats of U tokens.
 
-    Where D <= U, and without U, every token is new: loss(N, D). loss is Chinchilla unless `DataConstrained.on(other)`
-    is used. Any N, D, U > 0; falls in all, but in D no further than loss(N, U·(1 + R_D)). log D' is concave in log D,
-    so the law is convex in (log N, log D) where the loss law is and falls in D. Parameters beyond what U tokens call
-    for are discounted in `ExcessParams`, for which the optimum of the loss law must be known. Source: Muennighoff et
-    al. 2023 (2305.16264), eq. 5; they find R_D = 15.4.
+    Where D <= U, and where it is called without U, every token is new: loss(N, D). loss is Chinchilla unless
+    `DataConstrained.on(other)` is used. Any N, D, U > 0; falls in all, but in D no further than loss(N, U·(1 + R_D)).
+    log D' is concave in log D, so the law is convex in (log N, log D) where the loss law is and falls in D. Parameters
+    beyond what U tokens call for are discounted in `ExcessParams`, for which the optimum of the loss law must be known.
+    Source: Muennighoff et al. 2023 (2305.16264), eq. 5; they find R_D = 15.4.
 
     Prior: R_D within 4.7 to 47 at 90 %, around the 15 that the source measured.
     """

@@ -21,8 +21,9 @@ class DownstreamError(Law):
     A table of errors alone leaves the scale of the loss and its floor open, and `gauge` then holds r = 1 and E = 0.
     Source: Gadre et al. 2024 (2403.08540), eq. 5.
 
-    Priors: any ε alike; d·exp(-r·L) takes an error from ε towards none at losses of 0 to 4 nats; r within 0.44 to 2.3
-    per nat at 90 %, from a slow fall to one that is over within a nat.
+    Priors: any ε alike; d·exp(-r·L) takes an error of one half to none at a loss of -0.4 to 4 nats at 90 % (an error of
+    any ε at -0.6 to 5.4), which takes in a latent loss, whose zero is its floor; r within 0.44 to 2.3 per nat, from a
+    slow fall to one that is over within a nat.
     """
 
     loss: Law = part(Overtraining)

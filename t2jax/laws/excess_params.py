@@ -14,10 +14,11 @@ class ExcessParams(Law):
     """L(N, D, U) = E + A/N'^α + B/D'^β, where repeated tokens and excess parameters are worth less, in nats per token.
 
     D' = u·(1 + R_D·(1 - exp(-(D/u - 1)/R_D))) with u = min(D, U) unique tokens, and N' likewise from R_N and the
-    v = min(N, N_opt(u)) parameters that u tokens call for: N_opt has α·A/N^α = β·B/D^β at D = u. Without U every token
-    is new, but a model larger than its tokens call for is discounted even so. Any N, D, U > 0; falls in all. With
-    R_N without end it is `DataConstrained`, which goes on any loss law; this one needs Chinchilla's optimum.
-    Source: Muennighoff et al. 2023 (2305.16264), eqs. 5 and 6; they find R_D = 15.4 and R_N = 5.3.
+    v = min(N, N_opt(u)) parameters that u tokens call for: N_opt has α·A/N^α = β·B/D^β at D = u. Called without U
+    every token is new, but a model larger than its tokens call for is discounted even so. Any N, D, U > 0; falls in
+    all: in D no further than D' = U·(1 + R_D), in N than N' = N_opt·(1 + R_N), and not at all in U >= D. With R_N
+    without end it is `DataConstrained`, which goes on any loss law; this one needs Chinchilla's optimum.
+    Source: Muennighoff et al. 2023 (2305.16264), eqs. 5 to 7; they find R_D = 15.4 and R_N = 5.3.
 
     Priors: R_D as in `DataConstrained`, the loss law as in Chinchilla; R_N within 1.7 to 17 at 90 %, around what the
     source measured.

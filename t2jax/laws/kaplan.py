@@ -20,7 +20,8 @@ class Kaplan(Law):
 
     Priors: E as for Chinchilla; κ within 0.44 to 2.3 at 90 %, either side of a plain sum; exponents 0.16 to 1.6, since
     a κ below one asks for steeper terms; A and B within 0.6 to 290,000, as they carry the units of N, D and κ. Kaplan's
-    own κ = 0.095 goes with E = 0; both lie outside these priors, which are for laws with a floor: replace them for his.
+    own E = 0, κ = 0.095, A = 1.5e11 and B = 5.4e13 lie outside these priors, which are for laws with a floor: replace
+    them for his.
     """
 
     E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")

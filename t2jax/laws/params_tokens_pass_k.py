@@ -16,7 +16,7 @@ class ParamsTokensPassK(Law):
     """-log pass@k(N, D, k) = E·k^-ε + A·k^-γ·N^-(α + δ·log k) + B·k^-ζ·D^-(β + η·log k) in nats.
 
     Any N, D > 0 and k >= 1; falls in N and D; falls in k, to zero, where γ + δ·log N > 0 and ζ + η·log D > 0. At one k
-    it is Chinchilla's form. Source: Schaeffer et al. 2026 (2509.24012), the law in parameters and tokens; its terms and
+    it is Chinchilla's form. Source: Schaeffer et al. 2025 (2509.24012), the law in parameters and tokens; its terms and
     exponents, there free at every k, are here powers of k and lines in log k, whose family does not depend on the units
     of N and D.
 

@@ -27,9 +27,10 @@ class T2PassK(Law):
     Without a `loss` column L is latent: E and θ0 (and θ3, through θ4) shift it, and A, B, θ1, θ4, θ0 scale it, so only
     their combinations are defined. `gauge` then holds E = 0 and θ1 = 1: L is measured in logits of μ/θ2.
 
-    Priors: half success at a loss of -3 to 7 nats, over which losses range; steepness 0.5 to 5 logits a nat at 90 %,
-    from a slow rise to a jump within a nat; any ceiling alike; ν from questions that nearly all differ (e^-5) to
-    questions that are alike (e^5), changing with the loss by a factor of 5 a nat at most, either way.
+    Priors: half of the highest success at a loss of -3 to 7 nats at 90 %, which takes in a latent loss, whose zero is
+    its floor; steepness 0.5 to 5 logits a nat, from a slow rise to a jump within a nat; any ceiling alike; ν from
+    questions that nearly all differ (e^-5) to questions that are alike (e^5), changing with the loss by a factor of 5 a
+    nat at most, either way.
     """
 
     loss: Law = part(Chinchilla)
