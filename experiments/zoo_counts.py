@@ -40,9 +40,9 @@ class Config:
 
     laws: int = len(LAWS)
     """How many of the laws, the first ones."""
-    draws: int = 50
+    draws: int = 100
     """Bootstrap draws over checkpoints behind each band."""
-    starts: int = 4
+    starts: int = 8
     """Starts of each fit."""
     folds: int = 6
     """Folds of the cross-validation by checkpoint."""
@@ -58,10 +58,14 @@ class Config:
 
 @dataclass(frozen=True)
 class At:
-    """Predictions beyond the cut at one k: relative error and bias, means over checkpoints; coverage of the band."""
+    """Predictions beyond the cut at one k: relative error and bias, means over the `solved` checkpoints.
+
+    coverage: of the band, over all checkpoints. solved: those that solved anything in as many samples.
+    """
 
     samples: float
     checkpoints: int
+    solved: int
     error: float
     bias: float
     coverage: float
@@ -139,9 +143,9 @@ def judge(law: type[t2.Law], counts: t2.Table, cut: t2.Cut, config: Config) -> J
 
 def at(far: Extrapolation, samples: float) -> At:
     there = far.held_out & (far.rows["samples"] == samples)
-    error = far.predicted[there] / far.observed[there] - 1
-    size, bias, covered = (float(np.mean(one)) for one in (np.abs(error), error, far.covered[there]))
-    return At(float(samples), int(there.sum()), size, bias, covered)
+    errors = far.errors(there)
+    covered = float(np.mean(far.covered[there]))
+    return At(float(samples), int(there.sum()), errors.rows, errors.mean_absolute, errors.bias, covered)
 
 
 def words(result: Result) -> list[str]:
@@ -151,7 +155,7 @@ def words(result: Result) -> list[str]:
         said.append(f"{one.law}: log score of a count {inside} with its checkpoint left out, {beyond} beyond the cut")
         for row in one.by_samples:
             said.append(
-                f"  pass@{row.samples:g}: error {row.error:.1%}, bias {row.bias:+.1%}, "
+                f"  pass@{row.samples:g}: error {row.error:.1%}, bias {row.bias:+.1%} over {row.solved}, "
                 f"{row.coverage:.0%} of {row.checkpoints} checkpoints in the 90 % band"
             )
         said.append(f"  {one.status}")
@@ -174,13 +178,13 @@ def figures(result: Result) -> dict[str, "Figure"]:
 def draw(ax: "Axes", one: Judged) -> None:
     colours = dict(zip(np.unique(one.samples), (BLUE, VERMILLION, GREY, BLACK), strict=False))
     for k, colour in colours.items():
-        there = one.samples == k
+        there = (one.samples == k) & (one.measured > 0)
         reach = np.abs(np.stack([one.low, one.high])[:, there] - one.predicted[there])
         ax.errorbar(
             one.measured[there], one.predicted[there], reach, fmt="o", color=colour, markersize=3, elinewidth=0.8,
             label=f"k = {number(k)}",
         )  # fmt: skip
-    ends = [0.8 * one.measured.min(), min(1.2 * one.measured.max(), 1.0)]
+    ends = [0.8 * one.measured[one.measured > 0].min(), min(1.2 * one.measured.max(), 1.0)]
     ax.plot(ends, ends, "-", color=BLACK, linewidth=1)
     ax.set(xscale="log", yscale="log")
     log_ticks(ax)

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+NARROW = "more than a tenth"
+"""What `Bootstrap.status` says of draws that failed."""
+
+
 @dataclass(frozen=True)
 class Judged:
     """A law on a table. inside: mean relative error of runs left out; inside_score: their mean log density, nats.
@@ -79,10 +83,11 @@ def words(result: Result) -> list[str]:
             f"{'half width':>13s} {'score':>9s}"
         )
         for law in one.laws:
-            mark = "*" if law.law == one.best else " "
+            mark, narrow = "*" if law.law == one.best else " ", "†" if NARROW in law.status else ""
             lines.append(
-                f"{mark} {law.law:22s} {100 * law.inside:6.2f} % {law.inside_score:9.3f} | {100 * law.error:5.2f} % "
-                f"{100 * law.bias:+6.2f} % {100 * law.coverage:8.0f} % {100 * law.half_width:11.2f} % {law.score:9.3f}"
+                f"{mark} {law.law + narrow:22s} {100 * law.inside:6.2f} % {law.inside_score:9.3f} | "
+                f"{100 * law.error:5.2f} % {100 * law.bias:+6.2f} % {100 * law.coverage:8.0f} % "
+                f"{100 * law.half_width:11.2f} % {law.score:9.3f}"
             )
         lines += [f"  {said}" for said in one.failed]
         if one.by_hand is not None:
@@ -92,6 +97,8 @@ def words(result: Result) -> list[str]:
                 f"  {'curve_fit by hand':22s} {'':6s}   {'':9s} | {100 * hand.error:5.2f} % {100 * hand.bias:+6.2f} % "
                 f"{covered}   {hand.status}"
             )
+    if any(NARROW in law.status for one in result.tables for law in one.laws):
+        lines.append("† more than a tenth of the draws behind the band reached no optimum: it may be too narrow")
     return lines
 
 

@@ -7,10 +7,12 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from test_laws import LOSS, LogSum, draw, one_of
+from test_laws import LAWS, LOSS, LogSum, draw, one_of
 
 import t2jax as t2
+from t2jax.compare import Errors
 from t2jax.datasets import DatasetError
+from t2jax.heldout import fit_without
 from t2jax.laws import (
     BetaTail,
     BrokenPower,
@@ -194,6 +196,21 @@ def test_recovers_exact_laws(law, noise, limit):
         assert fit.undetermined == () and fit.identification.rank == len(law.declared())
         for name, value in true.values().items():
             assert fit.law.values()[name] == pytest.approx(value, rel=limit), f"{name} of {true}"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_exact_laws_are_extrapolated_exactly(law):
+    """Fitted to the cheaper half of the range of compute, or of samples, a law predicts the rest to 1e-8."""
+    for true in true_laws(law)[:2]:
+        with jax.enable_x64(True):
+            table = measured(law, true)
+        out = t2.Cut.middle(table, "compute" if "N" in law.inputs() else "samples").above(table)
+        fit = fit_without(law, table, out, key=KEY, starts=32 if law is T2PassKNaive else 8)
+        assert fit.converged, fit.status
+        assert 5 <= out.sum() <= 35
+        observed = table[law.response[0]][out]
+        assert Errors.of(t2.predict(fit.law, table)[out], observed).largest < 1e-8, fit
 
 
 CHINCHILLA = Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)

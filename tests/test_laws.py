@@ -299,5 +299,8 @@ def test_names():
         t2.laws.by_name("chinchila")
     twice = "t2-pass-k-on-data-constrained-on-kaplan"
     assert t2.laws.by_name(twice) is T2PassK.on(DataConstrained.on(Kaplan))
+    assert t2.laws.by_name("t2-pass-k-on-chinchilla") is T2PassK.on(Chinchilla) is T2PassK
+    with pytest.raises(ValueError, match="'t2-loss-on-' names no law after -on-, expected one of chinchilla, "):
+        t2.laws.by_name("t2-loss-on-")
     with pytest.raises(ValueError, match="Chinchilla has no part to put Kaplan in"):
         t2.laws.by_name("chinchilla-on-kaplan")

@@ -7,14 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpyro.distributions import LogNormal, Normal, Uniform
+from test_laws import LAWS
 
 import t2jax as t2
-from t2jax.laws import Chinchilla, Kaplan, T2Loss, T2PassK
+from t2jax.laws import Chinchilla, T2Loss, T2PassK
 from t2jax.params import Coordinates, Param
 from t2jax.typing import Scalar
 
 CENTRE = {"N": 18.5, "D": 23.25, "k": 3.0}
-every = pytest.mark.parametrize("law", [*t2.laws.ALL, T2PassK.on(Kaplan)], ids=lambda law: law.__name__)
+every = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 
 
 @pytest.fixture(autouse=True)
