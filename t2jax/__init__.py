@@ -22,6 +22,7 @@ from t2jax.influence import influence
 from t2jax.laws.base import Law, law, part
 from t2jax.loo import Loo, Stack, loo, stack
 from t2jax.params import coefficient, param
+from t2jax.posterior_check import PosteriorPredictive, posterior_predictive
 from t2jax.posterior_files import load_posterior, save_posterior
 from t2jax.precision import precision
 from t2jax.priors import prior_predictive, prior_sensitivity
@@ -45,6 +46,7 @@ __all__ = [
     "NextRuns",
     "Population",
     "Posterior",
+    "PosteriorPredictive",
     "Region",
     "Serving",
     "Shape",
@@ -86,6 +88,7 @@ __all__ = [
     "part",
     "pass_from_counts",
     "pass_from_p",
+    "posterior_predictive",
     "precision",
     "predict",
     "prior_predictive",

@@ -124,10 +124,7 @@ def columns_of(law: type[Law], table: Table) -> dict[str, np.ndarray]:
 def normal_prior(one: Param) -> tuple[float, float]:
     """Median of a prior in unconstrained coordinates, and half the width of its central 68 % there."""
     shares = np.array([0.15865525393145707, 0.5, 0.8413447460685429])
-    try:
-        values = np.asarray(one.prior.icdf(shares))
-    except NotImplementedError:  # NumPyro has no quantiles of some distributions
-        values = np.quantile(np.asarray(one.prior.sample(jax.random.key(0), (1001,))), shares)
+    values = one.quantiles(shares)
     low, middle, high = np.asarray(one.unconstrain(values), float)
     return float(middle), float(abs(high - low) / 2)
 

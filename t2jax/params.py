@@ -61,10 +61,14 @@ class Param:
 
     def median(self) -> float:
         """The median of the prior."""
+        return float(self.quantiles(np.array(0.5)))
+
+    def quantiles(self, shares: np.ndarray) -> np.ndarray:
+        """Where the prior has these shares below; of a Beta or Gamma, say, those of 10,001 draws."""
         try:
-            return float(self.prior.icdf(0.5))
-        except NotImplementedError:  # NumPyro has no quantiles of some distributions
-            return float(np.median(self.prior.sample(jax.random.key(0), (1001,))))
+            return np.asarray(self.prior.icdf(shares))
+        except (NotImplementedError, ImportError):  # NumPyro has no quantiles of some, or only with another library
+            return np.quantile(self.prior.sample(jax.random.key(0), (10_001,)), shares)
 
 
 def param(prior: Distribution, unit: str, doc: str) -> Any:

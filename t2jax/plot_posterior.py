@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from t2jax.plot import AXIS_LABELS, BLACK, BLUE, VERMILLION, legend_outside, log_ticks
+from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["interval_observed", "marginal"]
+__all__ = ["interval_observed", "marginal", "places", "places_against"]
 
 
 def marginal(ax: "Axes", draws: Any, x: Any, prior: Any, *, name: str, unit: str = "") -> "Axes":
@@ -52,4 +52,31 @@ def interval_observed(
     if not shown.all():
         ax.set_title(f"{np.sum(~shown)} of {shown.size} rows are zero and not shown", fontsize="small")
     legend_outside(ax)
+    return ax
+
+
+def places(ax: "Axes", place: Any) -> "Axes":
+    """Histogram of the share of new measurements below each row's own (rows,): flat where the law and noise are right.
+
+    The grey band holds 99 % of the bars of as many independent rows.
+    """
+    from scipy.stats import binom
+
+    place = np.asarray(place, float)
+    bins = int(np.clip(len(place) // 10, 5, 20))
+    low, high = binom.ppf([0.005, 0.995], len(place), 1 / bins)
+    ax.axhspan(low, high, color=GREY, alpha=0.25, linewidth=0, label="99 % of bars of\nindependent rows")
+    ax.hist(place, np.linspace(0, 1, bins + 1).tolist(), color=BLUE, alpha=0.7, linewidth=0, label="rows")
+    ax.set(xlim=(0, 1), xlabel="share of new measurements below the row", ylabel="rows")
+    return ax
+
+
+def places_against(ax: "Axes", x: Any, place: Any, *, level: float, against: str) -> "Axes":
+    """Each row's place among new measurements against N, D or k, all (rows,); `level` lies between the dashed lines."""
+    for end, label in ((0.5 - level / 2, f"{100 * level:g} % of rows\nbetween"), (0.5 + level / 2, None)):
+        ax.axhline(end, color=BLACK, linewidth=1, linestyle="--", label=label)
+    ax.plot(x, place, "o", color=BLUE, markersize=3, markeredgewidth=0)
+    ax.set(xscale="log", ylim=(-0.02, 1.02), xlabel=AXIS_LABELS.get(against, against))
+    ax.set_ylabel("share of new measurements below the row")
+    log_ticks(ax)
     return ax

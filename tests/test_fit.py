@@ -83,7 +83,7 @@ def measured(law: type[t2.Law], true: Any) -> t2.Table:
     columns |= {"samples": 10 ** rng.uniform(0, 3, 40)} if "k" in law.inputs() else {}
     columns |= {"unique_tokens": 10 ** rng.uniform(7.5, 9.5, 40)} if "U" in law.inputs() else {}
     if "loss" in law.fields and "loss" not in law.response:
-        columns |= {"loss": np.asarray(true.loss(columns["params"], columns["tokens"]))}
+        columns |= {"loss": np.asarray(true.loss.predict(columns))}
     columns |= {law.response[0]: np.asarray(true.predict(columns))}
     return t2.Table.from_columns(**columns)
 
@@ -201,8 +201,12 @@ def test_recovers_exact_laws(law, noise, limit):
 @pytest.mark.long
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 def test_exact_laws_are_extrapolated_exactly(law):
-    """Fitted to the cheaper half of the range of compute, or of samples, a law predicts the rest to 1e-8."""
-    for true in true_laws(law)[:2]:
+    """Fitted to the cheaper half of the range of compute, or of samples, a law predicts the rest to 1e-8.
+
+    Not the first of the true laws: T2PassK on DataConstrained on Kaplan solves next to nothing in its cheaper half,
+    which leaves the ceiling open, and the status says so.
+    """
+    for true in true_laws(law)[1:3]:
         with jax.enable_x64(True):
             table = measured(law, true)
         out = t2.Cut.middle(table, "compute" if "N" in law.inputs() else "samples").above(table)

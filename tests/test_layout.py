@@ -88,6 +88,7 @@ ORDER = (
     "sensitivity",
     "influence",
     "averaged",
+    "posterior_check",
     "priors",
     "information",
     "design",

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from numpyro.distributions import LogNormal, Normal, Uniform
+from numpyro.distributions import Beta, LogNormal, Normal, Uniform
+from scipy import stats
 from test_laws import LAWS
 
 import t2jax as t2
@@ -70,6 +71,15 @@ def test_centring_keeps_volume(law):
     assert np.linalg.det(jacobian) == pytest.approx(1.0, rel=1e-9)
     moved = np.max(np.abs(np.asarray(jacobian) - np.eye(len(u))))
     assert moved > 1.0 if any(one.power for one in law.declared().values()) else moved < 1e-12
+
+
+def test_quantiles_of_any_prior():
+    """NumPyro has those of a Beta only with another library, and of some none: they come from draws."""
+    shares = np.array([0.05, 0.5, 0.95])
+    for prior, exact in ((Normal(1.0, 2.0), stats.norm(1.0, 2.0)), (Beta(2.0, 5.0), stats.beta(2, 5))):
+        one = Param(prior, unit="1", doc="any")
+        np.testing.assert_allclose(one.quantiles(shares), exact.ppf(shares), rtol=0.03)
+        assert one.median() == pytest.approx(exact.median(), rel=0.02)
 
 
 def test_constraining_follows_the_support_of_the_prior():

@@ -10,7 +10,8 @@ from t2jax.cli.output import Output
 from t2jax.cli.pictures import figure_of, measured, response_name, save_panels
 from t2jax.evaluate import evaluate
 from t2jax.plot import shared_legend
-from t2jax.plot_posterior import interval_observed, marginal
+from t2jax.plot_posterior import interval_observed, marginal, places, places_against
+from t2jax.posterior_check import PosteriorPredictive
 from t2jax.precision import scope
 from t2jax.priors import PriorPredictive
 from t2jax.table import Table
@@ -53,6 +54,16 @@ def picture_posterior(post: Posterior, table: Table, out: Output) -> None:
     ends = (found.low, found.mid, found.high)
     interval_observed(ax, rows["observed"], *ends, level=LEVEL, what="posterior", quantity=quantity)
     save_panels(figure, "predictive", out)
+
+
+def picture_check(found: PosteriorPredictive, table: Table, out: Output) -> None:
+    """check: where rows lie among rows measured again, over all and against N and D."""
+    figure, axes = figure_of(3)
+    places(axes[0], found.place)
+    for ax, name in zip(axes[1:], ("params", "tokens"), strict=True):
+        places_against(ax, table[name], found.place, level=found.predicted.level, against=name)
+    shared_legend(axes)
+    save_panels(figure, "check", out)
 
 
 def _around(values: np.ndarray, domain: tuple[float, float]) -> np.ndarray:

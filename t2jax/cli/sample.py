@@ -16,8 +16,9 @@ from t2jax.bayes import LEVEL, Posterior, sample
 from t2jax.cli.options import NOISES, law_for, pairs, read
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.cli.pictures import response_name
-from t2jax.cli.posterior_pictures import picture_posterior, picture_prior
+from t2jax.cli.posterior_pictures import picture_check, picture_posterior, picture_prior
 from t2jax.cli.words import columns, interval
+from t2jax.posterior_check import posterior_predictive
 from t2jax.posterior_files import POSTERIOR_FILE, save_point, save_posterior
 from t2jax.priors import prior_predictive
 from t2jax.save import LAW_FILE, finite
@@ -64,6 +65,7 @@ def run(config: SampleConfig) -> int:
     priors = {name: _prior(name, value) for name, value in pairs("--priors", config.priors).items()}
     noise = NOISES.get(config.noise)
     key, prior_key = jax.random.split(jax.random.key(config.seed))
+    check_key = jax.random.fold_in(key, 1)
     with Output("sample", config.output, config) as out:
         before = prior_predictive(law, table, noise, key=prior_key, priors=priors, fixed=fixed, draws=PRIOR_DRAWS)
         with out.progress(f"sampling {law.__name__}", total=config.warmup + config.draws) as bar:
@@ -93,11 +95,15 @@ def run(config: SampleConfig) -> int:
         if not post.converged:
             print(f"t2jax: the draws are not to be used ({post.status})", file=sys.stderr)
             return out.finish(1, _answer(law, post, table))
+        check = posterior_predictive(post, table, key=check_key)
+        out.say(check.status)
         with out.progress("figures") as bar:
             picture_prior(before, response_name(post.point, table), out)
             picture_posterior(post, table, out)
+            picture_check(check, table, out)
             bar.update()
-        return out.finish(0, _answer(law, post, table))
+        checked = {"covered": check.covered, "tails": dict(check.tails), "status": check.status}
+        return out.finish(0, _answer(law, post, table) | {"check": checked})
 
 
 def posterior_table(post: Posterior) -> str:
