@@ -23,7 +23,7 @@ from t2jax.laws.base import Law, law, part
 from t2jax.loo import Loo, Stack, loo, stack
 from t2jax.params import coefficient, param
 from t2jax.posterior_check import PosteriorPredictive, posterior_predictive
-from t2jax.posterior_files import load_posterior, save_posterior
+from t2jax.posterior_files import load_posterior, load_task_posterior, save_posterior
 from t2jax.precision import precision
 from t2jax.priors import prior_predictive, prior_sensitivity
 from t2jax.save import load_draws, load_law
@@ -79,6 +79,7 @@ __all__ = [
     "load_draws",
     "load_law",
     "load_posterior",
+    "load_task_posterior",
     "log_scores",
     "loo",
     "next_runs",

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,17 @@ from t2jax.diagnose import diagnose
 from t2jax.laws.base import Law
 from t2jax.save import class_of, finite, save_json, whole
 from t2jax.table import Table
+from t2jax.task_posterior import TaskPosterior, by_name
 
 POSTERIOR_FILE = "posterior.nc"
 GROUPS = ("posterior", "sample_stats", "log_likelihood", "prior")
 
 
-def save_posterior(path: str | os.PathLike[str], post: Posterior) -> None:
+def save_posterior(path: str | os.PathLike[str], post: Posterior | TaskPosterior) -> None:
     """Write the draws as NetCDF, a group each for posterior, sample_stats, log_likelihood by run, and prior.
 
-    `arviz.from_netcdf` of every generation reads the file, and `load_posterior` makes the result of it again.
+    `arviz.from_netcdf` of every generation reads the file; `load_posterior`, or of several tasks `load_task_posterior`,
+    makes the result of it again.
     """
     import xarray  # slow to load
 
@@ -31,8 +33,10 @@ def save_posterior(path: str | os.PathLike[str], post: Posterior) -> None:
         "kind": f"posterior: {post.status}",
         "asked": post.asked,
         "made": post.made,
-        "point": json.dumps(post.point.values()),
+        "point": json.dumps({name: np.asarray(one).tolist() for name, one in post.point.values().items()}),
     }
+    if isinstance(post, TaskPosterior):
+        about |= {"tasks": json.dumps(post.tasks), "pooled": json.dumps(post.pooled)}
     with whole(Path(path)) as temporary:
         for number, name in enumerate(GROUPS):
             group = post.idata[name]
@@ -41,28 +45,73 @@ def save_posterior(path: str | os.PathLike[str], post: Posterior) -> None:
             data.to_netcdf(temporary, group=name, engine="h5netcdf", mode="a" if number else "w")
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What a file holds. drawn: by parameter (chains, draws), or with tasks as the last axis."""
+
+    groups: dict[str, Any]
+    about: dict[str, Any]
+    law: type[Law]
+    drawn: dict[str, np.ndarray]
+    prior: dict[str, np.ndarray]
+    diverging: np.ndarray
+    energy: np.ndarray
+
+
 def load_posterior(path: str | os.PathLike[str], law: type[Law] | None = None) -> Posterior:
     """The posterior that `save_posterior` wrote, judged anew; `law` is its class where that is not one of t2jax.
 
-    Its `density` is None. Raises ValueError, naming the file, where it is no such file.
+    Its `density` is None. Raises ValueError, naming the file, where it is no such file, or of several tasks.
     """
+    read = _read(path, law)
+    if "tasks" in read.about:
+        raise ValueError(f"{path}: a posterior of several tasks; read it with load_task_posterior")
+    held = {one: np.full(read.diverging.size, value) for one, value in read.about["point"].items()}
+    own = {one: values.ravel() for one, values in read.drawn.items() if one in held}
+    found = diagnose(read.drawn, read.prior, read.diverging, read.energy)
+    point = read.law(**read.about["point"])
+    idata, made = inference_data(read.groups), read.diverging.shape[1]
+    return Posterior(read.law(**(held | own)), idata, point, found, read.about["asked"], made)
+
+
+def load_task_posterior(path: str | os.PathLike[str], law: type[Law] | None = None) -> TaskPosterior:
+    """The posterior of several tasks that `save_posterior` wrote, judged anew; arguments and errors likewise.
+
+    Its `target` is None.
+    """
+    read = _read(path, law)
+    if "tasks" not in read.about:
+        raise ValueError(f"{path}: a posterior of one table; read it with load_posterior")
+    tasks, count = tuple(read.about["tasks"]), read.diverging.size
+    held = {name: np.tile(np.asarray(one)[:, None], count) for name, one in read.about["point"].items()}
+    own = {name: one.reshape(-1, len(tasks)).T for name, one in read.drawn.items() if name in held}
+    idata = inference_data(read.groups)
+    values = by_name(idata, tasks)
+    before = {name: read.prior[name.partition("[")[0]] for name in values}
+    found = diagnose(values, before, read.diverging, read.energy)
+    point = read.law(**{name: np.asarray(one) for name, one in read.about["point"].items()})
+    asked, made = read.about["asked"], read.diverging.shape[1]
+    return TaskPosterior(read.law(**(held | own)), tasks, tuple(read.about["pooled"]), idata, point, found, asked, made)
+
+
+def _read(path: str | os.PathLike[str], law: type[Law] | None) -> _Read:
     import xarray
 
     try:
         groups = {name: xarray.load_dataset(path, group=name, engine="h5netcdf") for name in GROUPS}
-        about = groups["posterior"].attrs
-        point, asked, name = dict(json.loads(about["point"])), int(about["asked"]), str(about["law"])
-        drawn = {str(one): np.asarray(values.values, float) for one, values in groups["posterior"].items()}
-        prior = {str(one): np.asarray(values.values, float).ravel() for one, values in groups["prior"].items()}
-        stats = groups["sample_stats"]
+        attributes = groups["posterior"].attrs
+        about: dict[str, Any] = {"asked": int(attributes["asked"]), "point": dict(json.loads(attributes["point"]))}
+        about |= {name: json.loads(attributes[name]) for name in ("tasks", "pooled") if name in attributes}
+        stats, name = groups["sample_stats"], str(attributes["law"])
+        drawn, prior = (
+            {str(one): np.asarray(values.values, float) for one, values in groups[group].items()}
+            for group in ("posterior", "prior")
+        )
+        prior = {one: values.ravel() for one, values in prior.items()}
         diverging, energy = np.asarray(stats["diverging"].values, bool), np.asarray(stats["energy"].values, float)
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{path}: not a posterior that t2jax wrote ({type(error).__name__})") from None
-    made = law or class_of(name, path)
-    held = {one: np.full(diverging.size, value) for one, value in point.items()}
-    own = {one: values.ravel() for one, values in drawn.items() if one in point}
-    found = diagnose(drawn, prior, diverging, energy)
-    return Posterior(made(**(held | own)), inference_data(groups), made(**point), found, asked, diverging.shape[1])
+    return _Read(groups, about, law or class_of(name, path), drawn, prior, diverging, energy)
 
 
 def save_point(path: str | os.PathLike[str], post: Posterior, table: Table) -> None:

@@ -246,6 +246,8 @@ def test_files_hold_the_whole_posterior(tmp_path):
     # normal errors of known scale: log densities of SciPy, a run a row
     expected = stats.norm.logpdf(LOSSES, post.laws.a[7] + post.laws.b[7] * X, SIGMA)
     np.testing.assert_allclose(np.asarray(read["log_likelihood"]["loss"])[0, 7], expected, rtol=1e-9)
+    with pytest.raises(ValueError, match=r"posterior\.nc: a posterior of one table; read it with load_posterior"):
+        t2.load_task_posterior(tmp_path / "posterior.nc", Line)
     (tmp_path / "other.nc").write_text("not NetCDF")
     with pytest.raises(ValueError, match=r"other\.nc: not a posterior that t2jax wrote"):
         t2.load_posterior(tmp_path / "other.nc")

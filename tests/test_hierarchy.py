@@ -155,6 +155,22 @@ def test_a_new_task_is_drawn_from_the_population(together):
 
 
 @pytest.mark.long
+def test_files_hold_every_task(together, tmp_path):
+    path = tmp_path / "tasks.nc"
+    t2.save_posterior(path, together)
+    again = t2.load_task_posterior(path, Level)
+    assert (again.tasks, again.pooled, again.status) == (together.tasks, together.pooled, together.status)
+    np.testing.assert_array_equal(again.laws.a, together.laws.a)
+    np.testing.assert_array_equal(again.point.a, together.point.a)
+    np.testing.assert_array_equal(again.population.location["a"], together.population.location["a"])
+    assert again.summary().equals(together.summary())
+    with pytest.raises(ValueError, match="a posterior read from a file does not know its priors"):
+        again.new_task(KEY)
+    with pytest.raises(ValueError, match=r"tasks\.nc: a posterior of several tasks; read it with load_task_posterior"):
+        t2.load_posterior(path, Level)
+
+
+@pytest.mark.long
 def test_an_interrupt_keeps_the_draws_so_far(together):
     made = []
 

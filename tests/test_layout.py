@@ -96,7 +96,6 @@ ORDER = (
     "plot_frontier",
     "plot_audit",
     "plot_posterior",
-    "report",
     "testbed",
     "",
     "cli",
