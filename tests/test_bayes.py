@@ -19,7 +19,7 @@ from t2jax.cli import command
 from t2jax.datasets import DatasetError
 from t2jax.density import density
 from t2jax.diagnose import arviz, diagnose
-from t2jax.laws import Chinchilla, T2Loss
+from t2jax.laws import Chinchilla, T2Loss, T2PassK
 from t2jax.plot import predicted_observed
 from t2jax.precision import scope
 from t2jax.typing import Scalar
@@ -139,6 +139,28 @@ def test_three_runs_of_one_length_and_one_sample():
     assert "gamma" in post.diagnosis.left and "the rows tell nothing in" in post.status
     assert post.diagnosis.contraction["gamma"] == pytest.approx(0.0, abs=0.15)
     assert post.diagnosis.contraction["alpha"] > 0.05
+
+
+@pytest.mark.long
+def test_one_sample_of_each_question_does_not_say_how_they_differ():
+    """A count of one try is a coin of the mean success: θ3 and θ4 keep their priors, Normal(0, 3) and Normal(0, 1)."""
+    true = T2PassK(
+        E=0.0, A=80.0, B=2e3, alpha=0.35, beta=0.5, theta0=1.4, theta1=1.0, theta2=0.9, theta3=-0.5, theta4=0.5
+    )
+    n, d = (np.repeat(x, 30) for x in np.meshgrid(np.geomspace(1e7, 3e9, 5), np.geomspace(1e9, 1e11, 5)))
+    n, d, rng = n.ravel(), d.ravel(), np.random.default_rng(0)
+    with jax.enable_x64(True):
+        a, b = (np.asarray(x) for x in true.questions(n, d))
+    correct = rng.binomial(1, a / (a + b)).astype(float)
+    question = [str(i % 30) for i in range(len(n))]
+    table = t2.Table.from_columns(params=n, tokens=d, trials=1.0, correct=correct, question=question)
+    post = t2.sample(T2PassK, table, key=KEY, accept=0.99)
+    for name, scale in (("theta3", 3.0), ("theta4", 1.0)):
+        drawn = post.laws.values()[name] / scale
+        assert abs(drawn.mean()) < 0.12 and drawn.std() == pytest.approx(1.0, abs=0.08)
+        assert post.diagnosis.contraction[name] == pytest.approx(0.0, abs=0.1) and name in post.diagnosis.left
+    assert "the rows tell nothing in" in post.status and "there the posterior is the prior" in post.status
+    assert post.diagnosis.contraction["theta2"] > 0.5
 
 
 def judged(drawn: Any, **others: Any) -> Any:
