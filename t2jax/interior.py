@@ -28,6 +28,7 @@ class Optimum(NamedTuple):
 
     kkt: largest of the gradient of the Lagrangian, the violation, the negative part of a multiplier and the product
     of slack and multiplier; zero at a stationary point, which for a convex objective is the global optimum.
+    hessian (n, n): of the Lagrangian there, in the last step's beginning.
     """
 
     x: Float[Array, " n"]
@@ -35,6 +36,7 @@ class Optimum(NamedTuple):
     active: Bool[Array, " m"]
     value: Array
     kkt: Array
+    hessian: Float[Array, "n n"]
 
 
 class _State(NamedTuple):
@@ -83,7 +85,7 @@ def first_of(
         return at + 1, jax.tree.map(partial(jnp.where, new.kkt < found.kkt), new, found)
 
     high, zero = jnp.full_like(goal, jnp.inf), jnp.zeros_like(queue.z[0])
-    none = Optimum(jnp.zeros_like(starts[0]), zero, zero > 0, high, high)
+    none = Optimum(jnp.zeros_like(starts[0]), zero, zero > 0, high, high, jnp.outer(starts[0], starts[0]))
     return jax.lax.while_loop(unsolved, following, (jnp.zeros((), int), none))[1]
 
 
@@ -131,12 +133,12 @@ def _interior(objective: Objective, limits: Limits, theta: Any, begin: _State) -
         rows = jax.jacfwd(limit)(x)
         _, slope, hessian = second_order(_lagrangian(objective, limits, theta, z), x)
         weight = z / s
-        dx = downhill(hessian, rows.T @ (weight[:, None] * rows), slope + rows.T @ (mu / s - z))
+        normal = (weight[:, None] * rows).T
+        dx = downhill(hessian, normal @ rows, slope + rows.T @ (mu / s - z))
         ds = -rows @ dx
         dz = mu / s - z - weight * ds
         reach = 0.995 * jnp.minimum(1.0, jnp.min(jnp.where(ds < 0, -s / ds, jnp.inf)))
         dual_reach = 0.995 * jnp.minimum(1.0, jnp.min(jnp.where(dz < 0, -z / dz, jnp.inf)))
-        normal = rows.T * weight
         metric = normal @ rows + jnp.max(jnp.abs(hessian)) * jnp.eye(len(x), dtype=x.dtype)
 
         def moved(step: Array) -> Array:
@@ -177,11 +179,12 @@ def _polish(objective: Objective, limits: Limits, theta: Any, state: _State) -> 
     unclear = jnp.argmin(jnp.abs(jnp.log(standing)))
     sets = jnp.stack([active, active.at[unclear].set(~active[unclear])])
 
-    def newton(active: Array) -> tuple[Array, Array]:
+    def newton(active: Array) -> tuple[tuple[Array, Array], Array]:
         begin = (state.x, jnp.where(active, state.z, 0.0))
-        return jax.lax.scan(partial(step, active), begin, None, length=3)[0]
+        end, hessians = jax.lax.scan(partial(step, active), begin, None, length=3)
+        return end, hessians[-1]
 
-    def step(active: Array, point: tuple[Array, Array], _: Any) -> tuple[tuple[Array, Array], None]:
+    def step(active: Array, point: tuple[Array, Array], _: Any) -> tuple[tuple[Array, Array], Array]:
         x, z = point
         rows = jax.jacfwd(limit)(x)
         _, slope, hessian = second_order(_lagrangian(objective, limits, theta, z), x)
@@ -190,7 +193,7 @@ def _polish(objective: Objective, limits: Limits, theta: Any, state: _State) -> 
         violation = limit(x)
         curved = hessian + rows.T @ (stiff[:, None] * rows)
         dx = -solve_positive(curved, slope + rows.T @ (stiff * violation))
-        return (x + dx, z + stiff * (violation + rows @ dx)), None
+        return (x + dx, z + stiff * (violation + rows @ dx)), hessian
 
     def certify(x: Array, z: Array) -> tuple[Array, Array]:
         value = objective(theta, x)
@@ -201,9 +204,9 @@ def _polish(objective: Objective, limits: Limits, theta: Any, state: _State) -> 
         sound = jnp.isfinite(value) & jnp.all(jnp.isfinite(parts))
         return value, jnp.where(sound, jnp.max(parts), jnp.inf)
 
-    ends = jax.tree.map(
-        lambda ends, own: jnp.concatenate([ends, own[None]]), jax.vmap(newton)(sets), (state.x, state.z)
-    )
+    moved, hessians = jax.vmap(newton)(sets)
+    ends = jax.tree.map(lambda ends, own: jnp.concatenate([ends, own[None]]), moved, (state.x, state.z))
     values, errors = jax.vmap(certify)(*ends)
     best = jnp.argmin(errors)
-    return Optimum(ends[0][best], ends[1][best], jnp.stack([*sets, active])[best], values[best], errors[best])
+    found = (ends[0][best], ends[1][best], jnp.stack([*sets, active])[best], values[best], errors[best])
+    return Optimum(*found, hessians[jnp.minimum(best, 1)])
