@@ -190,4 +190,4 @@ def _one_of_many(problem: Problem, found: Optimum) -> Array:
     along = sizes <= 1e-12 * sizes[-1]
     scale, free = jnp.max(jnp.abs(found.hessian)), ways * along
     least = jnp.linalg.eigvalsh(free.T @ found.hessian @ free + jnp.diag(jnp.where(along, 0.0, scale)))[0]
-    return least < jnp.finfo(found.x.dtype).eps ** 0.6 * scale
+    return ~(least >= jnp.finfo(found.x.dtype).eps ** 0.6 * scale)  # NaN: so singular that Newton did not move

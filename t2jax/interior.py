@@ -28,7 +28,7 @@ class Optimum(NamedTuple):
 
     kkt: largest of the gradient of the Lagrangian, the violation, the negative part of a multiplier and the product
     of slack and multiplier; zero at a stationary point, which for a convex objective is the global optimum.
-    hessian (n, n): of the Lagrangian there, in the last step's beginning.
+    hessian (n, n): of the Lagrangian there, in the last step's beginning; NaN where Newton could not solve with it.
     """
 
     x: Float[Array, " n"]
@@ -209,4 +209,4 @@ def _polish(objective: Objective, limits: Limits, theta: Any, state: _State) -> 
     values, errors = jax.vmap(certify)(*ends)
     best = jnp.argmin(errors)
     found = (ends[0][best], ends[1][best], jnp.stack([*sets, active])[best], values[best], errors[best])
-    return Optimum(*found, hessians[jnp.minimum(best, 1)])
+    return Optimum(*found, hessians[best % 2])
