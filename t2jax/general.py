@@ -188,6 +188,6 @@ def _one_of_many(problem: Problem, found: Optimum) -> Array:
     rows = jnp.where(found.active[:, None], jax.jacfwd(partial(limits, problem))(found.x), 0.0)
     sizes, ways = jnp.linalg.eigh(rows.T @ rows)
     along = sizes <= 1e-12 * sizes[-1]
-    scale, free = jnp.max(jnp.abs(found.hessian)), ways * along
+    scale, free = jnp.max(jnp.abs(found.hessian)), ways * along[None]
     least = jnp.linalg.eigvalsh(free.T @ found.hessian @ free + jnp.diag(jnp.where(along, 0.0, scale)))[0]
     return ~(least >= jnp.finfo(found.x.dtype).eps ** 0.6 * scale)  # NaN: so singular that Newton did not move
