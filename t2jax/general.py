@@ -180,14 +180,18 @@ def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) 
 
 
 def _one_of_many(problem: Problem, found: Optimum) -> Array:
-    """Whether there is a way along the limits that hold on which the Lagrangian has no curvature.
+    """Whether other sizes are as good: a way along the limits that hold moves N, and the Lagrangian has no curvature.
 
     A law of pass@k that turns down at some loss is best at that loss, which many N and D reach where no budget binds.
+    Where only D is loose, since tokens repeated so often are worth nothing, the size is still the best.
     """
+    if 0 not in problem.free:
+        return jnp.zeros((), bool)
     problem, found = jax.lax.stop_gradient((problem, found))
     rows = jnp.where(found.active[:, None], jax.jacfwd(partial(limits, problem))(found.x), 0.0)
     sizes, ways = jnp.linalg.eigh(rows.T @ rows)
     along = sizes <= 1e-12 * sizes[-1]
     scale, free = jnp.max(jnp.abs(found.hessian)), ways * along[None]
-    least = jnp.linalg.eigvalsh(free.T @ found.hessian @ free + jnp.diag(jnp.where(along, 0.0, scale)))[0]
-    return ~(least >= jnp.finfo(found.x.dtype).eps ** 0.6 * scale)  # NaN: so singular that Newton did not move
+    curvatures, own = jnp.linalg.eigh(free.T @ found.hessian @ free + jnp.diag(jnp.where(along, 0.0, scale)))
+    loose = curvatures < jnp.sqrt(jnp.finfo(found.x.dtype).eps) * scale
+    return jnp.any(loose & (jnp.abs((free @ own)[0]) > 1e-3))

@@ -28,7 +28,7 @@ class Optimum(NamedTuple):
 
     kkt: largest of the gradient of the Lagrangian, the violation, the negative part of a multiplier and the product
     of slack and multiplier; zero at a stationary point, which for a convex objective is the global optimum.
-    hessian (n, n): of the Lagrangian there, in the last step's beginning; NaN where Newton could not solve with it.
+    hessian (n, n): of the Lagrangian there, in the last step's beginning.
     """
 
     x: Float[Array, " n"]
@@ -182,7 +182,7 @@ def _polish(objective: Objective, limits: Limits, theta: Any, state: _State) -> 
     def newton(active: Array) -> tuple[tuple[Array, Array], Array]:
         begin = (state.x, jnp.where(active, state.z, 0.0))
         end, hessians = jax.lax.scan(partial(step, active), begin, None, length=3)
-        return end, hessians[-1]
+        return end, jnp.where(jnp.all(jnp.isfinite(hessians[-1])), hessians[-1], hessians[0])
 
     def step(active: Array, point: tuple[Array, Array], _: Any) -> tuple[tuple[Array, Array], Array]:
         x, z = point
