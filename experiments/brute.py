@@ -124,11 +124,24 @@ class Case:
         at = self.limits
         with np.errstate(all="ignore"):
             if "target" in at:
+
+                def lacks(logs: np.ndarray) -> np.ndarray:
+                    return np.log(self.cost(n, d, np.exp(logs)) / at["target"])
+
                 low, high = np.zeros_like(n + d), np.full_like(n + d, 40.0)
-                for _ in range(60):
+                for _ in range(13):
                     middle = (low + high) / 2
-                    enough = self.cost(n, d, np.exp(middle)) <= at["target"]
+                    enough = lacks(middle) <= 0
                     low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+                # between so close ends the secant through the last two points takes the digits that are left
+                last, new = (low, lacks(low)), (high, lacks(high))
+                for _ in range(5):
+                    step = new[1] * (new[0] - last[0]) / (new[1] - last[1])
+                    at_k = np.clip(new[0] - np.nan_to_num(step), low, high)
+                    last, new = new, (at_k, lacks(at_k))
+                    high = np.where(new[1] <= 0, np.minimum(high, at_k), high)
+                close = np.minimum(new[0] + 1e-11, high)
+                high = np.where(lacks(close) <= 1e-12, close, high)
                 return np.maximum(np.exp(high), at.get("samples_min", 1.0))
             most = np.full_like(n + d, at.get("samples_max", np.inf))
             for before, each in self.serve(n):
@@ -169,8 +182,21 @@ class Case:
     def on_grid(self, axes: list[np.ndarray], best_k: bool) -> tuple[float, np.ndarray]:
         """The best value on a grid and where it is; best_k: with the best k at each N and D, exactly."""
         n, d, k = axes[0][:, None, None], axes[1][None, :, None], axes[2][None, None, :]
-        if best_k:
-            k = self.most_samples(n, d)
+        return self.least(n, d, self.most_samples(n, d) if best_k else k)
+
+    def on_whole(self, points: int) -> tuple[float, np.ndarray]:
+        """As `on_grid` for whole k, each with parts, up to all of it, of the N that serves it and the D that trains N.
+
+        No grid of N meets the sizes that spend the whole budget on a whole k.
+        """
+        most = self.limits["inference"] / 2
+        k = np.unique(np.round(np.append(np.arange(1.0, points // 2), np.geomspace(points // 2, most, points // 2))))
+        part = np.geomspace(1e-6, 1.0, points // 4)
+        n = part[:, None, None] * most / k
+        return self.least(n, part[:, None] * self.limits["train"] / 6 / n, k)
+
+    def least(self, n: np.ndarray, d: np.ndarray, k: np.ndarray) -> tuple[float, np.ndarray]:
+        """The best value over arrays that broadcast, and (log N, log D, log k) there."""
         worth = self.worth(n, d, k)
         at = np.unravel_index(np.argmin(worth), worth.shape)
         place = [float(np.broadcast_to(one, worth.shape)[at]) for one in (n, d, k)]

@@ -16,7 +16,7 @@ import numpy as np
 import t2jax as t2
 from experiments.brute import BANDWIDTH, CONTEXT, DEVICES, FLOPS, KV_SHARE, MEMORY, PRICE, SHAPE, Case
 from experiments.record import command, stage
-from t2jax.plan import CONTRADICTORY, UNREACHABLE
+from t2jax.plan import CONTRADICTORY, UNREACHABLE, Plan
 from t2jax.precision import scope
 
 KINDS = (
@@ -45,7 +45,8 @@ class Config:
     """Grid points an axis."""
     whole_grids: int = 5
     """Problems of each kind, of additive laws, that are compared with a grid over N, D and k; the others with one over
-    N and D that has the best k at each point exactly, which no point of the first can beat since laws fall in k."""
+    N and D that has the best k at each point exactly, which no point of the first can beat since laws fall in k. Where
+    k is whole, all are compared as well with a grid over whole k that has the largest N and D that each allows."""
     kinds: tuple[str, ...] = KINDS
     """Kinds of problem."""
     laws_of: tuple[str, ...] = ("loss", "pass@k")
@@ -65,7 +66,8 @@ class Kind:
     refused_wrongly: of those said to be infeasible, where a grid point meets the limits after all. beaten: plans worse
     than a grid point by more than 1e-9 of what is optimised. gain: by how much SciPy's refined point is better at most,
     relative (to 0.001 at least). difference: of log N to SciPy's, at most; close: share of problems where it is below
-    1e-6. kkt, gap: largest.
+    1e-6; scipy_behind: of the others, where SciPy's value is the worse one. kkt, gap: largest. misses: every problem
+    that was refused, beaten or not close, in words.
     """
 
     kind: str
@@ -78,8 +80,10 @@ class Kind:
     gain: float
     difference: float
     close: float
+    scipy_behind: int
     kkt: float
     gap: float
+    misses: list[str]
 
 
 @dataclass(frozen=True)
@@ -137,16 +141,16 @@ def cost_of(law: t2.Law, unique: float | None) -> tuple[Any, Any]:
 
         return additive, slope
     more = {} if unique is None else {"U": unique}
+    plain = jax.tree.map(np.float64, law)
 
     def cost(n: Any, d: Any, k: Any) -> Any:
         n, d, k = np.broadcast_arrays(n, d, k)
-        with scope() as dtype:
-            places = [jnp.asarray(one, dtype) for one in (n, d, k)]
-            return np.asarray(_cost(jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), law), places, more))
+        with scope():
+            return np.asarray(_cost(plain, [np.asarray(one, float) for one in (n, d, k)], more))
 
     def slope(x: np.ndarray) -> np.ndarray:
-        with scope() as dtype:
-            return np.asarray(_slope(jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), law), jnp.asarray(x), more))
+        with scope():
+            return np.asarray(_slope(plain, np.asarray(x), more))
 
     return cost, slope
 
@@ -217,53 +221,79 @@ def check(kind: str, pass_k: bool, config: Config, random: np.random.Generator) 
     with scope() as dtype:
         pairs = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.asarray(leaf, dtype), (count,)), (laws, budget))
         plans = jax.tree.map(np.asarray, jax.vmap(t2.allocate)(*pairs))
-    beaten = wrong = 0
-    gains, differences = [0.0], [0.0]
+    wrong, found, misses = 0, [], []
     for i, case in enumerate(cases):
-        place = np.log([plans.params[i], plans.tokens[i], plans.samples[i]])
-        ours = float(case.worth(*np.exp(place) * (1 - 1e-13))) if plans.ok[i] else np.nan
-        if "target" in case.limits and plans.ok[i]:
-            ours = float(np.log(plans.spent[i]) if "queries" in case.limits else -np.log(plans.queries[i]))
-        elif plans.ok[i]:
-            ours = float(case.cost(*np.exp(place)))
-        axes = case.axes(config.points, ours if plans.ok[i] else 0.0, SIZES)
-        value, where = case.on_grid(axes, best_k=pass_k or i >= config.whole_grids)
+        best_k = pass_k or i >= config.whole_grids
         if not plans.ok[i]:
+            value, _ = case.on_grid(case.axes(config.points, 0.0, SIZES), best_k)
             wrong += bool(np.isfinite(value)) and plans.code[i] in (CONTRADICTORY, UNREACHABLE)
+            misses.append(f"problem {i} is refused: {jax.tree.map(lambda leaf, i=i: leaf[i], plans).status}")
             continue
-        beaten += bool(ours > value + 1e-9 * abs(value))
-        held = {0: where[0]} if kind == "sizes" else {}
-        held |= {2: where[2]} if kind == "whole" else {}
-        if (kind == "sizes" and abs(where[0] - place[0]) > 1e-9) or not np.isfinite(value):
-            where, held = place, {0: place[0]} if kind == "sizes" else {}
-        if kind == "whole":
-            tries = [case.refined(where, value, {2: np.log(one)}) for one in _near(plans.samples[i])]
-            tries.append(case.refined(where, value, held))
-            refined, x = min(tries, key=lambda one: one[0])
-        else:
-            refined, x = case.refined(where, value, held)
-        gains.append((ours - refined) / max(abs(refined), 1e-3))
-        differences.append(abs(x[0] - place[0]))
-    refused = jax.tree.map(lambda leaf: leaf[~plans.ok], plans).status if not plans.ok.all() else ""
+        one = compare(case, jax.tree.map(lambda leaf, i=i: leaf[i], plans), config.points, best_k)
+        found.append(one)
+        if one.beaten or one.moved >= 1e-6:
+            misses.append(f"problem {i}: {one}")
     ok = plans.ok
+    moved = np.array([one.moved for one in found])
     return Kind(
         kind=kind,
         law=type(laws).__name__,
         problems=count,
         solved=int(ok.sum()),
-        refused=refused,
+        refused="" if ok.all() else jax.tree.map(lambda leaf: leaf[~ok], plans).status,
         refused_wrongly=wrong,
-        beaten=beaten,
-        gain=float(np.max(gains)),
-        difference=float(np.max(differences)),
-        close=float(np.mean(np.array(differences[1:]) < 1e-6)),
+        beaten=sum(one.beaten for one in found),
+        gain=max(0.0, *((one.ours - one.refined) / max(abs(one.refined), 1e-3) for one in found)),
+        difference=float(np.max(moved)),
+        close=float(np.mean(moved < 1e-6)),
+        scipy_behind=sum(one.moved >= 1e-6 and one.refined > one.ours for one in found),
         kkt=float(np.max(plans.kkt[ok])),
         gap=float(np.max(plans.gap[ok])),
+        misses=misses,
     )
 
 
-def _near(k: float) -> list[float]:
-    return [one for one in (k - 2, k - 1, k, k + 1, k + 2) if one >= 1]
+@dataclass(frozen=True)
+class One:
+    """A plan beside brute force: what is least of ours, of the grid's best point and of that refined by SciPy; moved:
+    by how much log N differs from SciPy's."""
+
+    ours: float
+    grid: float
+    refined: float
+    moved: float
+
+    @property
+    def beaten(self) -> bool:
+        """Whether the grid's best is better by more than 1e-9 of it."""
+        return self.ours > self.grid + 1e-9 * abs(self.grid)
+
+    def __str__(self) -> str:
+        above = f"the grid's best is {self.grid - self.ours:.1e} above ours, SciPy's {self.refined - self.ours:.1e}"
+        return f"log N differs by {self.moved:.1e}; of {self.ours:.6g}, {above}"
+
+
+def compare(case: Case, plan: Plan, points: int, best_k: bool) -> One:
+    """A plan beside the best of a grid, of N, D and k or (best_k) of N and D, and SciPy from there."""
+    place = np.log([plan.params, plan.tokens, plan.samples])
+    if "target" in case.limits:
+        ours = float(np.log(plan.spent) if "queries" in case.limits else -np.log(plan.queries))
+    else:
+        ours = float(case.cost(*np.exp(place)))
+    grids = [case.on_grid(case.axes(points, ours, SIZES), best_k)]
+    grids += [case.on_whole(points)] if case.kind == "whole" else []
+    value, where = min(grids, key=lambda one: one[0])
+    begin = where if np.isfinite(value) else place
+    held = [{}]
+    if case.kind == "sizes":
+        at = [int(np.argmin(np.abs(np.log(SIZES) - one))) for one in (begin[0], place[0])]
+        near = sorted({j + step for j in at for step in (-1, 0, 1) if 0 <= j + step < len(SIZES)})
+        held = [{0: np.log(SIZES[j])} for j in near]
+    if case.kind == "whole":
+        counts = {round(np.exp(one)) + step for one in (begin[2], place[2]) for step in range(-2, 3)}
+        held = [{2: np.log(one)} for one in sorted(counts) if one >= 1]
+    refined, x = min((case.refined(begin, value, one) for one in held), key=lambda one: one[0])
+    return One(ours, value, refined, float(abs(x[0] - place[0])))
 
 
 def words(result: Result) -> list[str]:
@@ -274,7 +304,8 @@ def _sentence(one: Kind) -> str:
     said = f"{one.kind:9s} {one.law}: {one.solved} of {one.problems} solved, {one.beaten} beaten by the grid; SciPy "
     said += f"better by {one.gain:.1e} at most, log N within {one.difference:.1e} ({one.close:.1%} within 1e-6); "
     said += f"KKT {one.kkt:.1e}, gap {one.gap:.1e}"
-    return said + (f"; refused ({one.refused_wrongly} wrongly): {one.refused}" if one.refused else "")
+    said += f"; refused ({one.refused_wrongly} wrongly): {one.refused}" if one.refused else ""
+    return said + "".join(f"\n    {miss}" for miss in one.misses)
 
 
 def main() -> None:

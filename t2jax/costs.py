@@ -8,6 +8,7 @@ of several such sums (a roofline). Its log is therefore convex in (log N, log D,
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from t2jax.hardware import Accelerator, check_positive
@@ -167,7 +168,7 @@ class Serving:
 
     def __call__(self, N: ArrayLike, k: ArrayLike) -> Array:
         """The cost of one query in `unit`."""
-        return jnp.max(jnp.stack([total(terms, N, 1.0, k) for terms in self.terms()]), axis=0)
+        return _largest([total(terms, N, 1.0, k) for terms in self.terms()])
 
     def latency_terms(self) -> list[Terms]:
         """Seconds from prompt to last token, of which the largest is the latency. Needs an accelerator."""
@@ -184,7 +185,7 @@ class Serving:
         """
         if self.on is None:
             raise ValueError("latency is in seconds: give Serving an accelerator, such as on=t2.accelerator('H100')")
-        return jnp.max(jnp.stack([total(terms, N, 1.0, 1.0) for terms in self.latency_terms()]), axis=0)
+        return _largest([total(terms, N, 1.0, 1.0) for terms in self.latency_terms()])
 
     def held_terms(self) -> Terms:
         """Bytes that weights and KV caches of a batch take, as terms."""
@@ -225,6 +226,13 @@ class Serving:
         assert on is not None
         speed = 1 / (jnp.asarray(on.flops) * on.utilisation), 1 / (jnp.asarray(on.bandwidth) * on.bandwidth_utilisation)
         return [[one.times(each) for one in terms] for terms, each in zip((flops, moved), speed, strict=True)]
+
+
+def _largest(costs: list[Array]) -> Array:
+    """The largest, by its place: the derivative of jnp.max is NaN where XLA rounds the compared number differently."""
+    stacked = jnp.stack(costs)
+    at = jnp.argmax(jax.lax.stop_gradient(stacked), axis=0)
+    return jnp.take_along_axis(stacked, at[None], axis=0)[0]
 
 
 def _attended(before: ArrayLike, new: ArrayLike) -> Array:

@@ -142,6 +142,8 @@ def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) 
     good = found.kkt <= jnp.finfo(found.x.dtype).eps ** (0.7 if law.convex else 0.6)
     code = jnp.where(bound, HELD, OPTIMAL if law.convex else STATIONARY)
     code = jnp.where(good, jnp.where(implied, NO_OPTIMUM, code), FAILED)
+    if not law.convex:
+        code = jnp.where(good & _one_of_many(problem, found), FLAT, code)
     if budget.goal == "quality":
         vanishing = jnp.max(found.multipliers) < 1e2 * jnp.finfo(found.x.dtype).eps ** 0.7
         code = jnp.where(vanishing | separate.level(law, budget, jnp.log(jnp.stack([n, d])), k), FLAT, code)
@@ -175,3 +177,21 @@ def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) 
         spent=None if spent is None else shown(spent),
     )
     return plan, jnp.where(usable, objective(problem, found.x), jnp.inf)
+
+
+def _one_of_many(problem: Problem, found: Optimum) -> Array:
+    """Whether other sizes are as good: a way along the limits that hold moves N, and the Lagrangian has no curvature.
+
+    A law of pass@k that turns down at some loss is best at that loss, which many N and D reach where no budget binds.
+    Where only D is loose, since tokens repeated so often are worth nothing, the size is still the best.
+    """
+    if 0 not in problem.free:
+        return jnp.zeros((), bool)
+    problem, found = jax.lax.stop_gradient((problem, found))
+    rows = jnp.where(found.active[:, None], jax.jacfwd(partial(limits, problem))(found.x), 0.0)
+    sizes, ways = jnp.linalg.eigh(rows.T @ rows)
+    along = sizes <= 1e-12 * sizes[-1]
+    scale, free = jnp.max(jnp.abs(found.hessian)), ways * along[None]
+    curvatures, own = jnp.linalg.eigh(free.T @ found.hessian @ free + jnp.diag(jnp.where(along, 0.0, scale)))
+    loose = curvatures < jnp.sqrt(jnp.finfo(found.x.dtype).eps) * scale
+    return jnp.any(loose & (jnp.abs((free @ own)[0]) > 1e-3))

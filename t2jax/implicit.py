@@ -36,7 +36,8 @@ def _implicit(objective, limits, primals, tangents):
     x_dot, z_dot = move[: len(found.x)], move[len(found.x) :]
     _, value_dot = jax.jvp(objective, (theta, found.x), (tangents[0], x_dot))
     zero_active = jnp.zeros(found.active.shape, jax.dtypes.float0)
-    return found, Optimum(x_dot, z_dot, zero_active, value_dot, jnp.zeros_like(found.kkt))  # pyright: ignore
+    still = jnp.zeros_like(found.kkt), jnp.zeros_like(found.hessian)
+    return found, Optimum(x_dot, z_dot, zero_active, value_dot, *still)  # pyright: ignore
 
 
 def _kkt_solve(hessian: Array, rows: Array, active: Array, rhs: Array) -> Array:

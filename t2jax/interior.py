@@ -28,6 +28,7 @@ class Optimum(NamedTuple):
 
     kkt: largest of the gradient of the Lagrangian, the violation, the negative part of a multiplier and the product
     of slack and multiplier; zero at a stationary point, which for a convex objective is the global optimum.
+    hessian (n, n): of the Lagrangian there, in the last step's beginning.
     """
 
     x: Float[Array, " n"]
@@ -35,6 +36,7 @@ class Optimum(NamedTuple):
     active: Bool[Array, " m"]
     value: Array
     kkt: Array
+    hessian: Float[Array, "n n"]
 
 
 class _State(NamedTuple):
@@ -48,10 +50,13 @@ class _State(NamedTuple):
 def best_of(objective: Objective, limits: Limits, theta: Any, starts: Float[Array, "s n"]) -> Optimum:
     """The best minimiser of objective(theta, x) under limits(theta, x) <= 0 over strictly feasible starts.
 
-    Starts that are not strictly feasible lose.
+    Starts that are not strictly feasible lose, and ends with a large KKT residual lose to all others: what breaks a
+    limit a little may have the lower value.
     """
     found = jax.vmap(partial(_solve, objective, limits, theta))(_begin(limits, theta, starts))
-    best = jnp.argmin(jnp.where(found.kkt < 1e-3, found.value, jnp.inf))
+    sound = found.kkt < jnp.finfo(starts.dtype).eps ** 0.6
+    judged = jnp.where(jnp.any(sound), sound, found.kkt < 1e-3)
+    best = jnp.argmin(jnp.where(judged, found.value, jnp.inf))
     return jax.tree.map(lambda leaf: leaf[best], found)
 
 
@@ -80,7 +85,7 @@ def first_of(
         return at + 1, jax.tree.map(partial(jnp.where, new.kkt < found.kkt), new, found)
 
     high, zero = jnp.full_like(goal, jnp.inf), jnp.zeros_like(queue.z[0])
-    none = Optimum(jnp.zeros_like(starts[0]), zero, zero > 0, high, high)
+    none = Optimum(jnp.zeros_like(starts[0]), zero, zero > 0, high, high, jnp.outer(starts[0], starts[0]))
     return jax.lax.while_loop(unsolved, following, (jnp.zeros((), int), none))[1]
 
 
@@ -128,14 +133,23 @@ def _interior(objective: Objective, limits: Limits, theta: Any, begin: _State) -
         rows = jax.jacfwd(limit)(x)
         _, slope, hessian = second_order(_lagrangian(objective, limits, theta, z), x)
         weight = z / s
-        dx = downhill(hessian, rows.T @ (weight[:, None] * rows), slope + rows.T @ (mu / s - z))
+        normal = (weight[:, None] * rows).T
+        dx = downhill(hessian, normal @ rows, slope + rows.T @ (mu / s - z))
         ds = -rows @ dx
         dz = mu / s - z - weight * ds
         reach = 0.995 * jnp.minimum(1.0, jnp.min(jnp.where(ds < 0, -s / ds, jnp.inf)))
         dual_reach = 0.995 * jnp.minimum(1.0, jnp.min(jnp.where(dz < 0, -z / dz, jnp.inf)))
+        metric = normal @ rows + jnp.max(jnp.abs(hessian)) * jnp.eye(len(x), dtype=x.dtype)
+
+        def moved(step: Array) -> Array:
+            # close to a curved limit a straight step soon leaves it; this one bends as the limits do
+            bent = limit(x + step * dx) - limit(x) + step * ds
+            turn = -solve_positive(metric, normal @ bent)
+            return x + step * dx + jnp.where(jnp.all(jnp.isfinite(turn)), turn, 0.0)
+
         # the barrier function must fall: of a few fractions of the step take the best
         steps = reach * jnp.array(STEPS, x.dtype)
-        trials = jax.vmap(lambda step: barrier(x + step * dx, mu))(steps)
+        trials = jax.vmap(lambda step: barrier(moved(step), mu))(steps)
         best = jnp.argmin(trials)
         step = steps[best]
         # close to the end the barrier function no longer resolves the steps that Newton still takes
@@ -144,7 +158,8 @@ def _interior(objective: Objective, limits: Limits, theta: Any, begin: _State) -
         centred = (error <= 10 * mu) & (jnp.max(s * z) <= 10 * mu)
         done = (mu <= goal) & centred
         mu = jnp.where(centred, jnp.maximum(jnp.minimum(0.1 * mu, 3 * mu**1.5), 0.5 * goal), mu)
-        return _State(x + step * dx, z + dual_reach * dz, mu, count + 1, done)
+        # a step of nothing counts for ten: where the law has underflowed none goes down
+        return _State(moved(step), z + dual_reach * dz, mu, count + jnp.where(step == 0, 10, 1), done)
 
     return jax.lax.while_loop(lambda state: ~state.done & (state.count < 100), body, begin)
 
@@ -164,11 +179,12 @@ def _polish(objective: Objective, limits: Limits, theta: Any, state: _State) -> 
     unclear = jnp.argmin(jnp.abs(jnp.log(standing)))
     sets = jnp.stack([active, active.at[unclear].set(~active[unclear])])
 
-    def newton(active: Array) -> tuple[Array, Array]:
+    def newton(active: Array) -> tuple[tuple[Array, Array], Array]:
         begin = (state.x, jnp.where(active, state.z, 0.0))
-        return jax.lax.scan(partial(step, active), begin, None, length=3)[0]
+        end, hessians = jax.lax.scan(partial(step, active), begin, None, length=3)
+        return end, jnp.where(jnp.all(jnp.isfinite(hessians[-1])), hessians[-1], hessians[0])
 
-    def step(active: Array, point: tuple[Array, Array], _: Any) -> tuple[tuple[Array, Array], None]:
+    def step(active: Array, point: tuple[Array, Array], _: Any) -> tuple[tuple[Array, Array], Array]:
         x, z = point
         rows = jax.jacfwd(limit)(x)
         _, slope, hessian = second_order(_lagrangian(objective, limits, theta, z), x)
@@ -177,7 +193,7 @@ def _polish(objective: Objective, limits: Limits, theta: Any, state: _State) -> 
         violation = limit(x)
         curved = hessian + rows.T @ (stiff[:, None] * rows)
         dx = -solve_positive(curved, slope + rows.T @ (stiff * violation))
-        return (x + dx, z + stiff * (violation + rows @ dx)), None
+        return (x + dx, z + stiff * (violation + rows @ dx)), hessian
 
     def certify(x: Array, z: Array) -> tuple[Array, Array]:
         value = objective(theta, x)
@@ -188,9 +204,9 @@ def _polish(objective: Objective, limits: Limits, theta: Any, state: _State) -> 
         sound = jnp.isfinite(value) & jnp.all(jnp.isfinite(parts))
         return value, jnp.where(sound, jnp.max(parts), jnp.inf)
 
-    ends = jax.tree.map(
-        lambda ends, own: jnp.concatenate([ends, own[None]]), jax.vmap(newton)(sets), (state.x, state.z)
-    )
+    moved, hessians = jax.vmap(newton)(sets)
+    ends = jax.tree.map(lambda ends, own: jnp.concatenate([ends, own[None]]), moved, (state.x, state.z))
     values, errors = jax.vmap(certify)(*ends)
     best = jnp.argmin(errors)
-    return Optimum(ends[0][best], ends[1][best], jnp.stack([*sets, active])[best], values[best], errors[best])
+    found = (ends[0][best], ends[1][best], jnp.stack([*sets, active])[best], values[best], errors[best])
+    return Optimum(*found, hessians[best % 2])

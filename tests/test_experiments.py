@@ -201,10 +201,12 @@ def test_bench_bayes(tmp_path):
 
 def test_bench_frontier(tmp_path):
     result = bench_frontier.run(bench_frontier.Config.tiny())
-    assert result.problems == 80
-    assert result.largest_kkt < 1e-10
-    assert result.largest_difference < 1e-3
-    assert abs(result.scipy_worse) < 1e-9 and abs(result.ours_worse) < 1e-9
+    assert [row.kind for row in result.rows] == ["separate", "total", "roofline"]
+    for row in result.rows:
+        assert row.problems == 80
+        assert row.largest_kkt < 1e-9
+        assert row.largest_difference < 1e-3
+        assert abs(row.scipy_worse) < 1e-9 and abs(row.ours_worse) < 1e-9
     check_output(bench_frontier, result, tmp_path)
 
 
