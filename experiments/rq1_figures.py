@@ -9,7 +9,7 @@ import numpy as np
 import t2jax as t2
 from experiments.isoflops import LEVEL, Measured
 from t2jax import plot_frontier
-from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, log_ticks, number, shared_legend
+from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREEN, GREY, VERMILLION, log_ticks, number, shared_legend
 from t2jax.plot_frontier import Optima
 from t2jax.precision import scope
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GREEN = "#009E73"
+
 SHOWN = slice(None, None, 4)
 """Every fourth budget, a factor of four in compute, where all would be too many to see."""
 BARS = f"{100 * LEVEL:g} % over seeds"

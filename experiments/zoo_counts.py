@@ -3,7 +3,8 @@
 As in `law_zoo`, but every question's count is fitted: beta-binomial where the law says how questions differ, binomial
 where it does not. Inside, a law is judged by the log score of a count with its checkpoint left out. Beyond, it is
 fitted to the checkpoints in the cheaper half of the range of compute and predicts pass@k of the dearer ones at k = 1,
-10 and 100: relative error, bias, and how many estimates lie in the 90 % band of as many questions and samples.
+10, 100, ... as far as each was sampled: relative error, bias, and how many estimates lie in the 90 % band of as many
+questions and samples.
 
     python -m experiments.zoo_counts [tiny] [-o FOLDER]
 """
@@ -18,7 +19,7 @@ import t2jax as t2
 from experiments.record import command, stage
 from t2jax.audit import Extrapolation
 from t2jax.heldout import NoFit
-from t2jax.plot import BLACK, BLUE, GREY, VERMILLION, log_ticks, number
+from t2jax.plot import BLACK, BLUE, GREEN, GREY, VERMILLION, log_ticks, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -176,7 +177,7 @@ def figures(result: Result) -> dict[str, "Figure"]:
 
 
 def draw(ax: "Axes", one: Judged) -> None:
-    colours = dict(zip(np.unique(one.samples), (BLUE, VERMILLION, GREY, BLACK), strict=False))
+    colours = dict(zip(np.unique(one.samples), (BLUE, VERMILLION, GREY, BLACK, GREEN), strict=False))
     for k, colour in colours.items():
         there = (one.samples == k) & (one.measured > 0)
         reach = np.abs(np.stack([one.low, one.high])[:, there] - one.predicted[there])

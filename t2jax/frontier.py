@@ -33,8 +33,8 @@ def allocate(law: Law, budget: Budget) -> Plan:
     An infeasible budget is told in `status`, with NaN for the numbers. Source: problems (P1) and (P2) of Roberts et
     al. 2026 (2604.01411); a target at least cost as in Sardana et al. 2023 (2401.00448).
 
-    Raises ValueError for batches, for a law that reads more than N, D, k and the unique tokens that the budget gives,
-    and for a pass@k of one or more as target.
+    Raises ValueError for batches, for a law that reads more than N, D, k and the unique tokens that the budget gives or
+    fewer than it limits, and for a pass@k of one or more as target.
     Example: `t2.allocate(fit.law, t2.Budget(train=2.56e19, inference=2e9)).params`.
     """
     if any(np.ndim(leaf) for leaf in jax.tree.leaves((law, budget))):
@@ -86,6 +86,12 @@ def _refuse(law: type[Law], budget: Budget) -> None:
         raise ValueError(
             f"Budget.unique_tokens says that tokens repeat, of which {law.__name__} knows nothing: its inputs are "
             f"{inputs}; use DataConstrained.on(...) or tokens_max"
+        )
+    few = budget.samples_min
+    if few is not None and "k" not in law.inputs() and not is_traced(few) and np.max(few) > 1:
+        raise ValueError(
+            f"Budget.samples_min asks for {np.max(few):g} samples, of which {law.__name__} knows nothing: its inputs "
+            f"are {inputs}"
         )
     target = budget.target
     if target is not None and not is_traced(target) and predicts_pass(law) and np.max(target) >= 1:

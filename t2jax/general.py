@@ -5,6 +5,7 @@ start is enough and the KKT residual certifies the global optimum. Other laws (p
 sizes, each begun at the best of a coarse grid over tokens and samples.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -56,7 +57,17 @@ def plan_general(law: Law, budget: Budget) -> Plan:
     if budget.sizes is None:
         return _with_samples(law, budget, None)[0]
     sizes = jnp.log(jnp.asarray(np.array(budget.sizes), jnp.result_type(float)))
-    return _best(*jax.vmap(lambda size: _with_samples(law, budget, size))(sizes))
+    least, most = bounds(budget)[0]
+
+    def planned(size: Array) -> tuple[Plan, Array]:
+        plan, merit = _with_samples(law, budget, size)
+        small, large = size < least - 1e-12, size > most + 1e-12
+        broken = jnp.stack([small if one == "params_min" else large & (one == "params_max") for one in CONSTRAINTS])
+        kept = ~(small | large)
+        refused = replace(jax.tree.map(lambda leaf: jnp.full_like(leaf, _nothing(leaf)), plan), active=broken)
+        return jax.tree.map(partial(jnp.where, kept), plan, refused), jnp.where(kept, merit, jnp.inf)
+
+    return _best(*jax.vmap(planned)(sizes))
 
 
 def _with_samples(law: Law, budget: Budget, size: Array | None) -> tuple[Plan, Array]:

@@ -105,6 +105,8 @@ def inform(
             plans = frontier(jax.vmap(lambda u: problem.law(**coordinates.values(u)))(u), budget)
             raise ValueError(f"there is no optimum at the target to plan for ({plans.status})")
         u, measured, curvature, slopes = u[good], measured[good], curvature[good], slopes[good]
+        if not jnp.any(slopes):
+            raise ValueError(f"{of!r} at the target is the same whatever is measured, so no run tells more of it")
         measured = measured / jnp.square(scale)
         known = Information(problem.law, transform, coordinates, u, measured + curvature, slopes, scale)
         left = _left_open(coordinates.free, *(np.asarray(one).mean(0) for one in (measured, curvature, slopes)))

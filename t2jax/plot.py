@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BLACK",
     "BLUE",
+    "GREEN",
     "GREY",
     "VERMILLION",
     "equal_axes",
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 # Okabe & Ito 2008: told apart with any colour vision, and in grey
-BLUE, VERMILLION, BLACK, GREY = "#0072B2", "#D55E00", "#000000", "#666666"
+BLUE, VERMILLION, GREEN, BLACK, GREY = "#0072B2", "#D55E00", "#009E73", "#000000", "#666666"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 AXIS_LABELS = {

@@ -82,6 +82,14 @@ def test_wrong_plans_are_told(folder, capsys, given, said):
     assert said in capsys.readouterr().err
 
 
+def test_models_too_large_to_serve_have_no_band(folder, tmp_path, capsys):
+    """The paper's budgets: from some 40 times N* on, not one sample can be paid for, and the picture ends there."""
+    file = ["--law-file", str(folder / "out" / "law.json"), "--train", "2.56e19", "--inference", "2e9"]
+    assert cli.command(["plan", *file, "--json", "-o", str(tmp_path)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["plan"]["samples"]["value"] < 36 and (tmp_path / "plan.png").stat().st_size > 10_000
+
+
 def test_a_target_out_of_reach_is_no_plan(folder, tmp_path, capsys):
     file = ["plan", "--law-file", str(folder / "out" / "law.json"), "-o", str(tmp_path / "out")]
     assert cli.command([*file, "--target", "0.1", "--queries", "1e9"]) == 1

@@ -175,6 +175,19 @@ def test_no_optimum_at_the_target_and_no_scale_are_told(fit):
         t2.next_runs(fit, TABLE, t2.Budget(train=1.0), scale=SCALE, laws=LAWS)
 
 
+def test_an_answer_that_no_run_can_move_is_told():
+    """Without a price of samples k* is one, whatever is measured."""
+    grid = np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 5e10, 4), [1.0, 8.0])
+    params, tokens, samples = (one.ravel() for one in grid)
+    law = t2.laws.T2Loss(E=0.6, A=300.0, B=1500.0, alpha=0.34, beta=0.35, G=0.8, gamma=0.35)
+    cost = t2.evaluate(law, params=params, tokens=tokens, samples=samples)
+    cost = cost * np.exp(0.005 * np.random.default_rng(0).normal(size=len(params)))
+    rows = t2.Table.from_columns(params=params, tokens=tokens, samples=samples, neg_log_pass=cost)
+    fit = t2.fit(t2.laws.T2Loss, rows, key=jax.random.key(0))
+    with pytest.raises(ValueError, match="'samples' at the target is the same whatever is measured, so no run tells"):
+        t2.next_runs(fit, rows, t2.Budget(train=1e22), of="samples", count=1)
+
+
 @pytest.mark.long
 def test_runs_in_a_region_beat_the_list_and_stay_inside(fit, listed):
     region = t2.Region(1e18, 1e21, 0.5, 2e4)

@@ -24,6 +24,20 @@ def test_end_to_end_budgets_are_not_beaten_by_grids_or_scipy():
     assert found.kkt < 1e-10 and found.gap < 1e-8
 
 
+def test_a_list_of_sizes_keeps_to_bounds_on_them():
+    """The best of those inside; where none is, the bounds are named and there is no plan."""
+    limits: Any = {"train": 1e22, "inference": 2e11, "sizes": (1e8, 1e9, 1e10)}
+    free, low, none = (t2.allocate(SAMPLED, t2.Budget(**limits, **caps)) for caps in (
+        {}, {"params_max": 5e8}, {"params_min": 2e9, "params_max": 5e9},
+    ))  # fmt: skip
+    values = [t2.allocate(SAMPLED, t2.Budget(**{**limits, "sizes": (one,)})).value for one in limits["sizes"]]
+    assert free.params == pytest.approx(limits["sizes"][int(np.argmin(values))]) and free.value == min(values)
+    assert low.params == pytest.approx(1e8) and low.value == pytest.approx(float(values[0]), rel=1e-12)
+    assert np.isnan(none.params) and none.status.startswith("infeasible: no N, D and k keep to these limits together")
+    with pytest.raises(ValueError, match="samples_min asks for 4 samples, of which Chinchilla knows nothing"):
+        t2.allocate(LAW, t2.Budget(train=1e22, inference=2e11, samples_min=4))
+
+
 def test_least_compute_for_a_target_is_the_frontier_read_backwards():
     """The loss that C reaches costs C; targets below E are unreachable, and caps that keep it away are named."""
     flops = np.array([1e20, 1e23, 1e24, 1e24])

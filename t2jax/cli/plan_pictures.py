@@ -36,11 +36,11 @@ def _sizes(ax: Axes, found: Planned) -> None:
     params, tokens = params[there], tokens[there]
     if found.laws is not None:
         _, many = at_equal_cost(found.laws, found.budget, found.plan, params, tokens)
-        spread = band(many, LEVEL) if np.isfinite(many).any() else None
-        if spread is not None:
-            ax.fill_between(
-                params, spread.low, spread.high, color=BLUE, alpha=0.25, linewidth=0, label=f"{LEVEL:.0%} of draws"
-            )  # fmt: skip
+        served = np.isfinite(many).mean(axis=0) > 0.5  # models too large for one sample have no value
+        if served.any():
+            spread = band(many[:, served], LEVEL)
+            said = f"{LEVEL:.0%} of draws"
+            ax.fill_between(params[served], spread.low, spread.high, color=BLUE, alpha=0.25, linewidth=0, label=said)
     _, values = at_equal_cost(found.law, found.budget, found.plan, params, tokens)
     ax.plot(params, values, color=BLUE, label="other sizes")
     for one, mark, colour in zip(found.choices, MARKS, (BLACK, VERMILLION, GREY), strict=False):

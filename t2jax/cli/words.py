@@ -10,10 +10,11 @@ SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
 def count(value: float) -> str:
     """A count in words, to three digits: 7.03e10 is "70.3 billion", 24,312 is "24,300"."""
+    value = float(f"{value:.3g}")  # first, so that 999.9 million is a billion
     for scale, name in SCALES:
         if value >= scale:
             return f"{value / scale:.3g} {name}" if value < 1e3 * scale else f"{value:.3g}"
-    return f"{float(f'{value:.3g}'):,.0f}" if value >= 1e3 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 1e3 else f"{value:.3g}"
 
 
 def interval(low: float, high: float, show: Any = "{:.4g}".format) -> str:
