@@ -30,7 +30,8 @@ def test_a_list_of_sizes_keeps_to_bounds_on_them():
     free, low, none = (t2.allocate(SAMPLED, t2.Budget(**limits, **caps)) for caps in (
         {}, {"params_max": 5e8}, {"params_min": 2e9, "params_max": 5e9},
     ))  # fmt: skip
-    values = [t2.allocate(SAMPLED, t2.Budget(**{**limits, "sizes": (one,)})).value for one in limits["sizes"]]
+    each: Any = [limits | {"sizes": (one,)} for one in limits["sizes"]]
+    values = [t2.allocate(SAMPLED, t2.Budget(**one)).value for one in each]
     assert free.params == pytest.approx(limits["sizes"][int(np.argmin(values))]) and free.value == min(values)
     assert low.params == pytest.approx(1e8) and low.value == pytest.approx(float(values[0]), rel=1e-12)
     assert np.isnan(none.params) and none.status.startswith("infeasible: no N, D and k keep to these limits together")
