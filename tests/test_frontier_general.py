@@ -25,16 +25,15 @@ def test_end_to_end_budgets_are_not_beaten_by_grids_or_scipy():
 
 
 def test_a_list_of_sizes_keeps_to_bounds_on_them():
-    """The best of those inside; where none is, the bounds are named and there is no plan."""
-    limits: Any = {"train": 1e22, "inference": 2e11, "sizes": (1e8, 1e9, 1e10)}
-    free, low, none = (t2.allocate(SAMPLED, t2.Budget(**limits, **caps)) for caps in (
-        {}, {"params_max": 5e8}, {"params_min": 2e9, "params_max": 5e9},
-    ))  # fmt: skip
-    each: Any = [limits | {"sizes": (one,)} for one in limits["sizes"]]
-    values = [t2.allocate(SAMPLED, t2.Budget(**one)).value for one in each]
-    assert free.params == pytest.approx(limits["sizes"][int(np.argmin(values))]) and free.value == min(values)
-    assert low.params == pytest.approx(1e8) and low.value == pytest.approx(float(values[0]), rel=1e-12)
-    assert np.isnan(none.params) and none.status.startswith("infeasible: no N, D and k keep to these limits together")
+    """The best of those inside, by the closed form of D and k; where none is, the bounds are named and no plan made."""
+    sizes, train, inference = np.array([1e8, 1e9, 1e10]), 1e22, 2e11
+    values = t2.evaluate(SAMPLED, params=sizes, tokens=train / 6 / sizes, samples=inference / 2 / sizes)
+    caps: Any = {"params_min": np.array([1.0, 1.0, 2e9]), "params_max": np.array([1e20, 5e8, 5e9])}
+    plan = t2.frontier(SAMPLED, t2.Budget(train=train, inference=inference, sizes=tuple(sizes), **caps))
+    np.testing.assert_allclose(plan.params[:2], [sizes[np.argmin(values)], 1e8], rtol=1e-12)
+    np.testing.assert_allclose(plan.value[:2], [values.min(), values[0]], rtol=1e-9)
+    assert np.isnan(plan.params[2]) and plan.code[2] == CONTRADICTORY
+    assert "no N, D and k keep to these limits together: params_m" in plan.status
     with pytest.raises(ValueError, match="samples_min asks for 4 samples, of which Chinchilla knows nothing"):
         t2.allocate(LAW, t2.Budget(train=1e22, inference=2e11, samples_min=4))
 
