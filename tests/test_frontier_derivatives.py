@@ -82,19 +82,17 @@ def test_a_target_of_pass_at_k_under_a_latency_limit_at_prices():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("law", [LOSS, PASS_AT_K])
-def test_prices_of_an_end_to_end_budget(law):
+def test_prices_of_an_end_to_end_budget():
     """What hours cost and what there is to spend are one: log N moves by as much in one as against the other."""
-    found = slopes(law, total=1e7, queries=1e9)
+    found = slopes(LOSS, total=1e7, queries=1e9)
     for name in ("params", "tokens", "samples"):
         assert found[name]["price"] == pytest.approx(-found[name]["total"], rel=1e-8)
         assert all(abs(found[name][one]) > 1e-3 for one in ("total", "queries", "batch", "prompt"))
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("law", "target"), [(LOSS, 2.0), (PASS_AT_K, 0.8)])
-def test_a_target_at_prices(law, target):
-    found = slopes(law, target=target, queries=1e9)
+def test_a_target_at_prices():
+    found = slopes(LOSS, target=2.0, queries=1e9)
     assert all(abs(found[name]["target"]) > 0.5 for name in ("params", "tokens", "spent"))
     assert found["spent"]["price"] == pytest.approx(1.0, rel=1e-9)
     assert all(abs(found[name]["price"]) < 1e-8 for name in ("params", "tokens", "samples"))
