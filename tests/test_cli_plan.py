@@ -1,6 +1,7 @@
 """`t2jax plan` and `t2jax next`: what they recommend is the library's optimum, and their rivals cost the same."""
 
 import json
+from typing import Any
 
 import jax
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import t2jax as t2
 from t2jax import cli
+from t2jax.cli.plan_rivals import rivals
 from t2jax.laws import T2Loss
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
@@ -63,6 +65,56 @@ def test_plan(folder, capsys):
     frame = pd.read_csv(folder / "plan" / "plan.csv")
     assert frame["name"].tolist() == ["this plan", "20 tokens per parameter", "best for one sample", "inference=x2"]
     assert (folder / "plan" / "plan.png").exists() and (folder / "plan" / "moves.png").exists()
+
+
+def test_rivals_split_one_purse_as_suits_them_best():
+    """Twenty tokens per parameter under one budget for all: no other size on the ray serves better, none costs less."""
+    total, queries = 1e22, 1e12
+    sizes = np.geomspace(1e8, 9e9, 4001)
+    plan = t2.allocate(LAW, t2.Budget(total=total, queries=queries))
+    found: Any = rivals(LAW, t2.Budget(total=total, queries=queries), plan)
+    ruled, once = found
+    samples = (total - 120 * sizes**2) / queries / 2 / sizes
+    values = t2.evaluate(LAW, params=sizes, tokens=20 * sizes, samples=np.maximum(samples, 1))
+    assert ruled.value == pytest.approx(np.min(values[samples >= 1]), rel=1e-3)
+    for one in (ruled, once):
+        assert one.spent == pytest.approx(6 * one.params * one.tokens + queries * 2 * one.params * one.samples)
+        assert one.spent == pytest.approx(total, rel=1e-6) and one.value > plan.value
+    assert ruled.tokens / ruled.params == pytest.approx(20) and once.value < ruled.value
+
+
+def test_rivals_reach_a_target_at_a_price():
+    budget = t2.Budget(target=1.9, queries=1e12, params_max=2e8)
+    plan = t2.allocate(LAW, budget)
+    found: Any = rivals(LAW, budget, plan)
+    ruled, once = found
+    loss = 1.9 - LAW.E - LAW.A * ruled.params**-LAW.alpha - LAW.B * ruled.tokens**-LAW.beta
+    assert ruled.samples == pytest.approx((LAW.G / loss) ** (1 / LAW.gamma), rel=1e-6)
+    assert ruled.beyond == once.beyond == ("params_max",) and min(ruled.spent, once.spent) > plan.spent
+    most = t2.Budget(target=1.9, total=1e23)
+    found = rivals(LAW, most, t2.allocate(LAW, most))
+    ruled = found[0]
+    query = 2 * ruled.params * ruled.samples
+    assert ruled.queries == pytest.approx((1e23 - 120 * ruled.params**2) / query)
+    found = rivals(LAW, t2.Budget(target=0.61, queries=1.0), t2.allocate(LAW, budget))
+    never = found[0]
+    assert np.isnan(never.value) and np.isnan(never.spent)
+
+
+def test_what_if_prices(folder, tmp_path, capsys):
+    """Twice the price is half the money; another device has its own speeds."""
+    prices = ["--total", "5e6", "--queries", "1e9", "--accelerator", "H100", "--price", "2.5", "--draws", "0"]
+    more = ["--what-if", "price=x2", "--what-if", "accelerator=A100", "--json", "-o", str(tmp_path)]
+    assert cli.command(["plan", str(folder / "runs.csv"), *prices, *more]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    for text, name, price, total in (("price=x2", "H100", 2.5, 2.5e6), ("accelerator=A100", "A100", 2.5, 5e6)):
+        on = t2.accelerator(name, price=price)
+        budget = t2.Budget(total=total, queries=1e9, training=t2.Training(on=on), serving=t2.Serving(on=on))
+        law = t2.load_law(tmp_path / "law.json")
+        assert answer["what_if"][text]["params"] == pytest.approx(float(t2.allocate(law, budget).params), rel=1e-6)
+    assert "Assumed: 8 H100 serve a model together and reach 40 %" in answer["words"]
+    assert "no attention and no KV cache, which --context counts" in answer["words"]
+    assert answer["plan"]["spent"]["value"] == pytest.approx(5e6)
 
 
 @pytest.mark.parametrize(

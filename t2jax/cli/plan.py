@@ -1,7 +1,7 @@
 """`t2jax plan`: one recommendation: how big, on how many tokens, with how many samples, and what would change it."""
 
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +11,9 @@ from t2jax.budgets import LIMITS, Budget
 from t2jax.cli.known import known_law
 from t2jax.cli.options import FittingOptions, pairs
 from t2jax.cli.output import Output, OutputOptions
-from t2jax.cli.plan_choices import Choice, Planned, rivals
+from t2jax.cli.plan_choices import Planned
 from t2jax.cli.plan_pictures import picture_plan
+from t2jax.cli.plan_rivals import Choice, rivals
 from t2jax.cli.plan_words import plan_answer, plan_text, save_plan
 from t2jax.costs import Serving, Shape, Training
 from t2jax.frontier import frontier
@@ -31,7 +32,7 @@ class PriceOptions:
     generated: float = 1.0
     """Tokens of each sample."""
     context: float | None = None
-    """Tokens of a training sequence: attention is counted in training and serving."""
+    """Tokens of a training sequence: attention is counted in training and serving, and the KV cache in serving."""
     accelerator: str | None = None
     """H100, H200, A100 or TPU v5e: costs are device-seconds, decoding pays for memory traffic where that is slower."""
     price: float | None = None
@@ -40,18 +41,36 @@ class PriceOptions:
     """Sequences that are decoded together."""
     devices: float = 8.0
     """Devices that serve one copy of the model together."""
+    utilisation: float = 0.4
+    """Share of the peak arithmetic that training and serving reach where it limits them."""
+    bandwidth_utilisation: float = 0.8
+    """Share of the peak bandwidth that decoding reaches where it limits it."""
+    kv_share: float = 1.0
+    """Heads of keys and values over heads of queries, with --context: 0.125 in many grouped-query models."""
+    weight_bytes: float = 2.0
+    """Bytes of a parameter when serving."""
 
     def made(self) -> tuple[Training | None, Serving | None]:
         """The costs, None for those of the paper. Raises ValueError for an unknown accelerator or a wrong number."""
         if self.accelerator is None and self.price is not None:
             raise ValueError("--price is per device-hour: name the device too, such as --accelerator H100")
-        on = None if self.accelerator is None else accelerator(self.accelerator, price=self.price, devices=self.devices)
-        shape = None if self.context is None else Shape()
+        on = None
+        if self.accelerator is not None:
+            shares = {"utilisation": self.utilisation, "bandwidth_utilisation": self.bandwidth_utilisation}
+            on = accelerator(self.accelerator, price=self.price, devices=self.devices, **shares)
+        shape = None if self.context is None else Shape(kv_share=self.kv_share)
         training = None if on is None and shape is None else Training(shape=shape, context=self.context, on=on)
         plain = on is None and shape is None and self.prompt is None and self.generated == 1.0
         if plain:
             return training, None
-        serving = Serving(prompt=self.prompt, generated=self.generated, shape=shape, batch=self.batch, on=on)
+        serving = Serving(
+            prompt=self.prompt,
+            generated=self.generated,
+            shape=shape,
+            batch=self.batch,
+            weight_bytes=self.weight_bytes,
+            on=on,
+        )
         return training, serving
 
 
@@ -79,8 +98,12 @@ class PlanConfig:
     """The smallest model allowed."""
     params_max: float | None = None
     """The largest model allowed."""
+    tokens_min: float | None = None
+    """The fewest training tokens."""
     tokens_max: float | None = None
     """The most training tokens."""
+    samples_min: float | None = None
+    """The fewest samples."""
     samples_max: float | None = None
     """The most samples."""
     unique_tokens: float | None = None
@@ -92,7 +115,7 @@ class PlanConfig:
     what_if: Annotated[
         tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="LEVER=VALUE|LEVER=xFACTOR")
     ] = ()
-    """A limit at another value, such as inference=x2 or tokens_max=1e12; give --what-if again for each."""
+    """A limit or price at another value, such as inference=x2, price=3 or accelerator=H200; give it again for each."""
     prices: PriceOptions = field(default_factory=PriceOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
@@ -100,7 +123,7 @@ class PlanConfig:
     def budget(self) -> Budget:
         """The problem. Raises ValueError for limits that make none."""
         training, serving = self.prices.made()
-        limits = {name: getattr(self, name, None) for name in LIMITS}
+        limits = {name: getattr(self, name) for name in LIMITS}
         return Budget(
             **limits,
             sizes=self.sizes or None,
@@ -113,7 +136,7 @@ class PlanConfig:
 def run(config: PlanConfig) -> int:
     """Plan, print and save; 0 if there is an optimum, else 1. Raises ValueError for bad input."""
     budget = config.budget()
-    levers = {text: changed(budget, text) for text in config.what_if}
+    levers = {text: changed(config, text) for text in config.what_if}
     with Output("plan", config.output, config) as out:
         known = known_law(config.table, config.law_file, config.fitting, budget.serves, out)
         if known.law is None:
@@ -121,14 +144,15 @@ def run(config: PlanConfig) -> int:
         with out.progress("planning", total=3 + len(levers)) as bar:
             plan, draws = _solved(known.law, known.draws, budget)
             bar.update()
-            if not plan.ok:
-                print(f"t2jax: there is no plan: {plan.status}", file=sys.stderr)
-                return out.finish(1, {**known.answer, "status": plan.status})
-            found = planned(known.law, known.draws, budget, plan, draws)
+            found = planned(known.law, known.draws, budget, plan, draws) if plan.ok else None
             bar.update(2)
-            for text, other in levers.items():
-                found.what_if[text] = frontier(known.law, other)
-                bar.update()
+            tried = levers if plan.ok else {}
+            other = {text: frontier(known.law, budget) for text, budget in tried.items()}
+            bar.update(len(levers))
+        if found is None:
+            print(f"t2jax: there is no plan: {plan.status}", file=sys.stderr)
+            return out.finish(1, {**known.answer, "status": plan.status})
+        found.what_if.update(other)
         out.say(plan_text(found))
         with out.file("plan.csv") as path:
             save_plan(found, path)
@@ -145,27 +169,39 @@ def planned(law: Law, laws: Law | None, budget: Budget, plan: Plan, draws: Plan 
     """All that is said of a plan: its rivals at equal cost, its elasticities and what its limits are worth."""
     moves = elasticities(law, budget) if budget.sizes is None and not budget.whole_samples else None
     worth = shadow_prices(law, budget)
-    mine = Choice("this plan", float(plan.params), float(plan.tokens), float(plan.samples), float(plan.value))
+    own = [float(one) for one in (plan.params, plan.tokens, plan.samples, plan.value)]
+    queries, spent = (None if one is None else float(one) for one in (plan.queries, plan.spent))
+    mine = Choice("this plan", *own, queries=queries, spent=spent)
     return Planned(law, laws, budget, plan, draws, (mine, *rivals(law, budget, plan)), moves, worth)
 
 
-def changed(budget: Budget, text: str) -> Budget:
-    """The budget with one limit changed, from "inference=x2" or "tokens_max=1e12". Raises ValueError for others."""
+def changed(config: PlanConfig, text: str) -> Budget:
+    """The budget with one limit or price changed, from "inference=x2", "tokens_max=1e12" or "accelerator=H200".
+
+    Raises ValueError for anything else, and for a factor of what is not set.
+    """
     ((name, value),) = pairs("--what-if", (text,)).items()
     name = name.replace("-", "_")
-    if name not in LIMITS:
-        raise ValueError(f"--what-if: found {name!r}, expected one of {', '.join(LIMITS)}")
-    held = getattr(budget, name)
+    prices = tuple(one.name for one in fields(PriceOptions))
+    if name not in (*LIMITS, *prices):
+        raise ValueError(f"--what-if: found {name!r}, expected one of {', '.join((*LIMITS, *prices))}")
+    group = config if name in LIMITS else config.prices
+    other: Any = {name: value if name == "accelerator" else _moved(getattr(group, name), text, name, value)}
+    if name in LIMITS:
+        return replace(config, **other).budget()
+    return replace(config, prices=replace(config.prices, **other)).budget()
+
+
+def _moved(held: float | None, text: str, name: str, value: str) -> float:
     try:
         number = float(value.removeprefix("x"))
     except ValueError:
         raise ValueError(f"--what-if: found {text!r}, expected a number or a factor such as x2") from None
-    if value.startswith("x"):
-        if held is None:
-            raise ValueError(f"--what-if {text}: the budget has no {name} to multiply; give a value")
-        number *= float(held)
-    other: Any = {name: number}
-    return replace(budget, **other)
+    if not value.startswith("x"):
+        return number
+    if held is None:
+        raise ValueError(f"--what-if {text}: the budget has no {name} to multiply; give a value")
+    return number * held
 
 
 def _solved(law: Law, laws: Law | None, budget: Budget) -> tuple[Plan, Plan | None]:

@@ -31,21 +31,27 @@ def _sizes(ax: Axes, found: Planned) -> None:
     sizes = [one.params for one in found.choices]
     low, high = min(*sizes, sizes[0] / REACH) / 1.2, max(*sizes, sizes[0] * REACH) * 1.2
     params = np.geomspace(low, high, SIZES)
-    tokens = equal_training(found.budget, found.plan, params)
+    tokens = equal_training(found, params)
     there = tokens >= 1
     params, tokens = params[there], tokens[there]
     if found.laws is not None:
-        _, many = at_equal_cost(found.laws, found.budget, found.plan, params, tokens)
+        many = at_equal_cost(found.laws, found, params, tokens)
         served = np.isfinite(many).mean(axis=0) > 0.5  # models too large for one sample have no value
         if served.any():
             spread = band(many[:, served], LEVEL)
             said = f"{LEVEL:.0%} of draws"
             ax.fill_between(params[served], spread.low, spread.high, color=BLUE, alpha=0.25, linewidth=0, label=said)
-    _, values = at_equal_cost(found.law, found.budget, found.plan, params, tokens)
-    ax.plot(params, values, color=BLUE, label="other sizes")
+    values = at_equal_cost(found.law, found, params, tokens)
+    ax.plot(params, values, color=BLUE, label="other sizes at its costs")
+    least, most = (getattr(found.budget, name) for name in ("params_min", "params_max"))
+    for end, side in ((least, low), (most, high)):
+        if end is not None:
+            ends = sorted((float(end), side))
+            ax.axvspan(*ends, color=GREY, alpha=0.2, linewidth=0, label="not allowed")
     for one, mark, colour in zip(found.choices, MARKS, (BLACK, VERMILLION, GREY), strict=False):
         if np.isfinite(one.value):
-            ax.plot(one.params, one.value, mark, color=colour, markersize=11 if mark == "*" else 6, label=one.name)
+            size, beyond = (11 if mark == "*" else 6), f"\n(beyond {', '.join(one.beyond)})" if one.beyond else ""
+            ax.plot(one.params, one.value, mark, color=colour, markersize=size, label=one.name + beyond)
     ax.set(xscale="log")
     shown = values[np.isfinite(values)]
     if "pass_at_k" not in type(found.law).response and shown.max() / shown.min() > 3:
@@ -54,7 +60,7 @@ def _sizes(ax: Axes, found: Planned) -> None:
     name = response_name(found.law, None)
     ax.set_xlabel(AXIS_LABELS["params"])
     ax.set_ylabel(AXIS_LABELS.get(name, name))
-    ax.set_title("at the plan's training and serving cost", fontsize="medium")
+    ax.set_title("under the plan's budget", fontsize="medium")
     legend_outside(ax)
 
 

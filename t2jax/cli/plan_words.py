@@ -9,19 +9,28 @@ import pandas as pd
 from t2jax.bootstrap import band
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.plan_choices import Planned
+from t2jax.cli.plan_rivals import sampled
 from t2jax.cli.words import columns, count, interval
 from t2jax.laws import name_of
 from t2jax.save import finite, whole
 
 ANSWERS = ("params", "tokens", "samples")
+PAID = ("queries", "spent")
 QUANTITIES = ("params", "tokens", "tokens_per_param", "samples", "value", "queries", "spent")
 NEGLIGIBLE = 5e-4
 """Elasticities smaller than this are not told."""
+NOTHING = {
+    "quality": "not one sample for this budget",
+    "spending": "never reaches the target",
+    "queries": "never reaches the target",
+}
+"""What is said where a rival has no answer, by the goal."""
 
 
 def plan_text(found: Planned) -> str:
     """The recommendation, what it costs, its rivals, how sure it is, and what would change it."""
-    parts = [recommendation(found), _costs(found), _rivals(found), _sure(found), _changes(found), _what_if(found)]
+    parts = [recommendation(found), _costs(found), _assumed(found), _rivals(found), _sure(found)]
+    parts += [_changes(found), _what_if(found)]
     return "\n\n".join(part for part in [*parts, found.plan.status] if part)
 
 
@@ -32,14 +41,14 @@ def recommendation(found: Planned) -> str:
         f"Train {count(float(plan.params))} parameters on {count(float(plan.tokens))} tokens "
         f"({count(float(plan.tokens_per_param))} for each parameter)"
     )
-    said += f" and draw {plan.samples:.3g} samples" if _sampled(found) else ""
+    said += f" and draw {count(float(plan.samples))} samples" if sampled(found.law, found.budget) else ""
     return f"{said}: {name_of(type(found.law))} predicts {_shown(found, float(plan.value))}."
 
 
 def _costs(found: Planned) -> str:
     training, serving = found.budget.prices
     said = f"Training costs {_cost(found.training_cost, training.unit)}"
-    if _sampled(found):
+    if sampled(found.law, found.budget):
         what = "a token served" if found.budget.serving is None else "a query"
         said += f", {what} {_cost(found.query_cost, serving.unit)}"
     if found.plan.queries is not None:
@@ -52,13 +61,18 @@ def _costs(found: Planned) -> str:
 
 
 def _rivals(found: Planned) -> str:
-    header = ["at the same cost", "N", "D", "D/N", *(["k"] if _sampled(found) else []), _quantity(found)]
+    goal = found.budget.goal
+    same = "under the same budget" if goal == "quality" else "for the same target"
+    more = {"quality": [], "spending": ["spent"], "queries": ["queries"]}[goal]
+    header = [same, "N", "D", "D/N", *(["k"] if sampled(found.law, found.budget) else []), _quantity(found), *more]
     rows = []
     for one in found.choices:
         sizes = (f"{one.params:.4g}", f"{one.tokens:.4g}", f"{one.tokens / one.params:.4g}")
         served = "none" if np.isnan(one.samples) else f"{one.samples:.4g}"
-        value = "cannot be served" if np.isnan(one.value) else f"{one.value:.4g}"
-        rows.append((one.name, *sizes, *([served] if _sampled(found) else []), value))
+        value = NOTHING[goal] if np.isnan(one.value) else f"{one.value:.4g}"
+        last = [_number(getattr(one, name)) for name in more]
+        name = f"{one.name} (beyond {', '.join(one.beyond)})" if one.beyond else one.name
+        rows.append((name, *sizes, *([served] if sampled(found.law, found.budget) else []), value, *last))
     return columns(header, rows)
 
 
@@ -69,8 +83,9 @@ def _sure(found: Planned) -> str:
     if good < 0.5:
         return f"No interval: {good:.0%} of the draws have an optimum."
     told = []
-    for name, short in (("params", "N"), ("tokens_per_param", "D/N"), ("samples", "k"), ("value", _quantity(found))):
-        if name == "samples" and not _sampled(found):
+    last = _last(found), _quantity(found) if _last(found) == "value" else _last(found)
+    for name, short in (("params", "N"), ("tokens_per_param", "D/N"), ("samples", "k"), last):
+        if name == "samples" and not sampled(found.law, found.budget):
             continue
         spread = band(getattr(found.draws, name), LEVEL)
         told.append(f"{short} {interval(float(spread.low), float(spread.high))}")
@@ -82,31 +97,63 @@ def _sure(found: Planned) -> str:
 
 def _changes(found: Planned) -> str:
     if found.moves is None:
-        return ""
+        return "Whole samples and listed sizes do not move with small changes; --what-if shows larger ones."
     inputs = set(found.law.values())
+    last = _last(found)
     rows = []
     for name in found.moves.params:
-        moved = [getattr(found.moves, one)[name] for one in (*ANSWERS, "value")]
+        moved = [getattr(found.moves, one)[name] for one in (*ANSWERS, last)]
         if name not in inputs and max(map(abs, moved)) > NEGLIGIBLE:
             rows.append((name, *(f"{one:+.3f} %" for one in moved)))
-    said = columns(("one per cent more", "N", "D", "k", _quantity(found)), rows) if rows else ""
+    header = ("one per cent more", "N", "D", "k", _quantity(found) if last == "value" else last)
+    said = columns(header, rows) if rows else ""
     buys = found.worth.buys
     if buys.get("train") and buys.get("inference"):
         rate = found.worth.exchange("inference", "train")
-        said += f"\n\nOne more {_unit(found)} of serving is worth {rate:.3g} {found.budget.prices[0].unit} of training."
+        per = "a token served" if found.budget.serving is None else "a query"
+        unit = found.budget.prices[0].unit
+        said += f"\n\nOne more {_unit(found)} for {per} is worth {rate:.3g} {unit} of training."
     return said
 
 
 def _what_if(found: Planned) -> str:
     rows = [("as asked", *_row(found, found.plan))]
     rows += [(text, *_row(found, other)) for text, other in found.what_if.items()]
-    spent = ["spent"] if found.plan.spent is not None else []
-    return columns(("what if", "N", "D", "D/N", "k", _quantity(found), *spent), rows) if found.what_if else ""
+    more = [] if _last(found) == "value" else [_last(found)]
+    return columns(("what if", "N", "D", "D/N", "k", _quantity(found), *more), rows) if found.what_if else ""
 
 
 def _row(found: Planned, plan: Any) -> list[str]:
-    names = ["params", "tokens", "tokens_per_param", "samples", "value", *(["spent"] if plan.spent is not None else [])]
+    names = ["params", "tokens", "tokens_per_param", "samples", "value"]
+    names += [] if _last(found) == "value" else [_last(found)]
     return [f"{float(getattr(plan, name)):.4g}" if plan.ok else "none" for name in names]
+
+
+def _last(found: Planned) -> str:
+    """The answer that the goal is about: what is predicted, spent or served."""
+    return {"quality": "value", "spending": "spent", "queries": "queries"}[found.budget.goal]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or np.isnan(value) else f"{value:.4g}"
+
+
+def _assumed(found: Planned) -> str:
+    """What prices take for granted, so that nobody has to guess it."""
+    training, serving = found.budget.prices
+    on = serving.on or training.on
+    if on is None:
+        return ""
+    said = (
+        f"Assumed: {_plain(on.devices)} {on.name} serve a model together and reach {_plain(on.utilisation, 100)} % of"
+        f" their arithmetic or {_plain(on.bandwidth_utilisation, 100)} % of their bandwidth; decoding takes"
+        f" {_plain(serving.batch)} at a time; a weight has {_plain(serving.weight_bytes)} bytes"
+    )
+    return said + ("." if serving.shape is not None else "; no attention and no KV cache, which --context counts.")
+
+
+def _plain(value: Any, times: float = 1.0) -> str:
+    return f"{times * float(np.asarray(value)):.4g}"
 
 
 def plan_answer(found: Planned) -> dict[str, Any]:
@@ -130,17 +177,30 @@ def plan_answer(found: Planned) -> dict[str, Any]:
         "query_cost": finite(found.query_cost),
         "unit": found.budget.prices[0].unit,
         "choices": [
-            {"name": one.name, **{name: finite(getattr(one, name)) for name in (*ANSWERS, "value")}}
+            {
+                "name": one.name,
+                **{name: finite(getattr(one, name)) for name in (*ANSWERS, "value")},
+                **{name: finite(value) for name in PAID if (value := getattr(one, name)) is not None},
+                "beyond": list(one.beyond),
+            }
             for one in found.choices
         ],
         "elasticities": None
         if moves is None
-        else {name: {key: finite(one) for key, one in getattr(moves, name).items()} for name in (*ANSWERS, "value")},
+        else {
+            name: {key: finite(one) for key, one in table.items()}
+            for name in (*ANSWERS, "value", *PAID)
+            if (table := getattr(moves, name)) is not None
+        },
         "limits_buy": {name: finite(one) for name, one in found.worth.buys.items()},
         "what_if": {
             text: {
                 "status": other.status,
-                **{name: finite(float(getattr(other, name))) for name in (*ANSWERS, "value")},
+                **{
+                    name: finite(float(value))
+                    for name in (*ANSWERS, "value", *PAID)
+                    if (value := getattr(other, name)) is not None
+                },
             }
             for text, other in found.what_if.items()
         },
@@ -155,10 +215,6 @@ def save_plan(found: Planned, path: Path) -> None:
         rows.append({"name": text, **{name: float(getattr(other, name)) for name in (*ANSWERS, "value")}})
     with whole(path) as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False)
-
-
-def _sampled(found: Planned) -> bool:
-    return "k" in type(found.law).inputs() and found.budget.serves
 
 
 def _quantity(found: Planned) -> str:
@@ -176,4 +232,6 @@ def _unit(found: Planned) -> str:
 
 
 def _cost(value: float, unit: str) -> str:
-    return f"${value:,.0f}" if unit == "dollars" and value >= 100 else f"{value:.3g} {unit}"
+    if unit == "dollars":
+        return f"${value:,.0f}" if value >= 100 else f"${value:.3g}"
+    return f"{value:.3g} {unit}"
