@@ -39,14 +39,15 @@ def test_equal_bounds_hold_a_number():
     np.testing.assert_allclose(held.tokens, tokens, rtol=1e-12)
     np.testing.assert_allclose(held.params, train / 6 / tokens, rtol=1e-9)
     np.testing.assert_allclose(held.samples, inference / 2 / held.params, rtol=1e-9)
-    for wrong, said in (
+    refused: Any = (
         ({"samples_max": 0.5}, "Budget.samples_max must be one sample at least, not 0.5"),
         ({"samples_min": 4.0, "samples_max": 2.0}, "Budget.samples_min=4 must be below Budget.samples_max=2, or equal"),
         (
             {f"{what}_{end}": 10.0 for what in ("params", "tokens", "samples") for end in ("min", "max")},
             "are all held, so there is nothing to choose",
         ),
-    ):
+    )
+    for wrong, said in refused:
         with pytest.raises(ValueError, match=said):
             t2.Budget(**limits, **wrong)
 
