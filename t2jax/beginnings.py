@@ -44,7 +44,7 @@ def grid(budget: Budget, held: Array, free: tuple[int, ...], parts: tuple[Array,
 
     def feasible(n: Array) -> Array:
         tokens, samples = ranges(n)
-        good = (tokens > d_low) & (samples > k_low)
+        good = (tokens >= d_low) & (samples >= k_low)
         if budget.serves and serving.on is not None:
             good &= serving.held(jnp.exp(n)) < serving.on.memory * serving.on.devices
         if budget.latency is not None:
@@ -64,7 +64,7 @@ def grid(budget: Budget, held: Array, free: tuple[int, ...], parts: tuple[Array,
     def at(i: Array, j: Array, m: Array) -> Array:
         n = low + i * (high - low)
         tokens, samples = ranges(n)
-        d = d_low + j * jnp.maximum(tokens - d_low, 0.1)
+        d = d_low + j * jnp.maximum(tokens - d_low, 0.1) if 1 in free else held[1]
         k = k_low + m * jnp.maximum(samples - k_low, 0.1) if 2 in free else held[2]
         level = held[3] if budget.goal == "quality" else level_at(budget, *jnp.exp(jnp.stack([n, d, k])))
         return jnp.stack([n, d, jnp.asarray(k, n.dtype), level])

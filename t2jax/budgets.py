@@ -1,6 +1,6 @@
 """What may be spent and what must be reached: every limit that a plan keeps to, and the prices that it is made at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -27,6 +27,7 @@ class Budget:
     target: the law's prediction to reach, a loss at most or a pass@k at least. With `queries` (or neither) the least
     spending is sought that reaches it; with `total` and no `queries`, the most queries.
     latency: seconds a query may take, from prompt to last token. tokens_min, samples_min, samples_max: more bounds.
+    Where the least and the most are equal, for samples also where the most is one, the number is `held` there.
     unique_tokens: how many different tokens there are, for laws in which repeated ones are worth less
     (DataConstrained).
     sizes: the sizes that can be trained, a list of N to choose from.
@@ -54,10 +55,14 @@ class Budget:
     sizes: tuple[float, ...] | None = None
     training: Training | None = None
     serving: Serving | None = None
+    held: tuple[str, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self):
         check_positive(self, LIMITS)
-        for what in ("params", "tokens", "samples"):
+        object.__setattr__(self, "held", tuple(what for what in CHOSEN if self._is_held(what)))
+        if len(self.held) == len(CHOSEN) and self.goal == "quality":
+            raise ValueError("Budget: params, tokens and samples are all held, so there is nothing to choose")
+        for what in set(CHOSEN) - set(self.held):
             self._leaves_a_range(f"{what}_min", f"{what}_max")
         self._makes_a_problem()
         if self.sizes is not None:
@@ -86,21 +91,32 @@ class Budget:
     @property
     def linear(self) -> bool:
         """Whether the limits are linear in (log N, log D, log k), as those of the paper are."""
-        return self.training is None and self.serving is None and self.sizes is None and set(self.given()) <= PAPERS
+        plain = self.training is None and self.serving is None and self.sizes is None and not self.held
+        return plain and set(self.given()) <= PAPERS
 
     @property
     def prices(self) -> tuple[Training, Serving]:
         """The costs, with 6ND and 2Nk for those left out."""
         return self.training or Training(), self.serving or Serving()
 
+    def _is_held(self, what: str) -> bool:
+        low, high = getattr(self, f"{what}_min"), getattr(self, f"{what}_max")
+        low = 1.0 if low is None and what == "samples" else low
+        return low is not None and high is not None and not is_traced((low, high)) and bool(np.all(low == high))
+
     def _leaves_a_range(self, least: str, most: str) -> None:
         low, high = getattr(self, least), getattr(self, most)
+        low = 1.0 if low is None and least == "samples_min" else low
         if low is None or high is None or is_traced((low, high)):
             return
         low, high = np.broadcast_arrays(low, high)
+        if most == "samples_max" and (high < 1).any():
+            raise ValueError(f"Budget.samples_max must be one sample at least, not {high[high < 1].flat[0]:g}")
         if (low >= high).any():
             at = np.argmax(low >= high)
-            raise ValueError(f"Budget.{least}={low.flat[at]:g} must be below Budget.{most}={high.flat[at]:g}")
+            raise ValueError(
+                f"Budget.{least}={low.flat[at]:g} must be below Budget.{most}={high.flat[at]:g}, or equal throughout"
+            )
 
     def _makes_a_problem(self) -> None:
         training, serving = self.prices
@@ -126,5 +142,6 @@ LIMITS = (
     *("train", "inference", "params_min", "params_max", "tokens_max", "total", "queries", "target", "latency"),
     *("tokens_min", "samples_min", "samples_max", "unique_tokens"),
 )
+CHOSEN = ("params", "tokens", "samples")
 PAPERS = {"train", "inference", "params_min", "params_max", "tokens_max"}
-register(Budget, (*LIMITS, "training", "serving"), ("whole_samples", "sizes"))
+register(Budget, (*LIMITS, "training", "serving"), ("whole_samples", "sizes", "held"))

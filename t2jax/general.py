@@ -15,7 +15,7 @@ import numpy as np
 
 from t2jax import separate
 from t2jax.beginnings import grid
-from t2jax.budgets import Budget
+from t2jax.budgets import CHOSEN, Budget
 from t2jax.feasible import inside
 from t2jax.implicit import differentiable
 from t2jax.interior import Optimum, best_of, first_of
@@ -73,18 +73,21 @@ def plan_general(law: Law, budget: Budget) -> Plan:
 def _with_samples(law: Law, budget: Budget, size: Array | None) -> tuple[Plan, Array]:
     """A plan with k at 1, free or whole, and what it is judged by; size: log N, where that is given."""
     sampled = "k" in law.inputs() and budget.serves
-    sizes = (0,) if size is None else ()
+    most = jnp.stack([jnp.asarray(high, jnp.result_type(float)) for _, high in bounds(budget)])
+    known = np.array([what in budget.held for what in CHOSEN])
+    held = jnp.zeros(4, most.dtype).at[:3].set(jnp.where(known & np.array([True, True, sampled]), most, 0.0))
+    held = held if size is None else held.at[0].set(size)
+    sizes = tuple(at for at in (0, 1) if not known[at] and (at or size is None))
     levels = () if budget.goal == "quality" else (3,)
-    held = jnp.zeros(4, jnp.result_type(float)).at[0].set(0.0 if size is None else size)
-    if not sampled:
-        return _solve(pose(law, budget, (*sizes, 1, *levels), held))
-    plan, merit = _solve(pose(law, budget, (*sizes, 1, 2, *levels), held))
+    if not sampled or known[2]:
+        return _solve(pose(law, budget, (*sizes, *levels), held))
+    plan, merit = _solve(pose(law, budget, (*sizes, 2, *levels), held))
     if not budget.whole_samples:
         return plan, merit
     # for convex problems the optimum is convex along k, so the best whole number is a neighbour of the best real one
     low = jnp.floor(jax.lax.stop_gradient(plan.samples) * (1 + 1e-9))
     whole = jnp.nan_to_num(low, nan=1.0) + jnp.arange(2.0, dtype=held.dtype)
-    free = (*sizes, 1, *levels)
+    free = (*sizes, *levels)
     plans, merits = jax.vmap(lambda k: _solve(pose(law, budget, free, held.at[2].set(jnp.log(k)))))(whole)
     least, most = bounds(budget)[2]
     kept = (jnp.log(whole) >= least - 1e-12) & (jnp.log(whole) <= most + 1e-12)

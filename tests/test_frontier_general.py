@@ -24,6 +24,34 @@ def test_end_to_end_budgets_are_not_beaten_by_grids_or_scipy():
     assert found.kkt < 1e-10 and found.gap < 1e-8
 
 
+def test_equal_bounds_hold_a_number():
+    """One sample is Chinchilla's problem; a held length or size leaves what the budgets pay for; arrays hold too."""
+    train, inference = 1e22, 2e11
+    limits: Any = {"train": train, "inference": inference}
+    once = t2.allocate(SAMPLED, t2.Budget(**limits, samples_max=1.0))
+    single = Chinchilla(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
+    with jax.enable_x64(True):
+        n, d = (float(one) for one in single.optimum(train))
+    assert (once.samples, once.params, once.tokens) == pytest.approx((1.0, n, d), rel=1e-9)
+    assert once.status.startswith("optimal: the global optimum")
+    tokens = np.array([1e12, 1e13])  # so many that all of the training budget goes into them
+    held = t2.frontier(SAMPLED, t2.Budget(**limits, tokens_min=tokens, tokens_max=tokens))
+    np.testing.assert_allclose(held.tokens, tokens, rtol=1e-12)
+    np.testing.assert_allclose(held.params, train / 6 / tokens, rtol=1e-9)
+    np.testing.assert_allclose(held.samples, inference / 2 / held.params, rtol=1e-9)
+    refused: Any = (
+        ({"samples_max": 0.5}, "Budget.samples_max must be one sample at least, not 0.5"),
+        ({"samples_min": 4.0, "samples_max": 2.0}, "Budget.samples_min=4 must be below Budget.samples_max=2, or equal"),
+        (
+            {f"{what}_{end}": 10.0 for what in ("params", "tokens", "samples") for end in ("min", "max")},
+            "are all held, so there is nothing to choose",
+        ),
+    )
+    for wrong, said in refused:
+        with pytest.raises(ValueError, match=said):
+            t2.Budget(**limits, **wrong)
+
+
 def test_a_list_of_sizes_keeps_to_bounds_on_them():
     """The best of those inside, by the closed form of D and k; where none is, the bounds are named and no plan made."""
     sizes, train, inference = np.array([1e8, 1e9, 1e10]), 1e22, 2e11
