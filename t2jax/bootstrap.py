@@ -31,6 +31,10 @@ class Band:
     high: Any
     level: float
 
+    def share(self, values: Any) -> float:
+        """The share of `values`, of the band's shape, that lie inside."""
+        return float(np.mean((self.low <= values) & (values <= self.high)))
+
 
 @dataclass(frozen=True)
 class Bootstrap:

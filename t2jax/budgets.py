@@ -55,15 +55,16 @@ class Budget:
     sizes: tuple[float, ...] | None = None
     training: Training | None = None
     serving: Serving | None = None
-    held: tuple[str, ...] = field(default=(), init=False, repr=False)
+    held: tuple[str, ...] = field(default=(), init=False, repr=False)  # kept, for under jit no number is known
 
     def __post_init__(self):
         check_positive(self, LIMITS)
         object.__setattr__(self, "held", tuple(what for what in CHOSEN if self._is_held(what)))
         if len(self.held) == len(CHOSEN) and self.goal == "quality":
             raise ValueError("Budget: params, tokens and samples are all held, so there is nothing to choose")
-        for what in set(CHOSEN) - set(self.held):
-            self._leaves_a_range(f"{what}_min", f"{what}_max")
+        for what in CHOSEN:
+            if what not in self.held:
+                self._leaves_a_range(what)
         self._makes_a_problem()
         if self.sizes is not None:
             sizes = tuple(float(size) for size in np.ravel(self.sizes))
@@ -99,23 +100,30 @@ class Budget:
         """The costs, with 6ND and 2Nk for those left out."""
         return self.training or Training(), self.serving or Serving()
 
-    def _is_held(self, what: str) -> bool:
+    def _ends(self, what: str) -> tuple[np.ndarray, np.ndarray] | None:
+        """The least and the most N, D or k, of one shape; None where one is not set or not known yet."""
         low, high = getattr(self, f"{what}_min"), getattr(self, f"{what}_max")
         low = 1.0 if low is None and what == "samples" else low
-        return low is not None and high is not None and not is_traced((low, high)) and bool(np.all(low == high))
-
-    def _leaves_a_range(self, least: str, most: str) -> None:
-        low, high = getattr(self, least), getattr(self, most)
-        low = 1.0 if low is None and least == "samples_min" else low
         if low is None or high is None or is_traced((low, high)):
-            return
+            return None
         low, high = np.broadcast_arrays(low, high)
-        if most == "samples_max" and (high < 1).any():
+        return low, high
+
+    def _is_held(self, what: str) -> bool:
+        ends = self._ends(what)
+        return ends is not None and bool(np.all(ends[0] == ends[1]))
+
+    def _leaves_a_range(self, what: str) -> None:
+        if (ends := self._ends(what)) is None:
+            return
+        low, high = ends
+        if what == "samples" and (high < 1).any():
             raise ValueError(f"Budget.samples_max must be one sample at least, not {high[high < 1].flat[0]:g}")
         if (low >= high).any():
             at = np.argmax(low >= high)
             raise ValueError(
-                f"Budget.{least}={low.flat[at]:g} must be below Budget.{most}={high.flat[at]:g}, or equal throughout"
+                f"Budget.{what}_min={low.flat[at]:g} must be below Budget.{what}_max={high.flat[at]:g}, "
+                "or equal throughout"
             )
 
     def _makes_a_problem(self) -> None:

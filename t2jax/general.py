@@ -37,6 +37,7 @@ from t2jax.problem import (
     FAR,
     Problem,
     bounds,
+    chooses_samples,
     cost_at,
     cost_of_target,
     inputs_at,
@@ -64,7 +65,7 @@ def plan_general(law: Law, budget: Budget) -> Plan:
         small, large = size < least - 1e-12, size > most + 1e-12
         broken = jnp.stack([small if one == "params_min" else large & (one == "params_max") for one in CONSTRAINTS])
         kept = ~(small | large)
-        refused = replace(jax.tree.map(lambda leaf: jnp.full_like(leaf, _nothing(leaf)), plan), active=broken)
+        refused = replace(_refused(plan), active=broken)
         return jax.tree.map(partial(jnp.where, kept), plan, refused), jnp.where(kept, merit, jnp.inf)
 
     return _best(*jax.vmap(planned)(sizes))
@@ -72,7 +73,7 @@ def plan_general(law: Law, budget: Budget) -> Plan:
 
 def _with_samples(law: Law, budget: Budget, size: Array | None) -> tuple[Plan, Array]:
     """A plan with k at 1, free or whole, and what it is judged by; size: log N, where that is given."""
-    sampled = "k" in law.inputs() and budget.serves
+    sampled = chooses_samples(type(law), budget)
     most = jnp.stack([jnp.asarray(high, jnp.result_type(float)) for _, high in bounds(budget)])
     known = np.array([what in budget.held for what in CHOSEN])
     held = jnp.zeros(4, most.dtype).at[:3].set(jnp.where(known & np.array([True, True, sampled]), most, 0.0))
@@ -94,13 +95,17 @@ def _with_samples(law: Law, budget: Budget, size: Array | None) -> tuple[Plan, A
     merits = jnp.where(kept, merits, jnp.inf)
     best, merit_whole = _best(plans, merits), jnp.min(merits)
     usable = (plan.code <= HELD) & jnp.isfinite(merit_whole)
-    none = jax.tree.map(lambda leaf: jnp.where(plan.code <= HELD, jnp.full_like(leaf, _nothing(leaf)), leaf), plan)
+    none = jax.tree.map(partial(jnp.where, plan.code <= HELD), _refused(plan), plan)
     return jax.tree.map(partial(jnp.where, usable), best, none), jnp.where(usable, merit_whole, jnp.inf)
 
 
-def _nothing(leaf: Array) -> Any:
-    """What stands in a plan when no whole number of samples keeps to the limits: NaN, no limit, and that code."""
-    return jnp.nan if leaf.dtype.kind == "f" else False if leaf.dtype == bool else CONTRADICTORY
+def _refused(plan: Plan) -> Plan:
+    """What stands in place of a plan that breaks limits which the solver did not know: NaN, no limit, and that code."""
+
+    def nothing(leaf: Array) -> Any:
+        return jnp.nan if leaf.dtype.kind == "f" else False if leaf.dtype == bool else CONTRADICTORY
+
+    return jax.tree.map(lambda leaf: jnp.full_like(leaf, nothing(leaf)), plan)
 
 
 def _best(plans: Plan, merits: Array) -> Plan:

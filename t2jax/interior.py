@@ -209,4 +209,4 @@ def _polish(objective: Objective, limits: Limits, theta: Any, state: _State) -> 
     values, errors = jax.vmap(certify)(*ends)
     best = jnp.argmin(errors)
     found = (ends[0][best], ends[1][best], jnp.stack([*sets, active])[best], values[best], errors[best])
-    return Optimum(*found, hessians[best % 2])
+    return Optimum(*found, hessians[best % 2])  # the third end stands where the first began

@@ -278,6 +278,11 @@ def response(law: type[Law], table: Table) -> str:
     return next((name for name in law.response if name in table), law.response[0])
 
 
+def measured(name: str, rows: Rows) -> Array:
+    """The response `name` of rows that a noise model reads, (rows,): of counts the share of correct samples."""
+    return rows[name] if name in rows else rows["correct"] / rows["trials"]
+
+
 def _inputs(law: type[Law], table: Table, but: str = "") -> tuple[str, ...]:
     # a loss without a samples column was measured on one sample
     single = "samples" if response(law, table) == "loss" and "samples" not in table else but

@@ -13,7 +13,7 @@ from t2jax.bayes import LEVEL, Posterior
 from t2jax.bootstrap import Band, band
 from t2jax.fit import prepare
 from t2jax.laws.base import Law
-from t2jax.noise import Gaussian, Joint, Noise, Rows, StudentT, response
+from t2jax.noise import Gaussian, Joint, Noise, Rows, StudentT, measured, response
 from t2jax.precision import scope
 from t2jax.predictive import on_logs
 from t2jax.table import Table
@@ -40,7 +40,7 @@ class PosteriorPredictive:
     @property
     def covered(self) -> float:
         """The share of rows inside the interval of a new measurement."""
-        return float(np.mean((self.predicted.low <= self.observed) & (self.observed <= self.predicted.high)))
+        return self.predicted.share(self.observed)
 
     @property
     def status(self) -> str:
@@ -83,7 +83,7 @@ def posterior_predictive(post: Posterior, table: Table, *, key: Array, draws: in
         one = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[chosen], dtype), (post.laws, scales))
         keys = jax.random.split(draw_key, draws)
         again, own, new = (np.asarray(x) for x in _again(noise, response(target.law, table), rows, *one, keys))
-        observed = np.asarray(_value(response(target.law, table), rows))
+        observed = np.asarray(measured(response(target.law, table), rows))
         tie = np.asarray(jax.random.uniform(tie_key, observed.shape))
     place = np.mean(again < observed, axis=0) + tie * np.mean(again == observed, axis=0)
     weight = table["weight"] if "weight" in table else np.ones(len(table))
@@ -97,25 +97,20 @@ def _again(noise: Noise, name: str, rows: Rows, laws: Law, scales: Rows, keys: A
     def one(drawn: tuple[Law, Rows, Array]) -> tuple[Array, Array, Array]:
         law, scale, key = drawn
         predicted = law.predict(rows if name in rows else {**rows, "samples": jnp.ones_like(rows["trials"])})
-        again = _measured(noise, name, law, predicted, rows, scale, key)
-        return again, _off(noise, _value(name, rows), predicted), _off(noise, again, predicted)
+        again = _measured_again(noise, name, law, predicted, rows, scale, key)
+        return again, _off(noise, measured(name, rows), predicted), _off(noise, again, predicted)
 
     return jax.lax.map(one, (laws, scales, keys))
 
 
-def _measured(noise: Noise, name: str, law: Law, predicted: Array, rows: Rows, scale: Rows, key: Array) -> Array:
+def _measured_again(noise: Noise, name: str, law: Law, predicted: Array, rows: Rows, scale: Rows, key: Array) -> Array:
     if isinstance(noise, StudentT):
         error = scale["sigma"] * jax.random.t(key, noise.df, predicted.shape, predicted.dtype)
     elif isinstance(noise, Gaussian):
         error = scale["sigma"] * jax.random.normal(key, predicted.shape, predicted.dtype)
     else:
-        return _value(name, {**rows, **noise.simulate(law, rows, scale, key)})
+        return measured(name, {**rows, **noise.simulate(law, rows, scale, key)})
     return predicted * jnp.exp(error) if noise.transform == "log" else predicted + error
-
-
-def _value(name: str, rows: Rows) -> Array:
-    """The response, or from counts the share of correct samples."""
-    return rows[name] if name in rows else rows["correct"] / rows["trials"]
 
 
 def _off(noise: Noise, value: Array, predicted: Array) -> Array:

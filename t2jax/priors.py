@@ -15,7 +15,7 @@ from t2jax.budgets import Budget
 from t2jax.density import Priors, density
 from t2jax.frontier import frontier
 from t2jax.laws.base import Law
-from t2jax.noise import Noise, response
+from t2jax.noise import Noise, measured, response
 from t2jax.precision import scope
 from t2jax.table import Table
 from t2jax.typing import Array, ArrayLike, Float
@@ -36,7 +36,7 @@ class PriorPredictive:
     @property
     def covered(self) -> float:
         """The share of rows whose measurement lies inside the prior's interval."""
-        return float(np.mean((self.predicted.low <= self.observed) & (self.observed <= self.predicted.high)))
+        return self.predicted.share(self.observed)
 
     @property
     def status(self) -> str:
@@ -74,8 +74,7 @@ def prior_predictive(
         known = {"samples": jnp.ones((), dtype)} | rows
         predicted = np.asarray(jax.jit(jax.vmap(lambda one: one.predict(known)))(laws))
         laws = jax.tree.map(np.asarray, laws)
-    name = response(law, table)
-    observed = rows[name] if name in rows else rows["correct"] / rows["trials"]
+    observed = measured(response(law, table), rows)
     predicted = np.where(np.isfinite(predicted), predicted, np.nan)
     return PriorPredictive(laws, band(np.broadcast_to(predicted, (draws, len(table))), LEVEL), np.asarray(observed))
 

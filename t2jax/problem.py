@@ -193,6 +193,11 @@ def cost_of_target(law: Law, budget: Budget) -> Array:
     return -jnp.log(target) if predicts_pass(type(law)) else target
 
 
+def chooses_samples(law: type[Law], budget: Budget) -> bool:
+    """Whether a plan has samples to choose: the law reads k, and each costs something."""
+    return "k" in law.inputs() and budget.serves
+
+
 def predicts_pass(law: type[Law]) -> bool:
     """Whether a law's prediction is a pass@k, to be reached at least, rather than a loss."""
     return law.response[0] == "pass_at_k"

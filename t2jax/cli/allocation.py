@@ -14,6 +14,7 @@ from t2jax.frontier import frontier
 from t2jax.laws.base import Law, Part
 from t2jax.plan import Plan
 from t2jax.plot_frontier import Optima
+from t2jax.problem import chooses_samples
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,14 @@ class Allocations:
 
 def solve(law: Law, laws: Law | None, budget: Budget, out: Output) -> Allocations:
     """The optimum of the law and of each of its draws at every training budget, (budgets,)."""
-    sampled = "k" in type(law).inputs() and budget.inference is not None
+    sampled = chooses_samples(type(law), budget)
     with out.progress("frontier", total=1 + sampled) as bar:
         plan, draws = _split(law, laws, budget)
         bar.update()
         if not sampled:
             return Allocations(law, laws, budget, plan, draws, None, None)
         # at one sample these laws rise and fall with their loss, whose optimum is much the faster to compile
-        single, singles = _loss(law), None if laws is None else _loss(laws)
+        single, singles = loss_law(law), None if laws is None else loss_law(laws)
         chinchilla, chinchilla_draws = _split(single, singles, replace(budget, inference=None, whole_samples=False))
         chinchilla = replace(
             chinchilla, value=evaluate(law, params=chinchilla.params, tokens=chinchilla.tokens, samples=1.0)
@@ -93,7 +94,7 @@ def _split(law: Law, laws: Law | None, budget: Budget) -> tuple[Plan, Plan | Non
     return jax.tree.map(lambda leaf: leaf[0], plans), jax.tree.map(lambda leaf: leaf[1:], plans)
 
 
-def _loss(law: Law) -> Law:
+def loss_law(law: Law) -> Law:
     """The law of the loss that a law of samples stands on; a law without such a part is its own."""
     parts = [name for name, field in type(law).fields.items() if isinstance(field, Part)]
     return getattr(law, parts[0]) if parts else law

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from t2jax.budgets import Budget
-from t2jax.cli.plan_rivals import Choice, affordable, predicted, query_cost, sampled, training_cost
+from t2jax.cli.plan_rivals import Choice, affordable, predicted, query_cost, training_cost
 from t2jax.laws.base import Law
 from t2jax.plan import Plan
+from t2jax.problem import chooses_samples
 from t2jax.sensitivity import Elasticities, ShadowPrices
 
 
@@ -42,7 +43,7 @@ def at_equal_cost(law: Law, found: Planned, params: np.ndarray, tokens: np.ndarr
     NaN where not even one sample is to be had.
     """
     samples = np.ones_like(params)
-    if sampled(law, found.budget):
+    if chooses_samples(type(law), found.budget):
         samples = affordable(found.budget.prices[1], params, found.query_cost)
     return predicted(law, found.budget, params, tokens, samples)
 

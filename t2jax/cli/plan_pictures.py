@@ -8,7 +8,9 @@ from t2jax.cli.fitting import LEVEL
 from t2jax.cli.output import Output
 from t2jax.cli.pictures import figure_of, response_name, save_panels
 from t2jax.cli.plan_choices import Planned, at_equal_cost, equal_training
+from t2jax.laws.base import Law
 from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside, log_ticks
+from t2jax.sensitivity import Elasticities
 
 SIZES = 121
 REACH = 30.0
@@ -23,7 +25,7 @@ def picture_plan(found: Planned, out: Output) -> None:
     save_panels(figure, "plan", out)
     if found.moves is not None:
         figure, (ax,) = figure_of(1, legend=1.0)
-        if _moves(ax, found):
+        if _moves(ax, found.law, found.moves):
             save_panels(figure, "moves", out)
 
 
@@ -64,14 +66,12 @@ def _sizes(ax: Axes, found: Planned) -> None:
     legend_outside(ax)
 
 
-def _moves(ax: Axes, found: Planned) -> bool:
+def _moves(ax: Axes, law: Law, moves: Elasticities) -> bool:
     """Bars of the elasticities; whether there are any."""
-    moves = found.moves
-    assert moves is not None
     kept = [
         name
         for name in moves.params
-        if name not in found.law.values() and max(abs(getattr(moves, one)[name]) for one in _ANSWERS) > 1e-3
+        if name not in law.values() and max(abs(getattr(moves, one)[name]) for one in _ANSWERS) > 1e-3
     ]
     if not kept:
         return False

@@ -7,12 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.budgets import Budget
+from t2jax.cli.allocation import loss_law
 from t2jax.costs import Serving, Training
 from t2jax.evaluate import evaluate
 from t2jax.frontier import frontier
-from t2jax.laws.base import Law, Part
+from t2jax.laws.base import Law
 from t2jax.plan import Plan
 from t2jax.precision import scope
+from t2jax.problem import chooses_samples
 
 MOST_SAMPLES = 1e12
 HALVINGS = 60
@@ -51,15 +53,12 @@ def rivals(law: Law, budget: Budget, plan: Plan) -> tuple[Choice, ...]:
     costs = float(training_cost(training, plan.params, plan.tokens)) * (np.ones(1) if alone else COSTS)
     ruled = _ray(training, costs)
     found = [("20 tokens per parameter", ruled, 20 * ruled)]
-    if sampled(law, budget):
-        single = frontier(_loss(law), Budget(train=costs, training=budget.training, unique_tokens=budget.unique_tokens))
+    if chooses_samples(type(law), budget):
+        single = frontier(
+            loss_law(law), Budget(train=costs, training=budget.training, unique_tokens=budget.unique_tokens)
+        )
         found.append(("best for one sample", np.asarray(single.params), np.asarray(single.tokens)))
     return tuple(_best(name, law, budget, plan, params, tokens) for name, params, tokens in found)
-
-
-def sampled(law: Law, budget: Budget) -> bool:
-    """Whether the plan chooses a number of samples."""
-    return "k" in type(law).inputs() and budget.serves
 
 
 def training_cost(training: Training, params: object, tokens: object) -> np.ndarray:
@@ -100,7 +99,7 @@ def _best(name: str, law: Law, budget: Budget, plan: Plan, params: np.ndarray, t
     rises = "pass_at_k" in type(law).response
     if budget.target is None:
         samples = np.ones_like(params)
-        if sampled(law, budget):
+        if chooses_samples(type(law), budget):
             samples = affordable(serving, params, _purse(budget, plan, cost))
     else:
         samples = _needed(law, budget, params, tokens, rises)
@@ -147,7 +146,7 @@ def _needed(law: Law, budget: Budget, params: np.ndarray, tokens: np.ndarray, ri
         return sign * predicted(law, budget, params, tokens, samples) >= sign * target - SLACK * abs(target)
 
     one = np.ones_like(params)
-    if not sampled(law, budget):
+    if not chooses_samples(type(law), budget):
         return np.where(reached(one), 1.0, np.nan)
     low, high = np.zeros_like(params), np.full_like(params, np.log(MOST_SAMPLES))
     ever = reached(np.exp(high))
@@ -179,12 +178,6 @@ def _ray(training: Training, costs: np.ndarray) -> np.ndarray:
         dear = training_cost(training, np.exp(middle), 20 * np.exp(middle)) > costs
         low, high = np.where(dear, low, middle), np.where(dear, middle, high)
     return np.exp(low)
-
-
-def _loss(law: Law) -> Law:
-    """The law of the loss that a law of samples stands on; a law without such a part is its own."""
-    parts = [name for name, one in type(law).fields.items() if isinstance(one, Part)]
-    return getattr(law, parts[0]) if parts else law
 
 
 _training = jax.jit(lambda training, params, tokens: training(params, tokens))

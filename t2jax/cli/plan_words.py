@@ -9,9 +9,9 @@ import pandas as pd
 from t2jax.bootstrap import band
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.plan_choices import Planned
-from t2jax.cli.plan_rivals import sampled
 from t2jax.cli.words import columns, count, interval
 from t2jax.laws import name_of
+from t2jax.problem import chooses_samples
 from t2jax.save import finite, whole
 
 ANSWERS = ("params", "tokens", "samples")
@@ -41,14 +41,14 @@ def recommendation(found: Planned) -> str:
         f"Train {count(float(plan.params))} parameters on {count(float(plan.tokens))} tokens "
         f"({count(float(plan.tokens_per_param))} for each parameter)"
     )
-    said += f" and draw {count(float(plan.samples))} samples" if sampled(found.law, found.budget) else ""
+    said += f" and draw {count(float(plan.samples))} samples" if chooses_samples(type(found.law), found.budget) else ""
     return f"{said}: {name_of(type(found.law))} predicts {_shown(found, float(plan.value))}."
 
 
 def _costs(found: Planned) -> str:
     training, serving = found.budget.prices
     said = f"Training costs {_cost(found.training_cost, training.unit)}"
-    if sampled(found.law, found.budget):
+    if chooses_samples(type(found.law), found.budget):
         what = "a token served" if found.budget.serving is None else "a query"
         said += f", {what} {_cost(found.query_cost, serving.unit)}"
     if found.plan.queries is not None:
@@ -64,7 +64,15 @@ def _rivals(found: Planned) -> str:
     goal = found.budget.goal
     same = "under the same budget" if goal == "quality" else "for the same target"
     more = {"quality": [], "spending": ["spent"], "queries": ["queries"]}[goal]
-    header = [same, "N", "D", "D/N", *(["k"] if sampled(found.law, found.budget) else []), _quantity(found), *more]
+    header = [
+        same,
+        "N",
+        "D",
+        "D/N",
+        *(["k"] if chooses_samples(type(found.law), found.budget) else []),
+        _quantity(found),
+        *more,
+    ]
     rows = []
     for one in found.choices:
         sizes = (f"{one.params:.4g}", f"{one.tokens:.4g}", f"{one.tokens / one.params:.4g}")
@@ -72,7 +80,7 @@ def _rivals(found: Planned) -> str:
         value = NOTHING[goal] if np.isnan(one.value) else f"{one.value:.4g}"
         last = [_number(getattr(one, name)) for name in more]
         name = f"{one.name} (beyond {', '.join(one.beyond)})" if one.beyond else one.name
-        rows.append((name, *sizes, *([served] if sampled(found.law, found.budget) else []), value, *last))
+        rows.append((name, *sizes, *([served] if chooses_samples(type(found.law), found.budget) else []), value, *last))
     return columns(header, rows)
 
 
@@ -85,7 +93,7 @@ def _sure(found: Planned) -> str:
     told = []
     last = _last(found), _quantity(found) if _last(found) == "value" else _last(found)
     for name, short in (("params", "N"), ("tokens_per_param", "D/N"), ("samples", "k"), last):
-        if name == "samples" and not sampled(found.law, found.budget):
+        if name == "samples" and not chooses_samples(type(found.law), found.budget):
             continue
         spread = band(getattr(found.draws, name), LEVEL)
         told.append(f"{short} {interval(float(spread.low), float(spread.high))}")
