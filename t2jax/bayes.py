@@ -16,6 +16,7 @@ from t2jax.diagnose import Diagnosis, arviz, diagnose
 from t2jax.laws.base import Law
 from t2jax.noise import Noise, response
 from t2jax.precision import scope, to_host
+from t2jax.question_effects import QuestionEffects, question_names, question_rows
 from t2jax.table import Table
 from t2jax.typing import Array, ArrayLike
 
@@ -106,17 +107,21 @@ def sample(
     check_numbers(chains, draws, warmup, accept)
     with scope() as dtype:
         target, data = density(law, table, noise, dict(fixed or {}), dict(priors or {}))
+        unit, place, names = "run", table.runs(), names_of_runs(table)
+        if isinstance(noise, QuestionEffects):  # whose rows are questions
+            data = question_rows(law, table, noise)
+            unit, place, names = "question", data.place, question_names(table)[1]
         data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
         begin_key, prior_key = jax.random.split(key)
         mode, states = begin(target, data, STARTS, chains, warmup, accept, begin_key)
         if not np.isfinite(mode.value):
             raise ValueError(f"{law.__name__} on {table.source.name}: no start has a finite density; check its priors")
         prior = jax.tree.map(np.asarray, target.prior_draws(PRIOR_DRAWS, prior_key))
-        drawn = draw_all(target, data, mode, table.runs(), states, warmup, draws, accept, progress)
+        drawn = draw_all(target, data, mode, place, states, warmup, draws, accept, progress)
         point, _ = to_host(target.split(mode.u))
     values = {name: drawn.named[name] for name in target.names}
     laws = law(**{name: drawn.named[name].ravel() for name in law.declared()})
-    groups = _groups(target, values, drawn, prior, response(law, table), names_of_runs(table))
+    groups = _groups(target, values, drawn, prior, response(law, table), (unit, names))
     found = diagnose(values, prior, drawn.diverging, drawn.energy)
     return Posterior(laws, inference_data(groups), point, found, draws, drawn.lp.shape[1], target)
 
@@ -185,7 +190,7 @@ def _groups(
     drawn: Drawn,
     prior: dict[str, np.ndarray],
     measured: str,
-    runs: list[str],
+    units: tuple[str, list[str]],
 ) -> dict[str, Any]:
     import xarray
 
@@ -204,8 +209,8 @@ def _groups(
         "posterior": named(values, draws, chains),
         "sample_stats": sample_stats(drawn),
         "log_likelihood": xarray.Dataset(
-            {measured: ((*axes, "run"), drawn.log_likelihood)},
-            coords={**position, "run": runs},
+            {measured: ((*axes, units[0]), drawn.log_likelihood)},
+            coords={**position, units[0]: units[1]},
         ),
         "prior": named({name: one[None] for name, one in prior.items()}, PRIOR_DRAWS, 1),
     }

@@ -45,6 +45,7 @@ ORDER = (
     "downloads",
     "datasets",
     "noise",
+    "question_effects",
     "evaluate",
     "solver",
     "starts",

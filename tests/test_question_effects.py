@@ -1,0 +1,95 @@
+"""Questions as repeated units: the likelihood against SciPy's Beta quantiles, and Betas that keep their form."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import logsumexp
+
+import t2jax as t2
+from t2jax.laws import T2PassK
+from t2jax.precision import scope
+from t2jax.question_effects import QuestionEffects, question_names, question_rows
+from t2jax.table import TableError
+
+LAW = T2PassK(
+    E=0.0, A=4000.0, alpha=0.42, B=18000.0, beta=0.4, theta0=1.0, theta1=1.0, theta2=0.6, theta3=1.5, theta4=0.1
+)
+PARAMS, TOKENS = np.array([1e8, 1e9, 1e10]), np.array([1e11, 1e12, 1e12])
+TRIALS = np.array([[10, 10, 10], [10, 200, 7], [1, 30000, 1000], [10, 10, 10], [50, 0, 128]])
+CORRECT = np.array([[0, 1, 7], [3, 20, 7], [0, 900, 400], [0, 0, 0], [1, 0, 2]])
+
+
+@pytest.fixture(scope="module")
+def table() -> t2.Table:
+    """Three checkpoints and five questions of uneven numbers of trials; one question was not put to one checkpoint."""
+    asked = TRIALS.T > 0
+    model, question = np.nonzero(asked)
+    return t2.Table.from_columns(
+        model=[f"m{i}" for i in model],
+        params=PARAMS[model],
+        tokens=TOKENS[model],
+        question=[f"q{i}" for i in question],
+        trials=TRIALS.T[asked].astype(float),
+        correct=CORRECT.T[asked].astype(float),
+    )
+
+
+def ours(table: t2.Table, rho: float) -> np.ndarray:
+    """The log-likelihood of each question."""
+    noise = QuestionEffects()
+    data = question_rows(T2PassK, table, noise)
+    with scope():
+        rows = {name: jnp.asarray(column) for name, column in data.columns.items()}
+        return np.asarray(DENSITY(noise, LAW, rows, {"rho": jnp.asarray(rho)}))
+
+
+DENSITY = jax.jit(lambda noise, law, rows, held: noise.log_density(law, rows, held), static_argnums=0)
+
+
+def betas() -> tuple[np.ndarray, np.ndarray]:
+    with scope():
+        a, b = LAW.questions(jnp.asarray(PARAMS), jnp.asarray(TOKENS))
+        return np.asarray(a), np.asarray(b)
+
+
+def test_without_correlation_it_is_the_beta_binomial(table):
+    a, b = betas()
+    each = np.where(TRIALS > 0, stats.betabinom.logpmf(CORRECT, TRIALS, a, b), 0.0)
+    np.testing.assert_allclose(ours(table, 1e-7), each.sum(axis=1), atol=2e-3)
+
+
+@pytest.mark.parametrize("rho", [0.3, 0.7])
+def test_the_likelihood_is_the_double_integral(table, rho):
+    """∫ φ(s) Π ∫ φ(e) Binomial(c | n, Beta quantile of Φ(√ρ s + √(1-ρ) e)) de ds by sums over fine even grids."""
+    a, b = betas()
+    z = np.linspace(-8.0, 8.0, 6401)
+    s = np.linspace(-7.0, 7.0, 141)
+    weight = stats.norm.pdf(z[:, None], np.sqrt(rho) * s, np.sqrt(1 - rho)) * (z[1] - z[0])
+    total = np.log(stats.norm.pdf(s) * (s[1] - s[0]))[None, :] + np.zeros((5, 1))
+    for m in range(3):
+        chance = np.where(
+            z < 0, stats.beta.ppf(stats.norm.cdf(z), a[m], b[m]), stats.beta.isf(stats.norm.sf(z), a[m], b[m])
+        )
+        for q in np.flatnonzero(TRIALS[:, m]):
+            seen = stats.binom.pmf(CORRECT[q, m], TRIALS[q, m], chance)
+            total[q] += np.log(seen @ weight)
+    few = [0, 3, 4]  # questions with tens of trials each time, beside those with hundreds and thousands
+    got, expected = ours(table, rho), np.asarray(logsumexp(total, axis=1))
+    np.testing.assert_allclose(got[few], expected[few], atol=2e-4)
+    np.testing.assert_allclose(got, expected, atol=0.015)
+
+
+def test_names_and_what_it_needs(table):
+    number, names = question_names(table)
+    assert names == ["q0", "q1", "q2", "q3", "q4"]
+    np.testing.assert_array_equal([names[i] for i in number], table["question"])
+    plain = t2.Table(table.to_frame().drop(columns="question").iloc[[0]])
+    with pytest.raises(TableError, match="question"):
+        QuestionEffects().columns(T2PassK, plain)
+    moved = table.with_columns(tokens=np.where(np.arange(len(table)) == 1, 3e11, table["tokens"]))
+    with pytest.raises(TableError, match=r"row 1 has tokens = 3e\+11, another row of its run 1e\+11, expected one"):
+        question_rows(T2PassK, moved, QuestionEffects())
+    with pytest.raises(TypeError, match="for sampling"):
+        QuestionEffects().penalty(LAW, {}, {})
