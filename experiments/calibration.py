@@ -12,7 +12,9 @@ compared where the truth and the draw have an optimum, which is calibrated too, 
     python -m experiments.calibration [tiny] [-o FOLDER]
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import jax
@@ -20,8 +22,9 @@ import numpy as np
 from scipy.stats import binom, chi2
 
 import t2jax as t2
-from experiments.record import command, stage
+from experiments.record import UNSAVED, command, plain, stage
 from t2jax.plot import BLACK, BLUE, GREY
+from t2jax.save import save_json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,12 +60,24 @@ class Config:
     """Questions asked of every run, for counts."""
     trials: int = 20
     """Samples of each question, for counts."""
+    kept: Path | None = field(default=None, metadata=UNSAVED)
+    """Folder where what every table gave is kept as soon as it is known; an interrupted run goes on from there."""
     seed: int = 0
     """Seed of every random draw."""
 
     @classmethod
     def tiny(cls) -> Self:
         return cls(laws=("chinchilla",), tables=3, sizes=4)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one table gave. tries: how often it was drawn. places: of every quantity, as `place` gives them."""
+
+    converged: bool
+    status: str
+    tries: int
+    places: dict[str, tuple[int, float]]
 
 
 @dataclass(frozen=True)
@@ -106,27 +121,37 @@ def run(config: Config) -> Result:
 
 def study(name: str, config: Config) -> Study:
     law = t2.laws.by_name(name)
-    rng = np.random.default_rng(config.seed)
     found: dict[str, list[tuple[int, float]]] = {}
-    converged = again = 0
-    failures: list[str] = []
     with stage(f"{config.tables} tables of {name}"):
-        for index in range(config.tables):
-            truth = draw_truth(law, rng)
-            table, scale = simulate(law, truth, rng, config)
-            post, tries = sampled(law, table, jax.random.fold_in(jax.random.key(config.seed), index))
-            again += tries > 1
-            if not post.converged:
-                failures.append(post.status)
-                continue
-            converged += 1
-            for quantity, (true, draws) in quantities(name, truth, scale, post).items():
-                found.setdefault(quantity, []).append(place(true, draws))
-            if index % 100 == 99:
-                jax.clear_caches()
-    ranked = tuple(summarise(one, places) for one, places in found.items())
-    held = np.array([one.inside for one in ranked if one.name in law.declared()])
-    return Study(name, config.tables, converged, again, tuple(failures), ranked, held.mean(axis=0))
+        outcomes = [outcome(name, index, config) for index in range(config.tables)]
+    for one in outcomes:
+        for quantity, ranked in one.places.items():
+            found.setdefault(quantity, []).append(ranked)
+    quantities = tuple(summarise(quantity, places) for quantity, places in found.items())
+    held = np.array([one.inside for one in quantities if one.name in law.declared()])
+    failures = tuple(one.status for one in outcomes if not one.converged)
+    again = sum(one.tries > 1 for one in outcomes)
+    converged = config.tables - len(failures)
+    return Study(name, config.tables, converged, again, failures, quantities, held.mean(axis=0))
+
+
+def outcome(name: str, index: int, config: Config) -> Outcome:
+    """What table `index` gives, with random numbers of its own; read where it is kept already."""
+    setting = [name, config.sizes, *config.samples, config.questions, config.trials, config.seed]
+    path = config.kept and config.kept / f"{name}-{index:04d}.json"
+    if path and path.exists() and (held := json.loads(path.read_text()))["setting"] == setting:
+        return Outcome(**held["outcome"])
+    if index % 100 == 99:
+        jax.clear_caches()
+    law, rng = t2.laws.by_name(name), np.random.default_rng([config.seed, index])
+    truth = draw_truth(law, rng)
+    table, scale = simulate(law, truth, rng, config)
+    post, tries = sampled(law, table, jax.random.fold_in(jax.random.key(config.seed), index))
+    found = quantities(name, truth, scale, post) if post.converged else {}
+    one = Outcome(post.converged, post.status, tries, {what: place(*both) for what, both in found.items()})
+    if path:
+        save_json(path, {"setting": setting, "outcome": plain(one)})
+    return one
 
 
 def draw_truth(law: type[t2.Law], rng: np.random.Generator) -> t2.Law:
@@ -145,8 +170,9 @@ def simulate(law: type[t2.Law], truth: t2.Law, rng: np.random.Generator, config:
         with jax.enable_x64(True):
             a, b = (np.asarray(x) for x in truth.questions(params, tokens))
         correct = rng.binomial(config.trials, rng.beta(a, b))
-        question = np.tile(np.arange(config.questions), len(params) // config.questions)
-        columns: Any = {"trials": float(config.trials), "correct": correct, "question": question}
+        # questions of a run that were solved as often are one row that counts for all of them
+        (params, tokens, correct), weight = np.unique(np.stack([params, tokens, correct]), axis=1, return_counts=True)
+        columns: Any = {"trials": float(config.trials), "correct": correct, "weight": weight.astype(float)}
         return t2.Table.from_columns(params=params, tokens=tokens, **columns), None
     samples = np.ones_like(params)
     if "k" in law.inputs():
