@@ -26,6 +26,7 @@ from t2jax.posterior_check import PosteriorPredictive, posterior_predictive
 from t2jax.posterior_files import load_posterior, load_task_posterior, save_posterior
 from t2jax.precision import precision
 from t2jax.priors import prior_predictive, prior_sensitivity
+from t2jax.question_effects import QuestionEffects
 from t2jax.save import load_draws, load_law
 from t2jax.sensitivity import delta_band, elasticities, shadow_prices
 from t2jax.table import Table, TableError, read_table
@@ -47,6 +48,7 @@ __all__ = [
     "Population",
     "Posterior",
     "PosteriorPredictive",
+    "QuestionEffects",
     "Region",
     "Serving",
     "Shape",

@@ -110,7 +110,7 @@ def sample(
         unit, place, names = "run", table.runs(), names_of_runs(table)
         if isinstance(noise, QuestionEffects):  # whose rows are questions
             data = question_rows(law, table, noise)
-            unit, place, names = "question", data.place, question_names(table)[1]
+            unit, place, names = "question", np.asarray(data.place), question_names(table)[1]
         data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
         begin_key, prior_key = jax.random.split(key)
         mode, states = begin(target, data, STARTS, chains, warmup, accept, begin_key)

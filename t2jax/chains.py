@@ -88,7 +88,8 @@ def begin(
     draw_key, spread_key, chain_key = jax.random.split(key, 3)
     begun = density.starts(rows, starts, draw_key)
     ends = jax.lax.map(partial(minimise, potential), begun)
-    reached = jnp.where(jnp.isfinite(ends.value), ends.value, jnp.inf)
+    known = jnp.isfinite(ends.value) & jnp.isfinite(ends.hessian).all(axis=(1, 2))
+    reached = jnp.where(known, ends.value, jnp.inf)
     best = jnp.argmin(reached)
     u, value = ends.u[best], reached[best]
     eigenvalues, axes = jnp.linalg.eigh(ends.hessian[best])

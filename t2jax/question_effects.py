@@ -25,7 +25,8 @@ from t2jax.typing import Array, Float
 
 __all__ = ["QuestionEffects", "question_names", "question_rows"]
 
-STEP = 0.3  # of the grid of logits of a chance, on which densities are as smooth as a Beta is
+STEP = 0.2  # of the grid of logits of a chance, on which densities are as smooth as a Beta is
+NARROWEST = 8.0  # least of a and b above which a Beta's logits, their spread below 0.36, are too narrow for that grid
 ENDS = (3 / 8, 7 / 6, 23 / 24)
 """Weights at the ends of an even grid: the trapezoid rule with its end corrected to fourth order (Gregory)."""
 NEGLIGIBLE = 1e-4  # a chance of this over the number of trials solves nothing
@@ -46,22 +47,24 @@ class QuestionEffects:
     the likelihood has no parameter for a question, only `rho`. What is left out together is a question, so `t2.loo` of
     its posterior is by question. For sampling only.
 
-    Prior: any rho below 0.95 alike, from questions that every checkpoint ranks anew to nearly one order for all; above
-    it the grid of s is too coarse.
+    Prior: any rho below 0.9 alike, from questions that every checkpoint ranks anew to nearly one order for all; above
+    it the grids are too coarse.
 
-    Assumed: one correlation for all pairs of checkpoints, be they near or far. Accuracy of the log-likelihood of a
-    question: 1e-4 for tens of trials and 1e-2 for hundreds or more, whose narrow chances meet an interpolated density.
+    Assumed: one correlation for all pairs of checkpoints, be they near or far; and questions that are not all alike: a
+    Beta of both a and b above 8 is taken as that of the same mean where the lesser is 8. Accuracy of the log-likelihood
+    of a question: 2e-3 for tens of trials; for hundreds or more, whose narrow chances meet an interpolated density,
+    1e-2 up to a rho of 0.7 and 0.3 at 0.9.
     Source: Sklar 1959 for copulas; one common factor as in Vasicek 2002; the counts as `BetaBinomial`.
     """
 
     nodes: int = 49
     nuisance: ClassVar[Mapping[str, Param]] = {
-        "rho": param(Uniform(0.0, 0.95), unit="1", doc="correlation of a question's rank from checkpoint to checkpoint")
+        "rho": param(Uniform(0.0, 0.9), unit="1", doc="correlation of a question's rank from checkpoint to checkpoint")
     }
     estimated: ClassVar[tuple[str, ...]] = ()
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
-        table.require("question", needed_by="noise.QuestionEffects")
+        table.require("question", needed_by="QuestionEffects")
         return BetaBinomial().columns(law, table)
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
@@ -76,7 +79,9 @@ class QuestionEffects:
         """Log-likelihood of each question, all checkpoints together; rows: the columns of `question_rows`."""
         rho = nuisance["rho"]
         inputs = {name: rows[name] for name in rows if name not in ("kernel", "place", "times", "logit")}
-        a, b = (x[:, None] for x in law.questions(**law.arguments(inputs, but="k")))
+        a, b = law.questions(**law.arguments(inputs, but="k"))
+        wide = jnp.minimum(1.0, NARROWEST / jnp.minimum(a, b))
+        a, b = (wide * a)[:, None], (wide * b)[:, None]
         # the rule is for the posterior of s, which is narrow where a question was asked often
         s = jnp.linspace(-EDGE, EDGE, self.nodes)
         share, rest = jnp.sqrt(rho), jnp.sqrt(1 - rho)

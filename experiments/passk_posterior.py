@@ -1,0 +1,244 @@
+"""Does T²'s law of pass@k, sampled from few samples, say how other questions go at many? GSM8K counts of Pythia.
+
+`T2PassK` is sampled from 10 samples of each of half the questions (drawn without replacement out of all of them), once
+with question effects (a question that is hard for one checkpoint is hard for the next) and once without. Every draw
+then says what pass@k the *other* half of the questions should show at each checkpoint, which is compared with their
+unbiased estimate from all samples. The bands hold what the posterior leaves open, which questions they are, and the
+luck of their samples. Both are also compared by what they say of a question left out (PSIS-LOO by question).
+
+"Per checkpoint" is the coverage that a user meets, and "mean" that of the mean over checkpoints, which only a band that
+knows how questions go together can hold. What neither can hold is a law that does not fit: the mean error, over what
+the split alone would give, tells that.
+
+    python -m experiments.passk_posterior [tiny] [-o FOLDER]
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import jax
+import numpy as np
+from scipy.special import ndtr
+from scipy.stats import beta as beta_distribution
+
+import t2jax as t2
+from experiments.record import UNSAVED, command, stage
+from t2jax.plot import BLACK, BLUE, VERMILLION
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LEVELS = (0.5, 0.9)
+NONE = 1e-6
+"""A correlation at which questions are ranked anew by every checkpoint; the domain of rho begins above 0."""
+VARIANTS = ("question effects", "every checkpoint anew")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which checkpoints, how many samples of each question, how many splits and draws."""
+
+    least_tokens: float = 1.99e9
+    """Checkpoints trained on fewer tokens are left out; those named 2B are just above."""
+    checkpoints: int | None = None
+    """Of these, how many, evenly chosen; all by default."""
+    fitted: int = 10
+    """Samples of each question that the law is sampled from."""
+    targets: tuple[int, ...] = (1, 10, 100)
+    """The k at which other questions are predicted."""
+    splits: int = 4
+    """Times that the questions are halved; either half is fitted and predicts the other."""
+    draws: int = 500
+    """Draws of each of four chains, after as many of warm-up."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+    @classmethod
+    def tiny(cls) -> Self:
+        return cls(checkpoints=3, splits=1, draws=100, targets=(1, 100))
+
+
+@dataclass(frozen=True)
+class Half:
+    """Predictions of one half by the other, of one variant: (checkpoints, targets) unless said otherwise.
+
+    inside: whether 50 % and 90 % bands hold what was measured, (levels, checkpoints, targets); means: the same of the
+    mean over checkpoints, (levels, targets). elpd: of each fitted question by the others; unsure: how many of them LOO
+    cannot tell. rho: median and 90 % interval of the correlation of ranks.
+    """
+
+    variant: str
+    status: str
+    observed: np.ndarray = field(metadata=UNSAVED)
+    low: np.ndarray = field(metadata=UNSAVED)
+    mid: np.ndarray = field(metadata=UNSAVED)
+    high: np.ndarray = field(metadata=UNSAVED)
+    inside: np.ndarray = field(metadata=UNSAVED)
+    means: np.ndarray
+    elpd: np.ndarray = field(metadata=UNSAVED)
+    unsure: int
+    rho: np.ndarray
+
+
+@dataclass(frozen=True)
+class Score:
+    """One variant at one k over all halves; errors in points of pass@k.
+
+    inside and means: share inside the 50 % and 90 % bands, per checkpoint and of the mean over checkpoints. error:
+    inside's standard error over halves. absolute, bias: mean size of prediction less measurement, and mean.
+    """
+
+    variant: str
+    samples: int
+    inside: np.ndarray
+    error: np.ndarray
+    means: np.ndarray
+    absolute: float
+    bias: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """better: elpd with effects less that without, per question, and its standard error; halves as fitted."""
+
+    models: tuple[str, ...]
+    questions: int
+    halves: tuple[Half, ...]
+    scores: tuple[Score, ...]
+    better: tuple[float, float]
+
+
+def run(config: Config) -> Result:
+    counts = t2.datasets.load("pythia-gsm8k")
+    counts = counts.where(counts["tokens"] >= config.least_tokens)
+    models = np.unique(counts["model"])
+    if config.checkpoints:
+        models = models[np.linspace(0, len(models) - 1, config.checkpoints).astype(int)]
+        counts = counts.where(np.isin(counts["model"], models))
+    questions = np.unique(counts["question"])
+    halves = [
+        predicted(variant, split, side, counts, questions, config)
+        for split in range(config.splits)
+        for side in (0, 1)
+        for variant in VARIANTS
+    ]
+    scores = tuple(score(halves, variant, i, k) for variant in VARIANTS for i, k in enumerate(config.targets))
+    paired = [a.elpd - b.elpd for a, b in zip(halves[::2], halves[1::2], strict=True)]
+    each = np.concatenate(paired)
+    error = float(np.std(paired[0], ddof=1) / np.sqrt(len(questions)))  # a question is in one half of every split
+    return Result(tuple(map(str, models)), len(questions), tuple(halves), scores, (float(each.mean()), error))
+
+
+def predicted(variant: str, split: int, side: int, counts: t2.Table, questions: np.ndarray, config: Config) -> Half:
+    rng = np.random.default_rng([config.seed, split])
+    fitted = np.array_split(rng.permutation(questions), 2)[side]
+    mine = np.isin(counts["question"], fitted)
+    few, others = counts.where(mine), counts.where(~mine)
+    right = few["correct"].astype(int)
+    drawn = rng.hypergeometric(right, few["trials"].astype(int) - right, config.fitted)
+    few = few.with_columns(trials=np.full(len(few), float(config.fitted)), correct=drawn.astype(float))
+    held = {} if variant == VARIANTS[0] else {"rho": NONE}
+    with stage(f"split {split + 1}, half {side + 1}, {variant}"):
+        post = t2.sample(
+            t2.laws.T2PassK,
+            few,
+            t2.QuestionEffects(),
+            fixed=held,
+            key=jax.random.key(config.seed),
+            draws=config.draws,
+            warmup=config.draws,
+        )
+    loo = t2.loo(post) if post.converged else None
+    rho = np.ravel(post.idata["posterior"]["rho"].values) if not held else np.zeros(1)
+    observed, again = measured(others, config.targets), simulated(post.laws, others, rho, config, rng)
+    side_of = np.quantile(again, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
+    inside = np.stack([(side_of[i] <= observed) & (observed <= side_of[-1 - i]) for i in (1, 0)])
+    middle = np.quantile(again.mean(axis=1), [0.05, 0.25, 0.75, 0.95], axis=0)
+    mean = observed.mean(axis=0)
+    means = np.stack([(middle[i] <= mean) & (mean <= middle[-1 - i]) for i in (1, 0)])
+    shares = np.quantile(rho, [0.05, 0.5, 0.95])
+    bands = side_of[0], side_of[2], side_of[4]
+    elpd = np.full(len(fitted), np.nan) if loo is None else loo.each
+    return Half(variant, post.status, observed, *bands, inside, means, elpd, len(loo.unsure) if loo else 0, shares)
+
+
+def measured(counts: t2.Table, targets: tuple[int, ...]) -> np.ndarray:
+    """Mean over questions of Chen et al.'s unbiased pass@k, (checkpoints, targets), checkpoints by name."""
+    passed = []
+    for model in np.unique(counts["model"]):
+        one = counts.where(model=model)
+        passed.append(t2.pass_from_counts(one["trials"], one["correct"], list(targets)).passed)
+    return np.array(passed)
+
+
+def simulated(laws: Any, counts: t2.Table, rho: np.ndarray, config: Config, rng: np.random.Generator) -> np.ndarray:
+    """pass@k that the questions of a table should show, (draws, checkpoints, targets), checkpoints by name.
+
+    Of every draw: a rank for each question and checkpoint, correlated by rho, the Beta's chance there, and the share
+    of questions solved in k samples, less what their own samples leave open (those are thousands; here, k of them).
+    """
+    models, first = np.unique(counts["model"], return_index=True)
+    number = len(np.unique(counts["question"]))
+    with jax.enable_x64(True):
+        ends = jax.vmap(lambda law: law.questions(counts["params"][first], counts["tokens"][first]))(laws)
+    a, b = (np.asarray(x)[:, :, None] for x in ends)
+    shape = len(a), len(models), number
+    share = np.broadcast_to(rho, len(a))[:, None, None]
+    z = np.sqrt(share) * rng.normal(size=(len(a), 1, number)) + np.sqrt(1 - share) * rng.normal(size=shape)
+    chance = beta_distribution.ppf(ndtr(z), a, b)
+    return np.stack([(1 - (1 - chance) ** k).mean(axis=2) for k in config.targets], axis=2)
+
+
+def score(halves: list[Half], variant: str, i: int, k: int) -> Score:
+    mine = [one for one in halves if one.variant == variant]
+    inside = np.array([one.inside[:, :, i].mean(axis=1) for one in mine])
+    miss = 100 * np.array([one.mid[:, i] - one.observed[:, i] for one in mine])
+    means = np.mean([one.means[:, i] for one in mine], axis=0)
+    error = inside.std(axis=0, ddof=1) / np.sqrt(len(mine)) if len(mine) > 1 else np.full(2, np.nan)
+    return Score(variant, k, inside.mean(axis=0), error, means, float(np.abs(miss).mean()), float(miss.mean()))
+
+
+def words(result: Result) -> list[str]:
+    effects = [one for one in result.halves if one.variant == VARIANTS[0]]
+    said = [
+        f"{len(result.models)} checkpoints, {result.questions} questions, {len(effects)} halves; correlation of a "
+        f"question's rank from checkpoint to checkpoint: {np.mean([one.rho[1] for one in effects]):.2f} "
+        f"({effects[0].rho[0]:.2f} to {effects[0].rho[2]:.2f} from the first half)",
+        f"by questions left out the effects are better by {result.better[0]:.2f} ± {result.better[1]:.2f} nats each",
+    ]
+    for one in result.scores:
+        said.append(
+            f"  {one.variant:21s} pass@{one.samples:<4d} 50 % band holds {one.inside[0]:.1%}, 90 % band"
+            f" {one.inside[1]:.1%} ± {one.error[1]:.1%} of checkpoints; of means {one.means[0]:.0%} and"
+            f" {one.means[1]:.0%}; error {one.absolute:.1f} points, bias {one.bias:+.1f}"
+        )
+    said += [f"  {one.variant}: {one.status}" for one in result.halves if not one.status.startswith("converged")]
+    return said
+
+
+def figures(result: Result) -> dict[str, "Figure"]:
+    """Measured against predicted pass@k at the largest k: the first half of each variant."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.9), layout="constrained")
+    k = result.scores[-1].samples
+    for ax, one, colour in zip(
+        figure.subplots(1, 2, sharex=True, sharey=True), result.halves[:2], (BLUE, VERMILLION), strict=True
+    ):
+        seen, mid = one.observed[:, -1], one.mid[:, -1]
+        reach = np.stack([mid - one.low[:, -1], one.high[:, -1] - mid])
+        ax.errorbar(seen, mid, reach, fmt="o", color=colour, markersize=4, elinewidth=1, label="median and 90 % band")
+        ax.plot([0, 1], [0, 1], color=BLACK, linewidth=1, zorder=0, label="predicted = measured")
+        ax.set(title=one.variant, xlim=(-0.02, 1), ylim=(-0.02, 1))
+        ax.set_xlabel(f"pass@{k} of the other questions, measured (share)")
+        ax.legend(loc="upper left", frameon=False)
+    figure.axes[0].set_ylabel(f"pass@{k} predicted (share of questions)")
+    return {"held_out": figure}
+
+
+def main() -> None:
+    command(Config, run, words, figures)
+
+
+if __name__ == "__main__":
+    main()
