@@ -46,16 +46,16 @@ class Config:
     """Samples of each question that the law is sampled from."""
     targets: tuple[int, ...] = (1, 10, 100)
     """The k at which other questions are predicted."""
-    splits: int = 4
-    """Times that the questions are halved; either half is fitted and predicts the other."""
-    draws: int = 500
+    halves: int = 4
+    """Halves of the questions that are fitted and predict the others: the first, its complement, one of a new split..."""
+    draws: int = 400
     """Draws of each of four chains, after as many of warm-up."""
     seed: int = 0
     """Seed of every random draw."""
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(checkpoints=3, splits=1, draws=100, targets=(1, 100))
+        return cls(checkpoints=3, halves=1, draws=100, targets=(1, 100))
 
 
 @dataclass(frozen=True)
@@ -116,29 +116,24 @@ def run(config: Config) -> Result:
         models = models[np.linspace(0, len(models) - 1, config.checkpoints).astype(int)]
         counts = counts.where(np.isin(counts["model"], models))
     questions = np.unique(counts["question"])
-    halves = [
-        predicted(variant, split, side, counts, questions, config)
-        for split in range(config.splits)
-        for side in (0, 1)
-        for variant in VARIANTS
-    ]
+    halves = [predicted(one, i, counts, questions, config) for i in range(config.halves) for one in VARIANTS]
     scores = tuple(score(halves, variant, i, k) for variant in VARIANTS for i, k in enumerate(config.targets))
     paired = [a.elpd - b.elpd for a, b in zip(halves[::2], halves[1::2], strict=True)]
     each = np.concatenate(paired)
-    error = float(np.std(paired[0], ddof=1) / np.sqrt(len(questions)))  # a question is in one half of every split
+    error = float(np.std(paired[0], ddof=1) / np.sqrt(len(questions)))  # every question is in one half of each split
     return Result(tuple(map(str, models)), len(questions), tuple(halves), scores, (float(each.mean()), error))
 
 
-def predicted(variant: str, split: int, side: int, counts: t2.Table, questions: np.ndarray, config: Config) -> Half:
-    rng = np.random.default_rng([config.seed, split])
-    fitted = np.array_split(rng.permutation(questions), 2)[side]
+def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, config: Config) -> Half:
+    rng = np.random.default_rng([config.seed, half // 2])
+    fitted = np.array_split(rng.permutation(questions), 2)[half % 2]
     mine = np.isin(counts["question"], fitted)
     few, others = counts.where(mine), counts.where(~mine)
     right = few["correct"].astype(int)
     drawn = rng.hypergeometric(right, few["trials"].astype(int) - right, config.fitted)
     few = few.with_columns(trials=np.full(len(few), float(config.fitted)), correct=drawn.astype(float))
     held = {} if variant == VARIANTS[0] else {"rho": NONE}
-    with stage(f"split {split + 1}, half {side + 1}, {variant}"):
+    with stage(f"half {half + 1}, {variant}"):
         post = t2.sample(
             t2.laws.T2PassK,
             few,
