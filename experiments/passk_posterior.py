@@ -47,7 +47,7 @@ class Config:
     targets: tuple[int, ...] = (1, 10, 100)
     """The k at which other questions are predicted."""
     halves: int = 4
-    """Halves of the questions that are fitted and predict the others: the first, its complement, then of a new split."""
+    """Halves of the questions fitted, to predict the others: the first, its complement, then of a new split."""
     draws: int = 400
     """Draws of each of four chains, after as many of warm-up."""
     seed: int = 0
