@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 LEVELS = (0.5, 0.9)
 RANKED = 99
 """Draws, far apart in the chains, among which the truth is ranked: 100 places."""
+SAME = 1e-9
+"""Relative difference below which two numbers are one."""
 BINS = 20
 TRIES = ((1000, 1000, 0.95), (4000, 2000, 0.99))
 """Draws, warm-up and acceptance of the first run, and of the second where that failed."""
@@ -148,7 +150,8 @@ def outcome(name: str, index: int, config: Config) -> Outcome:
     table, scale = simulate(law, truth, rng, config)
     post, tries = sampled(law, table, jax.random.fold_in(jax.random.key(config.seed), index))
     found = quantities(name, truth, scale, post) if post.converged else {}
-    one = Outcome(post.converged, post.status, tries, {what: place(*both) for what, both in found.items()})
+    places = {what: place(*both, rng) for what, both in found.items()}
+    one = Outcome(post.converged, post.status, tries, places)
     if path:
         save_json(path, {"setting": setting, "outcome": plain(one)})
     return one
@@ -212,10 +215,15 @@ def quantities(name: str, truth: t2.Law, scale: Any, post: t2.Posterior) -> dict
     return found
 
 
-def place(true: float, draws: np.ndarray) -> tuple[int, float]:
-    """The truth's rank among RANKED draws, and where it lies among all of them, 0 to 1."""
-    few = draws[np.linspace(0, len(draws) - 1, RANKED).astype(int)]
-    return int((few < true).sum()), float((draws < true).mean())
+def place(true: float, draws: np.ndarray, rng: np.random.Generator) -> tuple[int, float]:
+    """The truth's rank among RANKED draws, and where it lies among all of them, 0 to 1.
+
+    Among draws that equal it (an N* that a budget holds is the same for many laws) its place is drawn.
+    """
+    below, equal = draws < true - SAME * abs(true), np.abs(draws - true) <= SAME * abs(true)
+    few = np.linspace(0, len(draws) - 1, RANKED).astype(int)
+    rank = below[few].sum() + rng.integers(equal[few].sum() + 1)
+    return int(rank), float(below.mean() + rng.uniform() * equal.mean())
 
 
 def summarise(name: str, places: list[tuple[int, float]]) -> Quantity:

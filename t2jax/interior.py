@@ -167,17 +167,23 @@ def _interior(objective: Objective, limits: Limits, theta: Any, begin: _State) -
 def _polish(objective: Objective, limits: Limits, theta: Any, state: _State) -> Optimum:
     """Newton on the KKT conditions with the active set read off the interior solution; kept where it is better.
 
-    Where one limit is nearly indifferent, the set with that one changed is tried too.
+    Also tried are the set with the strongest of the other limits, and without its own weakest or, as soon as two nearly
+    coincide (like costs that differ in a small part) of which only one holds, without the weaker of those.
     """
     limit = partial(limits, theta)
     slack = jnp.maximum(-limit(state.x), _floor(state.x.dtype))
     # at the end the multipliers balance the slope of the objective, which may be a millionth where pass@k is near one
     # of a problem that no limit holds there is only what the barrier leaves, which is not to be taken for a slope
-    slope = jnp.max(jnp.abs(jax.jacfwd(limit)(state.x).T @ state.z)) + 1e3 * _goal(slack.dtype)
+    rows = jax.jacfwd(limit)(state.x)
+    slope = jnp.max(jnp.abs(rows.T @ state.z)) + 1e3 * _goal(slack.dtype)
     standing = state.z / (slope * slack)
     active = standing > 1
-    unclear = jnp.argmin(jnp.abs(jnp.log(standing)))
-    sets = jnp.stack([active, active.at[unclear].set(~active[unclear])])
+    length = jnp.sqrt(jnp.sum(rows**2, axis=1))
+    alike = rows @ rows.T > (1 - 1e-6) * jnp.outer(length, length)
+    doubled = jnp.any(alike & active[None, :] & (standing[None, :] > standing[:, None]), axis=1)
+    weakest = jnp.argmin(jnp.where(active, jnp.where(doubled, -1 / standing, standing), jnp.inf))
+    strongest = jnp.argmax(jnp.where(active, 0.0, standing))
+    sets = jnp.stack([active, active.at[weakest].set(False), active.at[strongest].set(True)])
 
     def newton(active: Array) -> tuple[tuple[Array, Array], Array]:
         begin = (state.x, jnp.where(active, state.z, 0.0))
@@ -209,4 +215,4 @@ def _polish(objective: Objective, limits: Limits, theta: Any, state: _State) -> 
     values, errors = jax.vmap(certify)(*ends)
     best = jnp.argmin(errors)
     found = (ends[0][best], ends[1][best], jnp.stack([*sets, active])[best], values[best], errors[best])
-    return Optimum(*found, hessians[best % 2])  # the third end stands where the first began
+    return Optimum(*found, hessians[best % len(sets)])  # the last end stands where the first began
