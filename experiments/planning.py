@@ -23,6 +23,7 @@ from scipy.optimize import minimize_scalar
 
 import t2jax as t2
 from experiments.record import command, stage
+from t2jax.plan import CONSTRAINTS
 from t2jax.plot import BLACK, BLUE, GREY, VERMILLION, log_ticks
 
 if TYPE_CHECKING:
@@ -54,13 +55,17 @@ class Config:
 
 @dataclass(frozen=True)
 class Curve:
-    """Optima along a lever, each (points,): the lever, N*, D*, k* and the law's value."""
+    """Optima along a lever, each (points,): the lever, N*, D*, k* and the law's value.
+
+    needed: whether all of the training budget is; else D* is only one of those that are as good.
+    """
 
     lever: np.ndarray
     params: np.ndarray
     tokens: np.ndarray
     samples: np.ndarray
     value: np.ndarray
+    needed: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Result:
     """fig2, fig3: with samples and for one; chinchilla: what the latter is worth with the samples it can be given.
 
     lifetime: by tokens served, by_scipy: log N* by SciPy. gain: by G; least: the G from which k* exceeds one.
-    wall: by unique tokens. roofline: by batch; flops: the same for 2Nk at the same price (points,).
+    wall: by unique tokens. roofline: by batch, cached: the same with a KV cache; flops: for 2Nk at the same price.
     """
 
     fig2: tuple[Curve, Curve]
@@ -81,6 +86,7 @@ class Result:
     least: float
     wall: Curve
     roofline: Curve
+    cached: Curve
     flops: Curve
 
 
@@ -104,16 +110,17 @@ def run(config: Config) -> Result:
     with stage("data wall"):
         wall = data_wall(config)
     with stage("roofline"):
-        roofline, flops = devices(config)
+        roofline, cached, flops = devices(config)
     both = fig3[0], fig3[1]
-    return Result(fig2, both, chinchilla, lifetime, loss, by_scipy, gain, least, wall, roofline, flops)
+    return Result(fig2, both, chinchilla, lifetime, loss, by_scipy, gain, least, wall, roofline, cached, flops)
 
 
 def curve(law: t2.Law, lever: np.ndarray, **budget: Any) -> Curve:
     """Optima at budgets of shape (points,)."""
     plan = t2.frontier(law, t2.Budget(**budget))
-    one = [np.broadcast_to(getattr(plan, name), lever.shape) for name in ("params", "tokens", "samples", "value")]
-    return Curve(lever, *one)
+    params, tokens, samples, value = (np.broadcast_to(getattr(plan, name), lever.shape) for name in _NAMES)
+    spare = False if plan.spare is None else plan.spare[..., CONSTRAINTS.index("train")]
+    return Curve(lever, params, tokens, samples, value, ~np.broadcast_to(spare, lever.shape))
 
 
 def served(config: Config) -> tuple[Curve, float, np.ndarray]:
@@ -151,7 +158,7 @@ def little_gain(config: Config) -> tuple[Curve, float]:
         middle = (low + high) / 2
         plan = t2.allocate(law_of(Config(G=middle, gamma=config.gamma)), t2.Budget(total=2e24, queries=1e13))
         low, high = (low, middle) if plan.samples > 1 + 1e-9 else (middle, high)
-    return Curve(gains, *columns), high
+    return Curve(gains, columns[0], columns[1], columns[2], columns[3], np.ones(len(gains), bool)), high
 
 
 def data_wall(config: Config) -> Curve:
@@ -161,20 +168,21 @@ def data_wall(config: Config) -> Curve:
     return curve(law, unique, train=1e24, inference=1.4e11, unique_tokens=unique)
 
 
-def devices(config: Config) -> tuple[Curve, Curve]:
+def devices(config: Config) -> tuple[Curve, Curve, Curve]:
     """$5,000,000 over training and 1e9 queries of 300 tokens a sample on H100s at $2.50 an hour, by batch.
 
-    Beside it 2Nk: the same device with memory so fast that arithmetic is what serving pays for.
+    Weights are read from memory once for a batch; in the second curve so is every sample's KV cache, with as many heads
+    as queries have. The third is 2Nk: the same device with memory so fast that arithmetic is what serving pays for.
     """
     batch = np.geomspace(1, 1024, config.points)
     real = t2.accelerator("H100", price=2.5)
     endless = t2.Accelerator("endless", real.flops, 1e30, 1e30, real.devices, real.utilisation, price=2.5)
     found = []
-    for on in (real, endless):
+    for on, shape in ((real, None), (real, t2.Shape()), (endless, None)):
         budget: Any = {"total": 5e6, "queries": 1e9, "training": t2.Training(on=on)}
-        budget["serving"] = t2.Serving(generated=300.0, batch=batch, on=on)
+        budget["serving"] = t2.Serving(generated=300.0, batch=batch, on=on, shape=shape)
         found.append(curve(law_of(config), batch, **budget))
-    return found[0], found[1]
+    return found[0], found[1], found[2]
 
 
 _NAMES = ("params", "tokens", "samples", "value")
@@ -187,7 +195,8 @@ def words(result: Result) -> list[str]:
     falls, rises = np.diff(result.fig3[0].value), np.diff(result.chinchilla)
     life, wall, roof = result.lifetime, result.wall, result.roofline
     apart = np.max(np.abs(np.log(life.params) - result.by_scipy))
-    shift = np.log(roof.params / result.flops.params)
+    shift, cached = (np.log(one.params / result.flops.params) for one in (roof, result.cached))
+    first = int(np.argmax(wall.needed))
     return [
         f"fig2: D*/N* from {ratio[0]:.3g} at {with_samples.lever[0]:.0e} to {ratio[-1]:.3g} at "
         f"{with_samples.lever[-1]:.0e} FLOPs with samples, {last}",
@@ -198,12 +207,13 @@ def words(result: Result) -> list[str]:
         f"log N* at most {apart:.1g} from SciPy's",
         f"gain: a second sample pays from G = {result.least:.3g} nats on; at {result.gain.lever[-1]:.2g} nats k* = "
         f"{result.gain.samples[-1]:.3g}",
-        f"wall: with {wall.lever[0]:.0e} unique tokens N* = {wall.params[0]:.3g}, D* = "
-        f"{wall.tokens[0] / wall.lever[0]:.3g} passes, value {wall.value[0]:.4f}; with {wall.lever[-1]:.0e} "
-        f"N* = {wall.params[-1]:.3g}, value {wall.value[-1]:.4f}",
+        f"wall: with {wall.lever[0]:.0e} unique tokens N* = {wall.params[0]:.3g}, value {wall.value[0]:.4f}; with "
+        f"{wall.lever[-1]:.0e} N* = {wall.params[-1]:.3g}, value {wall.value[-1]:.4f}; below {wall.lever[first]:.2g} "
+        f"unique tokens, {wall.tokens[first] / wall.lever[first]:.3g} passes, more training changes nothing",
         f"roofline: N* is {np.expm1(shift[0]):+.0%} of that by 2Nk at a batch of 1, {np.expm1(shift[-1]):+.0%} at "
         f"{roof.lever[-1]:.0f}; k* {roof.samples[0]:.3g} and {roof.samples[-1]:.3g} against "
-        f"{result.flops.samples[0]:.3g}",
+        f"{result.flops.samples[0]:.3g}; with a KV cache N* is up to {np.expm1(cached.max()):+.0%}, "
+        f"at {result.cached.lever[cached.argmax()]:.0f}",
     ]
 
 
@@ -229,10 +239,13 @@ def figures(result: Result) -> dict[str, "Figure"]:
     axes[3].axvline(result.least, color=GREY, linestyle=":", label=f"a second sample pays from {result.least:.2g}")
     _dress(axes[3], "gain of sampling G (nats)", "samples k*", "gain: one budget for training and queries")
     axes[4].plot(result.wall.lever, result.wall.params, color=BLUE, label="N*")
-    axes[4].plot(result.wall.lever, result.wall.tokens, color=VERMILLION, label="D*")
+    needed = np.where(result.wall.needed, result.wall.tokens, np.nan)
+    axes[4].plot(result.wall.lever, needed, color=VERMILLION, label="D*, while it changes the loss")
     axes[4].plot(result.wall.lever, result.wall.lever, color=GREY, linestyle=":", label="every token once")
+    axes[4].set_ylim(1e9, 1e18)
     _dress(axes[4], "unique tokens", "parameters N*, tokens D*", "wall: 1e24 FLOPs, C_inf = 1.4e11")
-    axes[5].plot(result.roofline.lever, result.roofline.params, color=BLUE, label="arithmetic or memory traffic")
+    axes[5].plot(result.roofline.lever, result.roofline.params, color=BLUE, label="arithmetic or reading weights")
+    axes[5].plot(result.cached.lever, result.cached.params, color=BLUE, linestyle="--", label="and the KV cache")
     axes[5].plot(result.flops.lever, result.flops.params, color=VERMILLION, label="2Nk FLOPs")
     _dress(axes[5], "sequences decoded together", "parameters N*", "roofline: $5,000,000, 1e9 queries, H100")
     return {"planning": figure}

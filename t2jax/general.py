@@ -29,6 +29,7 @@ from t2jax.plan import (
     HELD,
     NO_OPTIMUM,
     OPTIMAL,
+    SPARE,
     STATIONARY,
     UNREACHABLE,
     Plan,
@@ -176,6 +177,10 @@ def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) 
     def shown(x: Array) -> Array:
         return jnp.where(usable, x, jnp.nan)
 
+    purses = ("train", "inference", "total")
+    given = np.array([name in purses and getattr(budget, name) is not None for name in CONSTRAINTS])
+    idle = (limits(problem, found.x) < -SPARE[0]) | (found.multipliers < SPARE[1])
+    spare = jnp.asarray(given) & problem.named(idle, jnp.all) & usable if budget.goal == "quality" else None
     queries = spent = None
     if budget.goal == "queries" or budget.queries is not None:
         queries = rate if budget.goal == "queries" else jnp.asarray(budget.queries, n.dtype)
@@ -194,6 +199,7 @@ def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) 
         gap=found.kkt * (found.active.size + 4 * FAR) if law.convex else jnp.full_like(found.kkt, jnp.inf),
         queries=None if queries is None else shown(queries),
         spent=None if spent is None else shown(spent),
+        spare=spare,
     )
     return plan, jnp.where(usable, objective(problem, found.x), jnp.inf)
 

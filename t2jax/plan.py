@@ -17,6 +17,8 @@ BUDGETS = ("train", "inference", "total", "target")
 
 OPTIMAL, STATIONARY, HELD, NO_OPTIMUM, INFEASIBLE_TRAIN, INFEASIBLE_INFERENCE, FAILED, FLAT = range(8)
 CONTRADICTORY, UNREACHABLE = 8, 9
+SPARE = 1e-6, 1e-12
+"""Not all of a budget is needed where a larger share than this is left, or its shadow price is less than this."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,9 @@ class Plan:
     log queries) could still be better anywhere within the limits; infinity for laws that are not convex.
     shadow_prices (..., 12): decrease of the law's cost (or of log spending, or increase of log queries) per unit of the
     log of each limit in `CONSTRAINTS`. active (..., 12): limits that hold with equality; where limits contradict each
-    other, those. queries, spent: how many are served, and what training and serving cost together, where the budget
-    speaks of either; else None. code: outcome, told by `status`.
+    other, those. spare (..., 12): budgets that are not all needed, since a bound holds or more changes nothing to
+    rounding; None where the goal spends what it must. queries, spent: how many are served, and what training and
+    serving cost together, where the budget speaks of either; else None. code: outcome, told by `status`.
     Where there is no optimum the numbers are NaN and `status` says why.
     """
 
@@ -44,6 +47,7 @@ class Plan:
     gap: Any = None
     queries: Any = None
     spent: Any = None
+    spare: Any = None
 
     @property
     def tokens_per_param(self) -> Any:
@@ -70,10 +74,11 @@ class Plan:
         active = np.asarray(self.active)[same].reshape(-1, len(CONSTRAINTS))
         held = [name for i, name in enumerate(CONSTRAINTS) if active[:, i].any()]
         bounds = ", ".join(name for name in held if name not in BUDGETS)
+        left = self._left(same)
         return {
-            OPTIMAL: f"optimal: the global optimum, certified by convexity and a KKT residual of {worst:.1g}",
-            STATIONARY: f"optimal: the best of several starts, with a KKT residual of {worst:.1g}",
-            HELD: f"optimal within bounds: held by {bounds}, with a KKT residual of {worst:.1g}",
+            OPTIMAL: f"optimal: the global optimum, certified by convexity and a KKT residual of {worst:.1g}{left}",
+            STATIONARY: f"optimal: the best of several starts, with a KKT residual of {worst:.1g}{left}",
+            HELD: f"optimal within bounds: held by {bounds}, with a KKT residual of {worst:.1g}{left}",
             NO_OPTIMUM: "without optimum: the objective keeps falling towards one parameter or one token",
             INFEASIBLE_TRAIN: "infeasible: the training budget does not pay for one token of the smallest model",
             INFEASIBLE_INFERENCE: "infeasible: the inference budget is below 2·N of the smallest model, one sample",
@@ -83,11 +88,19 @@ class Plan:
             UNREACHABLE: "infeasible: the target is beyond what the law reaches at any size, tokens and samples",
         }[code]
 
+    def _left(self, same: np.ndarray) -> str:
+        """What is said of budgets that are not all needed, at the allocations chosen."""
+        if self.spare is None:
+            return ""
+        left = np.asarray(self.spare)[same].reshape(-1, len(CONSTRAINTS))
+        names = [name for i, name in enumerate(CONSTRAINTS) if left[:, i].any()]
+        return f"; not all of {' and '.join(names)} is needed" if names else ""
+
 
 register(
     Plan,
     (
         *("params", "tokens", "samples", "value", "kkt", "shadow_prices", "active", "code"),
-        *("gap", "queries", "spent"),
+        *("gap", "queries", "spent", "spare"),
     ),
 )

@@ -25,6 +25,7 @@ from t2jax.plan import (
     INFEASIBLE_TRAIN,
     NO_OPTIMUM,
     OPTIMAL,
+    SPARE,
     STATIONARY,
     Plan,
 )
@@ -47,6 +48,8 @@ _ROWS = (  # constraints on (log N, log D, log k), in the order of plan.CONSTRAI
     (1.0, 0.0, 1.0),
     (0.0, 0.0, -1.0),
 )
+
+_PURSES = (0, 5)  # of these, the rows of training and inference
 
 
 def plan_separate(law: Law, budget: Budget) -> Plan:
@@ -164,6 +167,11 @@ def _finish(law: Law, budget: Budget, found: Optimum, samples: Array, feasible: 
     def named(rows: Array) -> Array:
         return jnp.pad(rows, (0, len(CONSTRAINTS) - len(_ROWS)))
 
+    left = [jnp.log(jnp.asarray(budget.train) / (6 * params * tokens))]
+    left += [] if budget.inference is None else [jnp.log(budget.inference / (2 * params * samples))]
+    purses = np.array(_PURSES[: len(left)])
+    idle = (jnp.stack(left) > SPARE[0]) | (found.multipliers[purses] < SPARE[1])
+    spare = jnp.zeros(len(CONSTRAINTS), bool).at[purses].set(idle)
     # the Lagrangian of a convex problem lies above its tangent, over a box that is no longer than FAR on any side
     gap = found.kkt * (len(_ROWS) + 3 * FAR) if law.convex else jnp.full_like(found.kkt, jnp.inf)
     return Plan(
@@ -176,6 +184,7 @@ def _finish(law: Law, budget: Budget, found: Optimum, samples: Array, feasible: 
         active=named(found.active) & usable,
         code=code,
         gap=gap,
+        spare=spare & usable,
     )
 
 

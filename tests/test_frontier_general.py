@@ -11,7 +11,7 @@ import pytest
 import t2jax as t2
 from experiments import frontier_check
 from t2jax.laws import Chinchilla, T2Loss
-from t2jax.plan import CONTRADICTORY, UNREACHABLE
+from t2jax.plan import CONSTRAINTS, CONTRADICTORY, UNREACHABLE
 
 LAW = Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
 SAMPLED = T2Loss(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37, G=0.5, gamma=0.3)
@@ -64,6 +64,22 @@ def test_a_list_of_sizes_keeps_to_bounds_on_them():
     assert "no N, D and k keep to these limits together: params_m" in plan.status
     with pytest.raises(ValueError, match="samples_min asks for 4 samples, of which Chinchilla knows nothing"):
         t2.allocate(LAW, t2.Budget(train=1e22, inference=2e11, samples_min=4))
+
+
+def test_what_is_left_of_a_budget_is_told():
+    """4 passes of 1e9 tokens still help and a thousand change nothing; capped N and D cannot use a budget either."""
+    values = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+    repeated = t2.laws.DataConstrained(**values, R_D=15.0)
+    at = t2.Budget(train=np.array([6e18 * 4, 6e18 * 4000]), unique_tokens=1e9, params_max=1e9)
+    plan = t2.frontier(repeated, at)
+    np.testing.assert_array_equal(plan.spare[:, CONSTRAINTS.index("train")], [False, True])
+    assert plan.status.count("not all of train is needed") == 1
+    law = t2.laws.Chinchilla(**values)
+    capped = t2.frontier(law, t2.Budget(train=1e22, params_max=1e9, tokens_max=1e10))
+    assert capped.status.endswith("; not all of train is needed") and "held by params_max, tokens_max" in capped.status
+    served = t2.frontier(law, t2.Budget(total=1e22, queries=1e3, params_max=1e9, tokens_max=1e10))
+    assert served.status.endswith("; not all of total is needed")
+    assert "needed" not in t2.frontier(law, t2.Budget(total=1e22, queries=1e3)).status
 
 
 def test_least_compute_for_a_target_is_the_frontier_read_backwards():
