@@ -4,7 +4,8 @@
 with question effects (a question that is hard for one checkpoint is hard for the next) and once without. Every draw
 then says what pass@k the *other* half of the questions should show at each checkpoint, which is compared with their
 unbiased estimate from all samples. The bands hold what the posterior leaves open, which questions they are, and the
-luck of their samples. Both are also compared by what they say of a question left out (PSIS-LOO by question).
+luck of their samples, of which each has as many as were drawn. Both are also compared by what they say of a question
+left out (PSIS-LOO by question).
 
 "Per checkpoint" is the coverage that a user meets, and "mean" that of the mean over checkpoints, which only a band that
 knows how questions go together can hold. What neither can hold is a law that does not fit: the mean error, over what
@@ -28,9 +29,6 @@ from t2jax.plot import BLACK, BLUE, VERMILLION
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LEVELS = (0.5, 0.9)
-NONE = 1e-6
-"""A correlation at which questions are ranked anew by every checkpoint; the domain of rho begins above 0."""
 VARIANTS = ("question effects", "every checkpoint anew")
 
 
@@ -63,8 +61,8 @@ class Half:
     """Predictions of one half by the other, of one variant: (checkpoints, targets) unless said otherwise.
 
     inside: whether 50 % and 90 % bands hold what was measured, (levels, checkpoints, targets); means: the same of the
-    mean over checkpoints, (levels, targets). elpd: of each fitted question by the others; unsure: how many of them LOO
-    cannot tell. rho: median and 90 % interval of the correlation of ranks.
+    mean over checkpoints, (levels, targets). elpd: of each fitted question by the others, by name, none where chains
+    failed; unsure: how many of them LOO cannot tell. rho: median and 90 % interval of the correlation of ranks.
     """
 
     variant: str
@@ -75,7 +73,7 @@ class Half:
     high: np.ndarray = field(metadata=UNSAVED)
     inside: np.ndarray = field(metadata=UNSAVED)
     means: np.ndarray
-    elpd: np.ndarray = field(metadata=UNSAVED)
+    elpd: dict[str, float] = field(metadata=UNSAVED)
     unsure: int
     rho: np.ndarray
 
@@ -99,13 +97,13 @@ class Score:
 
 @dataclass(frozen=True)
 class Result:
-    """better: elpd with effects less that without, per question, and its standard error; halves as fitted."""
+    """better: elpd with effects less that without, mean over questions, and its standard error; of how many of them."""
 
     models: tuple[str, ...]
     questions: int
     halves: tuple[Half, ...]
     scores: tuple[Score, ...]
-    better: tuple[float, float]
+    better: tuple[float, float, int]
 
 
 def run(config: Config) -> Result:
@@ -118,10 +116,22 @@ def run(config: Config) -> Result:
     questions = np.unique(counts["question"])
     halves = [predicted(one, i, counts, questions, config) for i in range(config.halves) for one in VARIANTS]
     scores = tuple(score(halves, variant, i, k) for variant in VARIANTS for i, k in enumerate(config.targets))
-    paired = [a.elpd - b.elpd for a, b in zip(halves[::2], halves[1::2], strict=True)]
-    each = np.concatenate(paired)
-    error = float(np.std(paired[0], ddof=1) / np.sqrt(len(questions)))  # every question is in one half of each split
-    return Result(tuple(map(str, models)), len(questions), tuple(halves), scores, (float(each.mean()), error))
+    return Result(tuple(map(str, models)), len(questions), tuple(halves), scores, better(halves[::2], halves[1::2]))
+
+
+def better(those: list[Half], these: list[Half]) -> tuple[float, float, int]:
+    """Mean over questions of the difference of elpd, its standard error, and the number of questions.
+
+    A question that was fitted in several splits counts once, with its mean.
+    """
+    found: dict[str, list[float]] = {}
+    for a, b in zip(those, these, strict=True):
+        for name in a.elpd.keys() & b.elpd.keys():
+            found.setdefault(name, []).append(a.elpd[name] - b.elpd[name])
+    each = np.array([np.mean(one) for _, one in sorted(found.items())])
+    if len(each) < 2:
+        return float("nan"), float("nan"), len(each)
+    return float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each))), len(each)
 
 
 def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, config: Config) -> Half:
@@ -132,19 +142,19 @@ def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, 
     right = few["correct"].astype(int)
     drawn = rng.hypergeometric(right, few["trials"].astype(int) - right, config.fitted)
     few = few.with_columns(trials=np.full(len(few), float(config.fitted)), correct=drawn.astype(float))
-    held = {} if variant == VARIANTS[0] else {"rho": NONE}
+    effects = variant == VARIANTS[0]
     with stage(f"half {half + 1}, {variant}"):
         post = t2.sample(
             t2.laws.T2PassK,
             few,
-            t2.QuestionEffects(),
-            fixed=held,
+            t2.QuestionEffects() if effects else t2.noise.BetaBinomial(),
             key=jax.random.key(config.seed),
             draws=config.draws,
             warmup=config.draws,
+            unit="question",
         )
     loo = t2.loo(post) if post.converged else None
-    rho = np.ravel(post.idata["posterior"]["rho"].values) if not held else np.zeros(1)
+    rho = np.ravel(post.idata["posterior"]["rho"].values) if effects else np.zeros(1)
     observed, again = measured(others, config.targets), simulated(post.laws, others, rho, config, rng)
     side_of = np.quantile(again, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
     inside = np.stack([(side_of[i] <= observed) & (observed <= side_of[-1 - i]) for i in (1, 0)])
@@ -153,7 +163,7 @@ def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, 
     means = np.stack([(middle[i] <= mean) & (mean <= middle[-1 - i]) for i in (1, 0)])
     shares = np.quantile(rho, [0.05, 0.5, 0.95])
     bands = side_of[0], side_of[2], side_of[4]
-    elpd = np.full(len(fitted), np.nan) if loo is None else loo.each
+    elpd = dict(zip(loo.names, map(float, loo.each), strict=True)) if loo else {}
     return Half(variant, post.status, observed, *bands, inside, means, elpd, len(loo.unsure) if loo else 0, shares)
 
 
@@ -169,19 +179,26 @@ def measured(counts: t2.Table, targets: tuple[int, ...]) -> np.ndarray:
 def simulated(laws: Any, counts: t2.Table, rho: np.ndarray, config: Config, rng: np.random.Generator) -> np.ndarray:
     """pass@k that the questions of a table should show, (draws, checkpoints, targets), checkpoints by name.
 
-    Of every draw: a rank for each question and checkpoint, correlated by rho, the Beta's chance there, and the share
-    of questions solved in k samples, less what their own samples leave open (those are thousands; here, k of them).
+    Of every draw: a rank for each question and checkpoint, correlated by rho, the Beta's chance there, how many of the
+    question's own samples are correct, and what they make of pass@k.
     """
-    models, first = np.unique(counts["model"], return_index=True)
-    number = len(np.unique(counts["question"]))
+    models, first, model = np.unique(counts["model"], return_index=True, return_inverse=True)
+    names, question = np.unique(counts["question"], return_inverse=True)
+    trials = np.zeros((len(models), len(names)))
+    trials[model, question] = counts["trials"]
     with jax.enable_x64(True):
         ends = jax.vmap(lambda law: law.questions(counts["params"][first], counts["tokens"][first]))(laws)
     a, b = (np.asarray(x)[:, :, None] for x in ends)
-    shape = len(a), len(models), number
+    shape = len(a), *trials.shape
     share = np.broadcast_to(rho, len(a))[:, None, None]
-    z = np.sqrt(share) * rng.normal(size=(len(a), 1, number)) + np.sqrt(1 - share) * rng.normal(size=shape)
-    chance = beta_distribution.ppf(ndtr(z), a, b)
-    return np.stack([(1 - (1 - chance) ** k).mean(axis=2) for k in config.targets], axis=2)
+    z = np.sqrt(share) * rng.normal(size=(len(a), 1, len(names))) + np.sqrt(1 - share) * rng.normal(size=shape)
+    correct = rng.binomial(trials.astype(int), beta_distribution.ppf(ndtr(z), a, b))
+    passed = []
+    with jax.enable_x64(True):
+        for k in config.targets:
+            each = np.asarray(t2.special.pass_at_k_from_counts(np.maximum(trials, k)[None], correct, float(k)))
+            passed.append(np.average(each, axis=2, weights=np.broadcast_to(trials > 0, each.shape)))
+    return np.stack(passed, axis=2)
 
 
 def score(halves: list[Half], variant: str, i: int, k: int) -> Score:
@@ -199,7 +216,8 @@ def words(result: Result) -> list[str]:
         f"{len(result.models)} checkpoints, {result.questions} questions, {len(effects)} halves; correlation of a "
         f"question's rank from checkpoint to checkpoint: {np.mean([one.rho[1] for one in effects]):.2f} "
         f"({effects[0].rho[0]:.2f} to {effects[0].rho[2]:.2f} from the first half)",
-        f"by questions left out the effects are better by {result.better[0]:.2f} ± {result.better[1]:.2f} nats each",
+        f"by {result.better[2]} questions left out the effects are better by {result.better[0]:.2f} ±"
+        f" {result.better[1]:.2f} nats each; LOO is unsure of {sum(one.unsure for one in result.halves)}",
     ]
     for one in result.scores:
         said.append(

@@ -196,7 +196,8 @@ def words(result: Result) -> list[str]:
     life, wall, roof = result.lifetime, result.wall, result.roofline
     apart = np.max(np.abs(np.log(life.params) - result.by_scipy))
     shift, cached = (np.log(one.params / result.flops.params) for one in (roof, result.cached))
-    first = int(np.argmax(wall.needed))
+    walled, open_ = wall.lever[~wall.needed], wall.lever[wall.needed]
+    passes = wall.tokens[wall.needed] / open_
     return [
         f"fig2: D*/N* from {ratio[0]:.3g} at {with_samples.lever[0]:.0e} to {ratio[-1]:.3g} at "
         f"{with_samples.lever[-1]:.0e} FLOPs with samples, {last}",
@@ -208,8 +209,8 @@ def words(result: Result) -> list[str]:
         f"gain: a second sample pays from G = {result.least:.3g} nats on; at {result.gain.lever[-1]:.2g} nats k* = "
         f"{result.gain.samples[-1]:.3g}",
         f"wall: with {wall.lever[0]:.0e} unique tokens N* = {wall.params[0]:.3g}, value {wall.value[0]:.4f}; with "
-        f"{wall.lever[-1]:.0e} N* = {wall.params[-1]:.3g}, value {wall.value[-1]:.4f}; below {wall.lever[first]:.2g} "
-        f"unique tokens, {wall.tokens[first] / wall.lever[first]:.3g} passes, more training changes nothing",
+        f"{wall.lever[-1]:.0e} N* = {wall.params[-1]:.3g}, value {wall.value[-1]:.4f}; more training changes "
+        f"nothing at up to {max(walled, default=0):.2g}, and something from {open_[0]:.2g} on, {passes[0]:.3g} passes",
         f"roofline: N* is {np.expm1(shift[0]):+.0%} of that by 2Nk at a batch of 1, {np.expm1(shift[-1]):+.0%} at "
         f"{roof.lever[-1]:.0f}; k* {roof.samples[0]:.3g} and {roof.samples[-1]:.3g} against "
         f"{result.flops.samples[0]:.3g}; with a KV cache N* is up to {np.expm1(cached.max()):+.0%}, "

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from t2jax.typing import Array, ArrayLike
 STARTS = 8
 PRIOR_DRAWS = 4000
 LEVEL = 0.9
+Unit = Literal["run", "question"]
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,9 @@ class Posterior:
     """The result of `sample`. laws: one law per draw, leaves (chains * draws,), chain after chain.
 
     idata: the same for ArviZ (`InferenceData`, or a `DataTree` from ArviZ 1 on): groups posterior, sample_stats,
-    log_likelihood by run (by question where those have effects), and prior. point: the law at the highest density in
-    the coordinates that are sampled. status: in English, "converged: ..." only if every limit of `Diagnosis` is kept.
-    made: draws of each chain that are there, of those asked for. density: what was sampled; None for a posterior read
-    from a file.
+    log_likelihood by run or question, and prior. point: the law at the highest density in the coordinates that are
+    sampled. status: in English, "converged: ..." only if every limit of `Diagnosis` is kept. made: draws of each chain
+    that are there, of those asked for. density: what was sampled; None for a posterior read from a file.
     """
 
     laws: Law
@@ -83,6 +83,7 @@ def sample(
     warmup: int = 500,
     chains: int = 4,
     accept: float = 0.9,
+    unit: Unit = "run",
     progress: Callable[[int], object] | None = None,
 ) -> Posterior:
     """Draw from the posterior of a law: its priors times the likelihood of the rows, by NumPyro's NUTS.
@@ -91,7 +92,9 @@ def sample(
     losses); its scales are sampled too. priors: in place of declared ones, by name of a parameter of law or noise.
     fixed: parameters to hold, of law or noise; without a `loss` column a law's `gauge` is held too. A row's `weight`
     is how often it counts. draws, warmup: of each chain. accept: the acceptance that the step size is adapted to;
-    nearer to one means smaller steps. progress: called with the steps that every chain has made since the last call.
+    nearer to one means smaller steps. unit: of what the log-likelihood is kept, for `loo`: a "run", or a "question"
+    over all runs that it was put to, as always with `QuestionEffects`. progress: called with the steps that every chain
+    has made since the last call.
 
     The chains run in the fit's centred coordinates, scaled by the curvature at the highest density, which many starts
     search for; each begins near one of the optima that are within 10 nats of the best. An interrupt (KeyboardInterrupt)
@@ -107,10 +110,11 @@ def sample(
     check_numbers(chains, draws, warmup, accept)
     with scope() as dtype:
         target, data = density(law, table, noise, dict(fixed or {}), dict(priors or {}))
-        unit, place, names = "run", table.runs(), names_of_runs(table)
-        if isinstance(noise, QuestionEffects):  # whose rows are questions
+        effects = isinstance(noise, QuestionEffects)
+        place, names = _units(table, "question" if effects else unit)
+        if effects:  # rows are questions there
             data = question_rows(law, table, noise)
-            unit, place, names = "question", np.asarray(data.place), question_names(table)[1]
+            place = np.asarray(data.place)
         data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
         begin_key, prior_key = jax.random.split(key)
         mode, states = begin(target, data, STARTS, chains, warmup, accept, begin_key)
@@ -121,7 +125,7 @@ def sample(
         point, _ = to_host(target.split(mode.u))
     values = {name: drawn.named[name] for name in target.names}
     laws = law(**{name: drawn.named[name].ravel() for name in law.declared()})
-    groups = _groups(target, values, drawn, prior, response(law, table), (unit, names))
+    groups = _groups(target, values, drawn, prior, response(law, table), names)
     found = diagnose(values, prior, drawn.diverging, drawn.energy)
     return Posterior(laws, inference_data(groups), point, found, draws, drawn.lp.shape[1], target)
 
@@ -175,6 +179,16 @@ def sample_stats(drawn: Drawn) -> Any:
     return xarray.Dataset({name: (("chain", "draw"), one) for name, one in stats.items()}, coords=position)
 
 
+def _units(table: Table, unit: Unit) -> tuple[np.ndarray, tuple[Unit, list[str]]]:
+    """The unit of each row, numbered from 0, (rows,); what it is and its names."""
+    if unit == "run":
+        return table.runs(), (unit, names_of_runs(table))
+    if unit == "question":
+        number, names = question_names(table)
+        return number, (unit, names)
+    raise ValueError(f"sample: unit={unit!r}, expected 'run' or 'question'")
+
+
 def names_of_runs(table: Table) -> list[str]:
     """What each run is called: its `model`, or its params and tokens."""
     first = np.unique(table.runs(), return_index=True)[1]
@@ -190,7 +204,7 @@ def _groups(
     drawn: Drawn,
     prior: dict[str, np.ndarray],
     measured: str,
-    units: tuple[str, list[str]],
+    units: tuple[Unit, list[str]],
 ) -> dict[str, Any]:
     import xarray
 

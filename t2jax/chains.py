@@ -63,7 +63,7 @@ class Mode(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """Draws with leading axes (chains, draws): named values, log-likelihood of each run, and how the sampler fared."""
+    """Draws with leading axes (chains, draws): named values, log-likelihood of each unit, and how the sampler fared."""
 
     named: dict[str, Any]
     log_likelihood: Any

@@ -29,7 +29,6 @@ from t2jax.plan import (
     HELD,
     NO_OPTIMUM,
     OPTIMAL,
-    SPARE,
     STATIONARY,
     UNREACHABLE,
     Plan,
@@ -41,6 +40,7 @@ from t2jax.problem import (
     chooses_samples,
     cost_at,
     cost_of_target,
+    idle,
     inputs_at,
     limits,
     objective,
@@ -179,8 +179,8 @@ def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) 
 
     purses = ("train", "inference", "total")
     given = np.array([name in purses and getattr(budget, name) is not None for name in CONSTRAINTS])
-    idle = (limits(problem, found.x) < -SPARE[0]) | (found.multipliers < SPARE[1])
-    spare = jnp.asarray(given) & problem.named(idle, jnp.all) & usable if budget.goal == "quality" else None
+    unneeded = problem.named(idle(-limits(problem, found.x), found.multipliers), jnp.all)
+    spare = jnp.asarray(given) & unneeded & usable if budget.goal == "quality" else None
     queries = spent = None
     if budget.goal == "queries" or budget.queries is not None:
         queries = rate if budget.goal == "queries" else jnp.asarray(budget.queries, n.dtype)

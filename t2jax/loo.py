@@ -90,7 +90,7 @@ def loo(post: Posterior) -> Loo:
     """Leave-one-out log density by Pareto-smoothed importance sampling, a whole run at a time, without a refit.
 
     Rows of one run share errors, so a row must not be predicted from its siblings; the log-likelihoods of `post.idata`
-    are summed by run. Through ArviZ. Source: Vehtari, Gelman & Gabry 2017
+    are summed by run, or by question where `sample` was asked to. Through ArviZ. Source: Vehtari, Gelman & Gabry 2017
     (1507.04544) and Vehtari et al. 2024 (1507.02646), whose limit of Pareto k is min(0.7, 1 - 1/log10(draws)).
 
     Raises ValueError for chains that did not converge: there is no posterior to judge.
@@ -111,7 +111,11 @@ def stack(posteriors: Mapping[str, Posterior]) -> Stack:
     values = {name: _by_unit(post) for name, post in posteriors.items()}
     (first, one), *others = values.items()
     for name, other in others:
-        same = one.name == other.name and one.dims[2] == other.dims[2]
+        if one.dims[2] != other.dims[2]:
+            raise ValueError(
+                f"{name} is by {other.dims[2]} and {first} by {one.dims[2]}: sample both with unit='question'"
+            )
+        same = one.name == other.name
         if not same or list(_names(one)) != list(_names(other)):
             raise ValueError(f"{name} and {first} predict different things: sample both from the same rows")
     # exp(elpd) of a run of many rows is zero in float64; a constant for each run changes no weight

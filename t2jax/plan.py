@@ -17,8 +17,6 @@ BUDGETS = ("train", "inference", "total", "target")
 
 OPTIMAL, STATIONARY, HELD, NO_OPTIMUM, INFEASIBLE_TRAIN, INFEASIBLE_INFERENCE, FAILED, FLAT = range(8)
 CONTRADICTORY, UNREACHABLE = 8, 9
-SPARE = 1e-6, 1e-12
-"""Not all of a budget is needed where a larger share than this is left, or its shadow price is less than this."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,10 @@ class Plan:
             return ""
         left = np.asarray(self.spare)[same].reshape(-1, len(CONSTRAINTS))
         names = [name for i, name in enumerate(CONSTRAINTS) if left[:, i].any()]
-        return f"; not all of {' and '.join(names)} is needed" if names else ""
+        if not names:
+            return ""
+        some = f"in {left.any(axis=1).sum()} of {len(left)} " if len(left) > 1 else ""
+        return f"; {some}not all of {' and '.join(names)} is needed"
 
 
 register(

@@ -21,7 +21,7 @@ GROUPS = ("posterior", "sample_stats", "log_likelihood", "prior")
 
 
 def save_posterior(path: str | os.PathLike[str], post: Posterior | TaskPosterior) -> None:
-    """Write the draws as NetCDF, a group each for posterior, sample_stats, log_likelihood by run, and prior.
+    """Write the draws as NetCDF, a group each for posterior, sample_stats, log_likelihood by unit, and prior.
 
     `arviz.from_netcdf` of every generation reads the file; `load_posterior`, or of several tasks `load_task_posterior`,
     makes the result of it again.

@@ -193,6 +193,15 @@ def cost_of_target(law: Law, budget: Budget) -> Array:
     return -jnp.log(target) if predicts_pass(type(law)) else target
 
 
+def idle(slacks: Array, multipliers: Array) -> Array:
+    """Whether limits are not needed: a share of them is left, or nothing that can be told from zero is lost by them.
+
+    slacks: in logs. multipliers: of the cost as the solver minimises it, which it knows to eps^0.7.
+    """
+    eps = jnp.finfo(slacks.dtype).eps
+    return (slacks > jnp.maximum(1e-6, 1e3 * eps)) | (multipliers < eps**0.7)
+
+
 def chooses_samples(law: type[Law], budget: Budget) -> bool:
     """Whether a plan has samples to choose: the law reads k, and each costs something."""
     return "k" in law.inputs() and budget.serves

@@ -26,7 +26,8 @@ from t2jax.typing import Array, Float
 __all__ = ["QuestionEffects", "question_names", "question_rows"]
 
 STEP = 0.2  # of the grid of logits of a chance, on which densities are as smooth as a Beta is
-NARROWEST = 8.0  # least of a and b above which a Beta's logits, their spread below 0.36, are too narrow for that grid
+NARROWEST = 8.0  # lesser of a and b above which a Beta's logits, of spreads near 0.4, are too narrow for that grid
+HIGHEST = 0.9  # rho
 ENDS = (3 / 8, 7 / 6, 23 / 24)
 """Weights at the ends of an even grid: the trapezoid rule with its end corrected to fourth order (Gregory)."""
 NEGLIGIBLE = 1e-4  # a chance of this over the number of trials solves nothing
@@ -42,10 +43,11 @@ class QuestionEffects:
     """Beta-binomial counts whose questions are repeated units: question q has chance p_qm at checkpoint m.
 
     p_qm is the z_qm quantile (in normal scores) of the law's Beta(a_m, b_m), z_qm = √ρ s_q + √(1-ρ) e_qm with standard
-    normal s and e. So each checkpoint's questions are distributed as the law says, for every ρ, and ρ = 0 is
-    `BetaBinomial`. s is integrated out by the trapezoid rule on `nodes` points, and e_qm on a grid of logits of p_qm:
-    the likelihood has no parameter for a question, only `rho`. What is left out together is a question, so `t2.loo` of
-    its posterior is by question. For sampling only.
+    normal s and e. So each checkpoint's questions are distributed as the law says, for every ρ, and towards
+    ρ = 0 it is `BetaBinomial`. s is integrated out by the trapezoid rule, and e_qm on a grid of logits of p_qm: the
+    likelihood has no parameter for a question, only `rho`. What is left out together is a question, so `t2.loo` of its
+    posterior is by question. A row's `weight` counts it as so many answers of the same question. For `t2.sample` alone:
+    losses in the table are not read, and there is no point fit.
 
     Prior: any rho below 0.9 alike, from questions that every checkpoint ranks anew to nearly one order for all; above
     it the grids are too coarse.
@@ -55,11 +57,16 @@ class QuestionEffects:
     of a question: 2e-3 for tens of trials; for hundreds or more, whose narrow chances meet an interpolated density,
     1e-2 up to a rho of 0.7 and 0.3 at 0.9.
     Source: Sklar 1959 for copulas; one common factor as in Vasicek 2002; the counts as `BetaBinomial`.
+
+    Raises TableError for a table without `question`, for two rows of one question in one run and for runs whose inputs
+    differ between rows; TypeError where points are fitted, and outside `t2.sample`, as in `t2.sample_tasks`.
+    Example: `t2.sample(t2.laws.T2PassK, counts, t2.QuestionEffects(), key=jax.random.key(0))`.
     """
 
-    nodes: int = 49
     nuisance: ClassVar[Mapping[str, Param]] = {
-        "rho": param(Uniform(0.0, 0.9), unit="1", doc="correlation of a question's rank from checkpoint to checkpoint")
+        "rho": param(
+            Uniform(0.0, HIGHEST), unit="1", doc="correlation of a question's rank from checkpoint to checkpoint"
+        )
     }
     estimated: ClassVar[tuple[str, ...]] = ()
 
@@ -77,13 +84,15 @@ class QuestionEffects:
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " questions"]:
         """Log-likelihood of each question, all checkpoints together; rows: the columns of `question_rows`."""
+        if "kernel" not in rows:
+            raise TypeError("QuestionEffects reads questions, not rows: it is for t2.sample alone, not inside Joint")
         rho = nuisance["rho"]
-        inputs = {name: rows[name] for name in rows if name not in ("kernel", "place", "times", "logit")}
-        a, b = law.questions(**law.arguments(inputs, but="k"))
+        a, b = law.questions(**law.arguments(rows, but="k"))
         wide = jnp.minimum(1.0, NARROWEST / jnp.minimum(a, b))
         a, b = (wide * a)[:, None], (wide * b)[:, None]
-        # the rule is for the posterior of s, which is narrow where a question was asked often
-        s = jnp.linspace(-EDGE, EDGE, self.nodes)
+        # what is known of s by checkpoints that were asked without end, at the highest ρ, has this spread at least
+        spread = 1 / np.sqrt(1 + len(a) * HIGHEST / (1 - HIGHEST))
+        s = jnp.linspace(-EDGE, EDGE, int(np.ceil(2 * EDGE / (1.7 * spread))) + 1)
         share, rest = jnp.sqrt(rho), jnp.sqrt(1 - rho)
         density, z = _scores(a, b, rows["logit"][None, :])
         at, node = z[:, :, None], s[None, None, :]
@@ -93,7 +102,7 @@ class QuestionEffects:
         shift = share * s[None, :]
         below, above = ndtr((z[:, :1] - shift) / rest), ndtr((shift - z[:, -1:]) / rest)
         outside = rows["kernel"][:, :, :1] * below[:, None, :] + rows["kernel"][:, :, -1:] * above[:, None, :]
-        log_rows = jnp.log(jnp.maximum(inside + outside, 1e-300))
+        log_rows = jnp.log(jnp.maximum(inside + outside, jnp.finfo(rho.dtype).tiny))
         chosen = jax.vmap(lambda of, at: of[at], (0, 1), 1)(log_rows, rows["place"])
         by_node = jnp.sum(rows["times"][:, :, None] * chosen, axis=1)
         log_weight = -0.5 * s**2 - jnp.log(jnp.sum(jnp.exp(-0.5 * s**2)))
@@ -118,7 +127,8 @@ def question_rows(law: type[Law], table: Table, noise: QuestionEffects) -> Quest
     with which a density of the logit is integrated against each different count (first and last: the mass beyond the
     grid); place and times (questions, checkpoints): which count was seen, and its row's weight, 0 where none was.
 
-    Raises TableError for two checkpoints of one run: a run whose inputs differ between rows.
+    Raises TableError for two checkpoints of one run (whose inputs differ between rows), and for two rows of one
+    question in one run.
     """
     columns = [name for name in noise.columns(law, table) if name not in ("trials", "correct")]
     question, _ = question_names(table)
@@ -131,6 +141,7 @@ def question_rows(law: type[Law], table: Table, noise: QuestionEffects) -> Quest
                 f"{table.source.name}: row {i} has {name} = {table[name][i]:g}, another row of its run"
                 f" {table[name][first][run[i]]:g}, expected one checkpoint a run: give each its own `model`"
             )
+    _refuse_repeats(table, question, run)
     n, c = table["trials"], table["correct"]
     end = float(np.log(n.max() / NEGLIGIBLE))
     count = int(np.ceil(2 * end / STEP)) + 1
@@ -159,6 +170,17 @@ def question_names(table: Table) -> tuple[np.ndarray, list[str]]:
         names = np.char.add(np.char.add(table["task"].astype(str), ": "), names.astype(str))
     number, found = pd.factorize(np.asarray(names, object))
     return number, [str(one) for one in found]
+
+
+def _refuse_repeats(table: Table, question: np.ndarray, run: np.ndarray) -> None:
+    pair = question * (int(run.max()) + 1) + run
+    _, first, place = np.unique(pair, return_index=True, return_inverse=True)
+    if np.any(repeated := first[place] != np.arange(len(pair))):
+        i = int(repeated.argmax())
+        raise TableError(
+            f"{table.source.name}: row {i} asks question {table['question'][i]!r} again of the run of row "
+            f"{first[place[i]]}, expected one row of trials: give each seed its own `model`, and each task its `task`"
+        )
 
 
 def _scores(

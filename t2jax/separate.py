@@ -25,11 +25,10 @@ from t2jax.plan import (
     INFEASIBLE_TRAIN,
     NO_OPTIMUM,
     OPTIMAL,
-    SPARE,
     STATIONARY,
     Plan,
 )
-from t2jax.problem import FAR, cost_at, inputs_at, shaped, unshaped
+from t2jax.problem import FAR, cost_at, idle, inputs_at, shaped, unshaped
 from t2jax.typing import Array
 
 PARTS = {
@@ -170,8 +169,7 @@ def _finish(law: Law, budget: Budget, found: Optimum, samples: Array, feasible: 
     left = [jnp.log(jnp.asarray(budget.train) / (6 * params * tokens))]
     left += [] if budget.inference is None else [jnp.log(budget.inference / (2 * params * samples))]
     purses = np.array(_PURSES[: len(left)])
-    idle = (jnp.stack(left) > SPARE[0]) | (found.multipliers[purses] < SPARE[1])
-    spare = jnp.zeros(len(CONSTRAINTS), bool).at[purses].set(idle)
+    spare = jnp.zeros(len(CONSTRAINTS), bool).at[purses].set(idle(jnp.stack(left), found.multipliers[purses]))
     # the Lagrangian of a convex problem lies above its tangent, over a box that is no longer than FAR on any side
     gap = found.kkt * (len(_ROWS) + 3 * FAR) if law.convex else jnp.full_like(found.kkt, jnp.inf)
     return Plan(

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from numpyro.distributions import Uniform
 from scipy import stats
 from scipy.special import logsumexp
 
@@ -11,7 +12,9 @@ import t2jax as t2
 from t2jax.laws import T2PassK
 from t2jax.precision import scope
 from t2jax.question_effects import QuestionEffects, question_names, question_rows
+from t2jax.special import log_pass_at_k
 from t2jax.table import TableError
+from t2jax.typing import Scalar
 
 LAW = T2PassK(
     E=0.0, A=4000.0, alpha=0.42, B=18000.0, beta=0.4, theta0=1.0, theta1=1.0, theta2=0.6, theta3=1.5, theta4=0.1
@@ -92,6 +95,31 @@ def test_a_narrow_beta_is_no_better_than_its_limit(table):
     np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
 
 
+@t2.law
+class Share(t2.Law):
+    """Every question has the chance p."""
+
+    p: Scalar = t2.param(Uniform(0.0, 1.0), unit="1", doc="chance of a sample")
+
+    response = ("pass_at_k",)
+
+    def __call__(self, N, k):
+        return jnp.exp(log_pass_at_k(self.p + 0.0 * N, k))
+
+
+def test_a_question_is_left_out_over_all_runs(table):
+    """Without effects too, where asked: the log-likelihood of a question is SciPy's, summed over its checkpoints."""
+    with scope():
+        np.testing.assert_allclose(Share(p=0.3).cost(1e8, 2.0), -np.log(1 - 0.7**2), rtol=1e-12)  # as no law says
+    post = t2.sample(Share, table, t2.noise.Binomial(), key=jax.random.key(0), draws=100, warmup=100, unit="question")
+    found = post.idata["log_likelihood"]["pass_at_k"]
+    assert found.dims == ("chain", "draw", "question") and list(found["question"].values) == question_names(table)[1]
+    each = stats.binom.logpmf(CORRECT, TRIALS, np.asarray(post.idata["posterior"]["p"])[..., None, None])
+    np.testing.assert_allclose(np.asarray(found), np.where(TRIALS > 0, each, 0.0).sum(axis=-1), rtol=1e-9)
+    with pytest.raises(ValueError, match="unit='task', expected 'run' or 'question'"):
+        t2.sample(Share, table, key=jax.random.key(0), unit="task")  # pyright: ignore[reportArgumentType]
+
+
 def test_names_and_what_it_needs(table):
     number, names = question_names(table)
     assert names == ["q0", "q1", "q2", "q3", "q4"]
@@ -102,5 +130,8 @@ def test_names_and_what_it_needs(table):
     moved = table.with_columns(tokens=np.where(np.arange(len(table)) == 1, 3e11, table["tokens"]))
     with pytest.raises(TableError, match=r"row 1 has tokens = 3e\+11, another row of its run 1e\+11, expected one"):
         question_rows(T2PassK, moved, QuestionEffects())
+    again = t2.Table(table.to_frame().drop(columns="model").iloc[[0, 1, 2, 3, 0]].assign(trials=[10.0, 10, 10, 10, 20]))
+    with pytest.raises(TableError, match="row 4 asks question 'q0' again of the run of row 0, expected one row"):
+        question_rows(T2PassK, again, QuestionEffects())
     with pytest.raises(TypeError, match="for sampling"):
         QuestionEffects().penalty(LAW, {}, {})

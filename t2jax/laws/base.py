@@ -21,6 +21,7 @@ from functools import cache
 from typing import Any, ClassVar, Self, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -78,8 +79,12 @@ class Law:
         raise NotImplementedError(f"{type(self).__name__} defines no __call__")
 
     def cost(self, *inputs: Any, **named: Any) -> Array:
-        """What a planner minimises: the prediction itself; laws of pass@k give -log pass@k."""
-        return self(*inputs, **named)
+        """What a planner minimises: the prediction itself, or of pass@k -log of it.
+
+        Laws of pass@k that know its log better than by way of pass@k, which is one where all is solved, say so here.
+        """
+        predicted = self(*inputs, **named)
+        return -jnp.log(predicted) if self.response[0] == "pass_at_k" else predicted
 
     def questions(self, *inputs: Any, **named: Any) -> tuple[Array, Array]:
         """(a, b) of the Beta distribution of per-question success, from its inputs but k; for laws with a Beta link."""
