@@ -67,10 +67,10 @@ def test_a_list_of_sizes_keeps_to_bounds_on_them():
 
 
 def test_what_is_left_of_a_budget_is_told():
-    """4 passes of 1e9 tokens still help and a thousand change nothing; capped N and D cannot use a budget either."""
+    """30 passes of 1e9 tokens still help and a thousand change nothing; capped N and D cannot use a budget either."""
     values = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
     repeated = t2.laws.DataConstrained(**values, R_D=15.0)
-    at = t2.Budget(train=np.array([6e18 * 4, 6e18 * 4000]), unique_tokens=1e9, params_max=1e9)
+    at = t2.Budget(train=np.array([6e18 * 30, 6e18 * 4000]), unique_tokens=1e9, params_max=1e9)
     plan = t2.frontier(repeated, at)
     np.testing.assert_array_equal(plan.spare[:, CONSTRAINTS.index("train")], [False, True])
     assert plan.status.endswith("; in 1 of 2 not all of train is needed")
