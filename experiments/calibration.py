@@ -128,14 +128,14 @@ def study(name: str, config: Config) -> Study:
     with stage(f"{config.tables} tables of {name}"):
         outcomes = [outcome(name, index, config) for index in range(config.tables)]
     for one in outcomes:
-        for quantity, ranked in one.places.items():
-            found.setdefault(quantity, []).append(ranked)
-    quantities = tuple(summarise(quantity, places) for quantity, places in found.items())
-    held = np.array([one.inside for one in quantities if one.name in law.declared()])
+        for quantity, where in one.places.items():
+            found.setdefault(quantity, []).append(where)
+    ranked = tuple(summarise(quantity, places) for quantity, places in found.items())
+    held = np.array([one.inside for one in ranked if one.name in law.declared()])
     failures = tuple(one.status for one in outcomes if not one.converged)
     again = sum(one.tries > 1 for one in outcomes)
     converged = config.tables - len(failures)
-    return Study(name, config.tables, converged, again, failures, quantities, held.mean(axis=0))
+    return Study(name, config.tables, converged, again, failures, ranked, held.mean(axis=0))
 
 
 def outcome(name: str, index: int, config: Config) -> Outcome:
