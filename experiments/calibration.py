@@ -23,6 +23,7 @@ import numpy as np
 from scipy.stats import binom, chi2
 
 import t2jax as t2
+from experiments.calibration_tables import world
 from experiments.record import UNSAVED, command, plain, stage
 from t2jax.plot import BLACK, BLUE, GREY
 from t2jax.save import save_json
@@ -39,6 +40,8 @@ SAME = 1e-9
 BINS = 20
 TRIES = ((1000, 1000, 0.95), (4000, 2000, 0.99))
 """Draws, warm-up and acceptance of the first run, and of the second where that failed."""
+TRIES_OF_COUNTS = ((1000, 1000, 0.99), (2000, 1500, 0.998))
+"""The same for counts, at which the likelihood has walls: more than a few successes where the law allows none."""
 BUDGETS = {
     "chinchilla": t2.Budget(train=1e24),
     "t2-loss": t2.Budget(train=1e24, inference=1e12),
@@ -53,7 +56,7 @@ class Config:
     """Which laws, and how many tables of each."""
 
     laws: tuple[str, ...] = ("chinchilla", "t2-loss", "t2-pass-k")
-    tables: int = 300
+    tables: int = 200
     """Simulated tables of each law."""
     sizes: int = 6
     """Sizes from 5e7 to 5e9 parameters, and as many lengths from 1e9 to 5e11 tokens."""
@@ -61,7 +64,7 @@ class Config:
     """Numbers of samples at which -log pass@k is measured."""
     questions: int = 50
     """Questions asked of every run, for counts."""
-    trials: int = 20
+    trials: int = 4
     """Samples of each question, for counts."""
     kept: Path | None = field(default=None, metadata=UNSAVED)
     """Folder where what every table gave is kept as soon as it is known; an interrupted run goes on from there."""
@@ -147,8 +150,7 @@ def outcome(name: str, index: int, config: Config) -> Outcome:
     if index % 100 == 99:
         jax.clear_caches()
     law, rng = t2.laws.by_name(name), np.random.default_rng([config.seed, index])
-    truth = draw_truth(law, rng)
-    table, scale = simulate(law, truth, rng, config)
+    truth, table, scale = world(law, rng, config)
     post, tries = sampled(law, table, jax.random.fold_in(jax.random.key(config.seed), index))
     found = quantities(name, truth, scale, post) if post.converged else {}
     places = {what: place(*both, rng) for what, both in found.items()}
@@ -158,41 +160,10 @@ def outcome(name: str, index: int, config: Config) -> Outcome:
     return one
 
 
-def draw_truth(law: type[t2.Law], rng: np.random.Generator) -> t2.Law:
-    """A law drawn from its priors; where a latent loss has no scale, at the gauge that `t2.sample` holds."""
-    held = law.gauge if "pass_at_k" in law.response else {}
-    values = {name: float(one.prior.icdf(rng.uniform())) for name, one in law.declared().items()}
-    return law(**(values | dict(held)))
-
-
-def simulate(law: type[t2.Law], truth: t2.Law, rng: np.random.Generator, config: Config) -> tuple[t2.Table, Any]:
-    """A table of a true law, and the scale of its errors, drawn from its prior; None for counts, which have none."""
-    sizes = np.geomspace(5e7, 5e9, config.sizes), np.geomspace(1e9, 5e11, config.sizes)
-    params, tokens = (x.ravel() for x in np.meshgrid(*sizes))
-    if "pass_at_k" in law.response:
-        params, tokens = np.repeat(params, config.questions), np.repeat(tokens, config.questions)
-        with jax.enable_x64(True):
-            a, b = (np.asarray(x) for x in truth.questions(params, tokens))
-        correct = rng.binomial(config.trials, rng.beta(a, b))
-        # questions of a run that were solved as often are one row that counts for all of them
-        (params, tokens, correct), weight = np.unique(np.stack([params, tokens, correct]), axis=1, return_counts=True)
-        columns: Any = {"trials": float(config.trials), "correct": correct, "weight": weight.astype(float)}
-        return t2.Table.from_columns(params=params, tokens=tokens, **columns), None
-    samples = np.ones_like(params)
-    if "k" in law.inputs():
-        times = len(config.samples)
-        params, tokens = np.repeat(params, times), np.repeat(tokens, times)
-        samples = np.tile(config.samples, len(params) // times)
-    sigma = float(np.exp(rng.normal(-5.0, 1.5)))  # the prior of noise.StudentT
-    errors = np.exp(sigma * rng.standard_t(4, len(params)))
-    exact = t2.evaluate(truth, params=params, tokens=tokens, samples=samples)
-    measured: Any = {law.response[0]: exact * errors} | ({"samples": samples} if "k" in law.inputs() else {})
-    return t2.Table.from_columns(params=params, tokens=tokens, **measured), sigma
-
-
 def sampled(law: type[t2.Law], table: t2.Table, key: Any) -> tuple[t2.Posterior, int]:
     """The posterior, drawn again with more and smaller steps where the first chains failed; how often it was drawn."""
-    for tries, (draws, warmup, accept) in enumerate(TRIES, 1):  # noqa: B007 - told below
+    settings = TRIES_OF_COUNTS if "correct" in table else TRIES
+    for tries, (draws, warmup, accept) in enumerate(settings, 1):  # noqa: B007 - told below
         post = t2.sample(law, table, key=key, draws=draws, warmup=warmup, accept=accept)
         if post.converged:
             break
