@@ -11,7 +11,7 @@ from t2jax.heldout import NEGLIGIBLE
 if TYPE_CHECKING:
     from experiments.calibration import Config
 
-ROWS = 64
+ROWS = 32
 """A table of counts is filled up to a multiple of so many rows."""
 RISE = 0.2
 """The share of samples that are correct must differ by so much between some two runs of a table of counts."""

@@ -167,7 +167,9 @@ def next_runs(
         candidate_cost=cost,
         gain=gain,
         scale=scale,
-        status=_status(of, runs, cost[picks], training.unit, before, float(after[-1]), left),
+        status=_status(of, runs, cost[picks], training.unit, before, float(after[-1]))
+        + _unspent(compute, cost, picks, count, training.unit)
+        + (f"; {left}" if left else ""),
     )
 
 
@@ -299,13 +301,20 @@ def _others(law: type[Law], table: Table) -> dict[str, Any]:
     return {name: float(np.median(one)) for name, one in columns.items() if name not in ("params", "tokens")}
 
 
-def _status(
-    of: str, runs: dict[str, np.ndarray], cost: np.ndarray, unit: str, before: float, after: float, left: str
-) -> str:
+def _status(of: str, runs: dict[str, np.ndarray], cost: np.ndarray, unit: str, before: float, after: float) -> str:
     many = "1 run" if len(cost) == 1 else f"{len(cost)} runs"
     where = f" of N={runs['params'][0]:.3g}, D={runs['tokens'][0]:.3g}" if len(cost) == 1 else ""
-    said = (
+    return (
         f"{many}{where} for {cost.sum():.3g} {unit}: the standard error of log {of} at the target falls from "
         f"{np.sqrt(before):.3g} to {np.sqrt(after):.3g}"
     )
-    return f"{said}; {left}" if left else said
+
+
+def _unspent(compute: float | None, cost: np.ndarray, picks: np.ndarray, count: int, unit: str) -> str:
+    """How much compute is left and why; nothing where it is no more than a hundredth."""
+    spent = float(cost[picks].sum())
+    if compute is None or compute - spent <= 0.01 * compute:
+        return ""
+    asked = f"{count} {'run was' if count == 1 else 'runs were'} asked for at most"
+    why = asked if len(picks) == count else f"the cheapest candidate costs {cost.min():.3g}"
+    return f"; {compute - spent:.3g} {unit} are left: {why}"

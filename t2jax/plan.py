@@ -71,7 +71,8 @@ class Plan:
         worst = float(np.max(np.asarray(self.kkt)[same]))
         active = np.asarray(self.active)[same].reshape(-1, len(CONSTRAINTS))
         held = [name for i, name in enumerate(CONSTRAINTS) if active[:, i].any()]
-        bounds = ", ".join(name for name in held if name not in BUDGETS)
+        named = {"samples_min": "samples_min (one unless given)"}
+        bounds = ", ".join(named.get(name, name) for name in held if name not in BUDGETS)
         left = self._left(same)
         return {
             OPTIMAL: f"optimal: the global optimum, certified by convexity and a KKT residual of {worst:.1g}{left}",

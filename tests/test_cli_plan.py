@@ -67,6 +67,28 @@ def test_plan(folder, capsys):
     assert (folder / "plan" / "plan.png").exists() and (folder / "plan" / "moves.png").exists()
 
 
+def test_plan_of_a_table_in_dollars(folder, capsys):
+    """The delta method's band is the library's, and a device moves training and serving together."""
+    purse = ["--total", "1e7", "--queries", "1e9", "--accelerator", "H100", "--price", "2.5", "--generated", "300"]
+    run = ["plan", str(folder / "runs.csv"), *purse, "--draws", "0", "--json", "-o", str(folder / "dollars")]
+    assert cli.command(run) == 0
+    answer = json.loads(capsys.readouterr().out)
+    table = t2.read_table(folder / "runs.csv")
+    fit = t2.fit(T2Loss, table, key=jax.random.split(jax.random.key(0))[0])
+    on = t2.accelerator("H100", price=2.5)
+    budget = t2.Budget(
+        total=1e7, queries=1e9, training=t2.Training(on=on), serving=t2.Serving(generated=300.0, on=on, batch=1.0)
+    )
+    band = t2.delta_band(fit, budget, 0.9)
+    for name in ("params", "tokens", "samples"):
+        assert answer["delta_method"][name]["low"] == pytest.approx(float(getattr(band, name).low), rel=1e-5)
+        assert answer["delta_method"][name]["high"] == pytest.approx(float(getattr(band, name).high), rel=1e-5)
+    assert "delta method" in answer["words"] and "fit with --draws or sample" in answer["words"]
+    rows = {line.split()[0]: line.split()[1] for line in answer["words"].splitlines() if line.endswith("%")}
+    assert float(rows["price"]) == pytest.approx(-float(rows["total"]), abs=0.002)  # money buys so much less
+    assert not any(".on." in name for name in rows)
+
+
 def test_rivals_split_one_purse_as_suits_them_best():
     """Twenty tokens per parameter under one budget for all: no other size on the ray serves better, none costs less."""
     total, queries = 1e22, 1e12
@@ -161,5 +183,6 @@ def test_next(folder, capsys):
     region = t2.Region(cost.min(), cost.max())
     chosen = t2.next_runs(fit, table, t2.Budget(train=TRAIN), candidates=region, count=3, compute=1e21)
     np.testing.assert_allclose([one["params"] for one in runs], chosen.params, rtol=1e-6)
-    assert answer["before"] > np.exp(runs[-1]["log_variance_after"])
+    assert answer["log_error_before"] > runs[-1]["log_error_after"]
+    assert runs[-1]["log_error_after"] == pytest.approx(np.sqrt(chosen.after[-1]), rel=1e-6)
     assert (folder / "next" / "next.png").exists()

@@ -122,6 +122,7 @@ def test_variances_of_listed_runs_are_those_computed_by_hand(listed):
     for i, after in enumerate(listed.after, start=1):
         places = np.append(PARAMS, listed.params[:i]), np.append(TOKENS, listed.tokens[:i])
         assert after == pytest.approx(variance_by_hand(*places), rel=1e-6)
+    assert "are left" not in listed.status  # what is left is less than a hundredth of the compute
     assert listed.cost.sum() <= 2.1e21 and len(listed.cost) == 3 and np.all(np.diff(listed.after) < 0)
     # no three of the list that are paid for are better by much: greedy is no search
     triples = [(i, j, k) for i in range(5) for j in range(i, 5) for k in range(j, 5)]
@@ -132,6 +133,17 @@ def test_variances_of_listed_runs_are_those_computed_by_hand(listed):
 
 
 @pytest.mark.long
+def test_compute_that_is_left_is_told(fit):
+    runs = t2.Table.from_columns(params=[1e8, 1e9], tokens=[1e10, 1e10])  # 6e18 and 6e19 FLOPs
+    budget = {"candidates": runs, "scale": SCALE, "laws": LAWS}
+    one = t2.next_runs(fit, TABLE, BUDGET, count=1, compute=1e20, **budget)
+    assert one.status.endswith(f"; {1e20 - one.cost[0]:.3g} FLOPs are left: 1 run was asked for at most")
+    many = t2.next_runs(fit, TABLE, BUDGET, count=9, compute=6.4e19, **budget)
+    left = 6.4e19 - many.cost.sum()
+    assert 0.01 * 6.4e19 < left < 6e18
+    assert many.status.endswith(f"; {left:.3g} FLOPs are left: the cheapest candidate costs 6e+18")
+
+
 def test_gradient_of_the_criterion_is_its_difference(fit):
     places = {"params": CANDIDATES[0][:2], "tokens": CANDIDATES[1][:2]}
     known, _, _ = inform(fit, TABLE, BUDGET, "params", SCALE, LAWS)

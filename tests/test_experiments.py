@@ -242,7 +242,7 @@ def test_tables_of_calibration_are_of_their_laws():
     table, _ = calibration_tables.simulate(t2.laws.T2PassK, truth, rng, config)
     told = table.where(table["weight"] > 0.5)
     run, weight = told.runs(), told["weight"]
-    assert len(table) % 64 == 0 and weight.sum() == 36 * 4000
+    assert len(table) % 32 == 0 and weight.sum() == 36 * 4000
     assert table["weight"].sum() == pytest.approx(36 * 4000, rel=1e-15)
     first = np.unique(run, return_index=True)[1]
     mean = np.bincount(run, weight * told["correct"] / 4) / 4000

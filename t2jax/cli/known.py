@@ -9,6 +9,7 @@ from t2jax import laws
 from t2jax.cli.fitting import fit_and_save, fit_answer
 from t2jax.cli.options import FittingOptions, law_for, read
 from t2jax.cli.output import Output
+from t2jax.fit import Fit
 from t2jax.laws.base import Law
 from t2jax.posterior_files import POSTERIOR_FILE, load_posterior
 from t2jax.save import DRAWS_FILE, load_draws, load_law
@@ -17,11 +18,12 @@ from t2jax.table import Table
 
 @dataclass(frozen=True)
 class Known:
-    """The law to plan with, None where there is none; its draws and table as far as there are any; the fit for JSON."""
+    """The law to plan with, None where there is none; its draws, table and fit where there are any; for --json."""
 
     law: Law | None
     draws: Law | None = None
     table: Table | None = None
+    fit: Fit | None = None
     answer: dict[str, Any] = field(default_factory=dict)
 
 
@@ -49,7 +51,7 @@ def known_law(table: str | None, law_file: Path | None, fitting: FittingOptions,
             file=sys.stderr,
         )
         return Known(None, answer=answer)
-    return Known(found.law, None if fitted.draws is None else fitted.draws.laws, rows, answer)
+    return Known(found.law, None if fitted.draws is None else fitted.draws.laws, rows, found, answer)
 
 
 def _draws_beside(path: Path, law: Law) -> Law | None:

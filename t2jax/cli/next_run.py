@@ -83,14 +83,16 @@ def run(config: NextConfig) -> int:
             picture_next(chosen, table, out)
             bar.update()
         runs = frame.to_dict("records")
-        return out.finish(0, {**answer, "before": chosen.before, "runs": runs, "status": chosen.status})
+        return out.finish(
+            0, {**answer, "log_error_before": float(np.sqrt(chosen.before)), "runs": runs, "status": chosen.status}
+        )
 
 
 def runs_frame(chosen: NextRuns) -> pd.DataFrame:
-    """One row for each run: what to train, its cost, and the variance of the log of the answer once it is there."""
+    """One row for each run: what to train, its cost, and the standard error of the answer's log once it is there."""
     made: dict[str, Any] = {"params": chosen.params, "tokens": chosen.tokens}
     made |= {} if chosen.samples is None else {"samples": chosen.samples}
-    return pd.DataFrame(made | {"cost": chosen.cost, "log_variance_after": np.log(chosen.after)})
+    return pd.DataFrame(made | {"cost": chosen.cost, "log_error_after": np.sqrt(chosen.after)})
 
 
 def next_text(chosen: NextRuns, of: str) -> str:

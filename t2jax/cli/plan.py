@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from t2jax.budgets import LIMITS, Budget
+from t2jax.cli.fitting import LEVEL
 from t2jax.cli.known import known_law
 from t2jax.cli.options import FittingOptions, pairs
 from t2jax.cli.output import Output, OutputOptions
@@ -16,11 +17,12 @@ from t2jax.cli.plan_pictures import picture_plan
 from t2jax.cli.plan_rivals import Choice, rivals
 from t2jax.cli.plan_words import plan_answer, plan_text, save_plan
 from t2jax.costs import Serving, Shape, Training
+from t2jax.fit import Fit
 from t2jax.frontier import frontier
 from t2jax.hardware import accelerator
 from t2jax.laws.base import Law
 from t2jax.plan import Plan
-from t2jax.sensitivity import elasticities, shadow_prices
+from t2jax.sensitivity import delta_band, elasticities, shadow_prices
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def run(config: PlanConfig) -> int:
         with out.progress("planning", total=3 + len(levers)) as bar:
             plan, draws = _solved(known.law, known.draws, budget)
             bar.update()
-            found = planned(known.law, known.draws, budget, plan, draws) if plan.ok else None
+            found = planned(known.law, known.draws, known.fit, budget, plan, draws) if plan.ok else None
             bar.update(2)
             tried = levers if plan.ok else {}
             other = {text: frontier(known.law, budget) for text, budget in tried.items()}
@@ -165,14 +167,16 @@ def run(config: PlanConfig) -> int:
         return out.finish(1 if failed else 0, {**known.answer, **plan_answer(found)})
 
 
-def planned(law: Law, laws: Law | None, budget: Budget, plan: Plan, draws: Plan | None) -> Planned:
-    """All that is said of a plan: its rivals at equal cost, its elasticities and what its limits are worth."""
-    moves = elasticities(law, budget) if budget.sizes is None and not budget.whole_samples else None
+def planned(law: Law, laws: Law | None, fit: Fit | None, budget: Budget, plan: Plan, draws: Plan | None) -> Planned:
+    """All that is said of a plan: its rivals at equal cost, how it moves, what its limits are worth, how sure it is."""
+    smooth = budget.sizes is None and not budget.whole_samples
+    moves = elasticities(law, budget) if smooth else None
+    delta = delta_band(fit, budget, LEVEL) if smooth and fit is not None and not fit.undetermined else None
     worth = shadow_prices(law, budget)
     own = [float(one) for one in (plan.params, plan.tokens, plan.samples, plan.value)]
     queries, spent = (None if one is None else float(one) for one in (plan.queries, plan.spent))
     mine = Choice("this plan", *own, queries=queries, spent=spent)
-    return Planned(law, laws, budget, plan, draws, (mine, *rivals(law, budget, plan)), moves, worth)
+    return Planned(law, laws, budget, plan, draws, (mine, *rivals(law, budget, plan)), moves, worth, delta)
 
 
 def changed(config: PlanConfig, text: str) -> Budget:

@@ -9,12 +9,15 @@ from t2jax.cli.plan_rivals import Choice, affordable, predicted, query_cost, tra
 from t2jax.laws.base import Law
 from t2jax.plan import Plan
 from t2jax.problem import chooses_samples
-from t2jax.sensitivity import Elasticities, ShadowPrices
+from t2jax.sensitivity import DeltaBand, Elasticities, ShadowPrices
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan with its draws, its rivals under the same budget (`choices`, itself first), and what would change it."""
+    """A plan with its draws, its rivals under the same budget (`choices`, itself first), and what would change it.
+
+    delta: its band by the delta method, where the law was fitted here and small changes move the plan.
+    """
 
     law: Law
     laws: Law | None
@@ -24,6 +27,7 @@ class Planned:
     choices: tuple[Choice, ...]
     moves: Elasticities | None
     worth: ShadowPrices
+    delta: DeltaBand | None = None
     what_if: dict[str, Plan] = field(default_factory=dict)
 
     @property

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from t2jax.bootstrap import band
+from t2jax.budgets import Budget
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.plan_choices import Planned
 from t2jax.cli.words import columns, count, interval
@@ -85,7 +86,10 @@ def _rivals(found: Planned) -> str:
 
 
 def _sure(found: Planned) -> str:
+    linear = _linear(found)
     if found.draws is None:
+        if linear:
+            return f"{linear}. For others, which need no such thing, fit with --draws or sample the law."
         return "No interval: the law has no draws; fit with --draws, or sample it."
     good = float(np.mean(found.draws.ok))
     if good < 0.5:
@@ -100,7 +104,19 @@ def _sure(found: Planned) -> str:
     said = f"{LEVEL:.0%} intervals: {'; '.join(told)}"
     share = float(np.mean(found.draws.tokens_per_param[found.draws.ok] > 20))
     said += f". More than 20 tokens for each parameter in {share:.0%} of {found.draws.ok.size} draws"
-    return said + ("." if good == 1 else f"; {1 - good:.0%} of them have no optimum.")
+    said += "." if good == 1 else f"; {1 - good:.0%} of them have no optimum."
+    return f"{said} {linear}." if linear else said
+
+
+def _linear(found: Planned) -> str:
+    """The intervals by the delta method, none where they were not asked."""
+    if found.delta is None:
+        return ""
+    names = [("params", "N"), ("tokens", "D"), ("samples", "k")]
+    names = names if chooses_samples(type(found.law), found.budget) else names[:2]
+    bands = [(short, getattr(found.delta, name)) for name, short in names]
+    told = "; ".join(f"{short} {interval(float(one.low), float(one.high))}" for short, one in bands)
+    return f"With the law taken as linear about the fit (delta method), {LEVEL:.0%} intervals: {told}"
 
 
 def _changes(found: Planned) -> str:
@@ -109,8 +125,9 @@ def _changes(found: Planned) -> str:
     inputs = set(found.law.values())
     last = _last(found)
     rows = []
-    for name in found.moves.params:
-        moved = [getattr(found.moves, one)[name] for one in (*ANSWERS, last)]
+    tables = [_together(getattr(found.moves, one), found.budget) for one in (*ANSWERS, last)]
+    for name in tables[0]:
+        moved = [table[name] for table in tables]
         if name not in inputs and max(map(abs, moved)) > NEGLIGIBLE:
             rows.append((name, *(f"{one:+.3f} %" for one in moved)))
     header = ("one per cent more", "N", "D", "k", _quantity(found) if last == "value" else last)
@@ -122,6 +139,17 @@ def _changes(found: Planned) -> str:
         unit = found.budget.prices[0].unit
         said += f"\n\nOne more {_unit(found)} for {per} is worth {rate:.3g} {unit} of training."
     return said
+
+
+def _together(moves: dict[str, float], budget: Budget) -> dict[str, float]:
+    """Elasticities by input, where training and serving on one accelerator move with it together."""
+    training, serving = budget.prices
+    if training.on is None or training.on is not serving.on:
+        return moves
+    start = "training.on."
+    both = {name.removeprefix(start): value for name, value in moves.items() if name.startswith(start)}
+    rest = {name: value for name, value in moves.items() if ".on." not in name}
+    return rest | {name: value + moves[f"serving.on.{name}"] for name, value in both.items()}
 
 
 def _what_if(found: Planned) -> str:
@@ -176,11 +204,15 @@ def plan_answer(found: Planned) -> dict[str, Any]:
             spread = band(getattr(found.draws, name), LEVEL)
             numbers[name] |= {"low": finite(float(spread.low)), "high": finite(float(spread.high))}
     moves = found.moves
+    linear = [] if found.delta is None else [(name, getattr(found.delta, name)) for name in ANSWERS]
     return {
         "law": name_of(type(found.law)),
         "level": LEVEL,
         "status": found.plan.status,
         "plan": numbers,
+        "delta_method": {
+            name: {"low": finite(float(one.low)), "high": finite(float(one.high))} for name, one in linear
+        },
         "training_cost": found.training_cost,
         "query_cost": finite(found.query_cost),
         "unit": found.budget.prices[0].unit,
