@@ -21,7 +21,7 @@ import numpy as np
 
 import t2jax as t2
 from experiments.record import command, stage
-from t2jax.diagnose import Diagnosis, arviz, diagnose
+from t2jax.diagnose import Diagnosis, arviz, diagnose, left_together
 
 CHAINS = 4
 
@@ -135,7 +135,7 @@ def cpu(call: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def judge(drawn: dict[str, np.ndarray], diverging: np.ndarray, energy: np.ndarray) -> Diagnosis:
-    return diagnose(drawn, {name: one.ravel() for name, one in drawn.items()}, diverging, energy)
+    return diagnose(drawn, {name: one.ravel() for name, one in drawn.items()}, diverging, energy, left_together)
 
 
 def least(found: Diagnosis) -> float:

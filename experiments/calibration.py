@@ -26,7 +26,7 @@ import t2jax as t2
 from experiments.calibration_tables import world
 from experiments.record import UNSAVED, command, plain, stage
 from t2jax.plot import BLACK, BLUE, GREY
-from t2jax.save import save_json
+from t2jax.save import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +69,7 @@ class Config:
     trials: int = 4
     """Samples of each question, for counts."""
     kept: Path | None = field(default=None, metadata=UNSAVED)
-    """Folder where what every table gave is kept as soon as it is known; an interrupted run goes on from there."""
+    """File of JSON lines to which what each table gave is added; an interrupted run goes on from there."""
     seed: int = 0
     """Seed of every random draw."""
 
@@ -131,7 +131,7 @@ def study(name: str, config: Config) -> Study:
     law = t2.laws.by_name(name)
     found: dict[str, list[tuple[int, float]]] = {}
     with stage(f"{config.tables} tables of {name}"):
-        outcomes = [outcome(name, index, config) for index in range(config.tables)]
+        outcomes = [kept_outcome(name, index, config) for index in range(config.tables)]
     for one in outcomes:
         for quantity, where in one.places.items():
             found.setdefault(quantity, []).append(where)
@@ -143,12 +143,24 @@ def study(name: str, config: Config) -> Study:
     return Study(name, config.tables, converged, again, failures, ranked, held.mean(axis=0))
 
 
+def kept_outcome(name: str, index: int, config: Config) -> Outcome:
+    """`outcome`, read where it is kept already, and kept."""
+    if config.kept is None:
+        return outcome(name, index, config)
+    table = [name, index, config.sizes, *config.samples, config.questions, config.trials, config.seed]
+    lines = config.kept.read_text(encoding="utf-8").splitlines() if config.kept.exists() else []
+    for held in map(json.loads, lines):
+        if held["table"] == table:
+            return Outcome(**held["outcome"])
+    one = outcome(name, index, config)
+    with whole(config.kept) as unfinished:
+        line = json.dumps({"table": table, "outcome": plain(one)})
+        unfinished.write_text("\n".join([*lines, line, ""]), encoding="utf-8")
+    return one
+
+
 def outcome(name: str, index: int, config: Config) -> Outcome:
-    """What table `index` gives, with random numbers of its own; read where it is kept already."""
-    setting = [name, config.sizes, *config.samples, config.questions, config.trials, config.seed]
-    path = config.kept and config.kept / f"{name}-{index:04d}.json"
-    if path and path.exists() and (held := json.loads(path.read_text()))["setting"] == setting:
-        return Outcome(**held["outcome"])
+    """What table `index` gives, with random numbers of its own."""
     if index % 100 == 99:
         jax.clear_caches()
     law, rng = t2.laws.by_name(name), np.random.default_rng([config.seed, index])
@@ -156,10 +168,7 @@ def outcome(name: str, index: int, config: Config) -> Outcome:
     post, tries = sampled(law, table, jax.random.fold_in(jax.random.key(config.seed), index))
     found = quantities(name, truth, scale, post) if post.converged else {}
     places = {what: place(*both, rng) for what, both in found.items()}
-    one = Outcome(post.converged, post.status, tries, places)
-    if path:
-        save_json(path, {"setting": setting, "outcome": plain(one)})
-    return one
+    return Outcome(post.converged, post.status, tries, places)
 
 
 def sampled(law: type[t2.Law], table: t2.Table, key: Any) -> tuple[t2.Posterior, int]:

@@ -169,8 +169,8 @@ def study(one: Question, table: t2.Table, config: Config) -> Study:
         both = plans.ok & once.ok
         more = np.where(both, plans.tokens_per_param > once.tokens_per_param, np.nan)
         better = gains(laws, plans, once, one.train, one.inference)
-        gain, wins = quantiles(better), np.nanmean(better > 0, axis=0)
-        more = np.nanmean(more, axis=0)
+        gain, wins = quantiles(better), share(better > 0, better)
+        more = share(more > 0, more)
     return Study(
         name=one.name,
         law=t2.laws.name_of(one.law),
@@ -197,6 +197,13 @@ def quantiles(values: np.ndarray) -> np.ndarray:
     return found
 
 
+def share(those: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The share of draws (draws, budgets) that are those, of values that are numbers; NaN as `quantiles`."""
+    there = np.isfinite(values)
+    enough = there.mean(axis=0) >= 0.9
+    return np.where(enough, (those & there).sum(axis=0) / np.maximum(there.sum(axis=0), 1), np.nan)
+
+
 def gains(laws: t2.Law, plans: Plan, once: Plan, train: np.ndarray, inference: float) -> np.ndarray:
     """By how much the choice with samples is better than that for one sample, in each draw, (draws, budgets).
 
@@ -205,7 +212,7 @@ def gains(laws: t2.Law, plans: Plan, once: Plan, train: np.ndarray, inference: f
     """
     values = []
     for plan in (plans, once):
-        params = np.nanmedian(plan.params, axis=0)
+        params = quantiles(plan.params)[QUANTILES.index(0.5)]
         samples = inference / (2 * params)
         value = t2.evaluate(laws, params=params, tokens=train / (6 * params), samples=np.maximum(samples, 1.0))
         values.append(np.where(samples >= 1, value, np.nan))

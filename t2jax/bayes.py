@@ -12,7 +12,7 @@ import pandas as pd
 from t2jax.bootstrap import Band, band
 from t2jax.chains import Drawn, begin, draw_all
 from t2jax.density import Density, Priors, density
-from t2jax.diagnose import Diagnosis, arviz, diagnose
+from t2jax.diagnose import Diagnosis, arviz, diagnose, left_together
 from t2jax.laws.base import Law
 from t2jax.noise import Noise, response
 from t2jax.precision import scope, to_host
@@ -65,7 +65,12 @@ class Posterior:
         return summarise(self.diagnosis, values, self.status, level)
 
     def band(self, quantity: Callable[[Law], Array], level: float = LEVEL) -> Band:
-        """Quantile band of anything computed from one law: `post.band(lambda law: law(1e9, 2e10))`."""
+        """Quantile band of anything computed from one law: `post.band(lambda law: law(1e9, 2e10))`.
+
+        Raises ValueError where the chains do not agree on a parameter: a band would say where the chains were.
+        """
+        if not all(map(self.diagnosis.agrees, self.diagnosis.r_hat)):
+            raise ValueError(f"there is no posterior to take a band of ({self.status})")
         with scope() as dtype:
             laws = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), self.laws)
             return band(np.asarray(jax.jit(jax.vmap(quantity))(laws)), level)
@@ -126,7 +131,7 @@ def sample(
     values = {name: drawn.named[name] for name in target.names}
     laws = law(**{name: drawn.named[name].ravel() for name in law.declared()})
     groups = _groups(target, values, drawn, prior, response(law, table), names)
-    found = diagnose(values, prior, drawn.diverging, drawn.energy)
+    found = diagnose(values, prior, drawn.diverging, drawn.energy, left_together)
     return Posterior(laws, inference_data(groups), point, found, draws, drawn.lp.shape[1], target)
 
 

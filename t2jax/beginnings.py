@@ -45,7 +45,7 @@ def grid(budget: Budget, held: Array, free: tuple[int, ...], parts: tuple[Array,
     def feasible(n: Array) -> Array:
         tokens, samples = ranges(n)
         good = (tokens >= d_low) & (samples >= k_low)
-        if budget.serves and serving.on is not None:
+        if serving.on is not None and (budget.serves or budget.latency is not None):
             good &= serving.held(jnp.exp(n)) < serving.on.memory * serving.on.devices
         if budget.latency is not None:
             good &= serving.latency(jnp.exp(n)) < budget.latency

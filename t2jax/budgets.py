@@ -65,6 +65,13 @@ class Budget:
         for what in CHOSEN:
             if what not in self.held:
                 self._leaves_a_range(what)
+        if self.whole_samples and (ends := self._ends("samples")) is not None:
+            low, high = (one.ravel() for one in ends)
+            if (none := np.ceil(low * (1 - 1e-9)) > high * (1 + 1e-9)).any():
+                at = np.argmax(none)
+                raise ValueError(
+                    f"Budget: no whole number lies between samples_min={low[at]:g} and samples_max={high[at]:g}"
+                )
         self._makes_a_problem()
         if self.sizes is not None:
             sizes = tuple(float(size) for size in np.ravel(self.sizes))

@@ -107,11 +107,12 @@ def next_runs(
 
     candidates: a list of runs, a table of `params`, `tokens` and what else the law reads, any of which may be trained
     again; or a Region, in which each run is moved along its cost by gradient; left out, the region that the table
-    spans, one to a thousand tokens per parameter. count: how many runs at most. compute: what they may cost together,
-    at the budget's price of training (6ND); left out, cost does not matter. of: an answer of `t2.allocate`; "value" is
-    the loss or pass@k reached. scale: standard deviation of one measurement, of the log of a loss; left out, that of
-    the residuals. laws: a batch (draws,), such as `boot.laws` or `post.laws`, over which the log of the variance is
-    averaged: where the fit is poor, the best run under it alone may be a bad one.
+    spans, one to a thousand tokens per parameter. What else the law reads (samples) is at the table's median there: a
+    run is taken to be measured once, and one measured at several k is worth more. count: how many runs at most.
+    compute: what they may cost together, at the budget's price of training (6ND); left out, cost does not matter. of:
+    an answer of `t2.allocate`; "value" is the loss or pass@k reached. scale: standard deviation of one measurement, of
+    the log of a loss; left out, that of the residuals. laws: a batch (draws,), such as `boot.laws` or `post.laws`, over
+    which the log of the variance is averaged: where the fit is poor, the best run under it alone may be a bad one.
 
     The law is taken as linear around the fit (the delta method) and errors as independent, so a measurement whose
     prediction has the slopes j over its scale adds j jᵀ to the information M, and takes (gᵀM⁻¹j)²/(1 + jᵀM⁻¹j) from the

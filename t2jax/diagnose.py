@@ -1,7 +1,7 @@
 """Whether chains can be believed: do they agree, are there enough draws, and what is only the prior again."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,9 +67,12 @@ def diagnose(
     prior: Mapping[str, Float[np.ndarray, " priors"]],
     diverging: Float[np.ndarray, "chains draws"],
     energy: Float[np.ndarray, "chains draws"],
+    left: Callable[[np.ndarray], tuple[int, np.ndarray]],
 ) -> Diagnosis:
     """Judge draws by ArviZ's diagnostics, and beside draws from the priors of the same names.
 
+    left: what is as before, of normal scores of the prior (draws, names): `left_together` where priors are independent,
+    `left_alone` where they are not, as those of tasks of one population.
     Source of the limits and of R-hat and ESS: Vehtari, Gelman, Simpson, Carpenter & Bürkner 2021 (1903.08008).
     """
     az = arviz()
@@ -80,7 +83,7 @@ def diagnose(
         tail = {name: float(az.ess(one, method="tail", prob=(0.05, 0.95))) for name, one in values.items()}
         bfmi = np.asarray(az.bfmi(np.asarray(energy, float)), float)
     scores = np.stack([_scores(one.ravel(), np.asarray(prior[name])) for name, one in values.items()], axis=1)
-    directions, left = _left(scores, tuple(values))
+    directions, share = left(scores)
     found = Diagnosis(
         r_hat=r_hat,
         ess_bulk=bulk,
@@ -91,7 +94,7 @@ def diagnose(
         bfmi=bfmi,
         failures=(),
         directions=directions,
-        left=left,
+        left=_most(share, directions, tuple(values)),
     )
     said = (
         _mixing(found),
@@ -174,12 +177,21 @@ def _scores(values: np.ndarray, prior: np.ndarray) -> np.ndarray:
     return ndtri(share)
 
 
-def _left(scores: np.ndarray, names: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
-    """How many directions have the scores of the prior, whose covariance is the identity, and who is in them."""
+def left_together(scores: Float[np.ndarray, "draws names"]) -> tuple[int, Float[np.ndarray, " names"]]:
+    """How many directions have the scores of the prior, whose covariance is the identity, and each name's share."""
     variances, axes = np.linalg.eigh(np.atleast_2d(np.cov(scores.T)))
     same = (variances > AS_PRIOR) & (np.abs(axes.T @ scores.mean(axis=0)) < SHIFT)
-    share = np.square(axes[:, same]).sum(axis=1)
-    order = np.argsort(-share)
-    enough = int(np.searchsorted(np.cumsum(share[order]), 0.8 * same.sum())) + 1
-    chosen = sorted(order[:enough]) if same.any() else []
-    return int(same.sum()), tuple(names[i] for i in chosen)
+    return int(same.sum()), np.square(axes[:, same]).sum(axis=1)
+
+
+def left_alone(scores: Float[np.ndarray, "draws names"]) -> tuple[int, Float[np.ndarray, " names"]]:
+    """How many names have the scores of their prior, each by itself, and which, as 1 or 0."""
+    same = (scores.var(axis=0) > AS_PRIOR) & (np.abs(scores.mean(axis=0)) < SHIFT)
+    return int(same.sum()), same.astype(float)
+
+
+def _most(share: np.ndarray, directions: int, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that make up most of the directions."""
+    order = np.argsort(-share, kind="stable")
+    enough = int(np.searchsorted(np.cumsum(share[order]), 0.8 * directions)) + 1
+    return tuple(names[i] for i in sorted(order[:enough])) if directions else ()

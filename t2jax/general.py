@@ -86,7 +86,8 @@ def _with_samples(law: Law, budget: Budget, size: Array | None) -> tuple[Plan, A
     plan, merit = _solve(pose(law, budget, (*sizes, 2, *levels), held))
     if not budget.whole_samples:
         return plan, merit
-    # for convex problems the optimum is convex along k, so the best whole number is a neighbour of the best real one
+    # for convex problems the optimum is convex along k, so the best whole number is a neighbour of the best real one;
+    # for pass@k that holds in every problem of `frontier_check`, and is not proved
     low = jnp.floor(jax.lax.stop_gradient(plan.samples) * (1 + 1e-9))
     whole = jnp.nan_to_num(low, nan=1.0) + jnp.arange(2.0, dtype=held.dtype)
     free = (*sizes, *levels)
@@ -150,7 +151,9 @@ def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) 
     law, budget = problem.law, problem.budget
     n, d, k, rate = jnp.exp(problem.place(found.x))
     active = problem.named(found.active, jnp.any).astype(bool)
-    prices = problem.named(found.multipliers, jnp.sum)
+    held = _held_prices(problem, found)
+    prices = problem.named(found.multipliers, jnp.sum) + held
+    active = active | (held > jnp.finfo(held.dtype).eps ** 0.7)
     if budget.goal == "quality":
         prices = unshaped(law, prices, problem.cost(found.x))
     at = {name: active[i] for i, name in enumerate(CONSTRAINTS)}
@@ -170,7 +173,8 @@ def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) 
     lost = jnp.asarray(CONTRADICTORY)
     if budget.target is not None:
         far = jnp.full((), np.exp(0.9 * FAR), n.dtype)
-        lost = jnp.where(cost_at(law, budget, far, far, far) < cost_of_target(law, budget), lost, UNREACHABLE)
+        most = far if 2 in problem.free else k
+        lost = jnp.where(cost_at(law, budget, far, far, most) < cost_of_target(law, budget), lost, UNREACHABLE)
     code = jnp.where(feasible, code, lost)
     usable = code <= HELD
 
@@ -202,6 +206,23 @@ def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) 
         spare=spare,
     )
     return plan, jnp.where(usable, objective(problem, found.x), jnp.inf)
+
+
+def _held_prices(problem: Problem, found: Optimum) -> Array:
+    """Multipliers of bounds whose ends are equal: how the Lagrangian would fall if the number that they hold moved."""
+    held = {f"{what}_{end}": (i, sign) for i, what in enumerate(CHOSEN) for end, sign in (("min", 1.0), ("max", -1.0))}
+    held = {name: at for name, at in held.items() if name.rpartition("_")[0] in problem.budget.held}
+    if not held:
+        return jnp.zeros(len(CONSTRAINTS), found.x.dtype)
+
+    def lagrangian(numbers: Array) -> Array:
+        moved = replace(problem, held=numbers)
+        return objective(moved, found.x) + found.multipliers @ limits(moved, found.x)
+
+    slope = jax.grad(lagrangian)(problem.held)
+    none = 0, 0.0
+    rows = [held.get(name, none) for name in CONSTRAINTS]
+    return jnp.stack([jnp.maximum(sign * slope[at], 0.0) for at, sign in rows])
 
 
 def _one_of_many(problem: Problem, found: Optimum) -> Array:

@@ -17,7 +17,7 @@ from t2jax.bayes import (
 )
 from t2jax.chains import begin, draw_all
 from t2jax.density import Density, Priors, density
-from t2jax.diagnose import diagnose
+from t2jax.diagnose import diagnose, left_alone
 from t2jax.laws.base import Law
 from t2jax.measurements import Measurements
 from t2jax.noise import Noise, default_density, response
@@ -101,7 +101,7 @@ def sample_tasks(
     laws = law(**{name: drawn.named[name].reshape(-1, len(tasks)).T for name in law.declared()})
     values = by_name(idata, tasks)
     known_before = {name: prior[name.partition("[")[0]] for name in values}
-    found = diagnose(values, known_before, drawn.diverging, drawn.energy)
+    found = diagnose(values, known_before, drawn.diverging, drawn.energy, left_alone)
     stood = law(**{name: point[name] for name in law.declared()})
     return TaskPosterior(laws, tasks, names, idata, stood, found, draws, drawn.lp.shape[1], target)
 

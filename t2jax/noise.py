@@ -18,7 +18,7 @@ from t2jax.laws.base import Law
 from t2jax.params import Param, param
 from t2jax.special import log_beta_binomial, log_binomial
 from t2jax.table import Table
-from t2jax.typing import Array, Float
+from t2jax.typing import Array, ArrayLike, Float
 
 Rows = Mapping[str, Array]
 Transform = Literal["identity", "log"]
@@ -45,7 +45,7 @@ class Noise(Protocol):
         ...
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " rows"]:
-        """Log-likelihood of each row."""
+        """Log-likelihood of each row: the density of what was measured, whatever its errors are taken of."""
         ...
 
     def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
@@ -107,7 +107,7 @@ class Gaussian:
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         sigma = nuisance["sigma"]
         r = _residual(law, rows, self.transform) / sigma
-        return -0.5 * r**2 - jnp.log(sigma) - 0.5 * np.log(2 * np.pi)
+        return -0.5 * r**2 - jnp.log(sigma) - 0.5 * np.log(2 * np.pi) - _log_stretch(law, rows, self.transform)
 
     def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
         return _redraw_residuals(law, rows, self.transform, key)
@@ -131,13 +131,13 @@ class StudentT:
         return (*_inputs(law, table), _measured(law, table, self.transform))
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
-        return -self.log_density(law, rows, nuisance)
-
-    def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         df, sigma = self.df, nuisance["sigma"]
         r = _residual(law, rows, self.transform) / sigma
         constant = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * jnp.log(df * jnp.pi)
-        return constant - jnp.log(sigma) - 0.5 * (df + 1) * jnp.log1p(r**2 / df)
+        return 0.5 * (df + 1) * jnp.log1p(r**2 / df) + jnp.log(sigma) - constant
+
+    def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        return -self.penalty(law, rows, nuisance) - _log_stretch(law, rows, self.transform)
 
     def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
         return _redraw_residuals(law, rows, self.transform, key)
@@ -298,9 +298,18 @@ def _measured(law: type[Law], table: Table, transform: Transform) -> str:
 
 def _residual(law: Law, rows: Rows, transform: Transform) -> Array:
     known = {"samples": jnp.ones(())} | dict(rows)
-    observed = rows[next(name for name in law.response if name in rows)]
+    observed = _observed(law, rows)
     predicted = law.predict(known)
     return jnp.log(predicted / observed) if transform == "log" else predicted - observed
+
+
+def _log_stretch(law: Law, rows: Rows, transform: Transform) -> ArrayLike:
+    """log |dy/dr| of a measurement y by its residual r: without it the densities of y and of log y compare wrongly."""
+    return jnp.log(_observed(law, rows)) if transform == "log" else 0.0
+
+
+def _observed(law: Law, rows: Rows) -> Array:
+    return rows[next(name for name in law.response if name in rows)]
 
 
 def _redraw_residuals(law: Law, rows: Rows, transform: Transform, key: Array) -> dict[str, Array]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from t2jax import laws
 from t2jax.bayes import Posterior, inference_data
-from t2jax.diagnose import diagnose
+from t2jax.diagnose import diagnose, left_alone, left_together
 from t2jax.laws.base import Law
 from t2jax.save import class_of, finite, save_json, whole
 from t2jax.table import Table
@@ -68,7 +68,7 @@ def load_posterior(path: str | os.PathLike[str], law: type[Law] | None = None) -
         raise ValueError(f"{path}: a posterior of several tasks; read it with load_task_posterior")
     held = {one: np.full(read.diverging.size, value) for one, value in read.about["point"].items()}
     own = {one: values.ravel() for one, values in read.drawn.items() if one in held}
-    found = diagnose(read.drawn, read.prior, read.diverging, read.energy)
+    found = diagnose(read.drawn, read.prior, read.diverging, read.energy, left_together)
     point = read.law(**read.about["point"])
     idata, made = inference_data(read.groups), read.diverging.shape[1]
     return Posterior(read.law(**(held | own)), idata, point, found, read.about["asked"], made)
@@ -88,7 +88,7 @@ def load_task_posterior(path: str | os.PathLike[str], law: type[Law] | None = No
     idata = inference_data(read.groups)
     values = by_name(idata, tasks)
     before = {name: read.prior[name.partition("[")[0]] for name in values}
-    found = diagnose(values, before, read.diverging, read.energy)
+    found = diagnose(values, before, read.diverging, read.energy, left_alone)
     point = read.law(**{name: np.asarray(one) for name, one in read.about["point"].items()})
     asked, made = read.about["asked"], read.diverging.shape[1]
     return TaskPosterior(read.law(**(held | own)), tasks, tuple(read.about["pooled"]), idata, point, found, asked, made)

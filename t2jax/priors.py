@@ -1,6 +1,6 @@
 """Whether priors can be defended: what they predict before any run is seen, and what doubling their scales changes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,17 +111,27 @@ class PriorSensitivity:
         said += f"parameter's mean is {self.shifts[worst]:+.2g} standard deviations ({worst})"
         if self.kept:
             said += f"; the priors of {', '.join(self.kept)} have no scale and were kept"
-        return said if self.wider.converged else f"{said}; but the wider posterior is {self.wider.status}"
+        return said
 
 
 def prior_sensitivity(
-    post: Posterior, table: Table, budget: Budget, *, key: Array, draws: int = 1000, warmup: int = 500
+    post: Posterior,
+    table: Table,
+    budget: Budget,
+    *,
+    key: Array,
+    draws: int = 1000,
+    warmup: int = 500,
+    chains: int = 4,
+    accept: float = 0.95,
+    progress: Callable[[int], object] | None = None,
 ) -> PriorSensitivity:
     """Sample again with every prior's scale doubled, and compare N* at the budgets and the parameters.
 
-    post: of `sample` on the same table. draws, warmup: of each chain. Where N* hardly changes the rows speak, not the
+    post: of `sample` on the same table. draws, warmup, chains, accept, progress: as in `sample`; wider priors are
+    harder to draw from, so steps are smaller by default. Where N* hardly changes the rows speak, not the
     priors. Source: Gelman et al. 2020 (2011.01808), section 6.3. Raises ValueError for a posterior read from a file,
-    chains that did not converge, and a law without N and D.
+    chains that did not converge, there or here, and a law without N and D.
     """
     target = post.density
     if target is None:
@@ -139,7 +149,12 @@ def prior_sensitivity(
         fixed=target.coordinates.fixed,
         draws=draws,
         warmup=warmup,
+        chains=chains,
+        accept=accept,
+        progress=progress,
     )
+    if not again.converged:
+        raise ValueError(f"with the scales of the priors doubled there is no posterior to compare ({again.status})")
     before, after = (band(frontier(one.laws, budget).params, LEVEL) for one in (post, again))
     first, second = (
         {name: np.asarray(one.idata["posterior"][name].values) for name in target.names} for one in (post, again)
@@ -149,8 +164,8 @@ def prior_sensitivity(
 
 
 def _widened(prior: Distribution) -> Distribution | None:
-    """The prior with its scale doubled; None for one without a scale."""
-    if "scale" not in prior.arg_constraints:
-        return None
+    """The prior with its scale doubled, or its rate halved; None for one without either."""
     given = {name: getattr(prior, name) for name in prior.arg_constraints}
-    return type(prior)(**(given | {"scale": 2 * given["scale"]}))
+    if "scale" in given:
+        return type(prior)(**(given | {"scale": 2 * given["scale"]}))
+    return type(prior)(**(given | {"rate": given["rate"] / 2})) if "rate" in given else None

@@ -62,8 +62,9 @@ class ShadowPrices:
     """What one more unit of each limit buys at the optimum.
 
     buys: by name of the limit, the decrease of the law's cost (with a target: of log spending, or the increase of log
-    queries) per unit of it: per FLOP of `train`, per token of `tokens_max`. Zero for a limit that does not hold. Bounds
-    from below are relaxed by going down. A target is in units of the law's cost: of -log pass@k for laws of pass@k.
+    queries) per unit of it: per FLOP of `train`, per token of `tokens_max`. Zero for a limit that does not hold; where
+    bounds are equal, the one that keeps the number from moving has the price. Bounds from below are relaxed by going
+    down. A target is in units of the law's cost: of -log pass@k for laws of pass@k.
     """
 
     plan: Plan

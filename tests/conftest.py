@@ -1,5 +1,7 @@
 """Settings of every test: no silent rank promotion, and no global 64-bit mode (float64 must not depend on it)."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import jax
@@ -9,6 +11,16 @@ import pytest
 jax.config.update("jax_numpy_rank_promotion", "raise")
 matplotlib.use("Agg")
 MAPPINGS = 45_000  # of the 65,530 that Linux allows a process; every compiled program takes some
+
+
+def pytest_configure(config):
+    """What one process has compiled is there for all: workers, and commands that tests start; gone with the run."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="t2jax-compiled-")
+        config.add_cleanup(folder.cleanup)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name  # workers are started with it
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+        jax.config.update("jax_compilation_cache_dir", folder.name)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import t2jax as t2
 from t2jax.cli import command
 from t2jax.datasets import DatasetError
 from t2jax.density import density
-from t2jax.diagnose import arviz, diagnose
+from t2jax.diagnose import arviz, diagnose, left_alone, left_together
 from t2jax.laws import Chinchilla, T2Loss, T2PassK
 from t2jax.plot import predicted_observed
 from t2jax.precision import scope
@@ -169,7 +169,7 @@ def judged(drawn: Any, **others: Any) -> Any:
     shape = drawn.shape
     usual = {"diverging": np.zeros(shape, bool), "energy": rng.normal(size=shape)} | others
     prior = {name: rng.normal(size=4000) for name in ("x", "y")}
-    return diagnose({"x": drawn, "y": 0.1 * rng.normal(size=shape)}, prior, **usual)
+    return diagnose({"x": drawn, "y": 0.1 * rng.normal(size=shape)}, prior, **usual, left=left_together)
 
 
 def test_each_limit_names_what_fails_and_what_to_do():
@@ -195,6 +195,24 @@ def test_each_limit_names_what_fails_and_what_to_do():
     assert not judged(np.full((4, 1000), np.nan)).converged
     as_prior = judged(rng.normal(size=(4, 1000)))
     assert as_prior.left == ("x",) and as_prior.directions == 1 and as_prior.converged
+
+
+def test_what_tasks_of_one_population_leave_to_their_priors():
+    """Eight tasks that go together in the prior: each is as before, or none is, whatever axes their draws have."""
+    rng = np.random.default_rng(0)
+    together = rng.normal(size=(4000, 1)) * np.sqrt(0.6) + rng.normal(size=(4000, 8)) * np.sqrt(0.4)
+    count, share = left_alone(together)
+    assert count == 8 and np.all(share == 1)
+    narrowed = 0.5 * together  # a quarter of the variance: the sum of eight still has more than one draw of the prior
+    assert left_together(narrowed)[0] == 1
+    assert left_alone(narrowed)[0] == 0
+
+
+def test_no_band_of_chains_that_do_not_agree(chinchilla):
+    post = chinchilla[2]
+    apart = dataclasses.replace(post.diagnosis, r_hat=post.diagnosis.r_hat | {"alpha": 1.3})
+    with pytest.raises(ValueError, match="there is no posterior to take a band of"):
+        dataclasses.replace(post, diagnosis=apart).band(lambda law: law.E)
 
 
 def test_the_density_is_that_of_the_priors_in_other_coordinates():

@@ -164,6 +164,64 @@ def test_models_too_large_to_serve_have_no_band(folder, tmp_path, capsys):
     assert answer["plan"]["samples"]["value"] < 36 and (tmp_path / "plan.png").stat().st_size > 10_000
 
 
+def test_rivals_keep_to_what_may_be_spent():
+    """Of a law without samples too, and of a target; none that keeps to every limit is better than the plan."""
+    chinchilla = t2.laws.Chinchilla(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
+    on = t2.accelerator("H100")
+    timed: dict[str, Any] = {"training": t2.Training(on=on), "serving": t2.Serving(generated=500.0, on=on)}
+    asked: Any = (
+        (chinchilla, {"total": 1e24, "queries": 1e12}),
+        (chinchilla, {"train": 1e22, "inference": 2e9}),
+        (chinchilla, {"target": 2.2, "queries": 1e12, "train": 1e22}),
+        (LAW, {"total": 1e22, "queries": 1e12, "train": 5e21}),
+        (LAW, {"target": 1.2, "queries": 1e10, "inference": 5e11}),
+        (LAW, {"train": 1e11, "inference": 1e4, "latency": 100.0} | timed),
+    )
+    for law, limits in asked:
+        budget = t2.Budget(**limits)
+        plan = t2.allocate(law, budget)
+        assert plan.ok, plan.status
+        found = rivals(law, budget, plan)
+        assert [one.name for one in found][1].startswith("best ")
+        for one in found:
+            if np.isnan(one.value):
+                continue
+            training, serving = budget.prices
+            cost = float(training(one.params, one.tokens))
+            each = float(serving(one.params, one.samples))
+            assert cost <= limits.get("train", np.inf) * (1 + 1e-5)
+            assert each <= limits.get("inference", np.inf) * (1 + 1e-5)
+            assert cost + limits.get("queries", 0.0) * each <= limits.get("total", np.inf) * (1 + 1e-5)
+            if not one.beyond:
+                better = one.spent < plan.spent * (1 - 1e-5) if budget.target else one.value < plan.value * (1 - 1e-7)
+                assert not better
+
+
+def test_a_model_that_devices_cannot_hold_says_so():
+    on = t2.accelerator("TPU v5e", devices=1.0)  # 16 GB: eight billion parameters of two bytes
+    budget = t2.Budget(train=1e11, latency=100.0, training=t2.Training(on=on), serving=t2.Serving(on=on))
+    plan = t2.allocate(t2.laws.Chinchilla(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37), budget)
+    assert plan.params == pytest.approx(8e9, rel=1e-6) and "held by memory" in plan.status
+    assert [one.beyond for one in rivals(LAW, budget, plan) if one.params > 8.1e9] == [("memory",)]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--batch", "8"], "--batch is of a device: name it too, such as --accelerator H100"),
+        (["--bandwidth-utilisation", "0.5"], "--bandwidth-utilisation is of a device"),
+        (["--kv-share", "0.125"], "--kv-share is of the KV cache, which --context counts: give that too"),
+        (["--what-if", "devices=x2"], "--devices is of a device: name it too"),
+        (["--target", "0.9"], "one sample is drawn, since samples have no price: give --queries too"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(folder, tmp_path, capsys, options, said):
+    limits = [] if "--target" in options else ["--train", str(TRAIN), "--inference", str(INFERENCE)]
+    file = ["plan", "--law-file", str(folder / "out" / "law.json"), "-o", str(tmp_path / "out")]
+    assert cli.command([*file, *limits, *options]) == 1
+    assert said in capsys.readouterr().err
+
+
 def test_a_target_out_of_reach_is_no_plan(folder, tmp_path, capsys):
     file = ["plan", "--law-file", str(folder / "out" / "law.json"), "-o", str(tmp_path / "out")]
     assert cli.command([*file, "--target", "0.1", "--queries", "1e9"]) == 1

@@ -122,7 +122,6 @@ def test_variances_of_listed_runs_are_those_computed_by_hand(listed):
     for i, after in enumerate(listed.after, start=1):
         places = np.append(PARAMS, listed.params[:i]), np.append(TOKENS, listed.tokens[:i])
         assert after == pytest.approx(variance_by_hand(*places), rel=1e-6)
-    assert "are left" not in listed.status  # what is left is less than a hundredth of the compute
     assert listed.cost.sum() <= 2.1e21 and len(listed.cost) == 3 and np.all(np.diff(listed.after) < 0)
     # no three of the list that are paid for are better by much: greedy is no search
     triples = [(i, j, k) for i in range(5) for j in range(i, 5) for k in range(j, 5)]

@@ -51,11 +51,12 @@ def test_gaussian_and_student(sigma):
     plain = Gaussian().log_density(LOSS, ROWS, scale)
     np.testing.assert_allclose(plain, stats.norm.logpdf(ROWS["loss"], PREDICTED, sigma), rtol=1e-10)
     logs = Gaussian("log").log_density(LOSS, ROWS, scale)
-    np.testing.assert_allclose(logs, stats.norm.logpdf(RESIDUAL, scale=sigma), rtol=1e-10)
+    np.testing.assert_allclose(logs, stats.lognorm.logpdf(ROWS["loss"], sigma, scale=PREDICTED), rtol=1e-10)
     for df in (2.5, 4.0, 30.0):
         student = StudentT(df).log_density(LOSS, ROWS, scale)
-        np.testing.assert_allclose(student, stats.t.logpdf(RESIDUAL, df, scale=sigma), rtol=1e-10, atol=1e-12)
-        np.testing.assert_array_equal(StudentT(df).penalty(LOSS, ROWS, scale), -student)
+        of_log = stats.t.logpdf(RESIDUAL, df, scale=sigma)
+        np.testing.assert_allclose(student, of_log - np.log(ROWS["loss"]), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(StudentT(df).penalty(LOSS, ROWS, scale), -of_log, rtol=1e-10, atol=1e-12)
     plain = StudentT(transform="identity").log_density(LOSS, ROWS, scale)
     np.testing.assert_allclose(plain, stats.t.logpdf(PREDICTED - ROWS["loss"], 4, scale=sigma), rtol=1e-10, atol=1e-12)
     for noise, residual in ((Gaussian(scale=0.3), PREDICTED - ROWS["loss"]), (Gaussian("log", 0.3), RESIDUAL)):
@@ -83,7 +84,7 @@ def test_joint_adds_two_measurements_of_a_row():
     joint = Joint(BetaBinomial(), Gaussian("log", scale=0.02))
     counts = np.asarray(BetaBinomial().log_density(PASS, ROWS, {}))
     np.testing.assert_allclose(joint.penalty(PASS, ROWS, {}), 0.5 * (RESIDUAL / 0.02) ** 2 - counts, rtol=1e-10)
-    density = stats.norm.logpdf(RESIDUAL, scale=0.02) + counts
+    density = stats.lognorm.logpdf(ROWS["loss"], 0.02, scale=PREDICTED) + counts
     np.testing.assert_allclose(joint.log_density(PASS, ROWS, {}), density, rtol=1e-10)
     both = table(loss=ROWS["loss"], trials=ROWS["trials"], correct=ROWS["correct"])
     assert sorted(joint.columns(T2PassK, both)) == ["correct", "loss", "params", "tokens", "trials"]
@@ -162,6 +163,7 @@ def test_a_loss_is_one_measurement_however_many_questions_its_run_has():
     rows = {name: jnp.asarray(one) for name, one in data.every_row().items()}
     found = np.sum(problem.noise.log_density(NAIVE, rows, {}))
     counts = stats.binom.logpmf(each["correct"], each["trials"], MEAN[at]).sum()
-    assert found == pytest.approx(counts + stats.norm.logpdf(RESIDUAL[[3, 7]], scale=0.02).sum(), rel=1e-10)
+    losses = stats.lognorm.logpdf(ROWS["loss"][[3, 7]], 0.02, scale=PREDICTED[[3, 7]])
+    assert found == pytest.approx(counts + losses.sum(), rel=1e-10)
     penalty = np.sum(problem.noise.penalty(NAIVE, rows, {}))
     assert penalty == pytest.approx(0.5 * np.sum(np.square(RESIDUAL[[3, 7]] / 0.02)) - counts, rel=1e-10)

@@ -11,7 +11,7 @@ import tyro
 from t2jax import laws
 from t2jax.audit import Cut, Quantity, extrapolate
 from t2jax.cli.audit_output import Audited, audit_answer, audit_text, picture_audit, save_audit
-from t2jax.cli.options import LAW_NAMES, NOISES, NoiseName, law_for, read
+from t2jax.cli.options import LAW_NAMES, NOISES, NoiseName, Pairs, law_for, read
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.compare import CrossValidation, cross_validate, has_density, refuse_different_responses
 from t2jax.criteria import criteria
@@ -54,7 +54,7 @@ class AuditConfig:
     noise: NoiseName = "default"
     """What a measurement is; by default what suits the law and the columns. Information criteria need a likelihood,
     which huber, the default for losses, has not: take student-t."""
-    units: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN=UNIT")] = ()
+    units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
     """Units of columns that are not raw counts: params=M tokens=B."""
     starts: int = 8
     """How many starts each fit is run from."""

@@ -98,11 +98,12 @@ def runs_frame(chosen: NextRuns) -> pd.DataFrame:
 def next_text(chosen: NextRuns, of: str) -> str:
     """The runs in a table, with the error that is left after each, and what they do together."""
     name = {"params": "N*", "tokens": "D*", "samples": "k*", "value": "value"}[of]
-    header = ("run", "N", "D", "D/N", "FLOPs", f"error of {name} after it")
+    header = ("run", "N", "D", "D/N", "k", "FLOPs", f"error of {name} after it")
+    samples = ["1"] * len(chosen.params) if chosen.samples is None else [f"{k:.4g}" for k in chosen.samples]
     rows = [
-        (f"{i + 1}", count(n), count(d), f"{d / n:.3g}", f"{cost:.3g}", f"{np.sqrt(variance):.1%}")
-        for i, (n, d, cost, variance) in enumerate(
-            zip(chosen.params, chosen.tokens, chosen.cost, chosen.after, strict=True)
+        (f"{i + 1}", count(n), count(d), f"{d / n:.3g}", k, f"{cost:.3g}", f"{np.sqrt(variance):.1%}")
+        for i, (n, d, k, cost, variance) in enumerate(
+            zip(chosen.params, chosen.tokens, samples, chosen.cost, chosen.after, strict=True)
         )
     ]
     before = f"The standard error of log {name} is {np.sqrt(chosen.before):.1%} now."
@@ -133,7 +134,10 @@ def picture_next(chosen: NextRuns, table: Table, out: Output) -> None:
 
 def _region(table: Table, largest: float | None) -> Region:
     cost = 6 * table["params"] * table["tokens"]
-    return Region(float(min(cost.min(), largest or np.inf)), float(largest or cost.max()))
+    most = float(cost.max()) if largest is None else largest
+    if not most > 0:
+        raise ValueError(f"--largest must be positive training FLOPs, not {most:g}")
+    return Region(min(float(cost.min()), most), most)
 
 
 def _few(many: Any, most: int = 64) -> Any:

@@ -1,6 +1,6 @@
 """What the options of `fit` and `frontier` mean: tables by path or name, noise models by name, NAME=VALUE pairs."""
 
-from collections.abc import Sequence
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +20,8 @@ NOISES: dict[str, Noise] = {
     "beta-binomial": BetaBinomial(),
 }
 LAW_NAMES = f"{', '.join(laws.name_of(law) for law in laws.ALL)}, or one on another, as t2-loss-on-kaplan"
+Pairs = tuple[tuple[str, ...], ...]
+"""NAME=VALUE pairs as options give them: several after one option, which may also be given again."""
 NoiseName = Literal["default", "huber", "gaussian", "student-t", "binomial", "beta-binomial"]
 
 
@@ -37,9 +39,9 @@ class FittingOptions:
     ] = None
     noise: NoiseName = "default"
     """What a measurement is; by default what suits the law and the columns."""
-    units: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN=UNIT")] = ()
+    units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
     """Units of columns that are not raw counts: params=M tokens=B."""
-    fixed: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")] = ()
+    fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
     """Parameters to hold: alpha=0.35 beta=0.37."""
     starts: int = 8
     """How many starts the fit is run from."""
@@ -59,7 +61,7 @@ class FittingOptions:
         return {name: _number(name, value) for name, value in pairs("--fixed", self.fixed).items()}
 
 
-def read(name: str, units: Sequence[str] = ()) -> Table:
+def read(name: str, units: Pairs = ()) -> Table:
     """A table by the path of its file or the name of a public data set. Raises TableError or DatasetError."""
     given = pairs("--units", units)
     if name not in datasets.names() and (Path(name).suffix or Path(name).exists()):
@@ -78,13 +80,15 @@ def law_for(table: Table, name: str | None) -> type[Law]:
     return laws.T2Loss if "neg_log_pass" in table else laws.Chinchilla
 
 
-def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
-    """NAME=VALUE pairs as texts by name. Raises ValueError that names the option for anything else."""
+def pairs(option: str, given: Pairs) -> dict[str, str]:
+    """NAME=VALUE pairs as texts by name. Raises ValueError, naming the option, for anything else."""
     found = {}
-    for one in given:
+    for one in itertools.chain.from_iterable(given):
         name, equals, value = one.partition("=")
         if not (name and equals and value):
             raise ValueError(f"{option}: found {one!r}, expected NAME=VALUE")
+        if name in found:
+            raise ValueError(f"{option}: {name} is given twice, as {found[name]} and as {value}")
         found[name] = value
     return found
 

@@ -12,7 +12,7 @@ from t2jax.cli.fitting import LEVEL
 from t2jax.cli.known import known_law
 from t2jax.cli.options import FittingOptions, pairs
 from t2jax.cli.output import Output, OutputOptions
-from t2jax.cli.plan_choices import Planned
+from t2jax.cli.plan_choices import Planned, in_own_words
 from t2jax.cli.plan_pictures import picture_plan
 from t2jax.cli.plan_rivals import Choice, rivals
 from t2jax.cli.plan_words import plan_answer, plan_text, save_plan
@@ -23,6 +23,16 @@ from t2jax.hardware import accelerator
 from t2jax.laws.base import Law
 from t2jax.plan import Plan
 from t2jax.sensitivity import delta_band, elasticities, shadow_prices
+
+OF_A_DEVICE = ("batch", "devices", "utilisation", "bandwidth_utilisation", "weight_bytes")
+DEFAULTS = {
+    "batch": 1.0,
+    "devices": 8.0,
+    "utilisation": 0.4,
+    "bandwidth_utilisation": 0.8,
+    "weight_bytes": 2.0,
+    "kv_share": 1.0,
+}
 
 
 @dataclass(frozen=True)
@@ -39,28 +49,37 @@ class PriceOptions:
     """H100, H200, A100 or TPU v5e: costs are device-seconds, decoding pays for memory traffic where that is slower."""
     price: float | None = None
     """Dollars per device-hour: costs are dollars."""
-    batch: float = 1.0
-    """Sequences that are decoded together."""
-    devices: float = 8.0
-    """Devices that serve one copy of the model together."""
-    utilisation: float = 0.4
-    """Share of the peak arithmetic that training and serving reach where it limits them."""
-    bandwidth_utilisation: float = 0.8
-    """Share of the peak bandwidth that decoding reaches where it limits it."""
-    kv_share: float = 1.0
-    """Heads of keys and values over heads of queries, with --context: 0.125 in many grouped-query models."""
-    weight_bytes: float = 2.0
-    """Bytes of a parameter when serving."""
+    batch: float | None = None
+    """Sequences that are decoded together on an accelerator, one by default."""
+    devices: float | None = None
+    """Devices that serve one copy of the model together, 8 by default."""
+    utilisation: float | None = None
+    """Share of the peak arithmetic that training and serving reach where it limits them, 0.4 by default."""
+    bandwidth_utilisation: float | None = None
+    """Share of the peak bandwidth that decoding reaches where it limits it, 0.8 by default."""
+    kv_share: float | None = None
+    """Heads of keys and values over heads of queries, with --context: 0.125 in many grouped-query models; else 1."""
+    weight_bytes: float | None = None
+    """Bytes of a parameter when serving, 2 by default."""
 
     def made(self) -> tuple[Training | None, Serving | None]:
         """The costs, None for those of the paper. Raises ValueError for an unknown accelerator or a wrong number."""
         if self.accelerator is None and self.price is not None:
             raise ValueError("--price is per device-hour: name the device too, such as --accelerator H100")
+        for name in OF_A_DEVICE:
+            if self.accelerator is None and getattr(self, name) is not None:
+                option = name.replace("_", "-")
+                raise ValueError(f"--{option} is of a device: name it too, such as --accelerator H100")
+        if self.context is None and self.kv_share is not None:
+            raise ValueError("--kv-share is of the KV cache, which --context counts: give that too")
         on = None
         if self.accelerator is not None:
-            shares = {"utilisation": self.utilisation, "bandwidth_utilisation": self.bandwidth_utilisation}
-            on = accelerator(self.accelerator, price=self.price, devices=self.devices, **shares)
-        shape = None if self.context is None else Shape(kv_share=self.kv_share)
+            shares = {
+                "utilisation": self._of("utilisation"),
+                "bandwidth_utilisation": self._of("bandwidth_utilisation"),
+            }
+            on = accelerator(self.accelerator, price=self.price, devices=self._of("devices"), **shares)
+        shape = None if self.context is None else Shape(kv_share=self._of("kv_share"))
         training = None if on is None and shape is None else Training(shape=shape, context=self.context, on=on)
         plain = on is None and shape is None and self.prompt is None and self.generated == 1.0
         if plain:
@@ -69,11 +88,16 @@ class PriceOptions:
             prompt=self.prompt,
             generated=self.generated,
             shape=shape,
-            batch=self.batch,
-            weight_bytes=self.weight_bytes,
+            batch=self._of("batch"),
+            weight_bytes=self._of("weight_bytes"),
             on=on,
         )
         return training, serving
+
+    def _of(self, name: str) -> float:
+        """An option, or what it is by default."""
+        given = getattr(self, name)
+        return DEFAULTS[name] if given is None else given
 
 
 @dataclass(frozen=True)
@@ -152,7 +176,9 @@ def run(config: PlanConfig) -> int:
             other = {text: frontier(known.law, budget) for text, budget in tried.items()}
             bar.update(len(levers))
         if found is None:
-            print(f"t2jax: there is no plan: {plan.status}", file=sys.stderr)
+            once = budget.target is not None and "k" in type(known.law).inputs() and not budget.serves
+            why = "; one sample is drawn, since samples have no price: give --queries too" if once else ""
+            print(f"t2jax: there is no plan: {plan.status}{why}", file=sys.stderr)
             return out.finish(1, {**known.answer, "status": plan.status})
         found.what_if.update(other)
         out.say(plan_text(found))
@@ -170,7 +196,7 @@ def run(config: PlanConfig) -> int:
 def planned(law: Law, laws: Law | None, fit: Fit | None, budget: Budget, plan: Plan, draws: Plan | None) -> Planned:
     """All that is said of a plan: its rivals at equal cost, how it moves, what its limits are worth, how sure it is."""
     smooth = budget.sizes is None and not budget.whole_samples
-    moves = elasticities(law, budget) if smooth else None
+    moves = in_own_words(elasticities(law, budget)) if smooth else None
     delta = delta_band(fit, budget, LEVEL) if smooth and fit is not None and not fit.undetermined else None
     worth = shadow_prices(law, budget)
     own = [float(one) for one in (plan.params, plan.tokens, plan.samples, plan.value)]
@@ -184,13 +210,15 @@ def changed(config: PlanConfig, text: str) -> Budget:
 
     Raises ValueError for anything else, and for a factor of what is not set.
     """
-    ((name, value),) = pairs("--what-if", (text,)).items()
+    ((name, value),) = pairs("--what-if", ((text,),)).items()
     name = name.replace("-", "_")
     prices = tuple(one.name for one in fields(PriceOptions))
     if name not in (*LIMITS, *prices):
         raise ValueError(f"--what-if: found {name!r}, expected one of {', '.join((*LIMITS, *prices))}")
     group = config if name in LIMITS else config.prices
-    other: Any = {name: value if name == "accelerator" else _moved(getattr(group, name), text, name, value)}
+    held = getattr(group, name)
+    held = DEFAULTS.get(name) if held is None else held
+    other: Any = {name: value if name == "accelerator" else _moved(held, text, name, value)}
     if name in LIMITS:
         return replace(config, **other).budget()
     return replace(config, prices=replace(config.prices, **other)).budget()

@@ -1,6 +1,6 @@
 """A plan with all that is said of it, and other sizes at its own costs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -39,6 +39,20 @@ class Planned:
     def query_cost(self) -> float:
         """What a query costs, in the unit of its prices."""
         return float(query_cost(self.budget.prices[1], self.plan.params, self.plan.samples))
+
+
+def in_own_words(moves: Elasticities) -> Elasticities:
+    """The elasticities by the names of the command's options: what training and serving share moves both at once."""
+
+    def together(table: dict[str, float]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for name, value in table.items():
+            own = name.rpartition(".")[2]
+            found[own] = found.get(own, 0.0) + value
+        return found
+
+    tables = {name: together(one) for name, one in vars(moves).items() if isinstance(one, dict)}
+    return replace(moves, **tables)
 
 
 def at_equal_cost(law: Law, found: Planned, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ class Choice:
     """A model and what becomes of it under a budget. samples, value, queries, spent: NaN where there is nothing.
 
     queries: where the most are sought. spent: where training and queries are paid from one purse, or the least is
-    sought. beyond: the limits on its size, tokens, samples and latency that it breaks.
+    sought. beyond: the limits on its size, tokens, samples, latency and memory that it breaks.
     """
 
     name: str
@@ -45,19 +45,20 @@ def rivals(law: Law, budget: Budget, plan: Plan) -> tuple[Choice, ...]:
     """The best models of two rules under the budget: twenty tokens per parameter, and Chinchilla's for one sample.
 
     Where training has a budget of its own they train for what the plan does; where it shares one with the queries, or
-    the least is to be spent, each rule has the training cost that suits it best, of COSTS. Limits on sizes are not
-    theirs: what breaks one says so.
+    the least is to be spent, each rule has the training cost that suits it best, of COSTS. They keep to what may be
+    spent. Limits on sizes, latency and memory are not theirs: what breaks one says so.
     """
     training, _ = budget.prices
     alone = budget.total is None and budget.target is None
     costs = float(training_cost(training, plan.params, plan.tokens)) * (np.ones(1) if alone else COSTS)
     ruled = _ray(training, costs)
     found = [("20 tokens per parameter", ruled, 20 * ruled)]
-    if chooses_samples(type(law), budget):
+    if budget.serves:
         single = frontier(
             loss_law(law), Budget(train=costs, training=budget.training, unique_tokens=budget.unique_tokens)
         )
-        found.append(("best for one sample", np.asarray(single.params), np.asarray(single.tokens)))
+        name = "best for one sample" if chooses_samples(type(law), budget) else "best if serving were free"
+        found.append((name, np.asarray(single.params), np.asarray(single.tokens)))
     return tuple(_best(name, law, budget, plan, params, tokens) for name, params, tokens in found)
 
 
@@ -103,8 +104,9 @@ def _best(name: str, law: Law, budget: Budget, plan: Plan, params: np.ndarray, t
             samples = affordable(serving, params, _purse(budget, plan, cost))
     else:
         samples = _needed(law, budget, params, tokens, rises)
-    value = predicted(law, budget, params, tokens, samples)
     each = query_cost(serving, params, np.nan_to_num(samples, nan=1.0)) if budget.serves else np.zeros_like(params)
+    samples = np.where(_paid(budget, cost, each), samples, np.nan)
+    value = predicted(law, budget, params, tokens, samples)
     spent = queries = None
     if budget.goal == "queries":
         queries = np.where(np.isnan(samples), np.nan, (float(np.asarray(budget.total)) - cost) / each)
@@ -138,6 +140,19 @@ def _purse(budget: Budget, plan: Plan, cost: np.ndarray) -> np.ndarray:
     return np.min(limits, axis=0)
 
 
+def _paid(budget: Budget, cost: np.ndarray, each: np.ndarray) -> np.ndarray:
+    """Whether models (models,) of a training `cost` and a cost of `each` query keep to all that may be spent."""
+    kept = np.ones_like(cost, bool)
+    if budget.train is not None:
+        kept &= cost <= float(np.asarray(budget.train)) * (1 + 1e-6)
+    if budget.inference is not None:
+        kept &= each <= float(np.asarray(budget.inference)) * (1 + 1e-6)
+    if budget.total is not None:
+        queries = 0.0 if budget.queries is None else float(np.asarray(budget.queries))
+        kept &= cost + queries * each <= float(np.asarray(budget.total)) * (1 + 1e-6)
+    return kept
+
+
 def _needed(law: Law, budget: Budget, params: np.ndarray, tokens: np.ndarray, rises: bool) -> np.ndarray:
     """The least samples with which models (models,) reach the target; NaN where none do."""
     sign, target = (1.0 if rises else -1.0), float(np.asarray(budget.target))
@@ -167,6 +182,10 @@ def _beyond(budget: Budget, params: float, tokens: float, samples: float) -> tup
     if budget.latency is not None:
         slow = float(np.asarray(budget.prices[1].latency(params))) > float(np.asarray(budget.latency)) * (1 + SLACK)
         found += ["latency"] if slow else []
+    serving = budget.prices[1]
+    if serving.on is not None and (budget.serves or budget.latency is not None):
+        there = float(np.asarray(serving.on.memory) * np.asarray(serving.on.devices))
+        found += ["memory"] if float(np.asarray(serving.held(params))) > there * (1 + SLACK) else []
     return tuple(found)
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from t2jax.bootstrap import band
-from t2jax.budgets import Budget
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.plan_choices import Planned
 from t2jax.cli.words import columns, count, interval
@@ -49,7 +48,7 @@ def recommendation(found: Planned) -> str:
 def _costs(found: Planned) -> str:
     training, serving = found.budget.prices
     said = f"Training costs {_cost(found.training_cost, training.unit)}"
-    if chooses_samples(type(found.law), found.budget):
+    if found.budget.serves:
         what = "a token served" if found.budget.serving is None else "a query"
         said += f", {what} {_cost(found.query_cost, serving.unit)}"
     if found.plan.queries is not None:
@@ -57,7 +56,7 @@ def _costs(found: Planned) -> str:
     if found.plan.spent is not None:
         said += f"; {_cost(float(found.plan.spent), training.unit)} together"
     if found.budget.latency is not None:
-        said += f"; a query takes at most {float(serving.latency(found.plan.params)):.3g} s"
+        said += f"; a query takes {float(serving.latency(found.plan.params)):.3g} s"
     return said + "."
 
 
@@ -125,9 +124,8 @@ def _changes(found: Planned) -> str:
     inputs = set(found.law.values())
     last = _last(found)
     rows = []
-    tables = [_together(getattr(found.moves, one), found.budget) for one in (*ANSWERS, last)]
-    for name in tables[0]:
-        moved = [table[name] for table in tables]
+    for name in found.moves.params:
+        moved = [getattr(found.moves, one)[name] for one in (*ANSWERS, last)]
         if name not in inputs and max(map(abs, moved)) > NEGLIGIBLE:
             rows.append((name, *(f"{one:+.3f} %" for one in moved)))
     header = ("one per cent more", "N", "D", "k", _quantity(found) if last == "value" else last)
@@ -139,17 +137,6 @@ def _changes(found: Planned) -> str:
         unit = found.budget.prices[0].unit
         said += f"\n\nOne more {_unit(found)} for {per} is worth {rate:.3g} {unit} of training."
     return said
-
-
-def _together(moves: dict[str, float], budget: Budget) -> dict[str, float]:
-    """Elasticities by input, where training and serving on one accelerator move with it together."""
-    training, serving = budget.prices
-    if training.on is None or training.on is not serving.on:
-        return moves
-    start = "training.on."
-    both = {name.removeprefix(start): value for name, value in moves.items() if name.startswith(start)}
-    rest = {name: value for name, value in moves.items() if ".on." not in name}
-    return rest | {name: value + moves[f"serving.on.{name}"] for name, value in both.items()}
 
 
 def _what_if(found: Planned) -> str:
@@ -258,12 +245,15 @@ def save_plan(found: Planned, path: Path) -> None:
 
 
 def _quantity(found: Planned) -> str:
-    return {"pass_at_k": "pass@k", "neg_log_pass": "-log pass@k"}.get(type(found.law).response[0], "loss")
+    names = {"pass_at_k": "pass@k", "neg_log_pass": "-log pass@k", "error": "error"}
+    return names.get(type(found.law).response[0], "loss")
 
 
 def _shown(found: Planned, value: float) -> str:
     if "pass_at_k" in type(found.law).response:
         return f"pass@k of {value:.1%}"
+    if _quantity(found) == "error":
+        return f"an error of {value:.1%}"
     return f"a {'mean -log pass@k' if _quantity(found) == '-log pass@k' else 'loss'} of {value:.4g} nats"
 
 

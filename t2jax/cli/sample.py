@@ -13,7 +13,7 @@ from numpyro import distributions
 
 from t2jax import laws
 from t2jax.bayes import LEVEL, Posterior, sample
-from t2jax.cli.options import NOISES, law_for, pairs, read
+from t2jax.cli.options import NOISES, Pairs, law_for, pairs, read
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.cli.pictures import response_name
 from t2jax.cli.posterior_pictures import picture_check, picture_posterior, picture_prior
@@ -38,11 +38,11 @@ class SampleConfig:
     """The law, by its name in `t2jax laws`; by default the richest that the columns allow, as for `t2jax fit`."""
     noise: Literal["default", "gaussian", "student-t", "binomial", "beta-binomial"] = "default"
     """What a measurement is; by default what suits the law and the columns, Student-t errors for losses."""
-    units: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN=UNIT")] = ()
+    units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
     """Units of columns that are not raw counts: params=M tokens=B."""
-    fixed: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")] = ()
+    fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
     """Parameters of the law or the noise to hold: alpha=0.35 sigma=0.01."""
-    priors: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=PRIOR")] = ()
+    priors: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=PRIOR ...")]] = ()
     """Priors in place of the law's: "alpha=LogNormal(-1,0.2)"; also Normal, HalfNormal, Uniform, Gamma and Beta."""
     draws: int = 1000
     """Draws of each chain."""
