@@ -230,9 +230,14 @@ class Case:
         ranges = [(held.get(i, 0.0), held.get(i, 100.0)) for i in range(3)] + [(-200.0, 200.0)] * target
         kept = {"type": "ineq", "fun": limits, "jac": slopes}
         options = {"ftol": 1e-15, "maxiter": 500}
+        begin, inwards = x, np.array([float(i < 3 and i not in held) for i in range(len(x))])
         with np.errstate(all="ignore"):
-            for _ in range(4):  # each time from a fresh curvature
-                found = minimize(value, x, jac=True, method="SLSQP", bounds=ranges, constraints=[kept], options=options)
-                if np.isfinite(found.x).all() and limits(found.x).min() > -1e-9:
+            for i in range(4):  # each time from a fresh curvature, and a bit farther inside where it made no step
+                found = minimize(
+                    value, begin, jac=True, method="SLSQP", bounds=ranges, constraints=[kept], options=options
+                )
+                good = np.isfinite(found.x).all() and limits(found.x).min() > -1e-9
+                if good and value(found.x)[0] <= value(x)[0]:
                     x = found.x
+                begin = x if good and found.nit > 1 else x - 1e-3 * (i + 1) * inwards
         return (float(x[3]) if target else float(self.cost(*np.exp(x)))), x

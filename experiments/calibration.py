@@ -10,6 +10,8 @@ fails even so (a few divergent draws, mostly) is counted and told; given the tab
 the ranks of the others stay nearly uniform. log N* is compared where the truth and the draw have an optimum, which is
 calibrated too, as both are held to the same set; it is left out where fewer than RANKED draws have one.
 
+What every table gave is kept in `results/calibration/LAW/tables.jsonl`, from which `--kept` goes on.
+
     python -m experiments.calibration [tiny] [-o FOLDER]
 """
 
@@ -147,7 +149,9 @@ def kept_outcome(name: str, index: int, config: Config) -> Outcome:
     """`outcome`, read where it is kept already, and kept."""
     if config.kept is None:
         return outcome(name, index, config)
-    table = [name, index, config.sizes, *config.samples, config.questions, config.trials, config.seed]
+    counts = "pass_at_k" in t2.laws.by_name(name).response
+    measured = (config.questions, config.trials) if counts else config.samples
+    table = [name, index, config.sizes, *measured, config.seed]
     lines = config.kept.read_text(encoding="utf-8").splitlines() if config.kept.exists() else []
     for held in map(json.loads, lines):
         if held["table"] == table:

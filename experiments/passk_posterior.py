@@ -60,13 +60,15 @@ class Config:
 class Half:
     """Predictions of one half by the other, of one variant: (checkpoints, targets) unless said otherwise.
 
-    inside: whether 50 % and 90 % bands hold what was measured, (levels, checkpoints, targets); means: the same of the
-    mean over checkpoints, (levels, targets). elpd: of each fitted question by the others, by name, none where chains
-    failed; unsure: how many of them LOO cannot tell. rho: median and 90 % interval of the correlation of ranks.
+    agrees: whether the chains agree on every parameter; without, nothing is told of it. inside: whether 50 % and 90 %
+    bands hold what was measured, (levels, checkpoints, targets); means: the same of the mean over checkpoints, (levels,
+    targets). elpd: of each fitted question by the others, by name, none where chains failed; unsure: how many of them
+    LOO cannot tell. rho: median and 90 % interval of the correlation of ranks.
     """
 
     variant: str
     status: str
+    agrees: bool
     observed: np.ndarray = field(metadata=UNSAVED)
     low: np.ndarray = field(metadata=UNSAVED)
     mid: np.ndarray = field(metadata=UNSAVED)
@@ -101,6 +103,7 @@ class Result:
 
     models: tuple[str, ...]
     questions: int
+    targets: tuple[int, ...]
     halves: tuple[Half, ...]
     scores: tuple[Score, ...]
     better: tuple[float, float, int]
@@ -115,8 +118,11 @@ def run(config: Config) -> Result:
         counts = counts.where(np.isin(counts["model"], models))
     questions = np.unique(counts["question"])
     halves = [predicted(one, i, counts, questions, config) for i in range(config.halves) for one in VARIANTS]
-    scores = tuple(score(halves, variant, i, k) for variant in VARIANTS for i, k in enumerate(config.targets))
-    return Result(tuple(map(str, models)), len(questions), tuple(halves), scores, better(halves[::2], halves[1::2]))
+    good = [one for one in halves if one.agrees]
+    told = [variant for variant in VARIANTS if any(one.variant == variant for one in good)]
+    scores = tuple(score(good, variant, i, k) for variant in told for i, k in enumerate(config.targets))
+    gained = better(halves[::2], halves[1::2])
+    return Result(tuple(map(str, models)), len(questions), config.targets, tuple(halves), scores, gained)
 
 
 def better(those: list[Half], these: list[Half]) -> tuple[float, float, int]:
@@ -164,7 +170,10 @@ def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, 
     shares = np.quantile(rho, [0.05, 0.5, 0.95])
     bands = side_of[0], side_of[2], side_of[4]
     elpd = dict(zip(loo.names, map(float, loo.each), strict=True)) if loo else {}
-    return Half(variant, post.status, observed, *bands, inside, means, elpd, len(loo.unsure) if loo else 0, shares)
+    agrees = all(map(post.diagnosis.agrees, post.diagnosis.r_hat))
+    return Half(
+        variant, post.status, agrees, observed, *bands, inside, means, elpd, len(loo.unsure) if loo else 0, shares
+    )
 
 
 def measured(counts: t2.Table, targets: tuple[int, ...]) -> np.ndarray:
@@ -212,13 +221,18 @@ def score(halves: list[Half], variant: str, i: int, k: int) -> Score:
 
 def words(result: Result) -> list[str]:
     effects = [one for one in result.halves if one.variant == VARIANTS[0]]
-    said = [
-        f"{len(result.models)} checkpoints, {result.questions} questions, {len(effects)} halves; correlation of a "
-        f"question's rank from checkpoint to checkpoint: {np.mean([one.rho[1] for one in effects]):.2f} "
-        f"({effects[0].rho[0]:.2f} to {effects[0].rho[2]:.2f} from the first half)",
-        f"by {result.better[2]} questions left out the effects are better by {result.better[0]:.2f} ±"
-        f" {result.better[1]:.2f} nats each; LOO is unsure of {sum(one.unsure for one in result.halves)}",
-    ]
+    said = [f"{len(result.models)} checkpoints, {result.questions} questions, {len(effects)} halves"]
+    if known := [one.rho for one in effects if one.agrees]:
+        rho = np.mean(known, axis=0)
+        said.append(
+            f"correlation of a question's rank from checkpoint to checkpoint: {rho[1]:.2f} ({rho[0]:.2f} to {rho[2]:.2f},"
+            " means over halves)"
+        )
+    if result.better[2] > 1:
+        said.append(
+            f"by {result.better[2]} questions left out the effects are better by {result.better[0]:.2f} ±"
+            f" {result.better[1]:.2f} nats each; LOO is unsure of {sum(one.unsure for one in result.halves)}"
+        )
     for one in result.scores:
         said.append(
             f"  {one.variant:21s} pass@{one.samples:<4d} 50 % band holds {one.inside[0]:.1%}, 90 % band"
@@ -234,7 +248,6 @@ def figures(result: Result) -> dict[str, "Figure"]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.9), layout="constrained")
-    k = result.scores[-1].samples
     for ax, one, colour in zip(
         figure.subplots(1, 2, sharex=True, sharey=True), result.halves[:2], (BLUE, VERMILLION), strict=True
     ):
@@ -242,10 +255,10 @@ def figures(result: Result) -> dict[str, "Figure"]:
         reach = np.stack([mid - one.low[:, -1], one.high[:, -1] - mid])
         ax.errorbar(seen, mid, reach, fmt="o", color=colour, markersize=4, elinewidth=1, label="median and 90 % band")
         ax.plot([0, 1], [0, 1], color=BLACK, linewidth=1, zorder=0, label="predicted = measured")
-        ax.set(title=one.variant, xlim=(-0.02, 1), ylim=(-0.02, 1))
-        ax.set_xlabel(f"pass@{k} of the other questions, measured (share)")
+        ax.set(title=one.variant + ("" if one.agrees else " (chains do not agree)"), xlim=(-0.02, 1), ylim=(-0.02, 1))
+        ax.set_xlabel(f"pass@{result.targets[-1]} of the other questions, measured (share)")
         ax.legend(loc="upper left", frameon=False)
-    figure.axes[0].set_ylabel(f"pass@{k} predicted (share of questions)")
+    figure.axes[0].set_ylabel(f"pass@{result.targets[-1]} predicted (share of questions)")
     return {"held_out": figure}
 
 

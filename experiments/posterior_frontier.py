@@ -105,7 +105,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(questions=("testbed, loss",), draws=100, warmup=200, planned=40)
+        return cls(questions=("testbed, loss",), draws=400, warmup=400, planned=40)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Result:
-    """A study of each posterior; skipped: tables that are not there, and why."""
+    """A study of each posterior; skipped: tables that are not there, and chains that do not agree, and why."""
 
     studies: tuple[Study, ...]
     skipped: tuple[str, ...]
@@ -149,15 +149,18 @@ def run(config: Config) -> Result:
         except t2.datasets.DatasetError as error:
             skipped.append(f"{one.name}: {error}")
             continue
-        studies.append(study(one, table, config))
+        with stage(f"{one.name}: posterior of {t2.laws.name_of(one.law)}"):
+            key = jax.random.key(config.seed)
+            post = t2.sample(one.law, table, key=key, draws=config.draws, warmup=config.warmup, accept=0.95)
+        if all(map(post.diagnosis.agrees, post.diagnosis.r_hat)):
+            studies.append(study(one, post, config))
+        else:
+            skipped.append(f"{one.name}: {post.status}")
         jax.clear_caches()
     return Result(tuple(studies), tuple(skipped))
 
 
-def study(one: Question, table: t2.Table, config: Config) -> Study:
-    key = jax.random.key(config.seed)
-    with stage(f"{one.name}: posterior of {t2.laws.name_of(one.law)}"):
-        post = t2.sample(one.law, table, key=key, draws=config.draws, warmup=config.warmup, accept=0.95)
+def study(one: Question, post: t2.Posterior, config: Config) -> Study:
     count = len(jax.tree.leaves(post.laws)[0])
     chosen = np.linspace(0, count - 1, min(config.planned, count)).astype(int)
     laws = jax.tree.map(lambda leaf: np.asarray(leaf)[chosen], post.laws)

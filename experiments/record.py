@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, TypeVar, Union, cast
 
@@ -34,6 +35,11 @@ class Config(Protocol):
         ...
 
 
+PACKAGES = (
+    *("t2jax", "jax", "jaxlib", "numpy", "scipy", "pandas", "optax", "numpyro", "arviz"),
+    *("pymc", "pytensor"),  # beside which posteriors are timed
+)
+"""Packages whose versions are saved with a result, as far as they are installed."""
 UNSAVED = {"saved": False}
 """Metadata of a field of a Result that the figures need and result.json does without."""
 OUT_HELP = "Folder for the results; by default a new one, t2jax-NAME-DATE-TIME, in the current directory."
@@ -78,7 +84,7 @@ def command(
 
 def save(folder: Path, name: str, config: Any, result: Any, seconds: float, figures: dict[str, "Figure"]) -> None:
     """Write result.json (numbers, arguments, versions, seed) and each figure as PNG and PDF."""
-    packages = ("t2jax", "jax", "jaxlib", "numpy", "scipy")
+    packages = [one for one in PACKAGES if find_spec(one)]
     content = {
         "experiment": name,
         "seed": config.seed,

@@ -14,7 +14,7 @@ from t2jax.chains import Drawn, begin, draw_all
 from t2jax.density import Density, Priors, density
 from t2jax.diagnose import Diagnosis, arviz, diagnose, left_together
 from t2jax.laws.base import Law
-from t2jax.noise import Noise, response
+from t2jax.noise import Joint, Noise, response
 from t2jax.precision import scope, to_host
 from t2jax.question_effects import QuestionEffects, question_names, question_rows
 from t2jax.table import Table
@@ -130,7 +130,8 @@ def sample(
         point, _ = to_host(target.split(mode.u))
     values = {name: drawn.named[name] for name in target.names}
     laws = law(**{name: drawn.named[name].ravel() for name in law.declared()})
-    groups = _groups(target, values, drawn, prior, response(law, table), names)
+    measured = response(law, table) + ("_and_loss" if isinstance(target.noise, Joint) else "")
+    groups = _groups(target, values, drawn, prior, measured, names)
     found = diagnose(values, prior, drawn.diverging, drawn.energy, left_together)
     return Posterior(laws, inference_data(groups), point, found, draws, drawn.lp.shape[1], target)
 

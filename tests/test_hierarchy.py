@@ -97,7 +97,6 @@ def together() -> t2.TaskPosterior:
     return levels(exact_means())
 
 
-@pytest.mark.long
 def test_the_normal_model_has_its_closed_form(together):
     """4000 draws of an ESS above 1000: means within 0.15 deviations, deviations within 15 %."""
     assert together.converged and together.diagnosis.divergences == 0, together.status
