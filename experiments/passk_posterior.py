@@ -225,8 +225,8 @@ def words(result: Result) -> list[str]:
     if known := [one.rho for one in effects if one.agrees]:
         rho = np.mean(known, axis=0)
         said.append(
-            f"correlation of a question's rank from checkpoint to checkpoint: {rho[1]:.2f} ({rho[0]:.2f} to {rho[2]:.2f},"
-            " means over halves)"
+            "correlation of a question's rank from checkpoint to checkpoint:"
+            f" {rho[1]:.2f} ({rho[0]:.2f} to {rho[2]:.2f}, means over halves)"
         )
     if result.better[2] > 1:
         said.append(
