@@ -120,11 +120,11 @@ def test_errors():
 
 
 def test_criteria_in_closed_form(table):
-    """With σ² at the mean square S/n, -2 log L = n (log 2πS/n + 1); two rows a run make 20 runs of 40 rows."""
+    """With σ² at the mean square S/n of logs, -2 log L = n (log 2πS/n + 1) + 2 Σ log y; 20 runs of two rows each."""
     paired = table.with_columns(model=[str(i // 2) for i in range(40)])
     fit = t2.fit(Chinchilla, paired, key=KEY, noise=NOISE)
     residual = np.log(predict(fit.law, paired) / paired["loss"])
-    minus_two = 40 * (np.log(2 * np.pi * np.mean(residual**2)) + 1)
+    minus_two = 40 * (np.log(2 * np.pi * np.mean(residual**2)) + 1) + 2 * np.sum(np.log(paired["loss"]))
     found = t2.criteria(fit, paired)
     assert (found.parameters, found.runs) == (6, 20)
     assert found.log_likelihood == pytest.approx(-0.5 * minus_two, rel=1e-9)
@@ -133,11 +133,13 @@ def test_criteria_in_closed_form(table):
     assert found.bic == pytest.approx(minus_two + 6 * np.log(20), rel=1e-9)
     assert replace(found, runs=7).aicc == np.inf
     scores = t2.log_scores(fit, paired)
-    np.testing.assert_allclose(scores, norm.logpdf(residual, scale=np.sqrt(np.mean(residual**2))), rtol=1e-9)
+    normal = norm.logpdf(residual, scale=np.sqrt(np.mean(residual**2)))
+    np.testing.assert_allclose(scores, normal - np.log(paired["loss"]), rtol=1e-9)
     heavy = replace(
         fit, problem=replace(fit.problem, noise=t2.noise.StudentT()), noise_values={"sigma": 0.008}
     )  # as if it were the optimum
-    np.testing.assert_allclose(t2.log_scores(heavy, paired), student.logpdf(residual, 4, scale=0.008), rtol=1e-9)
+    tails = student.logpdf(residual, 4, scale=0.008) - np.log(paired["loss"])
+    np.testing.assert_allclose(t2.log_scores(heavy, paired), tails, rtol=1e-9)
     assert t2.criteria(heavy, paired).parameters == 6
     robust = replace(fit, problem=replace(fit.problem, noise=t2.noise.Huber()))
     with pytest.raises(ValueError, match=r"Huber is a penalty without a likelihood.*noise\.StudentT"):
@@ -181,8 +183,9 @@ def test_cross_validation_predicts_rows_it_has_not_seen(table):
     assert np.max(np.abs(again.predicted[~out] / found.predicted[~out] - 1)) > 1e-3
     fit = t2.fit(Chinchilla, paired, key=KEY, noise=NOISE)
     assert found.errors.mean_absolute > Errors.of(predict(fit.law, paired), paired["loss"]).mean_absolute
-    # about the expected log density of a normal error of 1 %, -log(0.01 √2πe) = 3.19, and less than in the fitted rows
-    assert 2.9 < found.log_score < t2.log_scores(fit, paired).mean() < 3.5
+    # about the expected log density of a normal error of 1 %, -log(0.01 √2πe) - log y, and less than in the fitted rows
+    expected = 3.19 - np.mean(np.log(paired["loss"]))
+    assert expected - 0.3 < found.log_score < t2.log_scores(fit, paired).mean() < expected + 0.3
     with pytest.raises(ValueError, match="found 1 folds, but cross-validation needs at least two"):
         cross_validate(Chinchilla, table, key=KEY, folds=1)
     ray = t2.Table.from_columns(params=N, tokens=1e18 / N, loss=2.0 + N**-0.3)

@@ -15,6 +15,7 @@ LOSS = T2Loss(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37, G=0.5, gamma=0.3)
 PASS_AT_K = T2PassK(
     E=1.2, A=480.0, B=2100.0, alpha=0.35, beta=0.37, theta0=2.0, theta1=1.5, theta2=0.6, theta3=0.3, theta4=-0.2
 )
+LIMITS = ("total", "queries", "target", "latency", "unique_tokens")
 PRICES = {"price": 2.5, "batch": 32.0, "prompt": 1000.0}
 
 
@@ -22,7 +23,7 @@ def plan_at(law: type[t2.Law], at: dict[str, Any]) -> Plan:
     """The plan of a law and a budget on H100s, of inputs by name."""
     chip, shape = t2.accelerator("H100", price=at["price"]), t2.Shape(kv_share=0.125)
     serving = t2.Serving(prompt=at["prompt"], generated=500.0, shape=shape, batch=at["batch"], on=chip)
-    given = {name: at[name] for name in ("total", "queries", "target", "latency") if name in at}
+    given = {name: at[name] for name in LIMITS if name in at}
     budget = t2.Budget(**given, training=t2.Training(shape, 4096.0, chip), serving=serving)
     return t2.allocate(law(**{name: at[name] for name in law.declared()}), budget)
 
@@ -48,7 +49,7 @@ def slopes(law: t2.Law, **limits: float) -> dict[str, dict[str, float]]:
     bends, (first, values, active, kkt) = jax.tree.map(np.asarray, found)
     assert np.all(active == active[0]) and np.max(kkt) < 1e-9
     names = {name for i, name in enumerate(CONSTRAINTS) if active[0, i]}
-    assert names == {name for name in limits if name != "queries"}
+    assert names == {name for name in limits if name not in ("queries", "unique_tokens")}
     differences = [(one[:size] - one[size:-1]) / (2 * step) for one in (values, first)]
     np.testing.assert_allclose(first[-1], differences[0].T, rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(bends[-1], np.moveaxis(differences[1], 0, -1), rtol=1e-4, atol=1e-4)
@@ -96,3 +97,21 @@ def test_a_target_at_prices():
     assert all(abs(found[name]["target"]) > 0.5 for name in ("params", "tokens", "spent"))
     assert found["spent"]["price"] == pytest.approx(1.0, rel=1e-9)
     assert all(abs(found[name]["price"]) < 1e-8 for name in ("params", "tokens", "samples"))
+
+
+@pytest.mark.long
+def test_most_queries_for_a_target():
+    """What is spent is all of the total, and a better target takes samples from fewer queries."""
+    found = slopes(LOSS, total=1e7, target=2.0)
+    assert found["spent"]["total"] == pytest.approx(1.0, rel=1e-9)
+    assert found["value"]["target"] == pytest.approx(1.0, rel=1e-9)
+    assert found["samples"]["target"] < -0.5 and found["tokens"]["total"] > 0.1
+
+
+@pytest.mark.long
+def test_few_unique_tokens():
+    """Where data repeat, more different ones are worth more training tokens and a larger model."""
+    law = t2.laws.T2Loss.on(t2.laws.DataConstrained)(**LOSS.values(), R_D=15.4)
+    found = slopes(law, total=1e7, queries=1e9, unique_tokens=1e11)
+    assert all(found[name]["unique_tokens"] > 0.01 for name in ("params", "tokens"))
+    assert found["value"]["unique_tokens"] < -0.001
