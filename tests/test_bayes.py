@@ -338,6 +338,7 @@ def test_command(chinchilla, tmp_path, capsys):
     assert "--priors: found alpha='Cauchy(0,1)', expected one of Beta, Gamma" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_wider_priors_change_nothing_that_rows_determine(chinchilla):
     table, _, post = chinchilla
     found = t2.prior_sensitivity(post, table, t2.Budget(train=1e22), key=jax.random.key(1))

@@ -67,6 +67,7 @@ def test_plan(folder, capsys):
     assert (folder / "plan" / "plan.png").exists() and (folder / "plan" / "moves.png").exists()
 
 
+@pytest.mark.long
 def test_plan_of_a_table_in_dollars(folder, capsys):
     """The delta method's band is the library's, and a device moves training and serving together."""
     purse = ["--total", "1e7", "--queries", "1e9", "--accelerator", "H100", "--price", "2.5", "--generated", "300"]
@@ -105,6 +106,7 @@ def test_rivals_split_one_purse_as_suits_them_best():
     assert ruled.tokens / ruled.params == pytest.approx(20) and once.value < ruled.value
 
 
+@pytest.mark.long
 def test_rivals_reach_a_target_at_a_price():
     budget = t2.Budget(target=1.9, queries=1e12, params_max=2e8)
     plan = t2.allocate(LAW, budget)
@@ -164,7 +166,8 @@ def test_models_too_large_to_serve_have_no_band(folder, tmp_path, capsys):
     assert answer["plan"]["samples"]["value"] < 36 and (tmp_path / "plan.png").stat().st_size > 10_000
 
 
-def test_rivals_keep_to_what_may_be_spent():
+@pytest.mark.parametrize("case", [0, *(pytest.param(i, marks=pytest.mark.long) for i in range(1, 6))])
+def test_rivals_keep_to_what_may_be_spent(case):
     """Of a law without samples too, and of a target; none that keeps to every limit is better than the plan."""
     chinchilla = t2.laws.Chinchilla(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
     on = t2.accelerator("H100")
@@ -177,24 +180,24 @@ def test_rivals_keep_to_what_may_be_spent():
         (LAW, {"target": 1.2, "queries": 1e10, "inference": 5e11}),
         (LAW, {"train": 1e11, "inference": 1e4, "latency": 100.0} | timed),
     )
-    for law, limits in asked:
-        budget = t2.Budget(**limits)
-        plan = t2.allocate(law, budget)
-        assert plan.ok, plan.status
-        found = rivals(law, budget, plan)
-        assert [one.name for one in found][1].startswith("best ")
-        for one in found:
-            if np.isnan(one.value):
-                continue
-            training, serving = budget.prices
-            cost = float(training(one.params, one.tokens))
-            each = float(serving(one.params, one.samples))
-            assert cost <= limits.get("train", np.inf) * (1 + 1e-5)
-            assert each <= limits.get("inference", np.inf) * (1 + 1e-5)
-            assert cost + limits.get("queries", 0.0) * each <= limits.get("total", np.inf) * (1 + 1e-5)
-            if not one.beyond:
-                better = one.spent < plan.spent * (1 - 1e-5) if budget.target else one.value < plan.value * (1 - 1e-7)
-                assert not better
+    law, limits = asked[case]
+    budget = t2.Budget(**limits)
+    plan = t2.allocate(law, budget)
+    assert plan.ok, plan.status
+    found = rivals(law, budget, plan)
+    assert [one.name for one in found][1].startswith("best ")
+    for one in found:
+        if np.isnan(one.value):
+            continue
+        training, serving = budget.prices
+        cost = float(training(one.params, one.tokens))
+        each = float(serving(one.params, one.samples))
+        assert cost <= limits.get("train", np.inf) * (1 + 1e-5)
+        assert each <= limits.get("inference", np.inf) * (1 + 1e-5)
+        assert cost + limits.get("queries", 0.0) * each <= limits.get("total", np.inf) * (1 + 1e-5)
+        if not one.beyond:
+            better = one.spent < plan.spent * (1 - 1e-5) if budget.target else one.value < plan.value * (1 - 1e-7)
+            assert not better
 
 
 def test_a_model_that_devices_cannot_hold_says_so():
@@ -212,11 +215,10 @@ def test_a_model_that_devices_cannot_hold_says_so():
         (["--bandwidth-utilisation", "0.5"], "--bandwidth-utilisation is of a device"),
         (["--kv-share", "0.125"], "--kv-share is of the KV cache, which --context counts: give that too"),
         (["--what-if", "devices=x2"], "--devices is of a device: name it too"),
-        (["--target", "0.9"], "one sample is drawn, since samples have no price: give --queries too"),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(folder, tmp_path, capsys, options, said):
-    limits = [] if "--target" in options else ["--train", str(TRAIN), "--inference", str(INFERENCE)]
+    limits = ["--train", str(TRAIN), "--inference", str(INFERENCE)]
     file = ["plan", "--law-file", str(folder / "out" / "law.json"), "-o", str(tmp_path / "out")]
     assert cli.command([*file, *limits, *options]) == 1
     assert said in capsys.readouterr().err
@@ -226,6 +228,8 @@ def test_a_target_out_of_reach_is_no_plan(folder, tmp_path, capsys):
     file = ["plan", "--law-file", str(folder / "out" / "law.json"), "-o", str(tmp_path / "out")]
     assert cli.command([*file, "--target", "0.1", "--queries", "1e9"]) == 1
     assert "there is no plan: infeasible: the target is beyond what the law reaches" in capsys.readouterr().err
+    assert cli.command([*file, "--target", "0.9"]) == 1
+    assert "one sample is drawn, since samples have no price: give --queries too" in capsys.readouterr().err
 
 
 @pytest.mark.long

@@ -201,6 +201,7 @@ def test_bench_bayes(tmp_path):
     check_output(bench_bayes, result, tmp_path)
 
 
+@pytest.mark.long
 def test_bench_frontier(tmp_path):
     result = bench_frontier.run(bench_frontier.Config.tiny())
     assert [row.kind for row in result.rows] == ["separate", "total", "roofline"]

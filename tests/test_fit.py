@@ -317,6 +317,7 @@ def test_a_weight_of_two_is_the_row_twice(runs):
             assert objective([value * (step if i == j else 1) for j, value in enumerate(u)]) > fit.objective
 
 
+@pytest.mark.long
 def test_counts_without_losses():
     """Beta-binomial counts of 60 questions at 30 (N, D), from a latent law: its pass@k is found for k up to 1000."""
     latent = {"E": 0.0, "A": 200.0, "B": 1500.0, "alpha": 0.3, "beta": 0.3}

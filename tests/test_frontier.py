@@ -339,6 +339,7 @@ def test_pass_at_k_is_not_beaten_by_a_grid():
             assert plan.value[i] == pytest.approx(np.exp(-float(ours)), rel=1e-12)
 
 
+@pytest.mark.long
 def test_a_start_where_the_law_overflows_does_not_win():
     """Far below the measured sizes ν overflows; such starts must lose, in small and in vectorised batches alike."""
     law = t2.laws.T2PassK(

@@ -79,6 +79,7 @@ def test_a_list_of_sizes_keeps_to_bounds_on_them():
         t2.allocate(LAW, t2.Budget(train=1e22, inference=2e11, samples_min=4))
 
 
+@pytest.mark.long
 def test_what_is_left_of_a_budget_is_told():
     """30 passes of 1e9 tokens still help and a thousand change nothing; capped N and D cannot use a budget either."""
     values = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}

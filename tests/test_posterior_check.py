@@ -69,6 +69,7 @@ def test_a_missing_slope_and_errors_that_are_too_small_are_seen():
     assert found.covered < 0.7
 
 
+@pytest.mark.long
 def test_student_errors_have_their_tails(line):
     """With the law held, a new log measurement is its log prediction plus sigma times Student's t."""
     table = t2.Table.from_columns(params=np.full(6, 1e8), tokens=np.full(6, 1e9), loss=2.0, model=list("abcdef"))
@@ -80,6 +81,7 @@ def test_student_errors_have_their_tails(line):
     assert set(found.tails) == {"spread", "largest residual"}  # there is no trend with one N and one D
 
 
+@pytest.mark.long
 def test_counts_are_measured_again_as_a_beta_binomial():
     """A success rate under a uniform prior: new counts are beta-binomial, and questions that differ are seen."""
     rng, columns = np.random.default_rng(0), {"params": np.geomspace(1e7, 1e9, 40), "tokens": 1e10, "trials": 20.0}

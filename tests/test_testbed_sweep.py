@@ -136,6 +136,7 @@ def stop(finished):
     raise KeyboardInterrupt
 
 
+@pytest.mark.long
 def test_workers_end_with_their_parent_and_train_the_same(swept, tmp_path, monkeypatch):
     """Killed or interrupted, the parent leaves no worker behind; the sweep goes on to the table of one process."""
     source = replace(TINY, make=lambda: swept[0].corpus)
@@ -175,6 +176,7 @@ np.savez(sys.argv[1], *map(np.asarray, jax.tree.leaves(state.params)), devices=j
 """
 
 
+@pytest.mark.long
 def test_a_mesh_of_devices_trains_the_same(tmp_path):
     """Data-parallel over four devices: the same parameters up to the order of sums."""
     found = []
