@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 ROWS = 32
 """A table of counts is filled up to a multiple of so many rows."""
-LEAST = 1e-300
-"""Where a Beta's parameter would be zero to float64."""
+LEAST, MOST = 1e-300, 1e300
+"""Where a Beta's parameter would be zero, or infinite, to float64."""
 RISE = 0.2
 """The share of samples that are correct must differ by so much between some two runs of a table of counts."""
 
@@ -51,7 +51,7 @@ def simulate(law: type[t2.Law], truth: t2.Law, rng: np.random.Generator, config:
     if "pass_at_k" in law.response:
         params, tokens = np.repeat(params, config.questions), np.repeat(tokens, config.questions)
         with jax.enable_x64(True):
-            a, b = (np.maximum(x, LEAST) for x in truth.questions(params, tokens))
+            a, b = (np.clip(x, LEAST, MOST) for x in truth.questions(params, tokens))
         correct = rng.binomial(config.trials, rng.beta(a, b))
         trials = np.full(len(params), config.trials)
         # questions of a run that were solved as often are one row that counts for all of them

@@ -24,6 +24,7 @@ from t2jax.turning import turning_points
 from t2jax.typing import Array, ArrayLike, Float
 
 DRAWS_PER_START = 32
+SAME = 1e-10  # relative difference of values that say nothing of which start ended better
 SOLVED_DRAWS_PER_START = 16  # where coefficients are solved for, fewer draws start as well
 
 
@@ -212,7 +213,12 @@ def _solve(problem: Problem, data: Measurements, run: Array, starts: int, key: A
     # rows without noise end at rounding, where only the scale of a bad fit says what is equal
     rounding = 1e-16 * jnp.nanmedian(jnp.abs(values))
     agree = reached <= lowest + 1e-6 * jnp.abs(lowest) + rounding
-    best = jnp.argmin(jnp.where(agree, reached - jnp.where(ends.converged, rounding, 0.0), jnp.inf))
+    # of those that fit as well the one nearest to the starts: what the rows do not determine may end anywhere
+    counted = jnp.where(agree, reached - jnp.where(ends.converged, rounding, 0.0), jnp.inf)
+    same = counted <= jnp.min(counted) + SAME * jnp.abs(lowest)
+    middle, spread = jnp.nanmedian(draws, axis=0, keepdims=True), jnp.nanstd(draws, axis=0, keepdims=True)
+    away = jnp.max(jnp.abs(ends.u - middle) / (1 + spread), axis=1)
+    best = jnp.argmin(jnp.where(same, away, jnp.inf))
     u = ends.u[best]
     law, noise_values = problem.split(u)
     penalties = partial(problem.penalties, rows=data.columns)

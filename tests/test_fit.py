@@ -236,6 +236,10 @@ def test_one_number_of_samples_leaves_its_term_unknown():
         assert set(fit.undetermined) == {"E", "G", "gamma"}, fit
         assert "the rows do not determine E, G, gamma" in fit.status
         assert fit.identification.rank == 5
+        # nor do they drag G so far away that what is determined drowns in it: N* is Chinchilla's closed form
+        n_star = (fit.law.alpha * fit.law.A / (fit.law.beta * fit.law.B)) ** (1 / (fit.law.alpha + fit.law.beta))
+        n_star *= (1e21 / 6) ** (fit.law.beta / (fit.law.alpha + fit.law.beta))
+        assert t2.frontier(fit.law, t2.Budget(train=1e21)).params == pytest.approx(n_star, rel=1e-6), seed
     rows: Any = {name: table[name] for name in table.columns}
     with jax.enable_x64(True):  # predictions are determined all the same
         assert np.std(np.log(np.asarray(fit.law.predict(rows)) / table["neg_log_pass"])) < 2e-3
