@@ -1,15 +1,16 @@
 """Does T²'s law of pass@k, sampled from few samples, say how other questions go at many? GSM8K counts of Pythia.
 
-`T2PassK` is sampled from 10 samples of each of half the questions (drawn without replacement out of all of them), once
-with question effects (a question that is hard for one checkpoint is hard for the next) and once without. Every draw
-then says what pass@k the *other* half of the questions should show at each checkpoint, which is compared with their
-unbiased estimate from all samples. The bands hold what the posterior leaves open, which questions they are, and the
-luck of their samples, of which each has as many as were drawn. Both are also compared by what they say of a question
-left out (PSIS-LOO by question).
+`T2PassK` is sampled from 10 samples of each of half the questions (drawn without replacement out of all of them), three
+times: as if every question were put to every checkpoint anew; with question effects (a question that is hard for one
+checkpoint is hard for the next); and with checkpoints that scatter about the law. Every draw then says what pass@k the
+*other* half of the questions should show at each checkpoint, which is compared with their unbiased estimate from all
+samples. The bands hold what the posterior leaves open, which questions they are, and the luck of their samples, of
+which each has as many as were drawn. The first two are also compared by what they say of a question left out (PSIS-LOO
+by question).
 
 "Per checkpoint" is the coverage that a user meets, and "mean" that of the mean over checkpoints, which only a band that
-knows how questions go together can hold. What neither can hold is a law that does not fit: the mean error, over what
-the split alone would give, tells that.
+knows how questions go together can hold. A law that does not fit every checkpoint is held by the scatter alone, whose
+draws take from each checkpoint's fitted questions how far off the law it is.
 
     python -m experiments.passk_posterior [tiny] [-o FOLDER]
 """
@@ -24,12 +25,20 @@ from scipy.stats import beta as beta_distribution
 
 import t2jax as t2
 from experiments.record import UNSAVED, command, stage
-from t2jax.plot import BLACK, BLUE, VERMILLION
+from t2jax.plot import BLACK, BLUE, GREEN, VERMILLION
+from t2jax.run_scatter import shifted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-VARIANTS = ("question effects", "every checkpoint anew")
+EFFECTS, ANEW, SCATTER = "question effects", "every checkpoint anew", "checkpoints scatter"
+VARIANTS: dict[str, t2.noise.Noise] = {
+    EFFECTS: t2.QuestionEffects(),
+    ANEW: t2.noise.BetaBinomial(),
+    SCATTER: t2.RunScatter(),
+}
+BESIDE = {EFFECTS: "rho", SCATTER: "tau"}
+"""The parameter that a variant has beside the law's."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +55,16 @@ class Config:
     """The k at which other questions are predicted."""
     halves: int = 4
     """Halves of the questions fitted, to predict the others: the first, its complement, then of a new split."""
+    effects: int = 1
+    """Halves that are fitted with question effects too, which takes a quarter of an hour each."""
     draws: int = 400
-    """Draws of each of four chains, after as many of warm-up."""
+    """Draws of each of four chains, after as many of warm-up; twice as many without question effects."""
     seed: int = 0
     """Seed of every random draw."""
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(checkpoints=3, halves=1, draws=100, targets=(1, 100))
+        return cls(checkpoints=3, halves=1, effects=1, draws=100, targets=(1, 100))
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ class Half:
     agrees: whether the chains agree on every parameter; without, nothing is told of it. inside: whether 50 % and 90 %
     bands hold what was measured, (levels, checkpoints, targets); means: the same of the mean over checkpoints, (levels,
     targets). elpd: of each fitted question by the others, by name, none where chains failed; unsure: how many of them
-    LOO cannot tell. rho: median and 90 % interval of the correlation of ranks.
+    LOO cannot tell. extra: 5, 50 and 95 % quantiles of the parameter beside the law's, rho or tau, if any.
     """
 
     variant: str
@@ -77,7 +88,7 @@ class Half:
     means: np.ndarray
     elpd: dict[str, float] = field(metadata=UNSAVED)
     unsure: int
-    rho: np.ndarray
+    extra: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -117,11 +128,17 @@ def run(config: Config) -> Result:
         models = models[np.linspace(0, len(models) - 1, config.checkpoints).astype(int)]
         counts = counts.where(np.isin(counts["model"], models))
     questions = np.unique(counts["question"])
-    halves = [predicted(one, i, counts, questions, config) for i in range(config.halves) for one in VARIANTS]
+    halves = [
+        predicted(one, i, counts, questions, config)
+        for i in range(config.halves)
+        for one in VARIANTS
+        if one != EFFECTS or i < config.effects
+    ]
     good = [one for one in halves if one.agrees]
     told = [variant for variant in VARIANTS if any(one.variant == variant for one in good)]
     scores = tuple(score(good, variant, i, k) for variant in told for i, k in enumerate(config.targets))
-    gained = better(halves[::2], halves[1::2])
+    those, these = ([one for one in halves if one.variant == variant] for variant in (EFFECTS, ANEW))
+    gained = better(those, these[: len(those)])
     return Result(tuple(map(str, models)), len(questions), config.targets, tuple(halves), scores, gained)
 
 
@@ -148,26 +165,34 @@ def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, 
     right = few["correct"].astype(int)
     drawn = rng.hypergeometric(right, few["trials"].astype(int) - right, config.fitted)
     few = few.with_columns(trials=np.full(len(few), float(config.fitted)), correct=drawn.astype(float))
-    effects = variant == VARIANTS[0]
+    long = config.draws if variant == EFFECTS else 2 * config.draws
     with stage(f"half {half + 1}, {variant}"):
         post = t2.sample(
             t2.laws.T2PassK,
             few,
-            t2.QuestionEffects() if effects else t2.noise.BetaBinomial(),
+            VARIANTS[variant],
             key=jax.random.key(config.seed),
-            draws=config.draws,
-            warmup=config.draws,
-            unit="question",
+            draws=long,
+            warmup=long,
+            accept=0.95,
+            unit="run" if variant == SCATTER else "question",
         )
-    loo = t2.loo(post) if post.converged else None
-    rho = np.ravel(post.idata["posterior"]["rho"].values) if effects else np.zeros(1)
-    observed, again = measured(others, config.targets), simulated(post.laws, others, rho, config, rng)
+    loo = t2.loo(post) if post.converged and variant != SCATTER else None
+    extra = np.ravel(post.idata["posterior"][BESIDE[variant]].values) if variant in BESIDE else np.zeros(1)
+    rho = extra if variant == EFFECTS else np.zeros(1)
+    off = np.zeros((1, 1))
+    if variant == SCATTER:
+        first = np.unique(few["model"], return_index=True)[1]
+        off = t2.run_deviations(post.laws, extra, few, key=jax.random.key(half))[:, few.runs()[first]]
+    every = long // config.draws
+    some = jax.tree.map(lambda leaf: leaf[::every], post.laws)
+    observed, again = measured(others, config.targets), simulated(some, others, rho, off[::every], config, rng)
     side_of = np.quantile(again, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
     inside = np.stack([(side_of[i] <= observed) & (observed <= side_of[-1 - i]) for i in (1, 0)])
     middle = np.quantile(again.mean(axis=1), [0.05, 0.25, 0.75, 0.95], axis=0)
     mean = observed.mean(axis=0)
     means = np.stack([(middle[i] <= mean) & (mean <= middle[-1 - i]) for i in (1, 0)])
-    shares = np.quantile(rho, [0.05, 0.5, 0.95])
+    shares = np.quantile(extra, [0.05, 0.5, 0.95])
     bands = side_of[0], side_of[2], side_of[4]
     elpd = dict(zip(loo.names, map(float, loo.each), strict=True)) if loo else {}
     agrees = all(map(post.diagnosis.agrees, post.diagnosis.r_hat))
@@ -185,9 +210,12 @@ def measured(counts: t2.Table, targets: tuple[int, ...]) -> np.ndarray:
     return np.array(passed)
 
 
-def simulated(laws: Any, counts: t2.Table, rho: np.ndarray, config: Config, rng: np.random.Generator) -> np.ndarray:
+def simulated(
+    laws: Any, counts: t2.Table, rho: np.ndarray, off: np.ndarray, config: Config, rng: np.random.Generator
+) -> np.ndarray:
     """pass@k that the questions of a table should show, (draws, checkpoints, targets), checkpoints by name.
 
+    rho: of ranks, (draws,) or one. off: how far each checkpoint is off the law, (draws, checkpoints) logits, or zero.
     Of every draw: a rank for each question and checkpoint, correlated by rho, the Beta's chance there, how many of the
     question's own samples are correct, and what they make of pass@k.
     """
@@ -196,8 +224,8 @@ def simulated(laws: Any, counts: t2.Table, rho: np.ndarray, config: Config, rng:
     trials = np.zeros((len(models), len(names)))
     trials[model, question] = counts["trials"]
     with jax.enable_x64(True):
-        ends = jax.vmap(lambda law: law.questions(counts["params"][first], counts["tokens"][first]))(laws)
-    a, b = (np.asarray(x)[:, :, None] for x in ends)
+        one, other = jax.vmap(lambda law: law.questions(counts["params"][first], counts["tokens"][first]))(laws)
+        a, b = (np.asarray(x)[:, :, None] for x in shifted(one, other, off))
     shape = len(a), *trials.shape
     share = np.broadcast_to(rho, len(a))[:, None, None]
     z = np.sqrt(share) * rng.normal(size=(len(a), 1, len(names))) + np.sqrt(1 - share) * rng.normal(size=shape)
@@ -220,14 +248,15 @@ def score(halves: list[Half], variant: str, i: int, k: int) -> Score:
 
 
 def words(result: Result) -> list[str]:
-    effects = [one for one in result.halves if one.variant == VARIANTS[0]]
-    said = [f"{len(result.models)} checkpoints, {result.questions} questions, {len(effects)} halves"]
-    if known := [one.rho for one in effects if one.agrees]:
-        rho = np.mean(known, axis=0)
-        said.append(
-            "correlation of a question's rank from checkpoint to checkpoint:"
-            f" {rho[1]:.2f} ({rho[0]:.2f} to {rho[2]:.2f}, means over halves)"
-        )
+    said = [f"{len(result.models)} checkpoints, {result.questions} questions"]
+    beside = {
+        EFFECTS: "correlation of a question's rank from checkpoint to checkpoint",
+        SCATTER: "deviation of checkpoints' mean success from the law's, logits",
+    }
+    for variant, what in beside.items():
+        if known := [one.extra for one in result.halves if one.variant == variant and one.agrees]:
+            low, mid, high = np.mean(known, axis=0)
+            said.append(f"{what}: {mid:.2f} ({low:.2f} to {high:.2f}, means over {len(known)} halves)")
     if result.better[2] > 1:
         said.append(
             f"by {result.better[2]} questions left out the effects are better by {result.better[0]:.2f} ±"
@@ -247,10 +276,9 @@ def figures(result: Result) -> dict[str, "Figure"]:
     """Measured against predicted pass@k at the largest k: the first half of each variant."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.9), layout="constrained")
-    for ax, one, colour in zip(
-        figure.subplots(1, 2, sharex=True, sharey=True), result.halves[:2], (BLUE, VERMILLION), strict=True
-    ):
+    figure = Figure(figsize=(14, 4.9), layout="constrained")
+    axes = figure.subplots(1, len(VARIANTS), sharex=True, sharey=True)
+    for ax, one, colour in zip(axes, result.halves, (BLUE, VERMILLION, GREEN), strict=False):
         seen, mid = one.observed[:, -1], one.mid[:, -1]
         reach = np.stack([mid - one.low[:, -1], one.high[:, -1] - mid])
         ax.errorbar(seen, mid, reach, fmt="o", color=colour, markersize=4, elinewidth=1, label="median and 90 % band")

@@ -27,6 +27,7 @@ from t2jax.posterior_files import load_posterior, load_task_posterior, save_post
 from t2jax.precision import precision
 from t2jax.priors import prior_predictive, prior_sensitivity
 from t2jax.question_effects import QuestionEffects
+from t2jax.run_scatter import RunScatter, run_deviations
 from t2jax.save import load_draws, load_law
 from t2jax.sensitivity import delta_band, elasticities, shadow_prices
 from t2jax.table import Table, TableError, read_table
@@ -50,6 +51,7 @@ __all__ = [
     "PosteriorPredictive",
     "QuestionEffects",
     "Region",
+    "RunScatter",
     "Serving",
     "Shape",
     "Stack",
@@ -97,6 +99,7 @@ __all__ = [
     "prior_predictive",
     "prior_sensitivity",
     "read_table",
+    "run_deviations",
     "sample",
     "sample_tasks",
     "save_posterior",

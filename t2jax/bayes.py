@@ -17,6 +17,7 @@ from t2jax.laws.base import Law
 from t2jax.noise import Joint, Noise, response
 from t2jax.precision import scope, to_host
 from t2jax.question_effects import QuestionEffects, question_names, question_rows
+from t2jax.run_scatter import RunScatter, run_rows
 from t2jax.table import Table
 from t2jax.typing import Array, ArrayLike
 
@@ -119,6 +120,11 @@ def sample(
         place, names = _units(table, "question" if effects else unit)
         if effects:  # rows are questions there
             data = question_rows(law, table, noise)
+        elif isinstance(noise, RunScatter):  # and runs there
+            if unit != "run":
+                raise ValueError(f"sample: unit={unit!r}, but RunScatter has a likelihood of whole runs only")
+            data = run_rows(law, table, noise)
+        if isinstance(noise, QuestionEffects | RunScatter):
             place = np.asarray(data.place)
         data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
         begin_key, prior_key = jax.random.split(key)

@@ -1,12 +1,13 @@
 """A table's columns as a fit reads them: equal rows together, each row's weight apart."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
-from t2jax.table import Table
+from t2jax.table import Table, TableError
 from t2jax.trees import register
 from t2jax.typing import Array, Float, Int
 
@@ -47,3 +48,20 @@ def measurements(table: Table, columns: tuple[str, ...]) -> Measurements:
     weight = table["weight"] if "weight" in table else np.ones(len(table))
     split: Any = dict(zip(columns, ordered[new].T, strict=True)), weight, place
     return Measurements(*split)
+
+
+def inputs_of_runs(table: Table, columns: Sequence[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The run of each row, (rows,), and the named columns of each run, (runs,).
+
+    Raises TableError for a run whose rows differ in one of them: it is more than one checkpoint.
+    """
+    run = table.runs()
+    first = np.unique(run, return_index=True)[1]
+    for name in columns:
+        if np.any(bad := table[name] != table[name][first][run]):
+            i = int(bad.argmax())
+            raise TableError(
+                f"{table.source.name}: row {i} has {name} = {table[name][i]:g}, another row of its run"
+                f" {table[name][first][run[i]]:g}, expected one checkpoint a run: give each its own `model`"
+            )
+    return run, {name: table[name][first] for name in columns}

@@ -17,6 +17,7 @@ from t2jax.noise import Gaussian, Joint, Noise, Rows, StudentT, measured, respon
 from t2jax.precision import scope
 from t2jax.predictive import on_logs
 from t2jax.question_effects import QuestionEffects
+from t2jax.run_scatter import RunScatter
 from t2jax.table import Table
 from t2jax.typing import Array, Float
 
@@ -69,8 +70,9 @@ def posterior_predictive(post: Posterior, table: Table, *, key: Array, draws: in
     target = post.density
     if target is None:
         raise ValueError("a posterior read from a file does not know its noise; sample it again")
-    if isinstance(target.noise, QuestionEffects):
-        raise ValueError("posteriors with question effects say nothing of single rows; check one of noise.BetaBinomial")
+    if isinstance(target.noise, QuestionEffects | RunScatter):
+        name = type(target.noise).__name__
+        raise ValueError(f"posteriors of {name} say nothing of single rows; check one of noise.BetaBinomial")
     if not post.converged:
         raise ValueError(f"there is no posterior to check ({post.status})")
     noise = target.noise.samples if isinstance(target.noise, Joint) else target.noise

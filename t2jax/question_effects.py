@@ -16,7 +16,7 @@ from jax.scipy.special import gammaln, logsumexp, ndtr, ndtri
 from numpyro.distributions import Uniform
 
 from t2jax.laws.base import Law
-from t2jax.measurements import Measurements
+from t2jax.measurements import Measurements, inputs_of_runs
 from t2jax.noise import BetaBinomial, Rows
 from t2jax.params import Param, param
 from t2jax.table import Table, TableError
@@ -132,23 +132,16 @@ def question_rows(law: type[Law], table: Table, noise: QuestionEffects) -> Quest
     """
     columns = [name for name in noise.columns(law, table) if name not in ("trials", "correct")]
     question, _ = question_names(table)
-    run = table.runs()
-    first = np.unique(run, return_index=True)[1]
-    for name in columns:
-        if np.any(bad := table[name] != table[name][first][run]):
-            i = int(bad.argmax())
-            raise TableError(
-                f"{table.source.name}: row {i} has {name} = {table[name][i]:g}, another row of its run"
-                f" {table[name][first][run[i]]:g}, expected one checkpoint a run: give each its own `model`"
-            )
+    run, inputs = inputs_of_runs(table, columns)
     _refuse_repeats(table, question, run)
     n, c = table["trials"], table["correct"]
     end = float(np.log(n.max() / NEGLIGIBLE))
     count = int(np.ceil(2 * end / STEP)) + 1
     logit = np.linspace(-end, end, count)
-    kinds = [np.unique(np.stack([n[run == m], c[run == m]]), axis=1, return_inverse=True) for m in range(len(first))]
-    kernel = np.zeros((len(first), max(pairs.shape[1] for pairs, _ in kinds), count + 2))
-    place = np.zeros((int(question.max()) + 1, len(first)), int)
+    runs = int(run.max()) + 1
+    kinds = [np.unique(np.stack([n[run == m], c[run == m]]), axis=1, return_inverse=True) for m in range(runs)]
+    kernel = np.zeros((runs, max(pairs.shape[1] for pairs, _ in kinds), count + 2))
+    place = np.zeros((int(question.max()) + 1, runs), int)
     times = np.zeros(place.shape)
     weight = table["weight"] if "weight" in table else np.ones(len(table))
     for m, (pairs, which) in enumerate(kinds):
@@ -156,8 +149,7 @@ def question_rows(law: type[Law], table: Table, noise: QuestionEffects) -> Quest
         kernel[m, pairs.shape[1] :, 0] = 1.0  # of no question
         place[question[run == m], m] = np.ravel(which)
         times[question[run == m], m] = weight[run == m]
-    held: dict[str, Any] = {name: table[name][first] for name in columns}
-    held |= {"kernel": kernel, "place": place, "times": times, "logit": logit}
+    held: dict[str, Any] = {**inputs, "kernel": kernel, "place": place, "times": times, "logit": logit}
     whole: Any = np.ones(len(place)), np.arange(len(place))
     return Questions(held, *whole)
 

@@ -46,6 +46,7 @@ ORDER = (
     "datasets",
     "noise",
     "question_effects",
+    "run_scatter",
     "evaluate",
     "solver",
     "starts",

@@ -1,0 +1,138 @@
+"""Runs that scatter about the law: the likelihood against SciPy's quadrature, and a scatter that is found again."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import expit, logit, logsumexp
+
+import t2jax as t2
+from t2jax.laws import T2PassK
+from t2jax.noise import BetaBinomial, Joint
+from t2jax.precision import scope
+from t2jax.run_scatter import RunScatter, run_deviations, run_rows, shifted
+from t2jax.table import TableError
+
+LAW = T2PassK(
+    E=0.0, A=4000.0, alpha=0.42, B=18000.0, beta=0.4, theta0=1.0, theta1=1.0, theta2=0.9, theta3=1.5, theta4=0.1
+)
+GRID = [x.ravel() for x in np.meshgrid(np.geomspace(1e8, 1e10, 5), np.geomspace(1e10, 1e12, 4))]
+
+
+def counts(tau: float, questions: int, trials: int, seed: int = 0) -> tuple[t2.Table, np.ndarray]:
+    """Twenty runs with `questions` questions each, and how far off the law each run is, in logits."""
+    rng = np.random.default_rng(seed)
+    with scope():
+        a, b = (np.asarray(x) for x in LAW.questions(*map(jnp.asarray, GRID)))
+    off = tau * rng.standard_normal(len(a))
+    mean, size = expit(logit(a / (a + b)) + off), a + b
+    chance = rng.beta((mean * size)[:, None], ((1 - mean) * size)[:, None], (len(a), questions))
+    params, tokens = (np.repeat(x, questions) for x in GRID)
+    correct = rng.binomial(trials, chance).ravel().astype(float)
+    model = np.repeat([f"m{i:02d}" for i in range(len(a))], questions)
+    question = np.tile(np.arange(questions).astype(str), len(a))
+    table = t2.Table.from_columns(
+        model=model,
+        question=question,
+        params=params,
+        tokens=tokens,
+        trials=np.full(len(correct), float(trials)),
+        correct=correct,
+    )
+    return table, off
+
+
+def ours(table: t2.Table, tau: float) -> np.ndarray:
+    """The log-likelihood of each run."""
+    data = run_rows(T2PassK, table, RunScatter())
+    with scope():
+        rows = {name: jnp.asarray(column) for name, column in data.columns.items()}
+        return np.asarray(RunScatter().log_density(LAW, rows, {"tau": jnp.asarray(tau)}))
+
+
+def by_quadrature(table: t2.Table, tau: float) -> np.ndarray:
+    found = []
+    with scope():
+        a, b = (np.asarray(x) for x in LAW.questions(jnp.asarray(table["params"]), jnp.asarray(table["tokens"])))
+    weight = table["weight"] if "weight" in table else np.ones(len(table))
+    for m in range(table.runs().max() + 1):
+        mine = table.runs() == m
+        n, c, middle, size = table["trials"][mine], table["correct"][mine], a[mine] / (a + b)[mine], (a + b)[mine]
+
+        z = np.linspace(-9.0, 9.0, 4001)[:, None]  # an even sum: the integrand is smooth and ends at nothing
+        mean = expit(logit(middle) + tau * z)
+        each = stats.betabinom.logpmf(c, n, mean * size, (1 - mean) * size) @ weight[mine]
+        found.append(logsumexp(each + stats.norm.logpdf(z[:, 0])) + np.log(18.0 / 4000))
+    return np.array(found)
+
+
+@pytest.mark.parametrize(("tau", "questions", "trials"), [(0.3, 60, 10), (1.5, 60, 10), (0.4, 400, 50), (0.7, 3, 1)])
+def test_the_likelihood_is_the_integral_over_the_deviation(tau, questions, trials):
+    table, _ = counts(tau, questions, trials)
+    few = table.where(np.isin(table["model"], ["m00", "m07", "m19"]))
+    np.testing.assert_allclose(ours(few, tau), by_quadrature(few, tau), atol=2e-5)
+
+
+def test_weights_count_questions():
+    table, _ = counts(0.5, 6, 4)
+    few = table.where(table["model"] <= "m02")
+    twice = t2.Table(few.to_frame().assign(weight=2.0))
+    np.testing.assert_allclose(ours(twice, 0.5), by_quadrature(twice, 0.5), atol=1e-5)
+
+
+def test_without_scatter_it_is_the_beta_binomial():
+    table, _ = counts(0.5, 20, 10)
+    with scope():
+        rows = {name: jnp.asarray(table[name]) for name in ("params", "tokens", "trials", "correct")}
+        each = np.asarray(BetaBinomial().log_density(LAW, rows, {}))
+    np.testing.assert_allclose(ours(table, 1e-6), np.bincount(table.runs(), each), atol=1e-6)
+
+
+def test_scatter_is_found_again_and_so_are_the_runs():
+    """Of 20 runs τ is known within a factor of about 1.4; each run's deviation within its own questions' error."""
+    table, off = counts(0.5, 300, 20)
+    post = t2.sample(T2PassK, table, RunScatter(), key=jax.random.key(0), draws=300, warmup=300, chains=2, accept=0.95)
+    tau = np.asarray(post.idata["posterior"]["tau"]).ravel()
+    assert 0.35 < np.median(tau) < 0.75
+    assert post.idata["log_likelihood"]["pass_at_k"].dims == ("chain", "draw", "run")
+    few = jax.tree.map(lambda leaf: np.repeat(leaf, 400), LAW)
+    found = run_deviations(few, np.full(400, 0.5), table, key=jax.random.key(1))
+    away = (found.mean(axis=0) - off) / found.std(axis=0)
+    assert found.shape == (400, 20) and np.abs(away).max() < 4 and 0.6 < np.std(away) < 1.5
+    assert np.corrcoef(found.mean(axis=0), off)[0, 1] > 0.95
+
+
+def test_deviations_have_the_distribution_that_quadrature_gives():
+    """At two answers of one trial the deviation is far from normal: its distribution function, point by point."""
+    table, _ = counts(0.5, 2, 1)
+    one = table.where(model="m19")
+    draws = 20000
+    laws = jax.tree.map(lambda leaf: np.repeat(leaf, draws), LAW)
+    found = run_deviations(laws, np.full(draws, 3.0), one, key=jax.random.key(0))[:, 0] / 3.0
+    with scope():
+        a, b = (np.asarray(x) for x in LAW.questions(jnp.asarray(one["params"]), jnp.asarray(one["tokens"])))
+    z = np.linspace(-8.0, 8.0, 4001)
+    mean = expit(logit(a / (a + b))[:, None] + 3.0 * z)
+    density = np.prod(np.where(one["correct"][:, None] > 0, mean, 1 - mean), axis=0) * stats.norm.pdf(z)
+    exact = np.cumsum(density) / density.sum()
+    for at in (-1.0, 0.0, 0.5, 1.0, 2.0):
+        assert np.mean(found < at) == pytest.approx(np.interp(at, z, exact), abs=0.02)
+
+
+def test_a_shift_moves_the_logit_of_the_mean_alone():
+    a, b = (np.asarray(x, float) for x in shifted(2.0, 6.0, np.log(3.0)))
+    np.testing.assert_allclose([a, b], [4.0, 4.0], rtol=1e-6)
+
+
+def test_what_it_needs():
+    table, _ = counts(0.5, 2, 4)
+    moved = table.with_columns(tokens=np.where(np.arange(len(table)) == 1, 3e11, table["tokens"]))
+    with pytest.raises(TableError, match=r"row 1 has tokens = 3e\+11, another row of its run 1e\+10, expected one"):
+        run_rows(T2PassK, moved, RunScatter())
+    with pytest.raises(TypeError, match="for sampling"):
+        RunScatter().penalty(LAW, {}, {})
+    with pytest.raises(ValueError, match="unit='question', but RunScatter has a likelihood of whole runs only"):
+        t2.sample(T2PassK, table, RunScatter(), key=jax.random.key(0), unit="question")
+    with pytest.raises(TypeError, match="not inside Joint"):
+        t2.sample(T2PassK, table.with_columns(loss=1.0), Joint(RunScatter()), key=jax.random.key(0))  # pyright: ignore[reportArgumentType]
