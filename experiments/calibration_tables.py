@@ -51,7 +51,8 @@ def simulate(law: type[t2.Law], truth: t2.Law, rng: np.random.Generator, config:
     if "pass_at_k" in law.response:
         params, tokens = np.repeat(params, config.questions), np.repeat(tokens, config.questions)
         with jax.enable_x64(True):
-            a, b = (np.clip(x, LEAST, MOST) for x in truth.questions(params, tokens))
+            # no number is a chance of zero times a size without bound
+            a, b = (np.clip(np.nan_to_num(x, nan=LEAST), LEAST, MOST) for x in truth.questions(params, tokens))
         correct = rng.binomial(config.trials, rng.beta(a, b))
         trials = np.full(len(params), config.trials)
         # questions of a run that were solved as often are one row that counts for all of them

@@ -284,9 +284,13 @@ def figures(result: Result) -> dict[str, "Figure"]:
     """Error of each task by way, a panel for each choice of what is held out."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.6 * len(result.means) + 0.8, 4.6), layout="constrained")
-    axes = figure.subplots(1, len(result.means), squeeze=False)[0]
-    for ax, one, some in zip(axes, result.means, alike(result.judged), strict=True):
+    columns = min(len(result.means), 2)
+    rows = -(-len(result.means) // columns)
+    figure = Figure(figsize=(5.0 * columns, 3.6 * rows + 0.4), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes[len(result.means) :]:
+        ax.set_axis_off()
+    for ax, one, some in zip(axes, result.means, alike(result.judged), strict=False):
         names = list(dict.fromkeys(each.task for each in some))
         marks = zip(WAYS, (BLACK, GREY, BLUE), ("s", "v", "o"), (-0.2, 0.0, 0.2), strict=True)
         for i, (way, colour, marker, aside) in enumerate(marks):

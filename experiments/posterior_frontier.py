@@ -1,7 +1,8 @@
 """How sure is the compute-optimal model? Posteriors carried to N*, D*, D*/N*, k* and to what overtraining gains.
 
-Three posteriors: Chinchilla's law on the runs of Hoffmann et al. 2022 as read by Besiroglu et al. 2024; both T² laws on
-the testbed's average task; T2PassK on the counts of GSM8K that the Pythia checkpoints solved. At every training budget
+Four posteriors: Chinchilla's law on the runs of Hoffmann et al. 2022 as read by Besiroglu et al. 2024; both T² laws on
+the testbed's average task; T2PassK on the counts of GSM8K that the Pythia checkpoints solved, which scatter about it
+(`t2.RunScatter`: without, a law that fits no checkpoint exactly has bands as if it did). At every training budget
 each draw has its own optimum, with samples k <= C_inf/(2N) and without. The bands are central intervals over draws.
 
 Two ways to ask whether overtraining wins. "more tokens": the share of draws whose optimum with samples has more tokens
@@ -14,7 +15,7 @@ as serving allows. The gain is what it is better by.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import jax
 import numpy as np
@@ -44,13 +45,18 @@ SOLVING = 1.99e9
 
 @dataclass(frozen=True)
 class Question:
-    """A law to sample on a table, and budgets to plan for. inference: FLOPs per token served, None for one sample."""
+    """A law to sample on a table, and budgets to plan for.
+
+    inference: FLOPs per token served, None for one sample. noise: None for the default. accept: of the sampler.
+    """
 
     name: str
     law: type[t2.Law]
     read: Callable[[], t2.Table]
     train: np.ndarray
     inference: float | None
+    noise: t2.noise.Noise | None = None
+    accept: float = 0.95
 
 
 def testbed() -> t2.Table:
@@ -84,8 +90,8 @@ QUESTIONS = (
         None,
     ),
     Question("testbed, loss", t2.laws.T2Loss, testbed_loss, np.geomspace(1e11, 1e15, 13), 1.28e8),
-    Question("testbed, pass@k", t2.laws.T2PassK, testbed_pass, np.geomspace(1e11, 1e15, 13), 1.28e8),
-    Question("pythia-gsm8k", t2.laws.T2PassK, pythia, np.geomspace(1e20, 1e24, 13), 1e12),
+    Question("testbed, pass@k", t2.laws.T2PassK, testbed_pass, np.geomspace(1e11, 1e15, 13), 1.28e8, accept=0.99),
+    Question("pythia-gsm8k", t2.laws.T2PassK, pythia, np.geomspace(1e20, 1e24, 13), 1e12, t2.RunScatter()),
 )
 
 
@@ -151,7 +157,8 @@ def run(config: Config) -> Result:
             continue
         with stage(f"{one.name}: posterior of {t2.laws.name_of(one.law)}"):
             key = jax.random.key(config.seed)
-            post = t2.sample(one.law, table, key=key, draws=config.draws, warmup=config.warmup, accept=0.95)
+            long: Any = {"draws": config.draws, "warmup": config.warmup, "accept": one.accept}
+            post = t2.sample(one.law, table, one.noise, key=key, **long)
         if all(map(post.diagnosis.agrees, post.diagnosis.r_hat)):
             studies.append(study(one, post, config))
         else:
