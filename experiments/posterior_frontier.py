@@ -37,6 +37,8 @@ LABELS = {
     "tokens_per_param": "tokens per parameter D*/N*",
     "samples": "samples k*",
 }
+SAMPLES = (1.0, 16.0, 256.0, 4096.0)
+"""The k of the testbed's rows; those of a checkpoint are of the same questions, and count together as one."""
 LEAST_TOKENS = 2.0**20
 """Testbed checkpoints trained on fewer tokens are left out."""
 SOLVING = 1.99e9
@@ -60,20 +62,22 @@ class Question:
 
 
 def testbed() -> t2.Table:
-    rows = t2.datasets.load("testbed", samples=(1.0, 16.0, 256.0, 4096.0), average=True, seeds=False)
+    rows = t2.datasets.load("testbed", samples=SAMPLES, average=True, seeds=False)
     return rows.where(rows["tokens"] >= LEAST_TOKENS)
 
 
 def testbed_loss() -> t2.Table:
     rows = testbed()
     names = ("params", "tokens", "samples", "neg_log_pass")
-    return t2.Table.from_columns(**{name: rows[name] for name in names})  # pyright: ignore[reportArgumentType]
+    columns: Any = {name: rows[name] for name in names}
+    return t2.Table.from_columns(**columns, weight=np.full(len(rows), 1 / len(SAMPLES)))
 
 
 def testbed_pass() -> t2.Table:
     rows = testbed()
     names = ("params", "tokens", "samples", "pass_at_k")
-    return t2.Table.from_columns(**{name: rows[name] for name in names})  # pyright: ignore[reportArgumentType]
+    columns: Any = {name: rows[name] for name in names}
+    return t2.Table.from_columns(**columns, weight=np.full(len(rows), 1 / len(SAMPLES)))
 
 
 def pythia() -> t2.Table:

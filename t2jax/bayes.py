@@ -96,11 +96,12 @@ def sample(
 
     noise: by default what suits the law and the table's columns (`noise.default_density`: Student-t errors of log
     losses); its scales are sampled too. priors: in place of declared ones, by name of a parameter of law or noise.
-    fixed: parameters to hold, of law or noise; without a `loss` column a law's `gauge` is held too. A row's `weight`
-    is how often it counts. draws, warmup: of each chain. accept: the acceptance that the step size is adapted to;
-    nearer to one means smaller steps. unit: of what the log-likelihood is kept, for `loo`: a "run", or a "question"
-    over all runs that it was put to, as always with `QuestionEffects`. progress: called with the steps that every chain
-    has made since the last call.
+    fixed: parameters to hold, of law or noise; without a `loss` column a law's `gauge` is held too. A row's `weight` is
+    how often it counts; several k of one run, which were measured on the same questions, count as measurements of their
+    own unless weights of 1/(number of k) say that they go together. draws, warmup: of each chain. accept: the
+    acceptance that the step size is adapted to; nearer to one means smaller steps. unit: of what the log-likelihood is
+    kept, for `loo`: a "run", or a "question" over all runs that it was put to, as always with `QuestionEffects`.
+    progress: called with the steps that every chain has made since the last call.
 
     The chains run in the fit's centred coordinates, scaled by the curvature at the highest density, which many starts
     search for; each begins near one of the optima that are within 10 nats of the best. An interrupt (KeyboardInterrupt)

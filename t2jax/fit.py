@@ -211,7 +211,7 @@ def _solve(problem: Problem, data: Measurements, run: Array, starts: int, key: A
     reached = jnp.where(jnp.isfinite(ends.value), ends.value, jnp.inf)
     lowest = jnp.min(reached)
     # rows without noise end at rounding, where only the scale of a bad fit says what is equal
-    rounding = 1e-16 * jnp.nanmedian(jnp.abs(values))
+    rounding = 1e-16 * jnp.nanmedian(jnp.where(jnp.isfinite(values), jnp.abs(values), jnp.nan))
     agree = reached <= lowest + 1e-6 * jnp.abs(lowest) + rounding
     # of those that fit as well the one nearest to the starts: what the rows do not determine may end anywhere
     counted = jnp.where(agree, reached - jnp.where(ends.converged, rounding, 0.0), jnp.inf)

@@ -24,6 +24,8 @@ from t2jax.noise import Noise, default_density, response
 from t2jax.params import Param
 from t2jax.pooled import Pooled, expand, prior_draws, search, stand
 from t2jax.precision import scope, to_host
+from t2jax.question_effects import QuestionEffects
+from t2jax.run_scatter import RunScatter
 from t2jax.table import Table, TableError
 from t2jax.task_posterior import TaskPosterior, by_name, groups
 from t2jax.typing import Array, ArrayLike
@@ -69,10 +71,13 @@ def sample_tasks(
     those with few hang on the population (see `t2jax.pooled`).
 
     Raises ValueError for fewer than two tasks, pooled names that are no free parameter or of no use, and as `sample`;
-    TableError, naming the task, for a table that the law cannot read or that has other columns than the first.
+    TableError, naming the task, for a table that the law cannot read or that has other columns than the first;
+    TypeError for noise that does not read rows.
     Example: `post = t2.sample_tasks(t2.laws.T2Loss, rows, key=key); post.task("arc-easy"), post.population`.
     """
     check_numbers(chains, draws, warmup, accept)
+    if isinstance(noise, QuestionEffects | RunScatter):
+        raise TypeError(f"sample_tasks reads rows, which {type(noise).__name__} does not; take noise.BetaBinomial()")
     each = tasks_of(tables, by)
     one, columns = _common(law, each, noise, dict(fixed or {}), dict(priors or {}))
     names = _pooled(one, pooled)

@@ -34,7 +34,16 @@ class Measurements:
         return {**{name: column[self.place] for name, column in self.columns.items()}, "weight": self.weight}
 
 
+@dataclass(frozen=True)
+class Units(Measurements):
+    """Columns of units of which each is there once (questions, runs), beside columns of other lengths about them."""
+
+    def weighted(self, times: Float[Array, " units"]) -> dict[str, Array]:
+        return {**self.columns, "weight": self.weight * times}
+
+
 register(Measurements, ("columns", "weight", "place"))
+register(Units, ("columns", "weight", "place"))
 
 
 def measurements(table: Table, columns: tuple[str, ...]) -> Measurements:

@@ -64,8 +64,8 @@ def posterior_predictive(post: Posterior, table: Table, *, key: Array, draws: in
     predictive p-value (Gelman, Meng & Stern 1996, Statistica Sinica 6:733). As the same rows fitted the law these are
     nearer to one half than uniform: a small one is a misfit, others prove nothing.
 
-    Raises ValueError for a posterior read from a file, which does not know its noise, for one with question effects,
-    and for chains that did not converge.
+    Raises ValueError for a posterior read from a file, which does not know its noise, of QuestionEffects or
+    RunScatter, and for chains that did not converge.
     """
     target = post.density
     if target is None:

@@ -16,11 +16,10 @@ from jax.scipy.special import gammaln, logsumexp, ndtr, ndtri
 from numpyro.distributions import Uniform
 
 from t2jax.laws.base import Law
-from t2jax.measurements import Measurements, inputs_of_runs
+from t2jax.measurements import Units, inputs_of_runs
 from t2jax.noise import BetaBinomial, Rows
 from t2jax.params import Param, param
 from t2jax.table import Table, TableError
-from t2jax.trees import register
 from t2jax.typing import Array, Float
 
 __all__ = ["QuestionEffects", "question_names", "question_rows"]
@@ -109,18 +108,7 @@ class QuestionEffects:
         return logsumexp(by_node + log_weight[None, :], axis=1)
 
 
-@dataclass(frozen=True)
-class Questions(Measurements):
-    """Columns whose rows are questions, each there once; those of checkpoints have lengths of their own."""
-
-    def weighted(self, times: Float[Array, " questions"]) -> dict[str, Array]:
-        return {**self.columns, "weight": self.weight * times}
-
-
-register(Questions, ("columns", "weight", "place"))
-
-
-def question_rows(law: type[Law], table: Table, noise: QuestionEffects) -> Questions:
+def question_rows(law: type[Law], table: Table, noise: QuestionEffects) -> Units:
     """The table as `QuestionEffects` reads it: one row for each question, in the order of `question_names`.
 
     Beside the law's inputs at each checkpoint, (checkpoints,): kernel (checkpoints, counts, 1 + points + 1), weights
@@ -151,7 +139,7 @@ def question_rows(law: type[Law], table: Table, noise: QuestionEffects) -> Quest
         times[question[run == m], m] = weight[run == m]
     held: dict[str, Any] = {**inputs, "kernel": kernel, "place": place, "times": times, "logit": logit}
     whole: Any = np.ones(len(place)), np.arange(len(place))
-    return Questions(held, *whole)
+    return Units(held, *whole)
 
 
 def question_names(table: Table) -> tuple[np.ndarray, list[str]]:

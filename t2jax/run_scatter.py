@@ -16,7 +16,7 @@ from jax.scipy.special import logsumexp
 from numpyro.distributions import LogNormal
 
 from t2jax.laws.base import Law
-from t2jax.measurements import Measurements, inputs_of_runs
+from t2jax.measurements import Units, inputs_of_runs
 from t2jax.noise import BetaBinomial, Rows
 from t2jax.params import Param, param
 from t2jax.precision import scope
@@ -28,7 +28,7 @@ __all__ = ["RunScatter", "run_deviations", "run_rows", "shifted"]
 
 STEP, REACH = 1.0, 6.0  # of the trapezoid rule, in widths of the peak: exact to 1e-6 for a normal one
 FINE = 0.2  # step of the grid on which deviations are drawn
-PEAK_STEPS = 12
+COARSEST, GRIDS, PARABOLAS = 8.0, 7, 4  # step in z of the first grid, on which the peak is sought; each is a quarter
 FARTHEST = 600.0  # logits beyond which a chance is zero to float64
 
 
@@ -37,11 +37,11 @@ class RunScatter:
     """Beta-binomial counts of runs whose mean success lies off the law's: logit μ_m + τ z_m with standard normal z_m.
 
     The law gives each run Beta(μν, (1-μ)ν) over questions; the run has the same ν. z_m is integrated out, by the
-    trapezoid rule about its peak (error of a run's log-likelihood below 1e-5 up to τ = 1.5; at τ = 3, 0.02 for a run of
-    five questions of which none is solved), so `tau` is the one parameter. Towards τ = 0 it is `BetaBinomial`. What is
-    left out together is a run, so `t2.loo` says how well a new one is predicted. A row's `weight` counts it as so many
-    questions. For `t2.sample` alone: losses in the table are not read, and there is no point fit. What a run's own rows
-    say of its deviation: `run_deviations`.
+    trapezoid rule about its peak (error of a run's log-likelihood below 1e-4, near the law below 1e-6; 2e-3 for five
+    questions of which none is solved, at τ = 3), so `tau` is the one parameter. Towards τ = 0 it is `BetaBinomial`.
+    What is left out together is a run, so `t2.loo` says how well a new one is predicted. A row's `weight` counts it as
+    so many questions. For `t2.sample` alone: losses in the table are not read, and there is no point fit. What a run's
+    own rows say of its deviation: `run_deviations`.
 
     Prior: runs within 4 % of the law's odds (τ = 0.04) to a factor of three off (τ = 1.2) at 90 %.
     Source: overdispersion by a normal random effect in the logit, Williams 1982 (Appl. Stat. 31:144), model III.
@@ -78,27 +78,20 @@ class RunScatter:
         return logsumexp(_log_run(rows, *held, z), axis=1) + log_step
 
 
-def run_rows(law: type[Law], table: Table, noise: RunScatter) -> Measurements:
+def run_rows(law: type[Law], table: Table, noise: RunScatter) -> Units:
     """The table as `RunScatter` reads it: one row a run, numbered as by `Table.runs`.
 
-    Beside the law's inputs, (runs,): trials, correct and times (runs, counts), each different count of a run once and
-    how many questions (or weight of them) showed it, 0 where a run has fewer. Raises TableError as `inputs_of_runs`.
+    Beside the law's inputs, (runs,): trials, correct, times and run (counts,), each different count of a run once, how
+    many questions (or weight of them) showed it, and which run. Raises TableError as `inputs_of_runs`.
     """
     names = [name for name in noise.columns(law, table) if name not in ("trials", "correct")]
     run, held = inputs_of_runs(table, names)
-    runs = np.arange(run.max() + 1)
     weight = table["weight"] if "weight" in table else np.ones(len(table))
-    counts = np.stack([table["trials"], table["correct"]])
-    kinds = [np.unique(counts[:, run == m], axis=1, return_inverse=True) for m in runs]
-    shape = len(runs), max(pairs.shape[1] for pairs, _ in kinds)
-    trials, correct, times = np.ones(shape), np.zeros(shape), np.zeros(shape)
-    for m, (pairs, which) in enumerate(kinds):
-        count = pairs.shape[1]
-        trials[m, :count], correct[m, :count] = pairs
-        times[m, :count] = np.bincount(np.ravel(which), weight[run == m])
-    columns: Any = {**held, "trials": trials, "correct": correct, "times": times}
-    whole: Any = np.ones(len(runs)), runs
-    return Measurements(columns, *whole)
+    kinds, which = np.unique(np.stack([run, table["trials"], table["correct"]]), axis=1, return_inverse=True)
+    times = np.bincount(np.ravel(which), weight)
+    columns: Any = {**held, "trials": kinds[1], "correct": kinds[2], "times": times, "run": kinds[0].astype(int)}
+    whole: Any = np.ones(run.max() + 1), np.arange(run.max() + 1)
+    return Units(columns, *whole)
 
 
 def run_deviations(
@@ -111,7 +104,7 @@ def run_deviations(
     """
     with scope() as dtype:
         data = run_rows(type(laws), table, RunScatter())
-        rows = {name: jnp.asarray(column, dtype) for name, column in data.columns.items()}
+        rows = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data.columns)
         keys = jax.random.split(key, len(tau))
         drawn = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), (laws, tau))
         return np.asarray(_deviations(rows, *drawn, keys))
@@ -145,24 +138,31 @@ def _grid(step: float) -> Array:
 
 def _log_run(rows: Rows, a: Array, b: Array, tau: Array, z: Float[Array, "runs nodes"]) -> Float[Array, "runs nodes"]:
     """Log-likelihood of each run at deviations z, and of z itself but for its constant."""
+    run = rows["run"]
     one, other = shifted(a[:, None], b[:, None], tau * z)
-    correct, trials = rows["correct"][:, None, :], rows["trials"][:, None, :]
-    each = log_beta_binomial(correct, trials, one[:, :, None], other[:, :, None])
-    return jnp.sum(rows["times"][:, None, :] * each, axis=2) - 0.5 * z**2
+    each = log_beta_binomial(rows["correct"][:, None], rows["trials"][:, None], one[run], other[run])
+    return jax.ops.segment_sum(rows["times"][:, None] * each, run, num_segments=len(a)) - 0.5 * z**2
 
 
 def _peak(rows: Rows, a: Array, b: Array, tau: Array) -> tuple[Array, Array]:
-    """Where the likelihood of each run is highest in z, and the width of its peak, (runs,) each, by Newton's steps."""
+    """Where the likelihood of each run is highest in z, and the width of its peak, (runs,) each.
 
-    def slopes(z: Array) -> tuple[Array, Array]:
-        along = jnp.ones_like(z)
-        value = partial(_log_run, rows, a, b, tau)
-        slope, bend = jax.jvp(lambda at: jax.jvp(value, (at,), (along,))[1], (z,), (along,))
-        return slope, jnp.maximum(-bend, 1.0)  # of z alone it is 1
+    By ever finer grids, then parabolas: no derivatives, whose compilation would take minutes.
+    """
+    value = partial(_log_run, rows, a, b, tau)
 
-    def step(_: Any, z: Array) -> Array:
-        slope, bend = slopes(z)
-        return z + jnp.clip(slope / bend, -2.0, 2.0)
+    def closer(i: Array, z: Array) -> Array:
+        nodes = z + COARSEST * 4.0**-i * jnp.arange(-4.0, 5.0)[None, :]
+        return jnp.take_along_axis(nodes, jnp.argmax(value(nodes), axis=1)[:, None], axis=1)
 
-    z = jax.lax.fori_loop(0, PEAK_STEPS, step, jnp.zeros_like(a)[:, None])
-    return z[:, 0], 1 / jnp.sqrt(slopes(z)[1][:, 0])
+    def parabola(_: Array, at: tuple[Array, Array]) -> tuple[Array, Array]:
+        z, width = at
+        reach = 0.5 * width
+        low, mid, high = jnp.moveaxis(value(z + reach * jnp.array([[-1.0, 0.0, 1.0]])), 1, 0)
+        slope, bend = (high - low)[:, None] / (2 * reach), (2 * mid - low - high)[:, None] / reach**2
+        bend = jnp.maximum(bend, 1.0)  # of z alone it is 1
+        return z + jnp.clip(slope / bend, -reach, reach), 1 / jnp.sqrt(bend)
+
+    z = jax.lax.fori_loop(0, GRIDS, closer, jnp.zeros_like(a)[:, None])
+    z, width = jax.lax.fori_loop(0, PARABOLAS, parabola, (z, jnp.full_like(z, COARSEST * 4.0 ** (1 - GRIDS))))
+    return z[:, 0], width[:, 0]

@@ -5,8 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from numpyro.distributions import LogNormal, Normal
 from test_laws import LAWS, LOSS, LogSum, draw, one_of
 
 import t2jax as t2
@@ -32,6 +34,7 @@ from t2jax.laws import (
     T2PassKNaive,
 )
 from t2jax.turning import turning_points
+from t2jax.typing import Scalar
 
 KEY = jax.random.key(0)
 OBJECTIVE = 1.018274017801e-3  # of chinchilla-epoch, by our own refit to machine precision in other software
@@ -387,3 +390,29 @@ def test_a_zero_has_no_logarithm():
     ):
         t2.fit(T2Loss, solved, key=KEY)
     assert np.isfinite(t2.fit(T2Loss, solved, key=KEY, noise=t2.noise.Gaussian()).objective)
+
+
+@t2.law
+class Wave(t2.Law):
+    """Infinite at most draws of its prior, and with many optima: E + exp(-a D) + 0.3 sin(2c log N)."""
+
+    E: Scalar = t2.param(LogNormal(0.5, 0.5), unit="nats/token", doc="floor")
+    a: Scalar = t2.param(Normal(-20.0, 30.0), unit="1", doc="rate")
+    c: Scalar = t2.param(Normal(3.0, 2.0), unit="1", doc="frequency")
+
+    response = ("loss",)
+
+    def __call__(self, N, D):
+        return self.E + jnp.exp(-self.a * D / 1e9) + 0.3 * jnp.sin(2 * self.c * jnp.log(N / 1e8))
+
+
+def test_starts_of_infinite_objective_do_not_make_every_end_the_best():
+    """Of several optima the lowest is told, and only the starts that reached it agree."""
+    rng = np.random.default_rng(0)
+    d, n = np.geomspace(1e9, 1e11, 40), 1e8 * np.geomspace(1, 100, 40)[rng.permutation(40)]
+    exact = 1.5 + np.exp(-0.1 * d / 1e9) + 0.3 * np.sin(6.4 * np.log(n / 1e8))
+    table = t2.Table.from_columns(params=n, tokens=d, loss=exact * np.exp(0.001 * rng.standard_normal(40)))
+    for seed in range(3):
+        fit = t2.fit(Wave, table, key=jax.random.key(seed), noise=t2.noise.Gaussian(), starts=16)
+        assert fit.converged and fit.agreement < 0.9  # not every start ends there
+        assert (fit.law.E, fit.law.a, fit.law.c) == pytest.approx((1.5, 0.1, 3.2), rel=0.02)

@@ -241,6 +241,8 @@ def test_bad_arguments_are_named():
     powers: Any = {name: tables[name] for name in ("task 0", "task 1")}
     with pytest.raises(ValueError, match="pooled: 'A' is pooled at the middle of the data, so pool 'alpha' as well"):
         t2.sample_tasks(Power, powers, noise, key=KEY, pooled=("A",))
+    with pytest.raises(TypeError, match=r"reads rows, which RunScatter does not; take noise.BetaBinomial\(\)"):
+        t2.sample_tasks(T2PassK, {}, t2.RunScatter(), key=KEY)
     with pytest.raises(ValueError, match=r"found 1 task \(task 0\), expected at least 2; sample takes one alone"):
         t2.sample_tasks(Level, {"task 0": tables["task 0"]}, noise, key=KEY)
     with pytest.raises(TableError, match="task"):
