@@ -33,6 +33,8 @@ LEVEL = 0.9
 LEAST = 1e-3
 """Nats: where -log pass@k is less all but every question is solved, and its logarithm says nothing."""
 WAYS = ("alone, all rows", "alone, a third", "pooled, a third")
+LIMIT = 1.01
+"""Of `t2.sample`."""
 R_HAT = 1.1
 """For medians and intervals of predictions, which a few hundred draws give."""
 DF = 4.0
@@ -271,7 +273,8 @@ def words(result: Result) -> list[str]:
         lines.append(f"  pooled with a third is {verdict}; at most 1 % more on {one.no_worse} of {one.tasks}")
     for i, way in enumerate(WAYS):
         largest, lost = np.array([(one.r_hat[i], one.divergences[i]) for one in result.judged]).T
-        agree = f"largest R-hat below {R_HAT:g} in {np.sum(largest < R_HAT)} of {largest.size} posteriors"
+        agree = " and ".join(f"below {limit:g} in {np.sum(largest < limit)}" for limit in (R_HAT, LIMIT))
+        agree = f"largest R-hat {agree} of {largest.size} posteriors"
         lines.append(f"{way}: {agree}, median {np.median(largest):.3f}; {np.sum(lost):.0f} divergent draws in all")
     return lines
 
