@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+from scipy.special import expit
 
 import t2jax as t2
 from t2jax.heldout import NEGLIGIBLE
@@ -50,10 +51,7 @@ def simulate(law: type[t2.Law], truth: t2.Law, rng: np.random.Generator, config:
     params, tokens = (x.ravel() for x in np.meshgrid(*sizes))
     if "pass_at_k" in law.response:
         params, tokens = np.repeat(params, config.questions), np.repeat(tokens, config.questions)
-        with jax.enable_x64(True):
-            # no number is a chance of zero times a size without bound
-            a, b = (np.clip(np.nan_to_num(x, nan=LEAST), LEAST, MOST) for x in truth.questions(params, tokens))
-        correct = rng.binomial(config.trials, rng.beta(a, b))
+        correct = successes(truth, params, tokens, config.trials, rng)
         trials = np.full(len(params), config.trials)
         # questions of a run that were solved as often are one row that counts for all of them
         rows = np.stack([params, tokens, trials, correct])
@@ -68,6 +66,25 @@ def simulate(law: type[t2.Law], truth: t2.Law, rng: np.random.Generator, config:
     exact = t2.evaluate(truth, params=params, tokens=tokens, samples=samples)
     measured: Any = {law.response[0]: exact * errors} | ({"samples": samples} if "k" in law.inputs() else {})
     return t2.Table.from_columns(params=params, tokens=tokens, **measured), sigma
+
+
+def successes(
+    truth: t2.Law, params: np.ndarray, tokens: np.ndarray, trials: int, rng: np.random.Generator
+) -> np.ndarray:
+    """How many trials of each question T2PassK has solved, (questions,).
+
+    Where its Beta's parameters leave float64 (latent losses of hundreds), questions are all alike or all or nothing.
+    """
+    law: Any = truth
+    with jax.enable_x64(True):
+        a, b = (np.asarray(x) for x in law.questions(params, tokens))
+        loss = np.asarray(law.loss(params, tokens))
+    held = [np.clip(np.nan_to_num(x, nan=LEAST), LEAST, MOST) for x in (a, b)]
+    correct = rng.binomial(trials, rng.beta(*held))
+    mean, aside = law.theta2 * expit(law.theta1 * (law.theta0 - loss)), rng.spawn(1)[0]
+    alike, apart = aside.binomial(trials, mean), trials * (aside.uniform(size=mean.shape) < mean)
+    beyond = (held[0] != a) | (held[1] != b)
+    return np.where(beyond, np.where(law.theta3 + law.theta4 * loss > 0, alike, apart), correct)
 
 
 def filled(rows: np.ndarray, weight: np.ndarray) -> t2.Table:
