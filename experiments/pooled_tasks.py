@@ -211,10 +211,8 @@ def judge(
         else:
             post = t2.sample(LAW, own, key=key, **arguments)
             laws, scale = post.laws, np.asarray(post.idata["posterior"]["sigma"].values).ravel()
-        line = np.log(t2.predict(laws, table)[:, judged])
-        measured = np.log(table["neg_log_pass"][judged])
-        new = line + scale[:, None] * rng.standard_t(DF, line.shape)
-        band = t2.band(new, LEVEL)
+        line, measured = np.log(t2.predict(laws, table)[:, judged]), np.log(table["neg_log_pass"][judged])
+        band = t2.band(line + scale[:, None] * rng.standard_t(DF, line.shape), LEVEL)
         error.append(float(np.mean(np.abs(np.median(line, axis=0) - measured))))
         covered.append(float(np.mean((band.low <= measured) & (measured <= band.high))))
         r_hat.append(max(post.diagnosis.r_hat.values()))
@@ -226,10 +224,11 @@ def judge(
 
 def alike(found: list[Judged] | tuple[Judged, ...]) -> list[list[Judged]]:
     """Those of one source, one choice of what is held out, and one of what is fitted."""
-    made: dict[tuple[str, str, str], list[Judged]] = {}
-    for one in found:
-        made.setdefault((one.source, one.held_out, one.third), []).append(one)
-    return list(made.values())
+
+    def kind(one: Judged) -> tuple[str, str, str]:
+        return one.source, one.held_out, one.third
+
+    return [[one for one in found if kind(one) == of] for of in dict.fromkeys(map(kind, found))]
 
 
 def mean(some: list[Judged]) -> Mean:
@@ -267,15 +266,14 @@ def words(result: Result) -> list[str]:
             error, covered = (np.mean([getattr(each, name) for each in own], axis=0) for name in ("error", "covered"))
             lines.append(f"  {task:10s} {_told(error, covered)}")
         lines.append(f"  {'mean':10s} {_told(one.error, one.covered)}")
-        verdict = (
-            f"{'no worse' if one.ratio <= 1 else 'worse'} than alone with all rows: {one.ratio:.3f} times the error"
-        )
-        lines.append(f"  pooled with a third is {verdict}; at most 1 % more on {one.no_worse} of {one.tasks}")
+        verdict = f"{'no worse' if one.ratio <= 1 else 'worse'} than alone with all rows"
+        lines.append(f"  pooled with a third is {verdict}: {one.ratio:.3f} times the error")
+        lines.append(f"  at most 1 % more on {one.no_worse} of {one.tasks} tasks")
     for i, way in enumerate(WAYS):
         largest, lost = np.array([(one.r_hat[i], one.divergences[i]) for one in result.judged]).T
         agree = " and ".join(f"below {limit:g} in {np.sum(largest < limit)}" for limit in (R_HAT, LIMIT))
-        agree = f"largest R-hat {agree} of {largest.size} posteriors"
-        lines.append(f"{way}: {agree}, median {np.median(largest):.3f}; {np.sum(lost):.0f} divergent draws in all")
+        lines.append(f"{way}: largest R-hat {agree} of {largest.size} posteriors, median {np.median(largest):.3f};")
+        lines.append(f"  {np.sum(lost):.0f} divergent draws in all")
     return lines
 
 
