@@ -93,7 +93,7 @@ QUESTIONS = (
         np.geomspace(1e19, 1e26, 15),
         None,
     ),
-    Question("testbed, loss", t2.laws.T2Loss, testbed_loss, np.geomspace(1e11, 1e15, 13), 1.28e8),
+    Question("testbed, loss", t2.laws.T2Loss, testbed_loss, np.geomspace(1e11, 1e15, 13), 1.28e8, accept=0.99),
     Question("testbed, pass@k", t2.laws.T2PassK, testbed_pass, np.geomspace(1e11, 1e15, 13), 1.28e8, accept=0.99),
     Question("pythia-gsm8k", t2.laws.T2PassK, pythia, np.geomspace(1e20, 1e24, 13), 1e12, t2.RunScatter()),
 )
