@@ -62,7 +62,7 @@ class Config:
     """Simulated sets of eight tasks, of which the dearest third is held out."""
     sigma: float = 0.1
     """Scale of the errors of the log in simulated tasks."""
-    draws: int = 500
+    draws: int = 800
     """Draws of each of two chains, after as many steps of warm-up."""
     seed: int = 0
     """Seed of every random draw."""
@@ -195,7 +195,7 @@ def judge(
     table = tables[task]
     rng = np.random.default_rng([config.seed, world, list(tables).index(task), 0])
     judged, every, some = choose(held_out, third, table, rng)
-    arguments: Any = {"draws": config.draws, "warmup": config.draws, "chains": 2, "accept": 0.8}
+    arguments: Any = {"draws": config.draws, "warmup": config.draws, "chains": 2}
     key = jax.random.key(int(rng.integers(2**31)))
     error, covered, r_hat, divergences = [], [], [], []
     measured = np.log(table["neg_log_pass"][judged])

@@ -30,6 +30,7 @@ from t2jax.question_effects import QuestionEffects
 from t2jax.run_scatter import RunScatter, run_deviations
 from t2jax.save import load_draws, load_law
 from t2jax.sensitivity import delta_band, elasticities, shadow_prices
+from t2jax.shared_scatter import SharedScatter, shared_offsets
 from t2jax.table import Table, TableError, read_table
 from t2jax.task_posterior import Population, TaskPosterior
 
@@ -54,6 +55,7 @@ __all__ = [
     "RunScatter",
     "Serving",
     "Shape",
+    "SharedScatter",
     "Stack",
     "Table",
     "TableError",
@@ -104,6 +106,7 @@ __all__ = [
     "sample_tasks",
     "save_posterior",
     "shadow_prices",
+    "shared_offsets",
     "special",
     "stack",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -26,8 +27,10 @@ from t2jax.pooled import Pooled, expand, prior_draws, search, stand
 from t2jax.precision import scope, to_host
 from t2jax.question_effects import QuestionEffects
 from t2jax.run_scatter import RunScatter
+from t2jax.shared_scatter import SharedPooled, SharedScatter
 from t2jax.table import Table, TableError
 from t2jax.task_posterior import TaskPosterior, by_name, groups
+from t2jax.task_tables import numbered, tasks_of
 from t2jax.typing import Array, ArrayLike
 
 POOLED_UNITS = ("1", "1/nats")
@@ -66,6 +69,9 @@ def sample_tasks(
     tasks. Where a coefficient is pooled it is the size of its term at the middle of all tasks' data, and its
     exponents must be pooled or held.
 
+    Tasks that were measured on the same runs deviate from the law together: `SharedScatter` as noise knows it, and with
+    it `shared_offsets` says of a run what the other tasks saw of it.
+
     The rest as in `sample`: noise, fixed (for all tasks alike), draws, warmup, chains, accept, progress, the limits of
     `status`, and what an interrupt keeps. Sampled in coordinates in which tasks with many rows stand on their own and
     those with few hang on the population (see `t2jax.pooled`).
@@ -79,6 +85,10 @@ def sample_tasks(
     if isinstance(noise, QuestionEffects | RunScatter):
         raise TypeError(f"sample_tasks reads rows, which {type(noise).__name__} does not; take noise.BetaBinomial()")
     each = tasks_of(tables, by)
+    kind = Pooled
+    if isinstance(noise, SharedScatter):
+        each, count = numbered(each)
+        kind = partial(SharedPooled, count=count)
     one, columns = _common(law, each, noise, dict(fixed or {}), dict(priors or {}))
     names = _pooled(one, pooled)
     known, held = _spreads(one, names, dict(spreads or {}))
@@ -91,12 +101,11 @@ def sample_tasks(
         for name, value in zip(each, np.asarray(alone), strict=True):
             if not np.isfinite(value):
                 raise ValueError(f"{law.__name__} on {name}: no start has a finite density; check its priors")
-        target = Pooled(one, names, known, held, expand(one, names, data, ends[0]), ends)
+        target = kind(one, names, known, held, expand(one, names, data, ends[0]), ends)
         mode, _ = begin(target, data, chains, chains, warmup, accept, begin_key)
         # again about where the tasks stand together, which is elsewhere for those of few rows
-        stands = stand(target, mode.u)
-        ends = jnp.concatenate([stands[None], ends[1:]])
-        target = replace(target, near=expand(one, names, data, stands), ends=ends)
+        stands, near = stand(target, data, mode.u)
+        target = replace(target, near=near, ends=jnp.concatenate([stands[None], ends[1:]]))
         mode, states = begin(target, data, chains, chains, warmup, accept, again_key)
         prior = jax.tree.map(np.asarray, prior_draws(target, PRIOR_DRAWS, prior_key))
         drawn = draw_all(target, data, mode, run, states, warmup, draws, accept, progress)
@@ -109,25 +118,6 @@ def sample_tasks(
     found = diagnose(values, known_before, drawn.diverging, drawn.energy, left_alone)
     stood = law(**{name: point[name] for name in law.declared()})
     return TaskPosterior(laws, tasks, names, idata, stood, found, draws, drawn.lp.shape[1], target)
-
-
-def tasks_of(tables: Table | Mapping[str, Table], by: str) -> dict[str, Table]:
-    """The table of each task by name, of one table in the order of first appearance. Raises as `sample_tasks`."""
-    if isinstance(tables, Table):
-        tables.require(by, needed_by="sample_tasks")
-        names = list(dict.fromkeys(tables[by].tolist()))
-        if absent := [name for name in names if name is None or name != name]:
-            raise TableError(f"{tables.source.name}: column {by!r} has {absent[0]!r} in a row, expected a name in each")
-        found = {f"{name:g}" if isinstance(name, float) else str(name): tables.where(**{by: name}) for name in names}
-    else:
-        found = dict(tables)
-    for name, table in found.items():
-        if not isinstance(table, Table) or not len(table):
-            given = "a table without rows" if isinstance(table, Table) else repr(type(table).__name__)
-            raise ValueError(f"task {name!r}: found {given}, expected a Table with rows")
-    if len(found) < 2:
-        raise ValueError(f"found {len(found)} task ({', '.join(found)}), expected at least 2; sample takes one alone")
-    return found
 
 
 def _common(

@@ -70,7 +70,7 @@ class Huber:
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         del nuisance
-        size = jnp.abs(_residual(law, rows, "log"))
+        size = jnp.abs(residual(law, rows, "log"))
         inside = jnp.minimum(size, self.delta)
         return inside * (size - 0.5 * inside)
 
@@ -102,11 +102,11 @@ class Gaussian:
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         del nuisance
-        return 0.5 * jnp.square(_residual(law, rows, self.transform) / self.scale)
+        return 0.5 * jnp.square(residual(law, rows, self.transform) / self.scale)
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         sigma = nuisance["sigma"]
-        r = _residual(law, rows, self.transform) / sigma
+        r = residual(law, rows, self.transform) / sigma
         return -0.5 * r**2 - jnp.log(sigma) - 0.5 * np.log(2 * np.pi) - _log_stretch(law, rows, self.transform)
 
     def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
@@ -132,7 +132,7 @@ class StudentT:
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         df, sigma = self.df, nuisance["sigma"]
-        r = _residual(law, rows, self.transform) / sigma
+        r = residual(law, rows, self.transform) / sigma
         constant = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * jnp.log(df * jnp.pi)
         return 0.5 * (df + 1) * jnp.log1p(r**2 / df) + jnp.log(sigma) - constant
 
@@ -296,25 +296,26 @@ def _measured(law: type[Law], table: Table, transform: Transform) -> str:
     return name
 
 
-def _residual(law: Law, rows: Rows, transform: Transform) -> Array:
+def residual(law: Law, rows: Rows, transform: Transform) -> Float[Array, " rows"]:
+    """The law less the response of each row, or with "log" the log of their ratio."""
     known = {"samples": jnp.ones(())} | dict(rows)
-    observed = _observed(law, rows)
-    predicted = law.predict(known)
-    return jnp.log(predicted / observed) if transform == "log" else predicted - observed
+    predicted, seen = law.predict(known), observed(law, rows)
+    return jnp.log(predicted / seen) if transform == "log" else predicted - seen
 
 
 def _log_stretch(law: Law, rows: Rows, transform: Transform) -> ArrayLike:
     """log |dy/dr| of a measurement y by its residual r: without it the densities of y and of log y compare wrongly."""
-    return jnp.log(_observed(law, rows)) if transform == "log" else 0.0
+    return jnp.log(observed(law, rows)) if transform == "log" else 0.0
 
 
-def _observed(law: Law, rows: Rows) -> Array:
+def observed(law: Law, rows: Rows) -> Float[Array, " rows"]:
+    """The response of rows, by the first of its names that is there."""
     return rows[next(name for name in law.response if name in rows)]
 
 
 def _redraw_residuals(law: Law, rows: Rows, transform: Transform, key: Array) -> dict[str, Array]:
     name = next(name for name in law.response if name in rows)
-    residuals = _residual(law, rows, transform)
+    residuals = residual(law, rows, transform)
     drawn = jax.random.choice(key, residuals, residuals.shape)
     predicted = law.predict({"samples": jnp.ones(())} | dict(rows))
     return {name: predicted * jnp.exp(-drawn) if transform == "log" else predicted - drawn}

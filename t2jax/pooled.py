@@ -14,6 +14,7 @@ direction. Where the expansion is exact z is standard normal whatever m and s ar
 not, this is still an exact change of variables.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -84,14 +85,19 @@ class Pooled:
     def potential(self, x: Float[Array, " all"], rows: Rows) -> Array:
         """Minus the log of the posterior density of x, up to a constant."""
         location, _, u, between = self.split(x)
-        own = jnp.sum(jax.vmap(partial(own_potential, self.one, self.pooled))(u, rows))
+        free = jnp.sum(jax.vmap(partial(free_log_prior, self.one, self.pooled))(u))
         located = self.one.log_priors(self._located(location))
-        total = between + sum((located[name] for name in self.pooled), jnp.zeros((), x.dtype)) - own
+        total = between + sum((located[name] for name in self.pooled), free + self.log_likelihood(u, rows))
         for i, prior in enumerate(self.spreads.values()):
             bijector, one = biject_to(prior.support), x[len(self.pooled) + i]
             spread = bijector(one)
             total = total + prior.log_prob(spread) + bijector.log_abs_det_jacobian(one, spread)
         return -total
+
+    def log_likelihood(self, u: Float[Array, "tasks free"], rows: Rows) -> Array:
+        """Of all rows of all tasks, each as often as its weight."""
+        each = jax.vmap(self.one.log_likelihood)(u, rows)
+        return jnp.sum(rows["weight"] * each)
 
     def row_log_likelihood(self, x: Float[Array, " all"], data: Measurements) -> Float[Array, " rows"]:
         """The log-likelihood of each row of each task, times its weight, one task after the other."""
@@ -108,6 +114,10 @@ class Pooled:
         found = jax.vmap(self.one.values)(u)
         found |= {f"{name}_population": typical[name] for name in self.one.law.declared()}
         return found | {f"{name}_spread": spread[i] for i, name in enumerate(self.pooled)}
+
+    def expand(self, data: Measurements, u: Float[Array, "tasks free"]) -> Near:
+        """What each task's rows say of its coordinates near u."""
+        return expand(self.one, self.pooled, data, u)
 
     def starts(self, rows: Rows, count: int, key: Array) -> Float[Array, "count all"]:
         """x with each task at its ends, and the population as they lie."""
@@ -175,9 +185,12 @@ register(Pooled, ("one", "spreads", "held", "near", "ends"), ("pooled",))
 
 def own_potential(one: Density, pooled: tuple[str, ...], u: Float[Array, " free"], rows: Rows) -> Array:
     """Minus the log of what a task's rows and the priors of its free parameters say of its coordinates."""
-    priors = one.log_priors(u)
-    said = sum((prior for name, prior in priors.items() if name not in pooled), jnp.zeros((), u.dtype))
-    return -said - jnp.sum(rows["weight"] * one.log_likelihood(u, rows))
+    return -free_log_prior(one, pooled, u) - jnp.sum(rows["weight"] * one.log_likelihood(u, rows))
+
+
+def free_log_prior(one: Density, pooled: tuple[str, ...], u: Float[Array, " free"]) -> Array:
+    """The log of the prior density of a task's free parameters at its coordinates."""
+    return sum((prior for name, prior in one.log_priors(u).items() if name not in pooled), jnp.zeros((), u.dtype))
 
 
 @partial(jax.jit, static_argnames=("searches", "count"))
@@ -199,34 +212,39 @@ def search(
 
 @partial(jax.jit, static_argnames="pooled")
 def expand(one: Density, pooled: tuple[str, ...], data: Measurements, u: Float[Array, "tasks free"]) -> Near:
-    """What each task's rows say of its coordinates near u."""
-    taken = np.array([name in pooled for name in one.names])
-    first, rest = np.flatnonzero(taken), np.flatnonzero(~taken)
+    """What each task's rows say of its coordinates near u, by themselves."""
 
     def of_task(task: tuple[Measurements, Array]) -> Near:
-        rows, u = one.rows(task[0]), task[1]
-        _, slope, bend = second_order(partial(own_potential, one, pooled, rows=rows), u)
-        eigenvalues, axes = jnp.linalg.eigh(bend)
-        bend = (axes * jnp.maximum(eigenvalues, LEAST_CURVATURE)[None, :]) @ axes.T
-        pull = bend @ u - slope
-        low = jnp.linalg.cholesky(bend[rest][:, rest])
-        tilt = cho_solve((low, True), bend[rest][:, first])
-        place = cho_solve((low, True), pull[rest])
-        return Near(
-            precision=bend[first][:, first] - bend[first][:, rest] @ tilt,
-            slope=pull[first] - bend[first][:, rest] @ place,
-            place=place,
-            tilt=tilt,
-            root=solve_triangular(low, jnp.eye(len(rest), dtype=u.dtype), lower=True).T,
-        )
+        return near(one, pooled, partial(own_potential, one, pooled, rows=one.rows(task[0])), task[1])
 
     return jax.lax.map(of_task, (data, u))
 
 
+def near(one: Density, pooled: tuple[str, ...], potential: Callable[[Array], Array], u: Float[Array, " free"]) -> Near:
+    """What minus a log density says of the coordinates of a task near u."""
+    taken = np.array([name in pooled for name in one.names])
+    first, rest = np.flatnonzero(taken), np.flatnonzero(~taken)
+    _, slope, bend = second_order(potential, u)
+    eigenvalues, axes = jnp.linalg.eigh(bend)
+    bend = (axes * jnp.maximum(eigenvalues, LEAST_CURVATURE)[None, :]) @ axes.T
+    pull = bend @ u - slope
+    low = jnp.linalg.cholesky(bend[rest][:, rest])
+    tilt = cho_solve((low, True), bend[rest][:, first])
+    place = cho_solve((low, True), pull[rest])
+    return Near(
+        precision=bend[first][:, first] - bend[first][:, rest] @ tilt,
+        slope=pull[first] - bend[first][:, rest] @ place,
+        place=place,
+        tilt=tilt,
+        root=solve_triangular(low, jnp.eye(len(rest), dtype=u.dtype), lower=True).T,
+    )
+
+
 @jax.jit
-def stand(target: Pooled, x: Float[Array, " all"]) -> Float[Array, "tasks free"]:
-    """The coordinates of each task at x."""
-    return target.split(x)[2]
+def stand(target: Pooled, data: Measurements, x: Float[Array, " all"]) -> tuple[Array, Near]:
+    """The coordinates of each task at x, (tasks, free), and what its rows say near them."""
+    u = target.split(x)[2]
+    return u, target.expand(data, u)
 
 
 @partial(jax.jit, static_argnames="count")

@@ -11,11 +11,11 @@ from scipy import stats
 
 import t2jax as t2
 from t2jax.density import density
-from t2jax.hierarchy import tasks_of
 from t2jax.laws import T2Loss, T2PassK
 from t2jax.pooled import Near, Pooled, expand, prior_draws
 from t2jax.precision import scope
 from t2jax.table import TableError
+from t2jax.task_tables import tasks_of
 from t2jax.typing import Scalar
 
 KEY = jax.random.key(0)

@@ -64,6 +64,8 @@ ORDER = (
     "bayes",
     "pooled",
     "task_posterior",
+    "task_tables",
+    "shared_scatter",
     "hierarchy",
     "posterior_files",
     "loo",
