@@ -88,6 +88,8 @@ def sample_tasks(
     kind = Pooled
     if isinstance(noise, SharedScatter):
         each, count = numbered(each)
+        if count == sum(int(table.runs().max()) + 1 for table in each.values()):
+            raise TableError("SharedScatter: no run is in two tasks, so they have none to share; leave the noise out")
         kind = partial(SharedPooled, count=count)
     one, columns = _common(law, each, noise, dict(fixed or {}), dict(priors or {}))
     names = _pooled(one, pooled)

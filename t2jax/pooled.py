@@ -112,7 +112,8 @@ class Pooled:
         at = self._at(True)
         typical = self.one.values(jnp.mean(u, axis=0).at[at].set(location))
         found = jax.vmap(self.one.values)(u)
-        found |= {f"{name}_population": typical[name] for name in self.one.law.declared()}
+        common = dict.fromkeys((*self.one.law.declared(), *self.pooled))
+        found |= {f"{name}_population": typical[name] for name in common}
         return found | {f"{name}_spread": spread[i] for i, name in enumerate(self.pooled)}
 
     def expand(self, data: Measurements, u: Float[Array, "tasks free"]) -> Near:

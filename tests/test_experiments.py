@@ -24,6 +24,7 @@ from experiments import (
     chinchilla_replication,
     isoflop_bias,
     passk_on_pythia,
+    pooled_tables,
     pooled_tasks,
     real_tables,
     record,
@@ -218,20 +219,41 @@ def test_pooled_tasks_never_fits_what_it_judges():
     table = t2.Table.from_columns(params=size, tokens=data, samples=k, neg_log_pass=1.0)
     cost = size * data
     for third, fitted in (("checkpoints", 4), ("rows", 4)):
-        judged, every, some = pooled_tasks.choose("dearest", third, table, np.random.default_rng(0))
+        judged, every, some = pooled_tables.choose("dearest", third, table, np.random.default_rng(0))
         assert (judged.sum(), every.sum(), some.sum()) == (6, 12, fitted)
         assert not np.any(judged & every) and np.all(every[some])
         assert cost[judged].min() >= cost[every].max()
     # whole checkpoints: both k of each
-    judged, every, some = pooled_tasks.choose("random", "checkpoints", table, np.random.default_rng(0))
+    judged, every, some = pooled_tables.choose("random", "checkpoints", table, np.random.default_rng(0))
     assert set(np.bincount(table.runs()[some])) <= {0, 2}
+
+
+def test_a_line_through_other_tasks_finds_a_combination_of_them():
+    """Of 200 rows of which 100 are seen, against scikit-learn's definition of a ridge by an augmented least squares."""
+    rng = np.random.default_rng(0)
+    a, b = np.exp(0.3 * rng.normal(size=(2, 200)))
+    k = np.tile([1.0, 16.0], 100)
+    columns: Any = {"params": np.geomspace(1e6, 1e9, 200), "tokens": 1e10, "samples": k}
+    tables = {
+        name: t2.Table.from_columns(**columns, neg_log_pass=one)
+        for name, one in (("a", a), ("b", b), ("c", a**0.7 * b**-0.2 * k**-0.1))
+    }
+    seen = np.arange(200) % 2 + np.arange(200) // 2 % 2 == 1
+    x = np.log([a, b, k]).T
+    x = (x - x[seen].mean(axis=0)) / x[seen].std(axis=0)
+    y = np.log(tables["c"]["neg_log_pass"])
+    augmented = np.r_[x[seen], np.eye(3)], np.r_[y[seen] - y[seen].mean(), np.zeros(3)]
+    expected = y[seen].mean() + x @ np.linalg.lstsq(*augmented, rcond=None)[0]
+    found = pooled_tables.ridge(tables, "c", seen)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    assert np.abs(found - y).max() < 0.05
 
 
 @pytest.mark.long
 def test_pooled_tasks(tmp_path):
     result = pooled_tasks.run(pooled_tasks.Config.tiny())
     (one,) = result.means
-    assert 0.05 < one.error[0] < 0.5 and one.ratio == pytest.approx(one.error[2] / one.error[0])
+    assert 0.05 < one.error[0] < 0.5 and one.ratio[3] == pytest.approx(one.error[3] / one.error[0])
     check_output(pooled_tasks, result, tmp_path)
 
 
