@@ -37,6 +37,8 @@ VARIANTS: dict[str, t2.noise.Noise] = {
     ANEW: t2.noise.BetaBinomial(),
     SCATTER: t2.RunScatter(),
 }
+NARROW = 1e9
+"""Both parameters of a Beta above which it is taken for its mean (within 3e-5 of it): SciPy's quantiles end as NaN."""
 BESIDE = {EFFECTS: "rho", SCATTER: "tau"}
 """The parameter that a variant has beside the law's."""
 
@@ -229,7 +231,9 @@ def simulated(
     shape = len(a), *trials.shape
     share = np.broadcast_to(rho, len(a))[:, None, None]
     z = np.sqrt(share) * rng.normal(size=(len(a), 1, len(names))) + np.sqrt(1 - share) * rng.normal(size=shape)
-    correct = rng.binomial(trials.astype(int), beta_distribution.ppf(ndtr(z), a, b))
+    narrow = np.minimum(a, b) > NARROW
+    chance = beta_distribution.ppf(ndtr(z), np.where(narrow, 1.0, a), np.where(narrow, 1.0, b))
+    correct = rng.binomial(trials.astype(int), np.where(narrow, a / (a + b), chance))
     passed = []
     with jax.enable_x64(True):
         for k in config.targets:

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from experiments import (
     chinchilla_replication,
     isoflop_bias,
     passk_on_pythia,
+    passk_posterior,
     pooled_tables,
     pooled_tasks,
     real_tables,
@@ -226,6 +227,29 @@ def test_pooled_tasks_never_fits_what_it_judges():
     # whole checkpoints: both k of each
     judged, every, some = pooled_tables.choose("random", "checkpoints", table, np.random.default_rng(0))
     assert set(np.bincount(table.runs()[some])) <= {0, 2}
+
+
+class Chances(NamedTuple):
+    """Stands for a law: Beta(a, b) over questions whatever the run."""
+
+    a: Any
+    b: Any
+
+    def questions(self, params, tokens):
+        return self.a + 0 * params, self.b + 0 * tokens
+
+
+def test_pythia_is_simulated_by_laws_however_narrow():
+    """pass@1 of 200 questions of one chance, 0.25, has a standard error of 0.01; of Beta(1, 3) one of 0.014."""
+    question = np.arange(200).astype(str)
+    columns: Any = {"model": "m", "question": question, "params": 1e9, "tokens": 1e10, "trials": 10.0}
+    counts = t2.Table.from_columns(**columns, correct=np.zeros(200))
+    # the last has a mean of 2e-8, and NaN for SciPy's quantiles
+    laws = Chances(np.array([1e16, 1.0, 9.9e15]), np.array([3e16, 3.0, 5e23]))
+    config, rng = passk_posterior.Config(targets=(1,)), np.random.default_rng(0)
+    found = passk_posterior.simulated(laws, counts, np.zeros(1), np.zeros((1, 1)), config, rng)
+    assert found.shape == (3, 1, 1)
+    np.testing.assert_allclose(found.ravel(), [0.25, 0.25, 0.0], atol=0.05)
 
 
 def test_a_line_through_other_tasks_finds_a_combination_of_them():
