@@ -1,15 +1,15 @@
 """Does T²'s law of pass@k, sampled from few samples, say how other questions go at many? GSM8K counts of Pythia.
 
-`T2PassK` is sampled from 10 samples of each of half the questions (drawn without replacement out of all of them), three
+`T2PassK` is sampled from 10 samples of each of half the questions (drawn without replacement out of all of them), four
 times: as if every question were put to every checkpoint anew; with question effects (a question that is hard for one
-checkpoint is hard for the next); and with checkpoints that scatter about the law. Every draw then says what pass@k the
-*other* half of the questions should show at each checkpoint, which is compared with their unbiased estimate from all
-samples. The bands hold what the posterior leaves open, which questions they are, and the luck of their samples, of
-which each has as many as were drawn. The first two are also compared by what they say of a question left out (PSIS-LOO
-by question).
+checkpoint is hard for the next); with checkpoints that scatter about the law; and with both. Every draw then says what
+pass@k the *other* half of the questions should show at each checkpoint, which is compared with their unbiased estimate
+from all samples. The bands hold what the posterior leaves open, which questions they are, and the luck of their
+samples, of which each has as many as were drawn. The first two are also compared by what they say of a question left
+out (PSIS-LOO by question).
 
 "Per checkpoint" is the coverage that a user meets, and "mean" that of the mean over checkpoints, which only a band that
-knows how questions go together can hold. A law that does not fit every checkpoint is held by the scatter alone, whose
+knows how questions go together can hold. A law that does not fit every checkpoint is held by scatter alone, whose
 draws take from each checkpoint's fitted questions how far off the law it is.
 
     python -m experiments.passk_posterior [tiny] [-o FOLDER]
@@ -25,22 +25,22 @@ from scipy.stats import beta as beta_distribution
 
 import t2jax as t2
 from experiments.record import UNSAVED, command, stage
-from t2jax.plot import BLACK, BLUE, GREEN, VERMILLION
-from t2jax.run_scatter import shifted
+from t2jax.plot import BLACK, BLUE, GREEN, PURPLE, VERMILLION
+from t2jax.run_scatter import deviated
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-EFFECTS, ANEW, SCATTER = "question effects", "every checkpoint anew", "checkpoints scatter"
+EFFECTS, ANEW, SCATTER, BOTH = "question effects", "every checkpoint anew", "checkpoints scatter", "both"
 VARIANTS: dict[str, t2.noise.Noise] = {
     EFFECTS: t2.QuestionEffects(),
     ANEW: t2.noise.BetaBinomial(),
     SCATTER: t2.RunScatter(),
+    BOTH: t2.CrossedEffects(),
 }
+LEAST = 1e-6  # tau, of variants without
 NARROW = 1e9
 """Both parameters of a Beta above which it is taken for its mean (within 3e-5 of it): SciPy's quantiles end as NaN."""
-BESIDE = {EFFECTS: "rho", SCATTER: "tau"}
-"""The parameter that a variant has beside the law's."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,20 @@ class Config:
     """Samples of each question that the law is sampled from."""
     targets: tuple[int, ...] = (1, 10, 100)
     """The k at which other questions are predicted."""
-    halves: int = 4
+    halves: int = 6
     """Halves of the questions fitted, to predict the others: the first, its complement, then of a new split."""
-    effects: int = 1
-    """Halves that are fitted with question effects too, which takes a quarter of an hour each."""
-    draws: int = 400
-    """Draws of each of four chains, after as many of warm-up; twice as many without question effects."""
+    effects: int = 2
+    """Halves that are fitted with question effects alone too."""
+    draws: int = 800
+    """Draws of each of four chains, after as many of warm-up."""
+    told: int = 1600
+    """Draws that predictions are made from."""
     seed: int = 0
     """Seed of every random draw."""
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(checkpoints=3, halves=1, effects=1, draws=100, targets=(1, 100))
+        return cls(checkpoints=3, halves=1, draws=100, told=100, targets=(1, 100))
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Half:
     agrees: whether the chains agree on every parameter; without, nothing is told of it. inside: whether 50 % and 90 %
     bands hold what was measured, (levels, checkpoints, targets); means: the same of the mean over checkpoints, (levels,
     targets). elpd: of each fitted question by the others, by name, none where chains failed; unsure: how many of them
-    LOO cannot tell. extra: 5, 50 and 95 % quantiles of the parameter beside the law's, rho or tau, if any.
+    LOO cannot tell. rho, tau: 5, 50 and 95 % quantiles, zeros in variants without.
     """
 
     variant: str
@@ -90,7 +92,8 @@ class Half:
     means: np.ndarray
     elpd: dict[str, float] = field(metadata=UNSAVED)
     unsure: int
-    extra: np.ndarray
+    rho: np.ndarray
+    tau: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -167,40 +170,50 @@ def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, 
     right = few["correct"].astype(int)
     drawn = rng.hypergeometric(right, few["trials"].astype(int) - right, config.fitted)
     few = few.with_columns(trials=np.full(len(few), float(config.fitted)), correct=drawn.astype(float))
-    long = config.draws if variant == EFFECTS else 2 * config.draws
     with stage(f"half {half + 1}, {variant}"):
         post = t2.sample(
             t2.laws.T2PassK,
             few,
             VARIANTS[variant],
             key=jax.random.key(config.seed),
-            draws=long,
-            warmup=long,
+            draws=config.draws,
+            warmup=config.draws,
             accept=0.95,
             unit="run" if variant == SCATTER else "question",
         )
     loo = t2.loo(post) if post.converged and variant != SCATTER else None
-    extra = np.ravel(post.idata["posterior"][BESIDE[variant]].values) if variant in BESIDE else np.zeros(1)
-    rho = extra if variant == EFFECTS else np.zeros(1)
-    off = np.zeros((1, 1))
-    if variant == SCATTER:
-        first = np.unique(few["model"], return_index=True)[1]
-        off = t2.run_deviations(post.laws, extra, few, key=jax.random.key(half))[:, few.runs()[first]]
-    every = long // config.draws
-    some = jax.tree.map(lambda leaf: leaf[::every], post.laws)
-    observed, again = measured(others, config.targets), simulated(some, others, rho, off[::every], config, rng)
+    rho, tau, z = luck(post, few, jax.random.key(half))
+    every = max(1, len(tau) // config.told)
+    laws, rho, tau, z = jax.tree.map(lambda leaf: leaf[::every], (post.laws, rho, tau, z))
+    observed, again = measured(others, config.targets), simulated(laws, rho, tau, z, others, config, rng)
     side_of = np.quantile(again, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
     inside = np.stack([(side_of[i] <= observed) & (observed <= side_of[-1 - i]) for i in (1, 0)])
     middle = np.quantile(again.mean(axis=1), [0.05, 0.25, 0.75, 0.95], axis=0)
     mean = observed.mean(axis=0)
     means = np.stack([(middle[i] <= mean) & (mean <= middle[-1 - i]) for i in (1, 0)])
-    shares = np.quantile(extra, [0.05, 0.5, 0.95])
     bands = side_of[0], side_of[2], side_of[4]
     elpd = dict(zip(loo.names, map(float, loo.each), strict=True)) if loo else {}
     agrees = all(map(post.diagnosis.agrees, post.diagnosis.r_hat))
-    return Half(
-        variant, post.status, agrees, observed, *bands, inside, means, elpd, len(loo.unsure) if loo else 0, shares
-    )
+    unsure = len(loo.unsure) if loo else 0
+    shares = (np.quantile(one, [0.05, 0.5, 0.95]) for one in (rho, tau))
+    return Half(variant, post.status, agrees, observed, *bands, inside, means, elpd, unsure, *shares)
+
+
+def luck(post: t2.Posterior, few: t2.Table, key: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of every draw rho and tau, (draws,), and how far off the law checkpoints by name are, (draws, checkpoints).
+
+    Zero in variants without.
+    """
+    held = {str(name): one.values for name, one in post.idata["posterior"].items()}
+    none = np.zeros(len(post.laws.E))
+    rho, tau = (np.ravel(held[name]) if name in held else none for name in ("rho", "tau"))
+    _, first = np.unique(few["model"], return_index=True)
+    z = np.zeros((len(none), len(first)))
+    if "deviation" in held:
+        z = held["deviation"].reshape(len(none), -1)[:, few.runs()[first]]
+    elif "tau" in held:
+        z = t2.run_deviations(post.laws, tau, few, key=key)[:, few.runs()[first]]
+    return rho, tau, z
 
 
 def measured(counts: t2.Table, targets: tuple[int, ...]) -> np.ndarray:
@@ -213,11 +226,11 @@ def measured(counts: t2.Table, targets: tuple[int, ...]) -> np.ndarray:
 
 
 def simulated(
-    laws: Any, counts: t2.Table, rho: np.ndarray, off: np.ndarray, config: Config, rng: np.random.Generator
+    laws: Any, rho: Any, tau: Any, z: Any, counts: t2.Table, config: Config, rng: np.random.Generator
 ) -> np.ndarray:
     """pass@k that the questions of a table should show, (draws, checkpoints, targets), checkpoints by name.
 
-    rho: of ranks, (draws,) or one. off: how far each checkpoint is off the law, (draws, checkpoints) logits, or zero.
+    rho: of ranks, (draws,). tau (draws,), z (draws, checkpoints): how far each checkpoint is off the law.
     Of every draw: a rank for each question and checkpoint, correlated by rho, the Beta's chance there, how many of the
     question's own samples are correct, and what they make of pass@k.
     """
@@ -227,12 +240,12 @@ def simulated(
     trials[model, question] = counts["trials"]
     with jax.enable_x64(True):
         one, other = jax.vmap(lambda law: law.questions(counts["params"][first], counts["tokens"][first]))(laws)
-        a, b = (np.asarray(x)[:, :, None] for x in shifted(one, other, off))
+        a, b = (np.asarray(x)[:, :, None] for x in deviated(one, other, np.maximum(tau, LEAST)[:, None], z))
     shape = len(a), *trials.shape
-    share = np.broadcast_to(rho, len(a))[:, None, None]
-    z = np.sqrt(share) * rng.normal(size=(len(a), 1, len(names))) + np.sqrt(1 - share) * rng.normal(size=shape)
+    share = rho[:, None, None]
+    rank = np.sqrt(share) * rng.normal(size=(len(a), 1, len(names))) + np.sqrt(1 - share) * rng.normal(size=shape)
     narrow = np.minimum(a, b) > NARROW
-    chance = beta_distribution.ppf(ndtr(z), np.where(narrow, 1.0, a), np.where(narrow, 1.0, b))
+    chance = beta_distribution.ppf(ndtr(rank), np.where(narrow, 1.0, a), np.where(narrow, 1.0, b))
     correct = rng.binomial(trials.astype(int), np.where(narrow, a / (a + b), chance))
     passed = []
     with jax.enable_x64(True):
@@ -254,13 +267,15 @@ def score(halves: list[Half], variant: str, i: int, k: int) -> Score:
 def words(result: Result) -> list[str]:
     said = [f"{len(result.models)} checkpoints, {result.questions} questions"]
     beside = {
-        EFFECTS: "correlation of a question's rank from checkpoint to checkpoint",
-        SCATTER: "deviation of checkpoints' mean success from the law's, logits",
+        "rho": "correlation of a question's rank from checkpoint to checkpoint",
+        "tau": "deviation of checkpoints' arcsin √mean success from the law's",
     }
-    for variant, what in beside.items():
-        if known := [one.extra for one in result.halves if one.variant == variant and one.agrees]:
-            low, mid, high = np.mean(known, axis=0)
-            said.append(f"{what}: {mid:.2f} ({low:.2f} to {high:.2f}, means over {len(known)} halves)")
+    for variant in VARIANTS:
+        good = [one for one in result.halves if one.variant == variant and one.agrees]
+        for name, what in beside.items():
+            if good and np.any(low_mid_high := np.mean([getattr(one, name) for one in good], axis=0)):
+                low, mid, high = low_mid_high
+                said.append(f"{variant}: {what}: {mid:.3f} ({low:.3f} to {high:.3f}, means over {len(good)} halves)")
     if result.better[2] > 1:
         said.append(
             f"by {result.better[2]} questions left out the effects are better by {result.better[0]:.2f} ±"
@@ -280,17 +295,19 @@ def figures(result: Result) -> dict[str, "Figure"]:
     """Measured against predicted pass@k at the largest k: the first half of each variant."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(14, 4.9), layout="constrained")
-    axes = figure.subplots(1, len(VARIANTS), sharex=True, sharey=True)
-    for ax, one, colour in zip(axes, result.halves, (BLUE, VERMILLION, GREEN), strict=False):
+    figure = Figure(figsize=(10, 9.6), layout="constrained")
+    axes = figure.subplots(2, 2, sharex=True, sharey=True)
+    for ax, one, colour in zip(axes.ravel(), result.halves, (BLUE, VERMILLION, GREEN, PURPLE), strict=False):
         seen, mid = one.observed[:, -1], one.mid[:, -1]
         reach = np.stack([mid - one.low[:, -1], one.high[:, -1] - mid])
         ax.errorbar(seen, mid, reach, fmt="o", color=colour, markersize=4, elinewidth=1, label="median and 90 % band")
         ax.plot([0, 1], [0, 1], color=BLACK, linewidth=1, zorder=0, label="predicted = measured")
         ax.set(title=one.variant + ("" if one.agrees else " (chains do not agree)"), xlim=(-0.02, 1), ylim=(-0.02, 1))
-        ax.set_xlabel(f"pass@{result.targets[-1]} of the other questions, measured (share)")
         ax.legend(loc="upper left", frameon=False)
-    figure.axes[0].set_ylabel(f"pass@{result.targets[-1]} predicted (share of questions)")
+    for ax in axes[1]:
+        ax.set_xlabel(f"pass@{result.targets[-1]} of the other questions, measured (share)")
+    for ax in axes[:, 0]:
+        ax.set_ylabel(f"pass@{result.targets[-1]} predicted (share of questions)")
     return {"held_out": figure}
 
 

@@ -9,6 +9,7 @@ from t2jax.budgets import Budget
 from t2jax.compare import cross_validate
 from t2jax.costs import Serving, Shape, Training
 from t2jax.criteria import criteria, log_scores
+from t2jax.crossed import CrossedEffects
 from t2jax.design import NextRuns, Region, next_runs
 from t2jax.estimates import pass_from_counts, pass_from_p
 from t2jax.evaluate import evaluate, predict
@@ -42,6 +43,7 @@ __all__ = [
     "Band",
     "Bootstrap",
     "Budget",
+    "CrossedEffects",
     "Cut",
     "Fit",
     "Law",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,20 +11,20 @@ import pandas as pd
 
 from t2jax.bootstrap import Band, band
 from t2jax.chains import Drawn, begin, draw_all
+from t2jax.crossed import CrossedDensity, CrossedEffects
 from t2jax.density import Density, Priors, density
 from t2jax.diagnose import Diagnosis, arviz, diagnose, left_together
 from t2jax.laws.base import Law
 from t2jax.noise import Joint, Noise, response
 from t2jax.precision import scope, to_host
-from t2jax.question_effects import QuestionEffects, question_names, question_rows
-from t2jax.run_scatter import RunScatter, run_rows
+from t2jax.question_rows import question_names
 from t2jax.table import Table
 from t2jax.typing import Array, ArrayLike
+from t2jax.unit_noise import Unit, UnitNoise
 
 STARTS = 8
 PRIOR_DRAWS = 4000
 LEVEL = 0.9
-Unit = Literal["run", "question"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def sample(
     warmup: int = 500,
     chains: int = 4,
     accept: float = 0.9,
-    unit: Unit = "run",
+    unit: Unit | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Posterior:
     """Draw from the posterior of a law: its priors times the likelihood of the rows, by NumPyro's NUTS.
@@ -100,7 +100,7 @@ def sample(
     how often it counts; several k of one run, which were measured on the same questions, count as measurements of their
     own unless weights of 1/(number of k) say that they go together. draws, warmup: of each chain. accept: the
     acceptance that the step size is adapted to; nearer to one means smaller steps. unit: of what the log-likelihood is
-    kept, for `loo`: a "run", or a "question" over all runs that it was put to, as always with `QuestionEffects`.
+    kept, for `loo`: a "run", or a "question" over all runs that it was put to; by default a run, or the noise's own.
     progress: called with the steps that every chain has made since the last call.
 
     The chains run in the fit's centred coordinates, scaled by the curvature at the highest density, which many starts
@@ -117,16 +117,16 @@ def sample(
     check_numbers(chains, draws, warmup, accept)
     with scope() as dtype:
         target, data = density(law, table, noise, dict(fixed or {}), dict(priors or {}))
-        effects = isinstance(noise, QuestionEffects)
-        place, names = _units(table, "question" if effects else unit)
-        if effects:  # rows are questions there
-            data = question_rows(law, table, noise)
-        elif isinstance(noise, RunScatter):  # and runs there
-            if unit != "run":
-                raise ValueError(f"sample: unit={unit!r}, but RunScatter has a likelihood of whole runs only")
-            data = run_rows(law, table, noise)
-        if isinstance(noise, QuestionEffects | RunScatter):
-            place = np.asarray(data.place)
+        if isinstance(noise, UnitNoise):
+            if unit is not None and unit != noise.unit:
+                whole = f"{type(noise).__name__} has a likelihood of each {noise.unit} only"
+                raise ValueError(f"sample: unit={unit!r}, but {whole}")
+            data = noise.units(law, table)
+            place, names = np.asarray(data.place), _units(table, noise.unit)[1]
+        else:
+            place, names = _units(table, unit or "run")
+        if isinstance(noise, CrossedEffects):
+            target = CrossedDensity(**vars(target), runs=int(table.runs().max()) + 1)
         data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
         begin_key, prior_key = jax.random.split(key)
         mode, states = begin(target, data, STARTS, chains, warmup, accept, begin_key)
@@ -139,6 +139,9 @@ def sample(
     laws = law(**{name: drawn.named[name].ravel() for name in law.declared()})
     measured = response(law, table) + ("_and_loss" if isinstance(target.noise, Joint) else "")
     groups = _groups(target, values, drawn, prior, measured, names)
+    if "deviation" in drawn.named:
+        held = ("chain", "draw", "run"), drawn.named["deviation"], {"units": "tau"}
+        groups["posterior"] = groups["posterior"].assign_coords(run=names_of_runs(table)).assign(deviation=held)
     found = diagnose(values, prior, drawn.diverging, drawn.energy, left_together)
     return Posterior(laws, inference_data(groups), point, found, draws, drawn.lp.shape[1], target)
 

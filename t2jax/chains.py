@@ -26,7 +26,14 @@ LEAST_CURVATURE = 1e-4  # a direction in which the mode bends less (or up) is gi
 
 
 class Target(Protocol):
-    """What is sampled: a pytree that knows its potential over coordinates u (free,), as `Density` does."""
+    """What is sampled: a pytree that knows its potential over coordinates u (free,), as `Density` does.
+
+    latent: how many of these, the last ones, are standard normal a priori and taken as zero where u is without them, as
+    it is while the mode is sought: that of many latent coordinates is far from where the posterior has its mass.
+    """
+
+    @property
+    def latent(self) -> int: ...
 
     def rows(self, data: Measurements) -> Any:
         """What the potential reads of the data."""
@@ -97,6 +104,8 @@ def begin(
     scale = axes / root[None, :]
     whitened = (ends.u - u[None, :]) @ axes * root[None, :]
     centre = apart(whitened, reached <= value + RIVAL, best, chains)
+    u, centre = jnp.pad(u, (0, density.latent)), jnp.pad(centre, ((0, 0), (0, density.latent)))
+    scale = jax.scipy.linalg.block_diag(scale, jnp.eye(density.latent, dtype=scale.dtype))
     spread = centre + jax.random.normal(spread_key, centre.shape, centre.dtype)
     sound = jax.lax.map(lambda z: jnp.isfinite(potential(u + scale @ z)), spread)
     mode = Mode(u, value, scale, ends.converged[best], jnp.mean(reached <= value + 1e-6 * jnp.abs(value) + 1e-9))

@@ -37,6 +37,11 @@ class Density:
     priors: dict[str, Distribution]
 
     @property
+    def latent(self) -> int:
+        """How many coordinates beyond those of `names` there are, standard normal a priori."""
+        return 0
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What each coordinate is: the free parameters of the law, then those of the noise."""
         return self.coordinates.free

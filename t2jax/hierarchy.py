@@ -25,13 +25,12 @@ from t2jax.noise import Noise, default_density, response
 from t2jax.params import Param
 from t2jax.pooled import Pooled, expand, prior_draws, search, stand
 from t2jax.precision import scope, to_host
-from t2jax.question_effects import QuestionEffects
-from t2jax.run_scatter import RunScatter
 from t2jax.shared_scatter import SharedPooled, SharedScatter
 from t2jax.table import Table, TableError
 from t2jax.task_posterior import TaskPosterior, by_name, groups
 from t2jax.task_tables import numbered, tasks_of
 from t2jax.typing import Array, ArrayLike
+from t2jax.unit_noise import UnitNoise
 
 POOLED_UNITS = ("1", "1/nats")
 """Parameters of these units are pooled unless others are named: exponents, and how steep a link is."""
@@ -82,7 +81,7 @@ def sample_tasks(
     Example: `post = t2.sample_tasks(t2.laws.T2Loss, rows, key=key); post.task("arc-easy"), post.population`.
     """
     check_numbers(chains, draws, warmup, accept)
-    if isinstance(noise, QuestionEffects | RunScatter):
+    if isinstance(noise, UnitNoise):
         raise TypeError(f"sample_tasks reads rows, which {type(noise).__name__} does not; take noise.BetaBinomial()")
     each = tasks_of(tables, by)
     kind = Pooled

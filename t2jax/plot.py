@@ -27,7 +27,8 @@ __all__ = [
 ]
 
 # Okabe & Ito 2008: told apart with any colour vision, and in grey
-BLUE, VERMILLION, GREEN, BLACK, GREY = "#0072B2", "#D55E00", "#009E73", "#000000", "#666666"
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+BLACK, GREY = "#000000", "#666666"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 AXIS_LABELS = {

@@ -66,6 +66,11 @@ class Pooled:
     near: Near
     ends: Float[Array, "searches tasks free"]
 
+    @property
+    def latent(self) -> int:
+        """How many coordinates are left at zero while modes are sought."""
+        return 0
+
     def split(self, x: Float[Array, " all"]) -> tuple[Array, Array, Array, Array]:
         """Locations and spreads (pooled,), coordinates of each task (tasks, free), and a log density.
 

@@ -16,10 +16,9 @@ from t2jax.laws.base import Law
 from t2jax.noise import Gaussian, Joint, Noise, Rows, StudentT, measured, response
 from t2jax.precision import scope
 from t2jax.predictive import on_logs
-from t2jax.question_effects import QuestionEffects
-from t2jax.run_scatter import RunScatter
 from t2jax.table import Table
 from t2jax.typing import Array, Float
+from t2jax.unit_noise import UnitNoise
 
 RARE = 0.01
 
@@ -64,13 +63,13 @@ def posterior_predictive(post: Posterior, table: Table, *, key: Array, draws: in
     predictive p-value (Gelman, Meng & Stern 1996, Statistica Sinica 6:733). As the same rows fitted the law these are
     nearer to one half than uniform: a small one is a misfit, others prove nothing.
 
-    Raises ValueError for a posterior read from a file, which does not know its noise, of QuestionEffects or
-    RunScatter, and for chains that did not converge.
+    Raises ValueError for a posterior read from a file, which does not know its noise, of noise that reads
+    runs or questions (RunScatter, QuestionEffects, CrossedEffects), and for chains that did not converge.
     """
     target = post.density
     if target is None:
         raise ValueError("a posterior read from a file does not know its noise; sample it again")
-    if isinstance(target.noise, QuestionEffects | RunScatter):
+    if isinstance(target.noise, UnitNoise):
         name = type(target.noise).__name__
         raise ValueError(f"posteriors of {name} say nothing of single rows; check one of noise.BetaBinomial")
     if not post.converged:

@@ -11,34 +11,30 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 from jax.scipy.special import gammaln, logsumexp, ndtr, ndtri
 from numpyro.distributions import Uniform
 
 from t2jax.laws.base import Law
-from t2jax.measurements import Units, inputs_of_runs
-from t2jax.noise import BetaBinomial, Rows
+from t2jax.measurements import Units
+from t2jax.noise import Rows
 from t2jax.params import Param, param
-from t2jax.table import Table, TableError
+from t2jax.question_rows import question_rows
+from t2jax.table import Table
 from t2jax.typing import Array, Float
+from t2jax.unit_noise import Unit, UnitNoise
 
-__all__ = ["QuestionEffects", "question_names", "question_rows"]
+__all__ = ["QuestionEffects", "log_questions"]
 
-STEP = 0.2  # of the grid of logits of a chance, on which densities are as smooth as a Beta is
-NARROWEST = 8.0  # lesser of a and b above which a Beta's logits, of spreads near 0.4, are too narrow for that grid
+NARROWEST = 8.0  # lesser of a and b above which a Beta's logits, of spreads near 0.4, are too narrow for the grid
 HIGHEST = 0.9  # rho
-ENDS = (3 / 8, 7 / 6, 23 / 24)
-"""Weights at the ends of an even grid: the trapezoid rule with its end corrected to fourth order (Gregory)."""
-NEGLIGIBLE = 1e-4  # a chance of this over the number of trials solves nothing
 SERIES = 5  # terms of the mass beyond the grid
 LEAST = 1e-30  # mass whose normal score is told from that of none
-FINE = 257  # points of a narrow chance's own grid
-SPREAD = 8.0  # standard errors
 EDGE = 4.5  # of the grid of s, in its standard deviations
+FARTHEST, KNOT = 6.4, 0.05  # of the knots along the normal scores of a chance: the last one, and their distance
 
 
 @dataclass(frozen=True)
-class QuestionEffects:
+class QuestionEffects(UnitNoise):
     """Beta-binomial counts whose questions are repeated units: question q has chance p_qm at checkpoint m.
 
     p_qm is the z_qm quantile (in normal scores) of the law's Beta(a_m, b_m), z_qm = √ρ s_q + √(1-ρ) e_qm with standard
@@ -67,100 +63,70 @@ class QuestionEffects:
             Uniform(0.0, HIGHEST), unit="1", doc="correlation of a question's rank from checkpoint to checkpoint"
         )
     }
-    estimated: ClassVar[tuple[str, ...]] = ()
+    unit: ClassVar[Unit] = "question"
 
-    def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
-        table.require("question", needed_by="QuestionEffects")
-        return BetaBinomial().columns(law, table)
-
-    def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
-        """Raises TypeError: there is no point fit."""
-        raise TypeError("QuestionEffects is for sampling (t2.sample); fit points with noise.BetaBinomial")
-
-    def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
-        """Raises TypeError, as `penalty`: only point fits are simulated again."""
-        raise TypeError("QuestionEffects is for sampling (t2.sample); simulate with noise.BetaBinomial")
+    def units(self, law: type[Law], table: Table) -> Units:
+        return question_rows(law, table)
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " questions"]:
         """Log-likelihood of each question, all checkpoints together; rows: the columns of `question_rows`."""
         if "kernel" not in rows:
             raise TypeError("QuestionEffects reads questions, not rows: it is for t2.sample alone, not inside Joint")
-        rho = nuisance["rho"]
-        a, b = law.questions(**law.arguments(rows, but="k"))
-        wide = jnp.minimum(1.0, NARROWEST / jnp.minimum(a, b))
-        a, b = (wide * a)[:, None], (wide * b)[:, None]
-        # what is known of s by checkpoints that were asked without end, at the highest ρ, has this spread at least
-        spread = 1 / np.sqrt(1 + len(a) * HIGHEST / (1 - HIGHEST))
-        s = jnp.linspace(-EDGE, EDGE, int(np.ceil(2 * EDGE / (1.7 * spread))) + 1)
-        share, rest = jnp.sqrt(rho), jnp.sqrt(1 - rho)
-        density, z = _scores(a, b, rows["logit"][None, :])
-        at, node = z[:, :, None], s[None, None, :]
-        ratio = -0.5 * (rho * (at**2 + node**2) - 2 * share * at * node) / (1 - rho)
-        joint = density[:, :, None] * jnp.exp(ratio) / rest
-        inside = jnp.einsum("mrj,mjs->mrs", rows["kernel"][:, :, 1:-1], joint)
-        shift = share * s[None, :]
-        below, above = ndtr((z[:, :1] - shift) / rest), ndtr((shift - z[:, -1:]) / rest)
-        outside = rows["kernel"][:, :, :1] * below[:, None, :] + rows["kernel"][:, :, -1:] * above[:, None, :]
-        log_rows = jnp.log(jnp.maximum(inside + outside, jnp.finfo(rho.dtype).tiny))
-        chosen = jax.vmap(lambda of, at: of[at], (0, 1), 1)(log_rows, rows["place"])
-        by_node = jnp.sum(rows["times"][:, :, None] * chosen, axis=1)
-        log_weight = -0.5 * s**2 - jnp.log(jnp.sum(jnp.exp(-0.5 * s**2)))
-        return logsumexp(by_node + log_weight[None, :], axis=1)
+        return log_questions(*law.questions(**law.arguments(rows, but="k")), nuisance["rho"], rows)
 
 
-def question_rows(law: type[Law], table: Table, noise: QuestionEffects) -> Units:
-    """The table as `QuestionEffects` reads it: one row for each question, in the order of `question_names`.
+def log_questions(
+    a: Float[Array, " checkpoints"], b: Float[Array, " checkpoints"], rho: Array, rows: Rows
+) -> Float[Array, " questions"]:
+    """Log-likelihood of each question whose chances at each checkpoint are Beta(a, b), with ranks correlated by rho.
 
-    Beside the law's inputs at each checkpoint, (checkpoints,): kernel (checkpoints, counts, 1 + points + 1), weights
-    with which a density of the logit is integrated against each different count (first and last: the mass beyond the
-    grid); place and times (questions, checkpoints): which count was seen, and its row's weight, 0 where none was.
-
-    Raises TableError for two checkpoints of one run (whose inputs differ between rows), and for two rows of one
-    question in one run.
+    Of a count f(c | s) = ∫ g(c | p) dz φ((z - √ρ s) / √(1-ρ)) / √(1-ρ), with z the normal score of the chance p. The
+    integral is taken along logits of p, where g is smooth, and the normal density along z by cubic splines, so that
+    what depends on s is one matrix for all checkpoints and counts.
     """
-    columns = [name for name in noise.columns(law, table) if name not in ("trials", "correct")]
-    question, _ = question_names(table)
-    run, inputs = inputs_of_runs(table, columns)
-    _refuse_repeats(table, question, run)
-    n, c = table["trials"], table["correct"]
-    end = float(np.log(n.max() / NEGLIGIBLE))
-    count = int(np.ceil(2 * end / STEP)) + 1
-    logit = np.linspace(-end, end, count)
-    runs = int(run.max()) + 1
-    kinds = [np.unique(np.stack([n[run == m], c[run == m]]), axis=1, return_inverse=True) for m in range(runs)]
-    kernel = np.zeros((runs, max(pairs.shape[1] for pairs, _ in kinds), count + 2))
-    place = np.zeros((int(question.max()) + 1, runs), int)
-    times = np.zeros(place.shape)
-    weight = table["weight"] if "weight" in table else np.ones(len(table))
-    for m, (pairs, which) in enumerate(kinds):
-        kernel[m, : pairs.shape[1]] = _kernel(pairs[0], pairs[1], logit)
-        kernel[m, pairs.shape[1] :, 0] = 1.0  # of no question
-        place[question[run == m], m] = np.ravel(which)
-        times[question[run == m], m] = weight[run == m]
-    held: dict[str, Any] = {**inputs, "kernel": kernel, "place": place, "times": times, "logit": logit}
-    whole: Any = np.ones(len(place)), np.arange(len(place))
-    return Units(held, *whole)
+    wide = jnp.minimum(1.0, NARROWEST / jnp.minimum(a, b))
+    a, b = (wide * a)[:, None], (wide * b)[:, None]
+    # what is known of s by checkpoints that were asked without end, at the highest ρ, has this spread at least
+    spread = 1 / np.sqrt(1 + len(a) * HIGHEST / (1 - HIGHEST))
+    s = jnp.linspace(-EDGE, EDGE, int(np.ceil(2 * EDGE / (1.7 * spread))) + 1)
+    share, rest = jnp.sqrt(rho), jnp.sqrt(1 - rho)
+    density, z = _scores(a, b, rows["logit"][None, :])
+    near = jnp.clip(z, 2 * KNOT - FARTHEST, FARTHEST - 2 * KNOT)
+    kernel = jnp.moveaxis(rows["kernel"], 1, 2)
+    by_knot = _on_knots(near, kernel[:, 1:-1] * (density * np.sqrt(2 * np.pi) * jnp.exp(near**2 / 2))[:, :, None])
+    inside = jnp.einsum("mjc,js->mcs", by_knot, _at_knots(s, share, rest))
+    shift = share * s[None, :]
+    below, above = ndtr((z[:, :1] - shift) / rest), ndtr((shift - z[:, -1:]) / rest)
+    outside = rows["kernel"][:, :, :1] * below[:, None, :] + rows["kernel"][:, :, -1:] * above[:, None, :]
+    least = jnp.finfo(rho.dtype).tiny ** (1 / 3)  # whose square, in second derivatives, is a number still
+    log_counts = jnp.log(jnp.maximum(inside + outside, least))
+    by_node = jnp.einsum("qmc,mcs->qs", rows["seen"], log_counts)
+    log_weight = -0.5 * s**2 - jnp.log(jnp.sum(jnp.exp(-0.5 * s**2)))
+    return logsumexp(by_node + log_weight[None, :], axis=1)
 
 
-def question_names(table: Table) -> tuple[np.ndarray, list[str]]:
-    """The question of each row, numbered from 0 by first appearance, (rows,), and their names; of a task's if any."""
-    table.require("question", needed_by="questions as repeated units")
-    names = table["question"].astype(str)
-    if "task" in table:
-        names = np.char.add(np.char.add(table["task"].astype(str), ": "), names.astype(str))
-    number, found = pd.factorize(np.asarray(names, object))
-    return number, [str(one) for one in found]
+def _on_knots(
+    z: Float[Array, "checkpoints points"], mass: Float[Array, "checkpoints points counts"]
+) -> Float[Array, "checkpoints knots counts"]:
+    """Masses at places z as masses at the knots: what each of the cubic B-splines on them holds."""
+    place = (z + FARTHEST) / KNOT
+    first = jnp.floor(place)
+    t = place - first
+    weights = jnp.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, 3 * t * (1 + t - t**2) + 1, t**3], axis=2) / 6
+    knots = first.astype(int)[:, :, None] + jnp.arange(-1, 3)[None, None, :]
+    empty = jnp.zeros((len(z), round(2 * FARTHEST / KNOT) + 1, mass.shape[2]), z.dtype)
+    return empty.at[jnp.arange(len(z))[:, None, None], knots].add(weights[..., None] * mass[:, :, None, :])
 
 
-def _refuse_repeats(table: Table, question: np.ndarray, run: np.ndarray) -> None:
-    pair = question * (int(run.max()) + 1) + run
-    _, first, place = np.unique(pair, return_index=True, return_inverse=True)
-    if np.any(repeated := first[place] != np.arange(len(pair))):
-        i = int(repeated.argmax())
-        raise TableError(
-            f"{table.source.name}: row {i} asks question {table['question'][i]!r} again of the run of row "
-            f"{first[place[i]]}, expected one row of trials: give each seed its own `model`, and each task its `task`"
-        )
+def _at_knots(s: Float[Array, " nodes"], share: Array, rest: Array) -> Float[Array, "knots nodes"]:
+    """Coefficients of the B-splines for the density of z given s: a quasi-interpolant of fourth order.
+
+    Source: de Boor & Fix 1973 (Journal of Approximation Theory 8:19); on an even grid 8/6 of a value less 1/6 of its
+    neighbours.
+    """
+    z = jnp.linspace(-FARTHEST - KNOT, FARTHEST + KNOT, round(2 * FARTHEST / KNOT) + 3)
+    value = jnp.exp(-0.5 * ((z[:, None] - share * s[None, :]) / rest) ** 2) / (rest * np.sqrt(2 * np.pi))
+    return (8 * value[1:-1] - value[:-2] - value[2:]) / 6
 
 
 def _scores(
@@ -204,42 +170,3 @@ def _tail(a: Array, b: Array, x: Array, density: Any) -> Array:
         term = term * p * (a + b + i) / (a + 1 + i)
         total = total + term
     return density(x) * total / a
-
-
-def _kernel(n: np.ndarray, c: np.ndarray, logit: np.ndarray) -> np.ndarray:
-    """Weights (counts, 1 + points + 1) that integrate a density on the grid against the chance of c correct of n.
-
-    Where that chance is wide it is taken at the points; where it is narrow, as for many trials, the density is
-    interpolated by cubics and each cubic's integral with it taken on a fine grid.
-    """
-    step = logit[1] - logit[0]
-    weights = np.full(len(logit), step)
-    weights[: len(ENDS)] *= ENDS
-    weights[len(logit) - len(ENDS) :] *= ENDS[::-1]
-    found = np.zeros((len(n), len(logit) + 2))
-    found[:, 1:-1] = weights * _chance(n[:, None], c[:, None], logit)
-    found[:, 0], found[:, -1] = c == 0, c == n
-    size = np.sqrt(1 / np.maximum(c, 0.5) + 1 / np.maximum(n - c, 0.5))  # of the logit's standard error
-    for i in np.flatnonzero((size < 1.2 * step) & (c > 0) & (c < n)):
-        x = np.log(c[i] / (n[i] - c[i])) + np.linspace(-SPREAD, SPREAD, FINE) * size[i]
-        found[i, 1:-1] = (x[1] - x[0]) * _chance(n[i], c[i], x) @ _cubic(x, logit)
-    return found
-
-
-def _chance(n: Any, c: Any, x: np.ndarray) -> np.ndarray:
-    from scipy.special import gammaln  # comes with JAX; slow to load
-
-    log_choose = gammaln(n + 1) - gammaln(c + 1) - gammaln(n - c + 1)
-    return np.exp(log_choose - c * np.logaddexp(0.0, -x) - (n - c) * np.logaddexp(0.0, x))
-
-
-def _cubic(x: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Values at x as a matrix times values on the grid, by the cubic through the four nearest points."""
-    step = grid[1] - grid[0]
-    first = np.clip(np.floor((x - grid[0]) / step).astype(int) - 1, 0, len(grid) - 4)
-    t = (x - grid[first]) / step
-    matrix = np.zeros((len(x), len(grid)))
-    for j in range(4):
-        others = [i for i in range(4) if i != j]
-        matrix[np.arange(len(x)), first + j] = np.prod([(t - i) / (j - i) for i in others], axis=0)
-    return matrix

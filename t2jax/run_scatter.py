@@ -23,48 +23,44 @@ from t2jax.precision import scope
 from t2jax.special import log_beta_binomial
 from t2jax.table import Table
 from t2jax.typing import Array, ArrayLike, Float
+from t2jax.unit_noise import Unit, UnitNoise
 
-__all__ = ["RunScatter", "run_deviations", "run_rows", "shifted"]
+__all__ = ["RunScatter", "deviated", "run_deviations", "run_rows"]
 
 STEP, REACH = 1.0, 6.0  # of the trapezoid rule, in widths of the peak: exact to 1e-6 for a normal one
 FINE = 0.2  # step of the grid on which deviations are drawn
 COARSEST, GRIDS, PARABOLAS = 8.0, 7, 4  # step in z of the first grid, on which the peak is sought; each is a quarter
-FARTHEST = 600.0  # logits beyond which a chance is zero to float64
 
 
 @dataclass(frozen=True)
-class RunScatter:
-    """Beta-binomial counts of runs whose mean success lies off the law's: logit μ_m + τ z_m with standard normal z_m.
+class RunScatter(UnitNoise):
+    """Beta-binomial counts of runs whose mean success lies z_m standard deviations off the law's, of variance ∝ μ(1-μ).
 
-    The law gives each run Beta(μν, (1-μ)ν) over questions; the run has the same ν. z_m is integrated out, by the
-    trapezoid rule about its peak (error of a run's log-likelihood below 1e-4, near the law below 1e-6; 2e-3 for five
-    questions of which none is solved, at τ = 3), so `tau` is the one parameter. Towards τ = 0 it is `BetaBinomial`.
+    The law gives each run Beta(μν, (1-μ)ν) over questions; the run has the same ν, and the mean of `deviated`: arcsin
+    √μ moved by τ z_m, with standard normal z_m. So a mean of 1/2 is off by τ, one of μ by the factor 1 ± 2τ/√μ: runs
+    that solve much follow the law closely when those that solve next to nothing are off it by factors. z_m is
+    integrated out, by the trapezoid rule about its peak (error of a run's log-likelihood below 1e-4, near the law below
+    1e-6), so `tau` is the one parameter. Towards τ = 0 it is `BetaBinomial`.
     What is left out together is a run, so `t2.loo` says how well a new one is predicted. A row's `weight` counts it as
     so many questions. For `t2.sample` alone: losses in the table are not read, and there is no point fit. What a run's
     own rows say of its deviation: `run_deviations`.
 
-    Prior: runs within 4 % of the law's odds (τ = 0.04) to a factor of three off (τ = 1.2) at 90 %.
-    Source: overdispersion by a normal random effect in the logit, Williams 1982 (Appl. Stat. 31:144), model III.
+    Prior: at 90 % τ from 0.0035 to 0.095, so that of runs that should solve 1 % the typical one is off by 7 % of that
+    to a factor of four, and of those that should solve half by 0.3 to 9 points.
+    Source: variance of an overdispersed share in proportion to μ(1-μ), Williams 1982 (Appl. Stat. 31:144), model II;
+    the arcsine makes it the same everywhere, Anscombe 1948 (Biometrika 35:246).
 
     Raises TableError for a run whose inputs differ between rows; TypeError where points are fitted, and inside `Joint`.
     Example: `t2.sample(t2.laws.T2PassK, counts, t2.RunScatter(), key=jax.random.key(0))`.
     """
 
     nuisance: ClassVar[Mapping[str, Param]] = {
-        "tau": param(LogNormal(-1.5, 1.0), unit="logits", doc="deviation of a run's mean success from the law's")
+        "tau": param(LogNormal(-4.0, 1.0), unit="1", doc="deviation of a run's arcsin √mean success from the law's")
     }
-    estimated: ClassVar[tuple[str, ...]] = ()
+    unit: ClassVar[Unit] = "run"
 
-    def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
-        return BetaBinomial().columns(law, table)
-
-    def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
-        """Raises TypeError: there is no point fit."""
-        raise TypeError("RunScatter is for sampling (t2.sample); fit points with noise.BetaBinomial")
-
-    def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
-        """Raises TypeError, as `penalty`: only point fits are simulated again."""
-        raise TypeError("RunScatter is for sampling (t2.sample); simulate with noise.BetaBinomial")
+    def units(self, law: type[Law], table: Table) -> Units:
+        return run_rows(law, table)
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " runs"]:
         """Log-likelihood of each run; rows: the columns of `run_rows`."""
@@ -78,13 +74,13 @@ class RunScatter:
         return logsumexp(_log_run(rows, *held, z), axis=1) + log_step
 
 
-def run_rows(law: type[Law], table: Table, noise: RunScatter) -> Units:
+def run_rows(law: type[Law], table: Table) -> Units:
     """The table as `RunScatter` reads it: one row a run, numbered as by `Table.runs`.
 
     Beside the law's inputs, (runs,): trials, correct, times and run (counts,), each different count of a run once, how
     many questions (or weight of them) showed it, and which run. Raises TableError as `inputs_of_runs`.
     """
-    names = [name for name in noise.columns(law, table) if name not in ("trials", "correct")]
+    names = [name for name in BetaBinomial().columns(law, table) if name not in ("trials", "correct")]
     run, held = inputs_of_runs(table, names)
     weight = table["weight"] if "weight" in table else np.ones(len(table))
     kinds, which = np.unique(np.stack([run, table["trials"], table["correct"]]), axis=1, return_inverse=True)
@@ -97,13 +93,13 @@ def run_rows(law: type[Law], table: Table, noise: RunScatter) -> Units:
 def run_deviations(
     laws: Law, tau: Float[np.ndarray, " draws"], table: Table, *, key: Array
 ) -> Float[np.ndarray, "draws runs"]:
-    """How far off each draw's law each run of a table is, in logits, given its own rows: one random draw of τ z_m each.
+    """How far off each draw's law each run of a table is, in τ, given its own rows: one random draw of z_m each.
 
-    laws, tau: of the posterior of `RunScatter`, leaves (draws,). `shifted` applies it; for a run that is not in the
-    table the deviation is normal with standard deviation τ. Raises TableError as `run_rows`.
+    laws, tau: of the posterior of `RunScatter`, leaves (draws,). `deviated` applies it; for a run that is not in the
+    table z is standard normal. Raises TableError as `run_rows`.
     """
     with scope() as dtype:
-        data = run_rows(type(laws), table, RunScatter())
+        data = run_rows(type(laws), table)
         rows = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data.columns)
         keys = jax.random.split(key, len(tau))
         drawn = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), (laws, tau))
@@ -120,16 +116,22 @@ def _deviations(rows: Rows, laws: Law, tau: Array, keys: Array) -> Array:
         chance = jax.nn.softmax(_log_run(rows, *held, z), axis=1)
         reached = jnp.cumsum(chance, axis=1) - 0.5 * chance
         u = jax.random.uniform(key, middle.shape, middle.dtype)
-        return scale * jax.vmap(jnp.interp)(u, reached, z)
+        return jax.vmap(jnp.interp)(u, reached, z)
 
     return jax.lax.map(one, (laws, tau, keys))
 
 
-def shifted(a: ArrayLike, b: ArrayLike, deviation: ArrayLike) -> tuple[Array, Array]:
-    """Beta(a, b) with the logit of its mean moved by `deviation` and a + b as it was; shapes broadcast."""
-    a, b = jnp.asarray(a), jnp.asarray(b)
-    logit = jnp.clip(jnp.log(a) - jnp.log(b) + deviation, -FARTHEST, FARTHEST)
-    return (a + b) * jax.nn.sigmoid(logit), (a + b) * jax.nn.sigmoid(-logit)
+def deviated(a: ArrayLike, b: ArrayLike, tau: ArrayLike, z: ArrayLike) -> tuple[Array, Array]:
+    """The Beta over questions of a run that is z standard deviations off the law's Beta(a, b); shapes broadcast.
+
+    Its mean is sin²(angle), where angle is arcsin √(a / (a + b)) + τ z with its ends at 0 and π/2 made soft over τ, so
+    that chances keep inside them and rise with z; a + b is as it was.
+    """
+    a, b, tau = jnp.asarray(a), jnp.asarray(b), jnp.asarray(tau)
+    angle = tau * jax.nn.softplus(jnp.arctan2(jnp.sqrt(a), jnp.sqrt(b)) / tau + z)
+    left = tau * jax.nn.softplus((0.5 * np.pi - angle) / tau)
+    angle = angle - tau * jax.nn.softplus((angle - 0.5 * np.pi) / tau)
+    return (a + b) * jnp.sin(angle) ** 2, (a + b) * jnp.sin(left) ** 2
 
 
 def _grid(step: float) -> Array:
@@ -139,7 +141,7 @@ def _grid(step: float) -> Array:
 def _log_run(rows: Rows, a: Array, b: Array, tau: Array, z: Float[Array, "runs nodes"]) -> Float[Array, "runs nodes"]:
     """Log-likelihood of each run at deviations z, and of z itself but for its constant."""
     run = rows["run"]
-    one, other = shifted(a[:, None], b[:, None], tau * z)
+    one, other = deviated(a[:, None], b[:, None], tau, z)
     each = log_beta_binomial(rows["correct"][:, None], rows["trials"][:, None], one[run], other[run])
     return jax.ops.segment_sum(rows["times"][:, None] * each, run, num_segments=len(a)) - 0.5 * z**2
 

@@ -11,7 +11,8 @@ from scipy.special import logsumexp
 import t2jax as t2
 from t2jax.laws import T2PassK
 from t2jax.precision import scope
-from t2jax.question_effects import QuestionEffects, question_names, question_rows
+from t2jax.question_effects import QuestionEffects
+from t2jax.question_rows import question_names, question_rows
 from t2jax.special import log_pass_at_k
 from t2jax.table import TableError
 from t2jax.typing import Scalar
@@ -42,7 +43,7 @@ def table() -> t2.Table:
 def ours(table: t2.Table, rho: float) -> np.ndarray:
     """The log-likelihood of each question."""
     noise = QuestionEffects()
-    data = question_rows(T2PassK, table, noise)
+    data = question_rows(T2PassK, table)
     with scope():
         rows = {name: jnp.asarray(column) for name, column in data.columns.items()}
         return np.asarray(DENSITY(noise, LAW, rows, {"rho": jnp.asarray(rho)}))
@@ -88,7 +89,7 @@ def test_a_narrow_beta_is_no_better_than_its_limit(table):
     """Beyond what the grid can tell the likelihood stays as it is: a probability, which neither rises nor is NaN."""
     with scope():
         narrow = [T2PassK(**(LAW.values() | {"theta3": shift})) for shift in (8.0, 10.0)]
-        data = question_rows(T2PassK, table, QuestionEffects())
+        data = question_rows(T2PassK, table)
         rows = {name: jnp.asarray(column) for name, column in data.columns.items()}
         found = [np.asarray(DENSITY(QuestionEffects(), law, rows, {"rho": jnp.asarray(0.5)})) for law in narrow]
     assert (found[0] < 0).all()
@@ -129,9 +130,9 @@ def test_names_and_what_it_needs(table):
         QuestionEffects().columns(T2PassK, plain)
     moved = table.with_columns(tokens=np.where(np.arange(len(table)) == 1, 3e11, table["tokens"]))
     with pytest.raises(TableError, match=r"row 1 has tokens = 3e\+11, another row of its run 1e\+11, expected one"):
-        question_rows(T2PassK, moved, QuestionEffects())
+        question_rows(T2PassK, moved)
     again = t2.Table(table.to_frame().drop(columns="model").iloc[[0, 1, 2, 3, 0]].assign(trials=[10.0, 10, 10, 10, 20]))
     with pytest.raises(TableError, match="row 4 asks question 'q0' again of the run of row 0, expected one row"):
-        question_rows(T2PassK, again, QuestionEffects())
+        question_rows(T2PassK, again)
     with pytest.raises(TypeError, match="for sampling"):
         QuestionEffects().penalty(LAW, {}, {})

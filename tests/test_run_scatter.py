@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.special import expit, gammaln, logit, logsumexp
+from scipy.special import gammaln, logsumexp
 
 import t2jax as t2
 from t2jax.laws import T2PassK
 from t2jax.noise import BetaBinomial, Joint
 from t2jax.precision import scope
-from t2jax.run_scatter import RunScatter, run_deviations, run_rows, shifted
+from t2jax.run_scatter import RunScatter, deviated, run_deviations, run_rows
 from t2jax.table import TableError
 
 LAW = T2PassK(
@@ -21,12 +21,12 @@ GRID = [x.ravel() for x in np.meshgrid(np.geomspace(1e8, 1e10, 5), np.geomspace(
 
 
 def counts(tau: float, questions: int, trials: int, seed: int = 0) -> tuple[t2.Table, np.ndarray]:
-    """Twenty runs with `questions` questions each, and how far off the law each run is, in logits."""
+    """Twenty runs with `questions` questions each, and how far off the law each run is, in τ."""
     rng = np.random.default_rng(seed)
     with scope():
         a, b = (np.asarray(x) for x in LAW.questions(*map(jnp.asarray, GRID)))
-    off = tau * rng.standard_normal(len(a))
-    mean, size = expit(logit(a / (a + b)) + off), a + b
+    off, size = rng.standard_normal(len(a)), a + b
+    mean, _ = moved(a / size, tau, off)
     chance = rng.beta((mean * size)[:, None], ((1 - mean) * size)[:, None], (len(a), questions))
     params, tokens = (np.repeat(x, questions) for x in GRID)
     correct = rng.binomial(trials, chance).ravel().astype(float)
@@ -43,9 +43,16 @@ def counts(tau: float, questions: int, trials: int, seed: int = 0) -> tuple[t2.T
     return table, off
 
 
+def moved(mean, tau, z):
+    """Of a run z standard deviations off, the mean and the rest: the angle's ends made soft, one after the other."""
+    low = tau * np.logaddexp(0.0, np.arcsin(np.sqrt(mean)) / tau + z)
+    left = tau * np.logaddexp(0.0, (np.pi / 2 - low) / tau)
+    return np.sin(low - tau * np.logaddexp(0.0, (low - np.pi / 2) / tau)) ** 2, np.sin(left) ** 2
+
+
 def ours(table: t2.Table, tau: float) -> np.ndarray:
     """The log-likelihood of each run."""
-    data = run_rows(T2PassK, table, RunScatter())
+    data = run_rows(T2PassK, table)
     with scope():
         rows = {name: jnp.asarray(column) for name, column in data.columns.items()}
         return np.asarray(DENSITY(LAW, rows, {"tau": jnp.asarray(tau)}))
@@ -74,20 +81,20 @@ def by_quadrature(table: t2.Table, tau: float) -> np.ndarray:
         counts = np.stack([table["trials"][mine], table["correct"][mine]])
         (n, c), which = np.unique(counts, axis=1, return_inverse=True)
         middle, size = a[mine][0] / (a + b)[mine][0], (a + b)[mine][0]
-        x = logit(middle) + tau * z
-        each = log_betabinom(c, n, expit(x) * size, expit(-x) * size) @ np.bincount(which.ravel(), weight[mine])
+        mean, rest = moved(middle, tau, z)
+        each = log_betabinom(c, n, mean * size, rest * size) @ np.bincount(which.ravel(), weight[mine])
         found.append(logsumexp(each + stats.norm.logpdf(z[:, 0])) + np.log(120.0 / 24000))
     return np.array(found)
 
 
-@pytest.mark.parametrize(("tau", "questions", "trials"), [(0.3, 60, 10), (1.5, 60, 10), (0.4, 200, 20), (0.7, 3, 1)])
+@pytest.mark.parametrize(("tau", "questions", "trials"), [(0.02, 60, 10), (0.2, 60, 10), (0.05, 200, 20), (0.1, 3, 1)])
 def test_the_likelihood_is_the_integral_over_the_deviation(tau, questions, trials):
     table, _ = counts(tau, questions, trials)
     few = table.where(np.isin(table["model"], ["m00", "m07", "m19"]))
     np.testing.assert_allclose(ours(few, tau), by_quadrature(few, tau), atol=2e-5)
 
 
-@pytest.mark.parametrize("tau", [0.1, 0.7, 1.5])
+@pytest.mark.parametrize("tau", [0.005, 0.05, 0.2])
 @pytest.mark.parametrize("kind", ["none", "all", "half"])
 def test_runs_far_off_the_law(tau, kind):
     """As a sampler meets them on its way: nothing solved, everything, or half of the questions always."""
@@ -99,10 +106,10 @@ def test_runs_far_off_the_law(tau, kind):
 
 
 def test_weights_count_questions():
-    table, _ = counts(0.5, 6, 4)
+    table, _ = counts(0.05, 6, 4)
     few = table.where(table["model"] <= "m02")
     twice = t2.Table(few.to_frame().assign(weight=2.0))
-    np.testing.assert_allclose(ours(twice, 0.5), by_quadrature(twice, 0.5), atol=1e-5)
+    np.testing.assert_allclose(ours(twice, 0.05), by_quadrature(twice, 0.05), atol=1e-5)
 
 
 def test_without_scatter_it_is_the_beta_binomial():
@@ -139,30 +146,49 @@ def test_deviations_have_the_distribution_that_quadrature_gives():
     one = table.where(model="m19")
     draws = 20000
     laws = jax.tree.map(lambda leaf: np.repeat(leaf, draws), LAW)
-    found = run_deviations(laws, np.full(draws, 3.0), one, key=jax.random.key(0))[:, 0] / 3.0
+    found = run_deviations(laws, np.full(draws, 0.3), one, key=jax.random.key(0))[:, 0]
     with scope():
         a, b = (np.asarray(x) for x in LAW.questions(jnp.asarray(one["params"]), jnp.asarray(one["tokens"])))
     z = np.linspace(-8.0, 8.0, 4001)
-    mean = expit(logit(a / (a + b))[:, None] + 3.0 * z)
+    mean, _ = moved((a / (a + b))[:, None], 0.3, z)
     density = np.prod(np.where(one["correct"][:, None] > 0, mean, 1 - mean), axis=0) * stats.norm.pdf(z)
     exact = np.cumsum(density) / density.sum()
     for at in (-1.0, 0.0, 0.5, 1.0, 2.0):
         assert np.mean(found < at) == pytest.approx(np.interp(at, z, exact), abs=0.02)
 
 
-def test_a_shift_moves_the_logit_of_the_mean_alone():
-    a, b = (np.asarray(x, float) for x in shifted(2.0, 6.0, np.log(3.0)))
-    np.testing.assert_allclose([a, b], [4.0, 4.0], rtol=1e-6)
+def test_a_deviation_has_the_variance_of_a_share():
+    """To first order sd(p) = 2τ √(p (1 - p)), and half as much for each √ of a share; sums of the Beta stay."""
+    for a, b in ((2.0, 6.0), (30.0, 3.0), (1.0, 1.0)):
+        with scope():
+            one, other = (np.asarray(x) for x in deviated(a, b, 1e-4, np.array([-1.0, 0.0, 1.0])))
+        np.testing.assert_allclose(one + other, a + b, rtol=1e-14)
+        mean = one / (a + b)
+        p = a / (a + b)
+        assert mean[1] == pytest.approx(p, rel=1e-12)
+        np.testing.assert_allclose(mean[[0, 2]] - p, 2e-4 * np.sqrt(p * (1 - p)) * np.array([-1, 1]), rtol=1e-3)
+
+
+def test_a_run_that_should_solve_nothing_solves_as_little_as_tau_allows():
+    """Near an angle of 0 chances are (τ ln(1 + e^z))², rising with z and never 0 or 1; the other end alike."""
+    z = np.array([-30.0, -1.0, 0.0, 2.0])
+    with scope():
+        none = [np.asarray(x) for x in deviated(1e-300, 1.0, 0.01, z)]
+        all_ = [np.asarray(x) for x in deviated(1.0, 1e-300, 0.01, -z)]
+    np.testing.assert_allclose(none[0], np.sin(0.01 * np.log1p(np.exp(z))) ** 2, rtol=1e-9)
+    np.testing.assert_allclose(all_[1], none[0], rtol=1e-9)
+    assert (none[0] > 0).all()
+    np.testing.assert_allclose(none[0] + none[1], 1.0, rtol=1e-14)
 
 
 def test_what_it_needs():
     table, _ = counts(0.5, 2, 4)
     moved = table.with_columns(tokens=np.where(np.arange(len(table)) == 1, 3e11, table["tokens"]))
     with pytest.raises(TableError, match=r"row 1 has tokens = 3e\+11, another row of its run 1e\+10, expected one"):
-        run_rows(T2PassK, moved, RunScatter())
+        run_rows(T2PassK, moved)
     with pytest.raises(TypeError, match="for sampling"):
         RunScatter().penalty(LAW, {}, {})
-    with pytest.raises(ValueError, match="unit='question', but RunScatter has a likelihood of whole runs only"):
+    with pytest.raises(ValueError, match="unit='question', but RunScatter has a likelihood of each run only"):
         t2.sample(T2PassK, table, RunScatter(), key=jax.random.key(0), unit="question")
     with pytest.raises(TypeError, match="not inside Joint"):
         t2.sample(T2PassK, table.with_columns(loss=1.0), Joint(RunScatter()), key=jax.random.key(0))  # pyright: ignore[reportArgumentType]
