@@ -5,8 +5,8 @@ times: as if every question were put to every checkpoint anew; with question eff
 checkpoint is hard for the next); with checkpoints that scatter about the law; and with both. Every draw then says what
 pass@k the *other* half of the questions should show at each checkpoint, which is compared with their unbiased estimate
 from all samples. The bands hold what the posterior leaves open, which questions they are, and the luck of their
-samples, of which each has as many as were drawn. The first two are also compared by what they say of a question left
-out (PSIS-LOO by question).
+samples, of which each has as many as were drawn. Those that read questions are also compared by what they say of one
+left out (PSIS-LOO).
 
 "Per checkpoint" is the coverage that a user meets, and "mean" that of the mean over checkpoints, which only a band that
 knows how questions go together can hold. A law that does not fit every checkpoint is held by scatter alone, whose
@@ -26,7 +26,6 @@ from scipy.stats import beta as beta_distribution
 import t2jax as t2
 from experiments.record import UNSAVED, command, stage
 from t2jax.plot import BLACK, BLUE, GREEN, PURPLE, VERMILLION
-from t2jax.run_scatter import deviated
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,13 +54,13 @@ class Config:
     """Samples of each question that the law is sampled from."""
     targets: tuple[int, ...] = (1, 10, 100)
     """The k at which other questions are predicted."""
-    halves: int = 6
+    halves: int = 4
     """Halves of the questions fitted, to predict the others: the first, its complement, then of a new split."""
-    effects: int = 2
+    effects: int = 1
     """Halves that are fitted with question effects alone too."""
-    draws: int = 800
+    draws: int = 600
     """Draws of each of four chains, after as many of warm-up."""
-    told: int = 1600
+    told: int = 1200
     """Draws that predictions are made from."""
     seed: int = 0
     """Seed of every random draw."""
@@ -115,14 +114,14 @@ class Score:
 
 @dataclass(frozen=True)
 class Result:
-    """better: elpd with effects less that without, mean over questions, and its standard error; of how many of them."""
+    """better: by variant, elpd less that of every checkpoint anew: mean over questions, standard error, how many."""
 
     models: tuple[str, ...]
     questions: int
     targets: tuple[int, ...]
     halves: tuple[Half, ...]
     scores: tuple[Score, ...]
-    better: tuple[float, float, int]
+    better: dict[str, tuple[float, float, int]]
 
 
 def run(config: Config) -> Result:
@@ -142,8 +141,8 @@ def run(config: Config) -> Result:
     good = [one for one in halves if one.agrees]
     told = [variant for variant in VARIANTS if any(one.variant == variant for one in good)]
     scores = tuple(score(good, variant, i, k) for variant in told for i, k in enumerate(config.targets))
-    those, these = ([one for one in halves if one.variant == variant] for variant in (EFFECTS, ANEW))
-    gained = better(those, these[: len(those)])
+    by = {variant: [one for one in halves if one.variant == variant] for variant in VARIANTS}
+    gained = {variant: better(by[variant], by[ANEW]) for variant in (EFFECTS, BOTH)}
     return Result(tuple(map(str, models)), len(questions), config.targets, tuple(halves), scores, gained)
 
 
@@ -153,7 +152,7 @@ def better(those: list[Half], these: list[Half]) -> tuple[float, float, int]:
     A question that was fitted in several splits counts once, with its mean.
     """
     found: dict[str, list[float]] = {}
-    for a, b in zip(those, these, strict=True):
+    for a, b in zip(those, these, strict=False):  # of the same halves, as far as both were fitted
         for name in a.elpd.keys() & b.elpd.keys():
             found.setdefault(name, []).append(a.elpd[name] - b.elpd[name])
     each = np.array([np.mean(one) for _, one in sorted(found.items())])
@@ -240,7 +239,7 @@ def simulated(
     trials[model, question] = counts["trials"]
     with jax.enable_x64(True):
         one, other = jax.vmap(lambda law: law.questions(counts["params"][first], counts["tokens"][first]))(laws)
-        a, b = (np.asarray(x)[:, :, None] for x in deviated(one, other, np.maximum(tau, LEAST)[:, None], z))
+        a, b = (np.asarray(x)[:, :, None] for x in t2.deviated(one, other, np.maximum(tau, LEAST)[:, None], z))
     shape = len(a), *trials.shape
     share = rho[:, None, None]
     rank = np.sqrt(share) * rng.normal(size=(len(a), 1, len(names))) + np.sqrt(1 - share) * rng.normal(size=shape)
@@ -276,11 +275,11 @@ def words(result: Result) -> list[str]:
             if good and np.any(low_mid_high := np.mean([getattr(one, name) for one in good], axis=0)):
                 low, mid, high = low_mid_high
                 said.append(f"{variant}: {what}: {mid:.3f} ({low:.3f} to {high:.3f}, means over {len(good)} halves)")
-    if result.better[2] > 1:
-        said.append(
-            f"by {result.better[2]} questions left out the effects are better by {result.better[0]:.2f} ±"
-            f" {result.better[1]:.2f} nats each; LOO is unsure of {sum(one.unsure for one in result.halves)}"
-        )
+    for variant, (mean, error, count) in result.better.items():
+        unsure = sum(one.unsure for one in result.halves if one.variant in (variant, ANEW))
+        if count > 1:
+            so = f"better than every checkpoint anew by {mean:.2f} ± {error:.2f} nats each; LOO is unsure of {unsure}"
+            said.append(f"{variant}: by {count} questions left out {so}")
     for one in result.scores:
         said.append(
             f"  {one.variant:21s} pass@{one.samples:<4d} 50 % band holds {one.inside[0]:.1%}, 90 % band"

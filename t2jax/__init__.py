@@ -28,7 +28,7 @@ from t2jax.posterior_files import load_posterior, load_task_posterior, save_post
 from t2jax.precision import precision
 from t2jax.priors import prior_predictive, prior_sensitivity
 from t2jax.question_effects import QuestionEffects
-from t2jax.run_scatter import RunScatter, run_deviations
+from t2jax.run_scatter import RunScatter, deviated, run_deviations
 from t2jax.save import load_draws, load_law
 from t2jax.sensitivity import delta_band, elasticities, shadow_prices
 from t2jax.shared_scatter import SharedScatter, shared_offsets
@@ -73,6 +73,7 @@ __all__ = [
     "cross_validate",
     "datasets",
     "delta_band",
+    "deviated",
     "elasticities",
     "evaluate",
     "extrapolate",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from t2jax.bootstrap import Band, band
 from t2jax.chains import Drawn, begin, draw_all
-from t2jax.crossed import CrossedDensity, CrossedEffects
+from t2jax.crossed import DEVIATION, CrossedDensity, CrossedEffects
 from t2jax.density import Density, Priors, density
 from t2jax.diagnose import Diagnosis, arviz, diagnose, left_together
 from t2jax.laws.base import Law
@@ -33,8 +33,9 @@ class Posterior:
 
     idata: the same for ArviZ (`InferenceData`, or a `DataTree` from ArviZ 1 on): groups posterior, sample_stats,
     log_likelihood by run or question, and prior. point: the law at the highest density in the coordinates that are
-    sampled. status: in English, "converged: ..." only if every limit of `Diagnosis` is kept. made: draws of each chain
-    that are there, of those asked for. density: what was sampled; None for a posterior read from a file.
+    sampled, of `CrossedEffects` that of runs on the law. status: in English, "converged: ..." only if every limit of
+    `Diagnosis` is kept. made: draws of each chain that are there, of those asked for. density: what was sampled; None
+    for a posterior read from a file.
     """
 
     laws: Law
@@ -110,8 +111,9 @@ def sample(
     the status says so.
 
     Raises TableError for columns the law needs and the table lacks; ValueError for priors or fixed values of names that
-    are no parameter or outside the domain, fewer than two chains, and rows at which no start has a finite density;
-    TypeError for a noise without likelihood. Source: Hoffman & Gelman 2014 (1111.4246).
+    are no parameter or outside the domain, fewer than two chains, a unit that the noise does not have, and rows at
+    which no start has a finite density; TypeError for a noise without likelihood. Source: Hoffman & Gelman 2014
+    (1111.4246).
     Example: `post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0)); post.summary()`.
     """
     check_numbers(chains, draws, warmup, accept)
@@ -126,6 +128,8 @@ def sample(
         else:
             place, names = _units(table, unit or "run")
         if isinstance(noise, CrossedEffects):
+            if "deviation" in law.declared():
+                raise ValueError(f"{law.__name__} has a parameter deviation, as CrossedEffects has; rename the law's")
             target = CrossedDensity(**vars(target), runs=int(table.runs().max()) + 1)
         data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
         begin_key, prior_key = jax.random.split(key)
@@ -139,10 +143,13 @@ def sample(
     laws = law(**{name: drawn.named[name].ravel() for name in law.declared()})
     measured = response(law, table) + ("_and_loss" if isinstance(target.noise, Joint) else "")
     groups = _groups(target, values, drawn, prior, measured, names)
-    if "deviation" in drawn.named:
-        held = ("chain", "draw", "run"), drawn.named["deviation"], {"units": "tau"}
-        groups["posterior"] = groups["posterior"].assign_coords(run=names_of_runs(table)).assign(deviation=held)
-    found = diagnose(values, prior, drawn.diverging, drawn.energy, left_together)
+    latent: dict[str, np.ndarray] = {}
+    if isinstance(target, CrossedDensity):
+        runs, each = names_of_runs(table), drawn.named[DEVIATION]
+        held = ("chain", "draw", "run"), each, {"units": "tau"}
+        groups["posterior"] = groups["posterior"].assign_coords(run=runs).assign(deviation=held)
+        latent = {f"deviation[{run}]": each[..., i] for i, run in enumerate(runs)}
+    found = diagnose(values, prior, drawn.diverging, drawn.energy, left_together, latent)
     return Posterior(laws, inference_data(groups), point, found, draws, drawn.lp.shape[1], target)
 
 

@@ -20,7 +20,7 @@ from t2jax.typing import Array, Float, Int
 CHUNK = 100
 DENSE = 30
 """Up to how many coordinates the warm-up learns correlations too. It takes many draws to tell those of more from none,
-and the curvature has taken most of them away."""
+and the curvature has taken most of them away, but for those with latent coordinates."""
 RIVAL = 10.0  # nats below the best mode at which another one may still hold a share of the posterior worth a chain
 LEAST_CURVATURE = 1e-4  # a direction in which the mode bends less (or up) is given this: a scale of 100
 

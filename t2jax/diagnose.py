@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,26 +68,23 @@ def diagnose(
     diverging: Float[np.ndarray, "chains draws"],
     energy: Float[np.ndarray, "chains draws"],
     left: Callable[[np.ndarray], tuple[int, np.ndarray]],
+    latent: Mapping[str, Float[np.ndarray, "chains draws"]] | None = None,
 ) -> Diagnosis:
     """Judge draws by ArviZ's diagnostics, and beside draws from the priors of the same names.
 
     left: what is as before, of normal scores of the prior (draws, names): `left_together` where priors are independent,
-    `left_alone` where they are not, as those of tasks of one population.
+    `left_alone` where they are not, as those of tasks of one population. latent: what else was sampled; its chains are
+    held to the same limits, and told of where they fail.
     Source of the limits and of R-hat and ESS: Vehtari, Gelman, Simpson, Carpenter & Bürkner 2021 (1903.08008).
     """
-    az = arviz()
     values = {name: np.asarray(one, float) for name, one in drawn.items()}
-    with np.errstate(all="ignore"):  # a chain that stands still has no R-hat: NaN, which fails
-        r_hat = {name: float(az.rhat(one)) for name, one in values.items()}
-        bulk = {name: float(az.ess(one, method="bulk")) for name, one in values.items()}
-        tail = {name: float(az.ess(one, method="tail", prob=(0.05, 0.95))) for name, one in values.items()}
-        bfmi = np.asarray(az.bfmi(np.asarray(energy, float)), float)
+    mixed = _mixed(values)
+    with np.errstate(all="ignore"):
+        bfmi = np.asarray(arviz().bfmi(np.asarray(energy, float)), float)
     scores = np.stack([_scores(one.ravel(), np.asarray(prior[name])) for name, one in values.items()], axis=1)
     directions, share = left(scores)
     found = Diagnosis(
-        r_hat=r_hat,
-        ess_bulk=bulk,
-        ess_tail=tail,
+        **mixed,
         contraction=dict(zip(values, (1 - scores.var(axis=0)).tolist(), strict=True)),
         divergences=int(np.sum(diverging)),
         draws=diverging.size,
@@ -96,13 +93,26 @@ def diagnose(
         directions=directions,
         left=_most(share, directions, tuple(values)),
     )
+    other = replace(found, **_mixed(latent)) if latent else found
     said = (
         _mixing(found),
+        _mixing(other) if latent else "",
         _size(found, diverging.shape[1]),
+        _size(other, diverging.shape[1]) if latent else "",
         _divergences(values, diverging),
         _energy(values, energy, bfmi),
     )
     return Diagnosis(**{**vars(found), "failures": tuple(one for one in said if one)})
+
+
+def _mixed(values: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    az = arviz()
+    with np.errstate(all="ignore"):  # a chain that stands still has no R-hat: NaN, which fails
+        return {
+            "r_hat": {name: float(az.rhat(one)) for name, one in values.items()},
+            "ess_bulk": {name: float(az.ess(one, method="bulk")) for name, one in values.items()},
+            "ess_tail": {name: float(az.ess(one, method="tail", prob=(0.05, 0.95))) for name, one in values.items()},
+        }
 
 
 def arviz() -> Any:

@@ -68,8 +68,14 @@ def load_posterior(path: str | os.PathLike[str], law: type[Law] | None = None) -
         raise ValueError(f"{path}: a posterior of several tasks; read it with load_task_posterior")
     held = {one: np.full(read.diverging.size, value) for one, value in read.about["point"].items()}
     own = {one: values.ravel() for one, values in read.drawn.items() if one in held}
-    judged = {one: values for one, values in read.drawn.items() if one in read.prior}  # not what runs deviate by
-    found = diagnose(judged, read.prior, read.diverging, read.energy, left_together)
+    judged = {one: values for one, values in read.drawn.items() if one in read.prior}
+    latent = {
+        f"{one}[{name}]": values[..., i]
+        for one, values in read.drawn.items()
+        if one not in read.prior
+        for i, name in enumerate(read.groups["posterior"]["run"].values)
+    }
+    found = diagnose(judged, read.prior, read.diverging, read.energy, left_together, latent)
     point = read.law(**read.about["point"])
     idata, made = inference_data(read.groups), read.diverging.shape[1]
     return Posterior(read.law(**(held | own)), idata, point, found, read.about["asked"], made)

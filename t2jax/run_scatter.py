@@ -29,7 +29,7 @@ __all__ = ["RunScatter", "deviated", "run_deviations", "run_rows"]
 
 STEP, REACH = 1.0, 6.0  # of the trapezoid rule, in widths of the peak: exact to 1e-6 for a normal one
 FINE = 0.2  # step of the grid on which deviations are drawn
-COARSEST, GRIDS, PARABOLAS = 8.0, 7, 4  # step in z of the first grid, on which the peak is sought; each is a quarter
+COARSEST, GRIDS, PARABOLAS = 32.0, 8, 4  # step in z of the first grid, on which the peak is sought; each is a quarter
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,17 @@ class RunScatter(UnitNoise):
     """Beta-binomial counts of runs whose mean success lies z_m standard deviations off the law's, of variance ∝ μ(1-μ).
 
     The law gives each run Beta(μν, (1-μ)ν) over questions; the run has the same ν, and the mean of `deviated`: arcsin
-    √μ moved by τ z_m, with standard normal z_m. So a mean of 1/2 is off by τ, one of μ by the factor 1 ± 2τ/√μ: runs
-    that solve much follow the law closely when those that solve next to nothing are off it by factors. z_m is
-    integrated out, by the trapezoid rule about its peak (error of a run's log-likelihood below 1e-4, near the law below
-    1e-6), so `tau` is the one parameter. Towards τ = 0 it is `BetaBinomial`.
+    √μ moved by τ z_m, with standard normal z_m. So a mean of 1/2 is off by τ, one of μ by the factor 1 ± 2τ/√μ, or of
+    e^±2 where that is more: runs that solve much follow the law closely when those that solve next to nothing are off
+    it by factors. The law is their median. z_m is integrated out, by the trapezoid rule about its peak (error of a
+    run's log-likelihood below 1e-4, near the law below 1e-6; for peaks beyond z = 170 it is wrong), so `tau` is the one
+    parameter. Towards τ = 0 it is `BetaBinomial`.
     What is left out together is a run, so `t2.loo` says how well a new one is predicted. A row's `weight` counts it as
     so many questions. For `t2.sample` alone: losses in the table are not read, and there is no point fit. What a run's
     own rows say of its deviation: `run_deviations`.
 
-    Prior: at 90 % τ from 0.0035 to 0.095, so that of runs that should solve 1 % the typical one is off by 7 % of that
-    to a factor of four, and of those that should solve half by 0.3 to 9 points.
+    Prior: at 90 % τ from 0.0035 to 0.095. A run one standard deviation off that should solve 1 % then solves 7 % more
+    than that up to 2.9 times as much, and one that should solve half 0.35 to 9.4 points more.
     Source: variance of an overdispersed share in proportion to μ(1-μ), Williams 1982 (Appl. Stat. 31:144), model II;
     the arcsine makes it the same everywhere, Anscombe 1948 (Biometrika 35:246).
 
@@ -95,8 +96,8 @@ def run_deviations(
 ) -> Float[np.ndarray, "draws runs"]:
     """How far off each draw's law each run of a table is, in τ, given its own rows: one random draw of z_m each.
 
-    laws, tau: of the posterior of `RunScatter`, leaves (draws,). `deviated` applies it; for a run that is not in the
-    table z is standard normal. Raises TableError as `run_rows`.
+    laws, tau: of the posterior of `RunScatter`, leaves (draws,); that of `CrossedEffects` holds its own deviations.
+    `deviated` applies it; for a run that is not in the table z is standard normal. Raises TableError as `run_rows`.
     """
     with scope() as dtype:
         data = run_rows(type(laws), table)
@@ -122,15 +123,19 @@ def _deviations(rows: Rows, laws: Law, tau: Array, keys: Array) -> Array:
 
 
 def deviated(a: ArrayLike, b: ArrayLike, tau: ArrayLike, z: ArrayLike) -> tuple[Array, Array]:
-    """The Beta over questions of a run that is z standard deviations off the law's Beta(a, b); shapes broadcast.
+    """The Beta over questions of a run that is z standard deviations τ off the law's Beta(a, b); shapes broadcast.
 
-    Its mean is sin²(angle), where angle is arcsin √(a / (a + b)) + τ z with its ends at 0 and π/2 made soft over τ, so
-    that chances keep inside them and rise with z; a + b is as it was.
+    Its mean is sin²(angle), the angle that of the law, arcsin √(a / (a + b)), moved by τ z. Within a few τ of its ends,
+    0 and π/2, it nears them ever more slowly, so that chances rise with z, stay inside, and at z = 0 are the law's:
+    near 0 the mean is multiplied by e^2z. a + b is as it was.
     """
     a, b, tau = jnp.asarray(a), jnp.asarray(b), jnp.asarray(tau)
-    angle = tau * jax.nn.softplus(jnp.arctan2(jnp.sqrt(a), jnp.sqrt(b)) / tau + z)
-    left = tau * jax.nn.softplus((0.5 * np.pi - angle) / tau)
-    angle = angle - tau * jax.nn.softplus((angle - 0.5 * np.pi) / tau)
+    above, below = jnp.arctan2(jnp.sqrt(a), jnp.sqrt(b)) / tau, jnp.arctan2(jnp.sqrt(b), jnp.sqrt(a)) / tau
+    # angle = τ (softplus(x) - softplus(x - π/2τ)), whose inverse is this at the law's angle
+    x = above + jnp.log(-jnp.expm1(-above)) - jnp.log(-jnp.expm1(-below)) + z
+    y = 0.5 * np.pi / tau - x
+    angle = tau * (jax.nn.softplus(x) - jax.nn.softplus(-y))
+    left = tau * (jax.nn.softplus(y) - jax.nn.softplus(-x))
     return (a + b) * jnp.sin(angle) ** 2, (a + b) * jnp.sin(left) ** 2
 
 

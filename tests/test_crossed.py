@@ -9,8 +9,9 @@ from scipy import stats
 from scipy.special import expit, ndtr
 
 import t2jax as t2
-from t2jax.crossed import CrossedDensity, CrossedEffects
+from t2jax.crossed import DEVIATION, CrossedDensity, CrossedEffects
 from t2jax.density import density
+from t2jax.diagnose import diagnose, left_together
 from t2jax.noise import Joint
 from t2jax.posterior_files import load_posterior, save_posterior
 from t2jax.precision import scope
@@ -67,7 +68,7 @@ def likelihood(noise, table: t2.Table, held: dict[str, float], z: np.ndarray | N
     """Of each question, or run."""
     with scope():
         rows = {name: jnp.asarray(column) for name, column in noise.units(Betas, table).columns.items()}
-        rows |= {} if z is None else {"deviation": jnp.asarray(z)}
+        rows |= {} if z is None else {DEVIATION: jnp.asarray(z)}
         return np.asarray(DENSITY(noise, LAW, rows, {name: jnp.asarray(value) for name, value in held.items()}))
 
 
@@ -114,11 +115,11 @@ def test_deviations_are_standard_normal_coordinates():
         assert target.names == ("shift", "size", "rho", "tau") and target.latent == 3
         whole = jnp.concatenate([u, jnp.asarray(z)])
         law, held = target.split(whole)
-        given = noise.log_density(law, {**rows, "deviation": jnp.asarray(z)}, held)
+        given = noise.log_density(law, {**rows, DEVIATION: jnp.asarray(z)}, held)
         expected = -float(given.sum()) - float(one.log_prior(u)) + 0.5 * float(np.sum(z**2))
         assert float(target.potential(whole, rows)) == pytest.approx(expected, rel=1e-12)
         np.testing.assert_allclose(target.row_log_likelihood(whole, data), given, rtol=1e-12)
-        np.testing.assert_allclose(target.values(whole)["deviation"], z)
+        np.testing.assert_allclose(target.values(whole)[DEVIATION], z)
         none = jnp.concatenate([u, jnp.zeros(3)])
         assert float(target.potential(u, rows)) == pytest.approx(float(target.potential(none, rows)), rel=1e-12)
 
@@ -138,12 +139,41 @@ def test_sampled_deviations_lie_where_the_runs_do(tmp_path):
     assert post.idata["log_likelihood"]["pass_at_k"].dims == ("chain", "draw", "question")
     save_posterior(tmp_path / "post.nc", post)
     again = load_posterior(tmp_path / "post.nc", Betas)
-    assert again.status == post.status
+    assert again.status == post.status and post.converged == ("not" not in post.status)
     np.testing.assert_allclose(again.idata["posterior"]["deviation"].values, found.values)
+
+
+def test_deviations_that_do_not_mix_are_told_of():
+    """One run's chains stand apart, where those of all parameters are independent draws."""
+    rng = np.random.default_rng(0)
+    one, prior, z = rng.normal(size=(4, 1000)), {"p": rng.normal(size=1000)}, rng.normal(size=(4, 1000))
+    latent = {"deviation[m0]": z, "deviation[m1]": z + np.array([0.0, 0.0, 3.0, 0.0])[:, None]}
+    none = np.zeros((4, 1000), bool)
+    found = diagnose({"p": one}, prior, none, one, left_together, latent)
+    assert not found.converged and list(found.r_hat) == ["p"]
+    assert "the chains do not agree on deviation[m1] (R-hat" in found.sentence
+    assert diagnose({"p": one}, prior, none, one, left_together, {"deviation[m0]": z}).converged
+
+
+@t2.law
+class Named(t2.Law):
+    """A law with a parameter of the name under which deviations are told."""
+
+    deviation: Scalar = t2.param(LogNormal(0.0, 1.0), unit="1", doc="a of Beta(a, 1)")
+
+    response = ("pass_at_k",)
+
+    def __call__(self, N, k):
+        return jnp.exp(log_pass_at_k_beta(*self.questions(N), k))
+
+    def questions(self, N):
+        return self.deviation + 0.0 * N, jnp.ones_like(N)
 
 
 def test_what_it_refuses():
     table, _ = counts(2, 4, 0.1, 0.5)
+    with pytest.raises(ValueError, match="Named has a parameter deviation, as CrossedEffects has; rename the law's"):
+        t2.sample(Named, table, CrossedEffects(), key=KEY)
     with pytest.raises(ValueError, match="unit='run', but CrossedEffects has a likelihood of each question only"):
         t2.sample(Betas, table, CrossedEffects(), key=KEY, unit="run")
     with pytest.raises(TypeError, match="not inside Joint"):

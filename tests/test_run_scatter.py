@@ -44,10 +44,23 @@ def counts(tau: float, questions: int, trials: int, seed: int = 0) -> tuple[t2.T
 
 
 def moved(mean, tau, z):
-    """Of a run z standard deviations off, the mean and the rest: the angle's ends made soft, one after the other."""
-    low = tau * np.logaddexp(0.0, np.arcsin(np.sqrt(mean)) / tau + z)
-    left = tau * np.logaddexp(0.0, (np.pi / 2 - low) / tau)
-    return np.sin(low - tau * np.logaddexp(0.0, (low - np.pi / 2) / tau)) ** 2, np.sin(left) ** 2
+    """Of a run z standard deviations off, the mean and the rest: the angle whose place on the line of z is z further.
+
+    The place of an angle is where τ (ln(1 + e^x) - ln(1 + e^(x - π/2τ))) is it, found by halving.
+    """
+    end = np.pi / 2 / tau
+
+    def angle(x):
+        return tau * (np.logaddexp(0.0, x) - np.logaddexp(0.0, x - end))
+
+    low, high = np.full(np.shape(mean), -700.0), np.full(np.shape(mean), 700.0 + end)
+    for _ in range(80):
+        middle = 0.5 * (low + high)
+        below = angle(middle) < np.arcsin(np.sqrt(mean))
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    x = low + z
+    left = tau * (np.logaddexp(0.0, end - x) - np.logaddexp(0.0, -x))
+    return np.sin(angle(x)) ** 2, np.sin(left) ** 2
 
 
 def ours(table: t2.Table, tau: float) -> np.ndarray:
@@ -169,16 +182,25 @@ def test_a_deviation_has_the_variance_of_a_share():
         np.testing.assert_allclose(mean[[0, 2]] - p, 2e-4 * np.sqrt(p * (1 - p)) * np.array([-1, 1]), rtol=1e-3)
 
 
-def test_a_run_that_should_solve_nothing_solves_as_little_as_tau_allows():
-    """Near an angle of 0 chances are (τ ln(1 + e^z))², rising with z and never 0 or 1; the other end alike."""
-    z = np.array([-30.0, -1.0, 0.0, 2.0])
+@pytest.mark.parametrize("tau", [1e-6, 0.003, 0.1, 1.0])
+@pytest.mark.parametrize("mean", [1e-10, 1e-4, 0.5, 0.999])
+def test_a_run_is_on_the_law_at_zero_and_solves_more_the_further_it_is_off(tau, mean):
+    z = np.linspace(-12.0, 12.0, 97)
     with scope():
-        none = [np.asarray(x) for x in deviated(1e-300, 1.0, 0.01, z)]
-        all_ = [np.asarray(x) for x in deviated(1.0, 1e-300, 0.01, -z)]
-    np.testing.assert_allclose(none[0], np.sin(0.01 * np.log1p(np.exp(z))) ** 2, rtol=1e-9)
-    np.testing.assert_allclose(all_[1], none[0], rtol=1e-9)
-    assert (none[0] > 0).all()
-    np.testing.assert_allclose(none[0] + none[1], 1.0, rtol=1e-14)
+        one, other = (np.asarray(x) for x in deviated(3 * mean, 3 * (1 - mean), tau, z))
+    assert one[48] == pytest.approx(3 * mean, rel=1e-9) and other[48] == pytest.approx(3 * (1 - mean), rel=1e-9)
+    assert (np.diff(one) > 0).all() and (one > 0).all() and (other > 0).all()
+    np.testing.assert_allclose(one + other, 3.0, rtol=1e-12)
+
+
+def test_where_next_to_nothing_is_solved_deviations_are_factors():
+    """Near an angle of 0 it is multiplied by e^z, and the mean by e^2z; the other end alike."""
+    z = np.array([-5.0, -1.0, 0.0, 2.0])
+    with scope():
+        none = np.asarray(deviated(1e-20, 1.0, 0.01, z)[0])
+        all_ = np.asarray(deviated(1.0, 1e-20, 0.01, -z)[1])
+    np.testing.assert_allclose(none, 1e-20 * np.exp(2 * z), rtol=1e-6)
+    np.testing.assert_allclose(all_, none, rtol=1e-6)
 
 
 def test_what_it_needs():
