@@ -8,11 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from numpyro.distributions import Normal, Uniform
 from scipy import stats
-from test_fit import measured
-from test_laws import LAWS, draw, one_of
 
 import t2jax as t2
 from t2jax.cli import command
@@ -20,7 +17,6 @@ from t2jax.datasets import DatasetError
 from t2jax.density import density
 from t2jax.diagnose import arviz, diagnose, left_alone, left_together
 from t2jax.laws import Chinchilla, T2Loss, T2PassK
-from t2jax.plot import predicted_observed
 from t2jax.precision import scope
 from t2jax.typing import Scalar
 
@@ -379,31 +375,3 @@ def test_chinchilla_table_as_pymc_samples_it():
     for name, (mean, deviation) in PYMC.items():
         assert abs(table.loc[name, "mean"] - mean) < 0.1 * deviation, name
         assert table.loc[name, "sd"] == pytest.approx(deviation, rel=0.1), name
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
-def test_laws_are_sampled_with_no_other_edit(law):
-    """A short run on its own measurements, 1 % off: finite draws under the law's own names, predictions, a plan."""
-    with jax.enable_x64(True):
-        exact = measured(law, one_of(draw(law, 5, seed=3), 4))
-    name = law.response[0]
-    off = np.exp(0.01 * np.random.default_rng(8).standard_normal(len(exact)))
-    table = exact.with_columns(**{name: np.minimum(exact[name] * off, 1.0 if name == "pass_at_k" else np.inf)})
-    post = t2.sample(law, table, key=KEY, draws=20, warmup=50, chains=2)
-    assert post.density is not None and set(post.density.names) == set(post.idata["posterior"].data_vars)
-    for leaf in jax.tree.leaves(post.laws):
-        assert leaf.shape == (40,) and np.all(np.isfinite(leaf))
-    assert not post.converged and "effective" in post.status  # forty draws are too few, and it says so
-    with scope():
-        rows: Any = {one: jnp.asarray(table[one]) for one in table.columns}
-        predicted = np.asarray(jax.jit(jax.vmap(lambda one: one.predict(rows)))(post.laws))
-    assert np.median(np.abs(predicted / exact[name] - 1)) < 0.05
-    fit = t2.fit(law, table, key=KEY, starts=32)  # eight do not find every ceiling at its edge
-    assert fit.converged, fit.status
-    boot = t2.bootstrap(fit, table, draws=4, key=KEY)
-    assert all(leaf.shape == (4 - boot.failed,) for leaf in jax.tree.leaves(boot.laws))
-    predicted_observed(Figure().subplots(), table[name], np.median(predicted, axis=0), quantity=name)
-    if {"N", "D"} <= set(law.inputs()):
-        unique = 1e9 if "U" in law.inputs() else None
-        assert t2.frontier(post.laws, t2.Budget(train=1e20, inference=1e10, unique_tokens=unique)).params.shape == (40,)

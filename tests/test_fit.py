@@ -1,7 +1,6 @@
 """Point fits: published optima, exact recovery, what rows do not determine, failures, and single precision."""
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -9,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpyro.distributions import LogNormal, Normal
-from test_laws import LAWS, LOSS, LogSum, draw, one_of
+from test_contract import measured
+from test_laws import LAWS, LogSum
 
 import t2jax as t2
 from t2jax.compare import Errors
@@ -75,61 +75,6 @@ def test_single_precision(runs):
     assert max(abs(fit.law.A / OPTIMUM["A"] - 1) for fit in fits) > 1e-7  # it was another precision
     with pytest.raises(ValueError, match="must be 'float64' or 'float32', not 'float16'"), t2.precision("float16"):  # pyright: ignore[reportArgumentType]
         pass
-
-
-def measured(law: type[t2.Law], true: Any) -> t2.Table:
-    """Noise-free measurements of a law at 40 places, always the same."""
-    rng = np.random.default_rng(5)
-    columns: Any = {"params": 10 ** rng.uniform(6, 9.5, 40), "tokens": 10 ** rng.uniform(8, 11.5, 40)}
-    if "N" not in law.inputs():  # of one run
-        columns = {"params": np.full(40, 1e8), "tokens": np.full(40, 1e10)}
-    columns |= {"samples": 10 ** rng.uniform(0, 3, 40)} if "k" in law.inputs() else {}
-    columns |= {"unique_tokens": 10 ** rng.uniform(7.5, 9.5, 40)} if "U" in law.inputs() else {}
-    if "loss" in law.fields and "loss" not in law.response:
-        columns |= {"loss": np.asarray(true.loss.predict(columns))}
-    columns |= {law.response[0]: np.asarray(true.predict(columns))}
-    return t2.Table.from_columns(**columns)
-
-
-@pytest.mark.parametrize("law", [*LOSS, T2PassKNaive, BetaTail], ids=lambda law: law.__name__)
-def test_fits_and_allocates_with_no_other_edit(law):
-    """A fit to its own measurements predicts them, and no random feasible point beats the allocation of the fit.
-
-    The laws of pass@k with a Beta link take long to compile: they are fitted below and allocated in `test_frontier`.
-    """
-    with jax.enable_x64(True):
-        table = measured(law, one_of(draw(law, 5, seed=3), 4))
-        fit = t2.fit(law, table, key=jax.random.key(0))
-        assert fit.converged, fit.status
-        rows: Any = {name: table[name] for name in table.columns}
-        np.testing.assert_allclose(fit.law.predict(rows), rows[law.response[0]], rtol=1e-8)
-        budget = t2.Budget(train=1e20, inference=1e6)
-        if "N" not in law.inputs():
-            with pytest.raises(ValueError, match=rf"{law.__name__} says nothing of N and D, so it has no optimum"):
-                t2.allocate(fit.law, budget)
-            return
-        if law is BrokenPower:  # of compute alone
-            plans = t2.frontier(fit.law, t2.Budget(train=np.geomspace(1e18, 1e25, 30)))
-            assert not plans.ok.any() and "without optimum: the law is flat here" in plans.status
-            return
-        unique = {"U": 1e10} if "U" in law.inputs() else {}
-        if unique:
-            with pytest.raises(ValueError, match=r"reads U too, the unique tokens: give Budget\(unique_tokens=...\)"):
-                t2.allocate(fit.law, budget)
-            budget = replace(budget, unique_tokens=unique["U"])
-        plan = t2.allocate(fit.law, budget)
-        if law is ComputePassK:
-            assert not plan.ok
-            return
-        assert plan.ok, plan.status
-        assert 6 * plan.params * plan.tokens <= 1e20 * (1 + 1e-9) and 2 * plan.params * plan.samples <= 1e6 * (1 + 1e-9)
-        rng = np.random.default_rng(6)
-        n = np.exp(rng.uniform(0, np.log(4.9e5), 4000))
-        d = np.exp(rng.uniform(0.5, 1, 4000) * np.log(1e20 / 6 / n))
-        k = np.exp(rng.uniform(0, 1, 4000) * np.log(1e6 / 2 / n))
-        inputs = 3 if "k" in law.inputs() else 2
-        ours = fit.law.cost(*(plan.params, plan.tokens, plan.samples)[:inputs], **unique)
-        assert ours <= np.min(fit.law.cost(*(n, d, k)[:inputs], **unique)) * (1 + 1e-12)
 
 
 def true_laws(law: type[t2.Law]) -> list[Any]:
