@@ -131,7 +131,7 @@ def sample(
             if "deviation" in law.declared():
                 raise ValueError(f"{law.__name__} has a parameter deviation, as CrossedEffects has; rename the law's")
             target = CrossedDensity(**vars(target), runs=int(table.runs().max()) + 1)
-        data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
+        data = data.on_device(dtype)
         begin_key, prior_key = jax.random.split(key)
         mode, states = begin(target, data, STARTS, chains, warmup, accept, begin_key)
         if not np.isfinite(mode.value):

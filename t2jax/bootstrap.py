@@ -117,7 +117,7 @@ def _begin(fit: Fit, table: Table, dtype: Any) -> tuple[Array, Measurements]:
         raise ValueError(f"there is no fit to resample ({fit.status})")
     problem, data = prepare(fit.problem.law, table, fit.problem.noise, fit.problem.coordinates.fixed)
     table.require_rows(len(problem.names), needed_by=problem.law.__name__)
-    data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
+    data = data.on_device(dtype)
     return fit.problem.unconstrain(fit.law.values() | fit.noise_values), data
 
 

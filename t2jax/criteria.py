@@ -92,7 +92,7 @@ def log_scores(fit: Fit, table: Table) -> np.ndarray:
         raise ValueError("Joint of two measured scales weighs them by given scales: no likelihood to compare laws by")
     _, data = prepare(law, table, noise, fit.problem.coordinates.fixed)
     with scope() as dtype:
-        data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
+        data = data.on_device(dtype)
         rows = data.every_row()
         scales = {name: jnp.asarray(value, dtype) for name, value in fit.noise_values.items()}
         law = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), fit.law)

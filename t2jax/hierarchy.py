@@ -96,7 +96,7 @@ def sample_tasks(
     runs = [table.runs() for table in each.values()]
     with scope() as dtype:
         data, run = _stacked(columns, runs)
-        data = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data)
+        data = data.on_device(dtype)
         search_key, begin_key, again_key, prior_key = jax.random.split(key, 4)
         ends, alone = search(one, data, STARTS, chains, search_key)
         for name, value in zip(each, np.asarray(alone), strict=True):

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from t2jax.table import Table, TableError
@@ -32,6 +33,10 @@ class Measurements:
     def every_row(self) -> dict[str, Array]:
         """The columns with one entry per row of the table, and its `weight`."""
         return {**{name: column[self.place] for name, column in self.columns.items()}, "weight": self.weight}
+
+    def on_device(self, dtype: Any) -> Self:
+        """As arrays of JAX, those of floats in the given precision."""
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), self)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,9 @@ class QuestionEffects(UnitNoise):
     Assumed: one correlation for all pairs of checkpoints, be they near or far; and questions that are not all alike: a
     Beta of both a and b above 8 is taken as that of the same mean where the lesser is 8. Accuracy of the log-likelihood
     of a question: 2e-3 for tens of trials; for hundreds or more, whose narrow chances meet an interpolated density,
-    1e-2 up to a rho of 0.7 and 0.3 at 0.9.
+    1e-2 up to a rho of 0.7 and 0.3 at 0.9. Cost: with as many different counts as ten trials leave, minutes for tens of
+    checkpoints; it grows in proportion to the different counts of a checkpoint, so where hundreds of trials leave a
+    hundred, ten of each question's trials, drawn at random, are the way to begin.
     Source: Sklar 1959 for copulas; one common factor as in Vasicek 2002; the counts as `BetaBinomial`.
 
     Raises TableError for a table without `question`, for two rows of one question in one run and for runs whose inputs

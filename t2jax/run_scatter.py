@@ -100,8 +100,7 @@ def run_deviations(
     `deviated` applies it; for a run that is not in the table z is standard normal. Raises TableError as `run_rows`.
     """
     with scope() as dtype:
-        data = run_rows(type(laws), table)
-        rows = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), data.columns)
+        rows = run_rows(type(laws), table).on_device(dtype).columns
         keys = jax.random.split(key, len(tau))
         drawn = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), (laws, tau))
         return np.asarray(_deviations(rows, *drawn, keys))
