@@ -10,6 +10,7 @@ import numpy as np
 from numpyro.distributions import Distribution
 
 from t2jax.fit import prepare
+from t2jax.frames import level
 from t2jax.laws.base import Law
 from t2jax.measurements import Measurements
 from t2jax.noise import Noise, Rows, default_density, scales
@@ -127,7 +128,10 @@ def density(
     problem, data = prepare(law, table, noise, {name: fixed[name] for name in fixed if name not in nuisance})
     declared = dict(problem.coordinates.declared) | nuisance
     held = {**problem.coordinates.fixed, **known}
-    coordinates = replace(problem.coordinates, declared=tuple(declared.items()), fixed=held)
+    columns = {name: np.asarray(data.columns[of]) for name, of in law.columns().items() if of in data.columns}
+    same = {name: float(column[0]) for name, column in columns.items() if np.ptp(column) == 0}
+    frame = problem.coordinates.frame or level(law.linear, law.declared(), same)
+    coordinates = replace(problem.coordinates, declared=tuple(declared.items()), fixed=held, frame=frame)
     chosen = {name: declared[name].prior for name in coordinates.free}
     for name, prior in priors.items():
         if name not in chosen:

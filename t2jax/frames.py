@@ -1,17 +1,19 @@
 """What fits and chains move in, in place of parameters of a law that rows determine only together."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from t2jax.params import Param
 from t2jax.trees import register
 from t2jax.typing import Array, ArrayLike
 
-LINE, SHARE = (-math.inf, math.inf), (0.0, 1.0)
+Power = tuple[tuple[str, str], ...]
+LINE, SHARE, POSITIVE = (-math.inf, math.inf), (0.0, 1.0), (0.0, math.inf)
 
 
 @dataclass(frozen=True)
@@ -60,3 +62,70 @@ class Top:
 
 
 register(Top, ("inputs",), ("loss",))
+
+
+@dataclass(frozen=True)
+class Level:
+    """The frame of terms that only their sum tells apart: at one D, E and B/D^β of Chinchilla's law.
+
+    In a group of such terms their sum, in units of the first one's coefficient, stands for that one, and its ratio to
+    that one for each other: E + B/D^β for E, and B/E for B. In the parameters themselves the sum is a thin bent sheet,
+    along which chains hardly move.
+
+    groups: names of such coefficients. powers: of each the (input, exponent) pairs of what is the same in every row.
+    inputs: their values.
+    """
+
+    groups: tuple[tuple[str, ...], ...]
+    powers: tuple[tuple[str, Power], ...]
+    inputs: Mapping[str, ArrayLike]
+
+    def values(self, stand_ins: Mapping[str, Any], domains: Mapping[str, Any]) -> tuple[dict[str, Any], Array]:
+        values, volume = dict(stand_ins), jnp.zeros(())
+        for first, *others in self._free(domains):
+            ratio = sum(stand_ins[name] * self._term(name, first, stand_ins) for name in others)
+            values[first] = stand_ins[first] / (1 + ratio)
+            values |= {name: values[first] * stand_ins[name] for name in others}
+            volume = volume + len(others) * jnp.log(values[first]) - jnp.log1p(ratio)
+        return values, volume
+
+    def stand_ins(self, values: Mapping[str, Any], domains: Mapping[str, Any]) -> dict[str, Any]:
+        found = dict(values)
+        for first, *others in self._free(domains):
+            found[first] = values[first] + sum(values[name] * self._term(name, first, values) for name in others)
+            found |= {name: values[name] / values[first] for name in others}
+        return found
+
+    def _free(self, domains: Mapping[str, Any]) -> list[list[str]]:
+        """The members of each group that are sampled and positive, where there are two or more."""
+        found = ([name for name in group if domains.get(name) == POSITIVE] for group in self.groups)
+        return [group for group in found if len(group) > 1]
+
+    def _term(self, name: str, first: str, values: Mapping[str, Any]) -> Array:
+        """What a coefficient is multiplied by in every row, over what the first one is."""
+        powers = dict(self.powers)
+        logs = {
+            one: sum((values[exponent] * jnp.log(self.inputs[of]) for of, exponent in powers[one]), jnp.zeros(()))
+            for one in (name, first)
+        }
+        return jnp.exp(logs[first] - logs[name])
+
+
+register(Level, ("inputs",), ("groups", "powers"))
+
+
+def level(linear: Sequence[str], declared: Mapping[str, Param], constant: Mapping[str, float]) -> Level | None:
+    """The frame of a law with these linear parameters on a table of which some inputs are constant.
+
+    Together go coefficients of the same powers of what is not. None where each has its own. constant: values of inputs.
+    """
+    groups: dict[Power, list[str]] = {}
+    for name in linear:
+        varying = tuple(sorted(pair for pair in declared[name].power if pair[0] not in constant))
+        groups.setdefault(varying, []).append(name)
+    found = tuple(tuple(group) for group in groups.values() if len(group) > 1)
+    powers = tuple(
+        (name, tuple(pair for pair in declared[name].power if pair[0] in constant)) for group in found for name in group
+    )
+    read = {of: constant[of] for _, one in powers for of, _ in one}
+    return Level(found, powers, read) if found else None

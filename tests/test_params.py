@@ -163,20 +163,3 @@ def test_a_mistaken_law_is_told_what_is_wrong():
 
     with pytest.raises(t2.TableError, match="column 'width', needed by Widened, is missing"):
         t2.fit(Widened, table, key=jax.random.key(0))
-
-
-@pytest.mark.parametrize("held", [{}, {"E": 0.0, "theta1": 1.0}, {"theta2": 0.4}, {"theta0": 1.0}], ids=str)
-def test_a_frame_is_undone_and_counts_its_volume(held):
-    """There and back, and log |det| by autodiff, with all or some of the parameters that the frame of T2PassK moves."""
-    frame = T2PassK.frame({"N": np.array([1e8, 1e9]), "D": np.array([1e10, 1e11])})
-    made = Coordinates(tuple(T2PassK.declared().items()), held, CENTRE, frame)
-    u = jnp.linspace(-0.5, 0.7, len(made.free))
-    values = made.values(u)
-    np.testing.assert_allclose(made.unconstrain(values), u, atol=1e-12)
-    matrix = jax.jit(jax.jacfwd(made.values))(u)
-    volume = np.linalg.slogdet(np.stack([matrix[name] for name in made.free]))[1]
-    found = sum(made.log_slopes(u).values(), made.frame_volume(u))
-    np.testing.assert_allclose(found, volume, rtol=1e-12)
-    if not {"theta0", "theta2"} & set(held):  # the stand-in of θ0 is the logit of the mean success at the largest sizes
-        a, b = T2PassK(**values).questions(1e9, 1e11)
-        assert float(jnp.log(a / b)) == pytest.approx(float(u[made.free.index("theta0")]), rel=1e-10)
