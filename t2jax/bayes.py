@@ -108,7 +108,8 @@ def sample(
     search for; each begins near one of the optima that are within 10 nats of the best. On a table of one D (or N, or k)
     they move in the sums of terms that its rows do not tell apart. An interrupt (KeyboardInterrupt) keeps the draws
     there are, and the status says so; before the first hundred of them it is raised. Deterministic given the key. Any
-    number of rows will do: in a direction of which they tell nothing the posterior is the prior, and the status says so.
+    number of rows will do: in a direction of which they tell nothing the posterior is the prior, and the status says
+    so.
 
     Raises TableError for columns the law needs and the table lacks; ValueError for priors or fixed values of names that
     are no parameter or outside the domain, fewer than two chains, a unit that the noise does not have, and rows at

@@ -87,14 +87,16 @@ def test_a_prior_on_another_interval_is_left_out_of_the_frame():
 
 def test_one_length_gives_the_prior_on_the_sheet_that_the_rows_leave():
     """At one D, A and α held, the rows know c = E + B/D^β to 0.03 %; on that sheet the posterior is the
-    prior's: p(E) p(β) p_B((c - E) D^β) D^β, integrated on a grid."""
+    prior's: p(E) p(β) p_B((c - E) D^β) D^β, integrated on a grid. With the smallest steps that the status advises: by
+    default a few of 8000 draws may diverge where E is next to nothing."""
     n, d, sigma = np.geomspace(1e7, 1e9, 12), 2e9, 1e-3
     held = {"A": 400.0, "alpha": 0.34, "sigma": sigma}
     loss = (2.7 + 400 / n**0.34) * np.exp(sigma * np.random.default_rng(0).normal(size=12))
     table = t2.Table.from_columns(params=n, tokens=d, loss=loss)
-    post = t2.sample(Chinchilla, table, t2.noise.Gaussian(), key=KEY, fixed=held, warmup=1000, draws=2000)
+    small = {"warmup": 1000, "draws": 2000, "accept": 0.99}
+    post = t2.sample(Chinchilla, table, t2.noise.Gaussian(), key=KEY, fixed=held, **small)
     assert post.converged, post.status
-    assert post.diagnosis.directions == 2, post.status
+    assert {"B", "beta"} <= set(post.diagnosis.left), post.status
     prior = {name: one.prior for name, one in Chinchilla.declared().items()}
     weight = 1 / (2.7 + 400 / n**0.34) ** 2
     c = np.average(loss - 400 / n**0.34, weights=weight)
