@@ -41,8 +41,8 @@ RANKED = 99
 SAME = 1e-9
 """Relative difference below which two numbers are one."""
 BINS = 20
-TRIES = ((1000, 1000, 0.95), (4000, 2000, 0.99))
-"""Draws, warm-up and acceptance of the first run, and of the second where that failed."""
+TRIES = ((1000, 1000, 0.95), (4000, 2000, 0.99), (2000, 2000, 0.998))
+"""Draws, warm-up and acceptance of the first run, and of the next ones where that failed."""
 TRIES_OF_COUNTS = ((1000, 1000, 0.99), (1000, 1000, 0.998))
 """The same for counts, at which the likelihood has walls: more than a few successes where the law allows none."""
 SOLVED = 400

@@ -105,11 +105,11 @@ def sample(
     progress: called with the steps that every chain has made since the last call.
 
     The chains run in the fit's centred coordinates, scaled by the curvature at the highest density, which many starts
-    search for; each begins near one of the optima that are within 10 nats of the best. On a table of one D (or N, or k)
-    they move in the sums of terms that its rows do not tell apart. An interrupt (KeyboardInterrupt) keeps the draws
-    there are, and the status says so; before the first hundred of them it is raised. Deterministic given the key. Any
-    number of rows will do: in a direction of which they tell nothing the posterior is the prior, and the status says
-    so.
+    search for; each begins near one of the optima that are within 10 nats of the best. On a table of one D (or N, or k,
+    to a hundredth) a law's `linear` coefficients move in the sums of terms that its rows do not tell apart, where their
+    priors are on the domains that the law declares. An interrupt (KeyboardInterrupt) keeps the draws there are, and the
+    status says so; before the first hundred of them it is raised. Deterministic given the key. Any number of rows will
+    do: in a direction of which they tell nothing the posterior is the prior, and the status says so.
 
     Raises TableError for columns the law needs and the table lacks; ValueError for priors or fixed values of names that
     are no parameter or outside the domain, fewer than two chains, a unit that the noise does not have, and rows at

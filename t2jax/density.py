@@ -128,9 +128,9 @@ def density(
     problem, data = prepare(law, table, noise, {name: fixed[name] for name in fixed if name not in nuisance})
     declared = dict(problem.coordinates.declared) | nuisance
     held = {**problem.coordinates.fixed, **known}
-    columns = {name: np.asarray(data.columns[of]) for name, of in law.columns().items() if of in data.columns}
-    same = {name: float(column[0]) for name, column in columns.items() if np.ptp(column) == 0}
-    frame = problem.coordinates.frame or level(law.linear, law.declared(), same)
+    columns = {"samples": np.ones(1)} | data.columns  # a loss without k was measured on one sample
+    inputs = {name: np.asarray(columns[of]) for name, of in law.columns().items() if of in columns}
+    frame = problem.coordinates.frame or level(law, inputs)
     coordinates = replace(problem.coordinates, declared=tuple(declared.items()), fixed=held, frame=frame)
     chosen = {name: declared[name].prior for name in coordinates.free}
     for name, prior in priors.items():

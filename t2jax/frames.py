@@ -1,18 +1,19 @@
-"""What fits and chains move in, in place of parameters of a law that rows determine only together."""
+"""What fits and chains (`Top`), or chains alone (`Level`) move in where rows determine parameters only together."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from t2jax.params import Param
 from t2jax.trees import register
 from t2jax.typing import Array, ArrayLike
 
-Power = tuple[tuple[str, str], ...]
+SAME = 0.01
+"""Inputs that differ by less than this share of the largest count as one."""
 LINE, SHARE, POSITIVE = (-math.inf, math.inf), (0.0, 1.0), (0.0, math.inf)
 
 
@@ -72,12 +73,11 @@ class Level:
     that one for each other: E + B/D^β for E, and B/E for B. In the parameters themselves the sum is a thin bent sheet,
     along which chains hardly move.
 
-    groups: names of such coefficients. powers: of each the (input, exponent) pairs of what is the same in every row.
-    inputs: their values.
+    law: linear in the coefficients. groups: their names. inputs: of the row at which terms are compared.
     """
 
+    law: Any
     groups: tuple[tuple[str, ...], ...]
-    powers: tuple[tuple[str, Power], ...]
     inputs: Mapping[str, ArrayLike]
 
     def values(self, stand_ins: Mapping[str, Any], domains: Mapping[str, Any]) -> tuple[dict[str, Any], Array]:
@@ -102,30 +102,29 @@ class Level:
         return [group for group in found if len(group) > 1]
 
     def _term(self, name: str, first: str, values: Mapping[str, Any]) -> Array:
-        """What a coefficient is multiplied by in every row, over what the first one is."""
-        powers = dict(self.powers)
-        logs = {
-            one: sum((values[exponent] * jnp.log(self.inputs[of]) for of, exponent in powers[one]), jnp.zeros(()))
-            for one in (name, first)
-        }
-        return jnp.exp(logs[first] - logs[name])
+        """What a coefficient is multiplied by, over what the first one is: any positive number leaves a frame."""
+        known = {one: values[one] for one in self.law.declared()} | dict.fromkeys(self.law.linear, 0.0)
+
+        def predict(**coefficient: float) -> Array:
+            return self.law(**(known | coefficient))(**self.inputs)
+
+        sizes = [predict(**{one: 1.0}) - predict() for one in (name, first)]
+        size, unit = (jnp.where(jnp.isfinite(one) & (one != 0), jnp.abs(one), 1.0) for one in sizes)
+        return size / unit
 
 
-register(Level, ("inputs",), ("groups", "powers"))
+register(Level, ("inputs",), ("law", "groups"))
 
 
-def level(linear: Sequence[str], declared: Mapping[str, Param], constant: Mapping[str, float]) -> Level | None:
-    """The frame of a law with these linear parameters on a table of which some inputs are constant.
+def level(law: Any, inputs: Mapping[str, np.ndarray]) -> Level | None:
+    """The frame of a law on rows with these inputs, where coefficients in which it is linear have terms alike in all.
 
-    Together go coefficients of the same powers of what is not. None where each has its own. constant: values of inputs.
+    Together go coefficients of the same powers of the inputs that vary, by more than SAME. None where each has its own.
     """
-    groups: dict[Power, list[str]] = {}
-    for name in linear:
-        varying = tuple(sorted(pair for pair in declared[name].power if pair[0] not in constant))
-        groups.setdefault(varying, []).append(name)
+    varying = {of for of, column in inputs.items() if np.ptp(column) > SAME * np.max(np.abs(column))}
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name in law.linear:
+        power = tuple(sorted(pair for pair in law.declared()[name].power if pair[0] in varying))
+        groups.setdefault(power, []).append(name)
     found = tuple(tuple(group) for group in groups.values() if len(group) > 1)
-    powers = tuple(
-        (name, tuple(pair for pair in declared[name].power if pair[0] in constant)) for group in found for name in group
-    )
-    read = {of: constant[of] for _, one in powers for of, _ in one}
-    return Level(found, powers, read) if found else None
+    return Level(law, found, {of: float(np.median(column)) for of, column in inputs.items()}) if found else None

@@ -3,8 +3,8 @@
 The prior's support gives the bijector to the real line, the prior itself gives starting points and NUTS its density.
 A coefficient that multiplies a power of an input (A in A/N^α) also says which, and fits then move in its *centred*
 value A·N0^-α, the size of the term at the middle of the data. Centred coordinates are nearly uncorrelated where A and α
-are not, and log A - α·log N0 is a shear, so densities keep their volume. A law whose parameters are determined only
-together brings a `Frame`, which puts what the rows determine in their place.
+are not, and log A - α·log N0 is a shear, so densities keep their volume. Where rows determine parameters only together,
+a `Frame` of the law or of the table puts what they determine in their place.
 """
 
 import math
@@ -118,8 +118,8 @@ class Coordinates:
     """The real vector u in which a law is fitted: free parameters, unconstrained and centred at the data.
 
     declared: all parameters by name. fixed: values of those held. log_centre: mean over the data of the log of each
-    input that coefficients are centred at. frame: of the law, if it has one. A pytree: tables and held values change
-    without a new compilation.
+    input that coefficients are centred at. frame: of `t2jax.frames`; None moves in the parameters themselves. A pytree:
+    tables and held values change without a new compilation.
     """
 
     declared: tuple[tuple[str, Param], ...]

@@ -19,7 +19,8 @@ def draw(law: type[Law], coordinates: Coordinates, rows: Rows, count: int, key: 
     """`count` random coordinates. Coefficients have centred sizes within a factor e of half the losses.
 
     Everything else is drawn from its prior. Where the law is linear in coefficients that the rows' response can
-    determine, these are solved for. A non-positive solution becomes a thousandth of the response.
+    determine, these are solved for. A non-positive solution becomes a thousandth of the response; one that is outside
+    the parameter's domain leaves what was drawn.
     """
     declared = dict(coordinates.declared)
     keys = jax.random.split(key, len(coordinates.free))
@@ -35,7 +36,8 @@ def draw(law: type[Law], coordinates: Coordinates, rows: Rows, count: int, key: 
     solvable = tuple(name for name in law.linear if name in coordinates.free)
     if not solvable or response is None:
         return u
-    return jax.vmap(lambda one: _project(law, coordinates, rows, rows[response], solvable, one))(u)
+    solved = jax.vmap(lambda one: _project(law, coordinates, rows, rows[response], solvable, one))(u)
+    return jnp.where(jnp.isfinite(solved), solved, u)
 
 
 def keep_best(

@@ -4,13 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from numpyro.distributions import Uniform
+from numpyro.distributions import LogNormal, Uniform
 
 import t2jax as t2
 from t2jax.density import density
-from t2jax.frames import level
-from t2jax.laws import Chinchilla, Interaction, T2Loss, T2PassK
+from t2jax.frames import Level, level
+from t2jax.laws import Chinchilla, Interaction, Overtraining, T2Loss, T2PassK
 from t2jax.params import Coordinates
+from t2jax.typing import Scalar
 
 KEY = jax.random.key(0)
 CENTRE = {"N": 18.5, "D": 23.25, "k": 3.0}
@@ -52,7 +53,8 @@ def test_a_frame_is_undone_and_counts_its_volume(held):
 def test_a_level_is_undone_and_counts_its_volume(case):
     """There and back, and log |det| by autodiff; the first of a group stands for the sum of its terms."""
     law, same, held, groups = CONSTANT[case]
-    frame = level(law.linear, law.declared(), {of: float(np.exp(CENTRE[of])) for of in same})
+    spread = {of: np.exp(CENTRE[of]) * np.array([0.1, 1.0, 30.0]) for of in law.inputs()}
+    frame = level(law, spread | {of: np.exp(CENTRE[of]) * np.array([1.0, 0.999, 1.001]) for of in same})
     assert frame is not None and frame.groups == groups
     made = Coordinates(tuple(law.declared().items()), held, CENTRE, frame)
     u = jnp.linspace(-0.5, 0.7, len(made.free))
@@ -78,11 +80,64 @@ def test_what_stands_for_e_at_one_length_is_all_that_the_rows_know():
     assert density(Chinchilla, both, None, {}, {})[0].coordinates.frame is None
 
 
+def test_the_sum_is_of_the_law_s_own_terms():
+    """Overtraining's b is multiplied by 6^-η too: at one D, what stands for E is the loss without the size term."""
+    table = t2.Table.from_columns(params=[1e7, 1e8, 1e9], tokens=1e10, loss=[3.4, 2.9, 2.6])
+    target, _ = density(Overtraining, table, None, {}, {})
+    for move in (0.0, 1.5):
+        u = jnp.full(len(target.names), move).at[target.names.index("E")].set(0.7)
+        law, _ = target.split(u)
+        assert isinstance(law, Overtraining)
+        assert float(law.E + law.b * 6**-law.eta * 1e10 ** (-2 * law.eta)) == pytest.approx(np.exp(0.7), rel=1e-12)
+
+
+def test_losses_without_samples_are_of_one_sample():
+    """E + G·1^-γ is one level, with the column of ones and without it; lengths a thousandth apart are one length."""
+    table = t2.Table.from_columns(params=[1e7, 1e8, 1e9], tokens=[1e9, 4e9, 2e10], loss=[3.4, 2.9, 2.6])
+    for measured in (table, table.with_columns(samples=1.0)):
+        frame = density(T2Loss, measured, None, {}, {})[0].coordinates.frame
+        assert isinstance(frame, Level) and frame.groups == (("E", "G"),)
+    ragged = table.with_columns(tokens=[1e10, 1.0005e10, 0.9995e10])
+    frame = density(T2Loss, ragged, None, {}, {})[0].coordinates.frame
+    assert isinstance(frame, Level) and frame.groups == (("E", "B", "G"),)
+
+
+def test_terms_of_nothing_leave_a_frame():
+    """A coefficient whose term is zero in every row: there and back, and the volume is that of autodiff."""
+
+    @t2.law
+    class Late(t2.Law):
+        """E + B·(D > 10¹⁰)."""
+
+        E: Scalar = t2.param(LogNormal(0.0, 1.0), unit="nats/token", doc="constant")
+        B: Scalar = t2.param(LogNormal(0.0, 1.0), unit="nats/token", doc="of long runs")
+        linear = ("B", "E")
+
+        def __call__(self, D):
+            return self.E + self.B * (D > 1e10)
+
+    made = Coordinates(tuple(Late.declared().items()), {}, {}, level(Late, {"D": np.array([1e9, 2e9])}))
+    u = jnp.array([0.3, -0.8])
+    matrix = jax.jacfwd(made.values)(u)
+    volume = np.linalg.slogdet(np.stack([matrix[name] for name in made.free]))[1]
+    np.testing.assert_allclose(sum(made.log_slopes(u).values(), made.frame_volume(u)), volume, rtol=1e-12)
+    np.testing.assert_allclose(made.unconstrain(made.values(u)), u, atol=1e-12)
+
+
 def test_a_prior_on_another_interval_is_left_out_of_the_frame():
     table = t2.Table.from_columns(params=[1e7, 1e8, 1e9], tokens=1e10, loss=[3.4, 2.9, 2.6])
     target, _ = density(Chinchilla, table, None, {}, {"E": Uniform(1.0, 2.0)})
     u = jnp.linspace(-0.3, 0.4, len(target.names))
     assert float(target.split(u)[0].values()["E"]) == pytest.approx(1 + jax.nn.sigmoid(u[target.names.index("E")]))
+
+
+def test_starts_outside_a_prior_s_interval_keep_what_was_drawn():
+    """At one D the rows leave E + B/D^β, so the E solved for lies outside 1.6 to 1.8; chains start all the same."""
+    n = np.geomspace(1e7, 1e9, 8)
+    table = t2.Table.from_columns(params=n, tokens=2e9, loss=2.7 + 400 / n**0.34)
+    target, data = density(Chinchilla, table, None, {}, {"E": Uniform(1.6, 1.8)})
+    starts = target.starts(target.rows(data.on_device(jnp.float64)), 4, KEY)
+    assert np.isfinite(starts).all()
 
 
 def test_one_length_gives_the_prior_on_the_sheet_that_the_rows_leave():
