@@ -230,7 +230,7 @@ def words(result: Result) -> list[str]:
     said = []
     for one in result.studies:
         said += [
-            f"{one.law}: {one.converged} of {one.tables} posteriors converged, {one.again} after a second run; "
+            f"{one.law}: {one.converged} of {one.tables} posteriors converged, {one.again} after a further run; "
             f"parameters inside their 50 % and 90 % intervals: {one.pooled[0]:.1%} and {one.pooled[1]:.1%}"
         ]
         for q in one.quantities:
