@@ -128,9 +128,8 @@ def density(
     problem, data = prepare(law, table, noise, {name: fixed[name] for name in fixed if name not in nuisance})
     declared = dict(problem.coordinates.declared) | nuisance
     held = {**problem.coordinates.fixed, **known}
-    columns = {"samples": np.ones(1)} | data.columns  # a loss without k was measured on one sample
-    inputs = {name: np.asarray(columns[of]) for name, of in law.columns().items() if of in columns}
-    frame = problem.coordinates.frame or level(law, inputs)
+    columns = {"samples": jnp.ones(1)} | data.columns  # a loss without k was measured on one sample
+    frame = problem.coordinates.frame or level(law, law.arguments(columns))
     coordinates = replace(problem.coordinates, declared=tuple(declared.items()), fixed=held, frame=frame)
     chosen = {name: declared[name].prior for name in coordinates.free}
     for name, prior in priors.items():

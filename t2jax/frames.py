@@ -1,7 +1,7 @@
 """What fits and chains (`Top`), or chains alone (`Level`) move in where rows determine parameters only together."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,49 +82,52 @@ class Level:
 
     def values(self, stand_ins: Mapping[str, Any], domains: Mapping[str, Any]) -> tuple[dict[str, Any], Array]:
         values, volume = dict(stand_ins), jnp.zeros(())
-        for first, *others in self._free(domains):
-            ratio = sum(stand_ins[name] * self._term(name, first, stand_ins) for name in others)
+        for first, terms in self._groups(stand_ins, domains):
+            ratio = sum(stand_ins[name] * term for name, term in terms.items())
             values[first] = stand_ins[first] / (1 + ratio)
-            values |= {name: values[first] * stand_ins[name] for name in others}
-            volume = volume + len(others) * jnp.log(values[first]) - jnp.log1p(ratio)
+            values |= {name: values[first] * stand_ins[name] for name in terms}
+            volume = volume + len(terms) * jnp.log(values[first]) - jnp.log1p(ratio)
         return values, volume
 
     def stand_ins(self, values: Mapping[str, Any], domains: Mapping[str, Any]) -> dict[str, Any]:
         found = dict(values)
-        for first, *others in self._free(domains):
-            found[first] = values[first] + sum(values[name] * self._term(name, first, values) for name in others)
-            found |= {name: values[name] / values[first] for name in others}
+        for first, terms in self._groups(values, domains):
+            found[first] = values[first] + sum(values[name] * term for name, term in terms.items())
+            found |= {name: values[name] / values[first] for name in terms}
         return found
 
-    def _free(self, domains: Mapping[str, Any]) -> list[list[str]]:
-        """The members of each group that are sampled and positive, where there are two or more."""
-        found = ([name for name in group if domains.get(name) == POSITIVE] for group in self.groups)
-        return [group for group in found if len(group) > 1]
+    def _groups(self, values: Mapping[str, Any], domains: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Array]]]:
+        """Of each group the first, and what each other is multiplied by over what the first is.
 
-    def _term(self, name: str, first: str, values: Mapping[str, Any]) -> Array:
-        """What a coefficient is multiplied by, over what the first one is: any positive number leaves a frame."""
-        known = {one: values[one] for one in self.law.declared()} | dict.fromkeys(self.law.linear, 0.0)
+        Members are sampled and positive, and two or more. Any positive multiple leaves a frame.
+        """
+        zero = {name: values[name] for name in self.law.declared()} | dict.fromkeys(self.law.linear, 0.0)
 
         def predict(**coefficient: float) -> Array:
-            return self.law(**(known | coefficient))(**self.inputs)
+            return self.law(**(zero | coefficient))(**self.inputs)
 
-        sizes = [predict(**{one: 1.0}) - predict() for one in (name, first)]
-        size, unit = (jnp.where(jnp.isfinite(one) & (one != 0), jnp.abs(one), 1.0) for one in sizes)
-        return size / unit
+        for group in self.groups:
+            members = [name for name in group if domains.get(name) == POSITIVE]
+            if len(members) > 1:
+                origin = predict()
+                sizes = [predict(**{name: 1.0}) - origin for name in members]
+                unit, *others = (jnp.where(jnp.isfinite(size) & (size != 0), jnp.abs(size), 1.0) for size in sizes)
+                yield members[0], {name: other / unit for name, other in zip(members[1:], others, strict=True)}
 
 
 register(Level, ("inputs",), ("law", "groups"))
 
 
-def level(law: Any, inputs: Mapping[str, np.ndarray]) -> Level | None:
+def level(law: Any, inputs: Mapping[str, ArrayLike]) -> Level | None:
     """The frame of a law on rows with these inputs, where coefficients in which it is linear have terms alike in all.
 
     Together go coefficients of the same powers of the inputs that vary, by more than SAME. None where each has its own.
     """
-    varying = {of for of, column in inputs.items() if np.ptp(column) > SAME * np.max(np.abs(column))}
+    columns = {of: np.asarray(column) for of, column in inputs.items()}
+    varying = {of for of, column in columns.items() if np.ptp(column) > SAME * np.max(np.abs(column))}
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name in law.linear:
         power = tuple(sorted(pair for pair in law.declared()[name].power if pair[0] in varying))
         groups.setdefault(power, []).append(name)
     found = tuple(tuple(group) for group in groups.values() if len(group) > 1)
-    return Level(law, found, {of: float(np.median(column)) for of, column in inputs.items()}) if found else None
+    return Level(law, found, {of: float(np.median(column)) for of, column in columns.items()}) if found else None

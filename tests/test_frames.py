@@ -32,20 +32,23 @@ def x64():
         yield
 
 
+def assert_undone_with_its_volume(made, u):
+    """There and back from u, and log |det ∂values/∂u| by autodiff."""
+    np.testing.assert_allclose(made.unconstrain(made.values(u)), u, atol=1e-12)
+    matrix = jax.jit(jax.jacfwd(made.values))(u)
+    volume = np.linalg.slogdet(np.stack([matrix[name] for name in made.free]))[1]
+    np.testing.assert_allclose(sum(made.log_slopes(u).values(), made.frame_volume(u)), volume, rtol=1e-12)
+
+
 @pytest.mark.parametrize("held", [{}, {"E": 0.0, "theta1": 1.0}, {"theta2": 0.4}, {"theta0": 1.0}], ids=str)
 def test_a_frame_is_undone_and_counts_its_volume(held):
     """There and back, and log |det| by autodiff, with all or some of the parameters that the frame of T2PassK moves."""
     frame = T2PassK.frame({"N": np.array([1e8, 1e9]), "D": np.array([1e10, 1e11])})
     made = Coordinates(tuple(T2PassK.declared().items()), held, CENTRE, frame)
     u = jnp.linspace(-0.5, 0.7, len(made.free))
-    values = made.values(u)
-    np.testing.assert_allclose(made.unconstrain(values), u, atol=1e-12)
-    matrix = jax.jit(jax.jacfwd(made.values))(u)
-    volume = np.linalg.slogdet(np.stack([matrix[name] for name in made.free]))[1]
-    found = sum(made.log_slopes(u).values(), made.frame_volume(u))
-    np.testing.assert_allclose(found, volume, rtol=1e-12)
+    assert_undone_with_its_volume(made, u)
     if not {"theta0", "theta2"} & set(held):  # the stand-in of θ0 is the logit of the mean success at the largest sizes
-        a, b = T2PassK(**values).questions(1e9, 1e11)
+        a, b = T2PassK(**made.values(u)).questions(1e9, 1e11)
         assert float(jnp.log(a / b)) == pytest.approx(float(u[made.free.index("theta0")]), rel=1e-10)
 
 
@@ -57,12 +60,7 @@ def test_a_level_is_undone_and_counts_its_volume(case):
     frame = level(law, spread | {of: np.exp(CENTRE[of]) * np.array([1.0, 0.999, 1.001]) for of in same})
     assert frame is not None and frame.groups == groups
     made = Coordinates(tuple(law.declared().items()), held, CENTRE, frame)
-    u = jnp.linspace(-0.5, 0.7, len(made.free))
-    values = made.values(u)
-    np.testing.assert_allclose(made.unconstrain(values), u, atol=1e-12)
-    matrix = jax.jit(jax.jacfwd(made.values))(u)
-    volume = np.linalg.slogdet(np.stack([matrix[name] for name in made.free]))[1]
-    np.testing.assert_allclose(sum(made.log_slopes(u).values(), made.frame_volume(u)), volume, rtol=1e-12)
+    assert_undone_with_its_volume(made, jnp.linspace(-0.5, 0.7, len(made.free)))
 
 
 def test_what_stands_for_e_at_one_length_is_all_that_the_rows_know():
@@ -117,11 +115,7 @@ def test_terms_of_nothing_leave_a_frame():
             return self.E + self.B * (D > 1e10)
 
     made = Coordinates(tuple(Late.declared().items()), {}, {}, level(Late, {"D": np.array([1e9, 2e9])}))
-    u = jnp.array([0.3, -0.8])
-    matrix = jax.jacfwd(made.values)(u)
-    volume = np.linalg.slogdet(np.stack([matrix[name] for name in made.free]))[1]
-    np.testing.assert_allclose(sum(made.log_slopes(u).values(), made.frame_volume(u)), volume, rtol=1e-12)
-    np.testing.assert_allclose(made.unconstrain(made.values(u)), u, atol=1e-12)
+    assert_undone_with_its_volume(made, jnp.array([0.3, -0.8]))
 
 
 def test_a_prior_on_another_interval_is_left_out_of_the_frame():
