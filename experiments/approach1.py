@@ -17,7 +17,7 @@ import numpy as np
 import t2jax as t2
 from experiments.record import command
 from experiments.recovery import Result, figures, paper_grid, recover, words
-from t2jax.precision import scope
+from t2jax.working_precision import scope
 
 TRUTH = t2.laws.T2Loss(E=0.9, A=900.0, B=15000.0, alpha=0.42, beta=0.48, G=2.2, gamma=0.25)
 """An assumed task: at 149M parameters, 3B tokens and one sample, -log pass@1 is 3.9 nats."""

@@ -19,7 +19,7 @@ import numpy as np
 import t2jax as t2
 from experiments.record import command
 from experiments.recovery import Result, figures, paper_grid, recover, words
-from t2jax.precision import scope
+from t2jax.working_precision import scope
 
 LOSS = t2.laws.Chinchilla(E=1.2, A=900.0, B=15000.0, alpha=0.42, beta=0.48)
 TRUTH = t2.laws.T2PassK(loss=LOSS, theta0=2.3, theta1=3.0, theta2=0.9, theta3=1.5, theta4=-0.3)

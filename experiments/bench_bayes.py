@@ -23,7 +23,8 @@ import numpy as np
 
 import t2jax as t2
 from experiments.record import command, stage
-from t2jax.diagnose import Diagnosis, arviz, diagnose, left_together
+from t2jax.posterior.arviz_groups import arviz
+from t2jax.posterior.diagnosis import Diagnosis, diagnose, left_together
 
 CHAINS = 4
 

@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 
 import t2jax as t2
 from experiments.record import command, stage, timed
-from t2jax.problem import pose
+from t2jax.planning.problem import pose
 
 KINDS = ("separate", "total", "roofline")
 

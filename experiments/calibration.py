@@ -28,8 +28,8 @@ from scipy.stats import binom, chi2
 import t2jax as t2
 from experiments.calibration_tables import world
 from experiments.record import UNSAVED, command, plain, stage
-from t2jax.plot import BLACK, BLUE, GREY
-from t2jax.save import whole
+from t2jax.files import whole
+from t2jax.plot.style import BLACK, BLUE, GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import expit
 
 import t2jax as t2
-from t2jax.heldout import NEGLIGIBLE
+from t2jax.evaluation.held_out import NEGLIGIBLE
 
 if TYPE_CHECKING:
     from experiments.calibration import Config

@@ -14,8 +14,9 @@ import numpy as np
 
 import t2jax as t2
 from experiments.record import UNSAVED, command, stage
-from t2jax.plot import BLACK, BLUE, VERMILLION, log_ticks, predicted_observed
-from t2jax.precision import scope
+from t2jax.plot.fit import predicted_observed
+from t2jax.plot.style import BLACK, BLUE, VERMILLION, log_ticks
+from t2jax.working_precision import scope
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

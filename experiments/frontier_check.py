@@ -16,8 +16,8 @@ import numpy as np
 import t2jax as t2
 from experiments.brute import BANDWIDTH, CONTEXT, DEVICES, FLOPS, KV_SHARE, MEMORY, PRICE, SHAPE, Case
 from experiments.record import command, stage
-from t2jax.plan import CONTRADICTORY, UNREACHABLE, Plan
-from t2jax.precision import scope
+from t2jax.planning.plan import CONTRADICTORY, UNREACHABLE, Plan
+from t2jax.working_precision import scope
 
 KINDS = (
     "separate",

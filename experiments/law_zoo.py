@@ -28,7 +28,7 @@ import t2jax as t2
 from experiments.real_tables import gadre, porian, testbed_losses, testbed_samples
 from experiments.record import command, stage
 from experiments.zoo_words import Audited, ByHand, Judged, Result, figures, words
-from t2jax.heldout import NoFit
+from t2jax.evaluation.held_out import NoFit
 
 T = TypeVar("T")
 LEVEL = 0.9

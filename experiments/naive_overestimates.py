@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 import t2jax as t2
 from experiments.record import command
-from t2jax.passes import pass_curves
-from t2jax.plot import AXIS_LABELS, BLUE, VERMILLION, log_ticks, number
+from t2jax.datasets.testbed import pass_curves
+from t2jax.plot.style import AXIS_LABELS, BLUE, VERMILLION, log_ticks, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,8 +18,8 @@ import numpy as np
 
 import t2jax as t2
 from experiments.record import command, stage
-from t2jax.plot import BLACK, BLUE, GREY, VERMILLION, log_ticks
-from t2jax.precision import scope
+from t2jax.plot.style import BLACK, BLUE, GREY, VERMILLION, log_ticks
+from t2jax.working_precision import scope
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,7 +20,7 @@ import numpy as np
 
 import t2jax as t2
 from experiments.record import UNSAVED, command, stage
-from t2jax.plot import BLACK, BLUE, VERMILLION, log_ticks
+from t2jax.plot.style import BLACK, BLUE, VERMILLION, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -25,7 +25,7 @@ from scipy.stats import beta as beta_distribution
 
 import t2jax as t2
 from experiments.record import UNSAVED, command, stage
-from t2jax.plot import BLACK, BLUE, GREEN, PURPLE, VERMILLION
+from t2jax.plot.style import BLACK, BLUE, GREEN, PURPLE, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -23,8 +23,8 @@ from scipy.optimize import minimize_scalar
 
 import t2jax as t2
 from experiments.record import command, stage
-from t2jax.plan import CONSTRAINTS
-from t2jax.plot import BLACK, BLUE, GREY, VERMILLION, log_ticks
+from t2jax.planning.plan import CONSTRAINTS
+from t2jax.plot.style import BLACK, BLUE, GREY, VERMILLION, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

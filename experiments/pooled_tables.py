@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 import t2jax as t2
-from t2jax.laws import T2Loss
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
 
 LEAST = 1e-3
 """Nats: where -log pass@k is less all but every question is solved, and its logarithm says nothing."""

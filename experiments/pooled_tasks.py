@@ -25,8 +25,8 @@ import numpy as np
 import t2jax as t2
 from experiments.pooled_tables import DF, LEAST, choose, ridge, simulated, testbed
 from experiments.record import command, stage
-from t2jax.heldout import left_out
-from t2jax.plot import BLACK, BLUE, GREEN, GREY, VERMILLION, log_ticks
+from t2jax.evaluation.held_out import left_out
+from t2jax.plot.style import BLACK, BLUE, GREEN, GREY, VERMILLION, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -22,8 +22,8 @@ import numpy as np
 
 import t2jax as t2
 from experiments.record import command, stage
-from t2jax.plan import Plan
-from t2jax.plot import BLACK, BLUE, VERMILLION, log_ticks
+from t2jax.planning.plan import Plan
+from t2jax.plot.style import BLACK, BLUE, VERMILLION, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

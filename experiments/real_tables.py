@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 import t2jax as t2
-from t2jax.table import Source
+from t2jax.tables.source import Source
 
 LEAST_TOKENS = 2.0**20
 """Testbed checkpoints trained on fewer tokens are left out."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, TypeVar, Union
 import numpy as np
 import tyro
 
-from t2jax.save import finite, save_figure, save_json
+from t2jax.files import finite, save_figure, save_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ import numpy as np
 
 import t2jax as t2
 from experiments.record import stage
-from t2jax.plot import BLACK, BLUE
+from t2jax.plot.style import BLACK, BLUE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,10 +8,10 @@ import numpy as np
 
 import t2jax as t2
 from experiments.isoflops import LEVEL, Measured
-from t2jax import plot_frontier
-from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREEN, GREY, VERMILLION, log_ticks, number, shared_legend
-from t2jax.plot_frontier import Optima
-from t2jax.precision import scope
+from t2jax.plot import frontier as plot_frontier
+from t2jax.plot.frontier import Optima
+from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, GREEN, GREY, VERMILLION, log_ticks, number, shared_legend
+from t2jax.working_precision import scope
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -23,8 +23,8 @@ from experiments.isoflops import LEVEL, Measured, Spread, measure
 from experiments.record import UNSAVED, command, stage
 from experiments.rq1_figures import figures
 from experiments.rq1_words import words
-from t2jax.plot import number
-from t2jax.precision import scope
+from t2jax.plot.style import number
+from t2jax.working_precision import scope
 
 SIZES = np.geomspace(24, 1e8, 600)
 """Where laws are searched for optima: a hundredth of the smallest to a hundred times the largest size trained."""

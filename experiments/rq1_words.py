@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from experiments.isoflops import Spread
-from t2jax.plot import number
+from t2jax.plot.style import number
 
 
 def words(result: Any) -> list[str]:

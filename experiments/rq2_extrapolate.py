@@ -24,9 +24,10 @@ from numpyro.distributions import LogNormal
 
 import t2jax as t2
 from experiments.record import UNSAVED, command, stage
-from t2jax.heldout import left_out
-from t2jax.noise import Gaussian, Joint
-from t2jax.plot import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, log_ticks
+from t2jax.evaluation.held_out import left_out
+from t2jax.noise.joint import Joint
+from t2jax.noise.losses import Gaussian
+from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, log_ticks
 from t2jax.typing import Array, ArrayLike, Scalar
 
 if TYPE_CHECKING:

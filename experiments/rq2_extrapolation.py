@@ -20,8 +20,8 @@ import numpy as np
 import t2jax as t2
 from experiments.real_tables import gadre, porian, testbed_losses, testbed_samples
 from experiments.record import UNSAVED, command, stage
-from t2jax.heldout import NoFit
-from t2jax.plot import BLACK, BLUE, GREY, VERMILLION
+from t2jax.evaluation.held_out import NoFit
+from t2jax.plot.style import BLACK, BLUE, GREY, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,11 +17,11 @@ import numpy as np
 import t2jax as t2
 from experiments.real_tables import porian
 from experiments.record import UNSAVED, command, stage
-from t2jax import plot_frontier
-from t2jax.plot import number, shared_legend
-from t2jax.plot_frontier import Optima
-from t2jax.precision import scope
+from t2jax.plot import frontier as plot_frontier
+from t2jax.plot.frontier import Optima
+from t2jax.plot.style import number, shared_legend
 from t2jax.typing import Array
+from t2jax.working_precision import scope
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

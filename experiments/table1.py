@@ -18,7 +18,7 @@ import pandas as pd
 import t2jax as t2
 from experiments.isoflops import LEVEL, over_seeds
 from experiments.record import command, stage
-from t2jax.plot import AXIS_LABELS, BLACK, BLUE, VERMILLION, log_ticks, number
+from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, VERMILLION, log_ticks, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

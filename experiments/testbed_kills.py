@@ -20,12 +20,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from experiments.record import command, stage
-from t2jax.testbed.corpus import Source, tiny
-from t2jax.testbed.grid import Grid
-from t2jax.testbed.sweep import sweep_at
-from t2jax.testbed.tables import QUESTIONS, RUNS, write_tables
-from t2jax.testbed.train import Recipe
-from t2jax.testbed.workers import sweep_all
+from t2jax.testbed.sweep.grid import Grid
+from t2jax.testbed.sweep.sweep import sweep_at
+from t2jax.testbed.sweep.tables import QUESTIONS, RUNS, write_tables
+from t2jax.testbed.sweep.train import Recipe
+from t2jax.testbed.sweep.workers import sweep_all
+from t2jax.testbed.text.corpus import Source, tiny
 
 CHILD = (
     "import sys; from pathlib import Path; from experiments.testbed_kills import train;"

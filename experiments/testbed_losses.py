@@ -16,8 +16,8 @@ import pandas as pd
 
 import t2jax as t2
 from experiments.record import UNSAVED, command, stage
-from t2jax.heldout import left_out
-from t2jax.plot import AXIS_LABELS, BLACK, legend_outside, log_ticks, number
+from t2jax.evaluation.held_out import left_out
+from t2jax.plot.style import AXIS_LABELS, BLACK, legend_outside, log_ticks, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,9 +17,9 @@ import numpy as np
 
 import t2jax as t2
 from experiments.record import command, stage
-from t2jax.audit import Extrapolation
-from t2jax.heldout import NoFit
-from t2jax.plot import BLACK, BLUE, GREEN, GREY, VERMILLION, log_ticks, number
+from t2jax.evaluation.extrapolation import Extrapolation
+from t2jax.evaluation.held_out import NoFit
+from t2jax.plot.style import BLACK, BLUE, GREEN, GREY, VERMILLION, log_ticks, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

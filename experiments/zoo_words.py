@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from t2jax.plot import BLACK, BLUE, VERMILLION
+from t2jax.plot.style import BLACK, BLUE, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

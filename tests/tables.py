@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from t2jax.table import Table, TableError, read_table
+from t2jax.tables.place import TableError
+from t2jax.tables.read import read_table
+from t2jax.tables.table import Table
 
 
 def refusal(path, **options):

@@ -13,12 +13,15 @@ from scipy import stats
 
 import t2jax as t2
 from t2jax.cli import command
-from t2jax.datasets import DatasetError
-from t2jax.density import density
-from t2jax.diagnose import arviz, diagnose, left_alone, left_together
-from t2jax.laws import Chinchilla, T2Loss, T2PassK
-from t2jax.precision import scope
+from t2jax.datasets.files import DatasetError
+from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.posterior.arviz_groups import arviz
+from t2jax.posterior.density import density
+from t2jax.posterior.diagnosis import diagnose, left_alone, left_together
 from t2jax.typing import Scalar
+from t2jax.working_precision import scope
 
 KEY = jax.random.key(0)
 SIGMA = 0.05

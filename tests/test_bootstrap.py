@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import t2jax as t2
-from t2jax.bootstrap import _collect as collect
-from t2jax.datasets import DatasetError
-from t2jax.laws import Chinchilla
+from t2jax.datasets.files import DatasetError
+from t2jax.fitting.bootstrap import _collect as collect
+from t2jax.laws.loss.chinchilla import Chinchilla
 
 KEY = jax.random.key(0)
 DRAWS = 400

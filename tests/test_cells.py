@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import betabinom, hypergeom
 
 import t2jax as t2
-from t2jax.cells import cells, simulated_band
-from t2jax.fit import prepare
-from t2jax.laws import T2PassK
+from t2jax.evaluation.pass_at_k_cells import cells, simulated_band
+from t2jax.fitting.problem import prepare
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
 
 KEY = jax.random.key(0)
 

@@ -23,8 +23,8 @@ from t2jax.cli import fit as fit_command
 from t2jax.cli import fitting, output, quickstart
 from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import OutputOptions
-from t2jax.datasets import DatasetError
-from t2jax.save import load_draws, load_law
+from t2jax.datasets.files import DatasetError
+from t2jax.fitting.law_files import load_draws, load_law
 
 FIGURES = ["predicted.pdf", "predicted.png", "residuals.pdf", "residuals.png"]
 

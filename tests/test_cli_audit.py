@@ -10,9 +10,9 @@ import pytest
 
 import t2jax as t2
 from t2jax import cli
-from t2jax.cli import audit as command
-from t2jax.heldout import NoFit
-from t2jax.influence import Influence, NoOptimum
+from t2jax.cli.audit import command
+from t2jax.evaluation.held_out import NoFit
+from t2jax.evaluation.leave_groups_out import Influence, NoOptimum
 
 FIGURES = ["errors.pdf", "errors.png", "predicted.pdf", "predicted.png"]
 

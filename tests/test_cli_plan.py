@@ -10,8 +10,8 @@ import pytest
 
 import t2jax as t2
 from t2jax import cli
-from t2jax.cli.plan_rivals import rivals
-from t2jax.laws import T2Loss
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.planning.rivals import rivals
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
 LAW = T2Loss(E=0.6, A=300.0, B=1500.0, alpha=0.34, beta=0.35, G=0.8, gamma=0.35)

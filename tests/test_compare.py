@@ -11,16 +11,19 @@ from scipy.stats import betabinom, norm
 from scipy.stats import t as student
 
 import t2jax as t2
-from t2jax import audit
-from t2jax.audit import Cut, extrapolate
-from t2jax.compare import Errors, cross_validate, refuse_different_responses
-from t2jax.evaluate import predict
-from t2jax.fit import prepare
-from t2jax.heldout import NoFit, fit_without, fitted_rows, groups, left_out
-from t2jax.influence import NoOptimum, influence
-from t2jax.laws import Chinchilla, T2Loss, T2PassK
-from t2jax.measured import decades_outside, in_ranges
-from t2jax.predictive import leverage
+from t2jax.evaluation import extrapolation as audit
+from t2jax.evaluation.convex_hull import decades_outside, in_ranges
+from t2jax.evaluation.cross_validation import cross_validate
+from t2jax.evaluation.errors import Errors, refuse_different_responses
+from t2jax.evaluation.extrapolation import Cut, extrapolate
+from t2jax.evaluation.held_out import NoFit, fit_without, fitted_rows, groups, left_out
+from t2jax.evaluation.leave_groups_out import NoOptimum, influence
+from t2jax.evaluation.predictive_band import leverage
+from t2jax.fitting.problem import prepare
+from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.laws.predict import predict
 
 KEY = jax.random.key(0)
 NOISE = t2.noise.Gaussian("log")
@@ -201,11 +204,13 @@ def test_a_fold_that_fails_is_told(table, monkeypatch):
         made.append(fit)
         return replace(fit, converged=len(made) != 2)
 
-    monkeypatch.setattr("t2jax.compare.fit_without", failing)
+    monkeypatch.setattr("t2jax.evaluation.cross_validation.fit_without", failing)
     found = cross_validate(Chinchilla, table, key=KEY, folds=4, noise=NOISE)
     assert found.status.startswith("3 of 4 fits without some of 40 runs converged; rows of the others are left out; ")
     assert found.errors is not None and found.errors.rows == 30
-    monkeypatch.setattr("t2jax.compare.fit_without", lambda *_, **__: replace(made[0], converged=False))
+    monkeypatch.setattr(
+        "t2jax.evaluation.cross_validation.fit_without", lambda *_, **__: replace(made[0], converged=False)
+    )
     with pytest.raises(NoFit, match="none of the 4 fits of the cross-validation by run reached an optimum"):
         cross_validate(Chinchilla, table, key=KEY, folds=4, noise=NOISE)
 

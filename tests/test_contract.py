@@ -11,9 +11,12 @@ from matplotlib.figure import Figure
 from test_laws import LAWS, LOSS, draw, one_of
 
 import t2jax as t2
-from t2jax.laws import BetaTail, BrokenPower, ComputePassK, T2PassKNaive
-from t2jax.plot import predicted_observed
-from t2jax.precision import scope
+from t2jax.laws.loss.broken_power import BrokenPower
+from t2jax.laws.pass_at_k.beta_tail import BetaTail
+from t2jax.laws.pass_at_k.compute_pass_k import ComputePassK
+from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
+from t2jax.plot.fit import predicted_observed
+from t2jax.working_precision import scope
 
 KEY = jax.random.key(0)
 

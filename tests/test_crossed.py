@@ -9,16 +9,17 @@ from scipy import stats
 from scipy.special import expit, ndtr
 
 import t2jax as t2
-from t2jax.crossed import DEVIATION, CrossedDensity, CrossedEffects
-from t2jax.density import density
-from t2jax.diagnose import diagnose, left_together
-from t2jax.noise import Joint
-from t2jax.posterior_files import load_posterior, save_posterior
-from t2jax.precision import scope
-from t2jax.question_effects import QuestionEffects
-from t2jax.run_scatter import RunScatter, deviated
-from t2jax.special import log_pass_at_k_beta
+from t2jax.noise.crossed_effects import DEVIATION, CrossedEffects
+from t2jax.noise.joint import Joint
+from t2jax.noise.question_effects import QuestionEffects
+from t2jax.noise.run_scatter import RunScatter, deviated
+from t2jax.numerics.special import log_pass_at_k_beta
+from t2jax.posterior.crossed_density import CrossedDensity
+from t2jax.posterior.density import density
+from t2jax.posterior.diagnosis import diagnose, left_together
+from t2jax.posterior.files import load_posterior, save_posterior
 from t2jax.typing import Scalar
+from t2jax.working_precision import scope
 
 KEY = jax.random.key(0)
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from t2jax import datasets
-from t2jax.datasets import DatasetError
+from t2jax.datasets.files import DatasetError
 
 
 @pytest.fixture

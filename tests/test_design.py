@@ -9,10 +9,11 @@ import pytest
 
 import t2jax as t2
 from experiments import next_run
-from t2jax.design import final_log_variance, greedy, log_variance, measured, reductions
-from t2jax.fit import prepare
-from t2jax.identify import Identification
-from t2jax.information import inform
+from t2jax.fitting.identification import Identification
+from t2jax.fitting.problem import prepare
+from t2jax.planning.next_runs.choice import greedy, log_variance, measured, reductions
+from t2jax.planning.next_runs.information import inform
+from t2jax.planning.next_runs.next_runs import final_log_variance
 
 LAW = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
 BUDGET = t2.Budget(train=1e23)

@@ -11,7 +11,7 @@ import pytest
 from test_experiments import check_output
 
 import t2jax as t2
-from t2jax.precision import scope
+from t2jax.working_precision import scope
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # experiments are scripts beside the package, not part of it
 

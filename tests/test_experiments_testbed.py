@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import t as student
 
 import t2jax as t2
-from t2jax.precision import scope
+from t2jax.working_precision import scope
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # experiments are scripts beside the package, not part of it
 

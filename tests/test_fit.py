@@ -12,28 +12,26 @@ from test_contract import measured
 from test_laws import LAWS, LogSum
 
 import t2jax as t2
-from t2jax.compare import Errors
-from t2jax.datasets import DatasetError
-from t2jax.heldout import fit_without
-from t2jax.laws import (
-    BetaTail,
-    BrokenPower,
-    Chinchilla,
-    ComputePassK,
-    DataConstrained,
-    DownstreamError,
-    ExcessParams,
-    Interaction,
-    Kaplan,
-    Overtraining,
-    ParamsTokensPassK,
-    PowerLawK,
-    SharedExponent,
-    T2Loss,
-    T2PassK,
-    T2PassKNaive,
-)
-from t2jax.turning import turning_points
+from t2jax.datasets.files import DatasetError
+from t2jax.evaluation.errors import Errors
+from t2jax.evaluation.held_out import fit_without
+from t2jax.fitting.turning_points import turning_points
+from t2jax.laws.loss.broken_power import BrokenPower
+from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.loss.data_constrained import DataConstrained
+from t2jax.laws.loss.downstream_error import DownstreamError
+from t2jax.laws.loss.excess_params import ExcessParams
+from t2jax.laws.loss.interaction import Interaction
+from t2jax.laws.loss.kaplan import Kaplan
+from t2jax.laws.loss.overtraining import Overtraining
+from t2jax.laws.loss.shared_exponent import SharedExponent
+from t2jax.laws.pass_at_k.beta_tail import BetaTail
+from t2jax.laws.pass_at_k.compute_pass_k import ComputePassK
+from t2jax.laws.pass_at_k.params_tokens_pass_k import ParamsTokensPassK
+from t2jax.laws.pass_at_k.power_law_k import PowerLawK
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
 from t2jax.typing import Scalar
 
 KEY = jax.random.key(0)

@@ -14,7 +14,7 @@ from scipy.special import betaln
 from scipy.stats import binom, norm
 
 import t2jax as t2
-from t2jax.laws import BetaTail
+from t2jax.laws.pass_at_k.beta_tail import BetaTail
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # experiments are scripts beside the package, not part of it
 

@@ -7,10 +7,14 @@ import pytest
 from numpyro.distributions import LogNormal, Uniform
 
 import t2jax as t2
-from t2jax.density import density
-from t2jax.frames import Level, level
-from t2jax.laws import Chinchilla, Interaction, Overtraining, T2Loss, T2PassK
-from t2jax.params import Coordinates
+from t2jax.laws.coordinates import Coordinates
+from t2jax.laws.frames import Level, level
+from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.loss.interaction import Interaction
+from t2jax.laws.loss.overtraining import Overtraining
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.posterior.density import density
 from t2jax.typing import Scalar
 
 KEY = jax.random.key(0)

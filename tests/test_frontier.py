@@ -10,9 +10,11 @@ from numpyro.distributions import LogNormal
 from scipy.optimize import minimize_scalar
 
 import t2jax as t2
-from t2jax.laws import Chinchilla, T2Loss, T2PassK
-from t2jax.path import balanced
-from t2jax.plan import CONSTRAINTS
+from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.planning.balance import balanced
+from t2jax.planning.plan import CONSTRAINTS
 from t2jax.typing import Scalar
 
 LAW = T2Loss(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37, G=0.5, gamma=0.3)

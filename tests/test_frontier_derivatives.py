@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import t2jax as t2
-from t2jax.laws import T2Loss, T2PassK
-from t2jax.plan import CONSTRAINTS, Plan
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.planning.plan import CONSTRAINTS, Plan
 
 LOSS = T2Loss(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37, G=0.5, gamma=0.3)
 PASS_AT_K = T2PassK(

@@ -10,8 +10,9 @@ import pytest
 
 import t2jax as t2
 from experiments import frontier_check
-from t2jax.laws import Chinchilla, T2Loss
-from t2jax.plan import CONSTRAINTS, CONTRADICTORY, UNREACHABLE
+from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.planning.plan import CONSTRAINTS, CONTRADICTORY, UNREACHABLE
 
 LAW = Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
 SAMPLED = T2Loss(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37, G=0.5, gamma=0.3)

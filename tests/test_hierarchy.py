@@ -10,13 +10,14 @@ from numpyro.distributions import HalfNormal, LogNormal, Normal
 from scipy import stats
 
 import t2jax as t2
-from t2jax.density import density
-from t2jax.laws import T2Loss, T2PassK
-from t2jax.pooled import Near, Pooled, expand, prior_draws
-from t2jax.precision import scope
-from t2jax.table import TableError
-from t2jax.task_tables import tasks_of
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.posterior.density import density
+from t2jax.posterior.tasks.pooled_density import Near, Pooled, expand, prior_draws
+from t2jax.tables.place import TableError
+from t2jax.tables.tasks import tasks_of
 from t2jax.typing import Scalar
+from t2jax.working_precision import scope
 
 KEY = jax.random.key(0)
 SIGMA = 0.5

@@ -9,22 +9,20 @@ import pytest
 from scipy.special import betaln
 from test_laws import POINTS, chinchilla_values, draw, places
 
-from t2jax.laws import (
-    BetaTail,
-    BrokenPower,
-    Chinchilla,
-    DataConstrained,
-    DownstreamError,
-    ExcessParams,
-    Interaction,
-    Kaplan,
-    Overtraining,
-    PowerLawK,
-    SharedExponent,
-    T2Loss,
-    T2PassK,
-    T2PassKNaive,
-)
+from t2jax.laws.loss.broken_power import BrokenPower
+from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.loss.data_constrained import DataConstrained
+from t2jax.laws.loss.downstream_error import DownstreamError
+from t2jax.laws.loss.excess_params import ExcessParams
+from t2jax.laws.loss.interaction import Interaction
+from t2jax.laws.loss.kaplan import Kaplan
+from t2jax.laws.loss.overtraining import Overtraining
+from t2jax.laws.loss.shared_exponent import SharedExponent
+from t2jax.laws.pass_at_k.beta_tail import BetaTail
+from t2jax.laws.pass_at_k.power_law_k import PowerLawK
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
 
 
 @pytest.fixture(autouse=True)

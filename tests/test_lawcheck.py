@@ -9,7 +9,7 @@ import pytest
 from numpyro.distributions import LogNormal
 
 import t2jax as t2
-from t2jax.laws import PowerLawK
+from t2jax.laws.pass_at_k.power_law_k import PowerLawK
 from t2jax.typing import Scalar
 
 KEY = jax.random.key(0)

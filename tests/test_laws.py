@@ -10,22 +10,20 @@ import pytest
 from numpyro.distributions import LogNormal
 
 import t2jax as t2
-from t2jax.laws import (
-    BetaTail,
-    BrokenPower,
-    Chinchilla,
-    ComputePassK,
-    DataConstrained,
-    DownstreamError,
-    ExcessParams,
-    Interaction,
-    Kaplan,
-    ParamsTokensPassK,
-    PowerLawK,
-    T2Loss,
-    T2PassK,
-    T2PassKNaive,
-)
+from t2jax.laws.loss.broken_power import BrokenPower
+from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.loss.data_constrained import DataConstrained
+from t2jax.laws.loss.downstream_error import DownstreamError
+from t2jax.laws.loss.excess_params import ExcessParams
+from t2jax.laws.loss.interaction import Interaction
+from t2jax.laws.loss.kaplan import Kaplan
+from t2jax.laws.pass_at_k.beta_tail import BetaTail
+from t2jax.laws.pass_at_k.compute_pass_k import ComputePassK
+from t2jax.laws.pass_at_k.params_tokens_pass_k import ParamsTokensPassK
+from t2jax.laws.pass_at_k.power_law_k import PowerLawK
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
 from t2jax.typing import Scalar
 
 

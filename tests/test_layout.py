@@ -1,11 +1,14 @@
 """How the package is built: who may import whom, how long files are, and that importing it changes nothing."""
 
 import ast
+import importlib
 import os
 import re
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -14,101 +17,27 @@ import t2jax
 ROOT = Path(t2jax.__file__).parent
 ORDER = (
     "typing",
-    "trees",
-    "precision",
-    "dense",
-    "params",
-    "special",
-    "frames",
-    "laws.base",
-    "laws.chinchilla",
-    "laws.kaplan",
-    "laws.beta_tail",
-    "laws.broken_power",
-    "laws.compute_pass_k",
-    "laws.data_constrained",
-    "laws.excess_params",
-    "laws.interaction",
-    "laws.overtraining",
-    "laws.downstream_error",
-    "laws.params_tokens_pass_k",
-    "laws.power_law_k",
-    "laws.shared_exponent",
-    "laws.t2_loss",
-    "laws.t2_pass_k",
-    "laws.t2_pass_k_naive",
-    "laws",
-    "checks",
-    "table",
-    "measurements",
-    "passes",
-    "downloads",
+    "pytrees",
+    "files",
+    "working_precision",
+    "numerics",
+    "tables",
     "datasets",
+    "laws",
     "noise",
-    "unit_noise",
-    "question_rows",
-    "question_effects",
-    "run_scatter",
-    "evaluate",
-    "solver",
-    "starts",
-    "identify",
-    "turning",
-    "lawcheck",
-    "fit",
-    "save",
-    "bootstrap",
-    "estimates",
-    "forecast",
-    "density",
-    "crossed",
-    "chains",
-    "diagnose",
-    "bayes",
-    "pooled",
-    "task_posterior",
-    "task_tables",
-    "shared_scatter",
-    "hierarchy",
-    "posterior_files",
-    "loo",
-    "heldout",
-    "criteria",
-    "measured",
-    "compare",
-    "cells",
-    "predictive",
-    "audit",
-    "hardware",
-    "costs",
-    "budgets",
-    "plan",
-    "interior",
-    "implicit",
-    "feasible",
-    "path",
-    "problem",
-    "beginnings",
-    "separate",
-    "general",
-    "frontier",
-    "sensitivity",
-    "influence",
-    "averaged",
-    "posterior_check",
-    "priors",
-    "information",
-    "design",
+    "fitting",
+    "forecasts",
+    "posterior",
+    "planning",
+    "evaluation",
     "plot",
-    "plot_frontier",
-    "plot_audit",
-    "plot_posterior",
     "testbed",
     "",
     "cli",
 )
-"""Modules of t2jax; each may import those above it only ("" is the package itself, a name stands for its subfolder)."""
+"""Folders and root files of t2jax; each may import those above it only ("" is the package itself)."""
 FILES = sorted(path for path in ROOT.rglob("*.py"))
+LAW_FOLDERS = (ROOT / "laws" / "loss", ROOT / "laws" / "pass_at_k")
 each = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 
 
@@ -118,11 +47,10 @@ def module_of(path: Path) -> str:
 
 
 def place_of(module: str) -> int:
-    """Where in ORDER a module of t2jax (named without "t2jax.") belongs."""
-    while module not in ORDER and "." in module:
-        module = module.rpartition(".")[0]
-    assert module in ORDER, f"t2jax.{module} has no place in ORDER"
-    return ORDER.index(module)
+    """Where in ORDER a module of t2jax (named without "t2jax.") belongs: by its folder."""
+    top = module.partition(".")[0]
+    assert top in ORDER, f"t2jax.{module} has no place in ORDER"
+    return ORDER.index(top)
 
 
 def imported_by(path: Path) -> set[str]:
@@ -144,26 +72,60 @@ def imported_by(path: Path) -> set[str]:
 
 
 @each
-def test_modules_import_only_what_is_above_them(path):
+def test_folders_import_only_folders_before_them(path):
     own = place_of(module_of(path))
     for other in imported_by(path):
-        inside = ORDER[own] == ORDER[place_of(other)] in ("testbed", "cli")
-        assert inside or place_of(other) < own, f"{path.name} imports t2jax.{other}, which is not above it"
+        assert place_of(other) <= own, f"{path.name} imports t2jax.{other}, which is not before it"
+
+
+def test_files_import_each_other_in_no_circle():
+    """A topological order of all files exists; a package's own file counts as the last of its folder."""
+    graph = {module_of(path): imported_by(path) for path in FILES}
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
+
+
+@each
+def test_no_private_name_crosses_folders(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("t2jax."):
+            private = [alias.name for alias in node.names if re.match(r"_[^_]", alias.name)]
+            same = ROOT.parent / node.module.replace(".", "/")
+            assert not private or path.parent in (same.parent, same), f"{path.name} imports {private} of {node.module}"
+
+
+def test_folders_are_small():
+    for folder in {path.parent for path in FILES}:
+        files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(files) <= (6 if folder == ROOT else 12), folder
 
 
 @each
 def test_files_are_short(path):
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    law = path.parent.name == "laws" and path.stem not in ("base", "__init__")
-    assert lines < (90 if law else 400)
+    assert lines < (90 if path.parent in LAW_FOLDERS else 400)
 
 
 def test_every_law_has_a_file_an_export_and_a_source():
-    stems = {path.stem for path in (ROOT / "laws").glob("*.py")} - {"base", "__init__"}
+    stems = {path.stem for folder in LAW_FOLDERS for path in folder.glob("*.py")} - {"__init__"}
     assert {law.__module__.rpartition(".")[2] for law in t2jax.laws.ALL} == stems
     for law in t2jax.laws.ALL:
         assert law.__name__ in t2jax.laws.__all__
         assert re.search(r"\d{4}\.\d{5}", law.__doc__ or ""), f"{law.__name__} cites no paper"
+
+
+@each
+def test_every_module_path_gives_a_module(path):
+    """No function hides a module of its own name: `import t2jax.fitting.fit as m` gives the module."""
+    found = t2jax
+    for part in path.relative_to(ROOT).with_suffix("").parts:
+        if part == "__init__":
+            continue
+        importlib.import_module(f"{found.__name__}.{part}")
+        found = getattr(found, part)
+        assert isinstance(found, ModuleType), f"{found!r} stands where the module {part} should"
 
 
 def test_public_names_exist_and_are_documented():

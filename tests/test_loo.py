@@ -11,7 +11,8 @@ from numpyro.distributions import Normal
 from scipy import optimize, stats
 
 import t2jax as t2
-from t2jax.laws import Chinchilla, Kaplan
+from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.loss.kaplan import Kaplan
 from t2jax.typing import Scalar
 
 KEY = jax.random.key(0)
@@ -101,7 +102,7 @@ def test_weights_are_those_of_another_optimiser(posteriors):
 
 def moved(post: t2.Posterior, nats: float) -> t2.Posterior:
     """The same posterior with every run less likely."""
-    from t2jax.bayes import inference_data
+    from t2jax.posterior.arviz_groups import inference_data
 
     groups = {name: post.idata[name] for name in ("posterior", "log_likelihood")}
     groups = {name: one.to_dataset() if hasattr(one, "to_dataset") else one for name, one in groups.items()}

@@ -10,9 +10,15 @@ from scipy import special as sp
 from scipy import stats
 
 import t2jax as t2
-from t2jax.fit import prepare
-from t2jax.laws import Chinchilla, T2Loss, T2PassK, T2PassKNaive
-from t2jax.noise import BetaBinomial, Binomial, Gaussian, Huber, Joint, StudentT, default_noise
+from t2jax.fitting.problem import prepare
+from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
+from t2jax.noise.counts import BetaBinomial, Binomial
+from t2jax.noise.default import default_noise
+from t2jax.noise.joint import Joint
+from t2jax.noise.losses import Gaussian, Huber, StudentT
 
 RNG = np.random.default_rng(0)
 ROWS: dict[str, Any] = {"params": 10 ** RNG.uniform(7, 10, 50), "tokens": 10 ** RNG.uniform(8, 12, 50)}

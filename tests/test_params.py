@@ -11,8 +11,11 @@ from scipy import stats
 from test_laws import LAWS
 
 import t2jax as t2
-from t2jax.laws import Chinchilla, T2Loss, T2PassK
-from t2jax.params import Coordinates, Param
+from t2jax.laws.coordinates import Coordinates
+from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.parameter import Param
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
 from t2jax.typing import Scalar
 
 CENTRE = {"N": 18.5, "D": 23.25, "k": 3.0}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from t2jax.bootstrap import band
-from t2jax.plot import legend_outside, log_ticks, number, predicted_observed, residuals, shared_legend
-from t2jax.plot_frontier import (
+from t2jax.numerics.bands import band
+from t2jax.plot.fit import predicted_observed, residuals
+from t2jax.plot.frontier import (
     Optima,
     frontier_panels,
     isoflop_curves,
@@ -17,6 +17,7 @@ from t2jax.plot_frontier import (
     optima_against_train,
     optima_on_isoflops,
 )
+from t2jax.plot.style import legend_outside, log_ticks, number, shared_legend
 
 RNG = np.random.default_rng(0)
 TRAIN = np.geomspace(1e18, 1e24, 5)

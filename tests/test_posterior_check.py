@@ -13,7 +13,7 @@ from scipy import stats
 from test_bayes import SIGMA, Line, X, closed_form, line_table
 
 import t2jax as t2
-from t2jax.plot_posterior import places, places_against
+from t2jax.plot.posterior import places, places_against
 from t2jax.typing import Scalar
 
 KEY = jax.random.key(0)

@@ -9,13 +9,13 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import t2jax as t2
-from t2jax.laws import T2PassK
-from t2jax.precision import scope
-from t2jax.question_effects import QuestionEffects
-from t2jax.question_rows import question_names, question_rows
-from t2jax.special import log_pass_at_k
-from t2jax.table import TableError
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.noise.question_effects import QuestionEffects
+from t2jax.noise.question_grid import question_names, question_rows
+from t2jax.numerics.special import log_pass_at_k
+from t2jax.tables.place import TableError
 from t2jax.typing import Scalar
+from t2jax.working_precision import scope
 
 LAW = T2PassK(
     E=0.0, A=4000.0, alpha=0.42, B=18000.0, beta=0.4, theta0=1.0, theta1=1.0, theta2=0.6, theta3=1.5, theta4=0.1

@@ -8,11 +8,13 @@ from scipy import stats
 from scipy.special import gammaln, logsumexp
 
 import t2jax as t2
-from t2jax.laws import T2PassK
-from t2jax.noise import BetaBinomial, Joint
-from t2jax.precision import scope
-from t2jax.run_scatter import RunScatter, deviated, run_deviations, run_rows
-from t2jax.table import TableError
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.noise.counts import BetaBinomial
+from t2jax.noise.joint import Joint
+from t2jax.noise.run_scatter import RunScatter, deviated, run_rows
+from t2jax.posterior.deviations_of_runs import run_deviations
+from t2jax.tables.place import TableError
+from t2jax.working_precision import scope
 
 LAW = T2PassK(
     E=0.0, A=4000.0, alpha=0.42, B=18000.0, beta=0.4, theta0=1.0, theta1=1.0, theta2=0.9, theta3=1.5, theta4=0.1

@@ -10,7 +10,8 @@ import pytest
 from matplotlib.figure import Figure
 
 import t2jax as t2
-from t2jax.save import load_draws, load_law, save_draws, save_figure, save_json, save_law, whole
+from t2jax.files import save_figure, save_json, whole
+from t2jax.fitting.law_files import load_draws, load_law, save_draws, save_law
 
 TRUE = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
 

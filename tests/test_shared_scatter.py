@@ -11,15 +11,15 @@ from numpyro.distributions import LogNormal
 from scipy import stats
 
 import t2jax as t2
-from t2jax.density import density
-from t2jax.hierarchy import _stacked
-from t2jax.laws import T2Loss
-from t2jax.noise import Joint
-from t2jax.pooled import Pooled, expand
-from t2jax.precision import scope
-from t2jax.shared_scatter import SharedPooled
-from t2jax.task_tables import RUN, numbered
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.noise.joint import Joint
+from t2jax.posterior.density import density
+from t2jax.posterior.tasks.pooled_density import Pooled, expand
+from t2jax.posterior.tasks.sample_tasks import _stacked
+from t2jax.posterior.tasks.shared_density import SharedPooled
+from t2jax.tables.tasks import RUN, numbered
 from t2jax.typing import Scalar
+from t2jax.working_precision import scope
 
 KEY = jax.random.key(0)
 NOISE = t2.SharedScatter()

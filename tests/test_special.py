@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from t2jax import special
+from t2jax.numerics import special
 
 POINTS = 10_000
 EDGE_P = 1e-280  # below this fail probability, products inside reverse mode may underflow before the derivative does

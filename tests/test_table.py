@@ -10,7 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from tables import refusal, small
 
-from t2jax.table import Source, Table, TableError, read_table
+from t2jax.tables.place import TableError
+from t2jax.tables.read import read_table
+from t2jax.tables.source import Source
+from t2jax.tables.table import Table
 
 GOOD = """model,params,tokens,task,loss,samples
 a,1e7,2e8,arc,3.5,1

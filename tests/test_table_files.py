@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from tables import refusal, small
 
-from t2jax.table import Source, Table, TableError, read_table
+from t2jax.tables.place import TableError
+from t2jax.tables.read import read_table
+from t2jax.tables.source import Source
+from t2jax.tables.table import Table
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "T.CSV.GZ", "t.parquet"])

@@ -6,12 +6,13 @@ import re
 import numpy as np
 import pytest
 
-from t2jax.testbed import text_tasks
-from t2jax.testbed.corpus import Corpus, CorpusError, Settings, from_folder, tiny
-from t2jax.testbed.questions import Document, ask
-from t2jax.testbed.synthetic_tasks import SIDE
-from t2jax.testbed.tokenizer import SEPARATOR, Tokenizer
-from t2jax.testbed.words import EVENTS
+from t2jax.testbed.text import text_tasks
+from t2jax.testbed.text.archive import Corpus, CorpusError, Settings
+from t2jax.testbed.text.corpus import from_folder, tiny
+from t2jax.testbed.text.questions import Document, ask
+from t2jax.testbed.text.synthetic_tasks import SIDE
+from t2jax.testbed.text.tokenizer import SEPARATOR, Tokenizer
+from t2jax.testbed.text.words import EVENTS
 
 pytest.importorskip("tokenizers")
 MADE_UP = ("facts", "arithmetic", "ordering", "moves")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from t2jax.testbed.corpus import tiny
-from t2jax.testbed.measure import agreement, answer_nll, text_loss
-from t2jax.testbed.model import Decoder, Shape, biases, next_token_nll
-from t2jax.testbed.questions import Questions
-from t2jax.testbed.train import Recipe, Windows, begin, branch, branch_step, decoder, trunk
+from t2jax.testbed.sweep.measure import agreement, answer_nll, text_loss
+from t2jax.testbed.sweep.model import Decoder, Shape, biases, next_token_nll
+from t2jax.testbed.sweep.train import Recipe, Windows, begin, branch, branch_step, decoder, trunk
+from t2jax.testbed.text.corpus import tiny
+from t2jax.testbed.text.questions import Questions
 
 SHAPE = Shape(width=8, layers=2, heads=2)
 RECIPE = Recipe(batch=8, rate=0.05)

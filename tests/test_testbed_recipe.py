@@ -9,10 +9,11 @@ import tarfile
 import numpy as np
 import pytest
 
-from t2jax.testbed import debian, unpack
-from t2jax.testbed.corpus import Corpus, CorpusError, tiny
-from t2jax.testbed.synthetic_tasks import Facts, Reasoning, arithmetic
-from t2jax.testbed.tokenizer import SEPARATOR, Tokenizer, clean
+from t2jax.testbed.text import debian, unpack
+from t2jax.testbed.text.archive import Corpus, CorpusError
+from t2jax.testbed.text.corpus import tiny
+from t2jax.testbed.text.synthetic_tasks import Facts, Reasoning, arithmetic
+from t2jax.testbed.text.tokenizer import SEPARATOR, Tokenizer, clean
 
 pytest.importorskip("tokenizers")
 

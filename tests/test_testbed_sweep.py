@@ -18,13 +18,14 @@ import t2jax as t2
 from experiments import testbed_kills
 from experiments.testbed_kills import Config, grid
 from t2jax import cli
-from t2jax.testbed.corpus import Settings, Source, text_source
-from t2jax.testbed.layout import PAPER_BUDGETS, PAPER_PARAMS, layout
-from t2jax.testbed.presets import PRESETS, Preset
-from t2jax.testbed.sweep import SweepError, sweep_at, sweep_in
-from t2jax.testbed.tables import write_tables
-from t2jax.testbed.train import Recipe
-from t2jax.testbed.workers import ONE_CORE, sweep_all
+from t2jax.testbed.sweep.layout import PAPER_BUDGETS, PAPER_PARAMS, layout
+from t2jax.testbed.sweep.presets import PRESETS, Preset
+from t2jax.testbed.sweep.sweep import SweepError, sweep_at, sweep_in
+from t2jax.testbed.sweep.tables import write_tables
+from t2jax.testbed.sweep.train import Recipe
+from t2jax.testbed.sweep.workers import ONE_CORE, sweep_all
+from t2jax.testbed.text.archive import Settings
+from t2jax.testbed.text.corpus import Source, text_source
 
 SMALL = replace(grid(1), longest=(2**16, 2**15), budgets=4)
 TINY = PRESETS["tiny"].source

@@ -14,16 +14,21 @@ import jax
 import pooch
 import tyro
 
-from t2jax.cli import audit, data, fit, frontier, laws, next_run, plan, quickstart, sample, testbed
+from t2jax.cli import data, fit, laws, quickstart, testbed
+from t2jax.cli import next_runs as next_run
+from t2jax.cli.audit import command as audit_command
+from t2jax.cli.frontier import command as frontier_command
+from t2jax.cli.plan import command as plan_command
+from t2jax.cli.sample import command as sample_command
 
 Command = (
     Annotated[quickstart.QuickstartConfig, tyro.conf.subcommand("quickstart")]
     | Annotated[fit.FitConfig, tyro.conf.subcommand("fit")]
-    | Annotated[sample.SampleConfig, tyro.conf.subcommand("sample")]
-    | Annotated[frontier.FrontierConfig, tyro.conf.subcommand("frontier")]
-    | Annotated[plan.PlanConfig, tyro.conf.subcommand("plan")]
+    | Annotated[sample_command.SampleConfig, tyro.conf.subcommand("sample")]
+    | Annotated[frontier_command.FrontierConfig, tyro.conf.subcommand("frontier")]
+    | Annotated[plan_command.PlanConfig, tyro.conf.subcommand("plan")]
     | Annotated[next_run.NextConfig, tyro.conf.subcommand("next")]
-    | Annotated[audit.AuditConfig, tyro.conf.subcommand("audit")]
+    | Annotated[audit_command.AuditConfig, tyro.conf.subcommand("audit")]
     | Annotated[laws.LawsConfig, tyro.conf.subcommand("laws")]
     | Annotated[data.DataConfig, tyro.conf.subcommand("data")]
     | Annotated[testbed.TestbedConfig, tyro.conf.subcommand("testbed")]
@@ -70,16 +75,16 @@ def run(config: Command) -> int:
             return quickstart.run(config)
         case fit.FitConfig():
             return fit.run(config)
-        case sample.SampleConfig():
-            return sample.run(config)
-        case frontier.FrontierConfig():
-            return frontier.run(config)
-        case plan.PlanConfig():
-            return plan.run(config)
+        case sample_command.SampleConfig():
+            return sample_command.run(config)
+        case frontier_command.FrontierConfig():
+            return frontier_command.run(config)
+        case plan_command.PlanConfig():
+            return plan_command.run(config)
         case next_run.NextConfig():
             return next_run.run(config)
-        case audit.AuditConfig():
-            return audit.run(config)
+        case audit_command.AuditConfig():
+            return audit_command.run(config)
         case laws.LawsConfig():
             return laws.run(config)
         case data.DataConfig():

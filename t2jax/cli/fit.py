@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import tyro
 
 from t2jax import laws
+from t2jax.cli.figures import picture_fit
 from t2jax.cli.fitting import fit_and_save, fit_answer, parameter_table
 from t2jax.cli.options import FittingOptions, law_for, read
 from t2jax.cli.output import Output, OutputOptions
-from t2jax.cli.pictures import picture_fit
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from t2jax.bootstrap import Band, Bootstrap, band, bootstrap
 from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import Output
 from t2jax.cli.words import columns, interval
-from t2jax.fit import Fit, fit
+from t2jax.files import finite
+from t2jax.fitting.bootstrap import Bootstrap, bootstrap
+from t2jax.fitting.fit import Fit, fit
+from t2jax.fitting.law_files import DRAWS_FILE, LAW_FILE, save_draws, save_law
 from t2jax.laws.base import Law
-from t2jax.save import DRAWS_FILE, LAW_FILE, finite, save_draws, save_law
-from t2jax.table import Table
+from t2jax.numerics.bands import Band, band
+from t2jax.tables.table import Table
 
 LEVEL = 0.9
 LARGEST_CHUNK, SMALLEST_CHUNK = 250, 25

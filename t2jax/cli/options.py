@@ -9,8 +9,11 @@ import tyro
 
 from t2jax import datasets, laws
 from t2jax.laws.base import Law
-from t2jax.noise import BetaBinomial, Binomial, Gaussian, Huber, Noise, StudentT
-from t2jax.table import Table, read_table
+from t2jax.noise.counts import BetaBinomial, Binomial
+from t2jax.noise.losses import Gaussian, Huber, StudentT
+from t2jax.noise.protocol import Noise
+from t2jax.tables.read import read_table
+from t2jax.tables.table import Table
 
 NOISES: dict[str, Noise] = {
     "huber": Huber(),

@@ -17,7 +17,7 @@ import tyro
 from tqdm import tqdm
 
 from t2jax import __version__
-from t2jax.save import save_json
+from t2jax.files import save_json
 
 RUN_FILE = "run.json"
 

@@ -9,19 +9,19 @@ import jax
 import numpy as np
 
 from t2jax import datasets
-from t2jax.budgets import Budget
-from t2jax.cli.allocation import Allocations, solve
+from t2jax.cli.figures import picture_fit
 from t2jax.cli.fitting import Fitted, fit_and_save, fit_answer
-from t2jax.cli.frontier_output import frontier_answer, frontier_frame, save_frontier
-from t2jax.cli.frontier_pictures import picture_frontier
+from t2jax.cli.frontier.allocations import Allocations, solve
+from t2jax.cli.frontier.figures import picture_frontier
+from t2jax.cli.frontier.words import frontier_answer, frontier_frame, save_frontier
 from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import Output, OutputOptions
-from t2jax.cli.pictures import picture_fit
 from t2jax.cli.words import count, interval
-from t2jax.evaluate import evaluate
-from t2jax.frontier import frontier
-from t2jax.laws import T2PassK
-from t2jax.table import Table
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.laws.predict import evaluate
+from t2jax.planning.budget import Budget
+from t2jax.planning.frontier import frontier
+from t2jax.tables.table import Table
 
 EARLIEST = 2.0**18  # tokens; younger models have not begun to learn some of the tasks
 SAMPLES = tuple(8.0**j for j in range(5))

@@ -12,7 +12,7 @@ import tyro
 
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.cli.words import columns, count, evenly
-from t2jax.save import whole
+from t2jax.files import whole
 
 PEAKS = {"h100": 9.9e14, "a100": 3.12e14, "v5e": 1.97e14}  # bf16 FLOP/s without sparsity, by the makers' data sheets
 
@@ -97,8 +97,8 @@ def run(config: TestbedConfig) -> int:
 
 
 def _plan(config: PlanConfig) -> int:
-    from t2jax.testbed.layout import PAPER_BUDGETS, PAPER_PARAMS, layout, of_grid
-    from t2jax.testbed.presets import PRESETS
+    from t2jax.testbed.sweep.layout import PAPER_BUDGETS, PAPER_PARAMS, layout, of_grid
+    from t2jax.testbed.sweep.presets import PRESETS
 
     peak = PEAKS[config.device]
     if config.preset == "paper":
@@ -123,11 +123,12 @@ def _plan(config: PlanConfig) -> int:
 def _sweep(config: SweepConfig) -> int:
     from tqdm import tqdm
 
-    from t2jax.testbed.corpus import Corpus, Settings, text_source
-    from t2jax.testbed.presets import PRESETS
-    from t2jax.testbed.sweep import sweep_at, sweep_in
-    from t2jax.testbed.tables import write_tables
-    from t2jax.testbed.workers import sweep_all
+    from t2jax.testbed.sweep.presets import PRESETS
+    from t2jax.testbed.sweep.sweep import sweep_at, sweep_in
+    from t2jax.testbed.sweep.tables import write_tables
+    from t2jax.testbed.sweep.workers import sweep_all
+    from t2jax.testbed.text.archive import Corpus, Settings
+    from t2jax.testbed.text.corpus import text_source
 
     preset = PRESETS[config.preset]
     grid = replace(preset.grid, seeds=config.seeds) if config.seeds else preset.grid
@@ -155,8 +156,8 @@ def _sweep(config: SweepConfig) -> int:
 
 
 def _table(config: TableConfig) -> int:
-    from t2jax.testbed.sweep import sweep_in
-    from t2jax.testbed.tables import QUESTIONS, RUNS, write_tables
+    from t2jax.testbed.sweep.sweep import sweep_in
+    from t2jax.testbed.sweep.tables import QUESTIONS, RUNS, write_tables
 
     sweep = sweep_in(config.folder)
     with Output("testbed table", config.output, config) as out:
@@ -168,8 +169,8 @@ def _table(config: TableConfig) -> int:
 def _check(config: CheckConfig) -> int:
     import jax
 
-    from t2jax.testbed.measure import agreement
-    from t2jax.testbed.sweep import sweep_in
+    from t2jax.testbed.sweep.measure import agreement
+    from t2jax.testbed.sweep.sweep import sweep_in
 
     sweep = sweep_in(config.folder)
     cells = list(sweep.measured())

@@ -4,22 +4,22 @@ import difflib
 import re
 
 from t2jax.laws.base import Law, law, part
-from t2jax.laws.beta_tail import BetaTail
-from t2jax.laws.broken_power import BrokenPower
-from t2jax.laws.chinchilla import Chinchilla
-from t2jax.laws.compute_pass_k import ComputePassK
-from t2jax.laws.data_constrained import DataConstrained
-from t2jax.laws.downstream_error import DownstreamError
-from t2jax.laws.excess_params import ExcessParams
-from t2jax.laws.interaction import Interaction
-from t2jax.laws.kaplan import Kaplan
-from t2jax.laws.overtraining import Overtraining
-from t2jax.laws.params_tokens_pass_k import ParamsTokensPassK
-from t2jax.laws.power_law_k import PowerLawK
-from t2jax.laws.shared_exponent import SharedExponent
-from t2jax.laws.t2_loss import T2Loss
-from t2jax.laws.t2_pass_k import T2PassK
-from t2jax.laws.t2_pass_k_naive import T2PassKNaive
+from t2jax.laws.loss.broken_power import BrokenPower
+from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.loss.data_constrained import DataConstrained
+from t2jax.laws.loss.downstream_error import DownstreamError
+from t2jax.laws.loss.excess_params import ExcessParams
+from t2jax.laws.loss.interaction import Interaction
+from t2jax.laws.loss.kaplan import Kaplan
+from t2jax.laws.loss.overtraining import Overtraining
+from t2jax.laws.loss.shared_exponent import SharedExponent
+from t2jax.laws.pass_at_k.beta_tail import BetaTail
+from t2jax.laws.pass_at_k.compute_pass_k import ComputePassK
+from t2jax.laws.pass_at_k.params_tokens_pass_k import ParamsTokensPassK
+from t2jax.laws.pass_at_k.power_law_k import PowerLawK
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
 
 __all__ = [
     "ALL",

@@ -25,8 +25,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from t2jax.params import INPUT_COLUMNS, Frame, Param
-from t2jax.trees import register
+from t2jax.laws.coordinates import Frame
+from t2jax.laws.parameter import INPUT_COLUMNS, Param
+from t2jax.pytrees import register
 from t2jax.typing import Array
 
 

@@ -1,0 +1,166 @@
+"""`t2jax audit`: laws fitted to the cheaper part of a table and judged by the rest, with what decides their optimum."""
+
+import sys
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+import jax
+import numpy as np
+import tyro
+
+from t2jax import laws
+from t2jax.cli.audit.words import Audited, audit_answer, audit_text, picture_audit, save_audit
+from t2jax.cli.options import LAW_NAMES, NOISES, NoiseName, Pairs, law_for, read
+from t2jax.cli.output import Output, OutputOptions
+from t2jax.evaluation.cross_validation import CrossValidation, cross_validate, has_density
+from t2jax.evaluation.errors import refuse_different_responses
+from t2jax.evaluation.extrapolation import Cut, Quantity, extrapolate
+from t2jax.evaluation.held_out import NoFit, compute, fit_without, groups, require_rows_left
+from t2jax.evaluation.information_criteria import criteria
+from t2jax.evaluation.leave_groups_out import Influence, NoOptimum, influence
+from t2jax.laws.base import Law
+from t2jax.noise.default import default_noise
+from t2jax.noise.protocol import Noise
+from t2jax.tables.table import Table
+
+QUANTITIES: dict[str, Quantity] = {
+    "compute": "compute",
+    "tokens-per-param": "tokens_per_param",
+    "samples": "samples",
+}
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """Fit laws below a cut in compute, tokens per parameter or samples, predict the rows above it, and compare them."""
+
+    table: tyro.conf.Positional[str]
+    """A .csv, .csv.gz or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
+    law: Annotated[
+        tyro.conf.UseAppendAction[tuple[str, ...]],
+        tyro.conf.arg(
+            metavar="LAW",
+            help=f"A law to audit; give --law again for each: {LAW_NAMES}. By default the one that `t2jax fit` takes.",
+        ),
+    ] = ()
+    cut: Annotated[str, tyro.conf.arg(metavar="compute|tokens-per-param|samples[=VALUE]")] = "compute"
+    """Where to cut: 6ND in FLOPs, D/N, or k; without a value in the middle of the table's range, on a log scale."""
+    by: Literal["run", "size", "budget"] = "run"
+    """What cross-validation leaves out together (the column "left out" of the answer)."""
+    folds: int = 10
+    """Fits of the cross-validation; with as many groups or fewer, one is left out at a time."""
+    train: float | None = None
+    """Training FLOPs at which to see which budgets decide N*; by default ten times the largest of the table."""
+    within: float = 0.05
+    """Budgets, and sizes, that differ by a smaller share than this count as equal."""
+    noise: NoiseName = "default"
+    """What a measurement is; by default what suits the law and the columns. Information criteria need a likelihood,
+    which huber, the default for losses, has not: take student-t."""
+    units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
+    """Units of columns that are not raw counts: params=M tokens=B."""
+    starts: int = 8
+    """How many starts each fit is run from."""
+    draws: int = 400
+    """Bootstrap draws behind the bands."""
+    over: Literal["rows", "runs"] = "rows"
+    """What is drawn again: rows, or whole runs where rows of one run share their errors."""
+    seed: int = 0
+    """Seed of the random starts, draws and folds."""
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+def run(config: AuditConfig) -> int:
+    """Audit, print and save; 0 if every fit converged, else 1. Raises ValueError for bad input."""
+    if config.draws < 1 or config.starts < 1 or config.folds < 2:
+        given = f"--draws {config.draws} --starts {config.starts} --folds {config.folds}"
+        raise ValueError(f"found {given}, expected at least 1, 1 and 2")
+    table = read(config.table, config.units)
+    chosen = [laws.by_name(name) for name in dict.fromkeys(config.law)] or [law_for(table, None)]
+    refuse_different_responses(chosen, table)
+    cut = cut_of(config.cut, table, config.within)
+    for law in chosen:  # refused before anything is fitted
+        require_rows_left(law, table, cut.above(table), noise=NOISES.get(config.noise))
+    train = 10 * float(compute(table).max()) if config.train is None else config.train
+    found: list[Audited] = []
+    failures: list[str] = []
+    with Output("audit", config.output, config) as out:
+        for law in chosen:
+            with out.progress(f"auditing {laws.name_of(law)}", total=4) as bar:
+                try:
+                    found.append(_audited(law, table, cut, train, config, bar.update))
+                except NoFit as failure:
+                    failures.append(str(failure))
+        for one in found:
+            crossed, decides = one.cross, one.influence
+            failures += (
+                [f"{one.name}: {crossed.status}"] if isinstance(crossed, CrossValidation) and crossed.failed else []
+            )
+            failures += [f"{one.name}: {decides.status}"] if isinstance(decides, Influence) and decides.failed else []
+        for failure in failures:
+            print(f"t2jax: {failure}", file=sys.stderr)
+        if found:
+            out.say(audit_text(found, table, cut))
+            save_audit(found, out)
+            with out.progress("figures") as bar:
+                picture_audit(found, out)
+                bar.update()
+        return out.finish(1 if failures else 0, {**audit_answer(found, cut), "failures": failures})
+
+
+def cut_of(text: str, table: Table, within: float) -> Cut:
+    """The cut of "compute", "compute=1e20", "tokens-per-param=50" or "samples=100".
+
+    Raises ValueError for anything else, for rows all on one side, and for one budget only where compute is cut.
+    """
+    name, equals, value = text.partition("=")
+    try:
+        quantity, number = QUANTITIES[name], float(value) if equals else None
+    except (KeyError, ValueError):
+        raise ValueError(
+            f"--cut: found {text!r}, expected compute, tokens-per-param or samples, and perhaps a value: compute=1e20"
+        ) from None
+    if quantity == "compute" and len(np.unique(groups(table, "budget", within))) < 2:
+        raise ValueError(
+            f"{table.source.name}: all rows have one training budget, {compute(table).max():.3g} FLOPs, so there is"
+            " none to extrapolate to; cut in tokens per parameter with --cut tokens-per-param, or in --cut samples"
+        )
+    return Cut.middle(table, quantity) if number is None else Cut(quantity, number)
+
+
+def _audited(law: type[Law], table: Table, cut: Cut, train: float, config: AuditConfig, done: Any) -> Audited:
+    noise = NOISES.get(config.noise) or default_noise(law, table)
+    cut_key, fit_key, fold_key, out_key = jax.random.split(jax.random.key(config.seed), 4)
+    beyond = extrapolate(
+        law, table, cut, key=cut_key, noise=noise, starts=config.starts, draws=config.draws, over=config.over
+    )
+    done()
+    whole = fit_without(law, table, np.zeros(len(table), bool), key=fit_key, noise=noise, starts=config.starts)
+    if not whole.converged:
+        raise NoFit(f"{laws.name_of(law)}: the fit to all rows gave no law ({whole.status})")
+    done()
+    cross = _cross(law, table, fold_key, noise, config)
+    done()
+    decides = _influence(law, table, train, out_key, noise, config)
+    done()
+    likely = criteria(whole, table) if has_density(noise) else None
+    return Audited(law, beyond, cross, likely, decides)
+
+
+def _cross(law: type[Law], table: Table, key: Any, noise: Noise, config: AuditConfig) -> CrossValidation | str:
+    """The cross-validation, or why there is none."""
+    if len(np.unique(groups(table, config.by, config.within))) < 2:
+        return f"the table has one {config.by} only"
+    shared: Any = {"noise": noise, "starts": config.starts, "within": config.within}
+    return cross_validate(law, table, key=key, by=config.by, folds=config.folds, **shared)
+
+
+def _influence(
+    law: type[Law], table: Table, train: float, key: Any, noise: Noise, config: AuditConfig
+) -> Influence | str:
+    """What decides N*, or why that cannot be said."""
+    if len(np.unique(groups(table, "budget", config.within))) < 2:
+        return "the table has one training budget only"
+    try:
+        return influence(law, table, train, key=key, noise=noise, starts=config.starts, within=config.within)
+    except NoOptimum as why:
+        return str(why)

@@ -1,0 +1,101 @@
+"""The frontier of a law and its draws, solved together, beside what Chinchilla's rule would train."""
+
+from dataclasses import dataclass, replace
+
+import jax
+import numpy as np
+
+from t2jax.cli.fitting import LEVEL
+from t2jax.cli.output import Output
+from t2jax.laws.base import Law
+from t2jax.laws.predict import evaluate
+from t2jax.numerics.bands import Band, band
+from t2jax.planning.budget import Budget
+from t2jax.planning.frontier import frontier
+from t2jax.planning.plan import Plan
+from t2jax.planning.problem import chooses_samples
+from t2jax.planning.rivals import loss_law
+from t2jax.plot.frontier import Optima
+
+
+@dataclass(frozen=True)
+class Allocations:
+    """The optimum at each of the budgets, shape (budgets,), and in each draw, shape (draws, budgets).
+
+    plan: of the fitted law. draws: of its draws. chinchilla, chinchilla_draws: the same for one sample and free
+    serving, there where the problem asks for samples; else None.
+    """
+
+    law: Law
+    laws: Law | None
+    budget: Budget
+    plan: Plan
+    draws: Plan | None
+    chinchilla: Plan | None
+    chinchilla_draws: Plan | None
+
+    @property
+    def train(self) -> np.ndarray:
+        """Training FLOPs, (budgets,)."""
+        return np.asarray(self.budget.train, float)
+
+    @property
+    def usable(self) -> np.ndarray:
+        """The budgets that have an optimum, (budgets,): in the fitted law and, with draws, in at least half of them."""
+        usable = np.asarray(self.plan.ok)
+        for one in (self.draws, self.chinchilla_draws):
+            usable = usable if one is None else usable & (np.mean(one.ok, axis=0) >= 0.5)
+        return usable if self.chinchilla is None else usable & self.chinchilla.ok
+
+    def spread(self, quantity: str) -> Band | None:
+        """The interval of a quantity of the plan at the usable budgets; None without draws or such budgets."""
+        if self.draws is None or not self.usable.any():
+            return None
+        return band(getattr(self.draws, quantity)[:, self.usable], LEVEL)
+
+    def shift(self) -> Band | None:
+        """The interval of N* over that of one sample at the usable budgets; None without draws or such budgets."""
+        if self.draws is None or self.chinchilla_draws is None or not self.usable.any():
+            return None
+        return band((self.draws.params / self.chinchilla_draws.params)[:, self.usable], LEVEL)
+
+    def optima(self) -> list[Optima]:
+        """Both rules for the figures, at the usable budgets."""
+        label = "optimum" if self.chinchilla is None else "T² optimum"
+        found = [_optima(label, self.plan, self.draws, self.usable)]
+        if self.chinchilla is not None:
+            found.append(_optima("Chinchilla optimum, k = 1", self.chinchilla, self.chinchilla_draws, self.usable))
+        return found
+
+
+def solve(law: Law, laws: Law | None, budget: Budget, out: Output) -> Allocations:
+    """The optimum of the law and of each of its draws at every training budget, (budgets,)."""
+    sampled = chooses_samples(type(law), budget)
+    with out.progress("frontier", total=1 + sampled) as bar:
+        plan, draws = _split(law, laws, budget)
+        bar.update()
+        if not sampled:
+            return Allocations(law, laws, budget, plan, draws, None, None)
+        # at one sample these laws rise and fall with their loss, whose optimum is much the faster to compile
+        single, singles = loss_law(law), None if laws is None else loss_law(laws)
+        chinchilla, chinchilla_draws = _split(single, singles, replace(budget, inference=None, whole_samples=False))
+        chinchilla = replace(
+            chinchilla, value=evaluate(law, params=chinchilla.params, tokens=chinchilla.tokens, samples=1.0)
+        )
+        bar.update()
+    return Allocations(law, laws, budget, plan, draws, chinchilla, chinchilla_draws)
+
+
+def _split(law: Law, laws: Law | None, budget: Budget) -> tuple[Plan, Plan | None]:
+    """Solved in one call, so that one program is compiled for the law and its draws."""
+    if laws is None:
+        return frontier(law, budget), None
+    both = jax.tree.map(lambda point, leaf: np.concatenate([np.atleast_1d(point), leaf]), law, laws)
+    plans = frontier(both, budget)
+    return jax.tree.map(lambda leaf: leaf[0], plans), jax.tree.map(lambda leaf: leaf[1:], plans)
+
+
+def _optima(label: str, plan: Plan, draws: Plan | None, usable: np.ndarray) -> Optima:
+    if draws is None:
+        return Optima(label, plan.params[usable], plan.tokens[usable])
+    return Optima(label, plan.params[usable], plan.tokens[usable], draws.params[:, usable], draws.tokens[:, usable])

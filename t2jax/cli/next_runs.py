@@ -1,0 +1,147 @@
+"""`t2jax next`: which runs to train next, so that the compute-optimal size is known better."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import jax
+import numpy as np
+import pandas as pd
+import tyro
+
+from t2jax import laws
+from t2jax.cli.figures import figure_of, save_panels
+from t2jax.cli.fitting import fit_and_save, fit_answer
+from t2jax.cli.options import FittingOptions, law_for, read
+from t2jax.cli.output import Output, OutputOptions
+from t2jax.cli.words import columns, count
+from t2jax.files import whole
+from t2jax.planning.budget import Budget
+from t2jax.planning.next_runs.next_runs import NextRuns, next_runs
+from t2jax.planning.next_runs.region import Region
+from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside, log_ticks
+from t2jax.tables.read import read_table
+from t2jax.tables.table import Table
+
+
+@dataclass(frozen=True)
+class NextConfig:
+    """Choose the runs to train next that most reduce the uncertainty of N* at a target budget."""
+
+    table: tyro.conf.Positional[str]
+    """The runs there are, as for `t2jax fit`."""
+    train: float
+    """The target: training FLOPs of the model to be planned."""
+    inference: float | None = None
+    """Its inference FLOPs per token served, 2Nk; without it one sample is drawn."""
+    compute: float | None = None
+    """Training FLOPs that the next runs may take together; without it their cost does not matter."""
+    count: int = 1
+    """The most runs to choose."""
+    largest: float | None = None
+    """Training FLOPs of the dearest run allowed; by default that of the table."""
+    candidates: Annotated[Path | None, tyro.conf.arg(metavar="runs.csv")] = None
+    """Runs to choose from, a table of params and tokens; by default any within the costs of the table's runs."""
+    of: Literal["params", "tokens", "samples", "value"] = "params"
+    """What is to be known better: N*, D*, k* or the loss or pass@k reached."""
+    fitting: FittingOptions = field(default_factory=FittingOptions)
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+def run(config: NextConfig) -> int:
+    """Fit, choose, print and save; 0 if all went well, else 1. Raises ValueError for bad input."""
+    if config.candidates is not None and config.largest is not None:
+        raise ValueError("--largest bounds a region; of a table of --candidates leave the dear ones out")
+    table = read(config.table, config.fitting.units)
+    listed = None if config.candidates is None else read_table(config.candidates)
+    budget = Budget(train=config.train, inference=config.inference)
+    with Output("next", config.output, config) as out:
+        fitted = fit_and_save(law_for(table, config.fitting.law), table, config.fitting, out)
+        found, answer = fitted.fit, {"fit": fit_answer(fitted)}
+        out.say(f"{laws.name_of(type(found.law))} on {table.source.name}: {found.status}", "")
+        if not found.converged:
+            print(f"t2jax: the fit gave no law ({found.status})", file=sys.stderr)
+            return out.finish(1, {"converged": False, **answer})
+        draws = None if fitted.draws is None else _few(fitted.draws.laws)
+        with out.progress("choosing") as bar:
+            places = _region(table, config.largest) if listed is None else listed
+            chosen = next_runs(
+                found,
+                table,
+                budget,
+                candidates=places,
+                count=config.count,
+                compute=config.compute,
+                of=config.of,
+                laws=draws,
+            )
+            bar.update()
+        frame = runs_frame(chosen)
+        out.say(next_text(chosen, config.of))
+        with out.file("next.csv") as path, whole(path) as unfinished:
+            frame.to_csv(unfinished, index=False)
+        with out.progress("figures") as bar:
+            picture_next(chosen, table, out)
+            bar.update()
+        runs = frame.to_dict("records")
+        return out.finish(
+            0, {**answer, "log_error_before": float(np.sqrt(chosen.before)), "runs": runs, "status": chosen.status}
+        )
+
+
+def runs_frame(chosen: NextRuns) -> pd.DataFrame:
+    """One row for each run: what to train, its cost, and the standard error of the answer's log once it is there."""
+    made: dict[str, Any] = {"params": chosen.params, "tokens": chosen.tokens}
+    made |= {} if chosen.samples is None else {"samples": chosen.samples}
+    return pd.DataFrame(made | {"cost": chosen.cost, "log_error_after": np.sqrt(chosen.after)})
+
+
+def next_text(chosen: NextRuns, of: str) -> str:
+    """The runs in a table, with the error that is left after each, and what they do together."""
+    name = {"params": "N*", "tokens": "D*", "samples": "k*", "value": "value"}[of]
+    header = ("run", "N", "D", "D/N", "k", "FLOPs", f"error of {name} after it")
+    samples = ["1"] * len(chosen.params) if chosen.samples is None else [f"{k:.4g}" for k in chosen.samples]
+    rows = [
+        (f"{i + 1}", count(n), count(d), f"{d / n:.3g}", k, f"{cost:.3g}", f"{np.sqrt(variance):.1%}")
+        for i, (n, d, k, cost, variance) in enumerate(
+            zip(chosen.params, chosen.tokens, samples, chosen.cost, chosen.after, strict=True)
+        )
+    ]
+    before = f"The standard error of log {name} is {np.sqrt(chosen.before):.1%} now."
+    return f"{before}\n\n{columns(header, rows)}\n\n{chosen.status}"
+
+
+def picture_next(chosen: NextRuns, table: Table, out: Output) -> None:
+    """next: the runs there are and those to train, on a map of what one run at each place would gain for its cost."""
+    figure, (ax,) = figure_of(1, legend=2.0)
+    gain = np.maximum(chosen.gain, 0.0)
+    places = ax.scatter(
+        chosen.candidates["params"], chosen.candidates["tokens"], c=100 * -np.expm1(-gain / 2), s=14, cmap="viridis"
+    )
+    ax.plot(table["params"], table["tokens"], ".", color=GREY, markersize=4, label="runs there are")
+    ax.plot(
+        chosen.params, chosen.tokens, "o", markerfacecolor="none", color=VERMILLION, markersize=9, label="next runs"
+    )
+    for i, (n, d) in enumerate(zip(chosen.params, chosen.tokens, strict=True)):
+        ax.annotate(f"{i + 1}", (n, d), (7, 5), textcoords="offset points", color=BLACK, fontsize="small")
+    ends = np.array([chosen.candidates["params"].min(), chosen.candidates["params"].max()])
+    ax.plot(ends, 20 * ends, ":", color=BLUE, linewidth=1, label="20 tokens per parameter")
+    ax.set(xscale="log", yscale="log", xlabel=AXIS_LABELS["params"], ylabel=AXIS_LABELS["tokens"])
+    log_ticks(ax)
+    legend_outside(ax)
+    figure.colorbar(places, ax=ax, label="one run here lowers the error by (%)", location="bottom", shrink=0.8)
+    save_panels(figure, "next", out)
+
+
+def _region(table: Table, largest: float | None) -> Region:
+    cost = 6 * table["params"] * table["tokens"]
+    most = float(cost.max()) if largest is None else largest
+    if not most > 0:
+        raise ValueError(f"--largest must be positive training FLOPs, not {most:g}")
+    return Region(min(float(cost.min()), most), most)
+
+
+def _few(many: Any, most: int = 64) -> Any:
+    """At most so many of the draws, over which the choice is averaged."""
+    return jax.tree.map(lambda leaf: leaf[:most], many)

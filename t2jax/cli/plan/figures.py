@@ -1,0 +1,90 @@
+"""The pictures of a plan: other sizes at the same cost, and how its sizes move with each limit."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from t2jax.cli.figures import figure_of, response_name, save_panels
+from t2jax.cli.fitting import LEVEL
+from t2jax.cli.output import Output
+from t2jax.cli.plan.planned import Planned, at_equal_cost, equal_training
+from t2jax.laws.base import Law
+from t2jax.numerics.bands import band
+from t2jax.planning.sensitivity import Elasticities
+from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside, log_ticks
+
+SIZES = 121
+REACH = 30.0
+"""Sizes are drawn from a thirtieth of the plan's to thirty times it, and as far as its rivals."""
+MARKS = ("*", "s", "D")
+
+
+def picture_plan(found: Planned, out: Output) -> None:
+    """plan: the prediction at every size, for the plan's costs. moves: its elasticities in the limits and prices."""
+    figure, (ax,) = figure_of(1, legend=2.2)
+    _sizes(ax, found)
+    save_panels(figure, "plan", out)
+    if found.moves is not None:
+        figure, (ax,) = figure_of(1, legend=1.0)
+        if _moves(ax, found.law, found.moves):
+            save_panels(figure, "moves", out)
+
+
+def _sizes(ax: Axes, found: Planned) -> None:
+    sizes = [one.params for one in found.choices]
+    low, high = min(*sizes, sizes[0] / REACH) / 1.2, max(*sizes, sizes[0] * REACH) * 1.2
+    params = np.geomspace(low, high, SIZES)
+    tokens = equal_training(found, params)
+    there = tokens >= 1
+    params, tokens = params[there], tokens[there]
+    if found.laws is not None:
+        many = at_equal_cost(found.laws, found, params, tokens)
+        served = np.isfinite(many).mean(axis=0) > 0.5  # models too large for one sample have no value
+        if served.any():
+            spread = band(many[:, served], LEVEL)
+            said = f"{LEVEL:.0%} of draws"
+            ax.fill_between(params[served], spread.low, spread.high, color=BLUE, alpha=0.25, linewidth=0, label=said)
+    values = at_equal_cost(found.law, found, params, tokens)
+    ax.plot(params, values, color=BLUE, label="other sizes at its costs")
+    least, most = (getattr(found.budget, name) for name in ("params_min", "params_max"))
+    for end, side in ((least, low), (most, high)):
+        if end is not None:
+            ends = sorted((float(end), side))
+            ax.axvspan(*ends, color=GREY, alpha=0.2, linewidth=0, label="not allowed")
+    for one, mark, colour in zip(found.choices, MARKS, (BLACK, VERMILLION, GREY), strict=False):
+        if np.isfinite(one.value):
+            size, beyond = (11 if mark == "*" else 6), f"\n(beyond {', '.join(one.beyond)})" if one.beyond else ""
+            ax.plot(one.params, one.value, mark, color=colour, markersize=size, label=one.name + beyond)
+    ax.set(xscale="log")
+    shown = values[np.isfinite(values)]
+    if "pass_at_k" not in type(found.law).response and shown.max() / shown.min() > 3:
+        ax.set_yscale("log")
+    log_ticks(ax)
+    name = response_name(found.law, None)
+    ax.set_xlabel(AXIS_LABELS["params"])
+    ax.set_ylabel(AXIS_LABELS.get(name, name))
+    ax.set_title("under the plan's budget", fontsize="medium")
+    legend_outside(ax)
+
+
+def _moves(ax: Axes, law: Law, moves: Elasticities) -> bool:
+    """Bars of the elasticities; whether there are any."""
+    kept = [
+        name
+        for name in moves.params
+        if name not in law.values() and max(abs(getattr(moves, one)[name]) for one in _ANSWERS) > 1e-3
+    ]
+    if not kept:
+        return False
+    place = np.arange(len(kept))
+    for i, (answer, label, colour) in enumerate(zip(_ANSWERS, ("N", "D", "k"), (BLUE, VERMILLION, GREY), strict=True)):
+        heights = [getattr(moves, answer)[name] for name in kept]
+        ax.barh(place + 0.25 * (i - 1), heights, 0.22, color=colour, label=label)
+    ax.set_yticks(place, kept)
+    ax.invert_yaxis()
+    ax.axvline(0.0, color=BLACK, linewidth=1)
+    ax.set_xlabel("change for one per cent more (%)")
+    legend_outside(ax)
+    return True
+
+
+_ANSWERS = ("params", "tokens", "samples")

@@ -1,0 +1,165 @@
+"""`t2jax sample`: the posterior of a law, with diagnostics, files and figures."""
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+import jax
+import numpy as np
+import tyro
+from numpyro import distributions
+
+from t2jax import laws
+from t2jax.cli.figures import response_name
+from t2jax.cli.options import NOISES, Pairs, law_for, pairs, read
+from t2jax.cli.output import Output, OutputOptions
+from t2jax.cli.sample.figures import picture_check, picture_posterior, picture_prior
+from t2jax.cli.words import columns, interval
+from t2jax.files import finite
+from t2jax.fitting.law_files import LAW_FILE
+from t2jax.posterior.files import POSTERIOR_FILE, save_point, save_posterior
+from t2jax.posterior.posterior import LEVEL, Posterior
+from t2jax.posterior.posterior_check import posterior_predictive
+from t2jax.posterior.prior_check import prior_predictive
+from t2jax.posterior.sample import sample
+from t2jax.tables.table import Table
+
+FAMILIES = ("Beta", "Gamma", "HalfNormal", "LogNormal", "Normal", "Uniform")
+PRIOR_DRAWS = 400
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """Sample the posterior of a scaling law: parameters with intervals, whether to believe them, files and figures."""
+
+    table: tyro.conf.Positional[str]
+    """A .csv, .csv.gz or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
+    law: Annotated[str | None, tyro.conf.arg(metavar="LAW")] = None
+    """The law, by its name in `t2jax laws`; by default the richest that the columns allow, as for `t2jax fit`."""
+    noise: Literal["default", "gaussian", "student-t", "binomial", "beta-binomial"] = "default"
+    """What a measurement is; by default what suits the law and the columns, Student-t errors for losses."""
+    units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
+    """Units of columns that are not raw counts: params=M tokens=B."""
+    fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
+    """Parameters of the law or the noise to hold: alpha=0.35 sigma=0.01."""
+    priors: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=PRIOR ...")]] = ()
+    """Priors in place of the law's: "alpha=LogNormal(-1,0.2)"; also Normal, HalfNormal, Uniform, Gamma and Beta."""
+    draws: int = 1000
+    """Draws of each chain."""
+    warmup: int = 500
+    """Steps of each chain before, which adapt the sampler."""
+    chains: int = 4
+    """How many chains."""
+    accept: float = 0.9
+    """Acceptance to adapt to; nearer to one, smaller steps."""
+    seed: int = 0
+    """Seed of the random starts and draws."""
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+def run(config: SampleConfig) -> int:
+    """Sample, print and save; 0 if the chains converged, else 1. Raises ValueError for bad input."""
+    table = read(config.table, config.units)
+    law = law_for(table, config.law)
+    fixed = {name: _number(name, value) for name, value in pairs("--fixed", config.fixed).items()}
+    priors = {name: _prior(name, value) for name, value in pairs("--priors", config.priors).items()}
+    noise = NOISES.get(config.noise)
+    key, prior_key = jax.random.split(jax.random.key(config.seed))
+    check_key = jax.random.fold_in(key, 1)
+    with Output("sample", config.output, config) as out:
+        before = prior_predictive(law, table, noise, key=prior_key, priors=priors, fixed=fixed, draws=PRIOR_DRAWS)
+        with out.progress(f"sampling {law.__name__}", total=config.warmup + config.draws) as bar:
+            post = sample(
+                law,
+                table,
+                noise,
+                key=key,
+                priors=priors,
+                fixed=fixed,
+                draws=config.draws,
+                warmup=config.warmup,
+                chains=config.chains,
+                accept=config.accept,
+                progress=bar.update,
+            )
+        with out.file(POSTERIOR_FILE) as path:
+            save_posterior(path, post)
+        with out.file(LAW_FILE) as path:
+            save_point(path, post, table)
+        out.say(f"{laws.name_of(law)} on {len(table)} rows of {table.source.name}", "", posterior_table(post), "")
+        out.say(post.status, before.status)
+        if post.made < post.asked:
+            stop = KeyboardInterrupt()
+            stop.add_note(f"{post.made} of {post.asked} draws of each chain were made")
+            raise stop
+        if not post.converged:
+            print(f"t2jax: the draws are not to be used ({post.status})", file=sys.stderr)
+            return out.finish(1, _answer(law, post, table))
+        check = posterior_predictive(post, table, key=check_key)
+        out.say(check.status)
+        with out.progress("figures") as bar:
+            picture_prior(before, response_name(post.point, table), out)
+            picture_posterior(post, table, out)
+            picture_check(check, table, out)
+            bar.update()
+        checked = {"covered": check.covered, "tails": dict(check.tails), "status": check.status}
+        return out.finish(0, _answer(law, post, table) | {"check": checked})
+
+
+def posterior_table(post: Posterior) -> str:
+    """The sampled parameters with mean, interval and diagnostics, as text in columns."""
+    declared = dict(post.density.coordinates.declared) if post.density else type(post.point).declared()
+    rows = []
+    for name, *numbers in post.summary(LEVEL).itertuples():
+        mean, _, low, _, high, r_hat, bulk, tail, contraction = numbers
+        value = "not known" if np.isnan(mean) else f"{mean:.6g}"
+        checks = f"{r_hat:.4f}", f"{bulk:.0f}", f"{tail:.0f}", f"{contraction:.2f}"
+        rows.append((name, value, interval(low, high), *checks, declared[name].unit, declared[name].doc))
+    header = ("", "mean", f"{100 * LEVEL:g} % interval", "R-hat", "ESS", "tail ESS", "learned", "unit", "meaning")
+    return columns(header, rows)
+
+
+def _answer(law: type[laws.Law], post: Posterior, table: Table) -> dict[str, Any]:
+    """The posterior for --json; numbers are null where the chains do not agree on them."""
+    found = post.summary(LEVEL)
+    names = ("mean", "sd", "low", "median", "high", "r_hat", "ess_bulk", "ess_tail", "contraction")
+    return {
+        "law": laws.name_of(law),
+        "rows": len(table),
+        "parameters": {
+            name: {key: finite(float(value)) for key, value in zip(names, values, strict=True)}
+            for name, *values in found.itertuples()
+        },
+        "level": LEVEL,
+        "draws": post.made * len(post.diagnosis.bfmi),
+        "divergences": post.diagnosis.divergences,
+        "e_bfmi": [finite(float(one)) for one in post.diagnosis.bfmi],
+        "as_prior": list(post.diagnosis.left),
+        "converged": post.converged,
+        "status": post.status,
+    }
+
+
+def _prior(name: str, text: str) -> distributions.Distribution:
+    """A distribution from "LogNormal(-1,0.2)". Raises ValueError for anything else."""
+    found = re.fullmatch(r"\s*(\w+)\s*\(([^()]*)\)\s*", text)
+    try:
+        if found is None or found[1] not in FAMILIES:
+            raise ValueError
+        return getattr(distributions, found[1])(*_numbers(found[2].split(",")), validate_args=True)
+    except (ValueError, TypeError):
+        expected = f"{', '.join(FAMILIES)} with their numbers, such as LogNormal(-1,0.2)"
+        raise ValueError(f"--priors: found {name}={text!r}, expected one of {expected}") from None
+
+
+def _numbers(texts: Sequence[str]) -> list[float]:
+    return [float(text) for text in texts]
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"--fixed: found {name}={text!r}, expected a number") from None

@@ -1,0 +1,1 @@
+"""How far a law may be trusted."""

@@ -1,0 +1,59 @@
+"""Files that are written whole or not at all: JSON, figures."""
+
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; it becomes `path` when the block ends, and vanishes if that fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_json(path: Path, content: Any) -> None:
+    """Write `content` as JSON with floats exact to the last bit. ValueError for NaN, which JSON has no word for."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    with whole(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def save_figure(stem: Path, figure: "Figure") -> tuple[Path, Path]:
+    """Write a figure as PNG and as PDF, `stem` with either suffix added, and return both paths."""
+    paths = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".pdf")
+    engine = figure.get_layout_engine()
+    for path in paths:
+        with whole(path) as temporary:
+            figure.savefig(temporary, format=path.suffix[1:], dpi=160)
+        figure.set_layout_engine("none")  # laid out for the first, which takes as long as to draw it
+    figure.set_layout_engine(engine)
+    return paths
+
+
+def finite(value: float) -> float | None:
+    """The number, or None in place of NaN and infinity."""
+    return float(value) if math.isfinite(value) else None
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole. Raises FileNotFoundError where there is no folder for it."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
+    with whole(path) as temporary:
+        temporary.write_bytes(data)

@@ -1,0 +1,1 @@
+"""From a table, a law and a noise model to a fitted law."""

@@ -1,0 +1,166 @@
+"""Point fits: from many starts to the best optimum, with a status in English and what the rows do not determine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from t2jax.fitting.identification import Identification, curvature, identification
+from t2jax.fitting.problem import Problem, prepare
+from t2jax.fitting.starts import draw, keep_best
+from t2jax.fitting.turning_points import turning_points
+from t2jax.laws.base import Law
+from t2jax.laws.check import not_finite
+from t2jax.noise.protocol import Noise
+from t2jax.numerics.damped_newton import minimise
+from t2jax.tables.measurements import Measurements
+from t2jax.tables.table import Table
+from t2jax.typing import Array
+from t2jax.working_precision import scope, to_host
+
+DRAWS_PER_START = 32
+SAME = 1e-10  # relative difference of values that say nothing of which start ended better
+SOLVED_DRAWS_PER_START = 16  # where coefficients are solved for, fewer draws start as well
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The result of `fit`. `law` has Python floats as leaves.
+
+    objective: summed penalty at the optimum. gradient_norm: in centred unconstrained coordinates. converged: whether
+    an optimum was reached. status: in English. agreement: share of starts that ended at it. identification: rank of
+    the Hessian, standard errors, and the parameters that the rows do not determine. noise_values: estimated scales.
+    """
+
+    law: Law
+    objective: float
+    gradient_norm: float
+    converged: bool
+    status: str
+    starts: int
+    agreement: float
+    identification: Identification
+    noise_values: dict[str, float]
+    problem: Problem = field(repr=False)
+
+    @property
+    def undetermined(self) -> tuple[str, ...]:
+        """Names of parameters whose fitted value is arbitrary, since others fit as well."""
+        return self.identification.flat
+
+
+def fit(
+    law: type[Law],
+    table: Table,
+    *,
+    key: Array,
+    noise: Noise | None = None,
+    fixed: Mapping[str, float] | None = None,
+    starts: int = 8,
+) -> Fit:
+    """Fit a law to a table: minimise the noise model's penalty, summed over rows, from many starts.
+
+    law: a law class. noise: by default what suits the law and the table's columns (`noise.default_noise`). fixed:
+    parameters to hold, by name; without a `loss` column a law's `gauge` is held too. starts: kept out of 32 times as
+    many random draws (16 where the law is linear in its coefficients). Deterministic given the key. Failure is told in
+    `status` and `converged`, never raised.
+
+    Raises TableError for columns the law needs and the table lacks or for fewer rows than parameters, ValueError for
+    a fixed name that is no parameter, or a fixed value outside its parameter's domain, TypeError for a law that does
+    not give one number for each row.
+    """
+    problem, data = prepare(law, table, noise, fixed or {})
+    table.require_rows(len(problem.names), needed_by=law.__name__)
+    with scope() as dtype:
+        data = jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, data)
+        found = jax.tree.map(np.asarray, _solve(problem, data, table.runs(), starts, key))
+    best, noise_values = to_host((found.law, found.noise_values))
+    values = {name: value for name, value in best.values().items() if name in problem.names} | noise_values
+    declared = law.declared()
+    bounds = {name: edge for name in problem.coordinates.free if (edge := declared[name].edge)}
+    known = identification(found.hessian, found.slope, found.meat, found.own, values, bounds)
+    if np.isfinite(found.value):
+        # a curvature that is no number says nothing of what the rows determine
+        known_said = known.sentence if np.all(np.isfinite(found.hessian)) else ""
+        said = (_outcome(found, problem.names, starts), known_said, turning_points(best, table))
+    else:
+        where = not_finite(law, table, tuple(data.columns))
+        said = ("failed: the objective was not finite from any start", where)
+    return Fit(
+        law=best,
+        objective=float(found.value),
+        gradient_norm=float(np.linalg.norm(found.gradient)),
+        converged=bool(found.converged),
+        status="; ".join(part for part in said if part),
+        starts=starts,
+        agreement=float(found.agreement),
+        identification=known,
+        noise_values=noise_values,
+        problem=problem,
+    )
+
+
+class _Found(NamedTuple):
+    law: Law
+    noise_values: dict[str, Array]
+    value: Array
+    converged: Array
+    agreement: Array
+    hessian: Array
+    slope: Array
+    gradient: Array
+    meat: Array
+    own: Array
+
+
+@partial(jax.jit, static_argnames="starts")
+def _solve(problem: Problem, data: Measurements, run: Array, starts: int, key: Array) -> _Found:
+    rows = data.weighted(jnp.ones_like(data.weight))
+    objective = partial(problem.objective, rows=rows)
+    draw_key, noise_key = jax.random.split(key)
+    count = starts * (SOLVED_DRAWS_PER_START if problem.law.linear else DRAWS_PER_START)
+    draws = draw(problem.law, problem.coordinates, rows, count, draw_key)
+    for one_key, (_, one) in zip(
+        jax.random.split(noise_key, 1 + len(problem.nuisance)), problem.nuisance, strict=False
+    ):
+        draws = jnp.concatenate([draws, one.unconstrain(one.prior.sample(one_key, (count, 1)))], axis=1)
+    draws = draws.astype(rows["weight"].dtype)
+    values = jax.vmap(objective)(draws)
+    # starts side by side fill short tables' vectors; long tables go one start at a time and stop early
+    together = min(starts, max(1, 4096 // len(rows["weight"])))
+    ends = jax.lax.map(partial(minimise, objective), keep_best(values, draws, starts), batch_size=together)
+    reached = jnp.where(jnp.isfinite(ends.value), ends.value, jnp.inf)
+    lowest = jnp.min(reached)
+    # rows without noise end at rounding, where only the scale of a bad fit says what is equal
+    rounding = 1e-16 * jnp.nanmedian(jnp.where(jnp.isfinite(values), jnp.abs(values), jnp.nan))
+    agree = reached <= lowest + 1e-6 * jnp.abs(lowest) + rounding
+    # of those that fit as well the one nearest to the starts: what the rows do not determine may end anywhere
+    counted = jnp.where(agree, reached - jnp.where(ends.converged, rounding, 0.0), jnp.inf)
+    same = counted <= jnp.min(counted) + SAME * jnp.abs(lowest)
+    middle, spread = jnp.nanmedian(draws, axis=0, keepdims=True), jnp.nanstd(draws, axis=0, keepdims=True)
+    away = jnp.max(jnp.abs(ends.u - middle) / (1 + spread), axis=1)
+    best = jnp.argmin(jnp.where(same, away, jnp.inf))
+    u = ends.u[best]
+    law, noise_values = problem.split(u)
+    penalties = partial(problem.penalties, rows=data.columns)
+    shape = curvature(penalties, problem.coordinates, u, data.weight, data.place, run)
+    bend = (ends.hessian[best], ends.gradient[best])
+    return _Found(law, noise_values, reached[best], ends.converged[best], jnp.mean(agree), *bend, *shape)
+
+
+def _outcome(found: _Found, names: tuple[str, ...], starts: int) -> str:
+    said = f"{round(float(found.agreement) * starts)} of {starts} starts reached the best optimum"
+    if found.converged:
+        return f"converged: {said}"
+    slopes = np.column_stack([found.gradient, found.hessian])
+    broken = ", ".join(name for name, row in zip(names, slopes, strict=True) if not np.all(np.isfinite(row)))
+    why = (
+        f"the derivatives of {type(found.law).__name__} in {broken} are not finite"
+        if broken
+        else "the solver stopped short of an optimum"
+    )
+    return f"not converged: {why}; {said}"

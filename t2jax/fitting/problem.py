@@ -1,0 +1,94 @@
+"""The problem that a fit solves: a law, a noise model and the coordinates of their parameters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+
+from t2jax.laws.base import Law
+from t2jax.laws.check import check_law
+from t2jax.laws.coordinates import Coordinates
+from t2jax.laws.parameter import Param
+from t2jax.noise.default import default_noise
+from t2jax.noise.joint import LOSS_SHARE, Joint, with_loss_share
+from t2jax.noise.protocol import Noise, Rows
+from t2jax.pytrees import register
+from t2jax.tables.measurements import Measurements, measurements
+from t2jax.tables.place import TableError
+from t2jax.tables.table import Table
+from t2jax.typing import Array, ArrayLike, Float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A law, a noise model and the coordinates in which they are fitted. A pytree whose leaves are the coordinates'."""
+
+    law: type[Law]
+    noise: Noise
+    coordinates: Coordinates
+
+    @property
+    def nuisance(self) -> tuple[tuple[str, Param], ...]:
+        """Parameters of the noise that are estimated beside the law's."""
+        return tuple((name, self.noise.nuisance[name]) for name in self.noise.estimated)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each coordinate is: the free parameters of the law, then those of the noise."""
+        return (*self.coordinates.free, *(name for name, _ in self.nuisance))
+
+    def split(self, u: Float[Array, " free"]) -> tuple[Law, dict[str, Array]]:
+        """The law and the noise parameters at coordinates u."""
+        count = len(self.coordinates.free)
+        noise = {name: one.constrain(u[count + i]) for i, (name, one) in enumerate(self.nuisance)}
+        return self.law(**self.coordinates.values(u[:count])), noise
+
+    def penalties(self, u: Float[Array, " free"], rows: Rows) -> Float[Array, " rows"]:
+        """The penalty of each row at u, not yet weighted."""
+        law, noise = self.split(u)
+        return self.noise.penalty(law, rows, noise)
+
+    def objective(self, u: Float[Array, " free"], rows: Rows) -> Array:
+        """The sum of the penalties times the rows' `weight`."""
+        return jnp.sum(rows["weight"] * self.penalties(u, rows))
+
+    def unconstrain(self, values: Mapping[str, ArrayLike]) -> Float[Array, " free"]:
+        """Coordinates of given parameter values of law and noise."""
+        noise = [one.unconstrain(values[name]) for name, one in self.nuisance]
+        return jnp.concatenate([self.coordinates.unconstrain(values), *(jnp.atleast_1d(u) for u in noise)])
+
+
+register(Problem, ("coordinates",), ("law", "noise"))
+
+
+def prepare(
+    law: type[Law], table: Table, noise: Noise | None, fixed: Mapping[str, ArrayLike]
+) -> tuple[Problem, Measurements]:
+    """The problem that `fit` solves and the columns it reads; checks the columns against the law. Raises as `fit`."""
+    check_law(law)
+    noise = noise or default_noise(law, table)
+    columns = noise.columns(law, table)
+    table.require(*columns, needed_by=law.__name__)
+    held = (dict(law.gauge) if "loss" not in table else {}) | dict(fixed)
+    if not {"params", "tokens"} & set(columns) and table.runs().max() > 0:
+        raise TableError(
+            f"{table.source.name}: {law.__name__} reads neither params nor tokens, so it is for the rows of one run, "
+            f"and the table has {table.runs().max() + 1} runs: keep one, as with .where(model=...)"
+        )
+    declared = law.declared()
+    unknown = [name for name in held if name not in declared]
+    if unknown:
+        raise ValueError(f"{law.__name__} has no parameter {unknown[0]!r} to fix; it has {', '.join(declared)}")
+    for name, value in ((name, np.asarray(value)) for name, value in held.items()):
+        low, high = declared[name].domain  # with its ends: an irreducible loss may be held at zero
+        if not (low <= value <= high and np.isfinite(value)):
+            raise ValueError(f"{law.__name__}: {name} cannot be held at {value:g}, its domain is {low:g} to {high:g}")
+    inputs = {of for one in declared.values() for of, _ in one.power}
+    centred = {name: column for name, column in sorted(law.columns().items()) if name in inputs and column in columns}
+    centre = {name: float(np.mean(np.log(table[column]))) for name, column in centred.items()}
+    known = {name: table[column] for name, column in law.columns().items() if column in columns}
+    problem = Problem(law, noise, Coordinates(tuple(declared.items()), held, centre, law.frame(known)))
+    if isinstance(noise, Joint):
+        table, columns = with_loss_share(table), (*columns, LOSS_SHARE)
+    return problem, measurements(table, columns)

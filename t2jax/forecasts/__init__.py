@@ -1,0 +1,1 @@
+"""pass@k of one model, without a law of N and D."""

@@ -1,0 +1,1 @@
+"""Laws of the loss, one per file."""

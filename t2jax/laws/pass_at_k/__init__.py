@@ -1,0 +1,1 @@
+"""Laws of pass@k and of losses of samples, one per file."""

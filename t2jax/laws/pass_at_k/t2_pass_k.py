@@ -1,0 +1,66 @@
+"""T² Approach 2: the loss sets how often a question is solved and how much questions differ; samples do the rest."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro.distributions import LogNormal, Normal, Uniform
+
+from t2jax.laws.base import Law, Part, law, part
+from t2jax.laws.frames import Top
+from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.parameter import param
+from t2jax.numerics.special import log_pass_at_k_beta
+from t2jax.typing import Array, ArrayLike, Scalar
+
+
+@law
+class T2PassK(Law):
+    """pass@k(N, D, k) = 1 - B(a, b+k)/B(a, b) with a = μν, b = (1-μ)ν; μ = θ2/(1 + exp(θ1(L-θ0))), ν = exp(θ3 + θ4 L).
+
+    L = loss(N, D) is the task loss at k = 1: Chinchilla unless `T2PassK.on(other)`. The success of a question is
+    Beta(a, b) over questions, μ its mean. Any N, D > 0 and k >= 1; rises in k always and at k = 1 in N and D; at k > 1
+    it may turn down in N or D, since ν moves with the loss too. Source: Roberts et al. 2026 (2604.01411), Approach 2.
+
+    Without a `loss` column L is latent: E and θ0 (and θ3, through θ4) shift it, and A, B, θ1, θ4, θ0 scale it, so only
+    their combinations are defined. `gauge` then holds E = 0 and θ1 = 1: L is measured in logits of μ/θ2.
+
+    Priors: half of the highest success at a loss of -3 to 7 nats at 90 %, which takes in a latent loss, whose zero is
+    its floor; steepness 0.5 to 5 logits a nat, from a slow rise to a jump within a nat; any ceiling alike; ν from
+    questions that nearly all differ (e^-5) to questions that are alike (e^5), changing with the loss by a factor of 5 a
+    nat at most, either way.
+    """
+
+    loss: Law = part(Chinchilla)
+    theta0: Scalar = param(Normal(2.0, 3.0), unit="nats", doc="loss at half of the highest mean success")
+    theta1: Scalar = param(LogNormal(0.5, 0.7), unit="1/nats", doc="steepness of the mean success")
+    theta2: Scalar = param(Uniform(0.0, 1.0), unit="1", doc="highest mean success")
+    theta3: Scalar = param(Normal(0.0, 3.0), unit="1", doc="log of the sample size ν at zero loss")
+    theta4: Scalar = param(Normal(0.0, 1.0), unit="1/nats", doc="change of log ν with the loss")
+
+    response: ClassVar[tuple[str, ...]] = ("pass_at_k",)
+    gauge: ClassVar[Mapping[str, float]] = {"E": 0.0, "theta1": 1.0}
+
+    @classmethod
+    def frame(cls, inputs: Mapping[str, np.ndarray]) -> Top:
+        part = cls.fields["loss"]
+        loss = part.default if isinstance(part, Part) else Chinchilla
+        return Top(loss, {name: float(inputs[name].max()) for name in loss.inputs() if name in inputs})
+
+    def __call__(self, N: ArrayLike, D: ArrayLike, k: ArrayLike, **more: ArrayLike) -> Array:
+        return jnp.exp(-self.cost(N, D, k, **more))
+
+    def cost(self, N: ArrayLike, D: ArrayLike, k: ArrayLike, **more: ArrayLike) -> Array:
+        a, b = self.questions(N, D, **more)
+        return -log_pass_at_k_beta(a, b, k)
+
+    def questions(self, N: ArrayLike, D: ArrayLike, **more: ArrayLike) -> tuple[Array, Array]:
+        loss = self.loss(N, D, **more)
+        logit = self.theta1 * (self.theta0 - loss)
+        mean = self.theta2 * jax.nn.sigmoid(logit)
+        # 1 - θ2 σ(x) = σ(-x) + (1 - θ2) σ(x) keeps its digits as the mean goes to one
+        rest = jax.nn.sigmoid(-logit) + (1 - self.theta2) * jax.nn.sigmoid(logit)
+        size = jnp.exp(self.theta3 + self.theta4 * loss)
+        return mean * size, rest * size

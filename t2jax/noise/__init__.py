@@ -1,0 +1,19 @@
+"""Noise models: what a measurement is, and how far rows may lie from a law."""
+
+from t2jax.noise.counts import BetaBinomial, Binomial
+from t2jax.noise.default import default_density, default_noise
+from t2jax.noise.joint import Joint
+from t2jax.noise.losses import Gaussian, Huber, StudentT
+from t2jax.noise.protocol import Noise
+
+__all__ = [
+    "BetaBinomial",
+    "Binomial",
+    "Gaussian",
+    "Huber",
+    "Joint",
+    "Noise",
+    "StudentT",
+    "default_density",
+    "default_noise",
+]

@@ -1,0 +1,67 @@
+"""Two measurements of one row: its loss and what its samples show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from t2jax.laws.base import Law
+from t2jax.laws.parameter import Param
+from t2jax.noise.losses import Gaussian
+from t2jax.noise.protocol import Noise, Rows
+from t2jax.tables.table import Table
+from t2jax.typing import Array
+
+LOSS_SHARE = "loss_share"
+"""The column of `with_loss_share`."""
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Two measurements of one row: the loss, explained by the law's loss part, and what `samples` measures.
+
+    A point fit takes the scale of the loss errors as given, one per cent by default, so that the two add up as
+    log-likelihoods. The density estimates it as `sigma_loss`; without a value for that it is the given scale.
+
+    Rows of one run that carry one loss, such as its questions, share that one measurement: `fit` gives each its part of
+    it (`with_loss_share`).
+    """
+
+    samples: Noise
+    loss: Gaussian = field(default_factory=lambda: Gaussian(transform="log", scale=0.01))
+    nuisance: ClassVar[Mapping[str, Param]] = {}
+    estimated: ClassVar[tuple[str, ...]] = ()
+
+    def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.samples.columns(law, table), "loss")))
+
+    def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        loss_rows = _loss_rows(law.loss, rows)
+        losses = self.loss.penalty(law.loss, loss_rows, nuisance)
+        return self.samples.penalty(law, rows, nuisance) + rows.get(LOSS_SHARE, 1.0) * losses
+
+    def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        loss_rows = _loss_rows(law.loss, rows)
+        known = {"sigma": nuisance.get("sigma_loss", jnp.asarray(self.loss.scale))}
+        losses = self.loss.log_density(law.loss, loss_rows, known)
+        return self.samples.log_density(law, rows, nuisance) + rows.get(LOSS_SHARE, 1.0) * losses
+
+    def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
+        loss_key, samples_key = jax.random.split(key)
+        loss_rows = _loss_rows(law.loss, rows)
+        redrawn = self.loss.simulate(law.loss, loss_rows, nuisance, loss_key)
+        return redrawn | self.samples.simulate(law, rows, nuisance, samples_key)
+
+
+def with_loss_share(table: Table) -> Table:
+    """The table with LOSS_SHARE: one over the number of rows of the same run that have the same loss, (rows,)."""
+    pair = np.stack([table.runs().astype(float), table["loss"]], axis=1)
+    _, which, count = np.unique(pair, axis=0, return_inverse=True, return_counts=True)
+    return table.with_columns(**{LOSS_SHARE: 1.0 / count[which.ravel()]})
+
+
+def _loss_rows(loss: Law, rows: Rows) -> dict[str, Array]:
+    return {name: rows[name] for name in (*type(loss).columns().values(), "loss")}

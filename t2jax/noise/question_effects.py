@@ -1,0 +1,174 @@
+"""Counts of questions that every checkpoint answers: one that is hard for one model is hard for the next.
+
+The law says that the chances of a checkpoint's questions are Beta(a, b). Here they keep exactly that distribution, and
+the *rank* of a question among its fellows is correlated from one checkpoint to another: a Gaussian copula.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import gammaln, logsumexp, ndtr, ndtri
+from numpyro.distributions import Uniform
+
+from t2jax.laws.base import Law
+from t2jax.laws.parameter import Param, param
+from t2jax.noise.by_unit import Unit, UnitNoise
+from t2jax.noise.protocol import Rows
+from t2jax.noise.question_grid import question_rows
+from t2jax.tables.measurements import Units
+from t2jax.tables.table import Table
+from t2jax.typing import Array, Float
+
+__all__ = ["QuestionEffects", "log_questions"]
+
+NARROWEST = 8.0  # lesser of a and b above which a Beta's logits, of spreads near 0.4, are too narrow for the grid
+HIGHEST = 0.9  # rho
+SERIES = 5  # terms of the mass beyond the grid
+LEAST = 1e-30  # mass whose normal score is told from that of none
+EDGE = 4.5  # of the grid of s, in its standard deviations
+FARTHEST, KNOT = 6.4, 0.05  # of the knots along the normal scores of a chance: the last one, and their distance
+
+
+@dataclass(frozen=True)
+class QuestionEffects(UnitNoise):
+    """Beta-binomial counts whose questions are repeated units: question q has chance p_qm at checkpoint m.
+
+    p_qm is the z_qm quantile (in normal scores) of the law's Beta(a_m, b_m), z_qm = √ρ s_q + √(1-ρ) e_qm with standard
+    normal s and e. So each checkpoint's questions are distributed as the law says, for every ρ, and towards
+    ρ = 0 it is `BetaBinomial`. s is integrated out by the trapezoid rule, and e_qm on a grid of logits of p_qm: the
+    likelihood has no parameter for a question, only `rho`. What is left out together is a question, so `t2.loo` of its
+    posterior is by question. A row's `weight` counts it as so many answers of the same question. For `t2.sample` alone:
+    losses in the table are not read, and there is no point fit.
+
+    Prior: any rho below 0.9 alike, from questions that every checkpoint ranks anew to nearly one order for all; above
+    it the grids are too coarse.
+
+    Assumed: one correlation for all pairs of checkpoints, be they near or far; and questions that are not all alike: a
+    Beta of both a and b above 8 is taken as that of the same mean where the lesser is 8. Accuracy of the log-likelihood
+    of a question: 2e-3 for tens of trials; for hundreds or more, whose narrow chances meet an interpolated density,
+    1e-2 up to a rho of 0.7 and 0.3 at 0.9. Cost: with as many different counts as ten trials leave, minutes for tens of
+    checkpoints; it grows in proportion to the different counts of a checkpoint, so where hundreds of trials leave a
+    hundred, ten of each question's trials, drawn at random, are the way to begin.
+    Source: Sklar 1959 for copulas; one common factor as in Vasicek 2002; the counts as `BetaBinomial`.
+
+    Raises TableError for a table without `question`, for two rows of one question in one run and for runs whose inputs
+    differ between rows; TypeError where points are fitted, and outside `t2.sample`, as in `t2.sample_tasks`.
+    Example: `t2.sample(t2.laws.T2PassK, counts, t2.QuestionEffects(), key=jax.random.key(0))`.
+    """
+
+    nuisance: ClassVar[Mapping[str, Param]] = {
+        "rho": param(
+            Uniform(0.0, HIGHEST), unit="1", doc="correlation of a question's rank from checkpoint to checkpoint"
+        )
+    }
+    unit: ClassVar[Unit] = "question"
+
+    def units(self, law: type[Law], table: Table) -> Units:
+        return question_rows(law, table)
+
+    def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " questions"]:
+        """Log-likelihood of each question, all checkpoints together; rows: the columns of `question_rows`."""
+        if "kernel" not in rows:
+            raise TypeError("QuestionEffects reads questions, not rows: it is for t2.sample alone, not inside Joint")
+        return log_questions(*law.questions(**law.arguments(rows, but="k")), nuisance["rho"], rows)
+
+
+def log_questions(
+    a: Float[Array, " checkpoints"], b: Float[Array, " checkpoints"], rho: Array, rows: Rows
+) -> Float[Array, " questions"]:
+    """Log-likelihood of each question whose chances at each checkpoint are Beta(a, b), with ranks correlated by rho.
+
+    Of a count f(c | s) = ∫ g(c | p) dz φ((z - √ρ s) / √(1-ρ)) / √(1-ρ), with z the normal score of the chance p. The
+    integral is taken along logits of p, where g is smooth, and the normal density along z by cubic splines, so that
+    what depends on s is one matrix for all checkpoints and counts.
+    """
+    wide = jnp.minimum(1.0, NARROWEST / jnp.minimum(a, b))
+    a, b = (wide * a)[:, None], (wide * b)[:, None]
+    # what is known of s by checkpoints that were asked without end, at the highest ρ, has this spread at least
+    spread = 1 / np.sqrt(1 + len(a) * HIGHEST / (1 - HIGHEST))
+    s = jnp.linspace(-EDGE, EDGE, int(np.ceil(2 * EDGE / (1.7 * spread))) + 1)
+    share, rest = jnp.sqrt(rho), jnp.sqrt(1 - rho)
+    density, z = _scores(a, b, rows["logit"][None, :])
+    near = jnp.clip(z, 2 * KNOT - FARTHEST, FARTHEST - 2 * KNOT)
+    kernel = jnp.moveaxis(rows["kernel"], 1, 2)
+    by_knot = _on_knots(near, kernel[:, 1:-1] * (density * np.sqrt(2 * np.pi) * jnp.exp(near**2 / 2))[:, :, None])
+    inside = jnp.einsum("mjc,js->mcs", by_knot, _at_knots(s, share, rest))
+    shift = share * s[None, :]
+    below, above = ndtr((z[:, :1] - shift) / rest), ndtr((shift - z[:, -1:]) / rest)
+    outside = rows["kernel"][:, :, :1] * below[:, None, :] + rows["kernel"][:, :, -1:] * above[:, None, :]
+    least = jnp.finfo(rho.dtype).tiny ** (1 / 3)  # whose square, in second derivatives, is a number still
+    log_counts = jnp.log(jnp.maximum(inside + outside, least))
+    by_node = jnp.einsum("qmc,mcs->qs", rows["seen"], log_counts)
+    log_weight = -0.5 * s**2 - jnp.log(jnp.sum(jnp.exp(-0.5 * s**2)))
+    return logsumexp(by_node + log_weight[None, :], axis=1)
+
+
+def _on_knots(
+    z: Float[Array, "checkpoints points"], mass: Float[Array, "checkpoints points counts"]
+) -> Float[Array, "checkpoints knots counts"]:
+    """Masses at places z as masses at the knots: what each of the cubic B-splines on them holds."""
+    place = (z + FARTHEST) / KNOT
+    first = jnp.floor(place)
+    t = place - first
+    weights = jnp.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, 3 * t * (1 + t - t**2) + 1, t**3], axis=2) / 6
+    knots = first.astype(int)[:, :, None] + jnp.arange(-1, 3)[None, None, :]
+    empty = jnp.zeros((len(z), round(2 * FARTHEST / KNOT) + 1, mass.shape[2]), z.dtype)
+    return empty.at[jnp.arange(len(z))[:, None, None], knots].add(weights[..., None] * mass[:, :, None, :])
+
+
+def _at_knots(s: Float[Array, " nodes"], share: Array, rest: Array) -> Float[Array, "knots nodes"]:
+    """Coefficients of the B-splines for the density of z given s: a quasi-interpolant of fourth order.
+
+    Source: de Boor & Fix 1973 (Journal of Approximation Theory 8:19); on an even grid 8/6 of a value less 1/6 of its
+    neighbours.
+    """
+    z = jnp.linspace(-FARTHEST - KNOT, FARTHEST + KNOT, round(2 * FARTHEST / KNOT) + 3)
+    value = jnp.exp(-0.5 * ((z[:, None] - share * s[None, :]) / rest) ** 2) / (rest * np.sqrt(2 * np.pi))
+    return (8 * value[1:-1] - value[:-2] - value[2:]) / 6
+
+
+def _scores(
+    a: Float[Array, "checkpoints 1"], b: Float[Array, "checkpoints 1"], logit: Float[Array, "1 points"]
+) -> tuple[Array, Array]:
+    """Density of the logit of a Beta(a, b) chance at grid points, and its distribution function as normal scores."""
+    log_beta = gammaln(a) + gammaln(b) - gammaln(a + b)  # betaln's derivatives take long to compile
+
+    def density(x: Array) -> Array:
+        return jnp.exp(a * jax.nn.log_sigmoid(x) + b * jax.nn.log_sigmoid(-x) - log_beta)
+
+    step = logit[0, 1] - logit[0, 0]
+    # three points of Gauss and Legendre in each cell
+    middle, reach = logit[:, :-1] + step / 2, step / 2 * np.sqrt(0.6)
+    cell = step / 18 * (5 * density(middle - reach) + 8 * density(middle) + 5 * density(middle + reach))
+    low, high = _tail(a, b, logit[:, :1], density), _tail(b, a, -logit[:, -1:], lambda x: density(-x))
+    below = jnp.concatenate([low, low + jnp.cumsum(cell, axis=1)], axis=1)
+    above = jnp.concatenate([high, high + jnp.cumsum(cell[:, ::-1], axis=1)], axis=1)[:, ::-1]
+    lower = below < above
+    z = _normal_score(jnp.clip(jnp.where(lower, below, above), LEAST, 0.5))
+    return density(logit), jnp.where(lower, z, -z)
+
+
+@jax.custom_jvp
+def _normal_score(p: Array) -> Array:
+    """The standard normal's quantile, whose derivative is that of the inverse and not of its rational approximation."""
+    return ndtri(p)
+
+
+@_normal_score.defjvp
+def _(at: tuple[Array], along: tuple[Array]) -> tuple[Array, Array]:
+    z = _normal_score(at[0])
+    return z, along[0] * np.sqrt(2 * np.pi) * jnp.exp(z**2 / 2)
+
+
+def _tail(a: Array, b: Array, x: Array, density: Any) -> Array:
+    """The mass of Beta(a, b) below the logit x, where its chance p is tiny: the series of DLMF 8.17.8 in p."""
+    p = jax.nn.sigmoid(x)
+    term = total = jnp.ones_like(a)
+    for i in range(SERIES):
+        term = term * p * (a + b + i) / (a + 1 + i)
+        total = total + term
+    return density(x) * total / a

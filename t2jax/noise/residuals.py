@@ -1,0 +1,57 @@
+"""Residuals of a law: what was measured beside what is predicted."""
+
+import jax
+import jax.numpy as jnp
+
+from t2jax.laws.base import Law
+from t2jax.noise.protocol import Rows, Transform
+from t2jax.tables.table import Table
+from t2jax.typing import Array, ArrayLike, Float
+
+
+def response(law: type[Law], table: Table) -> str:
+    """The column of `table` that `law` predicts: the first of `law.response` that is there, else the first."""
+    return next((name for name in law.response if name in table), law.response[0])
+
+
+def measured(name: str, rows: Rows) -> Array:
+    """The response `name` of rows that a noise model reads, (rows,): of counts the share of correct samples."""
+    return rows[name] if name in rows else rows["correct"] / rows["trials"]
+
+
+def _inputs(law: type[Law], table: Table, but: str = "") -> tuple[str, ...]:
+    # a loss without a samples column was measured on one sample
+    single = "samples" if response(law, table) == "loss" and "samples" not in table else but
+    return tuple(column for column in law.columns().values() if column != single)
+
+
+def _measured(law: type[Law], table: Table, transform: Transform) -> str:
+    name = response(law, table)
+    if transform == "log" and name != "loss" and name in table:  # tables refuse a loss of zero themselves
+        table.require_positive(name, needed_by="noise of the log; take noise.Gaussian(), or leave such rows out")
+    return name
+
+
+def residual(law: Law, rows: Rows, transform: Transform) -> Float[Array, " rows"]:
+    """The law less the response of each row, or with "log" the log of their ratio."""
+    known = {"samples": jnp.ones(())} | dict(rows)
+    predicted, seen = law.predict(known), observed(law, rows)
+    return jnp.log(predicted / seen) if transform == "log" else predicted - seen
+
+
+def _log_stretch(law: Law, rows: Rows, transform: Transform) -> ArrayLike:
+    """log |dy/dr| of a measurement y by its residual r: without it the densities of y and of log y compare wrongly."""
+    return jnp.log(observed(law, rows)) if transform == "log" else 0.0
+
+
+def observed(law: Law, rows: Rows) -> Float[Array, " rows"]:
+    """The response of rows, by the first of its names that is there."""
+    return rows[next(name for name in law.response if name in rows)]
+
+
+def _redraw_residuals(law: Law, rows: Rows, transform: Transform, key: Array) -> dict[str, Array]:
+    name = next(name for name in law.response if name in rows)
+    residuals = residual(law, rows, transform)
+    drawn = jax.random.choice(key, residuals, residuals.shape)
+    predicted = law.predict({"samples": jnp.ones(())} | dict(rows))
+    return {name: predicted * jnp.exp(-drawn) if transform == "log" else predicted - drawn}

@@ -1,0 +1,73 @@
+"""Where the search for a plan begins: sizes that the limits leave, with shares of the tokens and samples left."""
+
+import jax
+import jax.numpy as jnp
+
+from t2jax.planning.budget import Budget
+from t2jax.planning.costs import total
+from t2jax.planning.problem import bounds, spending
+from t2jax.typing import Array, Float
+
+
+def level_at(budget: Budget, n: Array, d: Array, k: Array) -> Array:
+    """A level at which N, D and k keep the limits on it strictly, where there is one."""
+    training, serving = budget.prices
+    if budget.goal == "queries":
+        left = jnp.maximum(1 - training(n, d) / jnp.asarray(budget.total), 1e-3)
+        return jnp.log(jnp.asarray(budget.total) * left / serving(n, k)) - 0.5
+    queries = jnp.zeros_like(n) if budget.queries is None else jnp.asarray(budget.queries)
+    return jnp.log(spending(budget, n, d, k, queries)) + 0.5
+
+
+def grid(budget: Budget, held: Array, free: tuple[int, ...], parts: tuple[Array, Array, Array]) -> Float[Array, "g 4"]:
+    """Places to start from, of shape (parts of N · parts of D · parts of k, 4): fractions of what the budgets leave."""
+    training, serving = budget.prices
+    (n_low, n_high), (d_low, d_high), (k_low, k_high) = bounds(budget)
+    share = 0.6 if budget.total is not None else 1.0
+
+    def ranges(n: Array) -> tuple[Array, Array]:
+        """Logs of the most tokens and samples at a size, if each takes its share."""
+        size = jnp.exp(n)
+        paid = [jnp.log(one * part) for one, part in ((budget.train, 1.0), (budget.total, share)) if one is not None]
+        tokens = [one - jnp.log(training(size, jnp.ones_like(size))) for one in paid] or [n + 10.0]
+        if not budget.serves:
+            return jnp.min(jnp.stack([*tokens, jnp.full_like(n, d_high)])), jnp.full_like(n, k_low + 1.0)
+        none, one = jnp.zeros_like(size), jnp.ones_like(size)
+        least = jnp.stack([total(terms, size, one, none) for terms in serving.terms()])
+        each = jnp.stack([total(terms, size, one, one) for terms in serving.terms()])
+        paid = [] if budget.inference is None else [budget.inference]
+        if budget.total is not None and budget.queries is not None:
+            paid.append(jnp.asarray(budget.total) * (1 - share) / budget.queries)
+        samples = [jnp.min((one - least) / (each - least)) for one in paid] or [jnp.exp(k_low + 7.0) * jnp.ones_like(n)]
+        most = jnp.log(jnp.maximum(jnp.min(jnp.stack(samples)), 1e-30))
+        return jnp.min(jnp.stack([*tokens, jnp.full_like(n, d_high)])), jnp.minimum(most, k_high)
+
+    def feasible(n: Array) -> Array:
+        tokens, samples = ranges(n)
+        good = (tokens >= d_low) & (samples >= k_low)
+        if serving.on is not None and (budget.serves or budget.latency is not None):
+            good &= serving.held(jnp.exp(n)) < serving.on.memory * serving.on.devices
+        if budget.latency is not None:
+            good &= serving.latency(jnp.exp(n)) < budget.latency
+        return good
+
+    if 0 in free:
+        sizes = jnp.linspace(n_low, jnp.minimum(n_high, jnp.maximum(n_low + 5.0, 45.0)), 91)
+        good = jax.vmap(feasible)(sizes)
+        low = jnp.where(jnp.any(good), sizes[jnp.argmax(good)], sizes[0])
+        high = jnp.where(jnp.any(good), sizes[-1 - jnp.argmax(good[::-1])], sizes[-1])
+        if budget.goal != "quality":
+            high = jnp.minimum(high, jnp.maximum(low + 3.0, 30.0))
+    else:
+        low = high = held[0]
+
+    def at(i: Array, j: Array, m: Array) -> Array:
+        n = low + i * (high - low)
+        tokens, samples = ranges(n)
+        d = d_low + j * jnp.maximum(tokens - d_low, 0.1) if 1 in free else held[1]
+        k = k_low + m * jnp.maximum(samples - k_low, 0.1) if 2 in free else held[2]
+        level = held[3] if budget.goal == "quality" else level_at(budget, *jnp.exp(jnp.stack([n, d, k])))
+        return jnp.stack([n, d, jnp.asarray(k, n.dtype), level])
+
+    choices = [choice.ravel() for choice in jnp.meshgrid(*parts, indexing="ij")]
+    return jax.vmap(at)(*choices)

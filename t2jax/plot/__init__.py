@@ -1,0 +1,1 @@
+"""Figures, each a function of axes and arrays that returns the axes."""

@@ -1,0 +1,191 @@
+"""Figures of an allocation: isoFLOP curves with their optima, and the optimal N, D and D/N against training compute.
+
+Each is a function (ax, arrays) -> ax, as in `plot`; bands are quantiles of the draws it is given. Figures 2 and 3 of
+Roberts et al. 2026 (2604.01411), with the uncertainty that a bootstrap or a posterior gives.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from t2jax.numerics.bands import band
+from t2jax.plot.style import (
+    AXIS_LABELS,
+    BLACK,
+    BLUE,
+    GREY,
+    VERMILLION,
+    legend_outside,
+    log_ticks,
+    number,
+    shared_legend,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import LogNorm
+
+__all__ = [
+    "Optima",
+    "frontier_panels",
+    "isoflop_curves",
+    "isoflop_points",
+    "optima_against_train",
+    "optima_on_isoflops",
+]
+
+Quantity = Literal["tokens_per_param", "params", "tokens"]
+COLOURS = (VERMILLION, BLUE)
+MARKERS = ("o", "s")
+BOOTSTRAP = "bootstrap interval"
+RULE = 20.0  # tokens per parameter, the rule of thumb taken from Hoffmann et al. 2022
+
+
+@dataclass(frozen=True)
+class Optima:
+    """What one rule trains at every budget: params and tokens (budgets,), and draws of both (draws, budgets) if any.
+
+    label: the name in the legend, such as "T² optimum". interval: what the spread of the draws is.
+    """
+
+    label: str
+    params: Any
+    tokens: Any
+    params_draws: Any = None
+    tokens_draws: Any = None
+    interval: str = BOOTSTRAP
+
+    def line(self, quantity: Quantity) -> np.ndarray:
+        """The quantity at every budget, (budgets,)."""
+        return _quantity(quantity, np.asarray(self.params, float), np.asarray(self.tokens, float))
+
+    def draws(self, quantity: Quantity) -> np.ndarray | None:
+        """The quantity in every draw, (draws, budgets); None without draws."""
+        if self.params_draws is None:
+            return None
+        return _quantity(quantity, np.asarray(self.params_draws, float), np.asarray(self.tokens_draws, float))
+
+
+def frontier_panels(axes: Sequence["Axes"], train: Any, optima: Sequence[Optima], level: float = 0.9) -> None:
+    """Draw D/N, N and D against training compute on three axes, with the legend beside the last. Figure 2 of the paper.
+
+    train: FLOPs (budgets,). optima: up to two, such as the T² optimum and Chinchilla's. level: of the bands.
+    """
+    for ax, quantity in zip(axes, ("tokens_per_param", "params", "tokens"), strict=True):
+        optima_against_train(ax, train, optima, quantity=quantity, level=level)
+    shared_legend(axes)
+
+
+def optima_against_train(
+    ax: "Axes", train: Any, optima: Sequence[Optima], *, quantity: Quantity, level: float = 0.9
+) -> "Axes":
+    """One optimal quantity against training compute (budgets,), with a band for each rule and the 20:1 rule dashed."""
+    train = np.asarray(train, float)
+    for one, colour in zip(optima, COLOURS[: len(optima)], strict=True):
+        ax.plot(train, one.line(quantity), color=colour, linewidth=2, label=one.label)
+        if (draws := one.draws(quantity)) is not None:
+            spread = band(draws, level)
+            label = f"{100 * level:g} % {one.interval}"
+            ax.fill_between(train, spread.low, spread.high, color=colour, alpha=0.2, linewidth=0, label=label)
+    params = np.sqrt(train / (6 * RULE))
+    ax.plot(train, _quantity(quantity, params, RULE * params), "--", color=BLACK, linewidth=1.2, label="D = 20 N")
+    ax.set(xscale="log", yscale="log", xlim=(train.min(), train.max()))
+    ax.set_xlabel(AXIS_LABELS["train"])
+    ax.set_ylabel(f"optimal {AXIS_LABELS[quantity]}")
+    log_ticks(ax)
+    legend_outside(ax)
+    return ax
+
+
+def isoflop_curves(
+    ax: "Axes",
+    params: Any,
+    values: Any,
+    train: Any,
+    *,
+    draws: Any = None,
+    quantity: str = "loss",
+    level: float = 0.9,
+    interval: str = BOOTSTRAP,
+) -> "Axes":
+    """One curve over N for each training budget, light for large budgets; with bands where `draws` are given.
+
+    params: (budgets, sizes). values: the law's prediction there, NaN where a budget has no such model. train: FLOPs
+    (budgets,). draws: predictions (draws, budgets, sizes). quantity: what the values are, which names the axis.
+    interval: what the spread of the draws is.
+    """
+    params, values, norm = np.asarray(params, float), np.asarray(values, float), _norm(train)
+    for i, budget in enumerate(np.asarray(train, float)):
+        there, colour = np.isfinite(values[i]), _colour(norm, budget)
+        ax.plot(params[i, there], values[i, there], color=colour, linewidth=1.5, label=number(budget, 3))
+        if draws is not None and there.any():
+            spread = band(np.asarray(draws, float)[:, i, there], level)
+            ax.fill_between(params[i, there], spread.low, spread.high, color=colour, alpha=0.25, linewidth=0)
+    ax.set(xscale="log", yscale="log")
+    ax.set_xlabel(AXIS_LABELS["params"])
+    ax.set_ylabel(AXIS_LABELS.get(quantity, quantity))
+    log_ticks(ax)
+    bands = f"\nbands: {100 * level:g} % {interval}" if draws is not None else ""
+    legend_outside(ax, title=AXIS_LABELS["train"] + bands)
+    return ax
+
+
+def isoflop_points(ax: "Axes", params: Any, values: Any, flops: Any, train: Any) -> "Axes":
+    """Measured rows on top of `isoflop_curves`, coloured on its scale by their own training FLOPs, all (rows,).
+
+    train: the budgets of the curves, (budgets,), which set the colours.
+    """
+    colours = [_colour(_norm(train), one) for one in np.asarray(flops, float)]
+    ax.scatter(params, values, s=14, c=colours, edgecolors=GREY, linewidths=0.4, zorder=3, label="measured")
+    log_ticks(ax)
+    legend_outside(ax)
+    return ax
+
+
+def optima_on_isoflops(ax: "Axes", optima: Sequence[Optima], values: Sequence[Any], level: float = 0.9) -> "Axes":
+    """The path of each rule through the isoFLOP curves, with the interval of N at every budget as a bar.
+
+    values: for each of `optima` the prediction at its allocations, (budgets,), NaN where there is none.
+    """
+    for one, value, colour, marker in zip(optima, values, COLOURS, MARKERS, strict=False):
+        line, error = one.line("params"), None
+        if (draws := one.draws("params")) is not None:
+            spread = band(draws, level)
+            error = np.maximum([line - spread.low, spread.high - line], 0.0)
+        bars = f"\n(bars: {100 * level:g} % {one.interval} of N)" if error is not None else ""
+        ax.errorbar(
+            line,
+            value,
+            xerr=error,
+            color=colour,
+            marker=marker,
+            markersize=5,
+            markeredgecolor="white",
+            linewidth=1.5,
+            elinewidth=1,
+            zorder=4,
+            label=one.label + bars,
+        )
+    log_ticks(ax)
+    legend_outside(ax)
+    return ax
+
+
+def _quantity(quantity: Quantity, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    return {"params": params, "tokens": tokens, "tokens_per_param": tokens / params}[quantity]
+
+
+def _norm(train: Any) -> "LogNorm":
+    from matplotlib.colors import LogNorm
+
+    train = np.asarray(train, float)
+    return LogNorm(train.min(), max(train.max(), 10 * train.min()))  # a single budget needs a range too
+
+
+def _colour(norm: "LogNorm", flops: float) -> Any:
+    """Viridis without its palest end, which does not show on white."""
+    from matplotlib import colormaps
+
+    return colormaps["viridis"](0.9 * float(np.clip(norm(flops), 0.0, 1.0)))

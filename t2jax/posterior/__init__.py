@@ -1,0 +1,1 @@
+"""Posteriors: laws sampled from their priors and a table."""

@@ -1,0 +1,50 @@
+"""The density of counts whose questions and runs both deviate, with the deviations of runs as latent coordinates."""
+
+from dataclasses import dataclass, replace
+
+import jax.numpy as jnp
+
+from t2jax.laws.base import Law
+from t2jax.noise.crossed_effects import DEVIATION
+from t2jax.noise.protocol import Rows
+from t2jax.posterior.density import Density
+from t2jax.pytrees import register
+from t2jax.tables.measurements import Measurements
+from t2jax.typing import Array, Float
+
+
+@dataclass(frozen=True)
+class CrossedDensity(Density):
+    """A density of which each run has a coordinate too, standard normal: its deviation, in τ. A pytree.
+
+    runs: how many there are. Coordinates are those of `Density`, then the deviations; where they are left out, zero.
+    """
+
+    runs: int
+
+    @property
+    def latent(self) -> int:
+        return self.runs
+
+    def split(self, u: Float[Array, " all"]) -> tuple[Law, dict[str, Array]]:
+        return super().split(u[: len(self.names)])
+
+    def potential(self, u: Float[Array, " all"], rows: Rows) -> Array:
+        u, z = self._parts(u)
+        return super().potential(u, {**rows, DEVIATION: z}) + 0.5 * jnp.sum(z**2)
+
+    def row_log_likelihood(self, u: Float[Array, " all"], data: Measurements) -> Float[Array, " questions"]:
+        u, z = self._parts(u)
+        return super().row_log_likelihood(u, replace(data, columns={**data.columns, DEVIATION: z}))
+
+    def values(self, u: Float[Array, " all"]) -> dict[str, Array]:
+        """As of `Density`, and `DEVIATION`: that of each run, in τ, (runs,)."""
+        u, z = self._parts(u)
+        return super().values(u) | {DEVIATION: z}
+
+    def _parts(self, u: Array) -> tuple[Array, Array]:
+        count = len(self.names)
+        return u[:count], u[count:] if len(u) > count else jnp.zeros(self.runs, u.dtype)
+
+
+register(CrossedDensity, ("coordinates", "priors"), ("law", "noise", "runs"))

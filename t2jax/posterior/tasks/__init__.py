@@ -1,0 +1,1 @@
+"""Posteriors of several tasks that share a population."""

@@ -1,0 +1,1 @@
+"""Measurement tables: rows are checked once, when they are read."""

@@ -1,0 +1,40 @@
+"""What each column of a table means."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Column:
+    """A numeric column of fixed meaning: its symbol in papers, its values in words, and a test of finite values."""
+
+    name: str
+    symbol: str
+    expected: str
+    accepts: Callable[[np.ndarray], np.ndarray]
+
+
+NUMBERS = {
+    column.name: column
+    for column in (
+        Column("params", "N", "a number of parameters > 0", lambda x: x > 0),
+        Column("tokens", "D", "a number of training tokens > 0", lambda x: x > 0),
+        Column("samples", "k", "a number of samples >= 1", lambda x: x >= 1),
+        Column("loss", "L", "a loss > 0 in nats", lambda x: x > 0),
+        Column("unique_tokens", "U", "a number of different tokens > 0", lambda x: x > 0),
+        Column("error", "Err", "a share of wrong answers from 0 to 1", lambda x: (x >= 0) & (x <= 1)),
+        Column("neg_log_pass", "-log pass@k", "a mean of -log pass@k >= 0", lambda x: x >= 0),
+        Column("pass_at_k", "pass@k", "a probability from 0 to 1", lambda x: (x >= 0) & (x <= 1)),
+        Column("trials", "n", "a whole number of trials >= 1", lambda x: (x >= 1) & (x == np.floor(x))),
+        Column("correct", "c", "a whole number of correct trials >= 0", lambda x: (x >= 0) & (x == np.floor(x))),
+        Column("weight", "w", "a weight > 0", lambda x: x > 0),
+    )
+}
+TEXTS = ("model", "task", "question")
+REQUIRED = ("params", "tokens")
+RUN_KEY = ("model", "params", "tokens", "task", "question", "samples")
+SMALLEST_LARGEST = 1e4  # a table whose largest model or token count is below this is written in millions or billions
+UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+UNITS |= {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12}

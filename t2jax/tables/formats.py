@@ -1,0 +1,20 @@
+"""File formats of tables and the names of their files."""
+
+import os
+from pathlib import Path
+
+from t2jax.tables.place import TableError
+
+CSV = (".csv", ".csv.gz")
+PARQUET = (".parquet",)
+METADATA_KEY = b"t2jax.source"
+
+
+def _with_suffix(path: str | os.PathLike[str], *suffixes: str) -> Path:
+    if not str(path).lower().endswith(suffixes):
+        raise TableError(f"{path}: found suffix {Path(path).suffix!r}, expected {' or '.join(suffixes)}")
+    return Path(path)
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(path.name + ".source.json")

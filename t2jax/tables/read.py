@@ -1,0 +1,93 @@
+"""Reads tables from CSV and Parquet files."""
+
+import dataclasses
+import gzip
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from t2jax.tables.checks import clean, multiplied
+from t2jax.tables.csv_cells import csv_cells
+from t2jax.tables.formats import CSV, METADATA_KEY, PARQUET, _sidecar, _with_suffix
+from t2jax.tables.place import Place, TableError, unique_names
+from t2jax.tables.source import Source
+from t2jax.tables.table import Table, _unchecked
+
+
+def read_table(path: str | os.PathLike[str], units: Mapping[str, str | float] | None = None) -> Table:
+    """Read a table of measurements from a .csv, .csv.gz or .parquet file.
+
+    Args: `units`, for columns not in raw counts, what multiplies them: a number, a number as text ("1e6"), a letter
+        ("K", "M", "B", "T") or a word ("millions"); a column named here is believed however small its numbers are.
+    Returns: a checked table whose source is the file, continuing the history that to_csv or to_parquet wrote down.
+    Raises: TableError, in one sentence that names file, line or row, column and value.
+    """
+    path = _with_suffix(path, *CSV, *PARQUET)
+    data = _read_bytes(path)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if not data:
+        raise TableError(f"{path}: the file is empty, expected columns and rows")
+    if path.name.lower().endswith(PARQUET):
+        frame, earlier = _read_parquet(data, str(path))
+        place = Place(str(path))
+    else:
+        frame, place = csv_cells(_unzipped(data, path), str(path))
+        earlier = _read_sidecar(path, sha256)
+    frame, factors = multiplied(frame, units or {}, place)
+    source = dataclasses.replace(earlier, name=str(path), sha256=sha256, units={**earlier.units, **factors})
+    scaled = "".join(f", {column} times {factor:g}" for column, factor in factors.items())
+    source = source.then(f"read {path} (sha256 {sha256}){scaled}")
+    return _unchecked(clean(frame, place, known_raw=source.units), source)
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read ({error.strerror}), expected a file") from None
+
+
+def _unzipped(data: bytes, path: Path) -> bytes:
+    try:
+        return gzip.decompress(data) if path.name.lower().endswith(".gz") else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise TableError(f"{path}: not a whole gzip file ({error}), expected compressed CSV") from None
+
+
+def _read_parquet(data: bytes, name: str) -> tuple[pd.DataFrame, Source]:
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data))
+        unique_names(file.schema_arrow.names, Place(name))
+        frame = file.read().to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise TableError(f"{name}: not a whole Parquet file ({str(error).splitlines()[0]})") from None
+    frame = frame.reset_index(level=[level for level in frame.index.names if level is not None])  # is a column too
+    frame.columns = unique_names(frame.columns, Place(name))
+    written = (file.schema_arrow.metadata or {}).get(METADATA_KEY)
+    return frame, Source() if written is None else _source_from(written, name)
+
+
+def _read_sidecar(path: Path, sha256: str) -> Source:
+    note = _sidecar(path)
+    if not note.exists():
+        return Source()
+    source = _source_from(_read_bytes(note), str(note))
+    if source.sha256 == sha256:
+        return source
+    # Somebody edited or replaced the numbers: where they came from may still hold, their units need not.
+    return dataclasses.replace(source, units={}).then(f"{path.name} changed after it was written")
+
+
+def _source_from(text: bytes, name: str) -> Source:
+    try:
+        fields = json.loads(text)
+        return Source(**{**fields, "history": tuple(fields["history"])})
+    except (ValueError, TypeError, KeyError):
+        raise TableError(f"{name}: found other provenance than to_csv or to_parquet write, expected theirs") from None

@@ -1,0 +1,1 @@
+"""The testbed's models: trained, measured and tabulated."""

@@ -1,0 +1,107 @@
+"""The testbed's language model: a small decoder in Flax NNX.
+
+Pre-RMSNorm (Zhang & Sennrich 2019, 1910.07467), causal attention with linear position biases (ALiBi, Press et al. 2021,
+2108.12409) and one matrix for reading and writing tokens. Shapes in names: B sequences, L positions, H heads, D width,
+V vocabulary.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from t2jax.testbed.text.tokenizer import VOCABULARY
+from t2jax.typing import Array, Float, Int
+
+
+@dataclass(frozen=True)
+class Shape:
+    """width: of the residual stream. Heads share it equally."""
+
+    width: int
+    layers: int = 3
+    heads: int = 4
+    vocabulary: int = VOCABULARY
+
+    @property
+    def params(self) -> int:
+        """Parameters of the blocks, the N of the laws: 12 layers·width² and the norms' gains, without embeddings."""
+        return self.layers * (12 * self.width**2 + 2 * self.width) + self.width
+
+    @property
+    def params_with_embeddings(self) -> int:
+        """All parameters: the blocks and the matrix of token embeddings."""
+        return self.params + self.vocabulary * self.width
+
+
+class Attention(nnx.Module):
+    """Causal self-attention; the score of a key falls linearly with its distance, at a slope of each head's own."""
+
+    def __init__(self, shape: Shape, rngs: nnx.Rngs):
+        if shape.width % shape.heads:
+            raise ValueError(f"width {shape.width} cannot be shared by {shape.heads} heads")
+        self.heads = shape.heads
+        self.read = nnx.Linear(shape.width, 3 * shape.width, use_bias=False, kernel_init=scaled(1.0), rngs=rngs)
+        out = scaled(0.5 / shape.layers)
+        self.write = nnx.Linear(shape.width, shape.width, use_bias=False, kernel_init=out, rngs=rngs)
+
+    def __call__(self, x_BxLxD: Float[Array, "B L D"]) -> Float[Array, "B L D"]:
+        batch, length, width = x_BxLxD.shape
+        qkv = self.read(x_BxLxD).reshape(batch, length, 3, self.heads, width // self.heads)
+        q, k, v = (qkv[:, :, i] for i in range(3))
+        scores_BxHxLxL = jnp.einsum("bqhd,bkhd->bhqk", q, k) * (width // self.heads) ** -0.5
+        weights = jax.nn.softmax(scores_BxHxLxL + biases(self.heads, length)[None], axis=-1)
+        return self.write(jnp.einsum("bhqk,bkhd->bqhd", weights, v).reshape(batch, length, width))
+
+
+class Block(nnx.Module):
+    """Attention and a two-layer network, each added to the residual stream."""
+
+    def __init__(self, shape: Shape, rngs: nnx.Rngs):
+        self.before_attention = nnx.RMSNorm(shape.width, rngs=rngs)
+        self.attention = Attention(shape, rngs)
+        self.before_network = nnx.RMSNorm(shape.width, rngs=rngs)
+        self.up = nnx.Linear(shape.width, 4 * shape.width, use_bias=False, kernel_init=scaled(1.0), rngs=rngs)
+        out = scaled(0.5 / shape.layers)
+        self.down = nnx.Linear(4 * shape.width, shape.width, use_bias=False, kernel_init=out, rngs=rngs)
+
+    def __call__(self, x_BxLxD: Float[Array, "B L D"]) -> Float[Array, "B L D"]:
+        x_BxLxD = x_BxLxD + self.attention(self.before_attention(x_BxLxD))
+        return x_BxLxD + self.down(jnp.square(jax.nn.relu(self.up(self.before_network(x_BxLxD)))))
+
+
+class Decoder(nnx.Module):
+    """Next-token logits of every position. Token 0 separates documents and is read like any other."""
+
+    def __init__(self, shape: Shape, rngs: nnx.Rngs):
+        self.embedding = nnx.Embed(shape.vocabulary, shape.width, embedding_init=scaled(1.0), rngs=rngs)
+        self.blocks = nnx.List([Block(shape, rngs) for _ in range(shape.layers)])
+        self.norm = nnx.RMSNorm(shape.width, rngs=rngs)
+
+    def __call__(self, tokens_BxL: Int[Array, "B L"]) -> Float[Array, "B L V"]:
+        x_BxLxD = self.embedding(tokens_BxL)
+        for block in self.blocks:
+            x_BxLxD = block(x_BxLxD)
+        return self.embedding.attend(self.norm(x_BxLxD))
+
+
+def scaled(variance: float):
+    """Normal weights of variance `variance` over the number of inputs."""
+    return nnx.initializers.variance_scaling(variance, "fan_in", "normal")
+
+
+def biases(heads: int, length: int) -> Float[Array, "H L L"]:
+    """ALiBi's biases with slopes spread geometrically from 1 to 1/64 over the heads; minus infinity for later keys."""
+    slopes = jnp.exp2(-6.0 * jnp.arange(heads) / max(heads - 1, 1))
+    distance = jnp.arange(length)[:, None] - jnp.arange(length)[None, :]
+    biases = -slopes[:, None, None] * distance[None].astype(jnp.float32)
+    return jnp.where(distance[None] >= 0, biases, -jnp.inf)
+
+
+def next_token_nll(model: Decoder, tokens_BxL1: Int[Array, "B L1"]) -> Float[Array, "B L"]:
+    """Negative log-likelihood in nats of every token but the first, given those before it."""
+    logits_BxLxV = model(tokens_BxL1[:, :-1])
+    targets_BxL = tokens_BxL1[:, 1:].astype(jnp.int32)
+    picked = jnp.take_along_axis(logits_BxLxV, targets_BxL[..., None], axis=-1)[..., 0]
+    return jax.nn.logsumexp(logits_BxLxV, axis=-1) - picked

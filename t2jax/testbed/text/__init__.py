@@ -1,0 +1,1 @@
+"""The testbed's corpus, tokenizer and questions."""
