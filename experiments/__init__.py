@@ -1,1 +1,1 @@
-"""Experiments: one script for each question, run as `python -m experiments.NAME`, or with `tiny` for a short check."""
+"""Experiments: one script for each question: `python -m experiments.FOLDER.NAME`, or with `tiny` for a short check."""

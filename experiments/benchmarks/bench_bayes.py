@@ -1,0 +1,216 @@
+"""How fast are posteriors beside PyMC's? Chinchilla's law on its 240 runs, with Student-t errors of the log loss.
+
+Both sides sample one model: the priors that the law declares, in its own parameters, and StudentT(4) errors whose scale
+has its prior too. Ours is `t2.sample` as it comes; PyMC's is `pm.sample` as it comes: NUTS with 1000 tuning steps and
+1000 draws in each of 4 chains, on as many processes as it likes. What counts is the least effective sample size over
+parameters, bulk or tail, for each second of CPU of this process and all its workers, warm-up included. Cold is the
+first call, which compiles; warm is the median of later ones. PyMC builds its functions again in each call, from its
+cache on disk where it can; so its NUTS steps alone, tuning included, are told too, as it counts them itself. Without
+PyMC its side is left out.
+
+    python -m experiments.benchmarks.bench_bayes [tiny] [-o FOLDER]
+"""
+
+import importlib.util
+import resource
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import jax
+import numpy as np
+
+import t2jax as t2
+from experiments.shared.record import command, stage
+from t2jax.posterior.arviz_groups import arviz
+from t2jax.posterior.diagnosis import Diagnosis, diagnose, left_together
+
+CHAINS = 4
+
+
+@dataclass(frozen=True)
+class Config:
+    """How much is drawn, and how often it is timed."""
+
+    draws: int = 1000
+    """Draws of each of 4 chains, on both sides."""
+    repeats: int = 5
+    """Warm calls of ours."""
+    peer_repeats: int = 2
+    """Warm calls of PyMC; 0 leaves PyMC out."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+    @classmethod
+    def tiny(cls) -> Self:
+        return cls(draws=500, repeats=1, peer_repeats=0)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One sampler. cold, warm: CPU seconds of a call. ess: least of all parameters, of a warm call; rate: per second.
+
+    means, deviations: of the posterior, by parameter.
+    """
+
+    name: str
+    cold: float
+    warm: float
+    ess: float
+    rate: float
+    cold_rate: float
+    r_hat: float
+    divergences: int
+    means: dict[str, float]
+    deviations: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Result:
+    """peer: PyMC's side, None where it is not installed. ratio: of the rates, warm. apart: largest distance of means.
+
+    apart is in standard deviations of PyMC's posterior. steps: CPU seconds of PyMC's NUTS steps alone in a warm call,
+    and steps_ratio of the rates by these. status: of our last posterior.
+    """
+
+    ours: Side
+    status: str
+    peer: Side | None = None
+    ratio: float | None = None
+    cold_ratio: float | None = None
+    apart: float | None = None
+    steps: float | None = None
+    steps_ratio: float | None = None
+
+
+def run(config: Config) -> Result:
+    runs = t2.datasets.load("chinchilla-epoch")
+    keys = iter(jax.random.split(jax.random.key(config.seed), 1 + config.repeats))
+    posteriors: list[t2.Posterior] = []
+
+    def ours() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        post = t2.sample(t2.laws.Chinchilla, runs, key=next(keys), draws=config.draws, chains=CHAINS)
+        posteriors.append(post)
+        return read(post.idata, list(post.diagnosis.r_hat))
+
+    with stage("t2jax"):
+        mine = side("t2jax", ours, config.repeats)
+    if not config.peer_repeats or importlib.util.find_spec("pymc") is None:
+        return Result(mine, posteriors[-1].status)
+    stepped: list[float] = []
+
+    def theirs() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        idata = pymc(runs, config, config.seed + len(stepped))
+        groups = (idata["warmup_sample_stats"], idata["sample_stats"])
+        stepped.append(sum(float(one["process_time_diff"].sum()) for one in groups))
+        return read(idata, list(mine.means))
+
+    with stage("PyMC"):
+        peer = side("PyMC", theirs, config.peer_repeats)
+    steps = float(np.median(stepped[1:]))
+    apart = max(abs(mine.means[name] - peer.means[name]) / peer.deviations[name] for name in mine.means)
+    ratios = mine.rate / peer.rate, mine.cold_rate / peer.cold_rate
+    return Result(mine, posteriors[-1].status, peer, *ratios, apart, steps, mine.rate * steps / peer.ess)
+
+
+def side(name: str, call: Callable[[], Any], repeats: int) -> Side:
+    """Time a sampler that returns its draws, its divergences and its energies."""
+    cold, first = cpu(call)
+    warm = [cpu(call) for _ in range(repeats)]
+    judged = [judge(*one) for _, one in warm]
+    found = judged[-1]
+    seconds, ess = float(np.median([one for one, _ in warm])), float(np.median([least(one) for one in judged]))
+    draws = [{name: one[0][name].ravel() for name in one[0]} for one in (first, *(one for _, one in warm))]
+    pooled = {name: np.concatenate([one[name] for one in draws]) for name in draws[0]}
+    return Side(
+        name=name,
+        cold=cold,
+        warm=seconds,
+        ess=ess,
+        rate=ess / seconds,
+        cold_rate=least(judge(*first)) / cold,
+        r_hat=max(found.r_hat.values()),
+        divergences=sum(one.divergences for one in judged),
+        means={name: float(one.mean()) for name, one in pooled.items()},
+        deviations={name: float(one.std()) for name, one in pooled.items()},
+    )
+
+
+def cpu(call: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds of CPU that a call took, in this process and in those that it started and that have ended."""
+
+    def used() -> float:
+        usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(one.ru_utime + one.ru_stime for one in usages)
+
+    started = used()
+    value = call()
+    return used() - started, value
+
+
+def judge(drawn: dict[str, np.ndarray], diverging: np.ndarray, energy: np.ndarray) -> Diagnosis:
+    return diagnose(drawn, {name: one.ravel() for name, one in drawn.items()}, diverging, energy, left_together)
+
+
+def least(found: Diagnosis) -> float:
+    """The least effective sample size, bulk or tail, over parameters."""
+    return min(*found.ess_bulk.values(), *found.ess_tail.values())
+
+
+def read(idata: Any, names: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    drawn = {name: np.asarray(idata["posterior"][name]) for name in names}
+    stats = idata["sample_stats"]
+    return drawn, np.asarray(stats["diverging"]), np.asarray(stats["energy"])
+
+
+def pymc(runs: t2.Table, config: Config, seed: int) -> Any:
+    """The same model in PyMC, built and sampled as a user would."""
+    arviz()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pymc as pm  # pyright: ignore[reportMissingImports]
+
+        with pm.Model():
+            E = pm.LogNormal("E", 0.5, 0.5)
+            A = pm.LogNormal("A", 6.0, 2.0)
+            B = pm.LogNormal("B", 6.0, 2.0)
+            alpha = pm.LogNormal("alpha", -1.0, 0.5)
+            beta = pm.LogNormal("beta", -1.0, 0.5)
+            sigma = pm.LogNormal("sigma", -5.0, 1.5)
+            loss = E + A * runs["params"] ** -alpha + B * runs["tokens"] ** -beta
+            pm.StudentT("log_loss", nu=4.0, mu=pm.math.log(loss), sigma=sigma, observed=np.log(runs["loss"]))
+            # kept, for the time that they took
+            kept: Any = {"discard_tuned_samples": False, "progressbar": False}
+            return pm.sample(config.draws, chains=CHAINS, random_seed=seed, **kept)
+
+
+def words(result: Result) -> list[str]:
+    ours, peer = result.ours, result.peer
+    said = [f"t2jax: {result.status}", *sentences(ours)]
+    if peer is None:
+        return [*said, "PyMC is not installed, or was left out: nothing to compare with (pip install pymc)."]
+    return [
+        *said,
+        *sentences(peer),
+        f"ESS per CPU second: {result.ratio:.0f} times PyMC's warm, {result.cold_ratio:.2g} times cold; "
+        f"{result.steps_ratio:.0f} times warm by its NUTS steps alone, which took {result.steps:.1f} s.",
+        f"The means are at most {result.apart:.3f} posterior standard deviations apart.",
+    ]
+
+
+def sentences(one: Side) -> list[str]:
+    return [
+        f"{one.name}: {one.cold:.1f} s of CPU cold, {one.warm:.2f} s warm; least ESS {one.ess:.0f}, "
+        f"{one.rate:.0f} a second ({one.cold_rate:.0f} cold); R-hat at most {one.r_hat:.4f}; "
+        f"{one.divergences} divergences in all warm calls.",
+        "  " + ", ".join(f"{name} {one.means[name]:.5g} ± {one.deviations[name]:.2g}" for name in one.means),
+    ]
+
+
+def main() -> None:
+    command(Config, run, words)
+
+
+if __name__ == "__main__":
+    main()

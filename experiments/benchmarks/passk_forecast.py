@@ -1,0 +1,318 @@
+"""How well does 100 samples per question forecast pass@1000? GSM8K counts of the Pythia checkpoints.
+
+Of every checkpoint whose questions all have enough samples, 100 per question are drawn without replacement (so the
+number correct is hypergeometric), several times. Each method forecasts pass@1000 from these, and is compared with the
+unbiased estimate from all samples. The target is pass@1000 of the 128 questions that were asked, and no population's.
+
+Three groups are told apart. "trained" are the checkpoints of at least 2e9 tokens, as in `passk_on_pythia`: there is
+something to forecast. "early" ones solve next to nothing: most draws hold no correct sample at all. What the Beta then
+says is its prior, and the power law's band is 0 to 1. "simulated" are questions drawn from the Beta that fits all
+samples of a trained checkpoint: what coverage comes out where the Beta is true, though (a, b) is not from the prior.
+
+    python -m experiments.benchmarks.passk_forecast [tiny] [-o FOLDER]
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+import jax
+import numpy as np
+
+import t2jax as t2
+from experiments.shared.record import UNSAVED, command, stage
+from t2jax.plot.style import BLACK, BLUE, VERMILLION, log_ticks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LEVEL = 0.9
+METHODS = ("Beta, these questions", "Beta, population", "power law", "power law from k = 10")
+GROUPS = ("trained", "early", "simulated")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which checkpoints, how many samples to forecast from, and how often."""
+
+    least_tokens: float = 1.99e9
+    """Checkpoints trained on fewer tokens are "early"; those named 2B are just above."""
+    least_samples: int = 2000
+    """Checkpoints with a question of fewer samples are left out; twice `target` gives the target an error too."""
+    drawn: int = 100
+    """Samples per question to forecast from."""
+    target: int = 1000
+    """The k to forecast."""
+    repeats: int = 20
+    """Draws of each checkpoint."""
+    draws: int = 1000
+    """Posterior draws and resamples behind each band."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+    @classmethod
+    def tiny(cls) -> Self:
+        return cls(repeats=1, draws=200)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The counts of one checkpoint, (questions,), and pass@k at the target from all of them with its 90 % interval."""
+
+    model: str
+    tokens: float
+    trials: np.ndarray = field(metadata=UNSAVED)
+    correct: np.ndarray = field(metadata=UNSAVED)
+    truth: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Forecasts of one group. checkpoint, truth, solved: (forecasts,). low, passed, high: (methods, forecasts).
+
+    solved: how many questions have a correct sample among those drawn.
+    """
+
+    group: str
+    checkpoint: np.ndarray
+    truth: np.ndarray
+    solved: np.ndarray
+    low: np.ndarray
+    passed: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one method did in one group; errors in points of pass@k.
+
+    absolute, bias: mean size of forecast minus target, and mean. relative: absolute by the mean target. coverage: share
+    of targets inside the 90 % band, with its standard error over checkpoints; below and above: share of targets there.
+    covered: coverage of each checkpoint. unsolved: share of forecasts without one correct sample; coverage_solved: of
+    the others.
+    """
+
+    group: str
+    method: str
+    checkpoints: int
+    forecasts: int
+    absolute: float
+    relative: float
+    bias: float
+    coverage: float
+    coverage_error: float
+    below: float
+    above: float
+    covered: np.ndarray
+    unsolved: float
+    coverage_solved: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """pass@k of one checkpoint, (k,): from all samples (low, mid, high), and two forecasts from the samples drawn."""
+
+    model: str
+    samples: np.ndarray
+    observed: np.ndarray
+    beta: np.ndarray
+    power_law: np.ndarray
+
+
+@dataclass(frozen=True)
+class Result:
+    drawn: int
+    target: int
+    checkpoints: tuple[Checkpoint, ...]
+    scores: tuple[Score, ...]
+    trials: tuple[Trials, ...] = field(repr=False, metadata=UNSAVED)
+    curves: tuple[Curve, ...] = field(repr=False, metadata=UNSAVED)
+
+
+def run(config: Config) -> Result:
+    found = checkpoints(t2.datasets.load("pythia-gsm8k"), config)
+    trained, early = ([one for one in found if (one.tokens >= config.least_tokens) == so] for so in (True, False))
+    groups = []
+    for i, (group, members) in enumerate(zip(GROUPS, (trained, early, trained), strict=True)):
+        with stage(f"{config.repeats} draws of {len(members)} checkpoints, {group}"):
+            groups.append(repeat(group, members, config, i))
+    # spread over the range of pass@k, of those sampled often enough to draw the curve beyond the target
+    long = sorted((one for one in trained if one.trials.min() >= 5 * config.target), key=lambda one: one.truth)
+    chosen = [long[i] for i in np.linspace(0, len(long) - 1, 5).round().astype(int)[1:]]
+    with stage("curves"):
+        curves = tuple(curve(one, config, i) for i, one in enumerate(chosen))
+    scores = tuple(score(one, i) for one in groups for i in range(len(METHODS)))
+    return Result(config.drawn, config.target, tuple(found), scores, tuple(groups), curves)
+
+
+def checkpoints(counts: t2.Table, config: Config) -> list[Checkpoint]:
+    """Every checkpoint of which all questions were sampled often enough, in the order of the table."""
+    found, run = [], counts.runs()
+    for i in range(run.max() + 1):
+        rows = run == i
+        n, c = counts["trials"][rows], counts["correct"][rows]
+        if n.min() >= config.least_samples:
+            truth = t2.pass_from_counts(n, c, [config.target], LEVEL)
+            ends = (float(one[0]) for one in (truth.passed, truth.questions.low, truth.questions.high))
+            found.append(Checkpoint(counts["model"][rows][0], float(counts["tokens"][rows][0]), n, c, *ends))
+    return found
+
+
+def repeat(group: str, members: list[Checkpoint], config: Config, stream: int) -> Trials:
+    """All forecasts of one group; `simulated` members give their questions new chances at every draw."""
+    forecasts, about = [], []
+    for i, one in enumerate(members):
+        law = fitted(one, config) if group == "simulated" else None
+        for j in range(config.repeats):
+            rng = np.random.default_rng([config.seed, stream, i, j])
+            if law is None:
+                truth, correct = one.truth, thin(one, config.drawn, rng)
+            else:
+                chance = rng.beta(law.a, law.b, len(one.trials))
+                truth = float(t2.pass_from_p(chance, [config.target]).passed[0])
+                correct = rng.binomial(config.drawn, chance)
+            forecasts.append(forecast(correct, config, jax.random.key(int(rng.integers(2**31)))))
+            about.append((i, truth, np.count_nonzero(correct)))
+    checkpoint, truth, solved = (np.array(column) for column in zip(*about, strict=True))
+    return Trials(group, checkpoint, truth, solved, *np.array(forecasts).transpose(2, 1, 0))
+
+
+def thin(one: Checkpoint, drawn: int, rng: np.random.Generator) -> np.ndarray:
+    """How many of `drawn` samples per question, taken without replacement out of all, are correct."""
+    right = one.correct.astype(int)
+    return rng.hypergeometric(right, one.trials.astype(int) - right, drawn)
+
+
+def fitted(one: Checkpoint, config: Config) -> t2.laws.BetaTail:
+    """The Beta in the middle of the posterior from all samples of a checkpoint."""
+    key = jax.random.key(config.seed)
+    laws = t2.forecast_beta(one.trials, one.correct, [config.target], key=key, draws=config.draws).laws
+    return jax.tree.map(lambda leaf: float(np.median(leaf)), laws)
+
+
+def forecast(correct: np.ndarray, config: Config, key: jax.Array) -> list[tuple[float, float, float]]:
+    """low, forecast and high of pass@k at the target by each of METHODS."""
+    trials = np.full(len(correct), config.drawn)
+    common = {"key": key, "draws": config.draws, "level": LEVEL}
+    beta = t2.forecast_beta(trials, correct, [config.target], **common)
+    lines = [t2.forecast_power_law(trials, correct, [config.target], first=first, **common) for first in (1, 10)]
+    bands = (beta.questions, beta.population, *(one.population for one in lines))
+    passed = (beta.passed, beta.population.mid, *(one.passed for one in lines))
+    return [(float(b.low[0]), float(p[0]), float(b.high[0])) for b, p in zip(bands, passed, strict=True)]
+
+
+def score(trials: Trials, method: int) -> Score:
+    error = 100 * (trials.passed[method] - trials.truth)
+    below, above = trials.truth < trials.low[method], trials.truth > trials.high[method]
+    covered = ~(below | above)
+    count = np.bincount(trials.checkpoint)
+    each = np.bincount(trials.checkpoint, covered) / count
+    return Score(
+        group=trials.group,
+        method=METHODS[method],
+        checkpoints=len(count),
+        forecasts=len(error),
+        absolute=float(np.abs(error).mean()),
+        relative=float(np.abs(error).mean() / (100 * trials.truth.mean())),
+        bias=float(error.mean()),
+        coverage=float(covered.mean()),
+        coverage_error=float(each.std() / np.sqrt(max(len(each) - 1, 1))),
+        below=float(below.mean()),
+        above=float(above.mean()),
+        covered=each,
+        unsolved=float(np.mean(trials.solved == 0)),
+        coverage_solved=float(covered[trials.solved > 0].mean()) if trials.solved.any() else float("nan"),
+    )
+
+
+def curve(one: Checkpoint, config: Config, stream: int) -> Curve:
+    """The empirical curve of a checkpoint, and what one draw of its samples makes of it."""
+    k = np.unique(np.geomspace(1, 2.5 * config.target, 25).round())
+    correct = thin(one, config.drawn, np.random.default_rng([config.seed, len(GROUPS), stream]))
+    trials, key = np.full(len(correct), config.drawn), jax.random.key(config.seed)
+    seen = t2.pass_from_counts(one.trials, one.correct, list(k), LEVEL).questions
+    beta = t2.forecast_beta(trials, correct, list(k), key=key, draws=config.draws, level=LEVEL)
+    line = t2.forecast_power_law(trials, correct, list(k), key=key, draws=config.draws, level=LEVEL)
+    spread = [np.stack([b.low, p, b.high]) for b, p in ((beta.questions, beta.passed), (line.population, line.passed))]
+    return Curve(one.model, k, np.stack([seen.low, seen.mid, seen.high]), *spread)
+
+
+def words(result: Result) -> list[str]:
+    half = np.mean([50 * (one.high - one.low) for one in result.checkpoints])
+    lines = [
+        f"{len(result.checkpoints)} checkpoints, pass@{result.target} from {result.drawn} samples per question.",
+        f"The target, from all samples, is itself known to {half:.1f} points on average (half of its 90 % interval).",
+    ]
+    for one in result.scores:
+        if one.method == METHODS[0]:
+            held = f"in the others the first band holds {one.coverage_solved:.1%}" if one.unsolved < 1 else ""
+            lines.append(f"{one.group}: {one.checkpoints} checkpoints, {one.forecasts} forecasts;")
+            lines.append(f"  in {one.unsolved:.0%} of them no sample was correct, {held}.")
+        error = f"error {one.absolute:4.1f} points ({one.relative:.0%} of the mean), bias {one.bias:+5.1f}"
+        held = f"90 % band holds {one.coverage:.1%} ± {one.coverage_error:.1%}"
+        lines.append(f"  {one.method:22s} {error}; {held} ({one.below:.1%} below, {one.above:.1%} above)")
+    return lines
+
+
+def figures(result: Result) -> dict[str, "Figure"]:
+    from matplotlib.figure import Figure
+
+    scatter = Figure(figsize=(10, 4.8), layout="constrained")
+    trained = result.trials[0]
+    for ax, method in zip(scatter.subplots(1, 2, sharex=True, sharey=True), (2, 0), strict=True):
+        draw_forecasts(ax, trained, method)
+        ax.set_xlabel(f"pass@{result.target} from all samples (share of questions)")
+    scatter.axes[0].set_ylabel(f"forecast from {result.drawn} samples per question")
+    entries = [zip(*ax.get_legend_handles_labels()[::-1], strict=True) for ax in scatter.axes]
+    told = {label: handle for one in entries for label, handle in one}
+    scatter.legend(told.values(), told.keys(), loc="outside lower center", ncols=2, frameon=False)
+
+    count = len(result.curves)
+    curves = Figure(figsize=(3.6 * count, 4.0), layout="constrained")
+    for ax, one in zip(curves.subplots(1, count, squeeze=False)[0], result.curves, strict=True):
+        draw_curve(ax, one, result.drawn)
+    curves.axes[0].set_ylabel("pass@k (share of questions)")
+    curves.legend(*curves.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    return {"forecasts": scatter, "curves": curves}
+
+
+def draw_forecasts(ax: "Axes", trials: Trials, method: int) -> None:
+    """Forecast against target with 90 % bands: the first draw of each checkpoint."""
+    first = np.unique(trials.checkpoint, return_index=True)[1]
+    truth, passed = trials.truth[first], trials.passed[method][first]
+    reach = passed - trials.low[method][first], trials.high[method][first] - passed
+    label = "90 % band over resampled questions" if method else "90 % band of these questions"
+    colour = VERMILLION if method else BLUE
+    told = (trials.solved[first] > 0) | (method < 2)  # the Beta has a bound where there is no line
+    reach = np.maximum(reach, 0)
+    ax.errorbar(
+        truth[told], passed[told], reach[:, told], fmt="o", color=colour, markersize=4, elinewidth=1, label=label
+    )
+    ax.plot([0, 1], [0, 1], color=BLACK, linewidth=1, zorder=0, label="forecast = estimate from all samples")
+    if not told.all():
+        ax.plot(truth[~told], passed[~told], "x", color=colour, markersize=6, label="nothing solved: band 0 to 1")
+    ax.set(xlim=(-0.02, 1), ylim=(-0.02, 1), title=METHODS[method])
+
+
+def draw_curve(ax: "Axes", one: Curve, drawn: int) -> None:
+    """The empirical curve and both forecasts, with a mark where the samples that were drawn end."""
+    for values, colour, label in (
+        (one.power_law, VERMILLION, "power law"),
+        (one.beta, BLUE, "Beta, these questions"),
+        (one.observed, BLACK, "all samples"),
+    ):
+        ax.plot(one.samples, values[1], color=colour, label=label)
+        ax.fill_between(one.samples, values[0], values[2], color=colour, alpha=0.2, linewidth=0)
+    ax.axvline(drawn, color=BLACK, linewidth=1, linestyle=":", label=f"{drawn} samples; bands: 90 %")
+    ax.set(xscale="log", title=one.model, xlabel="samples k", ylim=(0, None))
+    log_ticks(ax)
+
+
+def main() -> None:
+    command(Config, run, words, figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Checks of t2jax itself that take longer than tests."""

@@ -1,0 +1,259 @@
+"""How wrong are isoFLOP parabolas (Approach 2 of Chinchilla) where the law is known, and is fitting the law better?
+
+At each of five budgets losses of a known Chinchilla law are measured on a grid in log D, a parabola is put through
+them, and a line through the logs of its vertices is carried on to 1e24 FLOPs. Without any noise the vertices are off
+wherever α and β differ, by a shift that depends on α, β and the grid alone, so the exponents come out right and D* does
+not; where grids drift away from the optimum as budgets grow, exponents are off too. Published errors: Czech et al. 2026
+(2603.22339). Beside it ours: the law itself fitted to the same losses, once without noise and many times with it.
+
+    python -m experiments.checks.isoflop_bias [tiny] [-o FOLDER]
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import jax
+import numpy as np
+
+import t2jax as t2
+from experiments.shared.record import command, stage
+from t2jax.plot.style import BLACK, BLUE, GREY, VERMILLION
+from t2jax.working_precision import scope
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BUDGETS = np.geomspace(1e17, 1e21, 5)
+TARGET = 1e24
+COEFFICIENTS = {"E": 1.69, "A": 406.4, "B": 410.7}
+SURFACES = {
+    "symmetric": {"alpha": 0.31, "beta": 0.31},
+    "chinchilla": {"alpha": 0.34, "beta": 0.28},
+    "asymmetric": {"alpha": 0.465, "beta": 0.155},
+}
+"""Exponents of the three surfaces of Czech et al. 2026; the coefficients are those of Hoffmann et al. 2022."""
+PUBLISHED = {
+    "symmetric": (0.0, 0.0, 0.0, 0.0),
+    "chinchilla": (-0.326937803732719, -1.301125043704300, -2.902904738135434, -5.100244551712022),
+    "asymmetric": (-1.674747716507073, -6.497778742083532, -13.910418584294648, -23.116308048545221),
+}
+"""Error of D* at 1e24 FLOPs in per cent for grids of 2, 4, 8 and 16 times either way: results of Czech et al. 2026."""
+DRIFTS = (6.070971949665736, 5.171168143371758, 3.697903197519233, 1.689066535602950)
+"""The same on the symmetric surface, where grids are centred three times too high at the largest budget."""
+WIDTHS = (2.0, 4.0, 8.0, 16.0)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which grids, and how noisy."""
+
+    points: int = 15
+    """Runs per budget."""
+    noise: float = 0.003
+    """Standard deviation of the log of a loss, as between seeds."""
+    tables: int = 200
+    """Simulated tables with noise, of every grid."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+    @classmethod
+    def tiny(cls) -> Self:
+        return cls(tables=3)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Errors of D* at the target over simulated tables, in per cent: median, 5 % and 95 %, median of the size."""
+
+    median: float
+    low: float
+    high: float
+    absolute: float
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One surface measured on one grid. Errors are relative, of D* at the target, in per cent.
+
+    closed_form: of the shift of a vertex. parabola: of the line through the vertices. law: of our fit. exponent:
+    error of the exponent of D* that the parabolas give. Each Spread is over tables with noise.
+    """
+
+    surface: str
+    width: float
+    drift: float
+    closed_form: float | None
+    published: float
+    parabola: float
+    exponent: float
+    law: float
+    noisy_parabola: Spread
+    noisy_law: Spread
+
+
+@dataclass(frozen=True)
+class Result:
+    """grids: every surface by every width, then the drifting grids."""
+
+    noise: float
+    tables: int
+    grids: tuple[Grid, ...]
+
+
+def run(config: Config) -> Result:
+    cases = [(name, width, 1.0, PUBLISHED[name][i]) for name in SURFACES for i, width in enumerate(WIDTHS)]
+    cases += [("symmetric", width, 3.0, DRIFTS[i]) for i, width in enumerate(WIDTHS)]
+    grids = []
+    for name, width, drift, published in cases:
+        with stage(f"{name}, {width:g} times either way, drift {drift:g}"):
+            grids.append(study(config, name, width, drift, published))
+    return Result(config.noise, config.tables, tuple(grids))
+
+
+def study(config: Config, name: str, width: float, drift: float, published: float) -> Grid:
+    """Both ways of finding D* on one grid, without noise and with it."""
+    law = t2.laws.Chinchilla(**COEFFICIENTS, **SURFACES[name])
+    params, tokens = grid(law, width, config.points, drift)
+    with scope():
+        losses = np.asarray(law(params, tokens))
+    vertices = parabola_vertices(np.log10(tokens), losses)
+    exact, slope = extrapolated(law, vertices)
+    random = np.random.default_rng(config.seed)
+    noise = np.exp(config.noise * random.standard_normal((config.tables, *losses.shape)))
+    by_parabola = [extrapolated(law, parabola_vertices(np.log10(tokens), losses * one))[0] for one in noise]
+    by_law = [fitted(law, params, tokens, losses * one) for one in noise]
+    return Grid(
+        surface=name,
+        width=width,
+        drift=drift,
+        closed_form=100 * (10 ** vertex_shift(law, width, config.points) - 1) if drift == 1 else None,
+        published=published,
+        parabola=exact,
+        exponent=float(slope - law.alpha / (law.alpha + law.beta)),
+        law=fitted(law, params, tokens, losses),
+        noisy_parabola=spread(by_parabola),
+        noisy_law=spread(by_law),
+    )
+
+
+def grid(law: t2.laws.Chinchilla, width: float, points: int, drift: float) -> tuple[np.ndarray, np.ndarray]:
+    """N and D (budgets, points): `width` times either way in D, centred at D* times 1 rising to `drift`."""
+    with scope():
+        best = np.asarray(law.optimum(BUDGETS)[1])
+    centres = best * np.geomspace(1.0, drift, len(BUDGETS))
+    tokens = centres[:, None] * np.geomspace(1 / width, width, points)
+    return BUDGETS[:, None] / (6 * tokens), tokens
+
+
+def parabola_vertices(logs: np.ndarray, losses: np.ndarray) -> np.ndarray:
+    """Where a least-squares parabola in log10 D has its vertex, for every budget."""
+    fits = [np.polyfit(x - x.mean(), y, 2) for x, y in zip(logs, losses, strict=True)]
+    return np.array([x.mean() - b / (2 * a) for x, (a, b, _) in zip(logs, fits, strict=True)])
+
+
+def extrapolated(law: t2.laws.Chinchilla, vertices: np.ndarray) -> tuple[float, float]:
+    """Error of D* at the target in per cent, and the exponent, of a line through log10 of the vertices."""
+    slope, start = np.polyfit(np.log10(BUDGETS), vertices, 1)
+    with scope():
+        best = float(law.optimum(TARGET)[1])
+    return 100 * (10 ** (start + slope * np.log10(TARGET)) / best - 1), float(slope)
+
+
+def fitted(law: t2.laws.Chinchilla, params: np.ndarray, tokens: np.ndarray, losses: np.ndarray) -> float:
+    """Error of D* at the target in per cent, by Chinchilla's law fitted to the same losses (least squares of logs)."""
+    table = t2.Table.from_columns(params=params.ravel(), tokens=tokens.ravel(), loss=losses.ravel())
+    noise = t2.noise.Gaussian(transform="log")
+    fit = t2.fit(t2.laws.Chinchilla, table, noise=noise, key=jax.random.key(0))
+    with scope():
+        return 100 * (float(fit.law.optimum(TARGET)[1]) / float(law.optimum(TARGET)[1]) - 1)
+
+
+def vertex_shift(law: t2.laws.Chinchilla, width: float, points: int) -> float:
+    """Shift of the vertex in log10 D on a grid centred at D*: section 4 of the derivation of Czech et al. 2026.
+
+    With x = log(D/D*), the loss less E is in proportion to exp(αx)/α + exp(-βx)/β; a parabola over a symmetric grid
+    has the vertex -s1·(m4 - m2²)/(2·m2·(s2 - m2·s0)), where m are means of powers of x and s of powers times the loss.
+    """
+    x = np.linspace(-np.log(width), np.log(width), points)
+    shape = np.exp(law.alpha * x) / law.alpha + np.exp(-law.beta * x) / law.beta
+    m2, m4 = np.mean(x**2), np.mean(x**4)
+    s0, s1, s2 = np.mean(shape), np.mean(x * shape), np.mean(x**2 * shape)
+    return float(-s1 * (m4 - m2**2) / (2 * m2 * (s2 - m2 * s0)) / np.log(10))
+
+
+def spread(errors: list[float]) -> Spread:
+    low, median, high = np.quantile(errors, (0.05, 0.5, 0.95))
+    return Spread(float(median), float(low), float(high), float(np.median(np.abs(errors))))
+
+
+def words(result: Result) -> list[str]:
+    """The result in sentences."""
+    lines = [f"Error of D* at {TARGET:g} FLOPs, extrapolated from five budgets of {BUDGETS[0]:g} to {BUDGETS[-1]:g}:"]
+    for one in result.grids:
+        drift = "" if one.drift == 1 else f", centres drifting to {one.drift:g} times D*"
+        lines.append(
+            f"  {one.surface}, {one.width:g} times either way{drift}: parabolas {one.parabola:+.2f} % (published "
+            f"{one.published:+.2f} %), exponent off by {one.exponent:+.4f}; the law fitted {one.law:+.1e} %. "
+            f"With noise of {100 * result.noise:g} %: parabolas {_shown(one.noisy_parabola)}, "
+            f"law {_shown(one.noisy_law)}"
+        )
+    off = max(abs(one.parabola - one.published) for one in result.grids)
+    ratio = np.median([one.noisy_parabola.absolute / one.noisy_law.absolute for one in result.grids])
+    lines.append(f"Largest difference from the published errors: {off:.1g} points.")
+    lines.append(f"Median error of D* with noise, parabolas over law, median of the grids: {ratio:.2f}.")
+    return lines
+
+
+def _shown(one: Spread) -> str:
+    return f"{one.median:+.1f} % ({one.low:+.1f} to {one.high:+.1f})"
+
+
+def figures(result: Result) -> dict[str, "Figure"]:
+    """Errors without noise against the width of the grid, and with noise both ways beside each other."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10.5, 4.0), layout="constrained")
+    exact, noisy = figure.subplots(1, 2)
+    series = [("symmetric", 1.0, GREY), ("chinchilla", 1.0, BLUE), ("asymmetric", 1.0, VERMILLION)]
+    for name, drift, colour in series:
+        chosen = [one for one in result.grids if (one.surface, one.drift) == (name, drift)]
+        widths = [one.width for one in chosen]
+        label = f"{name}: α = {SURFACES[name]['alpha']:g}, β = {SURFACES[name]['beta']:g}"
+        exact.plot(widths, [one.closed_form for one in chosen], color=colour, label=label)
+        exact.plot(widths, [one.parabola for one in chosen], "o", color=colour)
+        exact.plot(widths, [one.law for one in chosen], "x", color=BLACK)
+    drifting = [one for one in result.grids if one.drift != 1]
+    label = "symmetric, centres drifting to 3 D*"
+    exact.plot([one.width for one in drifting], [one.parabola for one in drifting], "o--", color=GREY, label=label)
+    exact.plot([], [], "x", color=BLACK, label="the law fitted")
+    exact.axhline(0, color=BLACK, linewidth=0.8)
+    exact.set(title="no noise: parabolas and their closed form", ylabel=f"error of D* at {TARGET:g} FLOPs (%)")
+    exact.legend(fontsize="small", loc="lower left")
+    chosen = [one for one in result.grids if (one.surface, one.drift) == ("chinchilla", 1.0)]
+    for shift, label, colour in ((0.95, "parabolas", VERMILLION), (1.05, "the law fitted", BLUE)):
+        spreads = [one.noisy_parabola if label == "parabolas" else one.noisy_law for one in chosen]
+        middle = np.array([one.median for one in spreads])
+        ends = np.abs(np.array([[one.low, one.high] for one in spreads]).T - middle)
+        widths = [shift * one.width for one in chosen]
+        noisy.errorbar(widths, middle, ends, fmt="o", color=colour, capsize=3, label=f"{label}: median, 5 to 95 %")
+    noisy.axhline(0, color=BLACK, linewidth=0.8)
+    noisy.set(title=f"chinchilla, {result.tables} tables with noise of {100 * result.noise:g} %")
+    noisy.legend(fontsize="small")
+    for ax in (exact, noisy):
+        _widths(ax)
+    return {"bias": figure}
+
+
+def _widths(ax: "Axes") -> None:
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(WIDTHS, [f"{one:g}×" for one in WIDTHS])
+    ax.set_xlabel("grid, times either way of D*")
+
+
+def main() -> None:
+    command(Config, run, words, figures)
+
+
+if __name__ == "__main__":
+    main()

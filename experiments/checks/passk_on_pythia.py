@@ -1,0 +1,298 @@
+"""How well do T²'s two laws of pass@k describe real samples? GSM8K answers of the Pythia checkpoints, counts alone.
+
+T2PassK is fitted by beta-binomial likelihood and the naive law by binomial likelihood to the samples drawn and correct
+of every question. Both are then compared with the observed pass@k, averaged over checkpoints with one weight each.
+
+What is "observed" needs care. Where a question has n >= k samples, Chen et al.'s estimator is unbiased. At k = 1000
+many have fewer, mostly those of the better checkpoints. So four definitions are compared, and none is the truth:
+
+- complete:  only checkpoints whose every question has n >= k. Unbiased, but of the weaker checkpoints.
+- plug-in:   all checkpoints; where n < k, 1 - (1 - c/n)^k. Too low on average, and 0 for a question never solved.
+- upper:     the same with 1 for a question with n < k never solved: the most that pass@k can be there.
+- long runs: all questions with n >= k, and so only a part of some checkpoints.
+
+    python -m experiments.checks.passk_on_pythia [tiny] [-o FOLDER]
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+import jax
+import numpy as np
+
+import t2jax as t2
+from experiments.shared.record import UNSAVED, command, stage
+from t2jax.plot.style import BLACK, BLUE, GREY, VERMILLION, log_ticks
+from t2jax.working_precision import scope
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure
+
+LEVEL = 0.9
+DEFINITIONS = ("complete", "plug-in", "upper", "long runs")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which checkpoints, which k, which budgets, and how many resamples."""
+
+    least_tokens: float = 1.99e9
+    """Checkpoints trained on fewer tokens are left out; those named 2B are just above."""
+    samples: tuple[int, ...] = (1, 10, 100, 1000)
+    """The k at which pass@k is compared."""
+    starts: int = 8
+    """Starts of each fit."""
+    draws: int = 100
+    """Bootstrap resamples of the checkpoints, for the bands of the frontier."""
+    train: float = 1e22
+    """Training budget of the frontier, FLOPs."""
+    budgets: int = 13
+    """Inference budgets of the frontier, from 1e10 to 1e13 FLOPs per token served."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+    @classmethod
+    def tiny(cls) -> Self:
+        return cls(starts=2, draws=4, budgets=3)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A law fitted to the counts, with the share of starts that ended at the best optimum."""
+
+    law: str
+    parameters: dict[str, float]
+    agreement: float
+    undetermined: tuple[str, ...]
+    status: str
+
+
+@dataclass(frozen=True)
+class Error:
+    """Predicted minus observed pass@k over checkpoints, in points: mean (bias) and mean of the size (absolute)."""
+
+    law: str
+    definition: str
+    samples: int
+    checkpoints: int
+    bias: float
+    absolute: float
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Compute-optimal N, D and k at each inference budget, each (3, budgets): low, fitted, high.
+
+    tokens_most: the most training tokens allowed, null for no limit.
+    """
+
+    tokens_most: float | None
+    params: np.ndarray
+    tokens: np.ndarray
+    samples: np.ndarray
+    pass_at_k: np.ndarray
+
+
+@dataclass(frozen=True)
+class Points:
+    """What the figure of predictions draws: one entry per checkpoint, and (checkpoints, samples) for pass@k."""
+
+    params: np.ndarray
+    samples: tuple[int, ...]
+    low: np.ndarray
+    high: np.ndarray
+    predicted: np.ndarray
+    naive: np.ndarray
+
+
+@dataclass(frozen=True)
+class Result:
+    """fits: T2PassK, then the naive law. inference: FLOPs per token served, of both `optima`."""
+
+    checkpoints: int
+    rows: int
+    fits: tuple[Fitted, ...]
+    errors: tuple[Error, ...]
+    bootstrap: str
+    train: float
+    inference: np.ndarray
+    optima: tuple[Optimum, Optimum]
+    points: Points = field(repr=False, metadata=UNSAVED)
+
+
+def run(config: Config) -> Result:
+    counts = t2.datasets.load("pythia-gsm8k")
+    counts = counts.where(counts["tokens"] >= config.least_tokens)
+    fit_key, draw_key = jax.random.split(jax.random.key(config.seed))
+    fits = []
+    for law in (t2.laws.T2PassK, t2.laws.T2PassKNaive):
+        with stage(f"{law.__name__} from {config.starts} starts"):
+            fits.append(t2.fit(law, counts, key=fit_key, starts=config.starts))
+    observed = {name: observe(counts, config.samples, name) for name in DEFINITIONS}
+    params, tokens = (per_checkpoint(counts, counts[name]) for name in ("params", "tokens"))
+    predicted = [
+        t2.evaluate(fit.law, params=params[:, None], tokens=tokens[:, None], samples=np.array([config.samples], float))
+        for fit in fits
+    ]
+    with stage(f"{config.draws} bootstrap fits over checkpoints"):
+        boot = t2.bootstrap(fits[0], counts, draws=config.draws, key=draw_key, over="runs")
+    inference = np.geomspace(1e10, 1e13, config.budgets)
+    with stage("frontier"):
+        optima = plan(fits[0].law, boot.laws, config.train, inference, float(tokens.max()))
+    return Result(
+        checkpoints=len(params),
+        rows=len(counts),
+        fits=tuple(Fitted(type(f.law).__name__, f.law.values(), f.agreement, f.undetermined, f.status) for f in fits),
+        errors=compare(predicted, observed, config.samples),
+        bootstrap=boot.status,
+        train=config.train,
+        inference=inference,
+        optima=optima,
+        points=Points(params, config.samples, observed["plug-in"], observed["upper"], predicted[0], predicted[1]),
+    )
+
+
+def per_checkpoint(counts: t2.Table, values: np.ndarray) -> np.ndarray:
+    """The mean of `values` over the questions of each checkpoint, NaN left out."""
+    run, there = counts.runs(), np.isfinite(values)
+    total = np.bincount(run, np.where(there, values, 0.0))
+    number = np.bincount(run, there)
+    return np.divide(total, number, out=np.full(len(number), np.nan), where=number > 0)
+
+
+def observe(counts: t2.Table, samples: tuple[int, ...], definition: str) -> np.ndarray:
+    """pass@k of every checkpoint by one of DEFINITIONS, NaN where it gives none: shape (checkpoints, samples)."""
+    n, c = counts["trials"], counts["correct"]
+    columns = []
+    for k in samples:
+        enough = n >= k
+        with scope():
+            unbiased = np.asarray(t2.special.pass_at_k_from_counts(np.where(enough, n, c + k), c, k))
+        plugged = 1 - (1 - c / n) ** k
+        below = {"plug-in": plugged, "upper": np.where(c == 0, 1.0, plugged)}.get(definition, np.full(len(n), np.nan))
+        each = per_checkpoint(counts, np.where(enough, unbiased, below))
+        whole = per_checkpoint(counts, enough.astype(float)) == 1.0
+        columns.append(np.where(whole, each, np.nan) if definition == "complete" else each)
+    return np.stack(columns, axis=1)
+
+
+def compare(
+    predicted: list[np.ndarray], observed: dict[str, np.ndarray], samples: tuple[int, ...]
+) -> tuple[Error, ...]:
+    """Errors of both laws at every k; definitions that agree at a k, where every n >= k, are told once."""
+    found = []
+    for i, k in enumerate(samples):
+        same = all(np.allclose(one[:, i], observed["complete"][:, i]) for one in observed.values())
+        for definition in DEFINITIONS[:1] if same else DEFINITIONS:
+            for name, prediction in zip(("T2PassK", "naive"), predicted, strict=True):
+                error = 100 * (prediction - observed[definition])[:, i]
+                error = error[np.isfinite(error)]
+                sizes = float(error.mean()), float(np.abs(error).mean())
+                found.append(Error(name, definition, k, len(error), *sizes))
+    return tuple(found)
+
+
+def plan(
+    point: t2.Law, draws: t2.Law, train: float, inference: np.ndarray, tokens_measured: float
+) -> tuple[Optimum, Optimum]:
+    """The optimum with all the tokens that the budget buys, and with no more than the longest measured run."""
+    laws = jax.tree.map(lambda one, many: np.concatenate([[one], many]), point, draws)
+    limits = (train, tokens_measured)  # 6N times the first is more than the budget: no limit
+    budget = t2.Budget(train=train, inference=inference, tokens_max=np.array(limits)[:, None])
+    plans = t2.frontier(laws, budget)
+
+    def optimum(i: int) -> Optimum:
+        def spread(values: np.ndarray) -> np.ndarray:
+            one = t2.band(values[1:, i], LEVEL)
+            return np.stack([one.low, values[0, i], one.high])
+
+        spreads = map(spread, (plans.params, plans.tokens, plans.samples, plans.value))
+        return Optimum(None if i == 0 else tokens_measured, *spreads)
+
+    return optimum(0), optimum(1)
+
+
+def words(result: Result) -> list[str]:
+    lines = [f"{result.checkpoints} checkpoints, {result.rows} rows of a checkpoint and a question."]
+    lines += [f"{one.law}: {one.status}." for one in result.fits]
+    lines.append("Predicted minus observed pass@k, mean over checkpoints, in points (mean size of the error):")
+    for ours, naive in zip(result.errors[::2], result.errors[1::2], strict=True):
+        lines.append(
+            f"  k = {ours.samples:4d}, {ours.definition:9s}, {ours.checkpoints} checkpoints: "
+            f"T2PassK {ours.bias:+5.1f} ({ours.absolute:4.1f}), naive {naive.bias:+5.1f} ({naive.absolute:4.1f})"
+        )
+    lines.append(f"Bootstrap: {result.bootstrap}. Optimum at {result.train:.0e} training FLOPs, with 90 % intervals:")
+    for one in result.optima:
+        most = (
+            "as many as the budget buys" if one.tokens_most is None else f"at most {one.tokens_most:.0e}, as measured"
+        )
+        lines.append(f" Training tokens: {most}.")
+        for i in range(0, len(result.inference), max(1, len(result.inference) // 4)):
+            told = ", ".join(
+                f"{name} = {values[1, i]:.3g} ({values[0, i]:.2g} to {values[2, i]:.2g})"
+                for name, values in (
+                    ("N", one.params),
+                    ("D", one.tokens),
+                    ("k", one.samples),
+                    ("pass@k", one.pass_at_k),
+                )
+            )
+            lines.append(f"  C_inf = {result.inference[i]:.1e}: {told}")
+    return lines
+
+
+def figures(result: Result) -> dict[str, "Figure"]:
+    from matplotlib.figure import Figure
+
+    points = result.points
+    predictions = Figure(figsize=(4 * len(points.samples), 4.2), layout="constrained")
+    axes = predictions.subplots(1, len(points.samples))
+    drawn = [draw_predictions(ax, points, i) for i, ax in enumerate(axes)]
+    predictions.colorbar(drawn[0], ax=list(axes), label="parameters N", shrink=0.9)
+    predictions.legend(*axes[-1].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+
+    frontier = Figure(figsize=(14, 4.2), layout="constrained")
+    labels = {"params": "optimal parameters N", "samples": "optimal samples k", "pass_at_k": "predicted pass@k"}
+    for ax, (name, label) in zip(frontier.subplots(1, 3), labels.items(), strict=True):
+        draw_optima(ax, result, name)
+        ax.set_ylabel(label)
+    frontier.legend(*frontier.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    frontier.suptitle(f"T2PassK on GSM8K, training compute {result.train:.0e} FLOPs", fontsize="medium")
+    return {"predicted-observed": predictions, "frontier": frontier}
+
+
+def draw_predictions(ax: "Axes", points: Points, i: int) -> "PathCollection":
+    """Predicted against observed pass@k at one k, a bar from the plug-in to the upper bound where they differ."""
+    low, high, predicted = points.low[:, i], points.high[:, i], points.predicted[:, i]
+    ax.hlines(predicted, low, high, color=GREY, linewidth=1, zorder=1, label="bounds of unsolved questions, n < k")
+    ax.plot(low, points.naive[:, i], "x", color=VERMILLION, markersize=5, zorder=2, label="naive law")
+    drawn = ax.scatter(low, predicted, c=points.params, norm="log", s=22, zorder=3, label="T2PassK, by model size")
+    ends = (0.5 * min(low[low > 0].min(), predicted.min()), min(1.5 * max(high.max(), points.naive[:, i].max()), 1.15))
+    ax.plot(ends, ends, color=BLACK, linewidth=1, zorder=0, label="predicted = observed")
+    hidden = int((low == 0).sum())
+    ax.set_title(f"k = {points.samples[i]}" + (f" ({hidden} checkpoints at zero not shown)" if hidden else ""))
+    ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="observed pass@k", ylabel="predicted pass@k")
+    log_ticks(ax)
+    return drawn
+
+
+def draw_optima(ax: "Axes", result: Result, name: str) -> None:
+    """One quantity of both optima against the inference budget, with bands."""
+    for one, colour in zip(result.optima, (BLUE, VERMILLION), strict=True):
+        low, fitted, high = getattr(one, name)
+        label = "all the tokens the budget buys" if one.tokens_most is None else f"at most {one.tokens_most:.0e} tokens"
+        ax.plot(result.inference, fitted, color=colour, label=label)
+        ax.fill_between(result.inference, low, high, color=colour, alpha=0.2, linewidth=0, label="90 % bootstrap")
+    ax.set(xscale="log", yscale="linear" if name == "pass_at_k" else "log")
+    log_ticks(ax)
+    ax.set_xlabel("inference compute 2Nk (FLOPs per token served)")
+
+
+def main() -> None:
+    command(Config, run, words, figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,318 @@
+"""Does T²'s law of pass@k, sampled from few samples, say how other questions go at many? GSM8K counts of Pythia.
+
+`T2PassK` is sampled from 10 samples of each of half the questions (drawn without replacement out of all of them), four
+times: as if every question were put to every checkpoint anew; with question effects (a question that is hard for one
+checkpoint is hard for the next); with checkpoints that scatter about the law; and with both. Every draw then says what
+pass@k the *other* half of the questions should show at each checkpoint, which is compared with their unbiased estimate
+from all samples. The bands hold what the posterior leaves open, which questions they are, and the luck of their
+samples, of which each has as many as were drawn. Those that read questions are also compared by what they say of one
+left out (PSIS-LOO).
+
+"Per checkpoint" is the coverage that a user meets, and "mean" that of the mean over checkpoints, which only a band that
+knows how questions go together can hold. A law that does not fit every checkpoint is held by scatter alone, whose
+draws take from each checkpoint's fitted questions how far off the law it is.
+
+    python -m experiments.checks.passk_posterior [tiny] [-o FOLDER]
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import jax
+import numpy as np
+from scipy.special import ndtr
+from scipy.stats import beta as beta_distribution
+
+import t2jax as t2
+from experiments.shared.record import UNSAVED, command, stage
+from t2jax.plot.style import BLACK, BLUE, GREEN, PURPLE, VERMILLION
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+EFFECTS, ANEW, SCATTER, BOTH = "question effects", "every checkpoint anew", "checkpoints scatter", "both"
+VARIANTS: dict[str, t2.noise.Noise] = {
+    EFFECTS: t2.QuestionEffects(),
+    ANEW: t2.noise.BetaBinomial(),
+    SCATTER: t2.RunScatter(),
+    BOTH: t2.CrossedEffects(),
+}
+LEAST = 1e-6  # tau, of variants without
+NARROW = 1e9
+"""Both parameters of a Beta above which it is taken for its mean (within 3e-5 of it): SciPy's quantiles end as NaN."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which checkpoints, how many samples of each question, how many splits and draws."""
+
+    least_tokens: float = 1.99e9
+    """Checkpoints trained on fewer tokens are left out; those named 2B are just above."""
+    checkpoints: int | None = None
+    """Of these, how many, evenly chosen; all by default."""
+    fitted: int = 10
+    """Samples of each question that the law is sampled from."""
+    targets: tuple[int, ...] = (1, 10, 100)
+    """The k at which other questions are predicted."""
+    halves: int = 4
+    """Halves of the questions fitted, to predict the others: the first, its complement, then of a new split."""
+    effects: int = 1
+    """Halves that are fitted with question effects alone too."""
+    draws: int = 600
+    """Draws of each of four chains, after as many of warm-up."""
+    told: int = 1200
+    """Draws that predictions are made from."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+    @classmethod
+    def tiny(cls) -> Self:
+        return cls(checkpoints=3, halves=1, draws=100, told=100, targets=(1, 100))
+
+
+@dataclass(frozen=True)
+class Half:
+    """Predictions of one half by the other, of one variant: (checkpoints, targets) unless said otherwise.
+
+    agrees: whether the chains agree on every parameter; without, nothing is told of it. inside: whether 50 % and 90 %
+    bands hold what was measured, (levels, checkpoints, targets); means: the same of the mean over checkpoints, (levels,
+    targets). elpd: of each fitted question by the others, by name, none where chains failed; unsure: how many of them
+    LOO cannot tell. rho, tau: 5, 50 and 95 % quantiles, zeros in variants without.
+    """
+
+    variant: str
+    status: str
+    agrees: bool
+    observed: np.ndarray = field(metadata=UNSAVED)
+    low: np.ndarray = field(metadata=UNSAVED)
+    mid: np.ndarray = field(metadata=UNSAVED)
+    high: np.ndarray = field(metadata=UNSAVED)
+    inside: np.ndarray = field(metadata=UNSAVED)
+    means: np.ndarray
+    elpd: dict[str, float] = field(metadata=UNSAVED)
+    unsure: int
+    rho: np.ndarray
+    tau: np.ndarray
+
+
+@dataclass(frozen=True)
+class Score:
+    """One variant at one k over all halves; errors in points of pass@k.
+
+    inside and means: share inside the 50 % and 90 % bands, per checkpoint and of the mean over checkpoints. error:
+    inside's standard error over halves. absolute, bias: mean size of prediction less measurement, and mean.
+    """
+
+    variant: str
+    samples: int
+    inside: np.ndarray
+    error: np.ndarray
+    means: np.ndarray
+    absolute: float
+    bias: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """better: by variant, elpd less that of every checkpoint anew: mean over questions, standard error, how many."""
+
+    models: tuple[str, ...]
+    questions: int
+    targets: tuple[int, ...]
+    halves: tuple[Half, ...]
+    scores: tuple[Score, ...]
+    better: dict[str, tuple[float, float, int]]
+
+
+def run(config: Config) -> Result:
+    counts = t2.datasets.load("pythia-gsm8k")
+    counts = counts.where(counts["tokens"] >= config.least_tokens)
+    models = np.unique(counts["model"])
+    if config.checkpoints:
+        models = models[np.linspace(0, len(models) - 1, config.checkpoints).astype(int)]
+        counts = counts.where(np.isin(counts["model"], models))
+    questions = np.unique(counts["question"])
+    halves = [
+        predicted(one, i, counts, questions, config)
+        for i in range(config.halves)
+        for one in VARIANTS
+        if one != EFFECTS or i < config.effects
+    ]
+    good = [one for one in halves if one.agrees]
+    told = [variant for variant in VARIANTS if any(one.variant == variant for one in good)]
+    scores = tuple(score(good, variant, i, k) for variant in told for i, k in enumerate(config.targets))
+    by = {variant: [one for one in halves if one.variant == variant] for variant in VARIANTS}
+    gained = {variant: better(by[variant], by[ANEW]) for variant in (EFFECTS, BOTH)}
+    return Result(tuple(map(str, models)), len(questions), config.targets, tuple(halves), scores, gained)
+
+
+def better(those: list[Half], these: list[Half]) -> tuple[float, float, int]:
+    """Mean over questions of the difference of elpd, its standard error, and the number of questions.
+
+    A question that was fitted in several splits counts once, with its mean.
+    """
+    found: dict[str, list[float]] = {}
+    for a, b in zip(those, these, strict=False):  # of the same halves, as far as both were fitted
+        for name in a.elpd.keys() & b.elpd.keys():
+            found.setdefault(name, []).append(a.elpd[name] - b.elpd[name])
+    each = np.array([np.mean(one) for _, one in sorted(found.items())])
+    if len(each) < 2:
+        return float("nan"), float("nan"), len(each)
+    return float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each))), len(each)
+
+
+def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, config: Config) -> Half:
+    rng = np.random.default_rng([config.seed, half // 2])
+    fitted = np.array_split(rng.permutation(questions), 2)[half % 2]
+    mine = np.isin(counts["question"], fitted)
+    few, others = counts.where(mine), counts.where(~mine)
+    right = few["correct"].astype(int)
+    drawn = rng.hypergeometric(right, few["trials"].astype(int) - right, config.fitted)
+    few = few.with_columns(trials=np.full(len(few), float(config.fitted)), correct=drawn.astype(float))
+    with stage(f"half {half + 1}, {variant}"):
+        post = t2.sample(
+            t2.laws.T2PassK,
+            few,
+            VARIANTS[variant],
+            key=jax.random.key(config.seed),
+            draws=config.draws,
+            warmup=config.draws,
+            accept=0.95,
+            unit="run" if variant == SCATTER else "question",
+        )
+    loo = t2.loo(post) if post.converged and variant != SCATTER else None
+    rho, tau, z = luck(post, few, jax.random.key(half))
+    every = max(1, len(tau) // config.told)
+    laws, rho, tau, z = jax.tree.map(lambda leaf: leaf[::every], (post.laws, rho, tau, z))
+    observed, again = measured(others, config.targets), simulated(laws, rho, tau, z, others, config, rng)
+    side_of = np.quantile(again, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
+    inside = np.stack([(side_of[i] <= observed) & (observed <= side_of[-1 - i]) for i in (1, 0)])
+    middle = np.quantile(again.mean(axis=1), [0.05, 0.25, 0.75, 0.95], axis=0)
+    mean = observed.mean(axis=0)
+    means = np.stack([(middle[i] <= mean) & (mean <= middle[-1 - i]) for i in (1, 0)])
+    bands = side_of[0], side_of[2], side_of[4]
+    elpd = dict(zip(loo.names, map(float, loo.each), strict=True)) if loo else {}
+    agrees = all(map(post.diagnosis.agrees, post.diagnosis.r_hat))
+    unsure = len(loo.unsure) if loo else 0
+    shares = (np.quantile(one, [0.05, 0.5, 0.95]) for one in (rho, tau))
+    return Half(variant, post.status, agrees, observed, *bands, inside, means, elpd, unsure, *shares)
+
+
+def luck(post: t2.Posterior, few: t2.Table, key: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of every draw rho and tau, (draws,), and how far off the law checkpoints by name are, (draws, checkpoints).
+
+    Zero in variants without.
+    """
+    held = {str(name): one.values for name, one in post.idata["posterior"].items()}
+    none = np.zeros(len(post.laws.E))
+    rho, tau = (np.ravel(held[name]) if name in held else none for name in ("rho", "tau"))
+    _, first = np.unique(few["model"], return_index=True)
+    z = np.zeros((len(none), len(first)))
+    if "deviation" in held:
+        z = held["deviation"].reshape(len(none), -1)[:, few.runs()[first]]
+    elif "tau" in held:
+        z = t2.run_deviations(post.laws, tau, few, key=key)[:, few.runs()[first]]
+    return rho, tau, z
+
+
+def measured(counts: t2.Table, targets: tuple[int, ...]) -> np.ndarray:
+    """Mean over questions of Chen et al.'s unbiased pass@k, (checkpoints, targets), checkpoints by name."""
+    passed = []
+    for model in np.unique(counts["model"]):
+        one = counts.where(model=model)
+        passed.append(t2.pass_from_counts(one["trials"], one["correct"], list(targets)).passed)
+    return np.array(passed)
+
+
+def simulated(
+    laws: Any, rho: Any, tau: Any, z: Any, counts: t2.Table, config: Config, rng: np.random.Generator
+) -> np.ndarray:
+    """pass@k that the questions of a table should show, (draws, checkpoints, targets), checkpoints by name.
+
+    rho: of ranks, (draws,). tau (draws,), z (draws, checkpoints): how far each checkpoint is off the law.
+    Of every draw: a rank for each question and checkpoint, correlated by rho, the Beta's chance there, how many of the
+    question's own samples are correct, and what they make of pass@k.
+    """
+    models, first, model = np.unique(counts["model"], return_index=True, return_inverse=True)
+    names, question = np.unique(counts["question"], return_inverse=True)
+    trials = np.zeros((len(models), len(names)))
+    trials[model, question] = counts["trials"]
+    with jax.enable_x64(True):
+        one, other = jax.vmap(lambda law: law.questions(counts["params"][first], counts["tokens"][first]))(laws)
+        a, b = (np.asarray(x)[:, :, None] for x in t2.deviated(one, other, np.maximum(tau, LEAST)[:, None], z))
+    shape = len(a), *trials.shape
+    share = rho[:, None, None]
+    rank = np.sqrt(share) * rng.normal(size=(len(a), 1, len(names))) + np.sqrt(1 - share) * rng.normal(size=shape)
+    narrow = np.minimum(a, b) > NARROW
+    chance = beta_distribution.ppf(ndtr(rank), np.where(narrow, 1.0, a), np.where(narrow, 1.0, b))
+    correct = rng.binomial(trials.astype(int), np.where(narrow, a / (a + b), chance))
+    passed = []
+    with jax.enable_x64(True):
+        for k in config.targets:
+            each = np.asarray(t2.special.pass_at_k_from_counts(np.maximum(trials, k)[None], correct, float(k)))
+            passed.append(np.average(each, axis=2, weights=np.broadcast_to(trials > 0, each.shape)))
+    return np.stack(passed, axis=2)
+
+
+def score(halves: list[Half], variant: str, i: int, k: int) -> Score:
+    mine = [one for one in halves if one.variant == variant]
+    inside = np.array([one.inside[:, :, i].mean(axis=1) for one in mine])
+    miss = 100 * np.array([one.mid[:, i] - one.observed[:, i] for one in mine])
+    means = np.mean([one.means[:, i] for one in mine], axis=0)
+    error = inside.std(axis=0, ddof=1) / np.sqrt(len(mine)) if len(mine) > 1 else np.full(2, np.nan)
+    return Score(variant, k, inside.mean(axis=0), error, means, float(np.abs(miss).mean()), float(miss.mean()))
+
+
+def words(result: Result) -> list[str]:
+    said = [f"{len(result.models)} checkpoints, {result.questions} questions"]
+    beside = {
+        "rho": "correlation of a question's rank from checkpoint to checkpoint",
+        "tau": "deviation of checkpoints' arcsin √mean success from the law's",
+    }
+    for variant in VARIANTS:
+        good = [one for one in result.halves if one.variant == variant and one.agrees]
+        for name, what in beside.items():
+            if good and np.any(low_mid_high := np.mean([getattr(one, name) for one in good], axis=0)):
+                low, mid, high = low_mid_high
+                said.append(f"{variant}: {what}: {mid:.3f} ({low:.3f} to {high:.3f}, means over {len(good)} halves)")
+    for variant, (mean, error, count) in result.better.items():
+        unsure = sum(one.unsure for one in result.halves if one.variant in (variant, ANEW))
+        if count > 1:
+            so = f"better than every checkpoint anew by {mean:.2f} ± {error:.2f} nats each; LOO is unsure of {unsure}"
+            said.append(f"{variant}: by {count} questions left out {so}")
+    for one in result.scores:
+        said.append(
+            f"  {one.variant:21s} pass@{one.samples:<4d} 50 % band holds {one.inside[0]:.1%}, 90 % band"
+            f" {one.inside[1]:.1%} ± {one.error[1]:.1%} of checkpoints; of means {one.means[0]:.0%} and"
+            f" {one.means[1]:.0%}; error {one.absolute:.1f} points, bias {one.bias:+.1f}"
+        )
+    said += [f"  {one.variant}: {one.status}" for one in result.halves if not one.status.startswith("converged")]
+    return said
+
+
+def figures(result: Result) -> dict[str, "Figure"]:
+    """Measured against predicted pass@k at the largest k: the first half of each variant."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 9.6), layout="constrained")
+    axes = figure.subplots(2, 2, sharex=True, sharey=True)
+    for ax, one, colour in zip(axes.ravel(), result.halves, (BLUE, VERMILLION, GREEN, PURPLE), strict=False):
+        seen, mid = one.observed[:, -1], one.mid[:, -1]
+        reach = np.stack([mid - one.low[:, -1], one.high[:, -1] - mid])
+        ax.errorbar(seen, mid, reach, fmt="o", color=colour, markersize=4, elinewidth=1, label="median and 90 % band")
+        ax.plot([0, 1], [0, 1], color=BLACK, linewidth=1, zorder=0, label="predicted = measured")
+        ax.set(title=one.variant + ("" if one.agrees else " (chains do not agree)"), xlim=(-0.02, 1), ylim=(-0.02, 1))
+        ax.legend(loc="upper left", frameon=False)
+    for ax in axes[1]:
+        ax.set_xlabel(f"pass@{result.targets[-1]} of the other questions, measured (share)")
+    for ax in axes[:, 0]:
+        ax.set_ylabel(f"pass@{result.targets[-1]} predicted (share of questions)")
+    return {"held_out": figure}
+
+
+def main() -> None:
+    command(Config, run, words, figures)
+
+
+if __name__ == "__main__":
+    main()

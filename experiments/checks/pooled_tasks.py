@@ -1,0 +1,281 @@
+"""Do tasks inform each other? A task with a third of its rows beside others, against all of its rows alone.
+
+Every task of the testbed in turn is the held-out one. A third of its checkpoints (cells of N and D, averaged over
+seeds) is kept for the judgement: the dearest ones, or a random third. T2Loss is then sampled from all the rest alone
+(`t2.sample`), from a random third of the rest alone (of its checkpoints, or of its rows), and from that third together
+with the other tasks, which are whole (`t2.sample_tasks`: exponents pooled; and with `t2.SharedScatter`, which also
+knows that a checkpoint off the law for one task is off for the others). The other tasks were measured at the
+checkpoints kept too, so this is a task filled in from others; without them there (each task's are left out) the law is
+carried on instead. Beside it a line through the other tasks, fitted to the same third without any law. The error is the
+mean size of log(median prediction / measured) of -log pass@k at the checkpoints kept; coverage is of the 90 % interval
+for a new measurement.
+
+The same on simulated tasks, for which the law and the population hold and checkpoints have nothing in common: the
+exponents of eight tasks drawn from one population, the rest as fitted to the testbed, Student-t errors of a known size.
+
+    python -m experiments.checks.pooled_tasks [tiny] [-o FOLDER]
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import jax
+import numpy as np
+
+import t2jax as t2
+from experiments.shared.pooled_tables import DF, LEAST, choose, ridge, simulated, testbed
+from experiments.shared.record import command, stage
+from t2jax.evaluation.held_out import left_out
+from t2jax.plot.style import BLACK, BLUE, GREEN, GREY, VERMILLION, log_ticks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LAW = t2.laws.T2Loss
+LEVEL = 0.9
+RIDGE = "a line through the other tasks"
+WAYS = (
+    "alone, all rows",
+    "alone, a third",
+    "pooled, a third",
+    "shared scatter, a third",
+    "the same, no task measured there",
+    RIDGE,
+)
+SHORT = ("all rows", "third", "pooled", "shared", "unseen", "line")
+"""The ways in columns."""
+LIMIT = 1.01
+"""Of `t2.sample`."""
+R_HAT = 1.1
+"""For medians and intervals of predictions, which a few hundred draws give."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which rows, how often, and how many draws."""
+
+    samples: tuple[float, ...] = (1.0, 16.0, 256.0)
+    """The k of the rows."""
+    tokens_min: float = 2.0**18
+    """Cells of fewer tokens are left out."""
+    tasks: tuple[str, ...] = ()
+    """Held-out tasks, all by default."""
+    held_out: tuple[str, ...] = ("dearest", "random")
+    """Which third of a task's cells is predicted."""
+    thirds: tuple[str, ...] = ("checkpoints", "rows")
+    """Of what a random third is taken: whole cells with every k, or single rows."""
+    worlds: int = 1
+    """Simulated sets of eight tasks, of which the dearest third is held out."""
+    sigma: float = 0.1
+    """Scale of the errors of the log in simulated tasks."""
+    draws: int = 600
+    """Draws of each of two chains, after as many steps of warm-up."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+    @classmethod
+    def tiny(cls) -> Self:
+        return cls((1.0, 256.0), tasks=("verse_end",), held_out=("dearest",), thirds=("rows",), worlds=0, draws=30)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One task and choice of rows; by way (WAYS): error, and but for the line coverage, R-hat and divergent draws.
+
+    source: "testbed" or "simulated". held_out: which third was kept; third: of what a third was fitted.
+    rows: how many were judged, and how many of them all and of the third were fitted.
+    """
+
+    source: str
+    held_out: str
+    third: str
+    task: str
+    rows: tuple[int, int, int]
+    error: tuple[float, ...]
+    covered: tuple[float, ...]
+    r_hat: tuple[float, ...]
+    divergences: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean over tasks by way. ratio: of the mean errors, each way's to that alone with all rows; typical: the
+    median of the tasks' own ratios; no_worse: for how many tasks it is at most 1 % larger."""
+
+    source: str
+    held_out: str
+    third: str
+    error: tuple[float, ...]
+    covered: tuple[float, ...]
+    ratio: tuple[float, ...]
+    typical: tuple[float, ...]
+    tasks: int
+    no_worse: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    judged: tuple[Judged, ...]
+    means: tuple[Mean, ...]
+
+
+def run(config: Config) -> Result:
+    found: list[Judged] = []
+    real = testbed(config.samples, config.tokens_min)
+    for held_out in config.held_out:
+        for third in config.thirds:
+            found += judge_all("testbed", held_out, third, real, config, 0)
+    if config.worlds:
+        with stage("laws of the testbed's tasks"):
+            fits = {name: t2.fit(LAW, table, key=jax.random.key(config.seed)).law for name, table in real.items()}
+    for world in range(config.worlds):
+        made = simulated(real, fits, config.sigma, np.random.default_rng([config.seed, 100 + world]))
+        for third in config.thirds:
+            found += judge_all("simulated", "dearest", third, made, config, world)
+    return Result(tuple(found), tuple(mean(some) for some in alike(found)))
+
+
+def judge_all(
+    source: str, held_out: str, third: str, tables: dict[str, t2.Table], config: Config, world: int
+) -> list[Judged]:
+    """Every task in turn."""
+    found = []
+    for task in config.tasks or tuple(tables):
+        with stage(f"{source} {world}, {held_out} held out, a third of the {third}: {task}"):
+            found.append(judge(source, held_out, third, tables, task, config, world))
+    return found
+
+
+def judge(
+    source: str, held_out: str, third: str, tables: dict[str, t2.Table], task: str, config: Config, world: int
+) -> Judged:
+    """One task, every way. Rows that are not fitted keep their place at negligible weight: one compilation for all."""
+    table = tables[task]
+    rng = np.random.default_rng([config.seed, world, list(tables).index(task), 0])
+    kept, every, some = choose(held_out, third, table, rng)
+    judged = kept & (table["neg_log_pass"] >= LEAST)
+    key = jax.random.key(int(rng.integers(2**31)))
+    arguments: Any = {"draws": config.draws, "warmup": config.draws, "chains": 2, "key": key}
+    together = {name: left_out(one, one["neg_log_pass"] < LEAST) for name, one in tables.items()}
+    unseen = {name: left_out(one, kept | (one["neg_log_pass"] < LEAST)) for name, one in tables.items()}
+    own = {task: left_out(table, ~some)}
+    measured = np.log(table["neg_log_pass"][judged])
+    error, covered, r_hat, divergences = [], [], [], []
+    for i in range(5):
+        normal, off = i >= 3, 0.0
+        if i < 2:
+            post = t2.sample(LAW, left_out(table, ~every) if i == 0 else own[task], **arguments)
+            laws, scale = post.laws, np.asarray(post.idata["posterior"]["sigma"].values).ravel()
+        else:
+            given = (unseen if i == 4 else together) | own
+            post = t2.sample_tasks(LAW, given, t2.SharedScatter() if normal else None, **arguments)
+            laws, at = post.task(task), post.tasks.index(task)
+            scale = np.asarray(post.idata["posterior"]["sigma"].values)[:, :, at].ravel()
+            off = t2.shared_offsets(post, given, key=key)[task][:, judged] if normal else 0.0
+        line = np.log(t2.predict(laws, table)[:, judged]) + off
+        noise = rng.standard_normal(line.shape) if normal else rng.standard_t(DF, line.shape)
+        band = t2.band(line + scale[:, None] * noise, LEVEL)
+        error.append(float(np.mean(np.abs(np.median(line, axis=0) - measured))))
+        covered.append(float(np.mean((band.low <= measured) & (measured <= band.high))))
+        r_hat.append(max(post.diagnosis.r_hat.values()))
+        divergences.append(post.diagnosis.divergences)
+    error.append(float(np.mean(np.abs(ridge(tables, task, some)[judged] - measured))))
+    counts = int(judged.sum()), int(every.sum()), int(some.sum())
+    told = (tuple(one) for one in (error, covered, r_hat, divergences))
+    return Judged(source, held_out, third, task, counts, *told)
+
+
+def alike(found: list[Judged] | tuple[Judged, ...]) -> list[list[Judged]]:
+    """Those of one source, one choice of what is held out, and one of what is fitted."""
+
+    def kind(one: Judged) -> tuple[str, str, str]:
+        return one.source, one.held_out, one.third
+
+    return [[one for one in found if kind(one) == of] for of in dict.fromkeys(map(kind, found))]
+
+
+def mean(some: list[Judged]) -> Mean:
+    """Means over tasks, in which a simulated one may be there several times."""
+    errors, covered = (np.array([getattr(one, name) for one in some]) for name in ("error", "covered"))
+    ratios = errors / errors[:, :1]
+    total = errors.mean(axis=0).tolist()
+    return Mean(
+        source=some[0].source,
+        held_out=some[0].held_out,
+        third=some[0].third,
+        error=tuple(total),
+        covered=tuple(covered.mean(axis=0).tolist()),
+        ratio=tuple(error / total[0] for error in total),
+        typical=tuple(np.median(ratios, axis=0).tolist()),
+        tasks=len(some),
+        no_worse=tuple(np.sum(ratios <= 1.01, axis=0).tolist()),
+    )
+
+
+def words(result: Result) -> list[str]:
+    lines = [
+        f"{LAW.__name__}; mean size of log(predicted / measured) of -log pass@k at held-out cells, in per cent, and the"
+        f" share of measurements inside the {LEVEL:.0%} interval:"
+    ]
+    for one, some in zip(result.means, alike(result.judged), strict=True):
+        kept, rest, third = some[0].rows
+        lines.append(
+            f"{one.source}, {one.held_out} third of the checkpoints held out ({kept} rows); {rest} rows to fit alone, "
+            f"or {third}, a third of the {one.third}:"
+        )
+        lines.append(f"  {'':10s} " + "".join(f"{way:>16s}" for way in SHORT))
+        lines += [f"  {each.task:10s} {_told(each.error, each.covered)}" for each in some]
+        lines.append(f"  {'mean':10s} {_told(one.error, one.covered)}")
+        for way, ratio, typical, count in zip(WAYS, one.ratio, one.typical, one.no_worse, strict=True):
+            said = f"{ratio:.2f} times the error, by task {typical:.2f} in the median"
+            lines.append(f"  {way}: {said}; no more than 1 % worse on {count} of {one.tasks}")
+    for i, way in enumerate(WAYS[:-1]):
+        largest, lost = np.array([(one.r_hat[i], one.divergences[i]) for one in result.judged]).T
+        agree = ", ".join(f"below {limit:g} in {np.sum(largest < limit)}" for limit in (R_HAT, LIMIT))
+        sound = np.sum((largest < LIMIT) & (lost == 0))
+        lines.append(f"{way}: of {largest.size} posteriors largest R-hat {agree}, and no draw diverged in {sound};")
+        lines.append(f"  {np.sum(lost):.0f} divergent draws in all")
+    return lines
+
+
+def _told(error: Any, covered: Any) -> str:
+    shares = [f" ({share:.0%})" for share in covered] + [""]
+    return "".join(f"{f'{100 * e:.1f} %{share}':>16s}" for e, share in zip(error, shares, strict=True))
+
+
+def figures(result: Result) -> dict[str, "Figure"]:
+    """Error of each task by way, a panel for each choice of what is held out."""
+    from matplotlib.figure import Figure
+
+    columns = min(len(result.means), 2)
+    rows = -(-len(result.means) // columns)
+    figure = Figure(figsize=(5.0 * columns, 3.6 * rows + 0.4), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes[len(result.means) :]:
+        ax.set_axis_off()
+    for ax, one, some in zip(axes, result.means, alike(result.judged), strict=False):
+        names = list(dict.fromkeys(each.task for each in some))
+        marks = zip(WAYS, (BLACK, GREY, BLUE, VERMILLION, "#CC79A7", GREEN), "svoDPx", strict=True)
+        for i, (way, colour, marker) in enumerate(marks):
+            y = np.array([names.index(each.task) for each in some]) + 0.13 * (i - 2.5)
+            x = [100 * each.error[i] for each in some]
+            ax.plot(x, y, marker, color=colour, markersize=4, label=way)
+        ax.set(
+            xscale="log",
+            yticks=range(len(names)),
+            yticklabels=names,
+            title=f"{one.source}, {one.held_out} held out,\na third of the {one.third}",
+        )
+        ax.set_xlabel("mean size of log(predicted / measured) (%)")
+        log_ticks(ax)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns + 1, frameon=False)
+    return {"errors": figure}
+
+
+def main() -> None:
+    command(Config, run, words, figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,302 @@
+"""How sure is the compute-optimal model? Posteriors carried to N*, D*, D*/N*, k* and to what overtraining gains.
+
+Four posteriors: Chinchilla's law on the runs of Hoffmann et al. 2022 as read by Besiroglu et al. 2024; both T² laws on
+the testbed's average task; T2PassK on the counts of GSM8K that the Pythia checkpoints solved, which scatter about it
+(`t2.RunScatter`: without, a law that fits no checkpoint exactly has bands as if it did). At every training budget
+each draw has its own optimum, with samples k <= C_inf/(2N) and without. The bands are central intervals over draws.
+
+Two ways to ask whether overtraining wins. "more tokens": the share of draws whose optimum with samples has more tokens
+per parameter than the draw's own optimum for one sample. "wins": one decides before the truth is known, so both choices
+are fixed, at the medians of N over draws; the share of draws in which the first is better, both drawing as many samples
+as serving allows. The gain is what it is better by.
+
+    python -m experiments.checks.posterior_frontier [tiny] [-o FOLDER]
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import jax
+import numpy as np
+
+import t2jax as t2
+from experiments.shared.record import command, stage
+from t2jax.planning.plan import Plan
+from t2jax.plot.style import BLACK, BLUE, VERMILLION, log_ticks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+QUANTITIES = ("params", "tokens", "tokens_per_param", "samples")
+LABELS = {
+    "params": "parameters N*",
+    "tokens": "training tokens D*",
+    "tokens_per_param": "tokens per parameter D*/N*",
+    "samples": "samples k*",
+}
+SAMPLES = (1.0, 16.0, 256.0, 4096.0)
+"""The k of the testbed's rows; those of a checkpoint are of the same questions, and count together as one."""
+LEAST_TOKENS = 2.0**20
+"""Testbed checkpoints trained on fewer tokens are left out."""
+SOLVING = 1.99e9
+"""Pythia checkpoints trained on fewer tokens solve next to nothing, and are left out."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A law to sample on a table, and budgets to plan for.
+
+    inference: FLOPs per token served, None for one sample. noise: None for the default. accept: of the sampler.
+    """
+
+    name: str
+    law: type[t2.Law]
+    read: Callable[[], t2.Table]
+    train: np.ndarray
+    inference: float | None
+    noise: t2.noise.Noise | None = None
+    accept: float = 0.95
+
+
+def testbed() -> t2.Table:
+    rows = t2.datasets.load("testbed", samples=SAMPLES, average=True, seeds=False)
+    return rows.where(rows["tokens"] >= LEAST_TOKENS)
+
+
+def testbed_loss() -> t2.Table:
+    rows = testbed()
+    names = ("params", "tokens", "samples", "neg_log_pass")
+    columns: Any = {name: rows[name] for name in names}
+    return t2.Table.from_columns(**columns, weight=np.full(len(rows), 1 / len(SAMPLES)))
+
+
+def testbed_pass() -> t2.Table:
+    rows = testbed()
+    names = ("params", "tokens", "samples", "pass_at_k")
+    columns: Any = {name: rows[name] for name in names}
+    return t2.Table.from_columns(**columns, weight=np.full(len(rows), 1 / len(SAMPLES)))
+
+
+def pythia() -> t2.Table:
+    counts = t2.datasets.load("pythia-gsm8k")
+    return counts.where(counts["tokens"] >= SOLVING)
+
+
+QUESTIONS = (
+    Question(
+        "chinchilla-epoch",
+        t2.laws.Chinchilla,
+        lambda: t2.datasets.load("chinchilla-epoch"),
+        np.geomspace(1e19, 1e26, 15),
+        None,
+    ),
+    Question("testbed, loss", t2.laws.T2Loss, testbed_loss, np.geomspace(1e11, 1e15, 13), 1.28e8, accept=0.99),
+    Question("testbed, pass@k", t2.laws.T2PassK, testbed_pass, np.geomspace(1e11, 1e15, 13), 1.28e8, accept=0.99),
+    Question("pythia-gsm8k", t2.laws.T2PassK, pythia, np.geomspace(1e20, 1e24, 13), 1e12, t2.RunScatter()),
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which posteriors, and how long their chains."""
+
+    questions: tuple[str, ...] = tuple(one.name for one in QUESTIONS)
+    draws: int = 1000
+    """Draws of each of four chains."""
+    warmup: int = 1000
+    """Steps of each chain before that."""
+    planned: int = 1000
+    """Draws, evenly over the chains, that are carried to the frontier."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+    @classmethod
+    def tiny(cls) -> Self:
+        return cls(questions=("testbed, loss",), draws=400, warmup=400, planned=40)
+
+
+@dataclass(frozen=True)
+class Study:
+    """One posterior. Bands are (QUANTILES, budgets), NaN where fewer than nine in ten draws have an optimum.
+
+    bands, once: of each of QUANTITIES, with samples and for one sample. gain: of the fixed choice with samples over
+    the fixed choice for one, in nats of -log pass@k or in pass@k. more_tokens, wins: shares of draws, (budgets,).
+    optimal: share of draws with an optimum.
+    """
+
+    name: str
+    law: str
+    status: str
+    train: np.ndarray
+    inference: float | None
+    bands: dict[str, np.ndarray]
+    once: dict[str, np.ndarray]
+    optimal: np.ndarray
+    unit: str
+    gain: np.ndarray | None
+    more_tokens: np.ndarray | None
+    wins: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A study of each posterior; skipped: tables that are not there, and chains that do not agree, and why."""
+
+    studies: tuple[Study, ...]
+    skipped: tuple[str, ...]
+
+
+def run(config: Config) -> Result:
+    studies, skipped = [], []
+    for one in QUESTIONS:
+        if one.name not in config.questions:
+            continue
+        try:
+            table = one.read()
+        except t2.datasets.DatasetError as error:
+            skipped.append(f"{one.name}: {error}")
+            continue
+        with stage(f"{one.name}: posterior of {t2.laws.name_of(one.law)}"):
+            key = jax.random.key(config.seed)
+            long: Any = {"draws": config.draws, "warmup": config.warmup, "accept": one.accept}
+            post = t2.sample(one.law, table, one.noise, key=key, **long)
+        if all(map(post.diagnosis.agrees, post.diagnosis.r_hat)):
+            studies.append(study(one, post, config))
+        else:
+            skipped.append(f"{one.name}: {post.status}")
+        jax.clear_caches()
+    return Result(tuple(studies), tuple(skipped))
+
+
+def study(one: Question, post: t2.Posterior, config: Config) -> Study:
+    count = len(jax.tree.leaves(post.laws)[0])
+    chosen = np.linspace(0, count - 1, min(config.planned, count)).astype(int)
+    laws = jax.tree.map(lambda leaf: np.asarray(leaf)[chosen], post.laws)
+    with stage(f"{one.name}: {len(chosen)} draws by {len(one.train)} budgets"):
+        plans = t2.frontier(laws, t2.Budget(train=one.train, inference=one.inference))
+        once = t2.frontier(laws, t2.Budget(train=one.train)) if one.inference else plans
+    gain = more = wins = None
+    if one.inference:
+        both = plans.ok & once.ok
+        more = np.where(both, plans.tokens_per_param > once.tokens_per_param, np.nan)
+        better = gains(laws, plans, once, one.train, one.inference)
+        gain, wins = quantiles(better), share(better > 0, better)
+        more = share(more > 0, more)
+    return Study(
+        name=one.name,
+        law=t2.laws.name_of(one.law),
+        status=post.status,
+        train=one.train,
+        inference=one.inference,
+        bands={name: quantiles(getattr(plans, name)) for name in QUANTITIES},
+        once={name: quantiles(getattr(once, name)) for name in QUANTITIES},
+        optimal=plans.ok.mean(axis=0),
+        unit="pass@k" if "pass_at_k" in one.law.response else "nats of -log pass@k",
+        gain=gain,
+        more_tokens=more,
+        wins=wins,
+    )
+
+
+def quantiles(values: np.ndarray) -> np.ndarray:
+    """QUANTILES over draws (draws, budgets) that are numbers; NaN where fewer than nine in ten are."""
+    there = np.isfinite(values)
+    enough = there.mean(axis=0) >= 0.9
+    found = np.full((len(QUANTILES), values.shape[1]), np.nan)
+    for i in np.flatnonzero(enough):
+        found[:, i] = np.quantile(values[there[:, i], i], QUANTILES)
+    return found
+
+
+def share(those: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The share of draws (draws, budgets) that are those, of values that are numbers; NaN as `quantiles`."""
+    there = np.isfinite(values)
+    enough = there.mean(axis=0) >= 0.9
+    return np.where(enough, (those & there).sum(axis=0) / np.maximum(there.sum(axis=0), 1), np.nan)
+
+
+def gains(laws: t2.Law, plans: Plan, once: Plan, train: np.ndarray, inference: float) -> np.ndarray:
+    """By how much the choice with samples is better than that for one sample, in each draw, (draws, budgets).
+
+    Both sizes are the medians over draws, trained on all of the budget, with as many samples as serving allows. NaN
+    where the size for one sample cannot be served even once.
+    """
+    values = []
+    for plan in (plans, once):
+        params = quantiles(plan.params)[QUANTILES.index(0.5)]
+        samples = inference / (2 * params)
+        value = t2.evaluate(laws, params=params, tokens=train / (6 * params), samples=np.maximum(samples, 1.0))
+        values.append(np.where(samples >= 1, value, np.nan))
+    with_samples, for_one = values
+    return with_samples - for_one if "pass_at_k" in type(laws).response else for_one - with_samples
+
+
+def words(result: Result) -> list[str]:
+    said = list(result.skipped)
+    for one in result.studies:
+        said.append(f"{one.name}, {one.law}: {one.status}")
+        for i in range(0, len(one.train), 3):
+            shown = [_told(name, one.bands[name][:, i]) for name in QUANTITIES if one.inference or name != "samples"]
+            line = f"  {one.train[i]:.3g} FLOPs: {'; '.join(shown)}"
+            if one.gain is not None and one.wins is not None and one.more_tokens is not None:
+                low, mid, high = one.gain[[0, 2, 4], i]
+                line += (
+                    f"; gain {mid:.3g} ({low:.3g} to {high:.3g}) {one.unit}; wins in {one.wins[i]:.0%} of draws, "
+                    f"more tokens per parameter in {one.more_tokens[i]:.0%}"
+                )
+            said.append(line)
+    return said
+
+
+def _told(name: str, band: np.ndarray) -> str:
+    low, mid, high = band[[0, 2, 4]]
+    short = {"params": "N*", "tokens": "D*", "tokens_per_param": "D*/N*", "samples": "k*"}[name]
+    return f"{short} {mid:.3g} (90 %: {low:.3g} to {high:.3g})"
+
+
+def figures(result: Result) -> dict[str, "Figure"]:
+    return {one.name.replace(", ", "-").replace("@", "-at-"): _figure(one) for one in result.studies}
+
+
+def _figure(one: Study) -> "Figure":
+    from matplotlib.figure import Figure
+
+    names = ("params", "tokens", "tokens_per_param", *(("samples",) if one.inference else ()))
+    panels = len(names) + (one.gain is not None)
+    figure = Figure(figsize=(2.9 * panels + 1.9, 3.0), layout="constrained")
+    axes = figure.subplots(1, panels)
+    for ax, name in zip(axes, names, strict=False):
+        if one.inference and name != "samples":
+            _bands(ax, one.train, one.once[name], VERMILLION, "one sample")
+        _bands(ax, one.train, one.bands[name], BLUE, "with samples" if one.inference else "posterior")
+        ax.set(yscale="log", ylabel=LABELS[name])
+        log_ticks(ax)
+    if one.gain is not None:
+        _bands(axes[-1], one.train, one.gain, BLUE, "with samples")
+        axes[-1].axhline(0.0, color=BLACK, linewidth=1, linestyle=":")
+        axes[-1].set_ylabel(f"gain over the one-sample choice\n({one.unit})")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
+    served = f", serving {one.inference:.3g} FLOPs per token" if one.inference else ""
+    figure.suptitle(f"{one.name}: posterior of {one.law}{served}", fontsize="medium")
+    return figure
+
+
+def _bands(ax: "Axes", train: np.ndarray, band: np.ndarray, colour: str, name: str) -> None:
+    for low, high, alpha, level in ((0, 4, 0.2, "90 %"), (1, 3, 0.35, "50 %")):
+        ax.fill_between(
+            train, band[low], band[high], color=colour, alpha=alpha, linewidth=0, label=f"{name}, {level}"
+        )  # fmt: skip
+    ax.plot(train, band[2], color=colour, label=f"{name}, median")
+    ax.set(xscale="log", xlabel="training compute 6ND (FLOPs)")
+    log_ticks(ax)
+
+
+def main() -> None:
+    command(Config, run, words, figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Questions of papers on scaling laws, asked again."""

@@ -1,0 +1,197 @@
+"""How far is the naive pass@k, 1 - (1 - mean p)^k, above the true one, the mean over questions of 1 - (1 - p)^k?
+
+Both are computed from the measured chance p of every question of every checkpoint, so nothing is fitted. By Jensen's
+inequality the naive formula is never below; it is exact at k = 1 and where all questions are equally hard.
+
+    python -m experiments.paper.naive_overestimates [tiny] [-o FOLDER]
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+import t2jax as t2
+from experiments.shared.record import command
+from t2jax.datasets.testbed import pass_curves
+from t2jax.plot.style import AXIS_LABELS, BLUE, VERMILLION, log_ticks, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MIDDLE = 0.9
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which k, and how many checkpoints."""
+
+    samples: tuple[int, ...] = tuple(2**j for j in range(13))
+    """The k of pass@k."""
+    every: int = 1
+    """Take one checkpoint in this many."""
+    seed: int = 0
+    """Nothing is drawn here; every experiment has a seed."""
+
+    @classmethod
+    def tiny(cls) -> Self:
+        return cls(samples=(1, 16, 256), every=5)
+
+
+@dataclass(frozen=True)
+class Largest:
+    """The checkpoint and k of a task at which the naive formula is furthest above, and both values there."""
+
+    model: str
+    params: float
+    tokens: float
+    samples: int
+    naive: float
+    true: float
+
+    @property
+    def points(self) -> float:
+        """Naive minus true, in points of a hundred."""
+        return 100 * (self.naive - self.true)
+
+
+@dataclass(frozen=True)
+class Overestimate:
+    """Of one task, at each k over checkpoints: the mean true and naive pass@k, and quantiles of naive minus true.
+
+    points: (3, samples), the 5 %, 50 % and 95 % quantile in points of a hundred. factor: median of naive over true.
+    """
+
+    task: str
+    true: np.ndarray
+    naive: np.ndarray
+    points: np.ndarray
+    factor: np.ndarray
+    largest_points: Largest
+    largest_factor: Largest
+
+
+@dataclass(frozen=True)
+class Result:
+    """least: the smallest naive minus true anywhere, which Jensen's inequality puts at zero or above."""
+
+    checkpoints: int
+    samples: tuple[int, ...]
+    tasks: tuple[Overestimate, ...]
+    least: float
+
+
+def run(config: Config) -> Result:
+    runs_file, questions_file = t2.datasets.fetch("testbed")
+    runs = pd.read_csv(runs_file, dtype={"model": str}).iloc[:: config.every].sort_values("model")
+    questions = pq.read_table(questions_file).to_pandas().astype({"model": str, "task": str})
+    questions = questions[questions["model"].isin(runs["model"])].sort_values(["task", "model", "question"])
+    tasks, least = [], np.inf
+    for task, rows in questions.groupby("task"):
+        p = rows["p"].to_numpy(float).reshape(len(runs), -1)  # every checkpoint answers the same questions
+        true, naive = both(p, config.samples)
+        tasks.append(overestimate(str(task), runs, config.samples, true, naive))
+        least = min(least, float((naive - true).min()))
+    return Result(len(runs), config.samples, tuple(tasks), least)
+
+
+def both(p: np.ndarray, samples: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The true and the naive pass@k from the chances p (checkpoints, questions): each (checkpoints, samples)."""
+    _, true = pass_curves(p, samples)
+    _, naive = pass_curves(p.mean(axis=1, keepdims=True), samples)
+    return true, naive
+
+
+def overestimate(
+    task: str, runs: pd.DataFrame, samples: tuple[int, ...], true: np.ndarray, naive: np.ndarray
+) -> Overestimate:
+    def largest(excess: np.ndarray) -> Largest:
+        i, j = np.unravel_index(np.argmax(excess), excess.shape)
+        one = runs.iloc[int(i)]
+        return Largest(one["model"], one["params"], one["tokens"], samples[j], float(naive[i, j]), float(true[i, j]))
+
+    between = t2.band(100 * (naive - true), MIDDLE)
+    low, mid, high = between.low, between.mid, between.high
+    return Overestimate(
+        task=task,
+        true=true.mean(axis=0),
+        naive=naive.mean(axis=0),
+        points=np.stack([low, mid, high]),
+        factor=np.median(naive / true, axis=0),
+        largest_points=largest(naive - true),
+        largest_factor=largest(naive / true),
+    )
+
+
+def words(result: Result) -> list[str]:
+    lines = [
+        f"{result.checkpoints} checkpoints, {len(result.tasks)} tasks. By Jensen's inequality naive minus true is "
+        f"never negative; the least anywhere is {result.least:.1e}, which is zero within rounding."
+    ]
+    for one in result.tasks:
+        worst = int(np.argmax(one.points[1]))
+        lines.append(
+            f"{one.task}: the median checkpoint is worst at k = {result.samples[worst]}, {one.points[1, worst]:.1f} "
+            f"points too high (middle {MIDDLE:.0%} of checkpoints: {one.points[0, worst]:.1f} to "
+            f"{one.points[2, worst]:.1f}). Most points: {told(one.largest_points)}. Largest factor: "
+            f"{told(one.largest_factor)}, {one.largest_factor.naive / one.largest_factor.true:.1f} times the truth."
+        )
+    worst_task = max(result.tasks, key=lambda one: one.largest_points.points)
+    lines.append(f"Largest overestimate of all: {worst_task.task}, {told(worst_task.largest_points)}.")
+    return lines
+
+
+def told(one: Largest) -> str:
+    return (
+        f"+{one.points:.1f} points at k = {one.samples} (naive {100 * one.naive:.3g} %, true {100 * one.true:.3g} %) "
+        f"for N = {one.params:.3g}, D = {one.tokens:.3g}"
+    )
+
+
+def figures(result: Result) -> dict[str, "Figure"]:
+    from matplotlib.figure import Figure
+
+    rows = -(-len(result.tasks) // 4)
+    points = Figure(figsize=(15, 3.4 * rows), layout="constrained")
+    panels = points.subplots(rows, 4, sharex=True, sharey=True, squeeze=False).ravel()
+    for ax, one in zip(panels, result.tasks, strict=False):
+        draw_points(ax, result.samples, one)
+    points.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+
+    curves = Figure(figsize=(15, 3.4 * rows), layout="constrained")
+    panels = curves.subplots(rows, 4, sharex=True, sharey=True, squeeze=False).ravel()
+    for ax, one in zip(panels, result.tasks, strict=False):
+        draw_curves(ax, result.samples, one)
+    curves.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    return {"excess": points, "curves": curves}
+
+
+def draw_points(ax: "Axes", samples: tuple[int, ...], one: Overestimate) -> None:
+    """Naive minus true pass@k over k, its spread over checkpoints, and the largest."""
+    low, mid, high = one.points
+    ax.fill_between(samples, low, high, color=BLUE, alpha=0.2, linewidth=0, label="5 % to 95 % of the checkpoints")
+    ax.plot(samples, mid, color=BLUE, label="median checkpoint")
+    ax.set(xscale="log", xlabel=AXIS_LABELS["samples"], ylabel="naive - true (points of pass@k)", title=one.task)
+    log_ticks(ax)
+    ax.label_outer()
+
+
+def draw_curves(ax: "Axes", samples: tuple[int, ...], one: Overestimate) -> None:
+    """True and naive pass@k over k, means over checkpoints."""
+    ax.plot(samples, one.true, "o-", color=BLUE, markersize=4, label="true: mean of 1 - (1 - p)^k")
+    ax.plot(samples, one.naive, "s--", color=VERMILLION, markersize=4, label="naive: 1 - (1 - mean p)^k")
+    ax.set(xscale="log", yscale="log", xlabel=AXIS_LABELS["samples"], ylabel="pass@k, mean of checkpoints")
+    ax.set_title(f"{one.task}: at most {number(float(one.factor.max()), 2)} times the truth")
+    log_ticks(ax)
+    ax.label_outer()
+
+
+def main() -> None:
+    command(Config, run, words, figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,319 @@
+"""At equal training and inference compute, does the best overtrained model beat the best of Chinchilla's ratio?
+
+Table 1 of the T² paper on our own testbed, without any law: of the checkpoints of one training budget, those with D/N
+in Chinchilla's range are compared with those of more tokens per parameter, each drawing k = C_inf/(2N) samples, by
+pass@k averaged over questions and seeds. The best of either kind is chosen by that very number; so that the choice is
+not taken for knowledge, each bootstrap resample of the questions chooses anew. Seeds are the second kind of replicate:
+the gain of the chosen pair in each of them.
+
+    python -m experiments.paper.table1 [tiny] [-o FOLDER]
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+
+import t2jax as t2
+from experiments.shared.isoflops import LEVEL, over_seeds
+from experiments.shared.record import command, stage
+from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, VERMILLION, log_ticks, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Ratios = tuple[float, float]
+BETTER, WORSE = "overtrained is better", "Chinchilla's ratio is better"
+PAPER = {
+    "final_word": "LAMBADA 49.90 % (37M) against 27.30 % (455M)",
+    "facts": "Knowledge 14.60 % (84M) against 5.80 % (901M)",
+    "arithmetic": "Reasoning 57.90 % (37M) against 18.40 % (901M)",
+    "ordering": "Causal 8.10 % (37M) against 1.40 % (901M)",
+    "moves": "Spatial 6.00 % (37M) against 1.10 % (901M)",
+}
+"""What the paper found on the task most like ours; overtrained won on all of its eight."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is spent, and which ratios count as Chinchilla's."""
+
+    inference: float = 2e6
+    """Inference budget C_inf, FLOPs per token served: a little over one pass of the largest model, as in the paper."""
+    train: float | None = None
+    """Training budget of the table, FLOPs; by default the largest at which every seed has the smallest size."""
+    chinchilla: tuple[float, float] = (10.0, 40.0)
+    """Tokens per parameter that count as Chinchilla's; what has more is overtrained."""
+    wider: float = 160.0
+    """Upper end of a wider such range, which holds this testbed's own optima for one sample, for a second count."""
+    draws: int = 1000
+    """Bootstrap resamples of the questions."""
+    seed: int = 0
+    """Seed of the resamples."""
+
+    @classmethod
+    def tiny(cls) -> Self:
+        return cls(draws=50)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best checkpoint of its kind: its size, D/N and k, and pass@k with the interval over questions."""
+
+    params: float
+    tokens_per_param: float
+    samples: float
+    pass_at_k: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One task at one training budget. gain: overtrained minus Chinchilla, in points, of pass@k.
+
+    low, high: over questions, the choice made anew; seeds: the gain of the chosen pair in each seed that has both;
+    seeds_low, seeds_high: Student's interval of their mean, NaN for fewer than two.
+    """
+
+    task: str
+    train: float
+    overtrained: Choice
+    chinchilla: Choice
+    gain: float
+    low: float
+    high: float
+    seeds: tuple[float, ...]
+    seeds_low: float
+    seeds_high: float
+
+    @property
+    def verdict(self) -> str:
+        """Who is better, where the interval over questions says so and no seed says otherwise."""
+        if self.low > 0 and min(self.seeds, default=1.0) > 0:
+            return BETTER
+        if self.high < 0 and max(self.seeds, default=-1.0) < 0:
+            return WORSE
+        return "no significant difference"
+
+
+@dataclass(frozen=True)
+class Result:
+    """table: every task at `train`. every: every task at every budget with both kinds, in order of budget.
+
+    wider: as `table`, against the best of a range up to `wider_ratio`. whole: as `table`, where a sample costs the
+    parameters of embeddings and output too.
+    """
+
+    inference: float
+    train: float
+    ratios: tuple[float, float]
+    questions: int
+    seeds: int
+    table: tuple[Comparison, ...]
+    every: tuple[Comparison, ...]
+    wider_ratio: float
+    wider: tuple[Comparison, ...]
+    whole: tuple[Comparison, ...]
+
+
+def run(config: Config) -> Result:
+    """The comparison on the table that ships."""
+    runs_file, questions_file = t2.datasets.fetch("testbed")
+    with stage("reading p of every checkpoint and question"):
+        return compare_all(pd.read_csv(runs_file), pd.read_parquet(questions_file), config)
+
+
+def compare_all(runs: pd.DataFrame, questions: pd.DataFrame, config: Config) -> Result:
+    """Every comparison. questions: model, task, question, p, the chance of one sample.
+
+    runs: model, seed, params, params_with_embeddings, tokens, budget.
+    """
+    every = compare_tasks(runs, questions, config, config.chinchilla, "params")
+    if not every:
+        raise ValueError(f"no training budget has checkpoints of D/N within {config.chinchilla} and above")
+    smallest = runs[runs["params"] == runs["params"].min()]
+    complete = min(smallest.loc[smallest["seed"] == seed, "budget"].max() for seed in np.unique(runs["seed"]))
+    train = config.train or max((one.train for one in every if one.train <= complete), default=every[-1].train)
+    table = tuple(one for one in every if one.train == train)
+    if not table:
+        raise ValueError(f"no checkpoints of both kinds at {train:g} training FLOPs")
+    here: Any = runs[runs["budget"] == train]
+    wider = compare_tasks(here, questions, config, (config.chinchilla[0], config.wider), "params")
+    whole = compare_tasks(here, questions, config, config.chinchilla, "params_with_embeddings")
+    return Result(
+        inference=config.inference,
+        train=train,
+        ratios=config.chinchilla,
+        questions=len(np.unique(questions["question"])),
+        seeds=len(np.unique(runs["seed"])),
+        table=table,
+        every=tuple(every),
+        wider_ratio=config.wider,
+        wider=tuple(wider),
+        whole=tuple(whole),
+    )
+
+
+def compare_tasks(
+    runs: pd.DataFrame, questions: pd.DataFrame, config: Config, ratios: Ratios, served: str
+) -> list[Comparison]:
+    """Every task at every budget that has both kinds, in order of budget. served: the column that a sample costs."""
+    rng = np.random.default_rng(config.seed)
+    found = []
+    for task, rows in questions[questions["model"].isin(runs["model"])].groupby("task", observed=True, sort=False):
+        chances = rows.pivot_table(index="model", columns="question", values="p", observed=True).astype(float)
+        times = rng.multinomial(chances.shape[1], np.full(chances.shape[1], 1 / chances.shape[1]), config.draws)
+        for train in np.unique(runs["budget"]):
+            cells: Any = runs[runs["budget"] == train].assign(served=runs[served])
+            affordable = cells[2 * cells["served"] <= config.inference]
+            one = compare(str(task), affordable, chances, times / chances.shape[1], config.inference, ratios)
+            found += [one] if one else []
+    return sorted(found, key=lambda one: one.train)
+
+
+def compare(
+    task: str, cells: pd.DataFrame, chances: pd.DataFrame, weights: np.ndarray, inference: float, ratios: Ratios
+) -> Comparison | None:
+    """The best of either kind among the checkpoints of one budget; None where one kind is missing.
+
+    Seeds that lack a size which another has are left out, so that both kinds are means over the same seeds.
+    cells: `served` are the parameters that a sample costs. chances: (models, questions). weights: (draws, questions),
+    each draw's shares of the questions.
+    """
+    cells = cells.loc[cells.groupby("seed")["params"].transform("nunique") == cells["params"].nunique()]
+    k = inference / (2 * cells["served"].to_numpy(float))
+    with np.errstate(divide="ignore"):  # a question that is always answered
+        passed = -np.expm1(k[:, None] * np.log1p(-chances.loc[cells["model"]].to_numpy()))
+    sizes, place = np.unique(cells["params"], return_inverse=True)
+    count = np.bincount(place)[:, None]
+    mean = np.stack([np.bincount(place, column) for column in passed.T], axis=1) / count  # (sizes, questions)
+    ratio = np.bincount(place, cells["tokens"] / cells["params"]) / count[:, 0]
+    scores = mean.mean(axis=1)
+    drawn = weights @ mean.T
+    low, high = ratios
+    kinds = np.flatnonzero(ratio > high), np.flatnonzero((ratio >= low) & (ratio <= high))
+    if not all(map(len, kinds)):
+        return None
+    best = [kind[scores[kind].argmax()] for kind in kinds]
+    spreads = [t2.band(drawn[:, i], LEVEL) for i in best]
+    choices = [
+        Choice(*map(float, (sizes[i], ratio[i], k[place == i][0], scores[i], at.low, at.high)))
+        for i, at in zip(best, spreads, strict=True)
+    ]
+    gains = 100 * (drawn[:, kinds[0]].max(axis=1) - drawn[:, kinds[1]].max(axis=1))
+    each = pd.DataFrame({"seed": cells["seed"].to_numpy(), "size": place, "passed": passed.mean(axis=1)})
+    each = each.pivot_table(index="seed", columns="size", values="passed")
+    seeds = tuple(float(one) for one in (100 * (each[best[0]] - each[best[1]])).dropna())
+    spread = over_seeds(np.array([seeds]).T)
+    gain = 100 * (choices[0].pass_at_k - choices[1].pass_at_k)
+    between = t2.band(gains, LEVEL)
+    ends = spread.low.item(), spread.high.item()
+    train = cells["budget"].iloc[0].item()
+    return Comparison(task, train, choices[0], choices[1], gain, float(between.low), float(between.high), seeds, *ends)
+
+
+def words(result: Result) -> list[str]:
+    """The result in sentences."""
+    low, high = result.ratios
+    wins = sum(one.verdict == BETTER for one in result.table)
+    lines = [
+        f"At {result.train:.3g} training FLOPs and C_inf = {result.inference:.3g} FLOPs per token served, overtrained "
+        f"(D/N above {high:g}) against Chinchilla's range (D/N {low:g} to {high:g}), {result.seeds} seeds, "
+        f"{result.questions} questions a task, 90 % intervals over questions: overtrained is better on {wins} of "
+        f"{len(result.table)} tasks. In the paper it is on all eight."
+    ]
+    for one in result.table:
+        best, usual = (
+            f"{100 * c.pass_at_k:.2f} % ({100 * c.low:.2f} to {100 * c.high:.2f}; N = {c.params:,.0f}, "
+            f"D/N = {c.tokens_per_param:.0f}, k = {c.samples:.3g})"
+            for c in (one.overtrained, one.chinchilla)
+        )
+        seeds = f"; each seed {', '.join(f'{gain:+.2f}' for gain in one.seeds)}"
+        if np.isfinite(one.seeds_low):
+            seeds += f", their mean {one.seeds_low:+.2f} to {one.seeds_high:+.2f}"
+        paper = f" Paper: {PAPER[one.task]}." if one.task in PAPER else ""
+        lines.append(
+            f"  {one.task}: {best} against {usual}: {one.gain:+.2f} points ({one.low:+.2f} to {one.high:+.2f}"
+            f"{seeds}): {one.verdict}.{paper}"
+        )
+    for other, what in (
+        (
+            result.wider,
+            f"Against D/N {low:g} to {result.wider_ratio:g}, where this testbed's optima for one sample lie,",
+        ),
+        (result.whole, "Where a sample costs embeddings and output matrix too,"),
+    ):
+        gains = ", ".join(f"{one.task} {one.gain:+.2f} ({one.low:+.2f} to {one.high:+.2f})" for one in other)
+        wins = sum(one.verdict == BETTER for one in other)
+        lines.append(f"{what} overtrained is better on {wins} of {len(other)}: {gains}.")
+    for task in dict.fromkeys(one.task for one in result.table):
+        at = [one for one in result.every if one.task == task]
+        said = [sum(one.verdict == what for one in at) for what in (BETTER, WORSE)]
+        lines.append(
+            f"  {task} at all {len(at)} budgets from {at[0].train:.2g} to {at[-1].train:.2g}: overtrained is "
+            f"significantly better at {said[0]}, Chinchilla's ratio at {said[1]}."
+        )
+    return lines
+
+
+def figures(result: Result) -> dict[str, "Figure"]:
+    """The table as a picture, and the gain at every budget."""
+    from matplotlib.figure import Figure
+
+    table = Figure(figsize=(9, 5), layout="constrained")
+    draw_table(table.subplots(), result)
+    gains = Figure(figsize=(13, 6), layout="constrained")
+    axes = gains.subplots(2, -(-len(result.table) // 2), sharex=True, squeeze=False)
+    for ax in axes.flat[len(result.table) :]:
+        ax.remove()
+    for ax, one in zip(axes.flat, result.table, strict=False):
+        draw_gain(ax, [other for other in result.every if other.task == one.task])
+    gains.supylabel("pass@k, overtrained minus Chinchilla's range (points)", fontsize="medium")
+    gains.supxlabel(AXIS_LABELS["train"], fontsize="medium")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    gains.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+    return {"table": table, "gains": gains}
+
+
+def draw_table(ax: "Axes", result: Result) -> None:
+    """pass@k of both choices on every task, with intervals over questions and the chosen sizes."""
+    y = np.arange(len(result.table))[::-1]
+    kinds = (("overtrained", VERMILLION, 0.14, "s"), ("chinchilla", BLUE, -0.14, "o"))
+    for kind, colour, off, marker in kinds:
+        choices: list[Choice] = [getattr(one, kind) for one in result.table]
+        value, low, high = (100 * np.array([getattr(c, n) for c in choices]) for n in ("pass_at_k", "low", "high"))
+        error = [np.maximum(value - low, 0), np.maximum(high - value, 0)]
+        label = "overtrained" if kind == "overtrained" else "D/N {:g} to {:g}".format(*result.ratios)
+        label = f"best {label}, 90 % over questions"
+        ax.errorbar(value, y + off, xerr=error, fmt=marker, color=colour, markersize=5, label=label)
+        for c, x, at in zip(choices, high, y + off, strict=True):
+            said = f"  N = {c.params / 1000:.3g}k, D/N = {c.tokens_per_param:.0f}"
+            ax.text(x, at, said, va="center", fontsize="x-small", color=colour)
+    ax.set_yticks(y, [one.task for one in result.table])
+    ax.set(xlim=(0, 1.3 * ax.get_xlim()[1]), xlabel="pass@k at k = C/2N (per cent of questions)")
+    ax.set_title(f"training {number(result.train, 3)} FLOPs, serving C = {number(result.inference)} FLOPs per token")
+    ax.figure.legend(loc="outside lower center", ncols=2, frameon=False)
+
+
+def draw_gain(ax: "Axes", every: list[Comparison]) -> None:
+    """The gain of one task against training compute, with its interval over questions and every seed's gain."""
+    train = [one.train for one in every]
+    ax.axhline(0, color=BLACK, linewidth=1)
+    low, high = [one.low for one in every], [one.high for one in every]
+    ax.fill_between(train, low, high, color=BLUE, alpha=0.25, linewidth=0, label="90 % over questions, chosen anew")
+    ax.plot(train, [one.gain for one in every], color=BLUE, label="best against best, mean over seeds")
+    points = [(one.train, gain) for one in every for gain in one.seeds]
+    ax.plot(*zip(*points, strict=True), ".", color=VERMILLION, markersize=4, label="the chosen pair in each seed")
+    ax.set(xscale="log", title=every[0].task)
+    log_ticks(ax)
+
+
+def main() -> None:
+    command(Config, run, words, figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""What approach1 and approach2 share: how well ways of fitting recover a law from tables simulated with it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import jax
+import numpy as np
+
+import t2jax as t2
+from experiments.shared.record import stage
+from t2jax.plot.style import BLACK, BLUE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SIZES = 1e6 * np.array([5, 7, 9, 15, 22, 28, 37, 57, 84, 108, 149, 220, 347, 455, 611, 901])
+BUDGETS = 1.25e16 * 2.0 ** np.arange(12)
+PLANNED = t2.Budget(train=2.56e19, inference=2e9)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one way of fitting did over the tables: median absolute relative error of each parameter, and of N*.
+
+    params_optimum: N* of every table. agreement: mean share of starts that reached the best optimum.
+    """
+
+    name: str
+    agreement: float
+    errors: dict[str, float]
+    params_error: float
+    params_optimum: np.ndarray
+
+
+@dataclass(frozen=True)
+class Result:
+    """truth: the simulated law. N* is the optimal size at 2.56e19 training FLOPs and 2e9 per token served."""
+
+    rows: int
+    runs: int
+    truth: dict[str, float]
+    true_params_optimum: float
+    recipes: tuple[Recipe, ...]
+
+
+def paper_grid() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """N, D and training FLOPs of the paper's runs of 50M to 120B tokens, each (runs,)."""
+    params, budgets = (grid.ravel() for grid in np.meshgrid(SIZES, BUDGETS))
+    tokens = budgets / (6 * params)
+    kept = (tokens > 5e7) & (tokens < 1.2e11)
+    return params[kept], tokens[kept], budgets[kept]
+
+
+def recover(
+    truth: t2.Law, tables: Sequence[t2.Table], recipes: Mapping[str, Callable[..., t2.Fit]], seed: int
+) -> Result:
+    """Fit every table by every recipe, called as `recipe(table, key=key)`, and compare laws and N* with the truth."""
+    keys = jax.random.split(jax.random.key(seed), len(tables))
+    fits = {}
+    for name, recipe in recipes.items():
+        with stage(f"{name}, {len(tables)} tables"):
+            fits[name] = [recipe(table, key=key) for table, key in zip(tables, keys, strict=True)]
+    # the truth goes first, so that one call allocates for all
+    found = [fit.law for group in fits.values() for fit in group]
+    laws = jax.tree.map(lambda *leaves: np.array(leaves), truth, *found)
+    true_size, *sizes = t2.frontier(laws, PLANNED).params.tolist()
+    groups = np.reshape(sizes, (len(fits), len(tables)))
+    return Result(
+        rows=len(tables[0]),
+        runs=int(tables[0].runs().max()) + 1,
+        truth=truth.values(),
+        true_params_optimum=true_size,
+        recipes=tuple(
+            Recipe(
+                name=name,
+                agreement=float(np.mean([fit.agreement for fit in group])),
+                errors={
+                    one: median_error([fit.law.values()[one] for fit in group], v) for one, v in truth.values().items()
+                },
+                params_error=median_error(optimum, true_size),
+                params_optimum=optimum,
+            )
+            for (name, group), optimum in zip(fits.items(), groups, strict=True)
+        ),
+    )
+
+
+def median_error(values: Sequence[float] | np.ndarray, true: float) -> float:
+    """The median absolute relative error."""
+    return float(np.median(np.abs(np.asarray(values) / true - 1)))
+
+
+def words(result: Result) -> list[str]:
+    """The result in sentences."""
+    lines = [
+        f"{len(result.recipes[0].params_optimum)} simulated tables of {result.runs} runs and {result.rows} rows each.",
+        f"True N* = {result.true_params_optimum:.4g}. Median absolute relative errors:",
+    ]
+    for one in result.recipes:
+        errors = ", ".join(f"{name} {100 * error:.1f} %" for name, error in one.errors.items())
+        lines.append(
+            f"  {one.name}: N* {100 * one.params_error:.1f} %; {errors}; {one.agreement:.0%} of starts reached the best"
+        )
+    first, last = result.recipes
+    lines.append(f"Error of N*, recipe over ours: {first.params_error / last.params_error:.2f}.")
+    return lines
+
+
+def figures(result: Result) -> dict[str, "Figure"]:
+    """The error of N* in every table, a row of points for each recipe."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 2.6), layout="constrained")
+    ax = figure.subplots()
+    for i, one in enumerate(result.recipes):
+        error = 100 * (one.params_optimum / result.true_params_optimum - 1)
+        ax.plot(error, np.full(len(error), -i), "o", color=BLUE, alpha=0.5)
+    ax.axvline(0, color=BLACK, linewidth=1, linestyle="--")
+    ax.set(ylim=(0.5 - len(result.recipes), 0.5), xlabel="error of the optimal parameters N* (%)")
+    ax.set_yticks([-i for i in range(len(result.recipes))], [one.name for one in result.recipes])
+    ax.set_title("one point per simulated table", fontsize="medium")
+    return {"optimum": figure}

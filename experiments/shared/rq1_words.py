@@ -1,0 +1,85 @@
+"""The numbers of rq1_overtrain in sentences."""
+
+from typing import Any
+
+import numpy as np
+
+from experiments.shared.isoflops import Spread
+from t2jax.plot.style import number
+
+
+def words(result: Any) -> list[str]:
+    """The whole result."""
+    lines = [
+        f"{result.checkpoints} checkpoints, {result.seeds} seeds. Shifts are log2 N*(T², k = C_inf/2N)/N*(k = 1) at "
+        f"equal training compute, C_inf = {number(result.inference)} FLOPs per token served, with 90 % intervals: a "
+        "law's by bootstrap over checkpoints, a measured one's over seeds (Student).",
+        "Budgets at which the measured T² optimum of the average lies inside the sizes trained, by C_inf: "
+        + ", ".join(f"{name}: {inside} of {count}" for name, (inside, count) in result.inside.items())
+        + ". Elsewhere it is the smallest or largest size trained, and the measured shift is a bound.",
+    ]
+    for cut, values in result.cuts.items():
+        lines.append(
+            f"Shift of the average by T2Loss with cells of at least {cut} tokens instead of {result.tokens_min:.3g}: "
+            f"{values.min():+.2f} to {values.max():+.2f} over the budgets, median {np.median(values):+.2f}."
+        )
+    return lines + [line for one in result.studies for line in words_of(one)]
+
+
+def words_of(one: Any) -> list[str]:
+    """One task: how well each law fits, shifts over all budgets, what lies outside, and every budget's shifts."""
+    measured, passed = one.measured
+    low, high = np.nanmin(measured.low), np.nanmax(measured.high)
+    kappa = one.once[1].kappa
+    said = f", with kappa {one.once[1].parameters['kappa']:.2f} ({kappa[0]:.2f} to {kappa[2]:.2f})" if kappa else ""
+    errors = " against ".join(f"{law.law} {law.error:.1%}" for law in one.once)
+    lines = [f"{one.task}: for one sample, rmse of log loss {errors}{said}: {one.wins} wins."]
+    for law, spread, alone in zip(one.rules, one.shifts, one.alone(), strict=True):
+        outside = (law.params < low) | (law.params > high)
+        count = spread.verdicts()
+        seeds = ""
+        if len(alone):
+            seeds = f"; by seeds fitted alone {', '.join(f'{values[-1]:+.2f}' for values in alone)} there"
+        found = measured if law.response == "neg_log_pass" else passed
+        known = np.isfinite(found.shift.value) & found.inside() & np.isfinite(spread.low)
+        within = known & (spread.low <= found.shift.value) & (found.shift.value <= spread.high)
+        lines.append(
+            f"  {law.law} (rmse of log {law.error:.1%}): shift {spread.value[0]:+.2f} at {one.train[0]:.2g} to "
+            f"{spread.value[-1]:+.2f} at {one.train[-1]:.2g} FLOPs{seeds}; significantly smaller at "
+            f"{np.sum(count < 0)}, larger at {np.sum(count > 0)} of {len(count)} budgets; optimum outside the sizes "
+            f"trained at {outside.sum()}; its interval holds the measured shift at {within.sum()} of the "
+            f"{known.sum()} budgets at which that is no bound. {law.status}."
+        )
+    for found in (measured, passed):
+        at_low, at_high = (np.sum(np.any(found.served == end, axis=0)) for end in (found.low, found.high))
+        count, known = found.shift.verdicts(), np.isfinite(found.shift.value)
+        mean = "no budget has the optimum for one sample inside"
+        if found.pooled_budgets:
+            mean = f"mean over {found.pooled_budgets} budgets {told(found.pooled, 0)}"
+            inner = f", {told(found.inner, 0)}" if found.inner_budgets else ""
+            mean += f", neither optimum an edge of the sizes at {found.inner_budgets} of them{inner}"
+        lines.append(
+            f"  Measured, {found.response}: {mean}; significantly smaller at {np.sum(count < 0)}, larger at "
+            f"{np.sum(count > 0)} of {known.sum()} budgets; T² optimum the smallest size at {at_low}, the largest at "
+            f"{at_high}."
+        )
+        rises = [(np.diff(values) > 0).sum() for values in (found.best, found.chinchilla)]
+        gap = np.mean(found.chinchilla - found.best)
+        lines.append(
+            f"  With more training compute, as long as the smallest size was trained too, the best measured gets worse "
+            f"at {rises[0]} of {len(found.best) - 1} steps, the size chosen for one sample at {rises[1]}; the latter "
+            f"costs {gap:.2f} nats more on average."
+        )
+    for i, train in enumerate(one.train):
+        laws = ", ".join(f"{law.law} {told(s, i)}" for law, s in zip(one.rules, one.shifts, strict=True))
+        found = "not measured, the best size for one sample is an edge of those trained"
+        if np.isfinite(measured.shift.value[i]):
+            found = f"measured {told(measured.shift, i)}, by pass@k {told(passed.shift, i)}"
+        lines.append(f"    {train:.2e} FLOPs: {laws}; {found}")
+    return lines
+
+
+def told(spread: Spread, i: int) -> str:
+    """A value with its interval, if it has one, and a star if that leaves zero out."""
+    interval = f" ({spread.low[i]:+.2f} to {spread.high[i]:+.2f})" if np.isfinite(spread.low[i]) else ""
+    return f"{spread.value[i]:+.2f}{interval}{'*' if spread.verdicts()[i] else ''}"

@@ -1,0 +1,104 @@
+"""The contract: what every law can do with no other edit, once it is one of t2jax."""
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import t2jax as t2
+from t2jax.laws.loss.broken_power import BrokenPower
+from t2jax.laws.pass_at_k.beta_tail import BetaTail
+from t2jax.laws.pass_at_k.compute_pass_k import ComputePassK
+from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
+from t2jax.plot.fit import predicted_observed
+from t2jax.working_precision import scope
+from tests.laws.test_laws import LAWS, LOSS, draw, one_of
+
+KEY = jax.random.key(0)
+
+
+def measured(law: type[t2.Law], true: Any) -> t2.Table:
+    """Noise-free measurements of a law at 40 places, always the same."""
+    rng = np.random.default_rng(5)
+    columns: Any = {"params": 10 ** rng.uniform(6, 9.5, 40), "tokens": 10 ** rng.uniform(8, 11.5, 40)}
+    if "N" not in law.inputs():  # of one run
+        columns = {"params": np.full(40, 1e8), "tokens": np.full(40, 1e10)}
+    columns |= {"samples": 10 ** rng.uniform(0, 3, 40)} if "k" in law.inputs() else {}
+    columns |= {"unique_tokens": 10 ** rng.uniform(7.5, 9.5, 40)} if "U" in law.inputs() else {}
+    if "loss" in law.fields and "loss" not in law.response:
+        columns |= {"loss": np.asarray(true.loss.predict(columns))}
+    columns |= {law.response[0]: np.asarray(true.predict(columns))}
+    return t2.Table.from_columns(**columns)
+
+
+@pytest.mark.parametrize("law", [*LOSS, T2PassKNaive, BetaTail], ids=lambda law: law.__name__)
+def test_fits_and_allocates_with_no_other_edit(law):
+    """A fit to its own measurements predicts them, and no random feasible point beats the allocation of the fit.
+
+    The laws of pass@k with a Beta link take long to compile: they are fitted below and allocated in `test_frontier`.
+    """
+    with jax.enable_x64(True):
+        table = measured(law, one_of(draw(law, 5, seed=3), 4))
+        fit = t2.fit(law, table, key=jax.random.key(0))
+        assert fit.converged, fit.status
+        rows: Any = {name: table[name] for name in table.columns}
+        np.testing.assert_allclose(fit.law.predict(rows), rows[law.response[0]], rtol=1e-8)
+        budget = t2.Budget(train=1e20, inference=1e6)
+        if "N" not in law.inputs():
+            with pytest.raises(ValueError, match=rf"{law.__name__} says nothing of N and D, so it has no optimum"):
+                t2.allocate(fit.law, budget)
+            return
+        if law is BrokenPower:  # of compute alone
+            plans = t2.frontier(fit.law, t2.Budget(train=np.geomspace(1e18, 1e25, 30)))
+            assert not plans.ok.any() and "without optimum: the law is flat here" in plans.status
+            return
+        unique = {"U": 1e10} if "U" in law.inputs() else {}
+        if unique:
+            with pytest.raises(ValueError, match=r"reads U too, the unique tokens: give Budget\(unique_tokens=...\)"):
+                t2.allocate(fit.law, budget)
+            budget = replace(budget, unique_tokens=unique["U"])
+        plan = t2.allocate(fit.law, budget)
+        if law is ComputePassK:
+            assert not plan.ok
+            return
+        assert plan.ok, plan.status
+        assert 6 * plan.params * plan.tokens <= 1e20 * (1 + 1e-9) and 2 * plan.params * plan.samples <= 1e6 * (1 + 1e-9)
+        rng = np.random.default_rng(6)
+        n = np.exp(rng.uniform(0, np.log(4.9e5), 4000))
+        d = np.exp(rng.uniform(0.5, 1, 4000) * np.log(1e20 / 6 / n))
+        k = np.exp(rng.uniform(0, 1, 4000) * np.log(1e6 / 2 / n))
+        inputs = 3 if "k" in law.inputs() else 2
+        ours = fit.law.cost(*(plan.params, plan.tokens, plan.samples)[:inputs], **unique)
+        assert ours <= np.min(fit.law.cost(*(n, d, k)[:inputs], **unique)) * (1 + 1e-12)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_laws_are_sampled_with_no_other_edit(law):
+    """A short run on its own measurements, 1 % off: finite draws under the law's own names, predictions, a plan."""
+    with jax.enable_x64(True):
+        exact = measured(law, one_of(draw(law, 5, seed=3), 4))
+    name = law.response[0]
+    off = np.exp(0.01 * np.random.default_rng(8).standard_normal(len(exact)))
+    table = exact.with_columns(**{name: np.minimum(exact[name] * off, 1.0 if name == "pass_at_k" else np.inf)})
+    post = t2.sample(law, table, key=KEY, draws=20, warmup=50, chains=2)
+    assert post.density is not None and set(post.density.names) == set(post.idata["posterior"].data_vars)
+    for leaf in jax.tree.leaves(post.laws):
+        assert leaf.shape == (40,) and np.all(np.isfinite(leaf))
+    assert not post.converged and "effective" in post.status  # forty draws are too few, and it says so
+    with scope():
+        rows: Any = {one: jnp.asarray(table[one]) for one in table.columns}
+        predicted = np.asarray(jax.jit(jax.vmap(lambda one: one.predict(rows)))(post.laws))
+    assert np.median(np.abs(predicted / exact[name] - 1)) < 0.05
+    fit = t2.fit(law, table, key=KEY, starts=32)  # eight do not find every ceiling at its edge
+    assert fit.converged, fit.status
+    boot = t2.bootstrap(fit, table, draws=4, key=KEY)
+    assert all(leaf.shape == (4 - boot.failed,) for leaf in jax.tree.leaves(boot.laws))
+    predicted_observed(Figure().subplots(), table[name], np.median(predicted, axis=0), quantity=name)
+    if {"N", "D"} <= set(law.inputs()):
+        unique = 1e9 if "U" in law.inputs() else None
+        assert t2.frontier(post.laws, t2.Budget(train=1e20, inference=1e10, unique_tokens=unique)).params.shape == (40,)

@@ -1,0 +1,290 @@
+"""Every experiment in its tiny configuration: it runs, finds what it should, and writes what it promises."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+import t2jax as t2
+from experiments.benchmarks import bench_bayes, bench_fit, bench_frontier
+from experiments.checks import calibration, isoflop_bias, passk_on_pythia, passk_posterior, pooled_tasks
+from experiments.paper import approach1, approach2, chinchilla_replication, t2_loss_on_porian
+from experiments.shared import calibration_tables, pooled_tables, real_tables, record
+
+EXPERIMENTS = sorted(path for path in Path(record.__file__).parents[1].rglob("*.py") if path.stem != "__init__")
+
+
+def need(name: str) -> None:
+    """Skip, saying why, where a public table can be neither read nor downloaded."""
+    try:
+        t2.datasets.fetch(name)
+    except t2.datasets.DatasetError as error:
+        pytest.skip(str(error))
+
+
+def check_output(module, result, folder):
+    """The words are sentences, and the folder holds the numbers and every figure twice."""
+    words = module.words(result)
+    assert words and all(isinstance(line, str) and "nan" not in line for line in words)
+    figures = module.figures(result) if hasattr(module, "figures") else {}
+    config = module.Config.tiny()
+    record.save(folder, module.__name__, config, result, 1.0, figures)
+    written = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    assert written["seed"] == config.seed
+    assert written["arguments"] == record.plain(config)
+    assert {"t2jax", "jax", "numpy", "python"} <= written["versions"].keys()
+    assert written["result"]
+    for stem in figures:
+        assert (folder / f"{stem}.png").stat().st_size > 1000
+        assert (folder / f"{stem}.pdf").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_experiments_stand_alone_and_are_short(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 320
+    for line in text.splitlines():
+        if line.startswith(("from experiments", "import experiments")):
+            assert line.startswith("from experiments.shared."), line
+
+
+def test_chinchilla_replication(tmp_path):
+    need("chinchilla-epoch")
+    result = chinchilla_replication.run(chinchilla_replication.Config.tiny())
+    assert result.objective == pytest.approx(1.018274017801e-3, rel=1e-9)
+    fitted = {name: one.value for name, one in result.parameters.items()}
+    expected = {"E": 1.81722, "A": 477.826, "B": 2143.42, "alpha": 0.347310, "beta": 0.367172}
+    assert fitted == pytest.approx(expected, rel=1e-5)
+    assert result.objective_besiroglu / result.objective - 1 == pytest.approx(0.0045, abs=2e-4)
+    assert result.objective_hoffmann > 3 * result.objective
+    assert result.closed_form_error < 1e-12
+    assert np.all(result.ratio_low <= result.ratio) and np.all(result.ratio <= result.ratio_high)
+    check_output(chinchilla_replication, result, tmp_path)
+
+
+@pytest.mark.long
+def test_t2_loss_on_porian(tmp_path):
+    try:
+        real_tables.porian()
+    except FileNotFoundError as error:
+        pytest.skip(f"{error}: this table is local only, in the folder that T2JAX_DATA names")
+    result = t2_loss_on_porian.run(t2_loss_on_porian.Config.tiny())
+    assert result.undetermined == ("E", "G", "gamma")
+    for one in (result.all_rows, result.without_short_runs):
+        assert one.low < t2_loss_on_porian.AUTHORS[0] < one.high
+    # the more that samples can gain, the smaller the model
+    sizes = [one.params for one in result.scenarios]
+    assert result.chinchilla_params > sizes[0] > sizes[1]
+    check_output(t2_loss_on_porian, result, tmp_path)
+
+
+@pytest.mark.long
+def test_passk_on_pythia(tmp_path):
+    need("pythia-gsm8k")
+    result = passk_on_pythia.run(passk_on_pythia.Config.tiny())
+    assert (result.checkpoints, result.rows) == (54, 6915)
+    assert [one.agreement for one in result.fits] == [1.0, 1.0]
+    errors = {(one.law, one.definition, one.samples): one for one in result.errors}
+    # every question has at least 128 samples: up to k = 100 there is one definition
+    assert abs(errors["T2PassK", "complete", 100].bias) < 1
+    assert errors["naive", "complete", 100].bias > 9
+    for definition in ("complete", "plug-in", "long runs"):
+        ours, naive = (errors[law, definition, 1000].absolute for law in ("T2PassK", "naive"))
+        assert ours < 0.4 * naive
+    assert errors["T2PassK", "upper", 1000].absolute < errors["naive", "upper", 1000].absolute
+    unlimited, limited = result.optima
+    assert np.all(np.diff(unlimited.samples[1]) > 0)
+    assert np.all(limited.tokens <= 3e11 * (1 + 1e-9))
+    assert np.all(limited.pass_at_k[1] <= unlimited.pass_at_k[1])
+    check_output(passk_on_pythia, result, tmp_path)
+
+
+def test_observed_pass_at_k_by_each_definition():
+    counts = t2.Table.from_columns(
+        model=["a", "a", "b", "b"],
+        params=1e9,
+        tokens=1e10,
+        question=["1", "2", "1", "2"],
+        trials=[4.0, 4.0, 4.0, 2.0],
+        correct=[1.0, 0.0, 1.0, 0.0],
+    )
+    expected = {
+        "complete": [0.375, np.nan],
+        "plug-in": [0.375, 0.375],
+        "upper": [0.375, 0.875],
+        "long runs": [0.375, 0.75],
+    }
+    for definition, values in expected.items():
+        found = passk_on_pythia.observe(counts, (3,), definition)[:, 0]
+        np.testing.assert_allclose(found, values, rtol=1e-12, err_msg=definition)
+
+
+@pytest.mark.long
+def test_approach1(tmp_path):
+    result = approach1.run(approach1.Config.tiny())
+
+    def true_cost(log_n):  # with both budgets spent, as every optimum of a law that falls in N, D and k
+        e, a, b, alpha, beta, g, gamma = approach1.TRUTH.values().values()
+        n = np.exp(log_n)
+        return e + a * n**-alpha + b * (2.56e19 / 6 / n) ** -beta + g * (2e9 / 2 / n) ** -gamma
+
+    best: Any = minimize_scalar(true_cost, bounds=np.log([1e6, 1e9]), method="bounded", options={"xatol": 1e-10})
+    assert np.log(result.true_params_optimum) == pytest.approx(best.x, abs=1e-6)
+    for one in result.recipes:
+        assert one.params_error < 0.1
+        assert one.errors["gamma"] < 0.1
+    check_output(approach1, result, tmp_path)
+
+
+@pytest.mark.long
+def test_approach2(tmp_path):
+    result = approach2.run(approach2.Config.tiny())
+    for one in result.recipes:
+        assert one.params_error < 0.15
+        assert one.errors["theta1"] < 0.1
+    check_output(approach2, result, tmp_path)
+
+
+def test_isoflop_bias(tmp_path):
+    """The published errors of D*, their closed form, and none by the law itself."""
+    result = isoflop_bias.run(isoflop_bias.Config.tiny())
+    assert len(result.grids) == 16
+    for one in result.grids:
+        assert one.parabola == pytest.approx(one.published, abs=1e-6)
+        assert one.closed_form is None or one.parabola == pytest.approx(one.closed_form, abs=1e-9)
+        assert abs(one.law) < 1e-8
+        # without drift the exponents are right, and wrong with it
+        assert abs(one.exponent) < 1e-10 or one.drift == 3
+    assert min(one.exponent for one in result.grids if one.drift == 3) > 1e-3
+    check_output(isoflop_bias, result, tmp_path)
+
+
+def test_bench_fit(tmp_path):
+    need("chinchilla-epoch")
+    result = bench_fit.run(bench_fit.Config.tiny())
+    ours, *others = result.fits
+    assert ours.excess < 1e-9
+    for one in others:
+        assert one.excess < 1e-9, one.name
+    assert len(result.bootstraps) == 5 and all(one.seconds > 0 for one in result.bootstraps)
+    check_output(bench_fit, result, tmp_path)
+
+
+def test_bench_bayes(tmp_path):
+    need("chinchilla-epoch")
+    result = bench_bayes.run(bench_bayes.Config.tiny())
+    assert result.peer is None and result.status.startswith("converged: ")
+    assert result.ours.divergences == 0 and result.ours.r_hat < 1.01
+    # Besiroglu et al. 2024 (2404.10102) with Huber's penalty, and their standard errors
+    for name, value, error in (("E", 1.8172, 0.03), ("alpha", 0.3478, 0.02), ("beta", 0.3658, 0.02)):
+        assert abs(result.ours.means[name] - value) < error
+    check_output(bench_bayes, result, tmp_path)
+
+
+@pytest.mark.long
+def test_bench_frontier(tmp_path):
+    result = bench_frontier.run(bench_frontier.Config.tiny())
+    assert [row.kind for row in result.rows] == ["separate", "total", "roofline"]
+    for row in result.rows:
+        assert row.problems == 80
+        assert row.largest_kkt < 1e-9
+        assert row.largest_difference < 1e-3
+        assert abs(row.scipy_worse) < 1e-9 and abs(row.ours_worse) < 1e-9
+    check_output(bench_frontier, result, tmp_path)
+
+
+def test_pooled_tasks_never_fits_what_it_judges():
+    size, data, k = (one.ravel() for one in np.meshgrid([1e7, 1e8, 1e9], [1e9, 1e10, 1e11], [1.0, 16.0]))
+    table = t2.Table.from_columns(params=size, tokens=data, samples=k, neg_log_pass=1.0)
+    cost = size * data
+    for third, fitted in (("checkpoints", 4), ("rows", 4)):
+        judged, every, some = pooled_tables.choose("dearest", third, table, np.random.default_rng(0))
+        assert (judged.sum(), every.sum(), some.sum()) == (6, 12, fitted)
+        assert not np.any(judged & every) and np.all(every[some])
+        assert cost[judged].min() >= cost[every].max()
+    # whole checkpoints: both k of each
+    judged, every, some = pooled_tables.choose("random", "checkpoints", table, np.random.default_rng(0))
+    assert set(np.bincount(table.runs()[some])) <= {0, 2}
+
+
+class Chances(NamedTuple):
+    """Stands for a law: Beta(a, b) over questions whatever the run."""
+
+    a: Any
+    b: Any
+
+    def questions(self, params, tokens):
+        return self.a + 0 * params, self.b + 0 * tokens
+
+
+def test_pythia_is_simulated_by_laws_however_narrow():
+    """pass@1 of 200 questions of one chance, 0.25, has a standard error of 0.01; of Beta(1, 3) one of 0.014."""
+    question = np.arange(200).astype(str)
+    columns: Any = {"model": "m", "question": question, "params": 1e9, "tokens": 1e10, "trials": 10.0}
+    counts = t2.Table.from_columns(**columns, correct=np.zeros(200))
+    # the last has a mean of 2e-8, and NaN for SciPy's quantiles
+    laws = Chances(np.array([1e16, 1.0, 9.9e15]), np.array([3e16, 3.0, 5e23]))
+    config, rng = passk_posterior.Config(targets=(1,)), np.random.default_rng(0)
+    found = passk_posterior.simulated(laws, np.zeros(3), np.zeros(3), np.zeros((3, 1)), counts, config, rng)
+    assert found.shape == (3, 1, 1)
+    np.testing.assert_allclose(found.ravel(), [0.25, 0.25, 0.0], atol=0.05)
+
+
+def test_a_line_through_other_tasks_finds_a_combination_of_them():
+    """Of 200 rows of which 100 are seen, against scikit-learn's definition of a ridge by an augmented least squares."""
+    rng = np.random.default_rng(0)
+    a, b = np.exp(0.3 * rng.normal(size=(2, 200)))
+    k = np.tile([1.0, 16.0], 100)
+    columns: Any = {"params": np.geomspace(1e6, 1e9, 200), "tokens": 1e10, "samples": k}
+    tables = {
+        name: t2.Table.from_columns(**columns, neg_log_pass=one)
+        for name, one in (("a", a), ("b", b), ("c", a**0.7 * b**-0.2 * k**-0.1))
+    }
+    seen = np.arange(200) % 2 + np.arange(200) // 2 % 2 == 1
+    x = np.log([a, b, k]).T
+    x = (x - x[seen].mean(axis=0)) / x[seen].std(axis=0)
+    y = np.log(tables["c"]["neg_log_pass"])
+    augmented = np.r_[x[seen], np.eye(3)], np.r_[y[seen] - y[seen].mean(), np.zeros(3)]
+    expected = y[seen].mean() + x @ np.linalg.lstsq(*augmented, rcond=None)[0]
+    found = pooled_tables.ridge(tables, "c", seen)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    assert np.abs(found - y).max() < 0.05
+
+
+@pytest.mark.long
+def test_pooled_tasks(tmp_path):
+    result = pooled_tasks.run(pooled_tasks.Config.tiny())
+    (one,) = result.means
+    assert 0.05 < one.error[0] < 0.5 and one.ratio[3] == pytest.approx(one.error[3] / one.error[0])
+    check_output(pooled_tasks, result, tmp_path)
+
+
+def test_tables_of_calibration_are_of_their_laws():
+    config, rng = calibration.Config(questions=4000), np.random.default_rng(0)
+    truth = t2.laws.T2PassK(
+        E=0.0, A=300.0, B=800.0, alpha=0.3, beta=0.3, theta0=1.0, theta1=1.0, theta2=0.8, theta3=0.0, theta4=0.0
+    )
+    table, _ = calibration_tables.simulate(t2.laws.T2PassK, truth, rng, config)
+    told = table.where(table["weight"] > 0.5)
+    run, weight = told.runs(), told["weight"]
+    assert len(table) % 32 == 0 and weight.sum() == 36 * 4000
+    assert table["weight"].sum() == pytest.approx(36 * 4000, rel=1e-15)
+    first = np.unique(run, return_index=True)[1]
+    mean = np.bincount(run, weight * told["correct"] / 4) / 4000
+    loss = 300.0 * told["params"][first] ** -0.3 + 800.0 * told["tokens"][first] ** -0.3
+    expected = 0.8 / (1 + np.exp(loss - 1.0))
+    # a question's share of 4 has the variance m (1 - m) (1 / 4 + 3 / 4 / (size + 1)), and the size is one
+    error = np.sqrt(expected * (1 - expected) * 0.625 / 4000)
+    np.testing.assert_array_less(np.abs(mean - expected), 4.5 * error)
+
+
+def test_calibration_fits_what_shows_something():
+    for seed in range(3):
+        _, table, _ = calibration_tables.world(t2.laws.T2PassK, np.random.default_rng(seed), calibration.Config())
+        told = table.where(table["weight"] > 0.5)
+        run = told.runs()
+        share = np.bincount(run, told["weight"] * told["correct"]) / np.bincount(run, 4 * told["weight"])
+        assert share.max() - share.min() >= 0.2

@@ -1,0 +1,173 @@
+"""The published numbers of each law, its closed forms, and where one law is a special case of another."""
+
+import math
+
+import jax
+import mpmath
+import numpy as np
+import pytest
+from scipy.special import betaln
+
+from t2jax.laws.loss.broken_power import BrokenPower
+from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.loss.data_constrained import DataConstrained
+from t2jax.laws.loss.downstream_error import DownstreamError
+from t2jax.laws.loss.excess_params import ExcessParams
+from t2jax.laws.loss.interaction import Interaction
+from t2jax.laws.loss.kaplan import Kaplan
+from t2jax.laws.loss.overtraining import Overtraining
+from t2jax.laws.loss.shared_exponent import SharedExponent
+from t2jax.laws.pass_at_k.beta_tail import BetaTail
+from t2jax.laws.pass_at_k.power_law_k import PowerLawK
+from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
+from tests.laws.test_laws import POINTS, chinchilla_values, draw, places
+
+
+@pytest.fixture(autouse=True)
+def x64():
+    with jax.enable_x64(True):
+        yield
+
+
+def test_error_from_loss():
+    """Gadre et al.'s link on their law and, in one line, on Chinchilla's."""
+    link = {"epsilon": 0.85, "drop": 2.0, "rate": 0.7}
+    chinchilla = Chinchilla(**chinchilla_values())
+    by_hand = 0.85 - 2.0 * math.exp(-0.7 * float(chinchilla(1e8, 1e10)))
+    assert DownstreamError.on(Chinchilla)(**chinchilla.values(), **link)(1e8, 1e10) == pytest.approx(by_hand, rel=1e-13)
+    kaplan = Kaplan(**chinchilla_values(), kappa=0.7)
+    by_hand = 0.85 - 2.0 * math.exp(-0.7 * float(kaplan(1e8, 1e10)))
+    assert DownstreamError.on(Kaplan)(**kaplan.values(), **link)(1e8, 1e10) == pytest.approx(by_hand, rel=1e-13)
+
+
+def test_published_coefficients():
+    """Losses that follow from the papers' coefficients; Gopher's and Chinchilla's are 1.993 and 1.936."""
+    hoffmann = Chinchilla(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)
+    assert hoffmann(280e9, 300e9) == pytest.approx(1.993, abs=5e-4)
+    assert hoffmann(70e9, 1.4e12) == pytest.approx(1.936, abs=1e-3)
+    n, d = 3e8, 2e10  # eq. 1.5 of Kaplan et al. 2020 in its own parameters
+    kaplan = Kaplan(E=0.0, A=8.8e13 ** (0.076 / 0.095), alpha=0.076 / 0.095, B=5.4e13, beta=1.0, kappa=0.095)
+    assert kaplan(n, d) == pytest.approx(((8.8e13 / n) ** (0.076 / 0.095) + 5.4e13 / d) ** 0.095, rel=1e-13)
+    assert Kaplan(**hoffmann.values(), kappa=1.0)(n, d) == pytest.approx(float(hoffmann(n, d)), rel=1e-13)
+
+
+def test_gadre_is_chinchilla_with_one_exponent():
+    """L(C, M) by its own formula, and as Chinchilla's and as the tied law with A = a·6^-η and α = β = 2η."""
+    laws, (n, d) = draw(Overtraining, POINTS), places(Overtraining, POINTS)
+    c, m = 6 * n * d, d / n
+    by_hand = laws.E + (laws.a * m**laws.eta + laws.b * m**-laws.eta) * c**-laws.eta
+    np.testing.assert_allclose(laws(n, d), by_hand, rtol=1e-12)
+    values = {"E": laws.E, "A": laws.a * 6**-laws.eta, "B": laws.b * 6**-laws.eta, "alpha": 2 * laws.eta}
+    np.testing.assert_allclose(SharedExponent(**values)(n, d), by_hand, rtol=1e-12)
+    np.testing.assert_allclose(Chinchilla(**values, beta=2 * laws.eta)(n, d), by_hand, rtol=1e-12)
+
+
+def test_repeated_tokens_are_worth_less():
+    """Muennighoff et al.: four epochs at R_D = 15.4 are worth 3.73 of them; few repeats all, no end of them 1 + R_D."""
+    law = DataConstrained(E=0.0, A=0.0, B=1.0, alpha=0.3, beta=1.0, R_D=15.39)  # its loss is one over D'
+    worth = 1 + 15.39 * (1 - math.exp(-3 / 15.39))
+    assert 1 / float(law(1e9, 4e9, 1e9)) / 1e9 == pytest.approx(worth, rel=1e-12) and worth == pytest.approx(
+        3.73, abs=0.01
+    )
+    assert float(law(1e9, 1e9, 1e9)) == float(law(1e9, 1e9)) == float(law(1e9, 1e9, 1e12)) == pytest.approx(1e-9)
+    assert 1 / float(law(1e9, 1e15, 1e9)) / 1e9 == pytest.approx(16.39, rel=1e-12)
+
+
+def test_excess_parameters_are_worth_less():
+    """Muennighoff et al.'s eq. 7 with their coefficients, N_opt from Hoffmann et al.'s stationarity; never free."""
+    found = {"E": 1.87, "A": 521.0, "B": 1488.0, "alpha": 0.353, "beta": 0.353}
+    law, plain = ExcessParams(**found, R_D=15.4, R_N=5.3), Chinchilla(**found)
+    unique = 1e9
+    needed = (521 / 1488) ** (1 / 0.353) * unique  # α·A/N^α = β·B/D^β with α = β
+    n, d = 20 * needed, 8 * unique
+    size = needed * (1 + 5.3 * (1 - math.exp(-19 / 5.3)))
+    data = unique * (1 + 15.4 * (1 - math.exp(-7 / 15.4)))
+    by_hand = 1.87 + 521 / size**0.353 + 1488 / data**0.353
+    assert float(law(n, d, unique)) == pytest.approx(by_hand, rel=1e-12)
+    assert float(law(needed / 2, d)) == pytest.approx(float(plain(needed / 2, d)), rel=1e-14)
+    assert float(law(1e3 * needed, unique)) > float(plain(1e3 * needed, unique)) + 0.01
+    constrained = DataConstrained(**found, R_D=15.4)
+    without_end = ExcessParams(**found, R_D=15.4, R_N=1e12)
+    assert float(without_end(n, d, unique)) == pytest.approx(float(constrained(n, d, unique)), rel=1e-9)
+
+
+def test_a_break_changes_the_exponent():
+    """Slopes of log(L - E) in log C far before and far after the break, and no interaction is no law but Chinchilla."""
+    law = BrokenPower(E=0.0, A=100.0, alpha=0.1, C1=1e20, c=0.2, f=0.5)
+    for n, slope in ((1e2, -0.1), (1e18, -0.3)):
+        found = math.log(float(law(n * 10, 1e10)) / float(law(n, 1e10))) / math.log(10)
+        assert found == pytest.approx(slope, rel=1e-6)
+    chinchilla = {"E": 1.0, "A": 100.0, "B": 500.0, "alpha": 0.3, "beta": 0.4}
+    assert Interaction(**chinchilla, F=0.0)(1e8, 1e10) == pytest.approx(float(Chinchilla(**chinchilla)(1e8, 1e10)))
+    gained = float(Interaction(**chinchilla, F=7.0)(1e8, 1e10)) - float(Chinchilla(**chinchilla)(1e8, 1e10))
+    assert gained == pytest.approx(7.0 * 1e8**-0.3 * 1e10**-0.4, rel=1e-9)
+
+
+def test_laws_of_k_alone():
+    """The Beta law against SciPy; far out 1 - pass@k is its tail, a power law of slope -a."""
+    law = BetaTail(a=0.4, b=6.0)
+    k = np.array([1.0, 10.0, 100.0])
+    np.testing.assert_allclose(law(k), -np.expm1(betaln(0.4, 6.0 + k) - betaln(0.4, 6.0)), rtol=1e-11)
+    missed = 1 - np.asarray(law(np.array([1e6, 1e7])))
+    assert math.log(missed[1] / missed[0]) / math.log(10) == pytest.approx(-0.4, abs=1e-5)
+    assert PowerLawK(A=2.0, b=0.5)(16.0) == pytest.approx(0.5, rel=1e-14)
+
+
+def test_closed_form_optimum_is_stationary_and_spends_the_budget():
+    laws = draw(Chinchilla, POINTS)
+    flops = 10 ** np.linspace(18, 26, POINTS)
+    n, d = laws.optimum(flops)
+    np.testing.assert_allclose(6 * n * d, flops, rtol=1e-12)
+    np.testing.assert_allclose(laws.alpha * laws.A * n**-laws.alpha, laws.beta * laws.B * d**-laws.beta, rtol=1e-11)
+
+
+def test_one_sample_is_the_loss_law():
+    laws = draw(T2Loss, POINTS)
+    values = laws.values()
+    single = Chinchilla(**{n: values[n] for n in Chinchilla.declared()} | {"E": values["E"] + values["G"]})
+    n, d, _ = places(T2Loss, POINTS)
+    np.testing.assert_allclose(laws(n, d, 1.0), single(n, d), rtol=1e-14)
+
+
+def mean_and_size(laws, n, d):
+    """μ and ν of laws of pass@k on Chinchilla, written out."""
+    values = laws.values()
+    loss = values["E"] + values["A"] * n ** -values["alpha"] + values["B"] * d ** -values["beta"]
+    mean = laws.theta2 / (1 + np.exp(laws.theta1 * (loss - laws.theta0)))
+    return mean, np.exp(values.get("theta3", 0.0) + values.get("theta4", 0.0) * loss)
+
+
+def test_pass_at_k_against_the_formula():
+    """1 - B(a, b+k)/B(a, b) by SciPy where that keeps its digits, by mpmath everywhere; at k = 1 it is the mean μ."""
+    laws = draw(T2PassK, POINTS)
+    n, d, k = places(T2PassK, POINTS)
+    mean, size = mean_and_size(laws, n, d)
+    np.testing.assert_allclose(laws(n, d, 1.0), mean, rtol=1e-12)
+    a, b = mean * size, (1 - mean) * size
+    benign = (mean > 1e-3) & (size > 0.1) & (size < 100) & (k < 1e3)
+    assert benign.sum() >= 10
+    by_scipy = -np.expm1(betaln(a, b + k) - betaln(a, b))
+    np.testing.assert_allclose(np.asarray(laws(n, d, k))[benign], by_scipy[benign], rtol=1e-9)
+
+    def exact(mean, size, k):
+        a, b, k = mpmath.mpf(mean) * mpmath.mpf(size), (1 - mpmath.mpf(mean)) * mpmath.mpf(size), mpmath.mpf(k)
+        return float(-mpmath.log(1 - mpmath.beta(a, b + k) / mpmath.beta(a, b)))
+
+    with mpmath.workdps(60):
+        costs = [exact(*map(float, point)) for point in zip(mean, size, k, strict=True)]
+    np.testing.assert_allclose(laws.cost(n, d, k), costs, rtol=1e-10)
+
+
+def test_naive_is_an_upper_bound():
+    """1 - (1-μ)^k is at least the mean of 1 - (1-p)^k over questions of mean μ (Jensen), and equal to it at k = 1."""
+    laws = draw(T2PassK, POINTS)
+    n, d, k = places(T2PassK, POINTS)
+    naive = T2PassKNaive(**{name: laws.values()[name] for name in T2PassKNaive.declared()})
+    mean, _ = mean_and_size(naive, n, d)
+    np.testing.assert_allclose(naive(n, d, k), -np.expm1(k * np.log1p(-mean)), rtol=1e-11)
+    np.testing.assert_allclose(naive.cost(n, d, 1.0), laws.cost(n, d, 1.0), rtol=1e-12)
+    # equal to rounding where questions hardly differ (ν large): there 1 - naive/pass is of order k/ν
+    assert np.all(np.asarray(naive.cost(n, d, k)) <= np.asarray(laws.cost(n, d, k)) * (1 + 1e-12))
+    assert np.mean(np.asarray(naive(n, d, k)) > 1.01 * np.asarray(laws(n, d, k))) > 0.3

@@ -1,0 +1,263 @@
+"""Sweeps: grids of equal FLOPs, what is kept and refused, tables, and what the table that ships says."""
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import t2jax as t2
+from experiments.checks import testbed_kills
+from experiments.checks.testbed_kills import Config, grid
+from t2jax import cli
+from t2jax.testbed.sweep.layout import PAPER_BUDGETS, PAPER_PARAMS, layout
+from t2jax.testbed.sweep.presets import PRESETS, Preset
+from t2jax.testbed.sweep.sweep import SweepError, sweep_at, sweep_in
+from t2jax.testbed.sweep.tables import write_tables
+from t2jax.testbed.sweep.train import Recipe
+from t2jax.testbed.sweep.workers import ONE_CORE, sweep_all
+from t2jax.testbed.text.archive import Settings
+from t2jax.testbed.text.corpus import Source, text_source
+
+SMALL = replace(grid(1), longest=(2**16, 2**15), budgets=4)
+TINY = PRESETS["tiny"].source
+LEAST = replace(SMALL, widths=(4,), longest=(2**16,))
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sweep")
+    sweep = sweep_at(folder, SMALL, Recipe(), TINY)
+    counts: list[int] = []
+    sweep_all(sweep, 0, counts.append)
+    return sweep, counts
+
+
+def test_cells_lie_on_isoflops():
+    """6ND is the budget, to half a step; every budget has several sizes, tokens per parameter span what is promised."""
+    preset = PRESETS["debian"]
+    cells = [cell for run in preset.grid.runs(preset.recipe, 256) if run.seed == 0 for cell in run.cells]
+    tokens = np.array([cell.steps * preset.recipe.tokens_per_step for cell in cells])
+    params = np.array([cell.shape.params for cell in cells])
+    budgets = np.array([cell.budget for cell in cells])
+    np.testing.assert_allclose(6 * params * tokens, budgets, rtol=0.5 * 512 / 2**15.4)
+    assert len(cells) >= 100 and len(set(params.tolist())) >= 9 and budgets.max() / budgets.min() >= 2**12
+    assert params.min() < 3e3 and params.max() > 9e5
+    assert (tokens / params).min() < 5 and (tokens / params).max() > 3000
+
+
+def test_a_sweep_is_kept_and_its_table_read(swept, tmp_path):
+    sweep, counts = swept
+    cells = sum(len(run.cells) for run in sweep.runs())
+    assert counts[-1] == cells and sorted(set(counts)) == counts
+    runs, questions = write_tables(sweep, tmp_path)
+    table = pd.read_csv(runs)
+    losses = table["validation_loss"].to_numpy()
+    assert len(losses) == cells and np.all(losses > 1) and np.all(losses < np.log(256))
+    assert np.array_equal(table["flops"], 6 * table["params"] * table["tokens"])
+    p = pq.read_table(questions).to_pandas()
+    assert len(p) == cells * len(sweep.corpus.questions) and p["p"].between(0, 1, inclusive="right").all()
+    run = sweep.runs()[0]
+    kept = np.load(sweep.folder / "cells" / f"{run.name(run.cells[0])}.npz", allow_pickle=False)["nll"]
+    np.testing.assert_allclose(-np.log(p["p"][: len(kept)]), kept, rtol=1e-6, atol=2**-12)
+    again = sweep_in(sweep.folder)
+    assert again.grid == sweep.grid and again.recipe == sweep.recipe and again.corpus.digest == sweep.corpus.digest
+
+
+def test_other_settings_are_refused(swept):
+    sweep, _ = swept
+    with pytest.raises(SweepError, match=r"settings.json: recipe.rate is 0.05 there and 0.1 now"):
+        sweep_at(sweep.folder, SMALL, Recipe(rate=0.1), TINY)
+    with pytest.raises(SweepError, match=r"grid.widths is \(4, 8\) there and \(4, 12\) now"):
+        sweep_at(sweep.folder, replace(SMALL, widths=(4, 12)), Recipe(), TINY)
+    with pytest.raises(SweepError, match="expected the settings of a sweep"):
+        sweep_in(sweep.folder / "cells")
+
+
+def test_another_text_is_refused(swept, tmp_path):
+    corpus, texts = swept[0].corpus, tmp_path / "texts"
+    (texts / "below").mkdir(parents=True)
+    (texts / "below" / "a.txt").write_text("one")
+    names = {text_source(texts, Settings(), 0).name}
+    (texts / "b.txt").write_text("two")
+    names.add(text_source(texts, Settings(), 0).name)
+    (texts / "b.txt").rename(texts / "c.txt")
+    source = replace(text_source(texts, Settings(), 0), make=lambda: corpus)
+    assert len({*names, source.name, TINY.name}) == 4
+    (texts / "not read").write_text("three")
+    assert text_source(texts, Settings(), 0).name == source.name
+
+    folder = tmp_path / "sweep"
+    sweep_at(folder, SMALL, Recipe(), source)
+    sweep_at(folder, SMALL, Recipe(), replace(source, make=lambda: pytest.fail("it was made already")))
+    with pytest.raises(SweepError, match=r"settings.json: source is text \w+ there and tiny now"):
+        sweep_at(folder, SMALL, Recipe(), TINY)
+
+
+def test_a_folder_that_names_no_text_is_known_by_its_corpus(swept, tmp_path):
+    corpus = swept[0].corpus
+    sweep_at(tmp_path, SMALL, Recipe(), Source("first", lambda: corpus))
+    said = json.loads((tmp_path / "settings.json").read_text())
+    del said["source"]
+    (tmp_path / "settings.json").write_text(json.dumps(said))
+    assert sweep_in(tmp_path).corpus.digest == corpus.digest
+    with pytest.raises(SweepError, match=r"settings.json: corpus is \w+ there and \w+ now"):
+        sweep_at(tmp_path, SMALL, Recipe(), Source("second", lambda: replace(corpus, seed=1)))
+    assert sweep_in(tmp_path).corpus.digest == corpus.digest
+    sweep_at(tmp_path, SMALL, Recipe(), Source("third", lambda: corpus))
+    assert json.loads((tmp_path / "settings.json").read_text()) == {**said, "source": "third"}
+
+
+def test_killed_and_resumed(tmp_path):
+    """SIGKILL in the middle: what is resumed equals what was never disturbed."""
+    found = testbed_kills.run(Config.tiny())
+    assert found.kills == 1 and 2 <= found.finished[0] < found.cells  # in the middle it was
+    assert found.equal
+
+
+TWO_SWEEPS = """
+import sys
+from pathlib import Path
+from t2jax.testbed.sweep import sweep_in
+from t2jax.testbed.workers import sweep_all
+for folder, workers in zip(sys.argv[1:], (0, 2)):
+    sweep_all(sweep_in(Path(folder)), workers)
+"""
+
+
+def stop(finished):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.long
+def test_workers_end_with_their_parent_and_train_the_same(swept, tmp_path, monkeypatch):
+    """Killed or interrupted, the parent leaves no worker behind; the sweep goes on to the table of one process."""
+    source = replace(TINY, make=lambda: swept[0].corpus)
+    two_runs = replace(SMALL, widths=(4,), longest=(2**18,), seeds=(0, 1))
+    whole, sweep = (sweep_at(tmp_path / name, two_runs, Recipe(), source) for name in ("whole", "killed"))
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "compiled"))  # one process compiles for all
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    train = [sys.executable, "-c", TWO_SWEEPS, str(whole.folder), str(sweep.folder)]
+    one_core = {**os.environ, "XLA_FLAGS": ONE_CORE}
+    # workers share the parent's standard output, which therefore ends with the last of them
+    with subprocess.Popen(train, stdout=subprocess.PIPE, env=one_core) as parent:
+        while parent.poll() is None and sweep.count() == 0:
+            time.sleep(0.02)
+        parent.kill()
+        parent.communicate(timeout=20)
+    assert parent.returncode == -9 and whole.count() == 6 and sweep.count() < 6
+    with pytest.raises(KeyboardInterrupt):
+        sweep_all(sweep, 2, stop)
+    assert not multiprocessing.active_children() and sweep.count() < 6
+    sweep_all(sweep, 2)
+    found = [write_tables(one, one.folder) for one in (whole, sweep)]
+    expected, runs = (pd.read_csv(paths[0]).drop(columns="seconds") for paths in found)
+    pd.testing.assert_frame_equal(runs, expected, check_exact=True)
+    assert pq.read_table(found[0][1]).equals(pq.read_table(found[1][1]))
+
+
+MESH = """
+import sys
+import numpy as np
+from t2jax.testbed.corpus import tiny
+from t2jax.testbed.model import Shape
+from t2jax.testbed.train import Recipe, Windows, begin, trunk
+import jax
+data = Windows.cut(tiny(seed=0).train, 64, 0)
+state = trunk(begin(Shape(8, layers=1, heads=2), Recipe(), 0), 20, Shape(8, layers=1, heads=2), Recipe(), data)
+np.savez(sys.argv[1], *map(np.asarray, jax.tree.leaves(state.params)), devices=jax.device_count())
+"""
+
+
+@pytest.mark.long
+def test_a_mesh_of_devices_trains_the_same(tmp_path):
+    """Data-parallel over four devices: the same parameters up to the order of sums."""
+    found = []
+    for devices in (1, 4):
+        flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "JAX_PLATFORMS": "cpu"}
+        file = tmp_path / f"{devices}.npz"
+        subprocess.run([sys.executable, "-c", MESH, str(file)], env={**os.environ, **flags}, check=True)
+        found.append(dict(np.load(file, allow_pickle=False)))
+    assert [one.pop("devices") for one in found] == [1, 4]
+    assert found[0].keys() == found[1].keys() and len(found[0]) > 5
+    for name, leaf in found[0].items():
+        np.testing.assert_allclose(found[1][name], leaf, rtol=1e-4, atol=1e-5)
+
+
+def test_the_papers_grid_costs_what_6nd_says():
+    cells = layout(PAPER_PARAMS, PAPER_BUDGETS, flops_per_second=1e15, utilisation=0.5)
+    assert len(cells) == 16 * 12
+    last = cells.iloc[-1]
+    assert last["tokens"] == pytest.approx(2.56e19 / (6 * 901e6)) and last["device_hours"] == pytest.approx(
+        2.56e19 / 5e14 / 3600
+    )
+    with pytest.raises(ValueError, match="utilisation is 2, expected a share"):
+        layout(PAPER_PARAMS, PAPER_BUDGETS, flops_per_second=1e15, utilisation=2)
+
+
+def test_plan_and_check_as_commands(swept, tmp_path, capsys):
+    assert cli.command(["testbed", "plan", "--preset", "tiny", "--json", "-o", str(tmp_path / "plan")]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"] == 7
+    folder = str(swept[0].folder)
+    assert cli.command(["testbed", "check", folder, "--draws", "4000", "--json", "-o", str(tmp_path / "check")]) == 0
+    for one in json.loads(capsys.readouterr().out)["checks"]:
+        assert abs(one["spread"] - 1) < 0.5 and abs(one["mean_z"]) < 1
+    assert cli.command(["testbed", "check", folder, "--draws", "2", "-o", str(tmp_path / "few")]) == 1
+    assert "draw more" in capsys.readouterr().err
+    assert cli.command(["testbed", "check", str(tmp_path), "-o", str(tmp_path / "none")]) == 1
+    assert "expected the settings of a sweep" in capsys.readouterr().err
+
+
+def test_sweep_and_table_as_commands(swept, tmp_path, capsys, monkeypatch):
+    """Seeds are added to a folder; its table has all of them. The preset says how many workers there are."""
+    source = replace(TINY, make=lambda: swept[0].corpus)
+    monkeypatch.setitem(PRESETS, "tiny", Preset(LEAST, Recipe(), source, about="", workers=0))
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: pytest.fail("a process was started"))
+    folder, count = tmp_path / "sweep", len(next(LEAST.runs(Recipe(), 256)).cells)
+    for seed in (0, 1):
+        status = cli.command(["testbed", "sweep", str(folder), "--preset", "tiny", "--seeds", str(seed), "--json"])
+        said = capsys.readouterr()
+        files = ["runs.csv", "questions.parquet"]
+        assert status == 0 and json.loads(said.out) == {
+            "command": "testbed sweep",
+            "folder": str(folder),
+            "files": files,
+            "checkpoints": (seed + 1) * count,
+        }
+        assert ("making the corpus" in said.err) == (seed == 0)
+        assert pd.read_csv(folder / "runs.csv")["seed"].tolist() == sorted([*range(seed + 1)] * count)
+    assert set(pq.read_table(folder / "questions.parquet")["model"].to_pylist()) == set(
+        pd.read_csv(folder / "runs.csv")["model"]
+    )
+    assert cli.command(["testbed", "table", str(folder), "--json", "-o", str(tmp_path / "table")]) == 0
+    assert sorted(json.loads(capsys.readouterr().out)["files"]) == sorted(files)
+    assert (tmp_path / "table" / "runs.csv").read_bytes() == (folder / "runs.csv").read_bytes()
+    (tmp_path / "a.txt").write_text("another text")
+    assert cli.command(["testbed", "sweep", str(folder), "--preset", "tiny", "--text", str(tmp_path)]) == 1
+    assert "source is tiny there and text" in capsys.readouterr().err
+
+
+def test_the_table_that_ships():
+    """As many checkpoints as promised; the columns hang together; averages are averages."""
+    table = t2.datasets.load("testbed", samples=(1.0, 16.0))
+    runs = pd.read_csv(t2.datasets.fetch("testbed")[0])
+    assert len(table) == len(runs) * 8 * 2 and np.bincount(runs["seed"]).min() >= 100
+    one = table["samples"] == 1
+    np.testing.assert_allclose(table["neg_log_pass"][one], table["loss"][one], rtol=1e-12)
+    # more samples help, and by Jensen's inequality the mean of logarithms lies above the logarithm of the mean
+    assert (table["pass_at_k"][~one] > table["pass_at_k"][one]).all()
+    assert (table["neg_log_pass"] >= -np.log(table["pass_at_k"]) - 1e-12).all()
+    average = t2.datasets.load("testbed", samples=(1.0, 16.0), average=True)
+    assert len(average) == 2 * len(runs) and set(average["task"]) == {"average"}
+    model = average["model"][0]
+    mine, all_tasks = average["model"] == model, table["model"] == model
+    assert average["pass_at_k"][mine][1] == pytest.approx(table["pass_at_k"][all_tasks & ~one].mean(), rel=1e-12)
+    assert Path(t2.datasets.fetch("testbed")[1]).stat().st_size < 15e6
