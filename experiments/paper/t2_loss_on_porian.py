@@ -234,7 +234,7 @@ def figures(result: Result) -> dict[str, "Figure"]:
         values = [loss(curves.law, one.params, one.tokens, k) for one, k in zip(curves.figure_3, served, strict=True)]
         draw.optima_on_isoflops(ax, curves.figure_3, values, LEVEL)
     runs = curves.runs
-    draw.isoflop_points(left, runs["params"], runs["loss"], 6 * runs["params"] * runs["tokens"], ISOFLOPS)
+    draw.isoflop_points(left, runs["params"], runs["loss"], runs.compute(), ISOFLOPS)
     shared_legend((left, right))
     left.set_title("one sample: fitted law and measured losses")
     right.set_title(f"k = C/2N, C = {number(curves.inference)} FLOPs per token served: assumed G and γ")

@@ -27,7 +27,7 @@ def save_panels(figure: Figure, name: str, out: Output) -> None:
 
 def picture_fit(law: Law, table: Table, out: Output, below: str = "") -> None:
     """Predicted against observed, and residuals against params and tokens."""
-    rows = measured(law, table)
+    rows = measured_columns(law, table)
     prediction = evaluate(law, **rows)
     figure, (ax,) = figure_of(1)
     predicted_observed(ax, rows["observed"], prediction, quantity=response_name(law, table))
@@ -40,7 +40,7 @@ def picture_fit(law: Law, table: Table, out: Output, below: str = "") -> None:
     save_panels(figure, below + "residuals", out)
 
 
-def measured(law: Law, table: Table) -> dict[str, np.ndarray]:
+def measured_columns(law: Law, table: Table) -> dict[str, np.ndarray]:
     """`observed` with its inputs, each (rows,); from counts, pass@1 of each run of each task.
 
     A run's pass@1 is the mean over its questions of correct / trials, which is unbiased whatever the trials.
@@ -52,7 +52,7 @@ def measured(law: Law, table: Table) -> dict[str, np.ndarray]:
     keys = [key for key in ("model", "params", "tokens", "task") if key in table]
     run = table.to_frame().groupby(keys, sort=False).ngroup().to_numpy()
     first = np.unique(run, return_index=True)[1]
-    weight = table["weight"] if "weight" in table else np.ones(len(table))
+    weight = table.weights()
     share = np.bincount(run, weight * table["correct"] / table["trials"]) / np.bincount(run, weight)
     inputs = {name: one[first] for name, one in _inputs(law, table).items()}
     return inputs | {"samples": np.ones(len(first)), "observed": share}

@@ -135,7 +135,7 @@ def picture_next(chosen: NextRuns, table: Table, out: Output) -> None:
 
 
 def _region(table: Table, largest: float | None) -> Region:
-    cost = 6 * table["params"] * table["tokens"]
+    cost = table.compute()
     most = float(cost.max()) if largest is None else largest
     if not most > 0:
         raise ValueError(f"--largest must be positive training FLOPs, not {most:g}")

@@ -15,7 +15,7 @@ from t2jax.evaluation.held_out import NoFit, compute, fit_without, left_out
 from t2jax.evaluation.information_criteria import log_scores
 from t2jax.evaluation.pass_at_k_cells import cells, simulated_band
 from t2jax.evaluation.predictive_band import predictive_band
-from t2jax.fitting.bootstrap import Unit, bootstrap
+from t2jax.fitting.bootstrap import ResampledUnit, bootstrap
 from t2jax.fitting.fit import Fit
 from t2jax.laws import name_of
 from t2jax.laws.base import Law
@@ -196,7 +196,7 @@ def extrapolate(
     fixed: Mapping[str, float] | None = None,
     starts: int = 8,
     draws: int = 400,
-    over: Unit = "rows",
+    over: ResampledUnit = "rows",
     level: float = 0.9,
 ) -> Extrapolation:
     """Fit a law to the rows up to a cut, predict those above it, and compare: errors, bias, coverage, how far out.

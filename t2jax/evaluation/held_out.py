@@ -26,18 +26,18 @@ class NoFit(ValueError):
 
 def left_out(table: Table, out: np.ndarray) -> Table:
     """The table with rows `out` (rows,) of negligible weight: every fit has as many rows, and is compiled once."""
-    weight = table["weight"] if "weight" in table else np.ones(len(table))
+    weight = table.weights()
     return table.with_columns(weight=np.where(out, NEGLIGIBLE, weight))
 
 
 def fitted_rows(table: Table) -> np.ndarray:
     """Which rows of a table that `left_out` made are fitted, booleans (rows,)."""
-    return table["weight"] > NEGLIGIBLE if "weight" in table else np.ones(len(table), bool)
+    return table.weights() > NEGLIGIBLE
 
 
 def compute(table: Table) -> np.ndarray:
     """Training compute 6ND of each row in FLOPs, (rows,). Source: Kaplan et al. 2020 (2001.08361)."""
-    return 6 * table["params"] * table["tokens"]
+    return table.compute()
 
 
 def groups(table: Table, by: By, within: float = WITHIN) -> np.ndarray:

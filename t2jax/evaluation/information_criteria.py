@@ -9,7 +9,6 @@ import numpy as np
 
 from t2jax.evaluation.held_out import fitted_rows
 from t2jax.fitting.fit import Fit
-from t2jax.fitting.problem import prepare
 from t2jax.laws import name_of
 from t2jax.laws.base import Law
 from t2jax.noise.joint import Joint
@@ -65,7 +64,7 @@ def criteria(fit: Fit, table: Table) -> Criteria:
     """
     density = log_scores(fit, table)
     fitted = fitted_rows(table)
-    weight = table["weight"] if "weight" in table else np.ones(len(table))
+    weight = table.weights()
     profiled = set(fit.problem.noise.nuisance) - set(fit.noise_values)
     return Criteria(
         log_likelihood=float(np.sum((weight * density)[fitted])),
@@ -93,7 +92,7 @@ def log_scores(fit: Fit, table: Table) -> np.ndarray:
         )
     if isinstance(noise, Joint) and noise.samples.nuisance:
         raise ValueError("Joint of two measured scales weighs them by given scales: no likelihood to compare laws by")
-    _, data = prepare(law, table, noise, fit.problem.coordinates.fixed)
+    _, data = fit.problem.read(table)
     with scope() as dtype:
         data = data.on_device(dtype)
         rows = data.every_row()

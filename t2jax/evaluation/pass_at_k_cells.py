@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.fitting.fit import Fit
-from t2jax.fitting.problem import prepare
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Noise, Rows
 from t2jax.numerics.bands import Band, band
@@ -82,7 +81,7 @@ def simulated_band(fit: Fit, laws: Law, counts: Table, made: Cells, *, key: Arra
     are simulated by the noise model, and pass@k estimated as it was there: what the law leaves open, the choice of
     questions and the luck of samples all enter.
     """
-    problem, data = prepare(fit.problem.law, counts, fit.problem.noise, fit.problem.coordinates.fixed)
+    problem, data = fit.problem.read(counts)
     with scope() as dtype:
         rows = {name: jnp.asarray(column, dtype) for name, column in data.every_row().items()}
         laws = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), laws)
@@ -122,4 +121,4 @@ def _passed(
 
 
 def _weight(counts: Table) -> np.ndarray:
-    return counts["weight"] if "weight" in counts else np.ones(len(counts))
+    return counts.weights()

@@ -6,7 +6,7 @@ import numpy as np
 
 from t2jax.evaluation.held_out import fitted_rows
 from t2jax.fitting.fit import Fit
-from t2jax.fitting.problem import Problem, prepare
+from t2jax.fitting.problem import FitProblem
 from t2jax.laws.base import Law
 from t2jax.laws.predict import predict
 from t2jax.noise.default import on_logs
@@ -40,7 +40,7 @@ def predictive_band(fit: Fit, laws: Law, table: Table, *, key: Array, level: flo
     residual = np.log(observed / at_fit) if logs else observed - at_fit
     inflated = residual / np.sqrt(1 - np.minimum(leverage(fit, table), LARGEST_LEVERAGE))
     fitted = fitted_rows(table)
-    weight = table["weight"][fitted] if "weight" in table else np.ones(int(fitted.sum()))
+    weight = table.weights()[fitted]
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     drawn = predict(laws, table)
     errors = rng.choice(inflated[fitted], (PER_LAW, *drawn.shape), p=weight / weight.sum())
@@ -53,7 +53,7 @@ def leverage(fit: Fit, table: Table) -> Float[np.ndarray, " rows"]:
 
     Zero for rows that were left out. It sums to the rank of the fit. Directions that no row determines do not count.
     """
-    problem, data = prepare(fit.problem.law, table, fit.problem.noise, fit.problem.coordinates.fixed)
+    problem, data = fit.problem.read(table)
     with scope() as dtype:
         rows = {name: jnp.asarray(column, dtype) for name, column in data.every_row().items()}
         u = problem.unconstrain(fit.law.values() | fit.noise_values).astype(dtype)
@@ -68,10 +68,10 @@ def leverage(fit: Fit, table: Table) -> Float[np.ndarray, " rows"]:
 
 
 @jax.jit
-def _slopes(problem: Problem, u: Array, rows: Rows) -> Array:
+def _slopes(problem: FitProblem, u: Array, rows: Rows) -> Array:
     def value(u: Array) -> Array:
         law, _ = problem.split(u)
-        known = {"samples": jnp.ones(())} | dict(rows)
-        return jnp.log(law.predict(known)) if on_logs(problem.noise) else law.predict(known)
+        predicted = law.predict(rows)
+        return jnp.log(predicted) if on_logs(problem.noise) else predicted
 
     return jax.jacfwd(value)(u)

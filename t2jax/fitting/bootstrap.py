@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.fitting.fit import Fit
-from t2jax.fitting.problem import Problem, prepare
+from t2jax.fitting.problem import FitProblem
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Rows
 from t2jax.numerics.bands import Band, band
@@ -20,7 +20,7 @@ from t2jax.tables.table import Table
 from t2jax.typing import Array, Float, Int
 from t2jax.working_precision import scope, to_host
 
-Unit = Literal["rows", "runs"]
+ResampledUnit = Literal["rows", "runs"]
 MANY = 0.1  # the draws that fail are not a random part of all
 
 
@@ -55,7 +55,7 @@ class Bootstrap:
         return band(values, level)
 
 
-def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: Unit = "rows") -> Bootstrap:
+def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: ResampledUnit = "rows") -> Bootstrap:
     """Refit a law to `draws` resamples of its table, with replacement, each from the fitted law.
 
     over: "rows", or "runs" for all rows of a run together, where rows of one run share their errors (many k or many
@@ -88,7 +88,7 @@ def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> B
 def _begin(fit: Fit, table: Table, dtype: Any) -> tuple[Array, Measurements]:
     if not fit.converged:
         raise ValueError(f"there is no fit to resample ({fit.status})")
-    problem, data = prepare(fit.problem.law, table, fit.problem.noise, fit.problem.coordinates.fixed)
+    problem, data = fit.problem.read(table)
     table.require_rows(len(problem.names), needed_by=problem.law.__name__)
     data = data.on_device(dtype)
     return fit.problem.unconstrain(fit.law.values() | fit.noise_values), data
@@ -96,7 +96,7 @@ def _begin(fit: Fit, table: Table, dtype: Any) -> tuple[Array, Measurements]:
 
 @partial(jax.jit, static_argnames=("units", "draws"))
 def _resampled(
-    problem: Problem, data: Measurements, start: Array, unit: Int[Array, " rows"], units: int, draws: int, key: Array
+    problem: FitProblem, data: Measurements, start: Array, unit: Int[Array, " rows"], units: int, draws: int, key: Array
 ) -> tuple[Law, Array]:
     def weights(key: Array) -> Array:
         chosen = jax.random.randint(key, (units,), 0, units)
@@ -112,7 +112,7 @@ def _resampled(
 
 
 @partial(jax.jit, static_argnames="draws")
-def _simulated(problem: Problem, rows: Rows, start: Array, draws: int, key: Array) -> tuple[Law, Array]:
+def _simulated(problem: FitProblem, rows: Rows, start: Array, draws: int, key: Array) -> tuple[Law, Array]:
     law, nuisance = problem.split(start)
 
     def objective(u: Array, columns: Rows) -> Array:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.fitting.identification import Identification, curvature, identification
-from t2jax.fitting.problem import Problem, prepare
+from t2jax.fitting.problem import FitProblem, prepare
 from t2jax.fitting.starts import draw, keep_best
 from t2jax.fitting.turning_points import turning_points
 from t2jax.laws.base import Law
@@ -45,7 +45,7 @@ class Fit:
     agreement: float
     identification: Identification
     noise_values: dict[str, float]
-    problem: Problem = field(repr=False)
+    problem: FitProblem = field(repr=False)
 
     @property
     def undetermined(self) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ class _Found(NamedTuple):
 
 
 @partial(jax.jit, static_argnames="starts")
-def _solve(problem: Problem, data: Measurements, run: Array, starts: int, key: Array) -> _Found:
+def _solve(problem: FitProblem, data: Measurements, run: Array, starts: int, key: Array) -> _Found:
     rows = data.weighted(jnp.ones_like(data.weight))
     objective = partial(problem.objective, rows=rows)
     draw_key, noise_key = jax.random.split(key)

@@ -21,7 +21,7 @@ from t2jax.typing import Array, ArrayLike, Float
 
 
 @dataclass(frozen=True)
-class Problem:
+class FitProblem:
     """A law, a noise model and the coordinates in which they are fitted. A pytree whose leaves are the coordinates'."""
 
     law: type[Law]
@@ -53,18 +53,22 @@ class Problem:
         """The sum of the penalties times the rows' `weight`."""
         return jnp.sum(rows["weight"] * self.penalties(u, rows))
 
+    def read(self, table: Table) -> tuple["FitProblem", Measurements]:
+        """The same problem for another table, centred there, and the columns that it reads. Raises as `fit`."""
+        return prepare(self.law, table, self.noise, self.coordinates.fixed)
+
     def unconstrain(self, values: Mapping[str, ArrayLike]) -> Float[Array, " free"]:
         """Coordinates of given parameter values of law and noise."""
         noise = [one.unconstrain(values[name]) for name, one in self.nuisance]
         return jnp.concatenate([self.coordinates.unconstrain(values), *(jnp.atleast_1d(u) for u in noise)])
 
 
-register(Problem, ("coordinates",), ("law", "noise"))
+register(FitProblem, ("coordinates",), ("law", "noise"))
 
 
 def prepare(
     law: type[Law], table: Table, noise: Noise | None, fixed: Mapping[str, ArrayLike]
-) -> tuple[Problem, Measurements]:
+) -> tuple[FitProblem, Measurements]:
     """The problem that `fit` solves and the columns it reads; checks the columns against the law. Raises as `fit`."""
     check_law(law)
     noise = noise or default_noise(law, table)
@@ -88,7 +92,7 @@ def prepare(
     centred = {name: column for name, column in sorted(law.columns().items()) if name in inputs and column in columns}
     centre = {name: float(np.mean(np.log(table[column]))) for name, column in centred.items()}
     known = {name: table[column] for name, column in law.columns().items() if column in columns}
-    problem = Problem(law, noise, Coordinates(tuple(declared.items()), held, centre, law.frame(known)))
+    problem = FitProblem(law, noise, Coordinates(tuple(declared.items()), held, centre, law.frame(known)))
     if isinstance(noise, Joint):
         table, columns = with_loss_share(table), (*columns, LOSS_SHARE)
     return problem, measurements(table, columns)

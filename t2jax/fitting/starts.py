@@ -53,10 +53,9 @@ def _project(
     law: type[Law], coordinates: Coordinates, rows: Rows, observed: Array, names: tuple[str, ...], u: Array
 ) -> Array:
     values = coordinates.values(u)
-    known = {"samples": jnp.ones(())} | dict(rows)
 
     def predict(linear: Array) -> Array:
-        return law(**(values | {name: linear[i] * values[name] for i, name in enumerate(names)})).predict(known)
+        return law(**(values | {name: linear[i] * values[name] for i, name in enumerate(names)})).predict(rows)
 
     origin = predict(jnp.zeros(len(names), u.dtype))
     basis = jax.vmap(predict)(jnp.eye(len(names), dtype=u.dtype)).T - origin[:, None]

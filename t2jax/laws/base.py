@@ -157,8 +157,8 @@ class Law:
         return found
 
     def predict(self, rows: Mapping[str, Array]) -> Array:
-        """`__call__` on table columns, shape (rows,): N from `params`, D from `tokens`, k from `samples`."""
-        return self(**self.arguments(rows))
+        """`__call__` on table columns, shape (rows,): N from `params`, D from `tokens`, k from `samples` (else 1)."""
+        return self(**self.arguments({"samples": jnp.ones(())} | dict(rows)))
 
     def __getattr__(self, name: str) -> Any:
         for field, declared in type(self).fields.items():

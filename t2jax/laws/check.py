@@ -96,7 +96,7 @@ def not_finite(law: type[Law], table: Table, columns: tuple[str, ...]) -> str:
     columns: those of the table that the fit reads.
     """
     values = {name: one.median() for name, one in law.declared().items()}
-    rows = {"samples": np.ones(len(table))} | {name: table[name] for name in columns}
+    rows = {name: table[name] for name in columns}
     with scope():
         found = np.asarray(law(**values).predict({name: jnp.asarray(one) for name, one in rows.items()}))
     bad = np.flatnonzero(~np.isfinite(found))

@@ -9,7 +9,7 @@ from t2jax.tables.measurements import Units
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 
-Unit = Literal["run", "question"]
+LeftOutUnit = Literal["run", "question"]
 
 
 class UnitNoise:
@@ -18,7 +18,7 @@ class UnitNoise:
     unit: of what there is a likelihood, and so what `t2.loo` leaves out.
     """
 
-    unit: ClassVar[Unit]
+    unit: ClassVar[LeftOutUnit]
     estimated: ClassVar[tuple[str, ...]] = ()
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:

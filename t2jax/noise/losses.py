@@ -12,7 +12,7 @@ from numpyro.distributions import LogNormal
 from t2jax.laws.base import Law
 from t2jax.laws.parameter import Param, param
 from t2jax.noise.protocol import Rows, Transform
-from t2jax.noise.residuals import _inputs, _log_stretch, _measured, _redraw_residuals, residual
+from t2jax.noise.residuals import _inputs, _log_stretch, _redraw_residuals, _response_column, residual
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 
@@ -30,7 +30,7 @@ class Huber:
     estimated: ClassVar[tuple[str, ...]] = ()
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
-        return (*_inputs(law, table), _measured(law, table, "log"))
+        return (*_inputs(law, table), _response_column(law, table, "log"))
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         del nuisance
@@ -62,7 +62,7 @@ class Gaussian:
     estimated: ClassVar[tuple[str, ...]] = ()
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
-        return (*_inputs(law, table), _measured(law, table, self.transform))
+        return (*_inputs(law, table), _response_column(law, table, self.transform))
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         del nuisance
@@ -92,7 +92,7 @@ class StudentT:
     estimated: ClassVar[tuple[str, ...]] = ("sigma",)
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
-        return (*_inputs(law, table), _measured(law, table, self.transform))
+        return (*_inputs(law, table), _response_column(law, table, self.transform))
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         df, sigma = self.df, nuisance["sigma"]

@@ -16,7 +16,7 @@ from numpyro.distributions import Uniform
 
 from t2jax.laws.base import Law
 from t2jax.laws.parameter import Param, param
-from t2jax.noise.by_unit import Unit, UnitNoise
+from t2jax.noise.by_unit import LeftOutUnit, UnitNoise
 from t2jax.noise.protocol import Rows
 from t2jax.noise.question_grid import question_rows
 from t2jax.tables.measurements import Units
@@ -65,7 +65,7 @@ class QuestionEffects(UnitNoise):
             Uniform(0.0, HIGHEST), unit="1", doc="correlation of a question's rank from checkpoint to checkpoint"
         )
     }
-    unit: ClassVar[Unit] = "question"
+    unit: ClassVar[LeftOutUnit] = "question"
 
     def units(self, law: type[Law], table: Table) -> Units:
         return question_rows(law, table)

@@ -42,7 +42,7 @@ def question_rows(law: type[Law], table: Table) -> Units:
     kinds = [np.unique(np.stack([n[run == m], c[run == m]]), axis=1, return_inverse=True) for m in range(runs)]
     kernel = np.zeros((runs, max(pairs.shape[1] for pairs, _ in kinds), count + 2))
     seen = np.zeros((int(question.max()) + 1, *kernel.shape[:2]))
-    weight = table["weight"] if "weight" in table else np.ones(len(table))
+    weight = table.weights()
     for m, (pairs, which) in enumerate(kinds):
         kernel[m, : pairs.shape[1]] = _kernel(pairs[0], pairs[1], logit)
         kernel[m, pairs.shape[1] :, 0] = 1.0  # of no question

@@ -14,7 +14,7 @@ def response(law: type[Law], table: Table) -> str:
     return next((name for name in law.response if name in table), law.response[0])
 
 
-def measured(name: str, rows: Rows) -> Array:
+def measured_response(name: str, rows: Rows) -> Array:
     """The response `name` of rows that a noise model reads, (rows,): of counts the share of correct samples."""
     return rows[name] if name in rows else rows["correct"] / rows["trials"]
 
@@ -25,7 +25,7 @@ def _inputs(law: type[Law], table: Table, but: str = "") -> tuple[str, ...]:
     return tuple(column for column in law.columns().values() if column != single)
 
 
-def _measured(law: type[Law], table: Table, transform: Transform) -> str:
+def _response_column(law: type[Law], table: Table, transform: Transform) -> str:
     name = response(law, table)
     if transform == "log" and name != "loss" and name in table:  # tables refuse a loss of zero themselves
         table.require_positive(name, needed_by="noise of the log; take noise.Gaussian(), or leave such rows out")
@@ -34,8 +34,7 @@ def _measured(law: type[Law], table: Table, transform: Transform) -> str:
 
 def residual(law: Law, rows: Rows, transform: Transform) -> Float[Array, " rows"]:
     """The law less the response of each row, or with "log" the log of their ratio."""
-    known = {"samples": jnp.ones(())} | dict(rows)
-    predicted, seen = law.predict(known), observed(law, rows)
+    predicted, seen = law.predict(rows), observed(law, rows)
     return jnp.log(predicted / seen) if transform == "log" else predicted - seen
 
 
@@ -53,5 +52,5 @@ def _redraw_residuals(law: Law, rows: Rows, transform: Transform, key: Array) ->
     name = next(name for name in law.response if name in rows)
     residuals = residual(law, rows, transform)
     drawn = jax.random.choice(key, residuals, residuals.shape)
-    predicted = law.predict({"samples": jnp.ones(())} | dict(rows))
+    predicted = law.predict(rows)
     return {name: predicted * jnp.exp(-drawn) if transform == "log" else predicted - drawn}

@@ -17,7 +17,7 @@ from numpyro.distributions import LogNormal
 
 from t2jax.laws.base import Law
 from t2jax.laws.parameter import Param, param
-from t2jax.noise.by_unit import Unit, UnitNoise
+from t2jax.noise.by_unit import LeftOutUnit, UnitNoise
 from t2jax.noise.counts import BetaBinomial
 from t2jax.noise.protocol import Rows
 from t2jax.numerics.special import log_beta_binomial
@@ -56,7 +56,7 @@ class RunScatter(UnitNoise):
     nuisance: ClassVar[Mapping[str, Param]] = {
         "tau": param(LogNormal(-4.0, 1.0), unit="1", doc="deviation of a run's arcsin √mean success from the law's")
     }
-    unit: ClassVar[Unit] = "run"
+    unit: ClassVar[LeftOutUnit] = "run"
 
     def units(self, law: type[Law], table: Table) -> Units:
         return run_rows(law, table)
@@ -81,7 +81,7 @@ def run_rows(law: type[Law], table: Table) -> Units:
     """
     names = [name for name in BetaBinomial().columns(law, table) if name not in ("trials", "correct")]
     run, held = inputs_of_runs(table, names)
-    weight = table["weight"] if "weight" in table else np.ones(len(table))
+    weight = table.weights()
     kinds, which = np.unique(np.stack([run, table["trials"], table["correct"]]), axis=1, return_inverse=True)
     times = np.bincount(np.ravel(which), weight)
     columns: Any = {**held, "trials": kinds[1], "correct": kinds[2], "times": times, "run": kinds[0].astype(int)}

@@ -34,7 +34,7 @@ from t2jax.planning.plan import (
 )
 from t2jax.planning.problem import (
     FAR,
-    Problem,
+    PlanProblem,
     bounds,
     chooses_samples,
     cost_at,
@@ -115,7 +115,7 @@ def _best(plans: Plan, merits: Array) -> Plan:
     return jax.tree.map(lambda leaf: leaf[at], plans)
 
 
-def _solve(problem: Problem) -> tuple[Plan, Array]:
+def _solve(problem: PlanProblem) -> tuple[Plan, Array]:
     """The plan at the numbers that are held, and its objective, infinite where there is none."""
     still = jax.lax.stop_gradient(problem)
     law, free = still.law, np.array(still.free)
@@ -147,7 +147,7 @@ def _solve(problem: Problem) -> tuple[Plan, Array]:
     return _finish(problem, found, feasible, problem.named(conflict, jnp.sum) > 0.02)
 
 
-def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) -> tuple[Plan, Array]:
+def _finish(problem: PlanProblem, found: Optimum, feasible: Array, conflict: Array) -> tuple[Plan, Array]:
     law, budget = problem.law, problem.budget
     n, d, k, rate = jnp.exp(problem.place(found.x))
     active = problem.named(found.active, jnp.any).astype(bool)
@@ -169,7 +169,7 @@ def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) 
         code = jnp.where(good & _one_of_many(problem, found), FLAT, code)
     if budget.goal == "quality":
         vanishing = jnp.max(found.multipliers) < 1e2 * jnp.finfo(found.x.dtype).eps ** 0.7
-        code = jnp.where(vanishing | separate.level(law, budget, jnp.log(jnp.stack([n, d])), k), FLAT, code)
+        code = jnp.where(vanishing | separate.is_flat_in_size(law, budget, jnp.log(jnp.stack([n, d])), k), FLAT, code)
     lost = jnp.asarray(CONTRADICTORY)
     if budget.target is not None:
         far = jnp.full((), np.exp(0.9 * FAR), n.dtype)
@@ -208,7 +208,7 @@ def _finish(problem: Problem, found: Optimum, feasible: Array, conflict: Array) 
     return plan, jnp.where(usable, objective(problem, found.x), jnp.inf)
 
 
-def _held_prices(problem: Problem, found: Optimum) -> Array:
+def _held_prices(problem: PlanProblem, found: Optimum) -> Array:
     """Multipliers of bounds whose ends are equal: how the Lagrangian would fall if the number that they hold moved."""
     held = {f"{what}_{end}": (i, sign) for i, what in enumerate(CHOSEN) for end, sign in (("min", 1.0), ("max", -1.0))}
     held = {name: at for name, at in held.items() if name.rpartition("_")[0] in problem.budget.held}
@@ -225,7 +225,7 @@ def _held_prices(problem: Problem, found: Optimum) -> Array:
     return jnp.stack([jnp.maximum(sign * slope[at], 0.0) for at, sign in rows])
 
 
-def _one_of_many(problem: Problem, found: Optimum) -> Array:
+def _one_of_many(problem: PlanProblem, found: Optimum) -> Array:
     """Whether other sizes are as good: a way along the limits that hold moves N, and the Lagrangian has no curvature.
 
     A law of pass@k that turns down at some loss is best at that loss, which many N and D reach where no budget binds.

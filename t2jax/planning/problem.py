@@ -33,7 +33,7 @@ class Limit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Problem:
+class PlanProblem:
     """What is free to choose, and the limits on it; a pytree but for its structure.
 
     free: which of (log N, log D, log k, level) are chosen; the others are read from held, shape (4,). names: of the
@@ -72,12 +72,12 @@ class Fixed(np.ndarray):
         return isinstance(other, Fixed) and self.shape == other.shape and self.tobytes() == other.tobytes()
 
 
-register(Problem, ("law", "budget", "held", "offsets"), ("free", "names", "powers"))
+register(PlanProblem, ("law", "budget", "held", "offsets"), ("free", "names", "powers"))
 NONE = -1e30
 """Log of a term that is not there."""
 
 
-def objective(problem: Problem, x: Array) -> Array:
+def objective(problem: PlanProblem, x: Array) -> Array:
     """What is least at the optimum: the law's cost, or the level or its negative."""
     if problem.budget.goal == "quality":
         return shaped(problem.law, problem.cost(x))
@@ -85,7 +85,7 @@ def objective(problem: Problem, x: Array) -> Array:
     return level if problem.budget.goal == "spending" else -level
 
 
-def limits(problem: Problem, x: Array) -> Array:
+def limits(problem: PlanProblem, x: Array) -> Array:
     """At most zero where the plan keeps to its budget: logs of what is used over what there is."""
     logs = problem.offsets + np.asarray(problem.powers) @ problem.place(x)
     rows = logs[:, 0] if logs.shape[1] == 1 else jax.nn.logsumexp(logs, axis=1)
@@ -95,7 +95,7 @@ def limits(problem: Problem, x: Array) -> Array:
     return jnp.append(rows, reached)
 
 
-def pose(law: Law, budget: Budget, free: tuple[int, ...], held: Float[Array, " 4"]) -> Problem:
+def pose(law: Law, budget: Budget, free: tuple[int, ...], held: Float[Array, " 4"]) -> PlanProblem:
     """The problem of a law and a budget in which `free` of the four numbers are chosen."""
     found = [*_bounds(budget, free), *_spending(budget)]
     terms = max(len(one.offsets) for one in found)
@@ -105,7 +105,7 @@ def pose(law: Law, budget: Budget, free: tuple[int, ...], held: Float[Array, " 4
         offsets.append(jnp.stack([*(jnp.asarray(at, held.dtype) for at in one.offsets)]))
     padded = jnp.stack([jnp.pad(one, (0, terms - len(one)), constant_values=NONE) for one in offsets])
     names = tuple(one.name for one in found) + (() if budget.target is None else ("target",))
-    return Problem(free, names, powers.view(Fixed), law, budget, held, padded)
+    return PlanProblem(free, names, powers.view(Fixed), law, budget, held, padded)
 
 
 def _bounds(budget: Budget, free: tuple[int, ...]) -> list[Limit]:
@@ -218,7 +218,7 @@ def spending(budget: Budget, n: Array, d: Array, k: Array, queries: Array) -> Ar
     return training(n, d) + (queries * serving(n, k) if budget.serves else 0.0)
 
 
-def level(law: Law, budget: Budget, x: Array, samples: Array) -> Array:
+def is_flat_in_size(law: Law, budget: Budget, x: Array, samples: Array) -> Array:
     """Whether ten times as large or as small a model of the same training compute and samples costs just the same."""
     n, d = jnp.exp(x[0]), jnp.exp(x[1])
     here, larger, smaller = (cost_at(law, budget, n * step, d / step, samples) for step in (1.0, 10.0, 0.1))

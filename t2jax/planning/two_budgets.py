@@ -28,7 +28,7 @@ from t2jax.planning.plan import (
     STATIONARY,
     Plan,
 )
-from t2jax.planning.problem import FAR, cost_at, idle, inputs_at, level, shaped, unshaped
+from t2jax.planning.problem import FAR, cost_at, idle, inputs_at, is_flat_in_size, shaped, unshaped
 from t2jax.typing import Array
 
 PARTS = {
@@ -154,7 +154,7 @@ def _finish(law: Law, budget: Budget, found: Optimum, samples: Array, feasible: 
     code = jnp.where(least | most | longest | once, HELD, OPTIMAL if law.convex else STATIONARY)
     code = jnp.where(good, jnp.where(implied, NO_OPTIMUM, code), FAILED)
     vanishing = jnp.max(found.multipliers) < 1e2 * jnp.finfo(found.x.dtype).eps ** 0.7
-    code = jnp.where(vanishing | level(law, budget, found.x, samples), FLAT, code)
+    code = jnp.where(vanishing | is_flat_in_size(law, budget, found.x, samples), FLAT, code)
     code = jnp.where(feasible[0], jnp.where(feasible[1], code, INFEASIBLE_INFERENCE), INFEASIBLE_TRAIN)
     usable = code <= HELD
     params, tokens = jnp.exp(found.x[0]), jnp.exp(found.x[1])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from t2jax.noise.by_unit import Unit
+from t2jax.noise.by_unit import LeftOutUnit
 from t2jax.posterior.chains import Drawn
 from t2jax.posterior.density import Density
 from t2jax.tables.table import Table
@@ -55,7 +55,7 @@ def _groups(
     drawn: Drawn,
     prior: dict[str, np.ndarray],
     measured: str,
-    units: tuple[Unit, list[str]],
+    units: tuple[LeftOutUnit, list[str]],
 ) -> dict[str, Any]:
     import xarray
 

@@ -16,7 +16,7 @@ from t2jax.noise.default import on_logs
 from t2jax.noise.joint import Joint
 from t2jax.noise.losses import Gaussian, StudentT
 from t2jax.noise.protocol import Noise, Rows
-from t2jax.noise.residuals import measured, response
+from t2jax.noise.residuals import measured_response, response
 from t2jax.numerics.bands import Band, band
 from t2jax.posterior.posterior import LEVEL, Posterior
 from t2jax.tables.table import Table
@@ -91,10 +91,10 @@ def posterior_predictive(post: Posterior, table: Table, *, key: Array, draws: in
         one = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[chosen], dtype), (post.laws, scales))
         keys = jax.random.split(draw_key, draws)
         again, own, new = (np.asarray(x) for x in _again(noise, response(target.law, table), rows, *one, keys))
-        observed = np.asarray(measured(response(target.law, table), rows))
+        observed = np.asarray(measured_response(response(target.law, table), rows))
         tie = np.asarray(jax.random.uniform(tie_key, observed.shape))
     place = np.mean(again < observed, axis=0) + tie * np.mean(again == observed, axis=0)
-    weight = table["weight"] if "weight" in table else np.ones(len(table))
+    weight = table.weights()
     return PosteriorPredictive(band(again, LEVEL), observed, place, _tails(own, new, table, weight))
 
 
@@ -106,7 +106,7 @@ def _again(noise: Noise, name: str, rows: Rows, laws: Law, scales: Rows, keys: A
         law, scale, key = drawn
         predicted = law.predict(rows if name in rows else {**rows, "samples": jnp.ones_like(rows["trials"])})
         again = _measured_again(noise, name, law, predicted, rows, scale, key)
-        return again, _off(noise, measured(name, rows), predicted), _off(noise, again, predicted)
+        return again, _off(noise, measured_response(name, rows), predicted), _off(noise, again, predicted)
 
     return jax.lax.map(one, (laws, scales, keys))
 
@@ -117,7 +117,7 @@ def _measured_again(noise: Noise, name: str, law: Law, predicted: Array, rows: R
     elif isinstance(noise, Gaussian):
         error = scale["sigma"] * jax.random.normal(key, predicted.shape, predicted.dtype)
     else:
-        return measured(name, {**rows, **noise.simulate(law, rows, scale, key)})
+        return measured_response(name, {**rows, **noise.simulate(law, rows, scale, key)})
     return predicted * jnp.exp(error) if noise.transform == "log" else predicted + error
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Noise
-from t2jax.noise.residuals import measured, response
+from t2jax.noise.residuals import measured_response, response
 from t2jax.numerics.bands import Band, band
 from t2jax.posterior.density import Priors, density
 from t2jax.posterior.posterior import LEVEL
@@ -68,9 +68,8 @@ def prior_predictive(
         rows = {name: jnp.asarray(column, dtype) for name, column in data.every_row().items()}
         values = dict(target.coordinates.fixed) | target.prior_draws(draws, key)
         laws = law(**{name: jnp.broadcast_to(jnp.asarray(values[name], dtype), (draws,)) for name in law.declared()})
-        known = {"samples": jnp.ones((), dtype)} | rows
-        predicted = np.asarray(jax.jit(jax.vmap(lambda one: one.predict(known)))(laws))
+        predicted = np.asarray(jax.jit(jax.vmap(lambda one: one.predict(rows)))(laws))
         laws = jax.tree.map(np.asarray, laws)
-    observed = measured(response(law, table), rows)
+    observed = measured_response(response(law, table), rows)
     predicted = np.where(np.isfinite(predicted), predicted, np.nan)
     return PriorPredictive(laws, band(np.broadcast_to(predicted, (draws, len(table))), LEVEL), np.asarray(observed))

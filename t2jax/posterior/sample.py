@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from t2jax.laws.base import Law
-from t2jax.noise.by_unit import Unit, UnitNoise
+from t2jax.noise.by_unit import LeftOutUnit, UnitNoise
 from t2jax.noise.crossed_effects import DEVIATION, CrossedEffects
 from t2jax.noise.joint import Joint
 from t2jax.noise.protocol import Noise
@@ -37,7 +37,7 @@ def sample(
     warmup: int = 500,
     chains: int = 4,
     accept: float = 0.9,
-    unit: Unit | None = None,
+    unit: LeftOutUnit | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Posterior:
     """Draw from the posterior of a law: its priors times the likelihood of the rows, by NumPyro's NUTS.
@@ -108,7 +108,7 @@ def check_numbers(chains: int, draws: int, warmup: int, accept: float) -> None:
         raise ValueError(f"found {given}, expected at least 2 chains, 4 draws, 20 of warm-up, and accept inside (0, 1)")
 
 
-def _units(table: Table, unit: Unit) -> tuple[np.ndarray, tuple[Unit, list[str]]]:
+def _units(table: Table, unit: LeftOutUnit) -> tuple[np.ndarray, tuple[LeftOutUnit, list[str]]]:
     """The unit of each row, numbered from 0, (rows,); what it is and its names."""
     if unit == "run":
         return table.runs(), (unit, names_of_runs(table))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from t2jax.tables.columns import NUMBERS, REQUIRED, RUN_KEY, SMALLEST_LARGEST, TEXTS, UNITS
-from t2jax.tables.place import Place, TableError, _show, missing_column, near, unique_names
+from t2jax.tables.place import Place, TableError, _show, missing_column, suggestion, unique_names
 
 
 def to_numbers(cells: pd.Series, place: Place, column: str) -> np.ndarray:
@@ -73,7 +73,7 @@ def multiplied(
     factors = {}
     for name, unit in units.items():
         if name not in frame or name in TEXTS:
-            cause = "holds text" if name in TEXTS else "is not there" + near(name, frame.columns)
+            cause = "holds text" if name in TEXTS else "is not there" + suggestion(name, frame.columns)
             raise TableError(f"{place.name}: units are given for column {name!r}, which {cause}")
         try:
             factors[name] = UNITS.get(str(unit).casefold()) or float(unit)

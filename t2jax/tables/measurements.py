@@ -60,7 +60,7 @@ def measurements(table: Table, columns: tuple[str, ...]) -> Measurements:
     new = np.r_[True, (ordered[1:] != ordered[:-1]).any(axis=1)]
     place = np.empty(len(table), int)
     place[order] = np.cumsum(new) - 1
-    weight = table["weight"] if "weight" in table else np.ones(len(table))
+    weight = table.weights()
     split: Any = dict(zip(columns, ordered[new].T, strict=True)), weight, place
     return Measurements(*split)
 

@@ -36,7 +36,7 @@ class Place:
             raise TableError(f"{where}: found {found}, expected {expected}{more}")
 
 
-def near(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
     """The words "; did you mean 'loss'?" for the one of `known` most like `name`, or nothing where none is alike."""
     folded = {other.casefold(): other for other in known}
     alike = difflib.get_close_matches(name.casefold(), folded, n=1)
@@ -47,7 +47,7 @@ def missing_column(place: Place, name: str, present: Iterable[str], needed_by: s
     """The error for a column that is not there: who needs it, what is there, and which of those may be it."""
     present = tuple(present)
     symbol = NUMBERS[name].symbol if name in NUMBERS else name
-    hint = f"; rename column {symbol!r}?" if name != symbol and symbol in present else near(str(name), present)
+    hint = f"; rename column {symbol!r}?" if name != symbol and symbol in present else suggestion(str(name), present)
     there = ", ".join(map(repr, present)) or "none"
     return TableError(f"{place.name}: column {name!r}, needed by {needed_by}, is missing; columns there: {there}{hint}")
 

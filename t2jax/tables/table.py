@@ -137,6 +137,14 @@ class Table:
             return pd.factorize(self["model"])[0]
         return pd.factorize(self["params"] + 1j * self["tokens"])[0]
 
+    def weights(self) -> np.ndarray:
+        """The column `weight`, shape (rows,), or ones where the table has none."""
+        return self["weight"] if "weight" in self else np.ones(len(self))
+
+    def compute(self) -> np.ndarray:
+        """Training compute of each row by the 6ND rule, FLOPs, shape (rows,)."""
+        return 6 * self["params"] * self["tokens"]
+
     def to_frame(self) -> pd.DataFrame:
         """A copy of the columns as a pandas DataFrame, rows numbered from 0."""
         return self._frame.copy()

@@ -89,7 +89,7 @@ def by_quadrature(table: t2.Table, tau: float) -> np.ndarray:
     found = []
     with scope():
         a, b = (np.asarray(x) for x in LAW.questions(jnp.asarray(table["params"]), jnp.asarray(table["tokens"])))
-    weight = table["weight"] if "weight" in table else np.ones(len(table))
+    weight = table.weights()
     z = np.linspace(-60.0, 60.0, 24001)[:, None]
     for m in range(table.runs().max() + 1):
         mine = table.runs() == m

@@ -11,7 +11,7 @@ import t2jax as t2
 from experiments.benchmarks import next_run
 from t2jax.fitting.identification import Identification
 from t2jax.fitting.problem import prepare
-from t2jax.planning.next_runs.choice import greedy, log_variance, measured, reductions
+from t2jax.planning.next_runs.choice import covariance_with, greedy, log_variance, reductions
 from t2jax.planning.next_runs.information import inform
 from t2jax.planning.next_runs.next_runs import final_log_variance
 
@@ -78,7 +78,7 @@ def test_update_of_rank_one_is_the_inverse_computed_anew():
         covariance, g, j = (jnp.asarray(one) for one in (np.linalg.inv(information), slopes, rows))
         assert float(log_variance(covariance, g)) == pytest.approx(brute(information), rel=1e-10)
         found = np.asarray(reductions(covariance, g, j))
-        moved = np.asarray(measured(covariance, j[:, 2]))
+        moved = np.asarray(covariance_with(covariance, j[:, 2]))
     np.testing.assert_allclose(found, [brute(information) - brute(one) for one in after], rtol=1e-9)
     np.testing.assert_allclose(moved, np.linalg.inv(after[2]), rtol=1e-8)
 

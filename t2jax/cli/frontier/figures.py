@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from matplotlib.axes import Axes
 
-from t2jax.cli.figures import figure_of, measured, response_name, save_panels
+from t2jax.cli.figures import figure_of, measured_columns, response_name, save_panels
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import Allocations
 from t2jax.cli.output import Output
@@ -68,7 +68,7 @@ def _isoflops(ax: Axes, solved: Allocations, table: Table | None, inference: flo
 
 def _points(ax: Axes, solved: Allocations, table: Table, train: np.ndarray) -> None:
     """The rows measured on one sample whose training compute lies in the range of the curves."""
-    rows = measured(solved.law, table)
+    rows = measured_columns(solved.law, table)
     flops = 6 * rows["params"] * rows["tokens"]
     shown = (rows["samples"] == 1) & (flops >= train.min() / 2) & (flops <= train.max() * 2) & (rows["observed"] > 0)
     if shown.any():

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from t2jax.cli.figures import figure_of, measured, response_name, save_panels
+from t2jax.cli.figures import figure_of, measured_columns, response_name, save_panels
 from t2jax.cli.output import Output
 from t2jax.laws.predict import evaluate
 from t2jax.numerics.bands import band
@@ -47,7 +47,7 @@ def picture_posterior(post: Posterior, table: Table, out: Output) -> None:
         ax.set_axis_off()
     shared_legend([panels[ACROSS - 1 - max(0, ACROSS - len(names))]])
     save_panels(figure, "marginals", out)
-    rows = measured(post.laws, table)
+    rows = measured_columns(post.laws, table)
     found = band(evaluate(post.laws, **rows), LEVEL)
     figure, (ax,) = figure_of(1, legend=LEGEND)
     quantity = response_name(post.laws, table)

@@ -28,7 +28,7 @@ def reductions(
     return -jnp.mean(jnp.log1p(-taken / variance[:, None]), axis=0)
 
 
-def measured(covariance: Float[Array, "laws p p"], row: Float[Array, "laws p"]) -> Float[Array, "laws p p"]:
+def covariance_with(covariance: Float[Array, "laws p p"], row: Float[Array, "laws p"]) -> Float[Array, "laws p p"]:
     """The covariance once a row is measured. Source: Sherman & Morrison 1950."""
     moved = jnp.einsum("lij,lj->li", covariance, row)
     part = 1 + jnp.einsum("li,li->l", moved, row)
@@ -50,7 +50,7 @@ def greedy(
         score = jnp.where(paid, reductions(covariance, slopes, rows) / (cost + toll), -1.0)
         pick = jnp.argmax(score)
         any_paid = jnp.any(paid)
-        new = measured(covariance, rows[:, pick])
+        new = covariance_with(covariance, rows[:, pick])
         covariance = jnp.where(any_paid, new, covariance)
         return (covariance, left - jnp.where(any_paid, cost[pick], 0.0)), jnp.where(any_paid, pick, -1)
 

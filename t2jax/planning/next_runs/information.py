@@ -86,7 +86,7 @@ def inform(
     coordinates = problem.coordinates
     columns = columns_of(problem.law, table)
     observed = table[response(problem.law, table)]
-    weight = table["weight"] if "weight" in table else np.ones(len(table))
+    weight = table.weights()
     with scope() as dtype:
         columns, observed, weight, coordinates = jax.tree.map(
             lambda leaf: jnp.asarray(leaf, dtype), (columns, observed, weight, coordinates)

@@ -13,7 +13,7 @@ from t2jax.fitting.fit import Fit
 from t2jax.laws.base import Law
 from t2jax.planning.budget import Budget
 from t2jax.planning.costs import Training
-from t2jax.planning.next_runs.choice import _chosen, log_variance, measured, reductions
+from t2jax.planning.next_runs.choice import _chosen, covariance_with, log_variance, reductions
 from t2jax.planning.next_runs.information import Information, columns_of, inform
 from t2jax.planning.next_runs.region import Region, _tokens
 from t2jax.tables.table import Table
@@ -141,7 +141,7 @@ def _path(known: Information, runs: Any) -> Array:
     """The log variance after each run in turn."""
 
     def step(covariance: Array, row: Array) -> tuple[Array, Array]:
-        covariance = measured(covariance, row)
+        covariance = covariance_with(covariance, row)
         return covariance, log_variance(covariance, known.slopes)
 
     return jax.lax.scan(step, jnp.linalg.inv(known.matrix), jnp.swapaxes(known.rows(runs), 0, 1))[1]

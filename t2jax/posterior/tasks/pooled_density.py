@@ -221,12 +221,14 @@ def expand(one: Density, pooled: tuple[str, ...], data: Measurements, u: Float[A
     """What each task's rows say of its coordinates near u, by themselves."""
 
     def of_task(task: tuple[Measurements, Array]) -> Near:
-        return near(one, pooled, partial(own_potential, one, pooled, rows=one.rows(task[0])), task[1])
+        return expand_around_mode(one, pooled, partial(own_potential, one, pooled, rows=one.rows(task[0])), task[1])
 
     return jax.lax.map(of_task, (data, u))
 
 
-def near(one: Density, pooled: tuple[str, ...], potential: Callable[[Array], Array], u: Float[Array, " free"]) -> Near:
+def expand_around_mode(
+    one: Density, pooled: tuple[str, ...], potential: Callable[[Array], Array], u: Float[Array, " free"]
+) -> Near:
     """What minus a log density says of the coordinates of a task near u."""
     taken = np.array([name in pooled for name in one.names])
     first, rest = np.flatnonzero(taken), np.flatnonzero(~taken)

@@ -11,7 +11,7 @@ import numpy as np
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Rows
 from t2jax.noise.residuals import observed, residual
-from t2jax.posterior.tasks.pooled_density import Near, Pooled, free_log_prior, near
+from t2jax.posterior.tasks.pooled_density import Near, Pooled, expand_around_mode, free_log_prior
 from t2jax.pytrees import register
 from t2jax.tables.measurements import Measurements
 from t2jax.tables.tasks import RUN
@@ -46,7 +46,7 @@ class SharedPooled(Pooled):
             def potential(own: Array) -> Array:
                 return -free_log_prior(self.one, self.pooled, own) - self.log_likelihood(u.at[task].set(own), rows)
 
-            return near(self.one, self.pooled, potential, u[task])
+            return expand_around_mode(self.one, self.pooled, potential, u[task])
 
         return jax.lax.map(of_task, jnp.arange(len(u)))
 

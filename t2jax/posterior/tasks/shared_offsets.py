@@ -53,7 +53,7 @@ def shared_offsets(
             table = given[f"seen {task}"]
             columns = SharedScatter().columns(type(post.laws), table)
             rows: dict[str, Any] = {name: jnp.asarray(table[name], dtype) for name in columns}
-            rows["weight"] = jnp.asarray(table["weight"] if "weight" in table else np.ones(len(table)), dtype)
+            rows["weight"] = jnp.asarray(table.weights(), dtype)
             of = post.task(task), {name: one[i] for name, one in scales.items()}
             laws, own = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), of)
             sharper, to = _sums(laws, own, rows, count)
