@@ -10,6 +10,7 @@ import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 matplotlib.use("Agg")
+pytest.register_assert_rewrite("tests.helpers")  # failures there show values too
 MAPPINGS = 45_000  # of the 65,530 that Linux allows a process; every compiled program takes some
 
 

@@ -15,6 +15,7 @@ import pytest
 import t2jax
 
 ROOT = Path(t2jax.__file__).parent
+TESTS = Path(__file__).parent
 ORDER = (
     "typing",
     "pytrees",
@@ -53,8 +54,8 @@ def place_of(module: str) -> int:
     return ORDER.index(top)
 
 
-def imported_by(path: Path) -> set[str]:
-    """Modules of t2jax that a file imports, at its top or inside a function."""
+def names_imported_by(path: Path, package: str) -> set[str]:
+    """Modules of a package that a file imports, at its top or inside a function."""
 
     def is_module(name: str) -> bool:
         place = ROOT.parent / name.replace(".", "/")
@@ -68,7 +69,12 @@ def imported_by(path: Path) -> set[str]:
             assert node.level == 0, f"{path.name}, line {node.lineno}: a relative import"
             whole = [(node.module, f"{node.module}.{alias.name}") for alias in node.names]
             names += [inner if is_module(inner) else module for module, inner in whole]
-    return {name.removeprefix("t2jax").removeprefix(".") for name in names if name.split(".")[0] == "t2jax"}
+    return {name for name in names if name.split(".")[0] == package}
+
+
+def imported_by(path: Path) -> set[str]:
+    """Modules of t2jax that a file imports, named without "t2jax."."""
+    return {name.removeprefix("t2jax").removeprefix(".") for name in names_imported_by(path, "t2jax")}
 
 
 @each
@@ -132,6 +138,16 @@ def test_public_names_exist_and_are_documented():
     assert sorted(t2jax.__all__) == list(t2jax.__all__)
     for name in t2jax.__all__:
         assert (getattr(t2jax, name).__doc__ or "").strip(), name
+
+
+def test_tests_mirror_the_folders():
+    """A folder of tests for every folder of t2jax; what tests share comes from `tests.helpers`, never from a test."""
+    folders = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
+    tests = {path.name for path in TESTS.iterdir() if (path / "__init__.py").exists()}
+    assert tests == folders | {"contract", "experiments", "helpers"}
+    for path in TESTS.rglob("*.py"):
+        for name in names_imported_by(path, "tests"):
+            assert name.startswith("tests.helpers."), f"{path.name} imports {name}"
 
 
 IMPORT = """

@@ -16,23 +16,9 @@ from t2jax.laws.pass_at_k.compute_pass_k import ComputePassK
 from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
 from t2jax.plot.fit import predicted_observed
 from t2jax.working_precision import scope
-from tests.laws.test_laws import LAWS, LOSS, draw, one_of
+from tests.helpers.laws import LAWS, LOSS, draw, measured, one_of
 
 KEY = jax.random.key(0)
-
-
-def measured(law: type[t2.Law], true: Any) -> t2.Table:
-    """Noise-free measurements of a law at 40 places, always the same."""
-    rng = np.random.default_rng(5)
-    columns: Any = {"params": 10 ** rng.uniform(6, 9.5, 40), "tokens": 10 ** rng.uniform(8, 11.5, 40)}
-    if "N" not in law.inputs():  # of one run
-        columns = {"params": np.full(40, 1e8), "tokens": np.full(40, 1e10)}
-    columns |= {"samples": 10 ** rng.uniform(0, 3, 40)} if "k" in law.inputs() else {}
-    columns |= {"unique_tokens": 10 ** rng.uniform(7.5, 9.5, 40)} if "U" in law.inputs() else {}
-    if "loss" in law.fields and "loss" not in law.response:
-        columns |= {"loss": np.asarray(true.loss.predict(columns))}
-    columns |= {law.response[0]: np.asarray(true.predict(columns))}
-    return t2.Table.from_columns(**columns)
 
 
 @pytest.mark.parametrize("law", [*LOSS, T2PassKNaive, BetaTail], ids=lambda law: law.__name__)

@@ -11,7 +11,7 @@ import t2jax as t2
 from experiments.checks import testbed_losses
 from experiments.paper import naive_overestimates, rq2_overtrained_tasks
 from t2jax.working_precision import scope
-from tests.experiments.test_tiny import check_output
+from tests.helpers.experiments import check_output
 
 SIZES = (3e3, 1e4, 3e4, 1e5, 3e5)
 LENGTHS = tuple(2.0**j for j in range(15, 24))

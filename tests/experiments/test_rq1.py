@@ -1,7 +1,5 @@
 """The studies of the testbed on tables made from known laws, whose answers have closed forms; and their tiny runs."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +7,9 @@ from scipy.stats import t as student
 
 import t2jax as t2
 from experiments.paper import rq1_overtrain, table1
-from experiments.shared import isoflops, record
+from experiments.shared import isoflops
 from t2jax.working_precision import scope
+from tests.helpers.experiments import check_output
 
 SIZES = 2000.0 * 2 ** np.arange(9)
 TRAIN = 1e9 * 2.0 ** np.arange(0, 14, 2)
@@ -40,15 +39,6 @@ def made_table(config, seeds=(0, 1)):
         loss = np.asarray(LAW(frame["params"].to_numpy(), frame["tokens"].to_numpy(), 1.0))
     frame = frame.assign(neg_log_pass=cost, pass_at_k=np.exp(-cost), loss=loss)
     return pd.concat([frame.assign(task=name) for name in ("one", "average")], ignore_index=True)
-
-
-def check_output(module, result, folder):
-    """The words are sentences, and the folder holds the numbers and every figure."""
-    words = module.words(result)
-    assert words and all(isinstance(line, str) and "nan" not in line for line in words)
-    record.save(folder, module.__name__, module.Config.tiny(), result, 1.0, module.figures(result))
-    assert json.loads((folder / "result.json").read_text(encoding="utf-8"))["result"]
-    assert all(one.stat().st_size > 1000 for one in folder.glob("*.png"))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Every experiment in its tiny configuration: it runs, finds what it should, and writes what it promises."""
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,33 +12,9 @@ from experiments.benchmarks import bench_bayes, bench_fit, bench_frontier
 from experiments.checks import calibration, isoflop_bias, passk_on_pythia, passk_posterior, pooled_tasks
 from experiments.paper import approach1, approach2, chinchilla_replication, t2_loss_on_porian
 from experiments.shared import calibration_tables, pooled_tables, real_tables, record
+from tests.helpers.experiments import check_output, need
 
 EXPERIMENTS = sorted(path for path in Path(record.__file__).parents[1].rglob("*.py") if path.stem != "__init__")
-
-
-def need(name: str) -> None:
-    """Skip, saying why, where a public table can be neither read nor downloaded."""
-    try:
-        t2.datasets.fetch(name)
-    except t2.datasets.DatasetError as error:
-        pytest.skip(str(error))
-
-
-def check_output(module, result, folder):
-    """The words are sentences, and the folder holds the numbers and every figure twice."""
-    words = module.words(result)
-    assert words and all(isinstance(line, str) and "nan" not in line for line in words)
-    figures = module.figures(result) if hasattr(module, "figures") else {}
-    config = module.Config.tiny()
-    record.save(folder, module.__name__, config, result, 1.0, figures)
-    written = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    assert written["seed"] == config.seed
-    assert written["arguments"] == record.plain(config)
-    assert {"t2jax", "jax", "numpy", "python"} <= written["versions"].keys()
-    assert written["result"]
-    for stem in figures:
-        assert (folder / f"{stem}.png").stat().st_size > 1000
-        assert (folder / f"{stem}.pdf").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)

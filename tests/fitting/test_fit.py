@@ -31,8 +31,7 @@ from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
 from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
 from t2jax.typing import Scalar
-from tests.contract.test_laws import measured
-from tests.laws.test_laws import LAWS, LogSum
+from tests.helpers.laws import LAWS, LogSum, measured
 
 KEY = jax.random.key(0)
 OBJECTIVE = 1.018274017801e-3  # of chinchilla-epoch, by our own refit to machine precision in other software

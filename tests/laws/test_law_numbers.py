@@ -22,7 +22,7 @@ from t2jax.laws.pass_at_k.power_law_k import PowerLawK
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
 from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
-from tests.laws.test_laws import POINTS, chinchilla_values, draw, places
+from tests.helpers.laws import POINTS, chinchilla_values, draw, places
 
 
 @pytest.fixture(autouse=True)

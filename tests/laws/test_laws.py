@@ -1,7 +1,7 @@
 """The contract that every law keeps, one written here included."""
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,6 @@ from t2jax.laws.loss.chinchilla import Chinchilla
 from t2jax.laws.loss.data_constrained import DataConstrained
 from t2jax.laws.loss.downstream_error import DownstreamError
 from t2jax.laws.loss.excess_params import ExcessParams
-from t2jax.laws.loss.interaction import Interaction
 from t2jax.laws.loss.kaplan import Kaplan
 from t2jax.laws.pass_at_k.beta_tail import BetaTail
 from t2jax.laws.pass_at_k.compute_pass_k import ComputePassK
@@ -25,35 +24,9 @@ from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
 from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
 from t2jax.typing import Scalar
+from tests.helpers.laws import LAWS, LOSS, POINTS, chinchilla_values, draw, one_of, places
 
-
-@t2.law
-class LogSum(t2.Law):
-    """L(N, D) = E + log(1 + A/N^α + B/D^β): a user's law, which the library does not know."""
-
-    E: Scalar = t2.param(LogNormal(0.5, 0.5), unit="nats", doc="irreducible loss")
-    A: Scalar = t2.coefficient(LogNormal(6.0, 2.0), unit="params^α", doc="size term", of="N", exponent="alpha")
-    B: Scalar = t2.coefficient(LogNormal(6.0, 2.0), unit="tokens^β", doc="data term", of="D", exponent="beta")
-    alpha: Scalar = t2.param(LogNormal(-1.0, 0.5), unit="1", doc="size exponent")
-    beta: Scalar = t2.param(LogNormal(-1.0, 0.5), unit="1", doc="data exponent")
-    convex: ClassVar[bool] = True
-
-    def __call__(self, N, D):
-        return self.E + jnp.log1p(self.A * N**-self.alpha + self.B * D**-self.beta)
-
-
-LAWS = (
-    *t2.laws.ALL,
-    LogSum,
-    T2Loss.on(Kaplan),
-    T2PassK.on(DataConstrained.on(Kaplan)),
-    DataConstrained.on(Interaction),
-)
-PASS = tuple(law for law in LAWS if "pass_at_k" in law.response)
-LOSS = tuple(law for law in LAWS if law not in PASS)
-DOMAIN = {"N": (1e5, 1e13), "D": (1e7, 1e15), "k": (1.0, 1e6), "U": (3e7, 1e13)}
 TO_ZERO = (PowerLawK, ComputePassK, ParamsTokensPassK)
-POINTS = 64
 every = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 
 
@@ -61,29 +34,6 @@ every = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 def x64():
     with jax.enable_x64(True):
         yield
-
-
-def draw(law: type[t2.Law], count: int, seed: int = 0) -> Any:
-    """Random laws (count,): middle half of each prior, terms of 0.5 to 5 where N, D and k are least."""
-    rng = np.random.default_rng(seed)
-    declared = law.declared()
-    values = {name: np.asarray(one.prior.icdf(rng.uniform(0.25, 0.75, count))) for name, one in declared.items()}
-    for name, one in declared.items():
-        if one.power:
-            least = math.prod(DOMAIN[of][0] ** values[exponent] for of, exponent in one.power)
-            values[name] = np.exp(rng.uniform(np.log(0.5), np.log(5), count)) * least
-    if law is DownstreamError:  # an error is at least zero
-        values["drop"] = rng.uniform(0.1, 0.9, count) * values["epsilon"]
-    return law(**values)
-
-
-def places(law: type[t2.Law], count: int, seed: int = 0) -> tuple[np.ndarray, ...]:
-    """Random inputs, log-uniform over the domain, the first and last at its corners."""
-    rng = np.random.default_rng(seed + 1)
-    return tuple(
-        np.concatenate([[low], np.exp(rng.uniform(np.log(low), np.log(high), count - 2)), [high]])
-        for low, high in (DOMAIN[name] for name in law.inputs())
-    )
 
 
 def cost(law: Any, at: Any) -> Any:
@@ -94,14 +44,6 @@ def cost(law: Any, at: Any) -> Any:
 def value(law: Any, at: Any) -> Any:
     """The prediction at inputs in the order of `inputs()`."""
     return law(**dict(zip(law.inputs(), at, strict=True)))
-
-
-def one_of(laws: Any, index: int) -> Any:
-    return jax.tree.map(lambda leaf: leaf[index], laws)
-
-
-def chinchilla_values() -> dict[str, float]:
-    return {"E": 1.5, "A": 200.0, "B": 900.0, "alpha": 0.3, "beta": 0.35}
 
 
 @every

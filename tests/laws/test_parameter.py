@@ -16,7 +16,7 @@ from t2jax.laws.parameter import Param
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
 from t2jax.typing import Scalar
-from tests.laws.test_laws import LAWS
+from tests.helpers.laws import LAWS
 
 CENTRE = {"N": 18.5, "D": 23.25, "k": 3.0}
 every = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)

@@ -14,7 +14,7 @@ from scipy import stats
 import t2jax as t2
 from t2jax.plot.posterior import places, places_against
 from t2jax.typing import Scalar
-from tests.posterior.test_sample import SIGMA, Line, X, closed_form, line_table
+from tests.helpers.linear_law import SIGMA, Line, X, closed_form, line_table
 
 KEY = jax.random.key(0)
 GAUSSIAN = t2.noise.Gaussian()

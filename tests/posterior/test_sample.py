@@ -22,10 +22,9 @@ from t2jax.posterior.density import density
 from t2jax.posterior.diagnosis import diagnose, left_alone, left_together
 from t2jax.typing import Scalar
 from t2jax.working_precision import scope
+from tests.helpers.linear_law import LOSSES, SIGMA, Line, X, closed_form, line_table
 
 KEY = jax.random.key(0)
-SIGMA = 0.05
-X = np.linspace(-1.0, 2.0, 12)
 PYMC = {
     "E": (1.8118, 0.0149),
     "A": (487.31, 74),
@@ -35,18 +34,6 @@ PYMC = {
     "sigma": (0.0044662, 0.000278),
 }
 """Mean and standard deviation of each parameter of chinchilla-epoch by PyMC (experiments/results/bench_bayes)."""
-LOSSES = 3.0 - 0.4 * X + SIGMA * np.random.default_rng(1).normal(size=12)
-
-
-@t2.law
-class Line(t2.Law):
-    """L(N) = a + b·log(N/10⁸): linear, so that its posterior under normal errors and priors is normal."""
-
-    a: Scalar = t2.param(Normal(2.0, 1.0), unit="nats", doc="loss at 10⁸ parameters")
-    b: Scalar = t2.param(Normal(0.0, 1.0), unit="nats", doc="slope")
-
-    def __call__(self, N):
-        return self.a + self.b * jnp.log(N / 1e8)
 
 
 @t2.law
@@ -59,21 +46,9 @@ class Fold(t2.Law):
         return 2.0 + self.a**2 + 0.0 * N
 
 
-def line_table(x: np.ndarray) -> t2.Table:
-    return t2.Table.from_columns(params=1e8 * np.exp(x), tokens=np.geomspace(1e9, 1e10, len(x)), loss=LOSSES)
-
-
 def line_posterior(x: np.ndarray, priors: Any = None) -> t2.Posterior:
     noise = t2.noise.Gaussian()
     return t2.sample(Line, line_table(x), noise, key=KEY, fixed={"sigma": SIGMA}, priors=priors)
-
-
-def closed_form(x: np.ndarray, deviations: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance of (a, b) under priors Normal(2, ·) and Normal(0, ·)."""
-    design = np.stack([np.ones_like(x), x], axis=1)
-    precision = np.diag(np.square(deviations) ** -1.0)
-    covariance = np.linalg.inv(design.T @ design / SIGMA**2 + precision)
-    return covariance @ (design.T @ LOSSES / SIGMA**2 + precision @ [2.0, 0.0]), covariance
 
 
 def agrees(post: t2.Posterior, mean: np.ndarray, covariance: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from t2jax.tables.place import TableError
 from t2jax.tables.read import read_table
 from t2jax.tables.source import Source
 from t2jax.tables.table import Table
-from tests.helpers import refusal, small
+from tests.helpers.tables import refusal, small
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "T.CSV.GZ", "t.parquet"])
