@@ -122,6 +122,17 @@ def test_every_law_has_a_file_an_export_and_a_source():
         assert re.search(r"\d{4}\.\d{5}", law.__doc__ or ""), f"{law.__name__} cites no paper"
 
 
+def test_modules_named_in_text_exist():
+    """Code in strings, which no type checker reads, and commands in docstrings name modules that are there."""
+    named = re.compile(r"(?:from|import|-m) ((?:t2jax|experiments|tests)(?:\.[a-z_]\w*)+)")
+    for folder in ("experiments", "notebooks", "t2jax", "tests"):
+        for path in (ROOT.parent / folder).rglob("*"):
+            if path.suffix in (".py", ".ipynb", ".md"):
+                for name in set(named.findall(path.read_text(encoding="utf-8"))):
+                    place = ROOT.parent / name.replace(".", "/")
+                    assert place.is_dir() or place.with_suffix(".py").exists(), f"{path.name} names {name}"
+
+
 @each
 def test_every_module_path_gives_a_module(path):
     """No function hides a module of its own name: `import t2jax.fitting.fit as m` gives the module."""

@@ -10,8 +10,8 @@ fails even so (a few divergent draws, mostly) is counted and told; given the tab
 the ranks of the others stay nearly uniform. log N* is compared where the truth and the draw have an optimum, which is
 calibrated too, as both are held to the same set; it is left out where fewer than RANKED draws have one.
 
-What every table gave is kept in `results/calibration/LAW/tables.jsonl`, from which `--kept` goes on; those of T2PassK
-are of `--sizes 4`.
+What every table gave is added to the file that `--kept` names, from which an interrupted run goes on; the results of
+T2PassK are of `--sizes 4`.
 
     python -m experiments.checks.calibration [tiny] [-o FOLDER]
 """

@@ -28,7 +28,7 @@ from t2jax.testbed.sweep.workers import sweep_all
 from t2jax.testbed.text.corpus import Source, tiny
 
 CHILD = (
-    "import sys; from pathlib import Path; from experiments.testbed_kills import train;"
+    "import sys; from pathlib import Path; from experiments.checks.testbed_kills import train;"
     "train(Path(sys.argv[1]), int(sys.argv[2]))"
 )
 

@@ -90,7 +90,9 @@ def test_writes_only_what_it_can_read(tmp_path):
 
 def test_needs_no_jax():
     code = "import sys, importlib.util as u; sys.modules['jax'] = None; sys.modules['t2jax'] = type(sys)('t2jax');"
-    code += "sys.modules['t2jax'].__path__ = [__import__('os').path.join(sys.argv[1], 't2jax')]; import t2jax.table"
+    code += (
+        "sys.modules['t2jax'].__path__ = [__import__('os').path.join(sys.argv[1], 't2jax')]; import t2jax.tables.table"
+    )
     root = str(Path(__file__).parents[2])
     subprocess.run([sys.executable, "-c", code, root], check=True, timeout=120)
 

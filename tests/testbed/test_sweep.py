@@ -126,8 +126,8 @@ def test_killed_and_resumed(tmp_path):
 TWO_SWEEPS = """
 import sys
 from pathlib import Path
-from t2jax.testbed.sweep import sweep_in
-from t2jax.testbed.workers import sweep_all
+from t2jax.testbed.sweep.sweep import sweep_in
+from t2jax.testbed.sweep.workers import sweep_all
 for folder, workers in zip(sys.argv[1:], (0, 2)):
     sweep_all(sweep_in(Path(folder)), workers)
 """
@@ -167,9 +167,9 @@ def test_workers_end_with_their_parent_and_train_the_same(swept, tmp_path, monke
 MESH = """
 import sys
 import numpy as np
-from t2jax.testbed.corpus import tiny
-from t2jax.testbed.model import Shape
-from t2jax.testbed.train import Recipe, Windows, begin, trunk
+from t2jax.testbed.text.corpus import tiny
+from t2jax.testbed.sweep.model import Shape
+from t2jax.testbed.sweep.train import Recipe, Windows, begin, trunk
 import jax
 data = Windows.cut(tiny(seed=0).train, 64, 0)
 state = trunk(begin(Shape(8, layers=1, heads=2), Recipe(), 0), 20, Shape(8, layers=1, heads=2), Recipe(), data)
