@@ -16,6 +16,7 @@ import t2jax
 
 ROOT = Path(t2jax.__file__).parent
 ORDER = (
+    "names_on_demand",
     "typing",
     "pytrees",
     "files",
