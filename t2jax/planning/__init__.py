@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from t2jax.names_on_demand import names_on_demand
+from t2jax.on_demand import names_on_demand
 
 if TYPE_CHECKING:
     from t2jax.planning.next_runs.next_runs import NextRuns

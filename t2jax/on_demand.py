@@ -41,6 +41,7 @@ def names_on_demand(
         return importlib.import_module(f"{module_of[name]}.{name}")
 
     def module_dir() -> list[str]:
-        return sorted([*module_of, *(name for name in vars(sys.modules[package]) if name.startswith("__"))])
+        own = vars(sys.modules[package])
+        return sorted([*own["__all__"], *(name for name in own if name.startswith("__"))])
 
     return module_getattr, module_dir
