@@ -17,6 +17,7 @@ import t2jax
 ROOT = Path(t2jax.__file__).parent
 TESTS = Path(__file__).parent
 ORDER = (
+    "on_demand",
     "typing",
     "pytrees",
     "files",
@@ -145,10 +146,55 @@ def test_every_module_path_gives_a_module(path):
         assert isinstance(found, ModuleType), f"{found!r} stands where the module {part} should"
 
 
-def test_public_names_exist_and_are_documented():
-    assert sorted(t2jax.__all__) == list(t2jax.__all__)
-    for name in t2jax.__all__:
-        assert (getattr(t2jax, name).__doc__ or "").strip(), name
+SPACES = [t2jax, *(importlib.import_module(f"t2jax.{name}") for name in ("evaluation", "forecasts", "planning"))]
+SPACES += [importlib.import_module(f"t2jax.{name}") for name in ("laws", "noise", "posterior")]
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.__name__)
+def test_public_names_exist_and_are_documented(space):
+    assert sorted(space.__all__) == list(space.__all__)
+    assert {name for name in dir(space) if not name.startswith("_")} >= set(space.__all__)
+    for name in space.__all__:
+        assert (getattr(space, name).__doc__ or "").strip(), name
+
+
+def test_the_top_is_small_and_shows_public_names_only():
+    importlib.import_module("t2jax.cli")  # which leaves modules in the package
+    assert [name for name in dir(t2jax) if not name.startswith("_")] == t2jax.__all__
+    assert len(t2jax.__all__) <= 45
+
+
+def names_for_type_checkers(package: Path) -> set[str]:
+    """What a package imports under `if TYPE_CHECKING:`, which editors and type checkers see."""
+    blocks = [node for node in ast.parse(package.read_text(encoding="utf-8")).body if isinstance(node, ast.If)]
+    first = next(node for node in blocks if ast.unparse(node.test) == "TYPE_CHECKING")
+    return {alias.name for node in first.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+
+
+@pytest.mark.parametrize("space", ["", "evaluation", "forecasts", "planning", "posterior"])
+def test_type_checkers_see_the_names_that_come_on_demand(space):
+    package = ROOT / space / "__init__.py"
+    assert names_for_type_checkers(package) == set(importlib.import_module(f"t2jax.{space}".strip(".")).__all__)
+
+
+MOVED = {
+    "evaluation": "AveragedFrontier Cut averaged_frontier criteria cross_validate extrapolate influence left_out "
+    "log_scores",
+    "forecasts": "forecast_beta forecast_power_law pass_from_counts pass_from_p",
+    "noise": "CrossedEffects RunScatter deviated",
+    "planning": "NextRuns Region delta_band elasticities shadow_prices",
+    "posterior": "Loo Population PosteriorPredictive Stack TaskPosterior load_posterior load_task_posterior "
+    "posterior_predictive prior_predictive run_deviations save_posterior",
+}
+
+
+@pytest.mark.parametrize(("space", "name"), [(space, name) for space in MOVED for name in MOVED[space].split()])
+def test_a_name_that_moved_still_works_and_says_where_it_is_now(space, name):
+    with pytest.warns(DeprecationWarning, match=rf"^t2jax\.{name} has moved to t2jax\.{space}\.{name};") as said:
+        found = getattr(t2jax, name)
+    assert said[0].filename == __file__
+    assert found is getattr(getattr(t2jax, space), name)
+    assert name in getattr(t2jax, space).__all__
 
 
 def test_tests_mirror_the_folders():

@@ -104,7 +104,7 @@ def audit(
     hand: Callable[[t2.Table, np.ndarray], ByHand] | None,
 ) -> Audited:
     """Every law inside the range of a table and beyond the middle of its compute."""
-    cut = t2.Cut.middle(table)
+    cut = t2.evaluation.Cut.middle(table)
     above, flops = cut.above(table), cut.of(table)
     judged, failed, outside = [], [], 0
     for law in laws:
@@ -129,16 +129,16 @@ def audit(
     )
 
 
-def judge(config: Config, law: type[t2.Law], table: t2.Table, cut: t2.Cut) -> tuple[Judged, int]:
+def judge(config: Config, law: type[t2.Law], table: t2.Table, cut: t2.evaluation.Cut) -> tuple[Judged, int]:
     """One law, and how many predictions lie outside the fitted runs' hull."""
     keys = jax.random.split(jax.random.key(config.seed), 3)
     noise = t2.noise.StudentT()
     cheap = table.where(~cut.above(table))
     inside, among = (
-        t2.cross_validate(law, rows, key=key, noise=noise, folds=config.folds, starts=config.starts)
+        t2.evaluation.cross_validate(law, rows, key=key, noise=noise, folds=config.folds, starts=config.starts)
         for rows, key in ((table, keys[0]), (cheap, keys[1]))
     )
-    far = t2.extrapolate(
+    far = t2.evaluation.extrapolate(
         law, table, cut, key=keys[2], noise=noise, starts=config.starts, draws=config.draws, over="runs", level=LEVEL
     )
     return Judged(

@@ -36,7 +36,7 @@ ROUNDS = (0.1, 0.3, 0.6)
 MANY = 3 * BUDGETS * SIZES
 PILOT = np.array([LEAST, 10 * LEAST])
 """Budgets of the pilot: four sizes each, around 20 tokens per parameter."""
-REGION = t2.Region(LEAST, MOST, *RATIOS)
+REGION = t2.planning.Region(LEAST, MOST, *RATIOS)
 GRID, WIDE, PARABOLAS = "isoFLOP grid", "isoFLOP grid, widest", "isoFLOP grid, parabolas"
 RANDOM, RAY, OURS, OURS_MANY = "random", "20:1 ray", "next_runs, as many runs", "next_runs, 3 times the runs"
 WAYS = (GRID, WIDE, PARABOLAS, RANDOM, RAY, OURS, OURS_MANY)

@@ -154,7 +154,7 @@ def checkpoints(counts: t2.Table, config: Config) -> list[Checkpoint]:
         rows = run == i
         n, c = counts["trials"][rows], counts["correct"][rows]
         if n.min() >= config.least_samples:
-            truth = t2.pass_from_counts(n, c, [config.target], LEVEL)
+            truth = t2.forecasts.pass_from_counts(n, c, [config.target], LEVEL)
             ends = (float(one[0]) for one in (truth.passed, truth.questions.low, truth.questions.high))
             found.append(Checkpoint(counts["model"][rows][0], float(counts["tokens"][rows][0]), n, c, *ends))
     return found
@@ -171,7 +171,7 @@ def repeat(group: str, members: list[Checkpoint], config: Config, stream: int) -
                 truth, correct = one.truth, thin(one, config.drawn, rng)
             else:
                 chance = rng.beta(law.a, law.b, len(one.trials))
-                truth = float(t2.pass_from_p(chance, [config.target]).passed[0])
+                truth = float(t2.forecasts.pass_from_p(chance, [config.target]).passed[0])
                 correct = rng.binomial(config.drawn, chance)
             forecasts.append(forecast(correct, config, jax.random.key(int(rng.integers(2**31)))))
             about.append((i, truth, np.count_nonzero(correct)))
@@ -188,7 +188,7 @@ def thin(one: Checkpoint, drawn: int, rng: np.random.Generator) -> np.ndarray:
 def fitted(one: Checkpoint, config: Config) -> t2.laws.BetaTail:
     """The Beta in the middle of the posterior from all samples of a checkpoint."""
     key = jax.random.key(config.seed)
-    laws = t2.forecast_beta(one.trials, one.correct, [config.target], key=key, draws=config.draws).laws
+    laws = t2.forecasts.forecast_beta(one.trials, one.correct, [config.target], key=key, draws=config.draws).laws
     return jax.tree.map(lambda leaf: float(np.median(leaf)), laws)
 
 
@@ -196,8 +196,10 @@ def forecast(correct: np.ndarray, config: Config, key: jax.Array) -> list[tuple[
     """low, forecast and high of pass@k at the target by each of METHODS."""
     trials = np.full(len(correct), config.drawn)
     common = {"key": key, "draws": config.draws, "level": LEVEL}
-    beta = t2.forecast_beta(trials, correct, [config.target], **common)
-    lines = [t2.forecast_power_law(trials, correct, [config.target], first=first, **common) for first in (1, 10)]
+    beta = t2.forecasts.forecast_beta(trials, correct, [config.target], **common)
+    lines = [
+        t2.forecasts.forecast_power_law(trials, correct, [config.target], first=first, **common) for first in (1, 10)
+    ]
     bands = (beta.questions, beta.population, *(one.population for one in lines))
     passed = (beta.passed, beta.population.mid, *(one.passed for one in lines))
     return [(float(b.low[0]), float(p[0]), float(b.high[0])) for b, p in zip(bands, passed, strict=True)]
@@ -232,9 +234,9 @@ def curve(one: Checkpoint, config: Config, stream: int) -> Curve:
     k = np.unique(np.geomspace(1, 2.5 * config.target, 25).round())
     correct = thin(one, config.drawn, np.random.default_rng([config.seed, len(GROUPS), stream]))
     trials, key = np.full(len(correct), config.drawn), jax.random.key(config.seed)
-    seen = t2.pass_from_counts(one.trials, one.correct, list(k), LEVEL).questions
-    beta = t2.forecast_beta(trials, correct, list(k), key=key, draws=config.draws, level=LEVEL)
-    line = t2.forecast_power_law(trials, correct, list(k), key=key, draws=config.draws, level=LEVEL)
+    seen = t2.forecasts.pass_from_counts(one.trials, one.correct, list(k), LEVEL).questions
+    beta = t2.forecasts.forecast_beta(trials, correct, list(k), key=key, draws=config.draws, level=LEVEL)
+    line = t2.forecasts.forecast_power_law(trials, correct, list(k), key=key, draws=config.draws, level=LEVEL)
     spread = [np.stack([b.low, p, b.high]) for b, p in ((beta.questions, beta.passed), (line.population, line.passed))]
     return Curve(one.model, k, np.stack([seen.low, seen.mid, seen.high]), *spread)
 

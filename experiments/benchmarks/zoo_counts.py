@@ -108,7 +108,7 @@ def run(config: Config) -> Result:
     counts = counts.where(counts["tokens"] >= SOLVING)
     first = np.unique(counts["question"])[: config.questions]
     counts = counts.where(np.isin(counts["question"], first))
-    cut = t2.Cut.middle(counts)
+    cut = t2.evaluation.Cut.middle(counts)
     above = cut.above(counts)
     judged, failed = [], []
     for law in LAWS[: config.laws]:
@@ -122,11 +122,11 @@ def run(config: Config) -> Result:
     return Result(cut.value, fitted, predicted, tuple(judged), tuple(failed))
 
 
-def judge(law: type[t2.Law], counts: t2.Table, cut: t2.Cut, config: Config) -> Judged:
+def judge(law: type[t2.Law], counts: t2.Table, cut: t2.evaluation.Cut, config: Config) -> Judged:
     far_key, fold_key = jax.random.split(jax.random.key(config.seed))
     shared: Any = {"starts": config.starts}
-    far = t2.extrapolate(law, counts, cut, key=far_key, draws=config.draws, over="runs", **shared)
-    inside = t2.cross_validate(law, counts, key=fold_key, folds=config.folds, **shared)
+    far = t2.evaluation.extrapolate(law, counts, cut, key=far_key, draws=config.draws, over="runs", **shared)
+    inside = t2.evaluation.cross_validate(law, counts, key=fold_key, folds=config.folds, **shared)
     out, rows = far.held_out, far.rows
     shown: Any = {name: getattr(far, name)[out] for name in ("predicted", "low", "high")}
     return Judged(

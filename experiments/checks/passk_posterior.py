@@ -34,8 +34,8 @@ EFFECTS, ANEW, SCATTER, BOTH = "question effects", "every checkpoint anew", "che
 VARIANTS: dict[str, t2.noise.Noise] = {
     EFFECTS: t2.QuestionEffects(),
     ANEW: t2.noise.BetaBinomial(),
-    SCATTER: t2.RunScatter(),
-    BOTH: t2.CrossedEffects(),
+    SCATTER: t2.noise.RunScatter(),
+    BOTH: t2.noise.CrossedEffects(),
 }
 LEAST = 1e-6  # tau, of variants without
 NARROW = 1e9
@@ -211,7 +211,7 @@ def luck(post: t2.Posterior, few: t2.Table, key: Any) -> tuple[np.ndarray, np.nd
     if "deviation" in held:
         z = held["deviation"].reshape(len(none), -1)[:, few.runs()[first]]
     elif "tau" in held:
-        z = t2.run_deviations(post.laws, tau, few, key=key)[:, few.runs()[first]]
+        z = t2.posterior.run_deviations(post.laws, tau, few, key=key)[:, few.runs()[first]]
     return rho, tau, z
 
 
@@ -220,7 +220,7 @@ def measured(counts: t2.Table, targets: tuple[int, ...]) -> np.ndarray:
     passed = []
     for model in np.unique(counts["model"]):
         one = counts.where(model=model)
-        passed.append(t2.pass_from_counts(one["trials"], one["correct"], list(targets)).passed)
+        passed.append(t2.forecasts.pass_from_counts(one["trials"], one["correct"], list(targets)).passed)
     return np.array(passed)
 
 
@@ -239,7 +239,7 @@ def simulated(
     trials[model, question] = counts["trials"]
     with jax.enable_x64(True):
         one, other = jax.vmap(lambda law: law.questions(counts["params"][first], counts["tokens"][first]))(laws)
-        a, b = (np.asarray(x)[:, :, None] for x in t2.deviated(one, other, np.maximum(tau, LEAST)[:, None], z))
+        a, b = (np.asarray(x)[:, :, None] for x in t2.noise.deviated(one, other, np.maximum(tau, LEAST)[:, None], z))
     shape = len(a), *trials.shape
     share = rho[:, None, None]
     rank = np.sqrt(share) * rng.normal(size=(len(a), 1, len(names))) + np.sqrt(1 - share) * rng.normal(size=shape)

@@ -2,7 +2,7 @@
 
 Four posteriors: Chinchilla's law on the runs of Hoffmann et al. 2022 as read by Besiroglu et al. 2024; both T² laws on
 the testbed's average task; T2PassK on the counts of GSM8K that the Pythia checkpoints solved, which scatter about it
-(`t2.RunScatter`: without, a law that fits no checkpoint exactly has bands as if it did). At every training budget
+(`t2.noise.RunScatter`: without, a law that fits no checkpoint exactly has bands as if it did). At every training budget
 each draw has its own optimum, with samples k <= C_inf/(2N) and without. The bands are central intervals over draws.
 
 Two ways to ask whether overtraining wins. "more tokens": the share of draws whose optimum with samples has more tokens
@@ -95,7 +95,7 @@ QUESTIONS = (
     ),
     Question("testbed, loss", t2.laws.T2Loss, testbed_loss, np.geomspace(1e11, 1e15, 13), 1.28e8, accept=0.99),
     Question("testbed, pass@k", t2.laws.T2PassK, testbed_pass, np.geomspace(1e11, 1e15, 13), 1.28e8, accept=0.99),
-    Question("pythia-gsm8k", t2.laws.T2PassK, pythia, np.geomspace(1e20, 1e24, 13), 1e12, t2.RunScatter()),
+    Question("pythia-gsm8k", t2.laws.T2PassK, pythia, np.geomspace(1e20, 1e24, 13), 1e12, t2.noise.RunScatter()),
 )
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 import t2jax as t2
 from experiments.shared.record import command
-from t2jax.datasets.testbed import pass_curves
+from t2jax.datasets.pass_curves import pass_curves
 from t2jax.plot.style import AXIS_LABELS, BLUE, VERMILLION, log_ticks, number
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
 """Do laws fitted to runs of few tokens per parameter predict overtrained ones? The T² paper's RQ2, on public tables.
 
-Each law is fitted to the runs below a cut in D/N and predicts those above it, by `t2.extrapolate`: relative error,
-bias, how many measurements the 90 % band holds, and how the error grows with D/N. Public tables hold losses: Gadre et
-al. go to 640 tokens per parameter, Porian et al. to some hundred. The testbed goes to ten thousand and has samples too
-(`rq2_overtrained_tasks` looks at its tasks one by one). Reported by the T² paper, fitted to 85 checkpoints of
-Chinchilla's range: 2.8 % mean error by T2Loss on 21 overtrained ones (Roberts et al. 2026, 2604.01411, Fig. 4).
+Each law is fitted to the runs below a cut in D/N and predicts those above it, by `t2.evaluation.extrapolate`: relative
+error, bias, how many measurements the 90 % band holds, and how the error grows with D/N. Public tables hold losses:
+Gadre et al. go to 640 tokens per parameter, Porian et al. to some hundred. The testbed goes to ten thousand and has
+samples too (`rq2_overtrained_tasks` looks at its tasks one by one). Reported by the T² paper, fitted to 85 checkpoints
+of Chinchilla's range: 2.8 % mean error by T2Loss on 21 overtrained ones (Roberts et al. 2026, 2604.01411, Fig. 4).
 
     python -m experiments.paper.rq2_overtrained_losses [tiny] [-o FOLDER]
 """
@@ -118,11 +118,11 @@ def run(config: Config) -> Result:
         except FileNotFoundError as error:
             skipped.append(f"{name} ({error})")
             continue
-        found.append(audit(config, name, table, t2.Cut("tokens_per_param", SOURCES[name].cut)))
+        found.append(audit(config, name, table, t2.evaluation.Cut("tokens_per_param", SOURCES[name].cut)))
     return Result(tuple(found), tuple(skipped))
 
 
-def audit(config: Config, name: str, table: t2.Table, cut: t2.Cut) -> Audited:
+def audit(config: Config, name: str, table: t2.Table, cut: t2.evaluation.Cut) -> Audited:
     """Every law of a table beyond its cut."""
     above = cut.above(table)
     laws, failed = [], []
@@ -136,9 +136,9 @@ def audit(config: Config, name: str, table: t2.Table, cut: t2.Cut) -> Audited:
     return Audited(name, cut.value, *counts, float(cut.of(table).max()), tuple(laws), tuple(failed))
 
 
-def predict(config: Config, law: type[t2.Law], table: t2.Table, cut: t2.Cut) -> Predicted:
+def predict(config: Config, law: type[t2.Law], table: t2.Table, cut: t2.evaluation.Cut) -> Predicted:
     """One law: its errors row by row, and in steps of D/N."""
-    far = t2.extrapolate(
+    far = t2.evaluation.extrapolate(
         law,
         table,
         cut,

@@ -4,35 +4,81 @@ Each has --help and --json. Exit status: 0 if all went well and every fit and ch
 input, 2 for wrong usage, 130 if interrupted.
 """
 
+import difflib
+import importlib
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Annotated
+from typing import Annotated, Any, Union
 
-import jax
-import pooch
 import tyro
 
-from t2jax.cli import data, fit, laws, quickstart, testbed
-from t2jax.cli import next_runs as next_run
-from t2jax.cli.audit import command as audit_command
-from t2jax.cli.frontier import command as frontier_command
-from t2jax.cli.plan import command as plan_command
-from t2jax.cli.sample import command as sample_command
 
-Command = (
-    Annotated[quickstart.QuickstartConfig, tyro.conf.subcommand("quickstart")]
-    | Annotated[fit.FitConfig, tyro.conf.subcommand("fit")]
-    | Annotated[sample_command.SampleConfig, tyro.conf.subcommand("sample")]
-    | Annotated[frontier_command.FrontierConfig, tyro.conf.subcommand("frontier")]
-    | Annotated[plan_command.PlanConfig, tyro.conf.subcommand("plan")]
-    | Annotated[next_run.NextConfig, tyro.conf.subcommand("next")]
-    | Annotated[audit_command.AuditConfig, tyro.conf.subcommand("audit")]
-    | Annotated[laws.LawsConfig, tyro.conf.subcommand("laws")]
-    | Annotated[data.DataConfig, tyro.conf.subcommand("data")]
-    | Annotated[testbed.TestbedConfig, tyro.conf.subcommand("testbed")]
-)
+@dataclass(frozen=True)
+class Command:
+    """Where a command is defined, and what the list of commands says of it: its config's docstring.
+
+    Only the command that runs is imported: most of them bring JAX along, which takes a second.
+    """
+
+    module: str
+    config: str
+    purpose: str
+
+    def load(self) -> Any:
+        """The config class of the command."""
+        return getattr(importlib.import_module(f"t2jax.cli.{self.module}"), self.config)
+
+
+COMMANDS = {
+    "quickstart": Command(
+        "quickstart",
+        "QuickstartConfig",
+        "See what t2jax does, on a table of its own: fit, bootstrap, frontier and samples at test time, in a minute.",
+    ),
+    "fit": Command(
+        "fit",
+        "FitConfig",
+        "Fit a scaling law to a table of runs: parameters with bootstrap intervals, files and figures.",
+    ),
+    "sample": Command(
+        "sample.command",
+        "SampleConfig",
+        "Sample the posterior of a scaling law: parameters with intervals, whether to believe them, files and figures.",
+    ),
+    "frontier": Command(
+        "frontier.command",
+        "FrontierConfig",
+        "Find the compute-optimal parameters, tokens and samples at each training budget, with intervals.",
+    ),
+    "plan": Command(
+        "plan.command",
+        "PlanConfig",
+        "Recommend a size, training tokens and samples for one budget, with what it costs and what would change it.",
+    ),
+    "next": Command(
+        "next_runs",
+        "NextConfig",
+        "Choose the runs to train next that most reduce the uncertainty of N* at a target budget.",
+    ),
+    "audit": Command(
+        "audit.command",
+        "AuditConfig",
+        "Fit laws below a cut in compute, tokens per parameter or samples, predict the rows above it,"
+        " and compare them.",
+    ),
+    "laws": Command(
+        "laws", "LawsConfig", "List the laws, with what they predict, their formulas and how many parameters they have."
+    ),
+    "data": Command("data", "DataConfig", "Public tables of runs, by name."),
+    "testbed": Command(
+        "testbed",
+        "TestbedConfig",
+        "Our own measurements: sweeps of small language models, from a grid on paper to tables.",
+    ),
+}
 SETTINGS = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
 
 
@@ -52,9 +98,10 @@ def main() -> int:
 
 def command(args: Sequence[str]) -> int:
     """Run the command that `args` say and return its exit status; wrong usage raises SystemExit(2)."""
-    config = tyro.cli(Command, prog="t2jax", description=__doc__, args=args, config=SETTINGS)  # pyright: ignore
-    keep_compiled()
     try:
+        config = parse(args)
+        if "jax" in sys.modules:
+            keep_compiled()
         return run(config)
     except KeyboardInterrupt as stop:
         print(_sentence("interrupted", stop), file=sys.stderr)
@@ -68,35 +115,46 @@ def command(args: Sequence[str]) -> int:
     return 1
 
 
-def run(config: Command) -> int:
+def parse(args: Sequence[str]) -> Any:
+    """The config that `args` say. Raises SystemExit after --help and for wrong usage."""
+    name = args[0] if args else ""
+    if name in COMMANDS:
+        return tyro.cli(COMMANDS[name].load(), prog=f"t2jax {name}", args=args[1:], config=SETTINGS)
+    if name in ("-h", "--help"):
+        print(_overview())
+        raise SystemExit(0)
+    if name.startswith("--tyro-"):  # a shell's completion script is of all commands
+        every = [Annotated[one.load(), tyro.conf.subcommand(name)] for name, one in COMMANDS.items()]
+        return tyro.cli(Union[tuple(every)], prog="t2jax", args=args, config=SETTINGS)  # pyright: ignore # noqa: UP007
+    alike = difflib.get_close_matches(name, COMMANDS, n=1)
+    meant = f"; did you mean {alike[0]!r}?" if alike else ""
+    wrong = f"there is no command {name!r}{meant}" if name else "expected a command"
+    print(f"t2jax: {wrong}\n\n{_overview()}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def run(config: Any) -> int:
     """Run the command that a config belongs to and return its exit status. Raises ValueError for bad input."""
-    match config:
-        case quickstart.QuickstartConfig():
-            return quickstart.run(config)
-        case fit.FitConfig():
-            return fit.run(config)
-        case sample_command.SampleConfig():
-            return sample_command.run(config)
-        case frontier_command.FrontierConfig():
-            return frontier_command.run(config)
-        case plan_command.PlanConfig():
-            return plan_command.run(config)
-        case next_run.NextConfig():
-            return next_run.run(config)
-        case audit_command.AuditConfig():
-            return audit_command.run(config)
-        case laws.LawsConfig():
-            return laws.run(config)
-        case data.DataConfig():
-            return data.run(config)
-        case testbed.TestbedConfig():
-            return testbed.run(config)
+    return importlib.import_module(type(config).__module__).run(config)
 
 
 def keep_compiled() -> None:
     """Keep what XLA compiles in the user's cache folder, so that the next command starts faster."""
+    import jax
+    import pooch
+
     jax.config.update("jax_compilation_cache_dir", str(pooch.os_cache("t2jax") / "jit"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _overview() -> str:
+    """The commands, each with what it does."""
+    width = max(map(len, COMMANDS))
+    lines = (f"  {name:{width}}  {one.purpose}" for name, one in COMMANDS.items())
+    about = (__doc__ or "").partition("\n\n")[2].strip()
+    return "\n".join(
+        ("usage: t2jax COMMAND [OPTIONS]", "", *lines, "", "`t2jax COMMAND --help` lists the options of one.", about)
+    )
 
 
 def _sentence(what: object, error: BaseException) -> str:

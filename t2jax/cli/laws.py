@@ -1,12 +1,11 @@
 """`t2jax laws`: every law there is, with its formula."""
 
-import inspect
+import dataclasses
 import json
 from dataclasses import dataclass
 
-from t2jax import laws
 from t2jax.cli.words import columns
-from t2jax.laws.base import Law
+from t2jax.laws.catalogue import catalogue
 
 
 @dataclass(frozen=True)
@@ -19,24 +18,10 @@ class LawsConfig:
 
 def run(config: LawsConfig) -> int:
     """List the laws; returns 0."""
+    entries = catalogue()
     if config.json:
-        print(json.dumps({"laws": [_described(one) for one in laws.ALL]}, ensure_ascii=False))
+        print(json.dumps({"laws": [dataclasses.asdict(entry) for entry in entries]}, ensure_ascii=False))
         return 0
-    rows = []
-    for one in laws.ALL:
-        formula = (inspect.getdoc(one) or "").splitlines()[0]
-        rows.append((laws.name_of(one), one.response[0], str(len(one.declared())), formula))
+    rows = [(entry.name, entry.predicts[0], str(len(entry.parameters)), entry.formula) for entry in entries]
     print(columns(("name", "predicts", "parameters", "formula"), rows))
     return 0
-
-
-def _described(law: type[Law]) -> dict[str, object]:
-    doc = inspect.getdoc(law) or ""
-    return {
-        "name": laws.name_of(law),
-        "formula": doc.splitlines()[0],
-        "about": " ".join(doc.splitlines()[1:]).strip(),
-        "inputs": law.inputs(),
-        "predicts": law.response,
-        "parameters": {name: {"unit": one.unit, "doc": one.doc} for name, one in law.declared().items()},
-    }

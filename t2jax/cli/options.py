@@ -22,7 +22,7 @@ NOISES: dict[str, Noise] = {
     "binomial": Binomial(),
     "beta-binomial": BetaBinomial(),
 }
-LAW_NAMES = f"{', '.join(laws.name_of(law) for law in laws.ALL)}, or one on another, as t2-loss-on-kaplan"
+LAW_NAMES = f"{', '.join(laws.names())}, or one on another, as t2-loss-on-kaplan"
 Pairs = tuple[tuple[str, ...], ...]
 """NAME=VALUE pairs as options give them: several after one option, which may also be given again."""
 NoiseName = Literal["default", "huber", "gaussian", "student-t", "binomial", "beta-binomial"]

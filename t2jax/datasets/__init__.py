@@ -4,14 +4,16 @@ import difflib
 import inspect
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from t2jax.datasets.chinchilla_epoch import CHINCHILLA_EPOCH
 from t2jax.datasets.files import Dataset, DatasetError, _bundled, _downloaded, _local
 from t2jax.datasets.pythia_gsm8k import PYTHIA_GSM8K
 from t2jax.datasets.testbed import TESTBED
 from t2jax.tables.source import Source
-from t2jax.tables.table import Table
+
+if TYPE_CHECKING:
+    from t2jax.tables.table import Table
 
 
 def names() -> tuple[str, ...]:
@@ -36,11 +38,13 @@ def fetch(name: str) -> tuple[Path, ...]:
     return tuple(_local(file) or (_downloaded(file) if file.url else _bundled(file)) for file in info(name).files)
 
 
-def load(name: str, **options: Any) -> Table:
+def load(name: str, **options: Any) -> "Table":
     """A public table by name, such as load("chinchilla-epoch"); `info(name).load` tells its columns and options.
 
     Raises: DatasetError for an unknown name or option, and as `fetch` does.
     """
+    from t2jax.tables.table import Table  # here, as a list of data sets needs no table
+
     entry = info(name)
     known = [p.name for p in inspect.signature(entry.load).parameters.values() if p.kind is p.KEYWORD_ONLY]
     for option in options:

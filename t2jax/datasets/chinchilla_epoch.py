@@ -1,24 +1,28 @@
 """Final losses of the Chinchilla runs, extracted by Epoch AI."""
 
 from pathlib import Path
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from t2jax.datasets.files import DataFile, Dataset
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EPOCH = (
     "https://raw.githubusercontent.com/epoch-research/analyzing-chinchilla/92258837425e1b5f2851d624287f0120583a3d0e/"
 )
 
 
-def _chinchilla_epoch(csv: Path, *, outliers: bool = False) -> pd.DataFrame:
+def _chinchilla_epoch(csv: Path, *, outliers: bool = False) -> "pd.DataFrame":
     """Chinchilla's Figure 4, read off the published picture: `params`, `tokens`, `loss`, `flops`; 240 rows.
 
     Tokens are not in the file: they follow from training FLOP = 6 N D. The published fit leaves out the five points of
     highest loss (3.45 to 5.01; the next is 3.41); `outliers=True` keeps all 245. Nothing else is odd: no cell is empty
     and no (params, tokens) is repeated.
     """
+    import numpy as np
+    import pandas as pd
+
     raw = pd.read_csv(csv, dtype=str)
     # As Python reads numbers, exact to the last bit: not every pandas does.
     columns = ("Model Size", "Training FLOP", "loss")

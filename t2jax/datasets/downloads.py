@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pooch
-
 __all__ = ["retrieve"]
 
 
@@ -13,6 +11,8 @@ def retrieve(url: str, sha256: str, folder: Path, otherwise: str, error: type[Va
     otherwise: what can be done where there is no network, for the message. Raises `error` where the file cannot be had
     or is another one.
     """
+    import pooch  # here, as lists of data sets need none of it
+
     try:
         known, name = f"sha256:{sha256}", Path(url).name
         return Path(pooch.retrieve(url, known_hash=known, fname=name, path=folder, progressbar=True))

@@ -5,11 +5,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
-import pooch
+from typing import TYPE_CHECKING
 
 from t2jax.datasets.downloads import retrieve
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FOLDER_VARIABLE = "T2JAX_DATA"
 
@@ -39,7 +40,7 @@ class Dataset:
     citation: str
     licence: str
     files: tuple[DataFile, ...]
-    load: Callable[..., pd.DataFrame]
+    load: "Callable[..., pd.DataFrame]"
 
 
 def _local(file: DataFile) -> Path | None:
@@ -66,6 +67,8 @@ def _checked(path: Path, file: DataFile) -> Path:
 
 
 def _downloaded(file: DataFile) -> Path:
+    import pooch
+
     folder = pooch.os_cache("t2jax") / Path(file.place).parent
     otherwise = f"put the file at {file.place} in a folder named by the environment variable {FOLDER_VARIABLE}"
     return retrieve(file.url, file.sha256, folder, otherwise, DatasetError)

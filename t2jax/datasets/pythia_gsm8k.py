@@ -1,15 +1,17 @@
 """Samples of the Pythia models on GSM8K."""
 
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from t2jax.datasets.files import DataFile, Dataset
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MONKEYS = "https://raw.githubusercontent.com/SullivanC19/monkeys_revisited/792adf7b47f4cc99a0374d42a6014138ef267d5e/"
 
 
-def _pythia_gsm8k(passes: Path, models: Path) -> pd.DataFrame:
+def _pythia_gsm8k(passes: Path, models: Path) -> "pd.DataFrame":
     """Correct answers of 81 Pythia checkpoints to GSM8K questions: one row per checkpoint and question, 10,273 rows.
 
     Columns: `model`, `params` (with embeddings), `tokens`, `question` (the source's prompt_idx), `trials`, `correct`,
@@ -24,6 +26,8 @@ def _pythia_gsm8k(passes: Path, models: Path) -> pd.DataFrame:
     - Params and tokens are nominal: "2M" tokens stands for step 1 and 200B for step 100,000, 4.6 % below that step's
       2,097,152 tokens each. Checkpoints before the last are not annealed, and there is no loss.
     """
+    import pandas as pd
+
     wanted = {"Model Nickname": "model", "prompt_idx": "question", "Num. Samples": "trials"}
     counts = pd.read_parquet(passes, columns=[*wanted, "Num. Samples Correct"])
     counts = counts.rename(columns={**wanted, "Num. Samples Correct": "correct"}).drop_duplicates()

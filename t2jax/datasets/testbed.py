@@ -2,24 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-
-import jax
-import jax.numpy as jnp
-import numpy as np
-import pandas as pd
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
 
 from t2jax.datasets.files import DataFile, Dataset
-from t2jax.numerics.special import log_pass_at_k
-from t2jax.typing import Array, Float
-from t2jax.working_precision import scope
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SAMPLES = tuple(2.0**j for j in range(13))
 
 
 def _testbed(
     runs: Path, questions: Path, *, samples: Sequence[float] = SAMPLES, average: bool = False, seeds: bool = True
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Our own models of 2 k to 0.9 M parameters on eight tasks: one row per checkpoint, task and k.
 
     Columns: `model`, `params` (without embeddings), `tokens`, `task`, `samples`, `neg_log_pass`, `pass_at_k`, `loss`
@@ -28,6 +23,12 @@ def _testbed(
     average: instead of each task their mean, as task "average". seeds: if False, instead of each seed's checkpoint the
     mean over seeds, with `weight`, how many there are, and without `model` and `seed`.
     """
+    import numpy as np
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    from t2jax.datasets.pass_curves import pass_curves
+
     table = pd.read_csv(runs, dtype={"model": str})
     p = pq.read_table(questions).to_pandas()
     cells = p.groupby(["model", "task"], observed=True, sort=False)["p"]
@@ -58,30 +59,6 @@ def _testbed(
     cell = ["params", "tokens", "task", "samples"]
     means = found.drop(columns=["model", "seed"]).assign(weight=1.0).groupby(cell, as_index=False, sort=False)
     return means.agg(dict.fromkeys([*columns[5:], "validation_loss", "budget"], "mean") | {"weight": "sum"})
-
-
-def pass_curves(
-    p: Float[np.ndarray, "cells questions"], samples: Sequence[float]
-) -> tuple[Float[np.ndarray, "cells samples"], Float[np.ndarray, "cells samples"]]:
-    """Means over questions of -log pass@k, in nats, and of pass@k, for every cell and every k of `samples`.
-
-    p: (cells, questions) in (0, 1], the chance that one sample is right; pass@k = 1 - (1 - p)^k for known p. Fitted
-    to the first is Approach 1 of Roberts et al. 2026 (2604.01411), to the second Approach 2; by Jensen's inequality
-    the first is at least minus the logarithm of the second. Raises ValueError for p outside (0, 1].
-    """
-    p = np.asarray(p, float)
-    if not np.all((p > 0) & (p <= 1)):
-        raise ValueError(f"p has {p[~((p > 0) & (p <= 1))][0]:g}, expected chances above 0 and at most 1")
-    with scope():
-        curves = [_curve(jnp.asarray(p), jnp.asarray(float(k))) for k in samples]
-        cost, passed = (np.stack([np.asarray(curve[i]) for curve in curves], axis=1) for i in range(2))
-    return cost, passed
-
-
-@jax.jit
-def _curve(p: Array, k: Array) -> tuple[Array, Array]:
-    logs = log_pass_at_k(p, k)
-    return -jnp.mean(logs, axis=1), jnp.mean(jnp.exp(logs), axis=1)
 
 
 TESTBED = Dataset(

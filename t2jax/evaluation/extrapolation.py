@@ -208,7 +208,7 @@ def extrapolate(
 
     Raises ValueError where a cut leaves all rows on one side, TableError for fewer rows below it than parameters and
     for counts of several tasks, NoFit where the fit reached no optimum.
-    Example: `t2.extrapolate(t2.laws.Kaplan, runs, t2.Cut.middle(runs), key=key).beyond.mean_absolute`.
+    Example: `t2.evaluation.extrapolate(t2.laws.Kaplan, runs, t2.evaluation.Cut.middle(runs), key=key).beyond`.
     """
     noise = noise or default_noise(law, table)
     made = cells(law, table) if counted(law, table, noise) else None

@@ -1,19 +1,24 @@
 """Noise models: what a measurement is, and how far rows may lie from a law."""
 
 from t2jax.noise.counts import BetaBinomial, Binomial
+from t2jax.noise.crossed_effects import CrossedEffects
 from t2jax.noise.default import default_density, default_noise
 from t2jax.noise.joint import Joint
 from t2jax.noise.losses import Gaussian, Huber, StudentT
 from t2jax.noise.protocol import Noise
+from t2jax.noise.run_scatter import RunScatter, deviated
 
 __all__ = [
     "BetaBinomial",
     "Binomial",
+    "CrossedEffects",
     "Gaussian",
     "Huber",
     "Joint",
     "Noise",
+    "RunScatter",
     "StudentT",
     "default_density",
     "default_noise",
+    "deviated",
 ]

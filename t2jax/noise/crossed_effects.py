@@ -34,7 +34,7 @@ class CrossedEffects(QuestionEffects):
 
     Raises TableError and TypeError as `QuestionEffects`. Source: crossed random effects as in Baayen, Davidson & Bates
     2008 (Journal of Memory and Language 59:390); the parts as named there.
-    Example: `t2.sample(t2.laws.T2PassK, counts, t2.CrossedEffects(), key=jax.random.key(0))`.
+    Example: `t2.sample(t2.laws.T2PassK, counts, t2.noise.CrossedEffects(), key=jax.random.key(0))`.
     """
 
     nuisance: ClassVar[Mapping[str, Param]] = {**QuestionEffects.nuisance, **RunScatter.nuisance}

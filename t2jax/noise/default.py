@@ -52,5 +52,6 @@ def on_logs(noise: Noise) -> bool:
         return noise.transform == "log"
     raise ValueError(
         f"noise.{type(noise).__name__} compares counts of samples, of which one row has no relative error and no band:"
-        " compare laws by their log scores (t2.cross_validate, t2.log_scores), or average the table to pass_at_k"
+        " compare laws by their log scores (t2.evaluation.cross_validate, t2.evaluation.log_scores),"
+        " or average the table to pass_at_k"
     )

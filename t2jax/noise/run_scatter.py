@@ -50,7 +50,7 @@ class RunScatter(UnitNoise):
     the arcsine makes it the same everywhere, Anscombe 1948 (Biometrika 35:246).
 
     Raises TableError for a run whose inputs differ between rows; TypeError where points are fitted, and inside `Joint`.
-    Example: `t2.sample(t2.laws.T2PassK, counts, t2.RunScatter(), key=jax.random.key(0))`.
+    Example: `t2.sample(t2.laws.T2PassK, counts, t2.noise.RunScatter(), key=jax.random.key(0))`.
     """
 
     nuisance: ClassVar[Mapping[str, Param]] = {

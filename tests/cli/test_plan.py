@@ -80,7 +80,7 @@ def test_plan_of_a_table_in_dollars(folder, capsys):
     budget = t2.Budget(
         total=1e7, queries=1e9, training=t2.Training(on=on), serving=t2.Serving(generated=300.0, on=on, batch=1.0)
     )
-    band = t2.delta_band(fit, budget, 0.9)
+    band = t2.planning.delta_band(fit, budget, 0.9)
     for name in ("params", "tokens", "samples"):
         assert answer["delta_method"][name]["low"] == pytest.approx(float(getattr(band, name).low), rel=1e-5)
         assert answer["delta_method"][name]["high"] == pytest.approx(float(getattr(band, name).high), rel=1e-5)
@@ -242,7 +242,7 @@ def test_next(folder, capsys):
     table = t2.read_table(folder / "runs.csv")
     fit = t2.fit(T2Loss, table, key=jax.random.split(jax.random.key(0))[0])
     cost = table.compute()
-    region = t2.Region(cost.min(), cost.max())
+    region = t2.planning.Region(cost.min(), cost.max())
     chosen = t2.next_runs(fit, table, t2.Budget(train=TRAIN), candidates=region, count=3, compute=1e21)
     np.testing.assert_allclose([one["params"] for one in runs], chosen.params, rtol=1e-6)
     assert answer["log_error_before"] > runs[-1]["log_error_after"]

@@ -128,27 +128,27 @@ def test_criteria_in_closed_form(table):
     fit = t2.fit(Chinchilla, paired, key=KEY, noise=NOISE)
     residual = np.log(predict(fit.law, paired) / paired["loss"])
     minus_two = 40 * (np.log(2 * np.pi * np.mean(residual**2)) + 1) + 2 * np.sum(np.log(paired["loss"]))
-    found = t2.criteria(fit, paired)
+    found = t2.evaluation.criteria(fit, paired)
     assert (found.parameters, found.runs) == (6, 20)
     assert found.log_likelihood == pytest.approx(-0.5 * minus_two, rel=1e-9)
     assert found.aic == pytest.approx(minus_two + 12, rel=1e-9)
     assert found.aicc == pytest.approx(minus_two + 12 + 84 / 13, rel=1e-9)
     assert found.bic == pytest.approx(minus_two + 6 * np.log(20), rel=1e-9)
     assert replace(found, runs=7).aicc == np.inf
-    scores = t2.log_scores(fit, paired)
+    scores = t2.evaluation.log_scores(fit, paired)
     normal = norm.logpdf(residual, scale=np.sqrt(np.mean(residual**2)))
     np.testing.assert_allclose(scores, normal - np.log(paired["loss"]), rtol=1e-9)
     heavy = replace(
         fit, problem=replace(fit.problem, noise=t2.noise.StudentT()), noise_values={"sigma": 0.008}
     )  # as if it were the optimum
     tails = student.logpdf(residual, 4, scale=0.008) - np.log(paired["loss"])
-    np.testing.assert_allclose(t2.log_scores(heavy, paired), tails, rtol=1e-9)
-    assert t2.criteria(heavy, paired).parameters == 6
+    np.testing.assert_allclose(t2.evaluation.log_scores(heavy, paired), tails, rtol=1e-9)
+    assert t2.evaluation.criteria(heavy, paired).parameters == 6
     robust = replace(fit, problem=replace(fit.problem, noise=t2.noise.Huber()))
     with pytest.raises(ValueError, match=r"Huber is a penalty without a likelihood.*noise\.StudentT"):
-        t2.criteria(robust, paired)
+        t2.evaluation.criteria(robust, paired)
     with pytest.raises(ValueError, match=r"chinchilla: there is no fit to score \(failed\)"):
-        t2.log_scores(replace(fit, converged=False, status="failed"), paired)
+        t2.evaluation.log_scores(replace(fit, converged=False, status="failed"), paired)
 
 
 def test_counts_have_log_scores(without):
@@ -163,7 +163,7 @@ def test_counts_have_log_scores(without):
     with jax.enable_x64(True):
         a, b = (np.asarray(x) for x in law.questions(n, d))
     fit = replace(without, law=law, problem=problem, noise_values={})
-    np.testing.assert_allclose(t2.log_scores(fit, table), betabinom.logpmf(correct, 50, a, b), rtol=1e-7)
+    np.testing.assert_allclose(t2.evaluation.log_scores(fit, table), betabinom.logpmf(correct, 50, a, b), rtol=1e-7)
     with pytest.raises(ValueError, match="chinchilla predicts 'loss' and t2-pass-k predicts 'pass_at_k'"):
         refuse_different_responses([Chinchilla, T2PassK], table)
 
@@ -188,7 +188,7 @@ def test_cross_validation_predicts_rows_it_has_not_seen(table):
     assert found.errors.mean_absolute > Errors.of(predict(fit.law, paired), paired["loss"]).mean_absolute
     # about the expected log density of a normal error of 1 %, -log(0.01 √2πe) - log y, and less than in the fitted rows
     expected = 3.19 - np.mean(np.log(paired["loss"]))
-    assert expected - 0.3 < found.log_score < t2.log_scores(fit, paired).mean() < expected + 0.3
+    assert expected - 0.3 < found.log_score < t2.evaluation.log_scores(fit, paired).mean() < expected + 0.3
     with pytest.raises(ValueError, match="found 1 folds, but cross-validation needs at least two"):
         cross_validate(Chinchilla, table, key=KEY, folds=1)
     ray = t2.Table.from_columns(params=N, tokens=1e18 / N, loss=2.0 + N**-0.3)
@@ -289,7 +289,9 @@ def test_extrapolation_says_what_it_did(table, above, without, audited):
     assert audited.in_ranges[above].tolist() == ranges[above].tolist() and 0 < np.sum(~ranges) < above.sum()
     assert f"{above.sum()} of {above.sum()} predictions lie outside the convex hull of these" in audited.status
     assert f"at most, {np.sum(~ranges[above])} of them beyond the range of N or D" in audited.status
-    assert audited.log_score == pytest.approx(t2.log_scores(audited.fit, left_out(table, above))[above].mean())
+    assert audited.log_score == pytest.approx(
+        t2.evaluation.log_scores(audited.fit, left_out(table, above))[above].mean()
+    )
     steps = audited.curve(4)
     assert sum(step.errors.rows for step in steps) == above.sum()
     weighted = sum(step.errors.rows * step.errors.bias for step in steps) / above.sum()

@@ -30,7 +30,7 @@ def test_counts_are_judged_by_cells():
     np.testing.assert_array_equal(made.samples, [1.0, 10.0])
     for i in range(2):
         here = slice(i * questions, (i + 1) * questions)
-        one = t2.pass_from_counts(columns["trials"][here], columns["correct"][here], (1, 10))
+        one = t2.forecasts.pass_from_counts(columns["trials"][here], columns["correct"][here], (1, 10))
         np.testing.assert_allclose(made.table["pass_at_k"][2 * i : 2 * i + 2], one.passed, rtol=1e-9)
     problem, _ = prepare(T2PassK, table, t2.noise.BetaBinomial(), {})
     fit: Any = SimpleNamespace(problem=problem, noise_values={})  # what the band reads of a fit

@@ -154,7 +154,7 @@ def test_exact_laws_are_extrapolated_exactly(law):
     for true in true_laws(law)[1:3]:
         with jax.enable_x64(True):
             table = measured(law, true)
-        out = t2.Cut.middle(table, "compute" if "N" in law.inputs() else "samples").above(table)
+        out = t2.evaluation.Cut.middle(table, "compute" if "N" in law.inputs() else "samples").above(table)
         fit = fit_without(law, table, out, key=KEY, starts=32 if law is T2PassKNaive else 8)
         assert fit.converged, fit.status
         assert 5 <= out.sum() <= 35

@@ -29,11 +29,11 @@ def simulated(a, b, rng, questions=Q):
 
 def forecast_beta(correct, trials=None, **options):
     trials = np.full(len(correct), DRAWN) if trials is None else trials
-    return t2.forecast_beta(trials, correct, [FAR], key=KEY, **options)
+    return t2.forecasts.forecast_beta(trials, correct, [FAR], key=KEY, **options)
 
 
 def forecast_power_law(correct, **options):
-    return t2.forecast_power_law(np.full(len(correct), DRAWN), correct, [FAR], key=KEY, **options)
+    return t2.forecasts.forecast_power_law(np.full(len(correct), DRAWN), correct, [FAR], key=KEY, **options)
 
 
 def inside(band, value):
@@ -42,7 +42,7 @@ def inside(band, value):
 
 def test_counts_of_uneven_trials_match_exact_fractions():
     n, c, ks = [6, 7, 9, 6], [1, 2, 0, 6], [1, 2, 3]
-    found = t2.pass_from_counts(n, c, ks)
+    found = t2.forecasts.pass_from_counts(n, c, ks)
     for k, passed in zip(ks, found.passed, strict=True):
         each = [1 - Fraction(math.comb(m - s, k), math.comb(m, k)) for m, s in zip(n, c, strict=True)]
         assert passed == pytest.approx(float(sum(each) / 4), rel=1e-14)
@@ -58,7 +58,7 @@ def test_variance_of_the_counts_is_unbiased():
     n, k, p = 12, 3, 0.3
     passed, variance = np.zeros(n + 1), np.zeros(n + 1)
     for c in range(n + 1):
-        one = t2.pass_from_counts([n], [c], [k])
+        one = t2.forecasts.pass_from_counts([n], [c], [k])
         passed[c] = one.passed[0]
         if 0 < passed[c] < 1:
             reach = np.diff(np.log([y / (1 - y) for y in (passed[c], one.questions.high[0])]))[0]
@@ -75,8 +75,8 @@ def test_intervals_of_counts_hold_their_share():
     hits = []
     for _ in range(150):
         chance, correct = simulated(0.4, 10.0, rng)
-        found = t2.pass_from_counts(np.full(Q, DRAWN), correct, [k])
-        here = t2.pass_from_p(chance, [k])
+        found = t2.forecasts.pass_from_counts(np.full(Q, DRAWN), correct, [k])
+        here = t2.forecasts.pass_from_p(chance, [k])
         hits.append([inside(found.questions, here.passed[0]), inside(found.population, elsewhere)])
         hits[-1].append(inside(here.population, elsewhere))
     # standard error 0.024
@@ -84,7 +84,7 @@ def test_intervals_of_counts_hold_their_share():
 
 
 def test_intervals_without_spread():
-    none, certain = (t2.pass_from_counts([10] * 5, [c] * 5, [2, 10]) for c in (0, 10))
+    none, certain = (t2.forecasts.pass_from_counts([10] * 5, [c] * 5, [2, 10]) for c in (0, 10))
     bound = 0.05 ** (1 / 5)
     for band in (none.questions, none.population):
         np.testing.assert_allclose([band.low, band.mid, band.high], [[0, 0], [0, 0], [1 - bound] * 2], rtol=1e-12)
@@ -96,7 +96,7 @@ def test_intervals_without_spread():
 
 
 def test_known_chances():
-    found = t2.pass_from_p([0.0, 0.5, 1.0], [1, 2.5])
+    found = t2.forecasts.pass_from_p([0.0, 0.5, 1.0], [1, 2.5])
     np.testing.assert_allclose(found.passed, [0.5, (2 - 0.5**2.5) / 3], rtol=1e-14)
     np.testing.assert_array_equal(found.questions.low, found.questions.high)
     assert np.all(found.population.low < found.passed) and np.all(found.passed < found.population.high)
@@ -105,21 +105,27 @@ def test_known_chances():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: t2.pass_from_counts([5, 3, 9], [1, 1, 1], [2, 4]), "question 1 has n = 3 samples, fewer than k = 4"),
-        (lambda: t2.pass_from_counts([5, 3], [1, 4], [2]), "question 1 has 4 correct of 3 trials"),
-        (lambda: t2.pass_from_counts([5, 0], [1, 0], [1]), "question 1 has 0 correct of 0 trials"),
-        (lambda: t2.pass_from_counts([5], [np.nan], [1]), "question 0 has nan correct of 5 trials"),
-        (lambda: t2.pass_from_counts([5, 5], [1], [1]), "one number per question in both"),
-        (lambda: t2.pass_from_counts([5], [1], [1.5]), "k = 1.5, expected whole numbers"),
-        (lambda: t2.pass_from_counts([5], [1], []), "expected a list of k"),
-        (lambda: t2.pass_from_counts([5], [1], [1], level=90), "level must be between 0 and 1, not 90"),
-        (lambda: t2.pass_from_p([0.5, 1.5], [1]), "question 1 has p = 1.5"),
-        (lambda: t2.pass_from_p([], [1]), "expected one chance per question"),
-        (lambda: t2.forecast_beta([5], [6], [10], key=KEY), "question 0 has 6 correct of 5 trials"),
-        (lambda: t2.forecast_beta([5], [1], [0.5], key=KEY), "k = 0.5, expected numbers of samples >= 1"),
-        (lambda: t2.forecast_power_law([5], [-1], [10], key=KEY), "question 0 has -1 correct"),
-        (lambda: t2.forecast_power_law([5], [0], [10], key=KEY, level=90), "level must be between 0 and 1, not 90"),
-        (lambda: t2.forecast_power_law([5], [1], [10], key=KEY, first=6), "starts at k = 6, expected 1 to 5"),
+        (
+            lambda: t2.forecasts.pass_from_counts([5, 3, 9], [1, 1, 1], [2, 4]),
+            "question 1 has n = 3 samples, fewer than k = 4",
+        ),
+        (lambda: t2.forecasts.pass_from_counts([5, 3], [1, 4], [2]), "question 1 has 4 correct of 3 trials"),
+        (lambda: t2.forecasts.pass_from_counts([5, 0], [1, 0], [1]), "question 1 has 0 correct of 0 trials"),
+        (lambda: t2.forecasts.pass_from_counts([5], [np.nan], [1]), "question 0 has nan correct of 5 trials"),
+        (lambda: t2.forecasts.pass_from_counts([5, 5], [1], [1]), "one number per question in both"),
+        (lambda: t2.forecasts.pass_from_counts([5], [1], [1.5]), "k = 1.5, expected whole numbers"),
+        (lambda: t2.forecasts.pass_from_counts([5], [1], []), "expected a list of k"),
+        (lambda: t2.forecasts.pass_from_counts([5], [1], [1], level=90), "level must be between 0 and 1, not 90"),
+        (lambda: t2.forecasts.pass_from_p([0.5, 1.5], [1]), "question 1 has p = 1.5"),
+        (lambda: t2.forecasts.pass_from_p([], [1]), "expected one chance per question"),
+        (lambda: t2.forecasts.forecast_beta([5], [6], [10], key=KEY), "question 0 has 6 correct of 5 trials"),
+        (lambda: t2.forecasts.forecast_beta([5], [1], [0.5], key=KEY), "k = 0.5, expected numbers of samples >= 1"),
+        (lambda: t2.forecasts.forecast_power_law([5], [-1], [10], key=KEY), "question 0 has -1 correct"),
+        (
+            lambda: t2.forecasts.forecast_power_law([5], [0], [10], key=KEY, level=90),
+            "level must be between 0 and 1, not 90",
+        ),
+        (lambda: t2.forecasts.forecast_power_law([5], [1], [10], key=KEY, first=6), "starts at k = 6, expected 1 to 5"),
     ],
 )
 def test_bad_input_is_named(call, said):
@@ -176,7 +182,7 @@ def test_coverage_is_exact_where_chances_follow_the_prior():
         if not correct.any() or np.all(correct == few):
             continue  # one-sided there, on purpose
         found = forecast_beta(correct, np.full(Q, few))
-        here, elsewhere = t2.pass_from_p(chance, [FAR]).passed[0], float(np.exp(-law.cost(float(FAR))))
+        here, elsewhere = t2.forecasts.pass_from_p(chance, [FAR]).passed[0], float(np.exp(-law.cost(float(FAR))))
         hits.append([inside(found.questions, here), inside(found.population, elsewhere)])
     # standard error 0.027
     assert np.all(np.abs(np.mean(hits, axis=0) - 0.9) < 0.08), np.mean(hits, axis=0)
@@ -187,7 +193,7 @@ def test_forecast_meets_the_estimate_where_counts_say_all():
     rng = np.random.default_rng(7)
     trials = np.where(np.arange(16) % 2, 10**6, 10**5)
     correct = rng.binomial(trials, rng.beta(0.5, 300.0, 16))
-    exact, found = t2.pass_from_counts(trials, correct, [FAR]), forecast_beta(correct, trials)
+    exact, found = t2.forecasts.pass_from_counts(trials, correct, [FAR]), forecast_beta(correct, trials)
     assert found.passed[0] == pytest.approx(exact.passed[0], abs=1e-3)
     width = exact.questions.high[0] - exact.questions.low[0]
     assert found.questions.high[0] - found.questions.low[0] == pytest.approx(width, rel=0.15)
@@ -197,7 +203,7 @@ def test_forecast_meets_the_estimate_where_counts_say_all():
 def test_line_is_the_least_squares_one(sampled):
     _, correct, _, line = sampled
     k = np.unique(np.round(np.geomspace(1, DRAWN, 13)))
-    curve = t2.pass_from_counts(np.full(Q, DRAWN), correct, list(k)).passed
+    curve = t2.forecasts.pass_from_counts(np.full(Q, DRAWN), correct, list(k)).passed
     slope, height = np.polyfit(np.log(k), np.log(-np.log(curve)), 1)
     assert line.law is not None
     np.testing.assert_allclose([line.law.b, line.law.A], [-slope, np.exp(height)], rtol=1e-9)
@@ -208,7 +214,7 @@ def test_line_is_the_least_squares_one(sampled):
 def test_each_forecast_fails_as_it_says(sampled):
     # the line is too low where the tail has not begun; the Beta is not
     chance, _, beta, line = sampled
-    truth = t2.pass_from_p(chance, [FAR]).passed[0]
+    truth = t2.forecasts.pass_from_p(chance, [FAR]).passed[0]
     assert line.population.high[0] < truth and inside(beta.questions, truth)
     # half of the questions cannot be solved: the Beta goes on rising beyond one half, and is sure of it
     rng = np.random.default_rng(8)

@@ -154,11 +154,11 @@ def test_an_expansion_is_that_of_the_likelihood_given_the_other_tasks(uneven):
 
 
 @pytest.fixture(scope="module")
-def measured() -> tuple[t2.TaskPosterior, dict[str, t2.Table], np.ndarray]:
+def measured() -> tuple[t2.posterior.TaskPosterior, dict[str, t2.Table], np.ndarray]:
     """Chess is measured at every third of 36 runs, all twice; its losses at the others are what is to be predicted."""
     whole = tables(runs=36)
     seen = np.arange(72) % 3 == 0
-    given = whole | {"chess": t2.left_out(whole["chess"], ~seen)}
+    given = whole | {"chess": t2.evaluation.left_out(whole["chess"], ~seen)}
     return t2.sample_tasks(Fall, given, NOISE, key=KEY, draws=400, accept=0.95), given, seen
 
 

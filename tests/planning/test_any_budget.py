@@ -36,7 +36,7 @@ def test_equal_bounds_hold_a_number():
     assert (once.samples, once.params, once.tokens) == pytest.approx((1.0, n, d), rel=1e-9)
     assert once.status.startswith("optimal within bounds: held by samples_max")
     # what one more sample is worth, by how the optimum with a few more is better
-    buys = t2.shadow_prices(SAMPLED, t2.Budget(**limits, samples_max=1.0)).buys
+    buys = t2.planning.shadow_prices(SAMPLED, t2.Budget(**limits, samples_max=1.0)).buys
     more = [t2.allocate(SAMPLED, t2.Budget(**limits, samples_max=1.0 + step)).value for step in (1e-3, 2e-3)]
     worth = (float(once.value) * 1.5 - 2 * float(more[0]) + float(more[1]) / 2) / 1e-3
     assert buys["samples_max"] == pytest.approx(worth, rel=1e-4) and buys["samples_max"] > 0.1
@@ -125,13 +125,13 @@ def test_least_compute_for_a_target_is_the_frontier_read_backwards():
 def test_elasticities_and_prices_of_chinchilla():
     """log N* rises by β/(α+β) in log C, and by 1/(α+β) in log A; the loss falls by its multiplier over C."""
     budget = t2.Budget(train=1e24)
-    found = t2.elasticities(LAW, budget)
+    found = t2.planning.elasticities(LAW, budget)
     assert list(found.params) == ["E", "A", "B", "alpha", "beta", "train"]
     assert found.params["train"] == pytest.approx(0.37 / 0.72, rel=1e-9)
     assert found.tokens["train"] == pytest.approx(0.35 / 0.72, rel=1e-9)
     assert found.params["A"] == pytest.approx(1 / 0.72, rel=1e-9)
     assert found.params["E"] == pytest.approx(0.0, abs=1e-12)
-    prices = t2.shadow_prices(LAW, budget)
+    prices = t2.planning.shadow_prices(LAW, budget)
     assert prices.buys["train"] == pytest.approx(-found.value["train"] * found.plan.value / 1e24, rel=1e-9)
     with pytest.raises(ValueError, match="inference has no price here: limits of this budget that hold are train"):
         prices.exchange("train", "inference")
@@ -214,11 +214,11 @@ def test_delta_band_of_a_fit_to_simulated_runs():
     runs = t2.Table(pd.DataFrame({"params": n, "tokens": d, "loss": loss}))
     fit = t2.fit(t2.laws.Chinchilla, runs, noise=t2.noise.Gaussian(), key=key)
     budget = t2.Budget(train=1e23)
-    ours = t2.delta_band(fit, budget)
+    ours = t2.planning.delta_band(fit, budget)
     boot = t2.bootstrap(fit, runs, draws=400, key=key)
     spread = np.std(np.log(t2.frontier(boot.laws, budget).params))
     assert ours.errors["params"] == pytest.approx(spread, rel=0.33)
     assert ours.params.low < ours.plan.params < ours.params.high
     assert np.log(ours.params.high / ours.params.low) == pytest.approx(2 * 1.6448536 * ours.errors["params"], rel=1e-6)
     with pytest.raises(ValueError, match="level must be between 0 and 1"):
-        t2.delta_band(fit, budget, level=90.0)
+        t2.planning.delta_band(fit, budget, level=90.0)

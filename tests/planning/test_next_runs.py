@@ -105,7 +105,7 @@ def test_a_straight_line_is_extrapolated_from_its_ends():
 
 
 @pytest.fixture(scope="module")
-def listed(fit) -> t2.NextRuns:
+def listed(fit) -> t2.planning.NextRuns:
     candidates = t2.Table.from_columns(params=CANDIDATES[0], tokens=CANDIDATES[1])
     return t2.next_runs(fit, TABLE, BUDGET, candidates=candidates, count=3, compute=2.1e21, scale=SCALE, laws=LAWS)
 
@@ -174,7 +174,7 @@ def test_bad_input_gets_one_sentence(fit):
     refused("scale must be positive, not -1", scale=-1.0)
     refused("one budget", scale=SCALE, budget=t2.Budget(train=np.array([1e22, 1e23])), laws=LAWS)
     with pytest.raises(ValueError, match=r"cost_min=1e\+21 must not be above Region.cost_max=1e\+19"):
-        t2.Region(1e21, 1e19)
+        t2.planning.Region(1e21, 1e19)
     with pytest.raises(t2.TableError, match=r"no rows below the column names"):
         t2.Table.from_columns(params=[], tokens=[])
 
@@ -202,7 +202,7 @@ def test_an_answer_that_no_run_can_move_is_told():
 
 @pytest.mark.long
 def test_runs_in_a_region_beat_the_list_and_stay_inside(fit, listed):
-    region = t2.Region(1e18, 1e21, 0.5, 2e4)
+    region = t2.planning.Region(1e18, 1e21, 0.5, 2e4)
     found = t2.next_runs(fit, TABLE, BUDGET, candidates=region, count=3, compute=2.1e21, scale=SCALE, laws=LAWS)
     assert found.after[-1] < listed.after[-1] and found.cost.sum() <= 2.1e21 * (1 + 1e-9)
     ratio = found.tokens / found.params
@@ -223,7 +223,7 @@ def test_laws_side_by_side_are_averaged_in_log_variance(fit):
     other = t2.laws.Chinchilla(E=1.7, A=400.0, B=1500.0, alpha=0.34, beta=0.35)
     candidates = t2.Table.from_columns(params=CANDIDATES[0], tokens=CANDIDATES[1])
 
-    def found(*laws: t2.laws.Chinchilla) -> t2.NextRuns:
+    def found(*laws: t2.laws.Chinchilla) -> t2.planning.NextRuns:
         batch = jax.tree.map(lambda *leaves: np.stack(leaves), *laws)
         return t2.next_runs(fit, TABLE, BUDGET, candidates=candidates, scale=SCALE, laws=batch)
 

@@ -138,7 +138,7 @@ def test_a_mixture_has_the_optima_of_its_laws(posteriors):
     }
     train = np.array([1e20, 1e22])
     budgets = t2.Budget(train=train)
-    found = t2.averaged_frontier(mixed, {"chinchilla": 0.8, "kaplan": 0.2}, budgets, KEY, draws=200)
+    found = t2.evaluation.averaged_frontier(mixed, {"chinchilla": 0.8, "kaplan": 0.2}, budgets, KEY, draws=200)
     (low, tokens), (high, _) = one.optimum(train), other.optimum(train)
     assert found.drawn == {"chinchilla": 160, "kaplan": 40}
     for got, expected in (
@@ -152,6 +152,6 @@ def test_a_mixture_has_the_optima_of_its_laws(posteriors):
     ):
         np.testing.assert_allclose(got, expected, rtol=1e-5)
     with pytest.raises(ValueError, match="expected shares from 0 that sum to 1"):
-        t2.averaged_frontier(mixed, {"chinchilla": 0.8, "kaplan": 0.5}, budgets, KEY)
+        t2.evaluation.averaged_frontier(mixed, {"chinchilla": 0.8, "kaplan": 0.5}, budgets, KEY)
     with pytest.raises(ValueError, match="found weights of chinchilla for posteriors chinchilla, kaplan"):
-        t2.averaged_frontier(mixed, {"chinchilla": 1.0}, budgets, KEY)
+        t2.evaluation.averaged_frontier(mixed, {"chinchilla": 1.0}, budgets, KEY)

@@ -248,8 +248,8 @@ def test_an_interrupt_keeps_the_draws_so_far():
 
 def test_files_hold_the_whole_posterior(tmp_path):
     post = line_posterior(X)
-    t2.save_posterior(tmp_path / "posterior.nc", post)
-    again = t2.load_posterior(tmp_path / "posterior.nc", Line)
+    t2.posterior.save_posterior(tmp_path / "posterior.nc", post)
+    again = t2.posterior.load_posterior(tmp_path / "posterior.nc", Line)
     for name in ("a", "b"):
         np.testing.assert_array_equal(again.laws.values()[name], post.laws.values()[name])
     assert again.point.values() == post.point.values() and again.status == post.status
@@ -261,10 +261,10 @@ def test_files_hold_the_whole_posterior(tmp_path):
     expected = stats.norm.logpdf(LOSSES, post.laws.a[7] + post.laws.b[7] * X, SIGMA)
     np.testing.assert_allclose(np.asarray(read["log_likelihood"]["loss"])[0, 7], expected, rtol=1e-9)
     with pytest.raises(ValueError, match=r"posterior\.nc: a posterior of one table; read it with load_posterior"):
-        t2.load_task_posterior(tmp_path / "posterior.nc", Line)
+        t2.posterior.load_task_posterior(tmp_path / "posterior.nc", Line)
     (tmp_path / "other.nc").write_text("not NetCDF")
     with pytest.raises(ValueError, match=r"other\.nc: not a posterior that t2jax wrote"):
-        t2.load_posterior(tmp_path / "other.nc")
+        t2.posterior.load_posterior(tmp_path / "other.nc")
 
 
 @pytest.fixture(scope="module")
@@ -332,12 +332,12 @@ def uncertain(post: t2.Posterior) -> t2.Posterior:
 
 def test_prior_predictive_of_a_linear_law():
     """At log(N/10⁸) = x the prior predicts Normal(2, √(1 + x²)): its 5 and 95 % points, each row."""
-    found = t2.prior_predictive(Line, line_table(X), key=KEY, draws=4000)
+    found = t2.posterior.prior_predictive(Line, line_table(X), key=KEY, draws=4000)
     spread = np.sqrt(1 + X**2)
     np.testing.assert_allclose(found.predicted.low, 2.0 - 1.645 * spread, atol=0.15 * spread.max())
     np.testing.assert_allclose(found.predicted.high, 2.0 + 1.645 * spread, atol=0.15 * spread.max())
     assert found.covered == 1.0 and found.status.startswith("12 of 12 rows lie inside the prior's 90 % interval")
-    narrow = t2.prior_predictive(Line, line_table(X), key=KEY, draws=100, priors={"a": Normal(9.0, 0.1)})
+    narrow = t2.posterior.prior_predictive(Line, line_table(X), key=KEY, draws=100, priors={"a": Normal(9.0, 0.1)})
     assert "the priors contradict the rows" in narrow.status
 
 

@@ -63,7 +63,7 @@ def exact_means() -> list[np.ndarray]:
     return [mean + one - one.mean() for mean, one in zip(MEANS, drawn, strict=True)]
 
 
-def levels(values: list[np.ndarray], spread: Any = SPREAD, **others: Any) -> t2.TaskPosterior:
+def levels(values: list[np.ndarray], spread: Any = SPREAD, **others: Any) -> t2.posterior.TaskPosterior:
     arguments = {"key": KEY, "fixed": {"sigma": SIGMA}, "spreads": {"a": spread}} | others
     return t2.sample_tasks(Level, level_tables(values), t2.noise.Gaussian(), **arguments)
 
@@ -94,7 +94,7 @@ def closed_form() -> tuple[np.ndarray, np.ndarray, float]:
 
 
 @pytest.fixture(scope="module")
-def together() -> t2.TaskPosterior:
+def together() -> t2.posterior.TaskPosterior:
     return levels(exact_means())
 
 
@@ -157,8 +157,8 @@ def test_a_new_task_is_drawn_from_the_population(together):
 @pytest.mark.long
 def test_files_hold_every_task(together, tmp_path):
     path = tmp_path / "tasks.nc"
-    t2.save_posterior(path, together)
-    again = t2.load_task_posterior(path, Level)
+    t2.posterior.save_posterior(path, together)
+    again = t2.posterior.load_task_posterior(path, Level)
     assert (again.tasks, again.pooled, again.status) == (together.tasks, together.pooled, together.status)
     np.testing.assert_array_equal(again.laws.a, together.laws.a)
     np.testing.assert_array_equal(again.point.a, together.point.a)
@@ -167,7 +167,7 @@ def test_files_hold_every_task(together, tmp_path):
     with pytest.raises(ValueError, match="a posterior read from a file does not know its priors"):
         again.new_task(KEY)
     with pytest.raises(ValueError, match=r"tasks\.nc: a posterior of several tasks; read it with load_task_posterior"):
-        t2.load_posterior(path, Level)
+        t2.posterior.load_posterior(path, Level)
 
 
 @pytest.mark.long
@@ -243,7 +243,7 @@ def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="pooled: 'A' is pooled at the middle of the data, so pool 'alpha' as well"):
         t2.sample_tasks(Power, powers, noise, key=KEY, pooled=("A",))
     with pytest.raises(TypeError, match=r"reads rows, which RunScatter does not; take noise.BetaBinomial\(\)"):
-        t2.sample_tasks(T2PassK, {}, t2.RunScatter(), key=KEY)
+        t2.sample_tasks(T2PassK, {}, t2.noise.RunScatter(), key=KEY)
     with pytest.raises(ValueError, match=r"found 1 task \(task 0\), expected at least 2; sample takes one alone"):
         t2.sample_tasks(Level, {"task 0": tables["task 0"]}, noise, key=KEY)
     with pytest.raises(TableError, match="task"):

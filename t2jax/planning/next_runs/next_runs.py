@@ -81,7 +81,7 @@ def next_runs(
     Raises ValueError for a count below one, for compute that does not pay for the cheapest candidate, for a table of
     counts, where rows are too few to tell the scale, and where the law has no optimum at the budget; TableError for
     candidates that lack a column.
-    Example: `t2.next_runs(fit, runs, t2.Budget(train=1e24), candidates=t2.Region(1e19, 1e21), count=8, compute=3e21)`.
+    Example: `t2.next_runs(fit, runs, t2.Budget(train=1e24), candidates=t2.planning.Region(1e19, 1e21), count=8)`.
     """
     if count < 1:
         raise ValueError(f"count must be at least one run, not {count}")

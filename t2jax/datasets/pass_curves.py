@@ -1,0 +1,35 @@
+"""pass@k over questions from each one's chance that a sample is right."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from t2jax.numerics.special import log_pass_at_k
+from t2jax.typing import Array, Float
+from t2jax.working_precision import scope
+
+
+def pass_curves(
+    p: Float[np.ndarray, "cells questions"], samples: Sequence[float]
+) -> tuple[Float[np.ndarray, "cells samples"], Float[np.ndarray, "cells samples"]]:
+    """Means over questions of -log pass@k, in nats, and of pass@k, for every cell and every k of `samples`.
+
+    p: (cells, questions) in (0, 1], the chance that one sample is right; pass@k = 1 - (1 - p)^k for known p. Fitted
+    to the first is Approach 1 of Roberts et al. 2026 (2604.01411), to the second Approach 2; by Jensen's inequality
+    the first is at least minus the logarithm of the second. Raises ValueError for p outside (0, 1].
+    """
+    p = np.asarray(p, float)
+    if not np.all((p > 0) & (p <= 1)):
+        raise ValueError(f"p has {p[~((p > 0) & (p <= 1))][0]:g}, expected chances above 0 and at most 1")
+    with scope():
+        curves = [_curve(jnp.asarray(p), jnp.asarray(float(k))) for k in samples]
+        cost, passed = (np.stack([np.asarray(curve[i]) for curve in curves], axis=1) for i in range(2))
+    return cost, passed
+
+
+@jax.jit
+def _curve(p: Array, k: Array) -> tuple[Array, Array]:
+    logs = log_pass_at_k(p, k)
+    return -jnp.mean(logs, axis=1), jnp.mean(jnp.exp(logs), axis=1)

@@ -1,0 +1,73 @@
+"""Commands that only say what there is start without JAX, and what they say is what the modules say."""
+
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import t2jax
+from t2jax import cli
+from t2jax.laws.catalogue import catalogue, describe
+
+WITHOUT_JAX = """
+import sys
+from t2jax.cli import command
+try:
+    status = command(sys.argv[1:])
+except SystemExit as stop:
+    status = stop.code
+late = sorted({"jax", "numpyro", "pandas", "matplotlib"} & set(sys.modules))
+sys.exit(f"status {status}, imported {late}" if status or late else 0)
+"""
+
+
+@pytest.mark.parametrize("args", [["--help"], ["laws"], ["laws", "--json"], ["data", "list"], ["data", "--help"]])
+def test_what_only_lists_does_not_import_jax(args):
+    environment = {**os.environ, "PYTHONPATH": str(Path(t2jax.__file__).parent.parent)}
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_JAX, *args]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_importing_the_package_does_not_import_jax():
+    environment = {**os.environ, "PYTHONPATH": str(Path(t2jax.__file__).parent.parent)}
+    code = "import sys, t2jax; dir(t2jax); sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], env=environment).returncode == 0
+
+
+def test_commands_are_listed_with_the_first_line_of_their_help(capsys):
+    for name, one in cli.COMMANDS.items():
+        assert one.purpose == (inspect.getdoc(one.load()) or "").splitlines()[0], name
+    with pytest.raises(SystemExit) as stop:
+        cli.command(["--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert all(f"  {name} " in said and one.purpose in said for name, one in cli.COMMANDS.items())
+
+
+@pytest.mark.parametrize(
+    ("args", "said"), [([], "expected a command"), (["ft"], "there is no command 'ft'; did you mean 'fit'?")]
+)
+def test_an_unknown_command_is_wrong_usage(args, said, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.command(args)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith(f"t2jax: {said}\n\nusage: t2jax COMMAND")
+
+
+def test_completion_of_the_shell_knows_every_command(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.command(["--tyro-print-completion", "bash"])
+    assert not stop.value.code
+    said = capsys.readouterr().out
+    assert all(name in said for name in cli.COMMANDS)
+
+
+def test_the_catalogue_says_what_the_classes_say():
+    """Written again by `python -m t2jax.laws.catalogue`."""
+    assert catalogue() == tuple(map(describe, t2jax.laws.ALL))
+    assert t2jax.laws.names() == tuple(map(t2jax.laws.name_of, t2jax.laws.ALL))
