@@ -96,11 +96,14 @@ def rivals(law: Law, budget: Budget, plan: Plan) -> tuple[Choice, ...]:
     found = [_best("20 tokens per parameter", law, budget, ruled)]
     if budget.serves:
         single = frontier(loss_law(law), training if alone else replace(training, train=cost * COSTS))
-        samples = None
-        if budget.target is not None and chooses_samples(type(law), budget):
-            samples = _fewest(law, budget, single)
-        name = "best for one sample" if chooses_samples(type(law), budget) else "best if serving were free"
-        found.append(_best(name, law, budget, models(law, budget, single.params, single.tokens, samples)))
+        params, tokens, samples = (np.atleast_1d(one) for one in (single.params, single.tokens, single.samples))
+        asked = chooses_samples(type(law), budget)
+        if asked and budget.target is not None:
+            there = np.isfinite(params)
+            params, tokens = params[there], tokens[there]
+            samples = _fewest(law, budget, params, tokens)
+        single = models(law, budget, params, tokens, None if budget.target is None else samples)
+        found.append(_best("best for one sample" if asked else "best if serving were free", law, budget, single))
     return tuple(found)
 
 
@@ -160,10 +163,9 @@ def _affordable(budget: Budget, n: Array, trained: Array) -> Array:
     return jnp.min(jnp.stack(most))
 
 
-def _fewest(law: Law, budget: Budget, given: Plan) -> np.ndarray:
-    """The fewest samples with which models of given N and D reach the target."""
-    ends = {"params_min": given.params, "params_max": given.params}
-    ends |= {"tokens_min": given.tokens, "tokens_max": given.tokens}
+def _fewest(law: Law, budget: Budget, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """The fewest samples with which models (models,) reach the target, NaN where none do."""
+    ends = {"params_min": params, "params_max": params, "tokens_min": tokens, "tokens_max": tokens}
     return np.asarray(frontier(law, replace(_purses(budget), train=None, **ends)).samples)
 
 

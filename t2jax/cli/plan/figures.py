@@ -7,7 +7,6 @@ from t2jax.cli.figures import figure_of, response_name, save_panels
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.output import Output
 from t2jax.cli.plan.planned import Planned
-from t2jax.laws.base import Law
 from t2jax.laws.predict import evaluate
 from t2jax.numerics.bands import band
 from t2jax.planning.sensitivity import Elasticities
@@ -26,7 +25,7 @@ def picture_plan(found: Planned, out: Output) -> None:
     save_panels(figure, "plan", out)
     if found.moves is not None:
         figure, (ax,) = figure_of(1, legend=1.0)
-        if _moves(ax, found.law, found.moves):
+        if _moves(ax, found, found.moves):
             save_panels(figure, "moves", out)
 
 
@@ -72,17 +71,17 @@ def other_sizes(found: Planned, params: np.ndarray) -> dict[str, np.ndarray]:
     return models
 
 
-def _moves(ax: Axes, law: Law, moves: Elasticities) -> bool:
+def _moves(ax: Axes, found: Planned, moves: Elasticities) -> bool:
     """Bars of the elasticities; whether there are any."""
     kept = [
         name
         for name in moves.params
-        if name not in law.values() and max(abs(getattr(moves, one)[name]) for one in _ANSWERS) > 1e-3
+        if name not in found.law.values() and max(abs(getattr(moves, one)[name]) for one in found.answers) > 1e-3
     ]
     if not kept:
         return False
     place = np.arange(len(kept))
-    for i, (answer, label, colour) in enumerate(zip(_ANSWERS, ("N", "D", "k"), (BLUE, VERMILLION, GREY), strict=True)):
+    for i, ((answer, label), colour) in enumerate(zip(found.answers.items(), (BLUE, VERMILLION, GREY), strict=False)):
         heights = [getattr(moves, answer)[name] for name in kept]
         ax.barh(place + 0.25 * (i - 1), heights, 0.22, color=colour, label=label)
     ax.set_yticks(place, kept)
@@ -91,6 +90,3 @@ def _moves(ax: Axes, law: Law, moves: Elasticities) -> bool:
     ax.set_xlabel("change for one per cent more (%)")
     legend_outside(ax)
     return True
-
-
-_ANSWERS = ("params", "tokens", "samples")

@@ -8,6 +8,7 @@ from t2jax.laws.base import Law
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
 from t2jax.planning.plan import Plan
+from t2jax.planning.problem import chooses_samples
 from t2jax.planning.rivals import Choice, models
 from t2jax.planning.sensitivity import DeltaBand, Elasticities, ShadowPrices
 
@@ -32,6 +33,12 @@ class Planned:
     worth: ShadowPrices
     delta: DeltaBand | None = None
     what_if: dict[str, Plan] = field(default_factory=dict)
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """What was chosen, and its short name: N, D, and k where samples are the plan's to choose."""
+        sampled = {"samples": "k"} if chooses_samples(type(self.law), self.budget) else {}
+        return {"params": "N", "tokens": "D"} | sampled
 
     def with_size(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tokens and samples of other sizes (models,) for the plan's costs, both NaN where they pay for no model.
