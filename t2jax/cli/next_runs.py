@@ -18,7 +18,7 @@ from t2jax.cli.output import Output, OutputOptions
 from t2jax.cli.words import columns, count
 from t2jax.files import whole
 from t2jax.planning.budget import Budget
-from t2jax.planning.next_runs.next_runs import NextRuns, next_runs
+from t2jax.planning.next_runs.next_runs import SHORT, NextRuns, next_runs
 from t2jax.planning.next_runs.region import Region
 from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside, log_ticks
 from t2jax.tables.read import read_table
@@ -56,6 +56,14 @@ def run(config: NextConfig) -> int:
     table = read(config.table, config.fitting.units)
     listed = None if config.candidates is None else read_table(config.candidates)
     budget = Budget(train=config.train, inference=config.inference)
+    if config.count < 1:
+        raise ValueError(f"--count must be at least one run, not {config.count}")
+    places = _region(table, config.largest) if listed is None else listed
+    cheapest = places.cost_min if isinstance(places, Region) else float(places.compute().min())
+    if config.compute is not None and not config.compute >= cheapest:
+        raise ValueError(
+            f"--compute {config.compute:.4g} does not pay for the cheapest run to choose from: {cheapest:.4g} FLOPs"
+        )
     with Output("next", config.output, config) as out:
         fitted = fit_and_save(law_for(table, config.fitting.law), table, config.fitting, out)
         found, answer = fitted.fit, {"fit": fit_answer(fitted)}
@@ -65,7 +73,6 @@ def run(config: NextConfig) -> int:
             return out.finish(1, {"converged": False, **answer})
         draws = None if fitted.draws is None else _few(fitted.draws.laws)
         with out.progress("choosing") as bar:
-            places = _region(table, config.largest) if listed is None else listed
             chosen = next_runs(
                 found,
                 table,
@@ -99,7 +106,7 @@ def runs_frame(chosen: NextRuns) -> pd.DataFrame:
 
 def next_text(chosen: NextRuns, of: str) -> str:
     """The runs in a table, with the error that is left after each, and what they do together."""
-    name = {"params": "N*", "tokens": "D*", "samples": "k*", "value": "value"}[of]
+    name = SHORT[of]
     header = ("run", "N", "D", "D/N", "k", "FLOPs", f"error of {name} after it")
     samples = ["1"] * len(chosen.params) if chosen.samples is None else [f"{k:.4g}" for k in chosen.samples]
     rows = [
@@ -108,7 +115,7 @@ def next_text(chosen: NextRuns, of: str) -> str:
             zip(chosen.params, chosen.tokens, samples, chosen.cost, chosen.after, strict=True)
         )
     ]
-    before = f"The standard error of log {name} is {np.sqrt(chosen.before):.1%} now."
+    before = f"The standard error of {name} is {np.sqrt(chosen.before):.1%} now."
     return f"{before}\n\n{columns(header, rows)}\n\n{chosen.status}"
 
 

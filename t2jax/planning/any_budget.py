@@ -17,21 +17,9 @@ from t2jax.laws.base import Law
 from t2jax.numerics.feasible_point import inside
 from t2jax.numerics.implicit_derivative import differentiable
 from t2jax.numerics.interior_point import Optimum, best_of, first_of
-from t2jax.planning import two_budgets as separate
 from t2jax.planning.budget import CHOSEN, Budget
-from t2jax.planning.plan import (
-    BUDGETS,
-    CONSTRAINTS,
-    CONTRADICTORY,
-    FAILED,
-    FLAT,
-    HELD,
-    NO_OPTIMUM,
-    OPTIMAL,
-    STATIONARY,
-    UNREACHABLE,
-    Plan,
-)
+from t2jax.planning.outcome import Outcome
+from t2jax.planning.plan import CONSTRAINTS, CONTRADICTORY, HELD, UNREACHABLE, Plan
 from t2jax.planning.problem import (
     FAR,
     PlanProblem,
@@ -39,19 +27,15 @@ from t2jax.planning.problem import (
     chooses_samples,
     cost_at,
     cost_of_target,
-    idle,
-    inputs_at,
     limits,
     objective,
     pose,
-    spending,
-    unshaped,
 )
-from t2jax.planning.starts import grid
+from t2jax.planning.starts import MANY, grid
 from t2jax.typing import Array
 
-PARTS = {True: ((0.5, 0.2, 0.8), (0.9,), (0.5,)), False: separate.PARTS[False]}
-"""As `separate.PARTS`, with two more sizes to begin at where the first has nothing inside the limits."""
+FEW = ((0.5, 0.2, 0.8), (0.9,), (0.5,))
+"""Starts of convex laws, as `starts.MANY`; two sizes more than one, for where the first has nothing inside."""
 
 
 def plan_general(law: Law, budget: Budget) -> Plan:
@@ -79,7 +63,8 @@ def _with_samples(law: Law, budget: Budget, size: Array | None) -> tuple[Plan, A
     known = np.array([what in budget.held for what in CHOSEN])
     held = jnp.zeros(4, most.dtype).at[:3].set(jnp.where(known & np.array([True, True, sampled]), most, 0.0))
     held = held if size is None else held.at[0].set(size)
-    sizes = tuple(at for at in (0, 1) if not known[at] and (at or size is None))
+    follows = budget.tokens_per_param is not None
+    sizes = tuple(at for at in (0, 1) if not known[at] and (at or size is None) and not (at and follows))
     levels = () if budget.goal == "quality" else (3,)
     if not sampled or known[2]:
         return _solve(pose(law, budget, (*sizes, *levels), held))
@@ -119,7 +104,7 @@ def _solve(problem: PlanProblem) -> tuple[Plan, Array]:
     """The plan at the numbers that are held, and its objective, infinite where there is none."""
     still = jax.lax.stop_gradient(problem)
     law, free = still.law, np.array(still.free)
-    parts = PARTS[law.convex]
+    parts = FEW if law.convex else MANY
     fractions = tuple(jnp.asarray(np.array(part), still.held.dtype) for part in parts)
     tried = grid(still.budget, still.held, still.free, fractions)  # pyright: ignore[reportArgumentType]
     starts = tried[:, free].reshape(len(parts[0]), -1, len(free))
@@ -149,63 +134,28 @@ def _solve(problem: PlanProblem) -> tuple[Plan, Array]:
 
 def _finish(problem: PlanProblem, found: Optimum, feasible: Array, conflict: Array) -> tuple[Plan, Array]:
     law, budget = problem.law, problem.budget
-    n, d, k, rate = jnp.exp(problem.place(found.x))
-    active = problem.named(found.active, jnp.any).astype(bool)
     held = _held_prices(problem, found)
-    prices = problem.named(found.multipliers, jnp.sum) + held
-    active = active | (held > jnp.finfo(held.dtype).eps ** 0.7)
-    if budget.goal == "quality":
-        prices = unshaped(law, prices, problem.cost(found.x))
-    at = {name: active[i] for i, name in enumerate(CONSTRAINTS)}
-    # without a bound of the user's, one parameter, one token or FAR is only where the search ended
-    own = ("params_min", "params_max", "tokens_min", "tokens_max", "samples_max")
-    implied = jnp.any(jnp.stack([at[name] for name in own if getattr(budget, name) is None] or [jnp.zeros((), bool)]))
-    bound = jnp.any(jnp.stack([holds for name, holds in at.items() if name not in BUDGETS]))
-    # the derivatives of pass@k lose a digit or two that those of a sum of powers keep
-    good = found.kkt <= jnp.finfo(found.x.dtype).eps ** (0.7 if law.convex else 0.6)
-    code = jnp.where(bound, HELD, OPTIMAL if law.convex else STATIONARY)
-    code = jnp.where(good, jnp.where(implied, NO_OPTIMUM, code), FAILED)
-    if not law.convex:
-        code = jnp.where(good & _one_of_many(problem, found), FLAT, code)
-    if budget.goal == "quality":
-        vanishing = jnp.max(found.multipliers) < 1e2 * jnp.finfo(found.x.dtype).eps ** 0.7
-        code = jnp.where(vanishing | separate.is_flat_in_size(law, budget, jnp.log(jnp.stack([n, d])), k), FLAT, code)
+    active = problem.named(found.active, jnp.any).astype(bool) | (held > jnp.finfo(held.dtype).eps ** 0.7)
+    place = jnp.exp(problem.place(found.x))
     lost = jnp.asarray(CONTRADICTORY)
     if budget.target is not None:
-        far = jnp.full((), np.exp(0.9 * FAR), n.dtype)
-        most = far if 2 in problem.free else k
+        far = jnp.full((), np.exp(0.9 * FAR), place.dtype)
+        most = far if 2 in problem.free else place[2]
         lost = jnp.where(cost_at(law, budget, far, far, most) < cost_of_target(law, budget), lost, UNREACHABLE)
-    code = jnp.where(feasible, code, lost)
-    usable = code <= HELD
-
-    def shown(x: Array) -> Array:
-        return jnp.where(usable, x, jnp.nan)
-
-    purses = ("train", "inference", "total")
-    given = np.array([name in purses and getattr(budget, name) is not None for name in CONSTRAINTS])
-    unneeded = problem.named(idle(-limits(problem, found.x), found.multipliers), jnp.all)
-    spare = jnp.asarray(given) & unneeded & usable if budget.goal == "quality" else None
-    queries = spent = None
-    if budget.goal == "queries" or budget.queries is not None:
-        queries = rate if budget.goal == "queries" else jnp.asarray(budget.queries, n.dtype)
-    if budget.goal != "quality" or queries is not None:
-        spent = spending(budget, n, d, k, jnp.zeros_like(n) if queries is None else queries)
-    plan = Plan(
-        params=shown(n),
-        tokens=shown(d),
-        samples=shown(k),
-        value=shown(law(**inputs_at(law, budget, n, d, k))),
+    plan = Outcome(
+        place=place,
         kkt=found.kkt,
-        shadow_prices=shown(prices),
-        active=jnp.where(feasible, active & usable, conflict),
-        code=code,
-        # the Lagrangian of a convex problem lies above its tangent, over a box no longer than FAR on any side
-        gap=found.kkt * (found.active.size + 4 * FAR) if law.convex else jnp.full_like(found.kkt, jnp.inf),
-        queries=None if queries is None else shown(queries),
-        spent=None if spent is None else shown(spent),
-        spare=spare,
-    )
-    return plan, jnp.where(usable, objective(problem, found.x), jnp.inf)
+        multipliers=problem.named(found.multipliers, jnp.sum),
+        prices=held,
+        slacks=problem.named(-limits(problem, found.x), partial(jnp.min, initial=jnp.inf)),
+        active=active,
+        sides=(found.active.size, 4),
+        feasible=feasible,
+        lost=lost,
+        conflict=conflict,
+        tied=jnp.zeros((), bool) if law.convex else _one_of_many(problem, found),
+    ).plan(law, budget)
+    return plan, jnp.where(plan.code <= HELD, objective(problem, found.x), jnp.inf)
 
 
 def _held_prices(problem: PlanProblem, found: Optimum) -> Array:

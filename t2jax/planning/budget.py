@@ -31,6 +31,8 @@ class Budget:
     unique_tokens: how many different tokens there are, for laws in which repeated ones are worth less
     (DataConstrained).
     sizes: the sizes that can be trained, a list of N to choose from.
+    tokens_per_param: D/N where it is a rule, such as 20: then N is chosen, D = tokens_per_param·N follows, and bounds
+    on either keep. It is not a limit, so it has no shadow price: what it costs is the prediction's elasticity in it.
     training, serving: prices; left out, 6ND FLOPs and 2Nk FLOPs for each token. `train` is in the unit of `training`,
     `inference` per query in that of `serving`, `total` in both, which must agree.
 
@@ -52,6 +54,7 @@ class Budget:
     samples_min: ArrayLike | None = None
     samples_max: ArrayLike | None = None
     unique_tokens: ArrayLike | None = None
+    tokens_per_param: ArrayLike | None = None
     sizes: tuple[float, ...] | None = None
     training: Training | None = None
     serving: Serving | None = None
@@ -73,6 +76,11 @@ class Budget:
                     f"Budget: no whole number lies between samples_min={low[at]:g} and samples_max={high[at]:g}"
                 )
         self._makes_a_problem()
+        if self.tokens_per_param is not None and (self.sizes is not None or {"params", "tokens"} & {*self.held}):
+            raise ValueError(
+                "Budget.tokens_per_param makes D follow from N, which is chosen: leave out sizes, and bounds on params "
+                "or tokens that are equal"
+            )
         if self.sizes is not None:
             sizes = tuple(float(size) for size in np.ravel(self.sizes))
             if not sizes or not all(np.isfinite(size) and size > 0 for size in sizes):
@@ -155,7 +163,7 @@ class Budget:
 
 LIMITS = (
     *("train", "inference", "params_min", "params_max", "tokens_max", "total", "queries", "target", "latency"),
-    *("tokens_min", "samples_min", "samples_max", "unique_tokens"),
+    *("tokens_min", "samples_min", "samples_max", "unique_tokens", "tokens_per_param"),
 )
 CHOSEN = ("params", "tokens", "samples")
 PAPERS = {"train", "inference", "params_min", "params_max", "tokens_max"}

@@ -1,5 +1,6 @@
-"""The compute-optimal N, D and k: one allocation, or many laws by many budgets in one compiled call."""
+"""The compute-optimal N, D and k: one allocation, or many laws by many budgets by one compiled program."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from t2jax.typing import Array
 from t2jax.working_precision import is_traced, scope, to_host
 
 CHUNK = 512
+"""Problems that are solved side by side in one call of the compiled program."""
 
 ANSWERS = ("params", "tokens", "samples", "value")
 """What of a plan has derivatives in a float32 program."""
@@ -50,7 +52,7 @@ def frontier(laws: Law, budgets: Budget) -> Plan:
     """Allocations for every law and budget: leaves of `laws` may have a leading draw axis, `budgets` any shape.
 
     Limits and prices of `budgets` broadcast against each other. Returns a Plan whose arrays have shape (draws,
-    *budgets); axes that are not there are left out. One compiled call. Not to be differentiated: use `allocate` under
+    *budgets); axes that are not there are left out. Not to be differentiated: use `allocate` under
     `jax.vmap` and a derivative. Raises ValueError as `allocate`, and for leaves of different shapes.
     """
     draws = {np.shape(leaf) for leaf in jax.tree.leaves(laws)} - {()}
@@ -59,13 +61,28 @@ def frontier(laws: Law, budgets: Budget) -> Plan:
     _refuse(type(laws), budgets)
     lead = next(iter(draws), ())
     with scope() as dtype:
-        numbers = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), budgets)
-        shape = jnp.broadcast_shapes(*(leaf.shape for leaf in jax.tree.leaves(numbers)))
-        flat = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, shape).ravel(), numbers)
-        count = lead[0] if lead else 1
-        batch = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.asarray(leaf, dtype), (count,)), laws)
-        plan = _frontier(batch, flat)
-        return to_host(jax.tree.map(lambda leaf: leaf.reshape((*lead, *shape, *leaf.shape[1:])), plan))
+        numbers = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), budgets)
+        shape = np.broadcast_shapes(*(leaf.shape for leaf in jax.tree.leaves(numbers)))
+        flat = jax.tree.map(lambda leaf: np.broadcast_to(leaf, shape).ravel(), numbers)
+        count, size = lead[0] if lead else 1, int(np.prod(shape, dtype=int))
+        batch = jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf, dtype), (count,)), laws)
+        parts = []
+        for index in _lanes(count * size):
+            law = jax.tree.map(lambda leaf, at=index // size: leaf[at], batch)
+            parts.append(_plans(law, jax.tree.map(lambda leaf, at=index % size: leaf[at], flat)))
+
+        def whole(*leaves: Array) -> np.ndarray:
+            leaf = np.concatenate(leaves)[: count * size]
+            return leaf.reshape((*lead, *shape, *leaf.shape[1:]))
+
+        return to_host(jax.tree.map(whole, *parts))
+
+
+def _lanes(count: int) -> Iterator[np.ndarray]:
+    """Indices of the problems that are solved together, the last repeated, so that few shapes are ever compiled."""
+    together = min(CHUNK, 1 << (count - 1).bit_length())
+    for begin in range(0, count, together):
+        yield np.minimum(np.arange(begin, begin + together), count - 1)
 
 
 def _refuse(law: type[Law], budget: Budget) -> None:
@@ -99,15 +116,9 @@ def _refuse(law: type[Law], budget: Budget) -> None:
 
 
 @jax.jit
-def _frontier(laws: Law, budgets: Budget) -> Plan:
-    size = len(jax.tree.leaves(budgets)[0])
-    count = len(jax.tree.leaves(laws)[0])
-
-    def one(index: Array) -> Plan:
-        law = jax.tree.map(lambda leaf: leaf[index // size], laws)
-        return _plan(law, jax.tree.map(lambda leaf: leaf[index % size], budgets))
-
-    return jax.lax.map(one, jnp.arange(count * size), batch_size=CHUNK)
+def _plans(laws: Law, budgets: Budget) -> Plan:
+    """Problems side by side: leaves of shape (problems,)."""
+    return jax.vmap(_plan)(laws, budgets)
 
 
 @jax.jit

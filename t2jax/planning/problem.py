@@ -49,8 +49,9 @@ class PlanProblem:
     offsets: Float[Array, "limits terms"]
 
     def place(self, x: Float[Array, " free"]) -> Float[Array, " 4"]:
-        """All four numbers."""
-        return self.held.at[np.array(self.free)].set(x)
+        """All four numbers; D follows from N where the budget holds their ratio."""
+        place, ratio = self.held.at[np.array(self.free)].set(x), self.budget.tokens_per_param
+        return place if ratio is None else place.at[1].set(place[0] + jnp.log(ratio))
 
     def cost(self, x: Array) -> Array:
         """The law's cost."""
@@ -109,9 +110,9 @@ def pose(law: Law, budget: Budget, free: tuple[int, ...], held: Float[Array, " 4
 
 
 def _bounds(budget: Budget, free: tuple[int, ...]) -> list[Limit]:
-    rows = []
+    rows, follows = [], budget.tokens_per_param is not None
     for at, (least, most) in enumerate(bounds(budget)):
-        if at in free:
+        if at in free or (at == 1 and follows):
             what, unit = ("params", "tokens", "samples")[at], np.eye(4)[at][None]
             rows += [Limit(f"{what}_min", -unit, [least]), Limit(f"{what}_max", unit, [-jnp.asarray(most)])]
     return rows
@@ -193,15 +194,6 @@ def cost_of_target(law: Law, budget: Budget) -> Array:
     return -jnp.log(target) if predicts_pass(type(law)) else target
 
 
-def idle(slacks: Array, multipliers: Array) -> Array:
-    """Whether limits are not needed: a share of them is left, or nothing that can be told from zero is lost by them.
-
-    slacks: in logs. multipliers: of the cost as the solver minimises it, which it knows to eps^0.7.
-    """
-    eps = jnp.finfo(slacks.dtype).eps
-    return (slacks > jnp.maximum(1e-6, 1e3 * eps)) | (multipliers < eps**0.7)
-
-
 def chooses_samples(law: type[Law], budget: Budget) -> bool:
     """Whether a plan has samples to choose: the law reads k, and each costs something."""
     return "k" in law.inputs() and budget.serves
@@ -216,10 +208,3 @@ def spending(budget: Budget, n: Array, d: Array, k: Array, queries: Array) -> Ar
     """What training and `queries` queries cost."""
     training, serving = budget.prices
     return training(n, d) + (queries * serving(n, k) if budget.serves else 0.0)
-
-
-def is_flat_in_size(law: Law, budget: Budget, x: Array, samples: Array) -> Array:
-    """Whether ten times as large or as small a model of the same training compute and samples costs just the same."""
-    n, d = jnp.exp(x[0]), jnp.exp(x[1])
-    here, larger, smaller = (cost_at(law, budget, n * step, d / step, samples) for step in (1.0, 10.0, 0.1))
-    return jnp.maximum(jnp.abs(larger - here), jnp.abs(smaller - here)) <= 1e3 * jnp.finfo(x.dtype).eps * jnp.abs(here)

@@ -49,10 +49,10 @@ def elasticities(law: Law, budget: Budget) -> Elasticities:
     flat, tree = jax.tree.flatten((law, budget))
     answers = tuple(name for name in _ANSWERS if getattr(plan, name) is not None)
     with scope() as dtype:
-        inputs = jnp.stack([jnp.asarray(leaf, dtype) for leaf in flat])
+        inputs = np.array(flat, dtype)
         values, slopes = jax.tree.map(np.asarray, _slopes(tree, answers, inputs))
     names = _names((law, budget))
-    table = slopes * np.asarray(inputs) / values[:, None]
+    table = slopes * inputs / values[:, None]
     found = {name: dict(zip(names, row.tolist(), strict=True)) for name, row in zip(answers, table, strict=True)}
     return Elasticities(plan, **found)
 

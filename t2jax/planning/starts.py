@@ -8,6 +8,10 @@ from t2jax.planning.costs import total
 from t2jax.planning.problem import bounds, spending
 from t2jax.typing import Array, Float
 
+MANY = ((0.03, 0.12, 0.25, 0.4, 0.5, 0.6, 0.75, 0.88, 0.97), (0.3, 0.5, 0.7, 0.85, 0.97), (0.02, 0.3, 0.6, 0.9))
+"""Places of the starts of laws that are not convex: fractions of the feasible logs of N, then of those of D and k. At
+each N the best of the others is a start."""
+
 
 def level_at(budget: Budget, n: Array, d: Array, k: Array) -> Array:
     """A level at which N, D and k keep the limits on it strictly, where there is one."""
@@ -42,9 +46,15 @@ def grid(budget: Budget, held: Array, free: tuple[int, ...], parts: tuple[Array,
         most = jnp.log(jnp.maximum(jnp.min(jnp.stack(samples)), 1e-30))
         return jnp.min(jnp.stack([*tokens, jnp.full_like(n, d_high)])), jnp.minimum(most, k_high)
 
+    def follows(n: Array) -> Array:
+        """Log of the tokens that a size has where their ratio is held."""
+        return n + jnp.log(jnp.asarray(budget.tokens_per_param, n.dtype))
+
     def feasible(n: Array) -> Array:
         tokens, samples = ranges(n)
         good = (tokens >= d_low) & (samples >= k_low)
+        if budget.tokens_per_param is not None:
+            good &= (follows(n) >= d_low) & (follows(n) <= tokens)
         if serving.on is not None and (budget.serves or budget.latency is not None):
             good &= serving.held(jnp.exp(n)) < serving.on.memory * serving.on.devices
         if budget.latency is not None:
@@ -65,6 +75,7 @@ def grid(budget: Budget, held: Array, free: tuple[int, ...], parts: tuple[Array,
         n = low + i * (high - low)
         tokens, samples = ranges(n)
         d = d_low + j * jnp.maximum(tokens - d_low, 0.1) if 1 in free else held[1]
+        d = d if budget.tokens_per_param is None else follows(n)
         k = k_low + m * jnp.maximum(samples - k_low, 0.1) if 2 in free else held[2]
         level = held[3] if budget.goal == "quality" else level_at(budget, *jnp.exp(jnp.stack([n, d, k])))
         return jnp.stack([n, d, jnp.asarray(k, n.dtype), level])

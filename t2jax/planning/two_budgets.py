@@ -1,6 +1,6 @@
 """The paper's problem: separate budgets of 6ND and 2Nk, linear in (log N, log D, log k); 100,000 of them in a call.
 
-Where the law is convex the optimum is guessed in closed form up to one unknown (`path.balanced`) and then certified.
+Where the law is convex the optimum is guessed in closed form up to one unknown (`balanced`) and then certified.
 """
 
 from collections.abc import Callable
@@ -14,29 +14,15 @@ import numpy as np
 from t2jax.laws.base import Law
 from t2jax.numerics.implicit_derivative import differentiable
 from t2jax.numerics.interior_point import Optimum, best_of, first_of
-from t2jax.planning.balance import balanced
 from t2jax.planning.budget import Budget
-from t2jax.planning.plan import (
-    CONSTRAINTS,
-    FAILED,
-    FLAT,
-    HELD,
-    INFEASIBLE_INFERENCE,
-    INFEASIBLE_TRAIN,
-    NO_OPTIMUM,
-    OPTIMAL,
-    STATIONARY,
-    Plan,
-)
-from t2jax.planning.problem import FAR, cost_at, idle, inputs_at, is_flat_in_size, shaped, unshaped
-from t2jax.typing import Array
+from t2jax.planning.outcome import Outcome
+from t2jax.planning.plan import CONSTRAINTS, HELD, INFEASIBLE_INFERENCE, INFEASIBLE_TRAIN, Plan
+from t2jax.planning.problem import cost_at, shaped
+from t2jax.planning.starts import MANY
+from t2jax.typing import Array, Float
 
-PARTS = {
-    True: ((0.5,), (0.9,), (0.9,)),
-    False: ((0.03, 0.12, 0.25, 0.4, 0.5, 0.6, 0.75, 0.88, 0.97), (0.3, 0.5, 0.7, 0.85, 0.97), (0.02, 0.3, 0.6, 0.9)),
-}
-"""Places of the starts, for convex laws and others: fractions of the feasible logs of N, then of those of D and k. At
-each N the best of the others is a start."""
+FEW = ((0.5,), (0.9,), (0.9,))
+"""Starts of convex laws, as `starts.MANY`."""
 
 _ROWS = (  # constraints on (log N, log D, log k), in the order of plan.CONSTRAINTS
     (1.0, 1.0, 0.0),
@@ -47,8 +33,6 @@ _ROWS = (  # constraints on (log N, log D, log k), in the order of plan.CONSTRAI
     (1.0, 0.0, 1.0),
     (0.0, 0.0, -1.0),
 )
-
-_PURSES = (0, 5)  # of these, the rows of training and inference
 
 
 def plan_separate(law: Law, budget: Budget) -> Plan:
@@ -107,7 +91,7 @@ def _optimum(law: Law, cost: Callable[[Any, Array], Array], theta: Any, b: Array
         n = -held[1] + i * (high + held[1])
         return jnp.stack([n, j * jnp.minimum(held[0] - n, held[4]), m * (held[5] - n)][:size])
 
-    sizes, *shares = (jnp.asarray(np.array(part), held.dtype) for part in PARTS[law.convex])
+    sizes, *shares = (jnp.asarray(np.array(part), held.dtype) for part in (FEW if law.convex else MANY))
     tokens, samples = (one.ravel() for one in jnp.meshgrid(*shares))
     tried = jax.vmap(lambda i: jax.vmap(lambda j, m: start(i, j, m))(tokens, samples))(sizes)
     starts = tried[:, 0]
@@ -121,6 +105,44 @@ def _optimum(law: Law, cost: Callable[[Any, Array], Array], theta: Any, b: Array
     else:
         found = best_of(objective, limits, (theta_held, held), starts)
     return differentiable(objective, limits, (theta, b), found)
+
+
+def balanced(cost: Callable[[Array], Array], b: Float[Array, " limits"], size: int) -> Float[Array, " size"]:
+    """(log N, log D, log k)[:size] at which d cost/d log N vanishes along the budgets b, or the end nearest to it.
+
+    For given N a law that falls in D and k is least with all the tokens and samples that the budgets leave, so the
+    problem has one unknown: the balance in log N between what a larger model gains and costs. A law that rises in D or
+    k, or is not convex, may have its optimum elsewhere. b: log limits of ND, 1/N, N, 1/D, D and Nk. Newton's method on
+    the log of (gain of N)/(gain of D and k): for sums of power laws it is concave and nearly linear in log N, so a
+    handful of steps do from anywhere. Where a gain is negative there is no log and the guess is NaN.
+    """
+    pairs, least, most, longest, served = b[0], -b[1], b[2], b[4], b[5]
+    high = jnp.minimum(jnp.minimum(most, pairs), served)
+    gains_at = jax.grad(lambda x: -cost(x))
+
+    def at(n: Array) -> Array:
+        return jnp.stack([n, jnp.minimum(pairs - n, longest), served - n][:size])
+
+    # below this size there is compute for more tokens than there are: a larger model costs samples, but no tokens
+    kink = jnp.clip(pairs - longest, least, high)
+    gains = gains_at(at(kink))
+    above, below = gains[0] > jnp.sum(gains[1:]), gains[0] < jnp.sum(gains[2:])
+    low, high = jnp.where(below, least, kink), jnp.where(above, high, kink)
+    given_up = jnp.stack([jnp.where(below, 0.0, 1.0).astype(b.dtype), jnp.ones_like(pairs)])[: size - 1]
+    along = jnp.concatenate([jnp.ones_like(pairs)[None], -given_up])
+    close = 10 * jnp.sqrt(jnp.finfo(b.dtype).eps)
+
+    def newton(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        n, _, count = state
+        gains, bend = jax.jvp(gains_at, (at(n),), (along,))
+        lost = given_up @ gains[1:]
+        slope = bend[0] / gains[0] - given_up @ bend[1:] / lost
+        following = jnp.clip(n - jnp.log(gains[0] / lost) / slope, low, high)
+        return following, jnp.abs(following - n), count + 1
+
+    begin = (0.5 * (low + high), jnp.full_like(pairs, jnp.inf), jnp.zeros((), int))
+    n, _, _ = jax.lax.while_loop(lambda state: (state[1] > close) & (state[2] < 30), newton, begin)
+    return at(n)
 
 
 def _limits(budget: Budget, samples: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -147,43 +169,30 @@ def _limits(budget: Budget, samples: Array) -> tuple[Array, tuple[Array, Array]]
 
 
 def _finish(law: Law, budget: Budget, found: Optimum, samples: Array, feasible: tuple[Array, Array]) -> Plan:
-    least, most, shortest, longest, once = (found.active[i] for i in (1, 2, 3, 4, 6))
-    implied = shortest | (least & (found.x[0] <= 1e-6))
-    # the derivatives of pass@k lose a digit or two that those of a sum of powers keep
-    good = found.kkt <= jnp.finfo(found.x.dtype).eps ** (0.7 if law.convex else 0.6)
-    code = jnp.where(least | most | longest | once, HELD, OPTIMAL if law.convex else STATIONARY)
-    code = jnp.where(good, jnp.where(implied, NO_OPTIMUM, code), FAILED)
-    vanishing = jnp.max(found.multipliers) < 1e2 * jnp.finfo(found.x.dtype).eps ** 0.7
-    code = jnp.where(vanishing | is_flat_in_size(law, budget, found.x, samples), FLAT, code)
-    code = jnp.where(feasible[0], jnp.where(feasible[1], code, INFEASIBLE_INFERENCE), INFEASIBLE_TRAIN)
-    usable = code <= HELD
     params, tokens = jnp.exp(found.x[0]), jnp.exp(found.x[1])
-    value = law(**inputs_at(law, budget, params, tokens, samples))
-
-    def shown(x: Array) -> Array:
-        return jnp.where(usable, x, jnp.nan)
+    slacks = jnp.full(len(CONSTRAINTS), jnp.inf, found.x.dtype)
+    slacks = slacks.at[CONSTRAINTS.index("train")].set(jnp.log(jnp.asarray(budget.train) / (6 * params * tokens)))
+    if budget.inference is not None:
+        served = jnp.log(budget.inference / (2 * params * samples))
+        slacks = slacks.at[CONSTRAINTS.index("inference")].set(served)
 
     def named(rows: Array) -> Array:
         return jnp.pad(rows, (0, len(CONSTRAINTS) - len(_ROWS)))
 
-    left = [jnp.log(jnp.asarray(budget.train) / (6 * params * tokens))]
-    left += [] if budget.inference is None else [jnp.log(budget.inference / (2 * params * samples))]
-    purses = np.array(_PURSES[: len(left)])
-    spare = jnp.zeros(len(CONSTRAINTS), bool).at[purses].set(idle(jnp.stack(left), found.multipliers[purses]))
-    # the Lagrangian of a convex problem lies above its tangent, over a box that is no longer than FAR on any side
-    gap = found.kkt * (len(_ROWS) + 3 * FAR) if law.convex else jnp.full_like(found.kkt, jnp.inf)
-    return Plan(
-        params=shown(params),
-        tokens=shown(tokens),
-        samples=shown(samples),
-        value=shown(value),
+    nothing = jnp.zeros(len(CONSTRAINTS), found.x.dtype)
+    return Outcome(
+        place=jnp.stack([params, tokens, samples, jnp.zeros_like(params)]),
         kkt=found.kkt,
-        shadow_prices=shown(named(unshaped(law, found.multipliers, cost_at(law, budget, params, tokens, samples)))),
-        active=named(found.active) & usable,
-        code=code,
-        gap=gap,
-        spare=spare & usable,
-    )
+        multipliers=named(found.multipliers),
+        prices=nothing,
+        slacks=slacks,
+        active=named(found.active),
+        sides=(len(_ROWS), 3),
+        feasible=feasible[0] & feasible[1],
+        lost=jnp.where(feasible[0], INFEASIBLE_INFERENCE, INFEASIBLE_TRAIN),
+        conflict=nothing > 0,
+        tied=jnp.zeros((), bool),
+    ).plan(law, budget)
 
 
 def _cost(law: Law, budget: Budget, plan: Plan) -> Array:

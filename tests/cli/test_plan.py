@@ -10,8 +10,12 @@ import pytest
 
 import t2jax as t2
 from t2jax import cli
+from t2jax.cli.frontier.command import budgets
+from t2jax.cli.plan.figures import other_sizes
+from t2jax.cli.plan.planned import Planned
+from t2jax.cli.plan.words import plan_text
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
-from t2jax.planning.rivals import rivals
+from t2jax.planning.rivals import models, rivals
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
 LAW = T2Loss(E=0.6, A=300.0, B=1500.0, alpha=0.34, beta=0.35, G=0.8, gamma=0.35)
@@ -104,6 +108,76 @@ def test_rivals_split_one_purse_as_suits_them_best():
         assert one.spent == pytest.approx(6 * one.params * one.tokens + queries * 2 * one.params * one.samples)
         assert one.spent == pytest.approx(total, rel=1e-6) and one.value > plan.value
     assert ruled.tokens / ruled.params == pytest.approx(20) and once.value < ruled.value
+
+
+def drawn(law: Any, budget: t2.Budget) -> tuple[t2.Plan, Planned]:
+    """A plan as the pictures take it."""
+    plan = t2.allocate(law, budget)
+    costs = models(law, budget, plan.params, plan.tokens, plan.samples)
+    worth = t2.shadow_prices(law, budget)
+    costs = float(costs.training[0]), float(costs.query[0])
+    return plan, Planned(law, None, budget, plan, None, *costs, (), None, worth)
+
+
+@pytest.mark.parametrize("case", [0, 1, pytest.param(2, marks=pytest.mark.long)])
+def test_every_drawn_size_is_paid_for_and_none_is_better_than_the_plan(case):
+    asked: Any = (
+        {"total": 1e22, "queries": 1e12},
+        {"train": 2.56e19, "inference": 2e9, "tokens_max": 1e11},
+        {"total": 1e22, "queries": 1e12, "train": 5e21, "samples_max": 10.0},
+    )
+    limits = asked[case]
+    plan, found = drawn(LAW, t2.Budget(**limits))
+    sizes = np.append(np.geomspace(plan.params / 30, plan.params * 30, 31), plan.params)
+    there = other_sizes(found, sizes)
+    params, tokens, samples = (there[name] for name in ("params", "tokens", "samples"))
+    assert 10 < len(params) <= 32
+    train, query = 6 * params * tokens, 2 * params * samples
+    assert (train <= limits.get("train", np.inf) * (1 + 1e-6)).all()
+    assert (query <= limits.get("inference", np.inf) * (1 + 1e-6)).all()
+    assert (train + limits.get("queries", 0.0) * query <= limits.get("total", np.inf) * (1 + 1e-6)).all()
+    assert (tokens <= limits.get("tokens_max", np.inf) * (1 + 1e-6)).all()
+    assert (samples <= limits.get("samples_max", np.inf) * (1 + 1e-6)).all() and (samples >= 1 - 1e-9).all()
+    values = t2.evaluate(LAW, **there)
+    assert (values >= plan.value * (1 - 1e-9)).all()
+    assert values[-1] == pytest.approx(plan.value, rel=1e-7)  # the plan's own size is drawn last
+
+
+def test_laws_without_samples_have_no_column_of_them():
+    law = t2.laws.Chinchilla(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
+    plan, found = drawn(law, t2.Budget(train=1e22))
+    moves = t2.elasticities(law, t2.Budget(train=1e22))
+    words = plan_text(Planned(**(vars(found) | {"moves": moves})))
+    (header,) = [line for line in words.splitlines() if line.startswith("one per cent more")]
+    assert header.split() == ["one", "per", "cent", "more", "N", "D", "loss"] and plan.samples == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1e20:1e25:1", "'1e20:1e25:1', but two budgets are the fewest from one number to another"),
+        ("-1e20:1e25:3", "'-1e20:1e25:3', but training FLOPs are positive and finite"),
+        ("1e20:1e25:0", "'1e20:1e25:0', but COUNT is one at least"),
+        ("1e20:1e25", "expected FLOPs such as 1e24, or FROM:TO:COUNT"),
+    ],
+)
+def test_wrong_grids_of_budgets_are_told(text, said):
+    with pytest.raises(ValueError, match=r"^--train: found ") as told:
+        budgets(text)
+    assert said in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--count", "0"], "--count must be at least one run, not 0"),
+        (["--compute", "1"], "--compute 1 does not pay for the cheapest run to choose from: 1.2e+17 FLOPs"),
+    ],
+)
+def test_next_refuses_before_it_fits(folder, tmp_path, capsys, given, said):
+    options = ["next", str(folder / "runs.csv"), "--train", "1e22", "-o", str(tmp_path / "none"), *given]
+    assert cli.command(options) == 1
+    assert said in capsys.readouterr().err and not (tmp_path / "none").exists()
 
 
 @pytest.mark.long

@@ -13,8 +13,8 @@ import t2jax as t2
 from t2jax.laws.loss.chinchilla import Chinchilla
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
-from t2jax.planning.balance import balanced
 from t2jax.planning.plan import CONSTRAINTS
+from t2jax.planning.two_budgets import balanced
 from t2jax.typing import Scalar
 
 LAW = T2Loss(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37, G=0.5, gamma=0.3)

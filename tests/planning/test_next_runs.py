@@ -129,7 +129,9 @@ def test_variances_of_listed_runs_are_those_computed_by_hand(listed):
     paid = [np.array(t) for t in triples if 6 * (params * tokens)[list(t)].sum() <= 2.1e21]
     best = min(variance_by_hand(np.append(PARAMS, params[t]), np.append(TOKENS, tokens[t])) for t in paid)
     assert listed.after[-1] <= 1.1 * best
-    assert f"falls from {np.sqrt(listed.before):.3g} to {np.sqrt(listed.after[-1]):.3g}" in listed.status
+    assert (
+        f"N* at the target falls from {np.sqrt(listed.before):.1%} to {np.sqrt(listed.after[-1]):.1%}" in listed.status
+    )
 
 
 @pytest.mark.long

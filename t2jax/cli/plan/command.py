@@ -21,7 +21,7 @@ from t2jax.planning.costs import Serving, Shape, Training
 from t2jax.planning.frontier import frontier
 from t2jax.planning.hardware import accelerator
 from t2jax.planning.plan import Plan
-from t2jax.planning.rivals import Choice, rivals
+from t2jax.planning.rivals import Choice, models, rivals
 from t2jax.planning.sensitivity import delta_band, elasticities, shadow_prices
 
 OF_A_DEVICE = ("batch", "devices", "utilisation", "bandwidth_utilisation", "weight_bytes")
@@ -136,6 +136,8 @@ class PlanConfig:
     """Different tokens there are, for laws in which repeated ones are worth less."""
     sizes: tuple[float, ...] = ()
     """Sizes that can be trained, to choose one of."""
+    tokens_per_param: float | None = None
+    """Training tokens of each parameter where they are a rule, such as 20."""
     whole_samples: bool = False
     """Draw a whole number of samples."""
     what_if: Annotated[
@@ -202,7 +204,11 @@ def planned(law: Law, laws: Law | None, fit: Fit | None, budget: Budget, plan: P
     own = [float(one) for one in (plan.params, plan.tokens, plan.samples, plan.value)]
     queries, spent = (None if one is None else float(one) for one in (plan.queries, plan.spent))
     mine = Choice("this plan", *own, queries=queries, spent=spent)
-    return Planned(law, laws, budget, plan, draws, (mine, *rivals(law, budget, plan)), moves, worth, delta)
+    costs = models(law, budget, plan.params, plan.tokens, plan.samples)
+    choices = (mine, *rivals(law, budget, plan))
+    return Planned(
+        law, laws, budget, plan, draws, float(costs.training[0]), float(costs.query[0]), choices, moves, worth, delta
+    )
 
 
 def changed(config: PlanConfig, text: str) -> Budget:

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from t2jax.cli.figures import figure_of, response_name, save_panels
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.output import Output
-from t2jax.cli.plan.planned import Planned, at_equal_cost, equal_training
-from t2jax.laws.base import Law
+from t2jax.cli.plan.planned import Planned
+from t2jax.laws.predict import evaluate
 from t2jax.numerics.bands import band
 from t2jax.planning.sensitivity import Elasticities
 from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside, log_ticks
@@ -25,26 +25,22 @@ def picture_plan(found: Planned, out: Output) -> None:
     save_panels(figure, "plan", out)
     if found.moves is not None:
         figure, (ax,) = figure_of(1, legend=1.0)
-        if _moves(ax, found.law, found.moves):
+        if _moves(ax, found, found.moves):
             save_panels(figure, "moves", out)
 
 
 def _sizes(ax: Axes, found: Planned) -> None:
-    sizes = [one.params for one in found.choices]
+    sizes = [one.params for one in found.choices if np.isfinite(one.params)]
     low, high = min(*sizes, sizes[0] / REACH) / 1.2, max(*sizes, sizes[0] * REACH) * 1.2
-    params = np.geomspace(low, high, SIZES)
-    tokens = equal_training(found, params)
-    there = tokens >= 1
-    params, tokens = params[there], tokens[there]
-    if found.laws is not None:
-        many = at_equal_cost(found.laws, found, params, tokens)
-        served = np.isfinite(many).mean(axis=0) > 0.5  # models too large for one sample have no value
-        if served.any():
-            spread = band(many[:, served], LEVEL)
-            said = f"{LEVEL:.0%} of draws"
-            ax.fill_between(params[served], spread.low, spread.high, color=BLUE, alpha=0.25, linewidth=0, label=said)
-    values = at_equal_cost(found.law, found, params, tokens)
-    ax.plot(params, values, color=BLUE, label="other sizes at its costs")
+    models = other_sizes(found, np.geomspace(low, high, SIZES))
+    params = models["params"]
+    if found.laws is not None and len(params):
+        spread = band(evaluate(found.laws, **models), LEVEL)
+        said = f"{LEVEL:.0%} of draws"
+        ax.fill_between(params, spread.low, spread.high, color=BLUE, alpha=0.25, linewidth=0, label=said)
+    values = evaluate(found.law, **models)
+    shared = found.budget.goal == "quality" and found.budget.total is not None
+    ax.plot(params, values, color=BLUE, label="other sizes, each at its best" if shared else "other sizes at its costs")
     least, most = (getattr(found.budget, name) for name in ("params_min", "params_max"))
     for end, side in ((least, low), (most, high)):
         if end is not None:
@@ -55,8 +51,7 @@ def _sizes(ax: Axes, found: Planned) -> None:
             size, beyond = (11 if mark == "*" else 6), f"\n(beyond {', '.join(one.beyond)})" if one.beyond else ""
             ax.plot(one.params, one.value, mark, color=colour, markersize=size, label=one.name + beyond)
     ax.set(xscale="log")
-    shown = values[np.isfinite(values)]
-    if "pass_at_k" not in type(found.law).response and shown.max() / shown.min() > 3:
+    if "pass_at_k" not in type(found.law).response and len(values) and values.max() / values.min() > 3:
         ax.set_yscale("log")
     log_ticks(ax)
     name = response_name(found.law, None)
@@ -66,17 +61,27 @@ def _sizes(ax: Axes, found: Planned) -> None:
     legend_outside(ax)
 
 
-def _moves(ax: Axes, law: Law, moves: Elasticities) -> bool:
+def other_sizes(found: Planned, params: np.ndarray) -> dict[str, np.ndarray]:
+    """Columns of the models to draw, (models,): of those sizes that the plan's costs pay for, what suits each best."""
+    tokens, samples = found.with_size(params)
+    there = np.isfinite(tokens) & np.isfinite(samples) & (tokens >= 1)
+    models = {"params": params[there], "tokens": tokens[there], "samples": samples[there]}
+    if found.budget.unique_tokens is not None:
+        models["unique_tokens"] = np.full(there.sum(), np.asarray(found.budget.unique_tokens, float))
+    return models
+
+
+def _moves(ax: Axes, found: Planned, moves: Elasticities) -> bool:
     """Bars of the elasticities; whether there are any."""
     kept = [
         name
         for name in moves.params
-        if name not in law.values() and max(abs(getattr(moves, one)[name]) for one in _ANSWERS) > 1e-3
+        if name not in found.law.values() and max(abs(getattr(moves, one)[name]) for one in found.answers) > 1e-3
     ]
     if not kept:
         return False
     place = np.arange(len(kept))
-    for i, (answer, label, colour) in enumerate(zip(_ANSWERS, ("N", "D", "k"), (BLUE, VERMILLION, GREY), strict=True)):
+    for i, ((answer, label), colour) in enumerate(zip(found.answers.items(), (BLUE, VERMILLION, GREY), strict=False)):
         heights = [getattr(moves, answer)[name] for name in kept]
         ax.barh(place + 0.25 * (i - 1), heights, 0.22, color=colour, label=label)
     ax.set_yticks(place, kept)
@@ -85,6 +90,3 @@ def _moves(ax: Axes, law: Law, moves: Elasticities) -> bool:
     ax.set_xlabel("change for one per cent more (%)")
     legend_outside(ax)
     return True
-
-
-_ANSWERS = ("params", "tokens", "samples")

@@ -6,9 +6,10 @@ import numpy as np
 
 from t2jax.laws.base import Law
 from t2jax.planning.budget import Budget
+from t2jax.planning.frontier import frontier
 from t2jax.planning.plan import Plan
 from t2jax.planning.problem import chooses_samples
-from t2jax.planning.rivals import Choice, affordable, predicted, query_cost, training_cost
+from t2jax.planning.rivals import Choice, models
 from t2jax.planning.sensitivity import DeltaBand, Elasticities, ShadowPrices
 
 
@@ -16,7 +17,8 @@ from t2jax.planning.sensitivity import DeltaBand, Elasticities, ShadowPrices
 class Planned:
     """A plan with its draws, its rivals under the same budget (`choices`, itself first), and what would change it.
 
-    delta: its band by the delta method, where the law was fitted here and small changes move the plan.
+    training_cost, query_cost: what training it and a query of it cost, in its unit. delta: its band by the
+    delta method, where the law was fitted here and small changes move the plan.
     """
 
     law: Law
@@ -24,6 +26,8 @@ class Planned:
     budget: Budget
     plan: Plan
     draws: Plan | None
+    training_cost: float
+    query_cost: float
     choices: tuple[Choice, ...]
     moves: Elasticities | None
     worth: ShadowPrices
@@ -31,14 +35,30 @@ class Planned:
     what_if: dict[str, Plan] = field(default_factory=dict)
 
     @property
-    def training_cost(self) -> float:
-        """What training the plan costs, in the unit of its prices."""
-        return float(training_cost(self.budget.prices[0], self.plan.params, self.plan.tokens))
+    def answers(self) -> dict[str, str]:
+        """What was chosen, and its short name: N, D, and k where samples are the plan's to choose."""
+        sampled = {"samples": "k"} if chooses_samples(type(self.law), self.budget) else {}
+        return {"params": "N", "tokens": "D"} | sampled
 
-    @property
-    def query_cost(self) -> float:
-        """What a query costs, in the unit of its prices."""
-        return float(query_cost(self.budget.prices[1], self.plan.params, self.plan.samples))
+    def with_size(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens and samples of other sizes (models,) for the plan's costs, both NaN where they pay for no model.
+
+        Where training and queries share one purse, `total`, each size divides it as suits it best; else each costs as
+        much to train as the plan, and as much a query. No limit is broken but those on sizes.
+        """
+        budget = replace(self.budget, params_min=params, params_max=params, sizes=None, tokens_per_param=None)
+        if self.budget.goal == "quality" and self.budget.total is not None:
+            best = frontier(self.law, budget)
+            return best.tokens, best.samples
+        costs = {"train": self.training_cost, "inference": self.query_cost if self.budget.serves else None}
+        free = dict.fromkeys(("target", "total", "queries", "params_min", "params_max"))
+        budget = replace(budget, **(free | costs))
+        found = models(self.law, budget, params)
+        most = found.samples if budget.samples_max is None else np.minimum(found.samples, budget.samples_max)
+        most = np.floor(most * (1 + 1e-9)) if budget.whole_samples else most
+        if (most != found.samples).any():
+            found = models(self.law, budget, params, found.tokens, most)
+        return np.where(found.kept, found.tokens, np.nan), np.where(found.kept, found.samples, np.nan)
 
 
 def in_own_words(moves: Elasticities) -> Elasticities:
@@ -53,19 +73,3 @@ def in_own_words(moves: Elasticities) -> Elasticities:
 
     tables = {name: together(one) for name, one in vars(moves).items() if isinstance(one, dict)}
     return replace(moves, **tables)
-
-
-def at_equal_cost(law: Law, found: Planned, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """What a law predicts of other models, (models,), at the cost of the plan's query; a batch gives (draws, models).
-
-    NaN where not even one sample is to be had.
-    """
-    samples = np.ones_like(params)
-    if chooses_samples(type(law), found.budget):
-        samples = affordable(found.budget.prices[1], params, found.query_cost)
-    return predicted(law, found.budget, params, tokens, samples)
-
-
-def equal_training(found: Planned, params: np.ndarray) -> np.ndarray:
-    """The tokens that other sizes, (models,), can be trained on for what training the plan costs."""
-    return found.training_cost / training_cost(found.budget.prices[0], params, np.ones_like(params))

@@ -12,7 +12,6 @@ from t2jax.cli.words import columns, count, interval
 from t2jax.files import finite, whole
 from t2jax.laws import name_of
 from t2jax.numerics.bands import band
-from t2jax.planning.problem import chooses_samples
 
 ANSWERS = ("params", "tokens", "samples")
 PAID = ("queries", "spent")
@@ -25,6 +24,8 @@ NOTHING = {
     "queries": "never reaches the target",
 }
 """What is said where a rival has no answer, by the goal."""
+TAKE = "Take these: they come from fits to other draws of the rows, and need no law that is nearly linear."
+CLOSE = "They are right where errors are small."
 
 
 def plan_text(found: Planned) -> str:
@@ -41,7 +42,7 @@ def recommendation(found: Planned) -> str:
         f"Train {count(float(plan.params))} parameters on {count(float(plan.tokens))} tokens "
         f"({count(float(plan.tokens_per_param))} for each parameter)"
     )
-    said += f" and draw {count(float(plan.samples))} samples" if chooses_samples(type(found.law), found.budget) else ""
+    said += f" and draw {count(float(plan.samples))} samples" if "samples" in found.answers else ""
     return f"{said}: {name_of(type(found.law))} predicts {_shown(found, float(plan.value))}."
 
 
@@ -64,23 +65,15 @@ def _rivals(found: Planned) -> str:
     goal = found.budget.goal
     same = "under the same budget" if goal == "quality" else "for the same target"
     more = {"quality": [], "spending": ["spent"], "queries": ["queries"]}[goal]
-    header = [
-        same,
-        "N",
-        "D",
-        "D/N",
-        *(["k"] if chooses_samples(type(found.law), found.budget) else []),
-        _quantity(found),
-        *more,
-    ]
+    header = [same, "N", "D", "D/N", *(["k"] if "samples" in found.answers else []), _quantity(found), *more]
     rows = []
     for one in found.choices:
-        sizes = (f"{one.params:.4g}", f"{one.tokens:.4g}", f"{one.tokens / one.params:.4g}")
+        sizes = [_number(size) or "none" for size in (one.params, one.tokens, one.tokens / one.params)]
         served = "none" if np.isnan(one.samples) else f"{one.samples:.4g}"
         value = NOTHING[goal] if np.isnan(one.value) else f"{one.value:.4g}"
         last = [_number(getattr(one, name)) for name in more]
         name = f"{one.name} (beyond {', '.join(one.beyond)})" if one.beyond else one.name
-        rows.append((name, *sizes, *([served] if chooses_samples(type(found.law), found.budget) else []), value, *last))
+        rows.append((name, *sizes, *([served] if "samples" in found.answers else []), value, *last))
     return columns(header, rows)
 
 
@@ -88,7 +81,7 @@ def _sure(found: Planned) -> str:
     linear = _linear(found)
     if found.draws is None:
         if linear:
-            return f"{linear}. For others, which need no such thing, fit with --draws or sample the law."
+            return f"{linear}. {CLOSE} For others, which need no such thing, fit with --draws or sample the law."
         return "No interval: the law has no draws; fit with --draws, or sample it."
     good = float(np.mean(found.draws.ok))
     if good < 0.5:
@@ -96,7 +89,7 @@ def _sure(found: Planned) -> str:
     told = []
     last = _last(found), _quantity(found) if _last(found) == "value" else _last(found)
     for name, short in (("params", "N"), ("tokens_per_param", "D/N"), ("samples", "k"), last):
-        if name == "samples" and not chooses_samples(type(found.law), found.budget):
+        if name == "samples" and name not in found.answers:
             continue
         spread = band(getattr(found.draws, name), LEVEL)
         told.append(f"{short} {interval(float(spread.low), float(spread.high))}")
@@ -104,16 +97,14 @@ def _sure(found: Planned) -> str:
     share = float(np.mean(found.draws.tokens_per_param[found.draws.ok] > 20))
     said += f". More than 20 tokens for each parameter in {share:.0%} of {found.draws.ok.size} draws"
     said += "." if good == 1 else f"; {1 - good:.0%} of them have no optimum."
-    return f"{said} {linear}." if linear else said
+    return f"{said} {TAKE} {linear}." if linear else said
 
 
 def _linear(found: Planned) -> str:
     """The intervals by the delta method, none where they were not asked."""
     if found.delta is None:
         return ""
-    names = [("params", "N"), ("tokens", "D"), ("samples", "k")]
-    names = names if chooses_samples(type(found.law), found.budget) else names[:2]
-    bands = [(short, getattr(found.delta, name)) for name, short in names]
+    bands = [(short, getattr(found.delta, name)) for name, short in found.answers.items()]
     told = "; ".join(f"{short} {interval(float(one.low), float(one.high))}" for short, one in bands)
     return f"With the law taken as linear about the fit (delta method), {LEVEL:.0%} intervals: {told}"
 
@@ -123,12 +114,13 @@ def _changes(found: Planned) -> str:
         return "Whole samples and listed sizes do not move with small changes; --what-if shows larger ones."
     inputs = set(found.law.values())
     last = _last(found)
+    answers = (*found.answers, last)
     rows = []
     for name in found.moves.params:
-        moved = [getattr(found.moves, one)[name] for one in (*ANSWERS, last)]
+        moved = [getattr(found.moves, one)[name] for one in answers]
         if name not in inputs and max(map(abs, moved)) > NEGLIGIBLE:
             rows.append((name, *(f"{one:+.3f} %" for one in moved)))
-    header = ("one per cent more", "N", "D", "k", _quantity(found) if last == "value" else last)
+    header = ("one per cent more", *found.answers.values(), _quantity(found) if last == "value" else last)
     said = columns(header, rows) if rows else ""
     buys = found.worth.buys
     if buys.get("train") and buys.get("inference"):
@@ -143,11 +135,12 @@ def _what_if(found: Planned) -> str:
     rows = [("as asked", *_row(found, found.plan))]
     rows += [(text, *_row(found, other)) for text, other in found.what_if.items()]
     more = [] if _last(found) == "value" else [_last(found)]
-    return columns(("what if", "N", "D", "D/N", "k", _quantity(found), *more), rows) if found.what_if else ""
+    samples = ["k"] if "samples" in found.answers else []
+    return columns(("what if", "N", "D", "D/N", *samples, _quantity(found), *more), rows) if found.what_if else ""
 
 
 def _row(found: Planned, plan: Any) -> list[str]:
-    names = ["params", "tokens", "tokens_per_param", "samples", "value"]
+    names = ["params", "tokens", "tokens_per_param", *(["samples"] if "samples" in found.answers else []), "value"]
     names += [] if _last(found) == "value" else [_last(found)]
     return [f"{float(getattr(plan, name)):.4g}" if plan.ok else "none" for name in names]
 

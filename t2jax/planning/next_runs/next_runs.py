@@ -21,6 +21,8 @@ from t2jax.typing import Array
 from t2jax.working_precision import scope
 
 Answer = Literal["params", "tokens", "samples", "value"]
+SHORT = {"params": "N*", "tokens": "D*", "samples": "k*", "value": "value"}
+"""Names of the answers in sentences."""
 
 STEPS = 100
 """Gradient steps in log N."""
@@ -197,8 +199,8 @@ def _status(of: str, runs: dict[str, np.ndarray], cost: np.ndarray, unit: str, b
     many = "1 run" if len(cost) == 1 else f"{len(cost)} runs"
     where = f" of N={runs['params'][0]:.3g}, D={runs['tokens'][0]:.3g}" if len(cost) == 1 else ""
     return (
-        f"{many}{where} for {cost.sum():.3g} {unit}: the standard error of log {of} at the target falls from "
-        f"{np.sqrt(before):.3g} to {np.sqrt(after):.3g}"
+        f"{many}{where} for {cost.sum():.3g} {unit}: the standard error of {SHORT[of]} at the target falls from "
+        f"{np.sqrt(before):.1%} to {np.sqrt(after):.1%}"
     )
 
 
