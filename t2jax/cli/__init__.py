@@ -4,10 +4,8 @@ Each has --help and --json. Exit status: 0 if all went well and every fit and ch
 input, 2 for wrong usage, 130 if interrupted.
 """
 
-import os
 import sys
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Annotated
 
 import jax
@@ -19,6 +17,7 @@ from t2jax.cli import next_runs as next_run
 from t2jax.cli.audit import command as audit_command
 from t2jax.cli.frontier import command as frontier_command
 from t2jax.cli.plan import command as plan_command
+from t2jax.cli.process import as_process, guarded
 from t2jax.cli.sample import command as sample_command
 
 Command = (
@@ -36,36 +35,16 @@ Command = (
 SETTINGS = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
 
 
-INTERRUPTED = 130
-
-
 def main() -> int:
     """The process `t2jax`: run the command of its arguments and return the exit status."""
-    status = command(sys.argv[1:])
-    if status == INTERRUPTED:
-        # XLA's threads may still compute, and crash if the interpreter is taken down around them
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    return status
+    return as_process(command, sys.argv[1:])
 
 
 def command(args: Sequence[str]) -> int:
     """Run the command that `args` say and return its exit status; wrong usage raises SystemExit(2)."""
     config = tyro.cli(Command, prog="t2jax", description=__doc__, args=args, config=SETTINGS)  # pyright: ignore
     keep_compiled()
-    try:
-        return run(config)
-    except KeyboardInterrupt as stop:
-        print(_sentence("interrupted", stop), file=sys.stderr)
-        return INTERRUPTED
-    except OSError as error:
-        print(_sentence(f"{error.filename}: {error.strerror}" if error.filename else error, error), file=sys.stderr)
-    except ValueError as error:
-        if not _raised_here(error.__traceback__):
-            raise
-        print(_sentence(error, error), file=sys.stderr)
-    return 1
+    return guarded(lambda: run(config), args)
 
 
 def run(config: Command) -> int:
@@ -97,15 +76,3 @@ def keep_compiled() -> None:
     """Keep what XLA compiles in the user's cache folder, so that the next command starts faster."""
     jax.config.update("jax_compilation_cache_dir", str(pooch.os_cache("t2jax") / "jit"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-
-
-def _sentence(what: object, error: BaseException) -> str:
-    """What went wrong, and what was noted on the way about the results there are."""
-    return "t2jax: " + "; ".join(map(str, (what, *getattr(error, "__notes__", ()))))
-
-
-def _raised_here(traceback: TracebackType | None) -> bool:
-    """Whether an error was raised by t2jax itself, whose messages are for users, and not by a library below it."""
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return traceback is not None and str(traceback.tb_frame.f_globals.get("__name__", "")).startswith("t2jax")
