@@ -16,6 +16,7 @@ from t2jax.cli import data, fit, laws, quickstart, testbed
 from t2jax.cli import next_runs as next_run
 from t2jax.cli.audit import command as audit_command
 from t2jax.cli.frontier import command as frontier_command
+from t2jax.cli.optional import registry
 from t2jax.cli.plan import command as plan_command
 from t2jax.cli.process import as_process, guarded
 from t2jax.cli.sample import command as sample_command
@@ -42,7 +43,8 @@ def main() -> int:
 
 def command(args: Sequence[str]) -> int:
     """Run the command that `args` say and return its exit status; wrong usage raises SystemExit(2)."""
-    config = tyro.cli(Command, prog="t2jax", description=__doc__, args=args, config=SETTINGS)  # pyright: ignore
+    with registry():
+        config = tyro.cli(Command, prog="t2jax", description=__doc__, args=args, config=SETTINGS)  # pyright: ignore
     keep_compiled()
     return guarded(lambda: run(config), args)
 

@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 INTERRUPTED = 130
 FAILED = 1
@@ -30,16 +30,18 @@ def as_process(command: Callable[[Sequence[str]], int], args: Sequence[str]) -> 
         signal.signal(signal.SIGINT, interrupt)
     warnings.showwarning = show_warning
     try:
-        status = command(args)
-        if interrupts and status != INTERRUPTED:
-            print("t2jax: interrupted; the results are whole all the same", file=sys.stderr)
-            status = INTERRUPTED
-        sys.stdout.flush()
+        try:
+            status = command(args)
+        finally:
+            sys.stdout.flush()  # of --help too, so that a broken pipe shows here and not at exit
     except KeyboardInterrupt:
         print("t2jax: interrupted", file=sys.stderr)
         status = INTERRUPTED
     except BrokenPipeError:
         leave_quietly()
+    if interrupts and status != INTERRUPTED:
+        print("t2jax: interrupted; the results are whole all the same", file=sys.stderr)
+        status = INTERRUPTED
     if status == INTERRUPTED:
         # XLA's threads may still compute, and crash if the interpreter is taken down around them
         sys.stdout.flush()
@@ -48,7 +50,7 @@ def as_process(command: Callable[[Sequence[str]], int], args: Sequence[str]) -> 
     return status
 
 
-def leave_quietly() -> None:
+def leave_quietly() -> NoReturn:
     """End a process whose output nobody reads any more, without another word, as a signal would have ended it."""
     # what is left in the buffer of stdout would be written at exit, and fail once more
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -63,7 +63,7 @@ def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformation
             # along a direction of negative curvature its size still says how far the quadratic model reaches
             step = -(axes @ (slopes / (jnp.abs(curvatures) + damping))) / root
             if limits is not None:
-                step = jnp.clip(params + step, *limits) - params
+                step = jnp.clip(params + step, *limits) - params  # pyright: ignore[reportOperatorIssue]
             reached = value_fn(params + step)
             return step, jnp.where(jnp.isfinite(reached), reached, jnp.inf)
 
