@@ -16,9 +16,10 @@ from t2jax.cli import data, fit, laws, quickstart, testbed
 from t2jax.cli import next_runs as next_run
 from t2jax.cli.audit import command as audit_command
 from t2jax.cli.frontier import command as frontier_command
-from t2jax.cli.optional import registry
 from t2jax.cli.plan import command as plan_command
-from t2jax.cli.process import as_process, guarded
+from t2jax.cli.process.errors import guarded
+from t2jax.cli.process.optional import registry
+from t2jax.cli.process.run import as_process
 from t2jax.cli.sample import command as sample_command
 
 Command = (

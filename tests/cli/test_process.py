@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from t2jax import cli
-from t2jax.cli import process
+from t2jax.cli.process.errors import show_warning
 
 CODE = "import sys; from t2jax import cli; sys.exit(cli.main())"
 
@@ -87,6 +87,6 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path):
 
 
 def test_warnings_are_sentences(tmp_path, capsys):
-    process.show_warning(UserWarning("draws.nc: 3 of 5 draws were made"), UserWarning, "known.py", 60)
-    process.show_warning("overflow encountered in power", RuntimeWarning, "frontier.py", 3)
+    show_warning(UserWarning("draws.nc: 3 of 5 draws were made"), UserWarning, "known.py", 60)
+    show_warning("overflow encountered in power", RuntimeWarning, "frontier.py", 3)
     assert capsys.readouterr().err == "t2jax: draws.nc: 3 of 5 draws were made\n"
