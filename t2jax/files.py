@@ -1,10 +1,11 @@
-"""Files that are written whole or not at all: JSON, figures."""
+"""Files that are written whole or not at all: JSON, figures, NetCDF."""
 
+import io
 import json
 import math
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +16,21 @@ if TYPE_CHECKING:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; it becomes `path` when the block ends, and vanishes if that fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A temporary path beside `path` to write to; it becomes `path` when the block ends, and vanishes if that fails.
+
+    Raises OSError that names `path` where it cannot be written, as on a full disk.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(temporary), temporary):
+            raise
+        raise OSError(error.errno, f"cannot be written ({error.strerror})", str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -44,6 +52,22 @@ def save_figure(stem: Path, figure: "Figure") -> tuple[Path, Path]:
         figure.set_layout_engine("none")  # laid out for the first, which takes as long as to draw it
     figure.set_layout_engine(engine)
     return paths
+
+
+def save_netcdf(path: Path, groups: Mapping[str, Any]) -> None:
+    """Write data sets of xarray as the groups of one NetCDF file.
+
+    It is made in memory first: HDF5 brings down the process where a disk is full.
+    """
+    import h5netcdf  # slow to load, as xarray is
+    from xarray.backends import H5NetCDFStore
+
+    made = io.BytesIO()
+    for name, data in groups.items():
+        with h5netcdf.File(made, "a" if made.getbuffer().nbytes else "w") as file:
+            data.dump_to_store(H5NetCDFStore(file, group=name, mode="a"))
+    with whole(path) as temporary:
+        temporary.write_bytes(made.getvalue())
 
 
 def finite(value: float) -> float | None:

@@ -6,14 +6,16 @@ input, 2 for wrong usage, 130 if interrupted.
 
 import difflib
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Annotated, Any, Union
 
 import tyro
+
+from t2jax.cli.process.errors import guarded
+from t2jax.cli.process.optional import registry
+from t2jax.cli.process.run import as_process
 
 
 @dataclass(frozen=True)
@@ -82,44 +84,29 @@ COMMANDS = {
 SETTINGS = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
 
 
-INTERRUPTED = 130
-
-
 def main() -> int:
     """The process `t2jax`: run the command of its arguments and return the exit status."""
-    status = command(sys.argv[1:])
-    if status == INTERRUPTED:
-        # XLA's threads may still compute, and crash if the interpreter is taken down around them
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    return status
+    return as_process(command, sys.argv[1:])
 
 
 def command(args: Sequence[str]) -> int:
     """Run the command that `args` say and return its exit status; wrong usage raises SystemExit(2)."""
-    try:
-        config = parse(args)
-        if "jax" in sys.modules:
-            keep_compiled()
-        return run(config)
-    except KeyboardInterrupt as stop:
-        print(_sentence("interrupted", stop), file=sys.stderr)
-        return INTERRUPTED
-    except OSError as error:
-        print(_sentence(f"{error.filename}: {error.strerror}" if error.filename else error, error), file=sys.stderr)
-    except ValueError as error:
-        if not _raised_here(error.__traceback__):
-            raise
-        print(_sentence(error, error), file=sys.stderr)
-    return 1
+    return guarded(lambda: _run_args(args), args)
+
+
+def _run_args(args: Sequence[str]) -> int:
+    config = parse(args)
+    if "jax" in sys.modules:
+        keep_compiled()
+    return run(config)
 
 
 def parse(args: Sequence[str]) -> Any:
     """The config that `args` say. Raises SystemExit after --help and for wrong usage."""
     name = args[0] if args else ""
     if name in COMMANDS:
-        return tyro.cli(COMMANDS[name].load(), prog=f"t2jax {name}", args=args[1:], config=SETTINGS)
+        with registry():
+            return tyro.cli(COMMANDS[name].load(), prog=f"t2jax {name}", args=args[1:], config=SETTINGS)
     if name in ("-h", "--help"):
         print(_overview())
         raise SystemExit(0)
@@ -155,15 +142,3 @@ def _overview() -> str:
     return "\n".join(
         ("usage: t2jax COMMAND [OPTIONS]", "", *lines, "", "`t2jax COMMAND --help` lists the options of one.", about)
     )
-
-
-def _sentence(what: object, error: BaseException) -> str:
-    """What went wrong, and what was noted on the way about the results there are."""
-    return "t2jax: " + "; ".join(map(str, (what, *getattr(error, "__notes__", ()))))
-
-
-def _raised_here(traceback: TracebackType | None) -> bool:
-    """Whether an error was raised by t2jax itself, whose messages are for users, and not by a library below it."""
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return traceback is not None and str(traceback.tb_frame.f_globals.get("__name__", "")).startswith("t2jax")

@@ -10,10 +10,11 @@ from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import Output
 from t2jax.cli.words import columns, interval
 from t2jax.files import finite
-from t2jax.fitting.bootstrap import Bootstrap, bootstrap
+from t2jax.fitting.bootstrap import Bootstrap, bootstrap, resampled_unit
 from t2jax.fitting.fit import Fit, fit
 from t2jax.fitting.law_files import DRAWS_FILE, LAW_FILE, save_draws, save_law
 from t2jax.laws.base import Law
+from t2jax.laws.parameter import Param
 from t2jax.numerics.bands import Band, band
 from t2jax.tables.table import Table
 
@@ -31,8 +32,9 @@ class Fitted:
 
 def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Output, below: str = "") -> Fitted:
     """Fit, bootstrap, and write law.json and draws.nc in the folder `below` the output's. Raises as `t2.fit`."""
-    if options.draws < 0 or options.starts < 1:
-        raise ValueError(f"found --draws {options.draws} --starts {options.starts}, expected at least 0 and at least 1")
+    for option, given, least in (("--draws", options.draws, 0), ("--starts", options.starts, 1)):
+        if given < least:
+            raise ValueError(f"{option}: found {given}, expected at least {least}")
     held = options.held()
     key, draw_key = jax.random.split(jax.random.key(options.seed))
     with out.progress(f"fitting {law.__name__} to {len(table)} rows") as bar:
@@ -51,19 +53,20 @@ def draw_and_save(found: Fit, table: Table, options: FittingOptions, key: Any, o
     Where an interrupt or an error ends it early, the chunks that are finished are written, and the exception says so.
     """
     size = chunk_size(options.draws)
+    over = resampled_unit(table) if options.over == "default" else options.over
     parts: list[Bootstrap] = []
 
     def save() -> Bootstrap:
         laws = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(part.laws for part in parts))
-        made = Bootstrap(laws, size * len(parts), sum(part.failed for part in parts), options.over)
+        made = Bootstrap(laws, size * len(parts), sum(part.failed for part in parts), over)
         with out.file(below + DRAWS_FILE) as path:
             save_draws(path, laws, found.law, f"bootstrap: {made.status}", asked=options.draws, made=made.draws)
         return made
 
     try:
-        with out.progress(f"bootstrap over {options.over}", total=options.draws) as bar:
+        with out.progress(f"bootstrap over {over}", total=options.draws) as bar:
             for one in jax.random.split(key, options.draws // size):
-                parts.append(bootstrap(found, table, draws=size, key=one, over=options.over))
+                parts.append(bootstrap(found, table, draws=size, key=one, over=over))
                 bar.update(size)
     except BaseException as stop:
         if parts:
@@ -79,10 +82,10 @@ def chunk_size(draws: int) -> int:
 
 
 def intervals(fitted: Fitted) -> dict[str, Band]:
-    """The interval of every parameter that was free; empty without draws."""
+    """The interval of every parameter that was free and that the rows determine; empty without draws."""
     if fitted.draws is None:
         return {}
-    held = dict(fitted.fit.problem.coordinates.fixed)
+    held = {*fitted.fit.problem.coordinates.fixed, *fitted.fit.undetermined}
     return {name: band(leaf, LEVEL) for name, leaf in fitted.draws.laws.values().items() if name not in held}
 
 
@@ -92,10 +95,17 @@ def parameter_table(fitted: Fitted) -> str:
     held = dict(found.problem.coordinates.fixed)
     rows = []
     for name, one in type(found.law).declared().items():
-        value = "undetermined" if name in found.undetermined else f"{found.law.values()[name]:.6g}"
-        spread = interval(float(bands[name].low), float(bands[name].high)) if name in bands else ""
+        value = "undetermined" if name in found.undetermined else f"{_at_edge(found.law.values()[name], one):.6g}"
+        ends = (_at_edge(float(end), one) for end in (bands[name].low, bands[name].high)) if name in bands else ()
+        spread = interval(*ends) if name in bands else ""
         rows.append((name, value, "held" if name in held else spread, one.unit, one.doc))
     return columns(("", "value", f"{100 * LEVEL:g} % interval", "unit", "meaning"), rows)
+
+
+def _at_edge(value: float, declared: Param) -> float:
+    """The value, or the end of its domain where it counts as there."""
+    low, high, near = declared.edge or (-np.inf, np.inf, 0.0)
+    return low if value - low <= near else high if high - value <= near else value
 
 
 def fit_answer(fitted: Fitted) -> dict[str, Any]:

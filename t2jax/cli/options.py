@@ -50,8 +50,8 @@ class FittingOptions:
     """How many starts the fit is run from."""
     draws: int = 400
     """Bootstrap draws, from which the intervals come; 0 for none."""
-    over: Literal["rows", "runs"] = "rows"
-    """What is drawn again: rows, or whole runs where rows of one run share their errors."""
+    over: Literal["default", "rows", "runs"] = "default"
+    """What is drawn again: rows, or whole runs, whose rows share errors; by default runs where `model` repeats."""
     seed: int = 0
     """Seed of the random starts and draws."""
 

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -55,7 +55,8 @@ class Output:
     def __exit__(self, kind: type[BaseException] | None, error: Any, traceback: TracebackType | None) -> None:
         if kind is None or not self.files:
             return
-        self._record(130 if issubclass(kind, KeyboardInterrupt) else 1)
+        with suppress(OSError):  # where the disk is full, that is what has to be told
+            self._record(130 if issubclass(kind, KeyboardInterrupt) else 1)
         error.add_note(f"finished before that, in {self.folder}/: {', '.join(self.files)}")
 
     @contextmanager
@@ -86,7 +87,8 @@ class Output:
             answer = {"command": self.command, "folder": str(self.folder), "files": self.files, **answer}
             print(json.dumps(answer, ensure_ascii=False, allow_nan=False))
         elif self.files:
-            print(f"\nWritten to {self.folder}/: {', '.join([*self.files, RUN_FILE])}")
+            done = "Written to" if status == 0 else "What was tried is recorded in"
+            print(f"\n{done} {self.folder}/: {', '.join([*self.files, RUN_FILE])}")
         return status
 
     def _claim(self) -> None:

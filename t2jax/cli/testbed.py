@@ -13,8 +13,10 @@ import tyro
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.cli.words import columns, count, evenly
 from t2jax.files import whole
+from t2jax.planning.hardware import accelerator
 
-PEAKS = {"h100": 9.9e14, "a100": 3.12e14, "v5e": 1.97e14}  # bf16 FLOP/s without sparsity, by the makers' data sheets
+DEVICES = {"h100": "H100", "a100": "A100", "v5e": "TPU v5e"}
+"""What `t2.accelerator` calls the choices of --device."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _plan(config: PlanConfig) -> int:
     from t2jax.testbed.sweep.layout import PAPER_BUDGETS, PAPER_PARAMS, layout, of_grid
     from t2jax.testbed.sweep.presets import PRESETS
 
-    peak = PEAKS[config.device]
+    peak = float(np.asarray(accelerator(DEVICES[config.device]).flops))
     if config.preset == "paper":
         cells = layout(PAPER_PARAMS, PAPER_BUDGETS, peak, config.utilisation)
     else:

@@ -9,18 +9,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from t2jax.fitting.edges import limits_of, off_the_edges
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.problem import FitProblem
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Rows
 from t2jax.numerics.bands import Band, band
-from t2jax.numerics.damped_newton import minimise_each
+from t2jax.numerics.damped_newton import Limits, minimise_each
 from t2jax.tables.measurements import Measurements
 from t2jax.tables.table import Table
 from t2jax.typing import Array, Float, Int
 from t2jax.working_precision import scope, to_host
 
 ResampledUnit = Literal["rows", "runs"]
+FEWEST_RUNS = 5  # of which resamples differ enough to tell a spread
 MANY = 0.1  # the draws that fail are not a random part of all
 
 
@@ -55,22 +57,33 @@ class Bootstrap:
         return band(values, level)
 
 
-def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: ResampledUnit = "rows") -> Bootstrap:
+def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: ResampledUnit | None = None) -> Bootstrap:
     """Refit a law to `draws` resamples of its table, with replacement, each from the fitted law.
 
-    over: "rows", or "runs" for all rows of a run together, where rows of one run share their errors (many k or many
-    questions of one model). For errors drawn from the fitted law see `parametric_bootstrap`. Source: Efron 1979; one
-    start a draw, as Besiroglu et al. 2024 (2404.10102), who find it enough.
+    over: "rows", or "runs" for all rows of a run together, where rows of one run share their errors (checkpoints, many
+    k or many questions of one model); None for what `resampled_unit` says of the table. For errors drawn from the
+    fitted law see `parametric_bootstrap`. Source: Efron 1979; one start a draw, as Besiroglu et al. 2024 (2404.10102),
+    who find it enough.
 
     Raises ValueError when the fit itself did not converge or another unit is asked for.
     """
+    over = resampled_unit(table) if over is None else over
     if over not in ("rows", "runs"):
         raise ValueError(f"a bootstrap is over 'rows' or 'runs', not {over!r}")
     unit = np.arange(len(table)) if over == "rows" else table.runs()
     with scope() as dtype:
-        start, data = _begin(fit, table, dtype)
-        found = _resampled(fit.problem, data, start, jnp.asarray(unit), int(unit.max()) + 1, draws, key)
+        start, limits, data = _begin(fit, table, dtype)
+        found = _resampled(fit.problem, data, start, limits, jnp.asarray(unit), int(unit.max()) + 1, draws, key)
         return _collect(found, draws, over)
+
+
+def resampled_unit(table: Table) -> ResampledUnit:
+    """What to draw again: "runs" where the column `model` says that rows share one, else "rows".
+
+    Of fewer than five runs most resamples would lack a size or a length that the law needs, and then it is rows.
+    """
+    runs = len(set(table["model"].tolist())) if "model" in table else len(table)
+    return "runs" if FEWEST_RUNS <= runs < len(table) else "rows"
 
 
 def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> Bootstrap:
@@ -80,23 +93,31 @@ def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> B
     that the noise model compares; counts: drawn from the fitted law. Raises ValueError as `bootstrap`.
     """
     with scope() as dtype:
-        start, data = _begin(fit, table, dtype)
-        found = _simulated(fit.problem, data.every_row(), start, draws, key)
+        start, limits, data = _begin(fit, table, dtype)
+        found = _simulated(fit.problem, data.every_row(), start, limits, draws, key)
         return _collect(found, draws, "simulated tables")
 
 
-def _begin(fit: Fit, table: Table, dtype: Any) -> tuple[Array, Measurements]:
+def _begin(fit: Fit, table: Table, dtype: Any) -> tuple[Array, Limits, Measurements]:
     if not fit.converged:
         raise ValueError(f"there is no fit to resample ({fit.status})")
     problem, data = fit.problem.read(table)
     table.require_rows(len(problem.names), needed_by=problem.law.__name__)
     data = data.on_device(dtype)
-    return fit.problem.unconstrain(fit.law.values() | fit.noise_values), data
+    limits = limits_of(fit.problem)
+    return off_the_edges(fit.problem.unconstrain(fit.law.values() | fit.noise_values), limits), limits, data
 
 
 @partial(jax.jit, static_argnames=("units", "draws"))
 def _resampled(
-    problem: FitProblem, data: Measurements, start: Array, unit: Int[Array, " rows"], units: int, draws: int, key: Array
+    problem: FitProblem,
+    data: Measurements,
+    start: Array,
+    limits: Limits,
+    unit: Int[Array, " rows"],
+    units: int,
+    draws: int,
+    key: Array,
 ) -> tuple[Law, Array]:
     def weights(key: Array) -> Array:
         chosen = jax.random.randint(key, (units,), 0, units)
@@ -107,12 +128,14 @@ def _resampled(
         return problem.objective(u, {**data.columns, "weight": weight})
 
     drawn = jax.lax.map(weights, jax.random.split(key, draws), batch_size=64)
-    ends = minimise_each(objective, start, drawn)
+    ends = minimise_each(objective, start, drawn, limits=limits)
     return jax.vmap(lambda u: problem.split(u)[0])(ends.u), ends.converged
 
 
 @partial(jax.jit, static_argnames="draws")
-def _simulated(problem: FitProblem, rows: Rows, start: Array, draws: int, key: Array) -> tuple[Law, Array]:
+def _simulated(
+    problem: FitProblem, rows: Rows, start: Array, limits: Limits, draws: int, key: Array
+) -> tuple[Law, Array]:
     law, nuisance = problem.split(start)
 
     def objective(u: Array, columns: Rows) -> Array:
@@ -120,7 +143,7 @@ def _simulated(problem: FitProblem, rows: Rows, start: Array, draws: int, key: A
 
     simulate = partial(problem.noise.simulate, law, rows, nuisance)
     drawn = jax.lax.map(simulate, jax.random.split(key, draws), batch_size=64)
-    ends = minimise_each(objective, start, drawn)
+    ends = minimise_each(objective, start, drawn, limits=limits)
     return jax.vmap(lambda u: problem.split(u)[0])(ends.u), ends.converged
 
 

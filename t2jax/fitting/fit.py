@@ -9,14 +9,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from t2jax.fitting.cautions import refuse_unsolved, several_tasks
+from t2jax.fitting.edges import edges_of, limits_of
 from t2jax.fitting.identification import Identification, curvature, identification
 from t2jax.fitting.problem import FitProblem, prepare
+from t2jax.fitting.remedies import remedy
 from t2jax.fitting.starts import draw, keep_best
 from t2jax.fitting.turning_points import turning_points
 from t2jax.laws.base import Law
 from t2jax.laws.check import not_finite
 from t2jax.noise.protocol import Noise
-from t2jax.numerics.damped_newton import minimise
+from t2jax.numerics.damped_newton import Limits, minimise
 from t2jax.tables.measurements import Measurements
 from t2jax.tables.table import Table
 from t2jax.typing import Array
@@ -69,24 +72,24 @@ def fit(
     many random draws (16 where the law is linear in its coefficients). Deterministic given the key. Failure is told in
     `status` and `converged`, never raised.
 
-    Raises TableError for columns the law needs and the table lacks or for fewer rows than parameters, ValueError for
-    a fixed name that is no parameter, or a fixed value outside its parameter's domain, TypeError for a law that does
-    not give one number for each row.
+    Raises TableError for columns the law needs and the table lacks, for fewer rows than parameters, and for a law of
+    pass@k where no sample of any model is right; ValueError for a fixed name that is no parameter, or a fixed value
+    outside its parameter's domain; TypeError for a law that does not give one number for each row.
     """
     problem, data = prepare(law, table, noise, fixed or {})
     table.require_rows(len(problem.names), needed_by=law.__name__)
+    refuse_unsolved(problem, table)
     with scope() as dtype:
         data = jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, data)
-        found = jax.tree.map(np.asarray, _solve(problem, data, table.runs(), starts, key))
+        found = jax.tree.map(np.asarray, _solve(problem, data, table.runs(), limits_of(problem), starts, key))
     best, noise_values = to_host((found.law, found.noise_values))
     values = {name: value for name, value in best.values().items() if name in problem.names} | noise_values
-    declared = law.declared()
-    bounds = {name: edge for name in problem.coordinates.free if (edge := declared[name].edge)}
-    known = identification(found.hessian, found.slope, found.meat, found.own, values, bounds)
+    known = identification(found.hessian, found.slope, found.meat, found.own, values, edges_of(problem))
     if np.isfinite(found.value):
         # a curvature that is no number says nothing of what the rows determine
-        known_said = known.sentence if np.all(np.isfinite(found.hessian)) else ""
-        said = (_outcome(found, problem.names, starts), known_said, turning_points(best, table))
+        known_said = (known.sentence, remedy(best, table, known.flat)) if np.all(np.isfinite(found.hessian)) else ()
+        outcome = _outcome(found, problem.names, starts)
+        said = (several_tasks(table), outcome, *known_said, turning_points(best, table))
     else:
         where = not_finite(law, table, tuple(data.columns))
         said = ("failed: the objective was not finite from any start", where)
@@ -118,7 +121,7 @@ class _Found(NamedTuple):
 
 
 @partial(jax.jit, static_argnames="starts")
-def _solve(problem: FitProblem, data: Measurements, run: Array, starts: int, key: Array) -> _Found:
+def _solve(problem: FitProblem, data: Measurements, run: Array, limits: Limits, starts: int, key: Array) -> _Found:
     rows = data.weighted(jnp.ones_like(data.weight))
     objective = partial(problem.objective, rows=rows)
     draw_key, noise_key = jax.random.split(key)
@@ -132,7 +135,8 @@ def _solve(problem: FitProblem, data: Measurements, run: Array, starts: int, key
     values = jax.vmap(objective)(draws)
     # starts side by side fill short tables' vectors; long tables go one start at a time and stop early
     together = min(starts, max(1, 4096 // len(rows["weight"])))
-    ends = jax.lax.map(partial(minimise, objective), keep_best(values, draws, starts), batch_size=together)
+    search = partial(minimise, objective, limits=limits)
+    ends = jax.lax.map(search, keep_best(values, draws, starts), batch_size=together)
     reached = jnp.where(jnp.isfinite(ends.value), ends.value, jnp.inf)
     lowest = jnp.min(reached)
     # rows without noise end at rounding, where only the scale of a bad fit says what is equal

@@ -23,15 +23,15 @@ class Identification:
     errors: standard error of each free parameter that is at no bound, in its own unconstrained coordinate, which for a
     positive parameter is its relative error. flat: parameters along which the objective does not change, whose values
     are arbitrary. loose: those known only within a factor of ten either way (or, unconstrained, within 2.3). at_bound:
-    those whose best value is the edge of their domain. names, covariance (names, names): of the parameters at no bound,
-    in the coordinates of errors; directions that the rows do not determine are left out of it.
+    those whose best value is the edge of their domain, with that edge. names, covariance (names, names): of the
+    parameters at no bound, in the coordinates of errors; directions that the rows do not determine are left out of it.
     """
 
     rank: int
     errors: dict[str, float]
     flat: tuple[str, ...]
     loose: tuple[str, ...]
-    at_bound: tuple[str, ...]
+    at_bound: dict[str, float]
     names: tuple[str, ...] = ()
     covariance: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False, compare=False)
 
@@ -42,7 +42,7 @@ class Identification:
         said = (
             f"the rows do not determine {', '.join(self.flat)}: any value fits as well" if self.flat else "",
             f"the rows tell {factors} only" if self.loose else "",
-            f"{', '.join(self.at_bound)} went to the edge of its domain" if self.at_bound else "",
+            *(f"{name} is at the edge of its domain ({end:g})" for name, end in self.at_bound.items()),
         )
         return "; ".join(part for part in said if part)
 
@@ -83,16 +83,18 @@ def identification(
     values: by name, in the order of the coordinates. bounds: of the names whose domain has an end, `Param.edge`.
     """
     names = tuple(values)
-    at_bound = tuple(
-        name for name, (low, high, near) in bounds.items() if min(values[name] - low, high - values[name]) <= near
-    )
+    at_bound = {
+        name: low if values[name] - low <= near else high
+        for name, (low, high, near) in bounds.items()
+        if min(values[name] - low, high - values[name]) <= near
+    }
     inner = np.array([name not in at_bound for name in names])
     if not np.all(np.isfinite(np.asarray(hessian))):
         return Identification(0, dict.fromkeys(names, float("inf")), names, (), at_bound)
     hessian, meat, own = (np.asarray(matrix, float)[np.ix_(inner, inner)] for matrix in (hessian, meat, own))
     eigenvalues, vectors = np.linalg.eigh(hessian)
     highest = max(float(eigenvalues.max()), np.finfo(float).tiny)
-    null = eigenvalues < max(NULL_EIGENVALUE * highest, NULL_SLOPES * float(np.abs(slope).max()))
+    null = eigenvalues < max(NULL_EIGENVALUE * highest, NULL_SLOPES * float(np.abs(np.asarray(slope)[inner]).max()))
     share = np.square(vectors[:, null]).sum(axis=1)
     inverse = (vectors[:, ~null] / eigenvalues[~null]) @ vectors[:, ~null].T
     covariance = own @ inverse @ meat @ inverse @ own.T

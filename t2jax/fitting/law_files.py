@@ -2,22 +2,19 @@
 
 import dataclasses
 import json
+import math
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from t2jax import laws
-from t2jax.files import finite, save_json, whole
+from t2jax.files import finite, save_json, save_netcdf
 from t2jax.fitting.fit import Fit
 from t2jax.laws.base import Law
 from t2jax.tables.table import Table
-
-if TYPE_CHECKING:
-    pass
-
 
 LAW_FILE, DRAWS_FILE = "law.json", "draws.nc"
 DRAWS_GROUP = "posterior"  # the name under which ArviZ looks for draws, whatever made them
@@ -58,7 +55,8 @@ def save_law(path: Path, fit: Fit, table: Table) -> None:
 def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
     """The law that `save_law` wrote, to the last bit; `law` is its class where that is not one of t2jax.
 
-    Raises ValueError, naming the file, where it is no such file, the fit had not converged or a parameter is null.
+    Raises ValueError, naming the file, where it is no such file, the fit had not converged, or a parameter is null,
+    missing, no number or outside its domain.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -76,7 +74,21 @@ def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
             f"{path}: the rows did not determine {', '.join(missing)} (null), so there is no law to use; fit it to rows"
             " that do, or hold what they leave open with --fixed NAME=VALUE"
         )
-    return (law or class_of(name, path))(**parameters)
+    return _checked(law or class_of(name, path), parameters, path)
+
+
+def _checked(law: type[Law], parameters: dict[str, Any], path: str | os.PathLike[str]) -> Law:
+    declared = law.declared()
+    for name in (*declared, *parameters):
+        if name not in parameters or name not in declared:
+            wrong = "is missing" if name in declared else f"is no parameter of {law.__name__}"
+            raise ValueError(f"{path}: {name} {wrong}; its parameters are {', '.join(declared)}")
+        value, (low, high) = parameters[name], declared[name].domain
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"{path}: found {name} = {value!r}, expected a number in its domain, {low:g} to {high:g}")
+        if not math.isfinite(value):
+            raise ValueError(f"{path}: found {name} = {value!r}, expected a finite number")
+    return law(**{name: float(value) for name, value in parameters.items()})
 
 
 def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, made: int) -> None:
@@ -87,22 +99,21 @@ def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, mad
     of those made the failed ones are left out.
     """
     declared = type(draws).declared()
-    with whole(path) as temporary:
-        dataset = _xarray().Dataset(
-            {
-                name: (("chain", "draw"), np.asarray(values, float)[None], {"units": declared[name].unit})
-                for name, values in draws.values().items()
-            },
-            coords={"chain": [0], "draw": np.arange(len(next(iter(draws.values().values()))))},
-            attrs={
-                "law": laws.name_of(type(draws)),
-                "kind": kind,
-                "asked": asked,
-                "made": made,
-                "point": json.dumps(point.values()),
-            },
-        )
-        dataset.to_netcdf(temporary, group=DRAWS_GROUP, engine="h5netcdf")
+    dataset = _xarray().Dataset(
+        {
+            name: (("chain", "draw"), np.asarray(values, float)[None], {"units": declared[name].unit})
+            for name, values in draws.values().items()
+        },
+        coords={"chain": [0], "draw": np.arange(len(next(iter(draws.values().values()))))},
+        attrs={
+            "law": laws.name_of(type(draws)),
+            "kind": kind,
+            "asked": asked,
+            "made": made,
+            "point": json.dumps(point.values()),
+        },
+    )
+    save_netcdf(path, {DRAWS_GROUP: dataset})
 
 
 def load_draws(path: str | os.PathLike[str], point: Law) -> Law:

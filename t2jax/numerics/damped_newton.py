@@ -15,7 +15,10 @@ import optax
 from t2jax.typing import Array, Float
 
 Objective = Callable[[Array], Array]
+Limits = tuple[Array, Array]
+"""The least and the largest value of each coordinate, (free,) each, infinite where there is none."""
 MAX_STEPS = 200
+MAX_JUMPS = 3  # to limits, from where a search ended without an optimum
 TRIALS = (0.01, 0.15, 1.0, 10.0)  # dampings tried at each step, times the last accepted one
 
 
@@ -39,14 +42,14 @@ def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformation
     Each update solves (|H| + λ·diag|H|) step = -g for a few dampings around the last accepted one and takes the step of
     lowest value; |H| has the absolute eigenvalues of H scaled by its diagonal (Dauphin et al. 2014). Where none lowers
     the value the step is zero and λ grows a thousandfold. `update` needs the extra arguments `value`, `hessian` and
-    `value_fn`. The dampings tried are a heuristic.
+    `value_fn`; with the extra argument `limits` no point outside them is tried. The dampings tried are a heuristic.
     """
 
     def init(u: Array) -> DampedNewtonState:
         high = jnp.full((), jnp.inf, u.dtype)
         return DampedNewtonState(high, jnp.full((), initial_damping, u.dtype), high, high, jnp.zeros((), bool))
 
-    def update(grads, state, params=None, *, value, hessian, value_fn: Objective, **_):
+    def update(grads, state, params=None, *, value, hessian, value_fn: Objective, limits: Limits | None = None, **_):
         eps = jnp.finfo(grads.dtype).eps
         scale = jnp.maximum(jnp.abs(jnp.diagonal(hessian)), eps * jnp.max(jnp.abs(jnp.diagonal(hessian))))
         scale = jnp.where(scale > 0, scale, 1.0)
@@ -59,6 +62,8 @@ def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformation
         def trial(damping: Array) -> tuple[Array, Array]:
             # along a direction of negative curvature its size still says how far the quadratic model reaches
             step = -(axes @ (slopes / (jnp.abs(curvatures) + damping))) / root
+            if limits is not None:
+                step = jnp.clip(params + step, *limits) - params  # pyright: ignore[reportOperatorIssue]
             reached = value_fn(params + step)
             return step, jnp.where(jnp.isfinite(reached), reached, jnp.inf)
 
@@ -105,21 +110,35 @@ class _Walk(NamedTuple):
     converged: Array
     over: Array
     settled: Array  # over already before the last step
+    lowest: Array  # value where the searches ended that the present one began from
+    bottom: Array  # and coordinates there
+    jumped: Array  # which coordinates have been put at their limits
 
 
-def minimise(objective: Objective, start: Float[Array, " free"]) -> Solution:
+def minimise(objective: Objective, start: Float[Array, " free"], limits: Limits | None = None) -> Solution:
     """Minimise a smooth scalar objective from one start; `jax.vmap` over `start` for many.
+
+    Within limits this is the projected Newton method (Bertsekas 1982): a coordinate that is at its limit, and that the
+    gradient pushes outwards, stays there, and the step solves for the others. Its gradient is given as zero. A search
+    that ends without an optimum, as on the long way to an edge along a bent valley, goes on from where its coordinate
+    nearest to a limit is at it; what it finds there counts if it is an optimum and no higher (a heuristic).
 
     Converged means: the decrease that the last Newton step promised was about rounding of the value, or the step was
     about rounding of the coordinates; the step was taken, so what remains is its square. A non-finite value at the
     start ends at once, unconverged, and so do MAX_STEPS steps.
     """
-    walk = jax.lax.while_loop(lambda walk: ~walk.settled, partial(_advance, objective), _begin(start))
+    if limits is not None:
+        start = jnp.clip(start, *limits)
+    walk = jax.lax.while_loop(lambda walk: ~walk.settled, partial(_advance, objective, limits), _begin(start))
     return Solution(walk.u, walk.state.value, walk.gradient, walk.hessian, walk.steps, walk.converged)
 
 
 def minimise_each(
-    objective: Callable[[Array, Any], Array], start: Float[Array, " free"], items: Any, lanes: int = 32
+    objective: Callable[[Array, Any], Array],
+    start: Float[Array, " free"],
+    items: Any,
+    lanes: int = 32,
+    limits: Limits | None = None,
 ) -> Solution:
     """Minimise objective(u, item) from the same start for every item along the leading axis of the tree `items`.
 
@@ -128,6 +147,8 @@ def minimise_each(
     """
     count = len(jax.tree.leaves(items)[0])
     lanes = min(lanes, count)
+    if limits is not None:
+        start = jnp.clip(start, *limits)
     fresh = _begin(start)
     walks = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (lanes, *leaf.shape)), fresh)
     ended = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), fresh)
@@ -135,7 +156,7 @@ def minimise_each(
     def advance(carry: tuple[_Walk, _Walk, Array]) -> tuple[_Walk, _Walk, Array]:
         walks, ended, at = carry
         mine = jax.tree.map(lambda leaf: leaf[jnp.minimum(at, count - 1)], items)
-        walks = jax.vmap(lambda walk, item: _advance(lambda u: objective(u, item), walk))(walks, mine)
+        walks = jax.vmap(lambda walk, item: _advance(lambda u: objective(u, item), limits, walk))(walks, mine)
         place = jnp.where(walks.over, at, count)  # unfinished lanes write past the end, which drops
         ended = jax.tree.map(lambda to, leaf: to.at[place].set(leaf, mode="drop"), ended, walks)
         following = jnp.max(at) + jnp.cumsum(walks.over)
@@ -151,21 +172,50 @@ def _begin(start: Array) -> _Walk:
     no = jnp.zeros((), bool)
     hessian = jnp.zeros((*start.shape, *start.shape), start.dtype)
     state = cast(DampedNewtonState, damped_newton().init(start))
-    return _Walk(start, state, jnp.zeros_like(start), hessian, jnp.zeros((), int), no, no, no)
+    empty, steps, high = jnp.zeros_like(start), jnp.zeros((), int), jnp.full((), jnp.inf, start.dtype)
+    return _Walk(start, state, empty, hessian, steps, no, no, no, high, start, jnp.zeros(start.shape, bool))
 
 
-def _advance(objective: Objective, walk: _Walk) -> _Walk:
+def _advance(objective: Objective, limits: Limits | None, walk: _Walk) -> _Walk:
     eps = jnp.finfo(walk.u.dtype).eps
     value, gradient, hessian = second_order(objective, walk.u)
+    bend = hessian
+    if limits is not None:
+        low, high = limits
+        held = ((walk.u <= low) & (gradient > 0)) | ((walk.u >= high) & (gradient < 0))
+        gradient = jnp.where(held, 0.0, gradient)
+        bend = jnp.where(held[:, None] | held[None, :], 0.0, hessian)
+        bend = bend + jnp.diag(jnp.where(held, jnp.max(jnp.abs(jnp.diagonal(bend))), 0.0))
     method = damped_newton()
-    moved = method.update(gradient, walk.state, walk.u, value=value, hessian=hessian, value_fn=objective)
+    moved = method.update(gradient, walk.state, walk.u, value=value, hessian=bend, value_fn=objective, limits=limits)
     updates, state = cast(tuple[Array, DampedNewtonState], moved)
     small = (state.decrease <= 10 * eps * jnp.abs(value)) | (state.step <= 3e4 * eps)
     flat = jnp.max(jnp.abs(gradient)) <= jnp.sqrt(eps) * (1 + jnp.abs(value))
     converged = walk.converged | ((small | (state.stuck & flat)) & jnp.isfinite(value))
     steps = walk.steps + 1
     over = converged | state.stuck | ~jnp.isfinite(value) | (steps >= MAX_STEPS)
-    return _Walk(walk.u + updates, state, gradient, hessian, steps, converged, over, walk.over)
+    kept = walk.lowest, walk.bottom, walk.jumped
+    moved = _Walk(walk.u + updates, state, gradient, hessian, steps, converged, over, walk.over, *kept)
+    return moved if limits is None else _jump(limits, moved)
+
+
+def _jump(limits: Limits, walk: _Walk) -> _Walk:
+    """The walk itself unless it has just ended without an optimum: then one that begins at another limit, if any."""
+    low, high = limits
+    value = walk.state.value
+    lower = value <= walk.lowest + 1e-10 * jnp.abs(walk.lowest)
+    failed = walk.over & ~walk.settled & ~(walk.converged & lower)
+    lowest, bottom = jnp.where(lower, value, walk.lowest), jnp.where(lower, walk.u, walk.bottom)
+    room = jnp.minimum(bottom - low, high - bottom)
+    room = jnp.where((room > 0) & ~walk.jumped, room, jnp.inf)
+    nearest = jnp.arange(len(room)) == jnp.argmin(room)
+    more = failed & jnp.isfinite(jnp.min(room)) & jnp.isfinite(lowest) & (jnp.sum(walk.jumped) < MAX_JUMPS)
+    at = jnp.where(nearest, jnp.where(bottom - low <= high - bottom, low, high), bottom)
+    again = _begin(at)._replace(lowest=lowest, bottom=bottom, jumped=walk.jumped | nearest)
+    # where no search found an optimum, the lowest end of any is what there is
+    last = walk._replace(u=bottom, state=walk.state._replace(value=lowest), converged=jnp.zeros((), bool))
+    ended = jax.tree.map(partial(jnp.where, failed), last, walk)
+    return jax.tree.map(partial(jnp.where, more), again, ended)
 
 
 def second_order(objective: Objective, u: Float[Array, " free"]) -> tuple[Array, Array, Array]:

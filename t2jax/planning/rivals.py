@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -64,12 +65,12 @@ class Models:
     @property
     def kept(self) -> np.ndarray:
         """Whether each keeps to every limit."""
-        return (self.excess <= SLACK).all(axis=1)  # not where it is NaN
+        return np.asarray((self.excess <= SLACK).all(axis=1))  # not where it is NaN
 
     @property
     def paid(self) -> np.ndarray:
         """Whether each keeps to all that may be spent, and reaches the target."""
-        return (self.excess[:, [name in BUDGETS for name in CONSTRAINTS]] <= SLACK).all(axis=1)
+        return np.asarray((self.excess[:, [name in BUDGETS for name in CONSTRAINTS]] <= SLACK).all(axis=1))
 
     def beyond(self, at: int) -> tuple[str, ...]:
         """The limits other than budgets that the model at an index breaks, by name."""
@@ -123,7 +124,7 @@ def models(
 
 
 @jax.jit
-def _models(law: Law, budget: Budget, *given: Array | None) -> tuple[Array, ...]:
+def _models(law: Law, budget: Budget, *given: Any) -> tuple[Array, ...]:
     at_will = replace(budget, sizes=None, tokens_per_param=None)
     return jax.vmap(partial(_model, law, at_will))(*given)
 

@@ -28,7 +28,7 @@ AXIS_LABELS = {
 
 def equal_axes(ax: "Axes", values: np.ndarray, quantity: str) -> None:
     """Make a picture of predicted against observed: log axes of one scale that hold `values`, with equality drawn."""
-    low, high = float(values.min()), float(values.max())
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.1, 1.0)
     room = (high / low) ** 0.05 if high > low else 1.1
     ends = (low / room, high * room)
     ax.plot(ends, ends, "-", color=BLACK, linewidth=1, label="predicted = observed")

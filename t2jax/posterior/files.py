@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from t2jax import laws
-from t2jax.files import finite, save_json, whole
+from t2jax.files import finite, save_json, save_netcdf
 from t2jax.fitting.law_files import class_of
 from t2jax.laws.base import Law
 from t2jax.posterior.arviz_groups import inference_data
@@ -39,12 +39,12 @@ def save_posterior(path: str | os.PathLike[str], post: Posterior | TaskPosterior
     }
     if isinstance(post, TaskPosterior):
         about |= {"tasks": json.dumps(post.tasks), "pooled": json.dumps(post.pooled)}
-    with whole(Path(path)) as temporary:
-        for number, name in enumerate(GROUPS):
-            group = post.idata[name]
-            data = group.to_dataset() if isinstance(group, xarray.DataTree) else group
-            data = data.assign_attrs(about) if name == "posterior" else data
-            data.to_netcdf(temporary, group=name, engine="h5netcdf", mode="a" if number else "w")
+    groups = {}
+    for name in GROUPS:
+        group = post.idata[name]
+        data = group.to_dataset() if isinstance(group, xarray.DataTree) else group
+        groups[name] = data.assign_attrs(about) if name == "posterior" else data
+    save_netcdf(Path(path), groups)
 
 
 @dataclass(frozen=True)

@@ -204,7 +204,7 @@ def test_draws_of_another_fit_are_refused(fitted, tmp_path, capsys):
         (["fit", "RUNS", "--law", "t2-loss", "--fixed", "delta=1"], "T2Loss has no parameter 'delta' to fix"),
         (["fit", "RUNS", "--fixed", "alpha"], "--fixed: found 'alpha', expected NAME=VALUE"),
         (["fit", "RUNS", "--fixed", "alpha=x"], "--fixed: found alpha='x', expected a number"),
-        (["fit", "RUNS", "--draws", "-1"], "found --draws -1"),
+        (["fit", "RUNS", "--draws", "-1"], "--draws: found -1, expected at least 0"),
         (
             ["fit", "RUNS", "--law", "t2-loss", "--fixed", "alpha=-1"],
             "alpha cannot be held at -1, its domain is 0 to inf",

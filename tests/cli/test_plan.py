@@ -15,6 +15,7 @@ from t2jax.cli.plan.figures import other_sizes
 from t2jax.cli.plan.planned import Planned
 from t2jax.cli.plan.words import plan_text
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.planning.plan import Plan
 from t2jax.planning.rivals import models, rivals
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
@@ -110,11 +111,11 @@ def test_rivals_split_one_purse_as_suits_them_best():
     assert ruled.tokens / ruled.params == pytest.approx(20) and once.value < ruled.value
 
 
-def drawn(law: Any, budget: t2.Budget) -> tuple[t2.Plan, Planned]:
+def drawn(law: Any, budget: t2.Budget) -> tuple[Plan, Planned]:
     """A plan as the pictures take it."""
     plan = t2.allocate(law, budget)
     costs = models(law, budget, plan.params, plan.tokens, plan.samples)
-    worth = t2.shadow_prices(law, budget)
+    worth = t2.planning.shadow_prices(law, budget)
     costs = float(costs.training[0]), float(costs.query[0])
     return plan, Planned(law, None, budget, plan, None, *costs, (), None, worth)
 
@@ -146,7 +147,7 @@ def test_every_drawn_size_is_paid_for_and_none_is_better_than_the_plan(case):
 def test_laws_without_samples_have_no_column_of_them():
     law = t2.laws.Chinchilla(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
     plan, found = drawn(law, t2.Budget(train=1e22))
-    moves = t2.elasticities(law, t2.Budget(train=1e22))
+    moves = t2.planning.elasticities(law, t2.Budget(train=1e22))
     words = plan_text(Planned(**(vars(found) | {"moves": moves})))
     (header,) = [line for line in words.splitlines() if line.startswith("one per cent more")]
     assert header.split() == ["one", "per", "cent", "more", "N", "D", "loss"] and plan.samples == 1

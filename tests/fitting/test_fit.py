@@ -207,10 +207,10 @@ def test_a_floor_of_zero_is_an_edge_and_not_undetermined():
     """Losses that fall to nothing leave E at the edge of its domain, and everything else known."""
     n, d = (10**x for x in np.random.default_rng(6).uniform([[7.0], [9.0]], [[10.0], [12.0]], (2, 60)))
     fit = t2.fit(Chinchilla, losses(n, d, noise=1e-3, law=replace_floor(0.0)), key=KEY, noise=t2.noise.Gaussian("log"))
-    assert fit.identification.at_bound in ((), ("E",)) and fit.undetermined == ()
+    assert tuple(fit.identification.at_bound) in ((), ("E",)) and fit.undetermined == ()
     low = t2.fit(Chinchilla, losses(n, d, law=replace_floor(-0.05)), key=KEY, noise=t2.noise.Gaussian("log"))
-    assert low.identification.at_bound == ("E",) and low.undetermined == () and low.identification.rank == 4
-    assert low.law.E < 1e-8 and "E went to the edge of its domain" in low.status and "determine" not in low.status
+    assert low.identification.at_bound == {"E": 0.0} and low.undetermined == () and low.identification.rank == 4
+    assert low.law.E < 1e-8 and "E is at the edge of its domain (0)" in low.status and "determine" not in low.status
 
 
 def replace_floor(floor: float) -> Chinchilla:

@@ -82,6 +82,32 @@ def test_other_files_are_no_laws(tmp_path, text):
         load_law(tmp_path / "law.json")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("A", "abc", "found A = 'abc', expected a number in its domain, 0 to inf"),
+        ("A", True, "found A = True, expected a number in its domain, 0 to inf"),
+        ("E", float("nan"), "found E = nan, expected a number in its domain, 0 to inf"),
+        ("E", -5.0, "found E = -5.0, expected a number in its domain, 0 to inf"),
+        ("E", float("inf"), "found E = inf, expected a finite number"),
+        ("G", 1.0, "G is no parameter of Chinchilla; its parameters are E, A, B, alpha, beta"),
+        ("beta", None, "beta is missing; its parameters are E, A, B, alpha, beta"),
+    ],
+)
+def test_a_damaged_law_names_file_and_parameter(tmp_path, fit, runs, name, value, said):
+    path = tmp_path / "law.json"
+    save_law(path, fit, runs)
+    content = json.loads(path.read_text())
+    if value is None:
+        del content["parameters"][name]
+    else:
+        content["parameters"][name] = {"value": value}
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError) as stop:
+        load_law(path)
+    assert str(stop.value) == f"{path}: {said}"
+
+
 def test_draws_come_back_to_the_last_bit(tmp_path, draws):
     save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows", asked=35, made=35)
     back = load_draws(tmp_path / "draws.nc", TRUE)

@@ -20,7 +20,7 @@ def best_size(worth: Any, low: float, high: float) -> float:
     values = np.array([worth(n) for n in np.exp(logs)])
     at = int(np.nanargmin(values))
     ends = logs[max(at - 1, 0)], logs[min(at + 1, len(logs) - 1)]
-    found = minimize_scalar(lambda x: worth(np.exp(x)), bounds=ends, method="bounded", options={"xatol": 1e-10})
+    found: Any = minimize_scalar(lambda x: worth(np.exp(x)), bounds=ends, method="bounded", options={"xatol": 1e-10})
     return float(np.exp(found.x if found.fun <= values[at] else logs[at]))
 
 
@@ -35,10 +35,10 @@ def test_size_is_the_square_root_of_compute_and_its_derivatives_are_halves():
         assert plan.params == pytest.approx(np.sqrt(1e22 / 6 / ratio), rel=1e-9)
         assert plan.tokens_per_param == pytest.approx(ratio, rel=1e-12) and plan.ok
         assert plan.value == pytest.approx(1.5 + 480 * plan.params**-0.35 + 2100 * plan.tokens**-0.37, rel=1e-12)
-    moves = t2.elasticities(LAW, t2.Budget(train=1e22, tokens_per_param=20.0))
+    moves = t2.planning.elasticities(LAW, t2.Budget(train=1e22, tokens_per_param=20.0))
     assert moves.params["train"] == pytest.approx(0.5) and moves.params["tokens_per_param"] == pytest.approx(-0.5)
     assert moves.tokens["train"] == pytest.approx(0.5) and moves.tokens["tokens_per_param"] == pytest.approx(0.5)
-    worth = t2.shadow_prices(LAW, t2.Budget(train=1e22, tokens_per_param=20.0))
+    worth = t2.planning.shadow_prices(LAW, t2.Budget(train=1e22, tokens_per_param=20.0))
     plan = worth.plan
     falls = (0.35 * 480 * plan.params**-0.35 + 0.37 * 2100 * plan.tokens**-0.37) / 2
     assert worth.buys == {"train": pytest.approx(falls / 1e22)}  # the ratio is no limit, so it has no price

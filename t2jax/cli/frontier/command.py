@@ -81,4 +81,4 @@ def budgets(text: str) -> np.ndarray:
         raise ValueError(f"--train: found {text!r}, but {fewest}")
     if not all(np.isfinite(end) and end > 0 for end in ends):
         raise ValueError(f"--train: found {text!r}, but training FLOPs are positive and finite")
-    return np.geomspace(*ends, count)
+    return np.geomspace(ends[0], ends[1], count)

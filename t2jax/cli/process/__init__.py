@@ -1,0 +1,1 @@
+"""What makes a command a process: its options, interrupts, broken pipes and errors."""

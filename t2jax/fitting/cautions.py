@@ -1,0 +1,43 @@
+"""What is said of a table before it is fitted: that nothing was solved, or that its rows are of several tasks."""
+
+import numpy as np
+
+from t2jax.fitting.problem import FitProblem
+from t2jax.noise.joint import Joint
+from t2jax.noise.residuals import response
+from t2jax.tables.place import TableError
+from t2jax.tables.table import Table
+
+SHOWN = 5  # names of tasks in a sentence
+
+
+def refuse_unsolved(problem: FitProblem, table: Table) -> None:
+    """Raise TableError where a law of pass@k has nothing to go by, since no sample of any model is right.
+
+    The upper bound of a model's pass@1 is that of a share of questions that a success would have been seen on, at 95 %:
+    (1 - p)^questions = 0.05. Beside losses, which say something all the same, nothing is raised.
+    """
+    counts = "correct" in problem.noise.columns(problem.law, table)
+    name = "correct" if counts else response(problem.law, table)
+    if isinstance(problem.noise, Joint) or name not in ("correct", "pass_at_k") or np.any(table[name] > 0):
+        return
+    said = f"{table.source.name}: no sample of any model is right, so pass@k is 0 at every k that was measured"
+    if counts:
+        questions = np.bincount(table.runs())
+        highest = (f"{1 - 0.05 ** (1 / count):.3g}" for count in (questions.max(), questions.min()))
+        bound = " to ".join(dict.fromkeys(highest))
+        asked = " to ".join(dict.fromkeys((f"{questions.min()}", f"{questions.max()}")))
+        said += f" (a model's pass@1 is below {bound} at 95 %, from {asked} questions each)"
+    raise TableError(f"{said}; no law can be fitted to that")
+
+
+def several_tasks(table: Table) -> str:
+    """A sentence that names the tasks whose rows are about to be fitted as one law; empty for one task or none."""
+    names = list(dict.fromkeys(str(name) for name in table["task"])) if "task" in table else []
+    if len(names) < 2:
+        return ""
+    shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    return (
+        f"the rows are of {len(names)} tasks ({shown}) and one law was fitted to all of them: "
+        "keep the rows of one task, or give each its own law with sample_tasks"
+    )

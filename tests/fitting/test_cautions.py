@@ -1,0 +1,78 @@
+"""Tables in which nothing was solved, of several tasks, or at one size: what is said of them, and what is refused."""
+
+import jax
+import numpy as np
+import pytest
+
+import t2jax as t2
+from t2jax.fitting.cautions import several_tasks
+
+KEY = jax.random.key(0)
+
+
+def counts(correct: float, **columns) -> t2.Table:
+    """Three models, six questions each, 20 trials a question."""
+    models = np.repeat(["a", "b", "c"], 6)
+    params = np.repeat([1e8, 3e8, 1e9], 6)
+    questions = [f"q{i % 6}" for i in range(18)]
+    shared = {"model": models, "params": params, "tokens": 200 * params, "question": questions}
+    return t2.Table.from_columns(**shared, trials=20.0, correct=correct, **columns)
+
+
+def test_counts_in_which_nothing_was_solved_have_no_law():
+    """(1 - p)^6 = 0.05 at p = 0.393."""
+    said = r"no sample of any model is right, so pass@k is 0 at every k.*below 0\.393 at 95 %, from 6 questions each"
+    with pytest.raises(t2.TableError, match=said):
+        t2.fit(t2.laws.T2PassK, counts(0.0), key=KEY)
+    shares = t2.Table.from_columns(params=np.geomspace(1e7, 1e9, 12), tokens=1e10, samples=1.0, pass_at_k=0.0)
+    with pytest.raises(t2.TableError, match=r"pass@k is 0 at every k that was measured; no law can be fitted to that"):
+        t2.fit(t2.laws.T2PassK, shares, key=KEY)
+
+
+def test_several_tasks_are_told_first():
+    rng = np.random.default_rng(0)
+    params, tokens = (np.tile(10 ** rng.uniform(low, low + 3, 20), 2) for low in (7.0, 9.0))
+    loss = 1.8 + 480 * params**-0.35 + 2100 * tokens**-0.37 - np.repeat([0.0, 0.7], 20)
+    table = t2.Table.from_columns(params=params, tokens=tokens, loss=loss, task=np.repeat(["web", "code"], 20))
+    fit = t2.fit(t2.laws.Chinchilla, table, key=KEY)
+    assert fit.status.startswith("the rows are of 2 tasks (web, code) and one law was fitted to all of them: keep the")
+    assert several_tasks(table.where(task="web")) == "" and several_tasks(counts(1.0)) == ""
+    assert several_tasks(counts(1.0, task=[f"t{i}" for i in range(18)])).startswith(
+        "the rows are of 18 tasks (t0, t1, t2, t3, t4, ...)"
+    )
+
+
+def test_one_size_determines_a_sum_and_the_status_names_the_remedy():
+    """1.9 + 900 D^-.33 at one N: the sum of E and A/N^alpha is 1.9, and with A held at zero E is."""
+    tokens = np.geomspace(2e8, 2e11, 12)
+    table = t2.Table.from_columns(params=1.2e8, tokens=tokens, loss=1.9 + 900 * tokens**-0.33)
+    fit = t2.fit(t2.laws.Chinchilla, table, key=KEY)
+    assert {"E"} <= set(fit.undetermined) <= {"E", "A", "alpha"}
+    assert (
+        "they determine only the sum, E + A/N^alpha = 1.9; to have it as E, hold the others: --fixed A=0 " in fit.status
+    )
+    remedy = fit.status.partition("--fixed ")[2].split(";")[0].split()
+    held = {name: float(value) for name, _, value in (pair.partition("=") for pair in remedy)}
+    again = t2.fit(t2.laws.Chinchilla, table, key=KEY, fixed=held)
+    assert again.converged and again.undetermined == ()
+    assert (again.law.E, again.law.B, again.law.beta) == pytest.approx((1.9, 900, 0.33), rel=1e-6)
+
+
+def test_runs_are_drawn_where_a_model_repeats():
+    """Checkpoints of seven runs, each run off by its own error, seed 50 of a simulation: rows give bands too narrow."""
+    rng = np.random.default_rng(50)
+    rows = []
+    for i, n in enumerate(np.geomspace(2e7, 2e9, 7)):
+        off = 0.003 * rng.standard_normal()
+        for d in np.geomspace(1e9, 5e10, 20):
+            exact = 1.9 + 300 * n**-0.33 + 900 * d**-0.36
+            rows.append((f"m{i}", n, d, exact * np.exp(off + 0.0005 * rng.standard_normal())))
+    columns = dict(zip(("model", "params", "tokens", "loss"), map(list, zip(*rows, strict=True)), strict=True))
+    table = t2.Table.from_columns(**columns)
+    fit = t2.fit(t2.laws.Chinchilla, table, key=KEY)
+    drawn, rows = (t2.bootstrap(fit, table, draws=40, key=KEY, over=over) for over in (None, "rows"))
+    assert drawn.resampled == "runs" and "over runs converged" in drawn.status
+    wide, narrow = (np.ptp(np.quantile(boot.laws.alpha, [0.05, 0.95])) for boot in (drawn, rows))
+    assert wide > 2 * narrow
+    low, high = np.quantile(drawn.laws.alpha, [0.05, 0.95])
+    assert low < 0.33 < high
