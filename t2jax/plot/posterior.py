@@ -43,7 +43,7 @@ def interval_observed(
         label=f"{100 * level:g} % {what} interval of the law",
     )
     ax.plot(x, mid[shown], "o", color=BLUE, markersize=3, markeredgewidth=0, label=f"{what} median")
-    ends = x.min() / 1.02, x.max() * 1.02
+    ends = (x.min() / 1.02, x.max() * 1.02) if len(x) else (0.1, 1.0)
     ax.plot(ends, ends, "-", color=BLACK, linewidth=1, label="predicted = observed")
     ax.set(xscale="log", yscale="log", xlim=ends)
     log_ticks(ax)

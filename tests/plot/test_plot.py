@@ -17,6 +17,7 @@ from t2jax.plot.frontier import (
     optima_against_train,
     optima_on_isoflops,
 )
+from t2jax.plot.posterior import interval_observed
 from t2jax.plot.style import legend_outside, log_ticks, number, shared_legend
 
 RNG = np.random.default_rng(0)
@@ -164,3 +165,14 @@ def test_plotting_leaves_pyplot_alone():
     code = "import sys, t2jax.plot.frontier; print('matplotlib.pyplot' in sys.modules, 'matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_pictures_without_a_value_above_zero_are_empty_and_say_so(tmp_path):
+    figure = Figure()
+    axes, none = figure.subplots(1, 3), np.zeros(5)
+    predicted_observed(axes[0], none, none + 0.1, quantity="pass_at_k")
+    residuals(axes[1], none[:0], none[:0])
+    interval_observed(axes[2], none, none, none + 0.1, none + 0.2, level=0.9, what="prior", quantity="pass_at_k")
+    figure.savefig(tmp_path / "none.png")
+    assert axes[0].get_title() == "5 of 5 observations are zero and not shown"
+    assert axes[2].get_title() == "5 of 5 rows are zero and not shown"
