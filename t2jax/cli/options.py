@@ -61,7 +61,7 @@ class FittingOptions:
 
     def held(self) -> dict[str, float]:
         """`fixed` as numbers by name. Raises ValueError for anything else."""
-        return {name: _number(name, value) for name, value in pairs("--fixed", self.fixed).items()}
+        return numbers("--fixed", self.fixed)
 
 
 def read(name: str, units: Pairs = ()) -> Table:
@@ -96,8 +96,12 @@ def pairs(option: str, given: Pairs) -> dict[str, str]:
     return found
 
 
-def _number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"--fixed: found {name}={text!r}, expected a number") from None
+def numbers(option: str, given: Pairs) -> dict[str, float]:
+    """NAME=NUMBER pairs as numbers by name. Raises ValueError, naming the option, for anything else."""
+    found = {}
+    for name, text in pairs(option, given).items():
+        try:
+            found[name] = float(text)
+        except ValueError:
+            raise ValueError(f"{option}: found {name}={text!r}, expected a number") from None
+    return found

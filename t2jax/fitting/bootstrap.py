@@ -11,6 +11,7 @@ import numpy as np
 
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.problem import FitProblem
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Rows
 from t2jax.numerics.bands import Band, band
@@ -55,6 +56,7 @@ class Bootstrap:
         return band(values, level)
 
 
+@check_arguments
 def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: ResampledUnit = "rows") -> Bootstrap:
     """Refit a law to `draws` resamples of its table, with replacement, each from the fitted law.
 
@@ -73,6 +75,7 @@ def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: Resampled
         return _collect(found, draws, over)
 
 
+@check_arguments
 def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> Bootstrap:
     """Refit a law to `draws` tables simulated from the fit, each measured on the same (N, D, k) and trials.
 

@@ -13,6 +13,7 @@ from t2jax.fitting.identification import Identification, curvature, identificati
 from t2jax.fitting.problem import FitProblem, prepare
 from t2jax.fitting.starts import draw, keep_best
 from t2jax.fitting.turning_points import turning_points
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.check import not_finite
 from t2jax.noise.protocol import Noise
@@ -53,6 +54,7 @@ class Fit:
         return self.identification.flat
 
 
+@check_arguments
 def fit(
     law: type[Law],
     table: Table,

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.forecasts.counts import checked_counts, checked_samples
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.pass_at_k.beta_tail import BetaTail
 from t2jax.numerics.bands import Band, band
 from t2jax.numerics.special import log_beta_binomial, log_fail_at_k_beta
@@ -41,6 +42,7 @@ class BetaForecast:
     status: str
 
 
+@check_arguments
 def forecast_beta(
     trials: object, correct: object, samples: Sequence[float], *, key: Array, draws: int = 1000, level: float = 0.9
 ) -> BetaForecast:

@@ -142,7 +142,7 @@ class Table:
         return self["weight"] if "weight" in self else np.ones(len(self))
 
     def compute(self) -> np.ndarray:
-        """Training compute of each row by the 6ND rule, FLOPs, shape (rows,)."""
+        """Training compute 6ND of each row in FLOPs, shape (rows,). Source: Kaplan et al. 2020 (2001.08361)."""
         return 6 * self["params"] * self["tokens"]
 
     def to_frame(self) -> pd.DataFrame:
