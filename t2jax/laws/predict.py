@@ -28,10 +28,10 @@ def evaluate(law: Law, **columns: ArrayLike) -> np.ndarray:
 def predict(law: Law, table: Table) -> np.ndarray:
     """The law at every row of a table, (rows,), or (draws, rows) for a batch of laws. One sample where no k is given.
 
-    Raises TableError for an input that the table lacks.
+    Raises TableError for an input that the table lacks, or has no number of in a row.
     """
     columns = [name for name in type(law).columns().values() if name in table or name != "samples"]
-    table.require(*columns, needed_by=type(law).__name__)
+    table.require_numbers(*columns, needed_by=type(law).__name__)
     return evaluate(law, **({"samples": 1.0} | {name: table[name] for name in columns}))
 
 
