@@ -1,5 +1,6 @@
 """First mistakes in Python are told in one sentence that says what to write instead."""
 
+# pyright: reportArgumentType=false, reportCallIssue=false
 from pathlib import Path
 
 import jax

@@ -155,13 +155,15 @@ def test_a_law_of_compute_alone():
 
 def test_text_in_a_column_that_the_law_reads():
     law = user_law("Deep", lambda self, N, depth: self.E + depth * N**-self.alpha)
-    text = TABLE.with_columns(depth=["many", *["8"] * (len(TABLE) - 1)])
+    size = np.geomspace(1e7, 1e10, 12)
+    rows = t2.Table.from_columns(params=size, tokens=1e11, depth=8.0, loss=1.5 + 8 * size**-0.1)
+    text = rows.with_columns(depth=["many", *["8"] * 11])
     expected = "row 0, column 'depth': found 'many', expected a number, for Deep"
     for call in (
         lambda: t2.fit(law, text, key=KEY),
         lambda: t2.sample(law, text, key=KEY),
         lambda: t2.predict(law(E=1.0, alpha=0.3), text),
-        lambda: t2.bootstrap(t2.fit(law, TABLE.with_columns(depth=8.0), key=KEY), text, draws=4, key=KEY),
+        lambda: t2.bootstrap(t2.fit(law, rows, key=KEY), text, draws=4, key=KEY),
     ):
         with pytest.raises(t2.TableError, match=expected):
             call()

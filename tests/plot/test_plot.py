@@ -161,6 +161,6 @@ def test_a_legend_outside_covers_no_data(ax):
 
 
 def test_plotting_leaves_pyplot_alone():
-    code = "import sys, t2jax.plot_frontier; print('matplotlib.pyplot' in sys.modules, 'matplotlib' in sys.modules)"
+    code = "import sys, t2jax.plot; print('matplotlib.pyplot' in sys.modules, 'matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

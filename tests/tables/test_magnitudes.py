@@ -92,7 +92,7 @@ def test_perplexities(tmp_path):
     ],
 )
 def test_hints_of_losses(columns, hint):
-    found = Table.from_columns(params=N, tokens=D, **dict.fromkeys(columns, LOSS))
+    found = Table(pd.DataFrame({"params": N, "tokens": D, **dict.fromkeys(columns, LOSS)}))
     with pytest.raises(TableError) as refused:
         found.require("loss", needed_by="Chinchilla")
     assert str(refused.value).endswith(hint)
@@ -113,7 +113,7 @@ def test_hints_of_losses(columns, hint):
 )
 def test_hints_of_sizes(columns, hint):
     with pytest.raises(TableError) as refused:
-        Table.from_columns(tokens=D, loss=LOSS, **dict.fromkeys(columns, N))
+        Table(pd.DataFrame({"tokens": D, "loss": LOSS, **dict.fromkeys(columns, N)}))
     assert hint in str(refused.value)
 
 

@@ -15,7 +15,6 @@ from t2jax.tables.source import Source
 from t2jax.tables.table import Table
 from tests.helpers import refusal, small
 
-
 UNITS = {"tokens": 1e9, "params": 1.0, "loss": 1.0}
 
 

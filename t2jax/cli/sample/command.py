@@ -11,13 +11,13 @@ import tyro
 from numpyro import distributions
 
 from t2jax import laws
-from t2jax.cli.figures import response_name
 from t2jax.cli.options import NOISES, Pairs, law_for, numbers, pairs, read
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.cli.sample.figures import picture_check, picture_posterior, picture_prior
 from t2jax.cli.words import columns, interval
 from t2jax.files import finite
 from t2jax.fitting.law_files import LAW_FILE
+from t2jax.plot.measured import response_name
 from t2jax.posterior.files import POSTERIOR_FILE, save_point, save_posterior
 from t2jax.posterior.posterior import LEVEL, Posterior
 from t2jax.posterior.posterior_check import posterior_predictive
