@@ -58,6 +58,8 @@ class AuditConfig:
     which huber, the default for losses, has not: take student-t."""
     units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
     """Units of columns that are not raw counts: params=M tokens=B."""
+    where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
+    """Rows to keep, by their value in a column: model=pythia-1b task=gsm8k."""
     starts: int = 8
     """How many starts each fit is run from."""
     draws: int = 400
@@ -74,7 +76,7 @@ def run(config: AuditConfig) -> int:
     if config.draws < 1 or config.starts < 1 or config.folds < 2:
         given = f"--draws {config.draws} --starts {config.starts} --folds {config.folds}"
         raise ValueError(f"found {given}, expected at least 1, 1 and 2")
-    table = read(config.table, config.units)
+    table = read(config.table, config.units, config.where)
     chosen = [laws.by_name(name) for name in dict.fromkeys(config.law)] or [law_for(table, None)]
     refuse_different_responses(chosen, table)
     cut = cut_of(config.cut, table, config.within)

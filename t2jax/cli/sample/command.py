@@ -49,6 +49,8 @@ class SampleConfig:
     """What a measurement is; by default what suits the law and the columns, Student-t errors for losses."""
     units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
     """Units of columns that are not raw counts: params=M tokens=B."""
+    where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
+    """Rows to keep, by their value in a column: model=pythia-1b task=gsm8k."""
     fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
     """Parameters of the law or the noise to hold: alpha=0.35 sigma=0.01."""
     priors: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=PRIOR ...")]] = ()
@@ -68,7 +70,7 @@ class SampleConfig:
 
 def run(config: SampleConfig) -> int:
     """Sample, print and save; 0 if the chains converged, else 1. Raises ValueError for bad input."""
-    table = read(config.table, config.units)
+    table = read(config.table, config.units, config.where)
     law = law_for(table, config.law)
     fixed = numbers("--fixed", config.fixed)
     priors = {name: _prior(name, value) for name, value in pairs("--priors", config.priors).items()}
