@@ -24,7 +24,7 @@ class FitConfig:
 
 def run(config: FitConfig) -> int:
     """Fit, print and save; 0 if the fit converged, else 1. Raises ValueError for bad input."""
-    table = read(config.table, config.fitting.units)
+    table = read(config.table, config.fitting.units, config.fitting.where)
     law = law_for(table, config.fitting.law)
     with Output("fit", config.output, config) as out:
         fitted = fit_and_save(law, table, config.fitting, out)

@@ -37,7 +37,7 @@ def known_law(table: str | None, law_file: Path | None, fitting: FittingOptions,
     if law_file is not None:
         law = load_law(law_file)
         return Known(law, _draws_beside(law_file, law))
-    rows = read(str(table), fitting.units)
+    rows = read(str(table), fitting.units, fitting.where)
     fitted = fit_and_save(law_for(rows, fitting.law), rows, fitting, out)
     found, answer = fitted.fit, {"fit": fit_answer(fitted)}
     out.say(f"{laws.name_of(type(found.law))} on {rows.source.name}: {found.status}", "")

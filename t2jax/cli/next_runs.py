@@ -53,7 +53,7 @@ def run(config: NextConfig) -> int:
     """Fit, choose, print and save; 0 if all went well, else 1. Raises ValueError for bad input."""
     if config.candidates is not None and config.largest is not None:
         raise ValueError("--largest bounds a region; of a table of --candidates leave the dear ones out")
-    table = read(config.table, config.fitting.units)
+    table = read(config.table, config.fitting.units, config.fitting.where)
     listed = None if config.candidates is None else read_table(config.candidates)
     budget = Budget(train=config.train, inference=config.inference)
     if config.count < 1:

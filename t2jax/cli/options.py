@@ -44,6 +44,8 @@ class FittingOptions:
     """What a measurement is; by default what suits the law and the columns."""
     units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
     """Units of columns that are not raw counts: params=M tokens=B."""
+    where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
+    """Rows to keep, by their value in a column: model=pythia-1b task=gsm8k."""
     fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
     """Parameters to hold: alpha=0.35 beta=0.37."""
     starts: int = 8
@@ -61,17 +63,31 @@ class FittingOptions:
 
     def held(self) -> dict[str, float]:
         """`fixed` as numbers by name. Raises ValueError for anything else."""
-        return {name: _number(name, value) for name, value in pairs("--fixed", self.fixed).items()}
+        return numbers("--fixed", self.fixed)
 
 
-def read(name: str, units: Pairs = ()) -> Table:
+def read(name: str, units: Pairs = (), where: Pairs = ()) -> Table:
     """A table by the path of its file or the name of a public data set. Raises TableError or DatasetError."""
     given = pairs("--units", units)
     if name not in datasets.names() and (Path(name).suffix or Path(name).exists()):
-        return read_table(name, units=dict(given))
-    if given:
+        table = read_table(name, units=dict(given))
+    elif given:
         raise ValueError(f"--units is for files; the data set {name!r} is in raw counts")
-    return datasets.load(name)
+    else:
+        table = datasets.load(name)
+    return _kept(table, where) if where else table
+
+
+def _kept(table: Table, where: Pairs) -> Table:
+    """The rows that have each value of `--where`. Raises TableError where there is none, or no such column."""
+    wanted: dict[str, str | float] = {}
+    for column, text in pairs("--where", where).items():
+        table.require(column, needed_by="--where")
+        try:
+            wanted[column] = text if table[column].dtype == object else float(text)
+        except ValueError:
+            raise ValueError(f"--where: found {column}={text!r}, expected a number") from None
+    return table.where(**wanted)
 
 
 def law_for(table: Table, name: str | None) -> type[Law]:
@@ -96,8 +112,12 @@ def pairs(option: str, given: Pairs) -> dict[str, str]:
     return found
 
 
-def _number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"--fixed: found {name}={text!r}, expected a number") from None
+def numbers(option: str, given: Pairs) -> dict[str, float]:
+    """NAME=NUMBER pairs as numbers by name. Raises ValueError, naming the option, for anything else."""
+    found = {}
+    for name, text in pairs(option, given).items():
+        try:
+            found[name] = float(text)
+        except ValueError:
+            raise ValueError(f"{option}: found {name}={text!r}, expected a number") from None
+    return found

@@ -45,6 +45,8 @@ class Dataset:
 
 def _local(file: DataFile) -> Path | None:
     folder = os.environ.get(FOLDER_VARIABLE)
+    if folder and not Path(folder).is_dir():
+        raise DatasetError(f"{FOLDER_VARIABLE} names {folder!r}, which is no folder: name one, or unset the variable")
     if not folder or not Path(folder, file.place).exists():
         return None
     return _checked(Path(folder, file.place), file)

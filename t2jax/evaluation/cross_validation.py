@@ -7,10 +7,11 @@ import jax
 import numpy as np
 
 from t2jax.evaluation.convex_hull import decades_outside
-from t2jax.evaluation.errors import Errors, observed
+from t2jax.evaluation.errors import Errors, positive_response
 from t2jax.evaluation.held_out import WITHIN, By, NoFit, fit_without, groups, left_out
 from t2jax.evaluation.information_criteria import log_scores
 from t2jax.laws import name_of
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.predict import predict
 from t2jax.noise.default import default_noise
@@ -50,6 +51,7 @@ class CrossValidation:
         return f"{said}; {out} of {len(self.outside)} rows lie outside the convex hull of those they are predicted from"
 
 
+@check_arguments
 def cross_validate(
     law: type[Law],
     table: Table,
@@ -79,7 +81,7 @@ def cross_validate(
         raise ValueError(f"{table.source.name}: {few}, but cross-validation needs at least two")
     deal = np.asarray(jax.random.permutation(key, count)) % min(folds, count)
     fold = deal[group]
-    measured = None if counted(law, table, noise) else observed(law, table)
+    measured = None if counted(law, table, noise) else positive_response(law, table)
     rows, scores, failed = np.full(len(table), np.nan), np.full(len(table), np.nan), 0
     outside = np.zeros(len(table))
     for one in range(min(folds, count)):

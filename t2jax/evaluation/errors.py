@@ -34,7 +34,7 @@ class Errors:
         return cls(len(error), *(float(x) for x in (size.mean(), error.mean(), np.median(size), size.max())))
 
 
-def observed(law: type[Law], table: Table) -> np.ndarray:
+def positive_response(law: type[Law], table: Table) -> np.ndarray:
     """What the law predicts as the table has it, (rows,). Raises TableError where it is missing or a value is zero."""
     name = response(law, table)
     table.require(name, needed_by=law.__name__)

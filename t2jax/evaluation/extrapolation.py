@@ -10,14 +10,15 @@ import numpy as np
 
 from t2jax.evaluation.convex_hull import decades_outside, in_ranges
 from t2jax.evaluation.cross_validation import counted, has_density
-from t2jax.evaluation.errors import Errors, observed
-from t2jax.evaluation.held_out import NoFit, compute, fit_without, left_out
+from t2jax.evaluation.errors import Errors, positive_response
+from t2jax.evaluation.held_out import NoFit, fit_without, left_out
 from t2jax.evaluation.information_criteria import log_scores
 from t2jax.evaluation.pass_at_k_cells import cells, simulated_band
 from t2jax.evaluation.predictive_band import predictive_band
 from t2jax.fitting.bootstrap import ResampledUnit, bootstrap
 from t2jax.fitting.fit import Fit
 from t2jax.laws import name_of
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.predict import predict
 from t2jax.noise.default import default_noise
@@ -55,7 +56,7 @@ class Cut:
     def of(self, table: Table) -> np.ndarray:
         """The quantity of each row, (rows,). Raises TableError for a cut in samples of a table without them."""
         if self.quantity == "compute":
-            return compute(table)
+            return table.compute()
         if self.quantity == "samples":
             table.require("samples", needed_by="a cut in samples")
             return table["samples"]
@@ -186,6 +187,7 @@ class Extrapolation:
         return "; ".join([*said, self.draws])
 
 
+@check_arguments
 def extrapolate(
     law: type[Law],
     table: Table,
@@ -213,7 +215,7 @@ def extrapolate(
     noise = noise or default_noise(law, table)
     made = cells(law, table) if counted(law, table, noise) else None
     rows = table if made is None else made.table
-    measured = observed(law, table) if made is None else rows["pass_at_k"]
+    measured = positive_response(law, table) if made is None else rows["pass_at_k"]
     above, held_out = cut.above(table), cut.above(rows)
     fit_key, draw_key, error_key = jax.random.split(key, 3)
     found = fit_without(law, table, above, key=fit_key, noise=noise, fixed=fixed, starts=starts)

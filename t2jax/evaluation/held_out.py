@@ -35,11 +35,6 @@ def fitted_rows(table: Table) -> np.ndarray:
     return table.weights() > NEGLIGIBLE
 
 
-def compute(table: Table) -> np.ndarray:
-    """Training compute 6ND of each row in FLOPs, (rows,). Source: Kaplan et al. 2020 (2001.08361)."""
-    return table.compute()
-
-
 def groups(table: Table, by: By, within: float = WITHIN) -> np.ndarray:
     """The group of each row, numbered from 0, int (rows,): runs by first appearance, sizes and budgets by their size.
 
@@ -56,7 +51,7 @@ def groups(table: Table, by: By, within: float = WITHIN) -> np.ndarray:
         raise ValueError(f"within must be a share above 0, such as 0.05, not {within!r}")
     if by == "run":
         return table.runs()
-    value = table["params"] if by == "size" else compute(table)
+    value = table["params"] if by == "size" else table.compute()
     order = np.argsort(value, kind="stable")
     ordered = value[order]
     found, first = np.zeros(len(table), int), ordered[0]

@@ -10,6 +10,7 @@ import numpy as np
 from t2jax.evaluation.held_out import fitted_rows
 from t2jax.fitting.fit import Fit
 from t2jax.laws import name_of
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.joint import Joint
 from t2jax.noise.losses import Gaussian, Huber
@@ -54,6 +55,7 @@ class Criteria:
         return self.parameters * float(np.log(self.runs)) - 2 * self.log_likelihood
 
 
+@check_arguments
 def criteria(fit: Fit, table: Table) -> Criteria:
     """The information criteria of a fit on the rows it was fitted to; those that were `left_out` do not enter.
 
@@ -73,6 +75,7 @@ def criteria(fit: Fit, table: Table) -> Criteria:
     )
 
 
+@check_arguments
 def log_scores(fit: Fit, table: Table) -> np.ndarray:
     """Log density of each row's measurement under the fit, nats (rows,): the log score, larger is better.
 

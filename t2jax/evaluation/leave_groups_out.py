@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 import jax
 import numpy as np
 
-from t2jax.evaluation.held_out import WITHIN, By, NoFit, compute, fit_without, groups
+from t2jax.evaluation.held_out import WITHIN, By, NoFit, fit_without, groups
 from t2jax.fitting.fit import Fit
 from t2jax.laws import name_of
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Noise
 from t2jax.planning.budget import Budget
@@ -52,6 +53,7 @@ class Influence:
         return said + (f"; no answer without {', '.join(self.failed)}" if self.failed else "")
 
 
+@check_arguments
 def influence(
     law: type[Law],
     table: Table,
@@ -107,7 +109,7 @@ def influence(
     return Influence(
         fit=whole,
         train=float(train),
-        largest=float(compute(table).max()),
+        largest=float(table.compute().max()),
         by=by,
         params=float(plans.params[0]),
         labels=tuple(labels[i] for i in there[order]),
@@ -120,7 +122,7 @@ def influence(
 def _label(table: Table, rows: np.ndarray, by: By) -> str:
     if by == "run" and "model" in table:
         return str(table["model"][rows][0])
-    values = (table["params"], table["tokens"], compute(table))
+    values = (table["params"], table["tokens"], table.compute())
     params, tokens, flops = (float(np.exp(np.log(value[rows]).mean())) for value in values)
     names = {"budget": f"{flops:.3g} FLOPs", "size": f"{params:.3g} params", "run": f"N={params:.4g}, D={tokens:.4g}"}
     return names[by]

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from t2jax.laws.arguments import check_arguments
 from t2jax.numerics.bands import Band, band
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
@@ -38,6 +39,7 @@ class AveragedFrontier:
         return _banded(self.plans, self.drawn, self.status, level)
 
 
+@check_arguments
 def averaged_frontier(
     posteriors: Mapping[str, Posterior],
     weights: Mapping[str, float],

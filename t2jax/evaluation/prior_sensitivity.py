@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpyro.distributions import Distribution
 
+from t2jax.laws.arguments import check_arguments
 from t2jax.numerics.bands import Band, band
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
@@ -51,6 +52,7 @@ class PriorSensitivity:
         return said
 
 
+@check_arguments
 def prior_sensitivity(
     post: Posterior,
     table: Table,

@@ -12,6 +12,7 @@ import numpy as np
 from t2jax.fitting.edges import limits_of, off_the_edges
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.problem import FitProblem
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Rows
 from t2jax.numerics.bands import Band, band
@@ -57,6 +58,7 @@ class Bootstrap:
         return band(values, level)
 
 
+@check_arguments
 def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: ResampledUnit | None = None) -> Bootstrap:
     """Refit a law to `draws` resamples of its table, with replacement, each from the fitted law.
 
@@ -86,6 +88,7 @@ def resampled_unit(table: Table) -> ResampledUnit:
     return "runs" if FEWEST_RUNS <= runs < len(table) else "rows"
 
 
+@check_arguments
 def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> Bootstrap:
     """Refit a law to `draws` tables simulated from the fit, each measured on the same (N, D, k) and trials.
 

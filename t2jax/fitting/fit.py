@@ -16,6 +16,7 @@ from t2jax.fitting.problem import FitProblem, prepare
 from t2jax.fitting.remedies import remedy
 from t2jax.fitting.starts import draw, keep_best
 from t2jax.fitting.turning_points import turning_points
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.check import not_finite
 from t2jax.noise.protocol import Noise
@@ -56,6 +57,7 @@ class Fit:
         return self.identification.flat
 
 
+@check_arguments
 def fit(
     law: type[Law],
     table: Table,

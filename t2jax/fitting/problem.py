@@ -73,13 +73,9 @@ def prepare(
     check_law(law)
     noise = noise or default_noise(law, table)
     columns = noise.columns(law, table)
-    table.require(*columns, needed_by=law.__name__)
+    table.require_numbers(*columns, needed_by=law.__name__)
     held = (dict(law.gauge) if "loss" not in table else {}) | dict(fixed)
-    if not {"params", "tokens"} & set(columns) and table.runs().max() > 0:
-        raise TableError(
-            f"{table.source.name}: {law.__name__} reads neither params nor tokens, so it is for the rows of one run, "
-            f"and the table has {table.runs().max() + 1} runs: keep one, as with .where(model=...)"
-        )
+    _refuse_runs_alike(law, table, columns)
     declared = law.declared()
     unknown = [name for name in held if name not in declared]
     if unknown:
@@ -96,3 +92,18 @@ def prepare(
     if isinstance(noise, Joint):
         table, columns = with_loss_share(table), (*columns, LOSS_SHARE)
     return problem, measurements(table, columns)
+
+
+def _refuse_runs_alike(law: type[Law], table: Table, columns: tuple[str, ...]) -> None:
+    """Raise TableError where a law reads nothing but k that differs between runs: it is for the rows of one run."""
+    read = {name for name in law.columns().values() if name in columns} - {"samples"}
+    run = table.runs()
+    first = np.unique(run, return_index=True)[1]
+    if len(first) == 1 or {"params", "tokens"} & read or any(np.ptp(table[name][first]) > 0 for name in read):
+        return
+    key = "model" if "model" in table else "params"
+    raise TableError(
+        f"{table.source.name}: {law.__name__} reads {', '.join(sorted(read | {'samples'} & {*columns})) or 'no input'},"
+        f" in which no two runs differ, so it is for the rows of one run, and the table has {len(first)}: keep one, by"
+        f" table.where({key}=...), in commands --where {key}=..."
+    )

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.forecasts.counts import checked_counts, checked_samples
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.pass_at_k.beta_tail import BetaTail
 from t2jax.numerics.bands import Band, band
 from t2jax.numerics.special import log_beta_binomial, log_fail_at_k_beta
@@ -22,6 +23,7 @@ from t2jax.working_precision import scope
 SIDE = 41  # points along each axis of the grid of the posterior
 DROP = 15.0  # in nats: below the mode by this much, density is left out (3e-7 of it)
 ZOOMS = 60  # far more than any posterior needs; each at least brings the box nearer
+HARDLY = 0.1  # a variance that the counts shrink by less than this share is the prior's
 FEWEST_PAIRS = 16  # counts are padded to a power of two from here on, so that few shapes are compiled
 
 
@@ -41,6 +43,7 @@ class BetaForecast:
     status: str
 
 
+@check_arguments
 def forecast_beta(
     trials: object, correct: object, samples: Sequence[float], *, key: Array, draws: int = 1000, level: float = 0.9
 ) -> BetaForecast:
@@ -59,7 +62,8 @@ def forecast_beta(
     How it fails: questions beyond the samples are assumed to continue the Beta that the solved ones show. Where some
     cannot be solved at all, or are of two kinds, the forecast is wrong at large k and its band too narrow. Where
     nothing was solved a is undetermined: the band then is a bound from 0 up that rests on the prior, and likewise down
-    from 1 where every sample was correct; the status says so.
+    from 1 where every sample was correct. One sample a question tells the mean a/(a+b) and nothing of a+b, how much
+    questions differ: pass@k at any other k is then the prior's. The status says so in each case.
 
     Raises ValueError for bad counts (it names the question, from 0), k below 1, or a level outside (0, 1).
     """
@@ -79,7 +83,8 @@ def forecast_beta(
     questions, population = band(here, level), band(elsewhere, level)
     if not c.any() or np.all(c == n):
         questions, population = (_one_sided(one, solved=bool(c.any())) for one in (questions, population))
-    return BetaForecast(k, passed.mean(axis=0), questions, population, laws, _beta_status(n, c, laws, level))
+    status = _beta_status(n, c, laws, level, learned=_learned_of_size(*(np.asarray(one, float) for one in grid[::2])))
+    return BetaForecast(k, passed.mean(axis=0), questions, population, laws, status)
 
 
 def _kinds(n: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -141,6 +146,21 @@ def _log_posterior(x: Array, y: Array, n: Array, c: Array, count: Array) -> Floa
     return jax.lax.scan(add, start, (n, c, count))[0]
 
 
+def _learned_of_size(x: np.ndarray, weight: np.ndarray) -> float:
+    """By what share the counts shrink the variance of x = log a where y = log(b/a), and with it the mean, is known.
+
+    At given y the size a + b moves as a does. Under the prior log a and log b are independent and normal.
+    """
+    spread_a, spread_b = (
+        np.log(one.prior.icdf(0.8413447)) - np.log(one.prior.icdf(0.5)) for one in BetaTail.declared().values()
+    )
+    prior = 1 / (1 / spread_a**2 + 1 / spread_b**2)
+    of_y = weight.sum(axis=0)
+    mean = x @ weight / np.where(of_y > 0, of_y, 1.0)
+    left = np.sum(weight * (x[:, None] - mean) ** 2)
+    return float(1 - left / prior)
+
+
 @partial(jax.jit, static_argnames="draws")
 def _draw(x: Array, y: Array, weight: Array, key: Array, draws: int) -> tuple[Array, Array]:
     """Draws of a and b, each (draws,)."""
@@ -189,7 +209,7 @@ def _one_sided(one: Band, solved: bool) -> Band:
     return Band(low, one.mid, high, one.level)
 
 
-def _beta_status(n: np.ndarray, c: np.ndarray, laws: BetaTail, level: float) -> str:
+def _beta_status(n: np.ndarray, c: np.ndarray, laws: BetaTail, level: float, learned: float) -> str:
     said = f"{np.count_nonzero(c)} of {n.size} questions solved"
     if not c.any():
         return f"nothing solved in {n.sum():g} samples: a is undetermined, the band is an upper bound by the prior"
@@ -197,4 +217,10 @@ def _beta_status(n: np.ndarray, c: np.ndarray, laws: BetaTail, level: float) -> 
         return f"every one of {n.sum():g} samples correct: a, b undetermined, the band is a lower bound by the prior"
     a, b = (band(one, level) for one in (laws.a, laws.b))
     shape = ", ".join(f"{x} = {one.mid:.3g} ({one.low:.2g} to {one.high:.2g})" for x, one in (("a", a), ("b", b)))
-    return f"{said}; {shape}"
+    if learned > HARDLY:
+        return f"{said}; {shape}"
+    drawn = "one sample" if n.max() == 1 else f"at most {n.max():g} samples"
+    unknown = (
+        f"{drawn} a question hardly tell a + b, how much questions differ: pass@k beyond k = {n.max():g} is the prior's"
+    )
+    return f"{said}; {unknown}; {shape}"

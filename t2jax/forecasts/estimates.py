@@ -71,7 +71,8 @@ def pass_from_counts(trials: object, correct: object, samples: Sequence[float], 
     spread = _spread(each)
     said = [f"{np.count_nonzero(c)} of {n.size} questions solved"]
     if not wide.all():
-        said.append(f"above k = {n.min() / 2:g} the interval of these questions is that of the population")
+        above = f"above k = {n.min() // 2:g}" if n.min() > 1 else "with one sample of a question, at every k,"
+        said.append(f"{above} the interval of these questions is that of the population")
     bands = _band(each, np.where(wide, noise, spread), level), _band(each, spread, level)
     return Estimate(k, each.mean(axis=0), *bands, "; ".join(said))
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.forecasts.counts import checked_counts, checked_samples, pass_of_each
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.pass_at_k.power_law_k import PowerLawK
 from t2jax.numerics.bands import Band, band
 from t2jax.typing import Array
@@ -31,6 +32,7 @@ class PowerLawForecast:
     status: str
 
 
+@check_arguments
 def forecast_power_law(
     trials: object,
     correct: object,

@@ -15,10 +15,11 @@ A batch of laws (a bootstrap, a posterior) is the same type with leaves of shape
 """
 
 import inspect
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, get_origin
 
 import jax
 import jax.numpy as jnp
@@ -179,10 +180,12 @@ def law(cls: L) -> L:
     """Class decorator that makes a `Law` subclass a frozen dataclass and a pytree. See the module's example.
 
     Raises TypeError, with the law and the field named, for a field without prior, a coefficient whose exponent or
-    input does not exist, or a name in `linear` or `gauge` that is no parameter.
+    input does not exist, a name in `linear` or `gauge` that is no parameter, and for a class that is no `Law`.
     """
+    if not (isinstance(cls, type) and issubclass(cls, Law)):
+        raise TypeError(f"@law is for classes of laws: write class {getattr(cls, '__name__', 'MyLaw')}(t2.Law)")
     annotated = inspect.get_annotations(cls)
-    fields = {name: cls.__dict__.get(name) for name in annotated if not str(annotated[name]).startswith("typing.Class")}
+    fields = {name: cls.__dict__.get(name) for name, of in annotated.items() if not _is_class_variable(of, cls)}
     for name, field in cls.__dict__.items():
         if isinstance(field, Param | Part) and name not in fields:
             raise TypeError(f"{cls.__name__}.{name} has no annotation: write {name}: Scalar = t2.param(prior, ...)")
@@ -198,8 +201,22 @@ def law(cls: L) -> L:
     for name in (*cls.linear, *cls.gauge):
         if name not in declared:
             raise TypeError(f"{cls.__name__} names {name!r} in linear or gauge, which is no parameter of it")
+    # a dataclass knows fewer spellings of ClassVar than people write
+    cls.__annotations__ = {name: Any if name in fields else ClassVar for name in annotated}
     made = dataclass(frozen=True, init=False, repr=False, eq=False)(cls)
+    made.__annotations__ = annotated
     return register(made, tuple(cls.fields))
+
+
+def _is_class_variable(annotation: Any, cls: type) -> bool:
+    """Whether a field is no parameter: its annotation is ClassVar, under any name, also where it is a string."""
+    if not isinstance(annotation, str):
+        return annotation is ClassVar or get_origin(annotation) is ClassVar
+    first, *others = annotation.strip("\"' ").partition("[")[0].strip().split(".")
+    found = vars(sys.modules[cls.__module__]).get(first) if cls.__module__ in sys.modules else None
+    for name in others:
+        found = getattr(found, name, None)
+    return found is ClassVar or get_origin(found) is ClassVar or (found is None and [first, *others][-1] == "ClassVar")
 
 
 @cache

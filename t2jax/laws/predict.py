@@ -4,12 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.tables.table import Table
 from t2jax.typing import Array, ArrayLike
 from t2jax.working_precision import scope
 
 
+@check_arguments
 def evaluate(law: Law, **columns: ArrayLike) -> np.ndarray:
     """The law at columns of one shape (rows,), by their names, or (draws, rows) for a batch of laws.
 
@@ -22,13 +24,14 @@ def evaluate(law: Law, **columns: ArrayLike) -> np.ndarray:
         return np.asarray((_one if single else _each)(law, rows))
 
 
+@check_arguments
 def predict(law: Law, table: Table) -> np.ndarray:
     """The law at every row of a table, (rows,), or (draws, rows) for a batch of laws. One sample where no k is given.
 
-    Raises TableError for an input that the table lacks.
+    Raises TableError for an input that the table lacks, or has no number of in a row.
     """
     columns = [name for name in type(law).columns().values() if name in table or name != "samples"]
-    table.require(*columns, needed_by=type(law).__name__)
+    table.require_numbers(*columns, needed_by=type(law).__name__)
     return evaluate(law, **({"samples": 1.0} | {name: table[name] for name in columns}))
 
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.planning.any_budget import plan_general
 from t2jax.planning.budget import Budget
@@ -25,6 +26,7 @@ ANSWERS = ("params", "tokens", "samples", "value")
 """What of a plan has derivatives in a float32 program."""
 
 
+@check_arguments
 def allocate(law: Law, budget: Budget) -> Plan:
     """The best N, D and k of one law under one budget: the law's `cost` is least and the limits are kept.
 
@@ -48,6 +50,7 @@ def allocate(law: Law, budget: Budget) -> Plan:
     return _plan(law, budget) if jax.config.read("jax_enable_x64") else _rounded_plan(law, budget)
 
 
+@check_arguments
 def frontier(laws: Law, budgets: Budget) -> Plan:
     """Allocations for every law and budget: leaves of `laws` may have a leading draw axis, `budgets` any shape.
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from t2jax.pytrees import register
+from t2jax.working_precision import is_traced
 
 CONSTRAINTS = (
     *("train", "params_min", "params_max", "tokens_min", "tokens_max", "inference", "samples_min"),
@@ -19,7 +20,7 @@ OPTIMAL, STATIONARY, HELD, NO_OPTIMUM, INFEASIBLE_TRAIN, INFEASIBLE_INFERENCE, F
 CONTRADICTORY, UNREACHABLE = 8, 9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """An allocation, or arrays of them: shape of the budgets, with laws as leading axis where laws were batched.
 
@@ -46,6 +47,19 @@ class Plan:
     queries: Any = None
     spent: Any = None
     spare: Any = None
+
+    def __repr__(self) -> str:
+        """The status, then each answer by name: of arrays their range. Prices are those of limits that have one."""
+        if is_traced(self):
+            return "Plan of numbers that JAX traces"
+        lines = [f"Plan: {self.status}"]
+        for name in ("params", "tokens", "tokens_per_param", "samples", "value", "queries", "spent"):
+            if (answer := getattr(self, name)) is not None:
+                lines.append(f"  {name:<16}  {_range(answer)}")
+        prices = np.asarray(self.shadow_prices).reshape(-1, len(CONSTRAINTS)).T
+        if priced := [f"{name} {_range(one)}" for name, one in zip(CONSTRAINTS, prices, strict=True) if np.any(one)]:
+            lines.append(f"  {'shadow prices':<16}  {', '.join(priced)}")
+        return "\n".join(lines)
 
     @property
     def tokens_per_param(self) -> Any:
@@ -97,6 +111,15 @@ class Plan:
             return ""
         some = f"in {left.any(axis=1).sum()} of {len(left)} " if len(left) > 1 else ""
         return f"; {some}not all of {' and '.join(names)} is needed"
+
+
+def _range(answer: Any) -> str:
+    """A number, or the least and the largest of many; NaN where there is none."""
+    numbers = np.asarray(answer, float)
+    known = numbers[np.isfinite(numbers)]
+    if not known.size or known.min() == known.max():
+        return f"{known[0] if known.size else np.nan:.6g}"
+    return f"{known.min():.6g} to {known.max():.6g}"
 
 
 register(

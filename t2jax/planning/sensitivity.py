@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.fitting.fit import Fit
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.coordinates import Coordinates
 from t2jax.numerics.bands import Band
@@ -39,6 +40,7 @@ class Elasticities:
     spent: dict[str, float] | None = None
 
 
+@check_arguments
 def elasticities(law: Law, budget: Budget) -> Elasticities:
     """Elasticities of N*, D*, k*, the prediction there, and queries and spending, in every input of the problem.
 
@@ -83,6 +85,7 @@ class ShadowPrices:
         return self.buys[one] / self.buys[other]
 
 
+@check_arguments
 def shadow_prices(law: Law, budget: Budget) -> ShadowPrices:
     """What one more training FLOP buys, one more serving FLOP, one more token: multipliers over limits.
 
@@ -107,6 +110,7 @@ class DeltaBand:
     errors: dict[str, float]
 
 
+@check_arguments
 def delta_band(fit: Fit, budget: Budget, level: float = 0.9) -> DeltaBand:
     """Bands of an allocation by the delta method: the slopes of log N*, log D*, log k* times the fit's covariance.
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Rows
 from t2jax.noise.run_scatter import FINE, deviation_grid, likelihood_peak, run_log_likelihood, run_rows
@@ -12,6 +13,7 @@ from t2jax.typing import Array, Float
 from t2jax.working_precision import scope
 
 
+@check_arguments
 def run_deviations(
     laws: Law, tau: Float[np.ndarray, " draws"], table: Table, *, key: Array
 ) -> Float[np.ndarray, "draws runs"]:

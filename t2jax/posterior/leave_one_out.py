@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from t2jax.laws.arguments import check_arguments
 from t2jax.posterior.arviz_groups import arviz, inference_data
 from t2jax.posterior.posterior import Posterior
 from t2jax.typing import Float
@@ -86,6 +87,7 @@ class Stack:
         return said
 
 
+@check_arguments
 def loo(post: Posterior) -> Loo:
     """Leave-one-out log density by Pareto-smoothed importance sampling, a whole run at a time, without a refit.
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.fitting.problem import prepare
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.by_unit import UnitNoise
 from t2jax.noise.default import on_logs
@@ -58,6 +59,7 @@ class PosteriorPredictive:
         return f"{said}; they are like rows that the law would measure in {like}"
 
 
+@check_arguments
 def posterior_predictive(post: Posterior, table: Table, *, key: Array, draws: int = 1000) -> PosteriorPredictive:
     """Measure the table's rows again under `draws` of the posterior's laws and scales of errors, and compare.
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Noise
 from t2jax.noise.residuals import measured_response, response
@@ -47,6 +48,7 @@ class PriorPredictive:
         return said
 
 
+@check_arguments
 def prior_predictive(
     law: type[Law],
     table: Table,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import jax
 import numpy as np
 
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.by_unit import LeftOutUnit, UnitNoise
 from t2jax.noise.crossed_effects import DEVIATION, CrossedEffects
@@ -25,6 +26,7 @@ from t2jax.working_precision import scope, to_host
 STARTS = 8
 
 
+@check_arguments
 def sample(
     law: type[Law],
     table: Table,

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from t2jax.tables.columns import NUMBERS, REQUIRED, RUN_KEY, SMALLEST_LARGEST, TEXTS, UNITS
+from t2jax.tables.columns import NUMBERS, REQUIRED, RUN_KEY, TEXTS, UNITS
+from t2jax.tables.magnitudes import doubts
 from t2jax.tables.place import Place, TableError, _show, missing_column, suggestion, unique_names
 
 
-def to_numbers(cells: pd.Series, place: Place, column: str) -> np.ndarray:
+def to_numbers(cells: pd.Series, place: Place, column: str, needed_by: str = "") -> np.ndarray:
     """Each cell as a float64, exactly as Python reads it; empty cells become NaN.
 
-    Args: `cells` (rows,) of numbers or text; `place` and `column` name them in messages.
+    Args: `cells` (rows,) of numbers or text; `place` and `column` name them in messages, `needed_by` who reads them.
     Returns: float64 array (rows,).
     Raises: TableError at the first cell that is not a number.
     """
@@ -23,7 +24,7 @@ def to_numbers(cells: pd.Series, place: Place, column: str) -> np.ndarray:
     parsed = [_number(cell) for cell in cells]
     bad = np.array([value is None for value in parsed], dtype=bool)
     hint = _number_hint(column, cells.iloc[int(bad.argmax())]) if bad.any() else ""
-    place.refuse(column, bad, cells, "a number" + hint)
+    place.refuse(column, bad, cells, "a number" + (f", for {needed_by}" if needed_by else "") + hint)
     return np.array(parsed, dtype=np.float64)
 
 
@@ -55,9 +56,10 @@ def clean(frame: pd.DataFrame, place: Place, known_raw: Collection[str]) -> pd.D
         else:  # float32 would not survive being written as text
             columns[name] = cells.astype(np.float64) if cells.dtype.kind == "f" else cells
     _check_counts(columns, place)
-    for name in REQUIRED:
-        if name not in known_raw:
-            _check_magnitude(name, columns[name], place)
+    for doubt in doubts(columns):
+        if doubt.column not in known_raw:
+            raise TableError(f"{place.name}, {place.row(doubt.row)}, column {doubt.column!r}: {doubt.sentence}")
+    _check_sizes(columns, place)
     cleaned = pd.DataFrame({name: cells.array for name, cells in columns.items()}, copy=True)
     _check_duplicates(cleaned, place)
     return cleaned
@@ -119,15 +121,16 @@ def _check_counts(columns: Mapping[str, pd.Series], place: Place) -> None:
     place.refuse("correct", bad, columns["correct"], f"no more than the trials of that row, {trials}")
 
 
-def _check_magnitude(name: str, values: pd.Series, place: Place) -> None:
-    largest = int(values.to_numpy().argmax())
-    if values.iloc[largest] < SMALLEST_LARGEST:
-        raise TableError(
-            f"{place.name}, {place.row(largest)}, column {name!r}: the largest value is {values.iloc[largest]:g},"
-            f' expected raw counts, not millions or billions: pass units={{{name!r}: "M"}} or "B" to multiply it, or'
-            f" units={{{name!r}: 1}} if it is a raw count (to read_table, or in Source for a table from memory; in"
-            f" commands as --units {name}=M)"
-        )
+def _check_sizes(columns: Mapping[str, pd.Series], place: Place) -> None:
+    """Refuse a model that has two sizes: its rows are taken as one run, or as checkpoints of one."""
+    if "model" not in columns:
+        return
+    model, params = pd.factorize(columns["model"])[0], columns["params"].to_numpy()
+    first = np.unique(model, return_index=True)[1][model]
+    bad = params != params[first]
+    row = int(bad.argmax())
+    named, size, line = _show(columns["model"].iloc[row]), params[first[row]], place.row(int(first[row]))
+    place.refuse("params", bad, columns["params"], f"{size:g} as in {line}, for both are of model {named}")
 
 
 def _check_duplicates(frame: pd.DataFrame, place: Place) -> None:

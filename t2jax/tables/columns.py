@@ -35,6 +35,5 @@ NUMBERS = {
 TEXTS = ("model", "task", "question")
 REQUIRED = ("params", "tokens")
 RUN_KEY = ("model", "params", "tokens", "task", "question", "samples")
-SMALLEST_LARGEST = 1e4  # a table whose largest model or token count is below this is written in millions or billions
 UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 UNITS |= {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12}

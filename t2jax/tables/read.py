@@ -44,7 +44,7 @@ def read_table(path: str | os.PathLike[str], units: Mapping[str, str | float] | 
     source = dataclasses.replace(earlier, name=str(path), sha256=sha256, units={**earlier.units, **factors})
     scaled = "".join(f", {column} times {factor:g}" for column, factor in factors.items())
     source = source.then(f"read {path} (sha256 {sha256}){scaled}")
-    return _unchecked(clean(frame, place, known_raw=source.units), source)
+    return _unchecked(clean(frame, place, known_raw=source.units), source, place)
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from t2jax.files import write_bytes
-from t2jax.tables.checks import clean
-from t2jax.tables.columns import REQUIRED, SMALLEST_LARGEST, TEXTS
+from t2jax.tables.checks import clean, to_numbers
+from t2jax.tables.columns import NUMBERS, TEXTS
 from t2jax.tables.formats import CSV, METADATA_KEY, PARQUET, _sidecar, _with_suffix
+from t2jax.tables.magnitudes import doubts
 from t2jax.tables.place import Place, TableError, missing_column
 from t2jax.tables.source import Source
 
@@ -39,10 +40,12 @@ class Table:
 
     source: Source
     _frame: pd.DataFrame
+    _place: Place
 
     def __init__(self, frame: pd.DataFrame, source: Source | None = None):
         source = Source() if source is None else source
-        self.__dict__.update(source=source, _frame=clean(frame, Place(source.name), known_raw=source.units))
+        place = Place(source.name)
+        self.__dict__.update(source=source, _frame=clean(frame, place, known_raw=source.units), _place=place)
 
     @classmethod
     def from_columns(cls, *, source: Source | None = None, **columns: Any) -> "Table":
@@ -65,7 +68,7 @@ class Table:
     def __getitem__(self, name: str) -> np.ndarray:
         """A copy of one column, shape (rows,): float64 for numbers, else objects; TableError if it is not there."""
         if name not in self:
-            raise missing_column(Place(self.source.name), name, self.columns, "the caller")
+            raise missing_column(self._place, name, self.columns, "the caller")
         column = self._frame[name]
         return np.array(column.to_numpy(dtype=np.float64 if column.dtype.kind in "iuf" else object))
 
@@ -78,13 +81,21 @@ class Table:
         """Raise TableError for the first of `names` that is not a column, on behalf of `needed_by` (a law, a noise)."""
         for name in names:
             if name not in self:
-                raise missing_column(Place(self.source.name), name, self.columns, needed_by)
+                raise missing_column(self._place, name, self.columns, needed_by)
+
+    def require_numbers(self, *names: str, needed_by: str) -> None:
+        """Raise TableError for the first of `names` that is no column, or has a cell that is no finite number."""
+        self.require(*names, needed_by=needed_by)
+        for name in names:
+            if name not in NUMBERS:  # these were checked when the table was made
+                cells: Any = self._frame[name]
+                bad = ~np.isfinite(to_numbers(cells, self._place, name, needed_by))
+                self._place.refuse(name, bad, cells, f"a number, for {needed_by}")
 
     def require_positive(self, name: str, needed_by: str) -> None:
         """Raise TableError for the first cell of the column `name` that is not above zero, on behalf of `needed_by`."""
-        place = Place(self.source.name)
         cells: Any = self._frame[name]
-        place.refuse(name, self[name] <= 0, cells, f"a value > 0, for {needed_by}")
+        self._place.refuse(name, self[name] <= 0, cells, f"a value > 0, for {needed_by}")
 
     def require_rows(self, least: int, needed_by: str) -> None:
         """Raise TableError if there are fewer than `least` rows, such as the parameters of the law to fit."""
@@ -117,7 +128,8 @@ class Table:
         step = f"where {' and '.join(said) or 'anything'}: {keep.sum()} of {len(self)} rows"
         if not keep.any():
             raise TableError(f"{self.source.name}: {step}, expected at least one row")
-        return _unchecked(self._frame.loc[keep].reset_index(drop=True), self.source.then(step))
+        frame = self._frame.loc[keep].reset_index(drop=True)
+        return _unchecked(frame, self.source.then(step), self._place.where(keep))
 
     def with_columns(self, **values: Any) -> "Table":
         """The table with columns added or replaced by arrays of shape (rows,) or by one value for all rows.
@@ -125,8 +137,9 @@ class Table:
         Raises: TableError as for a new table, or where a length differs.
         """
         frame = self._frame.assign(**_same_length(values, len(self), self.source))
-        raw = {"params", "tokens"} - values.keys() | self.source.units.keys()
-        return _unchecked(clean(frame, Place(self.source.name), raw), self.source.then(f"with {', '.join(values)}"))
+        raw = set(self.columns) - values.keys() | self.source.units.keys()
+        source = self.source.then(f"with {', '.join(values)}")
+        return _unchecked(clean(frame, self._place, raw), source, self._place)
 
     def runs(self) -> np.ndarray:
         """The run of each row, numbered from 0 by first appearance: int array (rows,).
@@ -142,7 +155,7 @@ class Table:
         return self["weight"] if "weight" in self else np.ones(len(self))
 
     def compute(self) -> np.ndarray:
-        """Training compute of each row by the 6ND rule, FLOPs, shape (rows,)."""
+        """Training compute 6ND of each row in FLOPs, shape (rows,). Source: Kaplan et al. 2020 (2001.08361)."""
         return 6 * self["params"] * self["tokens"]
 
     def to_frame(self) -> pd.DataFrame:
@@ -172,9 +185,9 @@ class Table:
         write_bytes(path, sink.getvalue())
 
 
-def _unchecked(frame: pd.DataFrame, source: Source) -> Table:
+def _unchecked(frame: pd.DataFrame, source: Source, place: Place) -> Table:
     table = object.__new__(Table)
-    table.__dict__.update(source=source, _frame=frame)
+    table.__dict__.update(source=source, _frame=frame, _place=place)
     return table
 
 
@@ -188,7 +201,7 @@ def _same_length(columns: Mapping[str, Any], rows: int, source: Source) -> dict[
 
 def _as_written(table: Table, path: Path, sha256: str) -> bytes:
     source = table.source.then(f"{table.source.name} written as {path.name}")
-    small = {name: 1.0 for name in REQUIRED if table[name].max() < SMALLEST_LARGEST}  # believed here, so there too
+    small = dict.fromkeys((one.column for one in doubts(table._frame)), 1.0)  # believed here, so there too
     fields = dataclasses.asdict(
         dataclasses.replace(source, name=path.name, sha256=sha256, units={**small, **source.units})
     )

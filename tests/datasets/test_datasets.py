@@ -180,3 +180,9 @@ def test_testbed_means_over_seeds():
     values, cell = ["pass_at_k", "neg_log_pass", "loss"], ["params", "tokens", "samples"]
     by_hand: Any = rows.groupby(cell)[values].mean()
     np.testing.assert_allclose(means.set_index(cell)[values].sort_index(), by_hand, rtol=1e-14)
+
+
+def test_a_variable_that_names_no_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("T2JAX_DATA", str(tmp_path / "absent"))
+    with pytest.raises(DatasetError, match=r"T2JAX_DATA names '.*absent', which is no folder: name one, or unset"):
+        datasets.load("testbed")

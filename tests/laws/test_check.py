@@ -96,7 +96,10 @@ def test_what_is_no_law_yet_is_named():
 
 def test_a_law_of_one_run_refuses_several():
     several = t2.Table.from_columns(params=[1e8, 1e8, 2e8], tokens=1e10, samples=[1.0, 2.0, 1.0], neg_log_pass=1.0)
-    with pytest.raises(t2.TableError, match=r"PowerLawK reads neither params nor tokens, .* and the table has 2 runs"):
+    with pytest.raises(
+        t2.TableError,
+        match=r"PowerLawK reads samples, in which no two runs differ, .* and the table has 2",
+    ):
         t2.fit(PowerLawK, several, key=KEY)
 
 
@@ -125,3 +128,42 @@ def test_a_law_that_is_no_number_is_told_not_raised():
     fit = t2.fit(user_law("Mine", call), TABLE, key=KEY)
     assert not fit.converged
     assert fit.status.startswith("not converged: the derivatives of Mine in alpha are not finite; ")
+
+
+def test_a_law_of_compute_alone():
+    """Its runs differ in the column that it reads. Exact losses give back E, A and alpha."""
+    flops = np.geomspace(1e17, 1e22, 14)
+    size = np.sqrt(flops / 6)
+    rows = t2.Table.from_columns(params=size, tokens=size, compute=flops, loss=1.75 + 60 * flops**-0.09)
+
+    @t2.law
+    class OfCompute(t2.Law):
+        E: Scalar = t2.param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")
+        A: Scalar = t2.coefficient(LogNormal(4.0, 2.0), unit="nats", doc="compute term", of="compute", exponent="alpha")
+        alpha: Scalar = t2.param(LogNormal(-2.0, 0.7), unit="1", doc="compute exponent")
+
+        def __call__(self, compute):
+            return self.E + self.A * compute**-self.alpha
+
+    found = t2.fit(OfCompute, rows, key=KEY)
+    assert found.converged
+    np.testing.assert_allclose([found.law.E, found.law.A, found.law.alpha], [1.75, 60.0, 0.09], rtol=1e-6)
+    alike = rows.with_columns(compute=1e20, model=[f"m{i}" for i in range(14)])
+    with pytest.raises(t2.TableError, match=r"OfCompute reads compute, in which no two runs differ, .* has 14"):
+        t2.fit(OfCompute, alike, key=KEY)
+
+
+def test_text_in_a_column_that_the_law_reads():
+    law = user_law("Deep", lambda self, N, depth: self.E + depth * N**-self.alpha)
+    size = np.geomspace(1e7, 1e10, 12)
+    rows = t2.Table.from_columns(params=size, tokens=1e11, depth=8.0, loss=1.5 + 8 * size**-0.1)
+    text = rows.with_columns(depth=["many", *["8"] * 11])
+    expected = "row 0, column 'depth': found 'many', expected a number, for Deep"
+    for call in (
+        lambda: t2.fit(law, text, key=KEY),
+        lambda: t2.sample(law, text, key=KEY),
+        lambda: t2.predict(law(E=1.0, alpha=0.3), text),
+        lambda: t2.bootstrap(t2.fit(law, rows, key=KEY), text, draws=4, key=KEY),
+    ):
+        with pytest.raises(t2.TableError, match=expected):
+            call()

@@ -303,8 +303,8 @@ def test_where(write):
 
 
 def test_where_and_with_columns_believe_small_models():
-    table = small(params=[100.0, 1e8, 1e9]).where(lambda t: t["params"] < 1e3)
-    assert table.with_columns(loss=2.0)["params"].tolist() == [100.0]
+    table = small(params=[5000.0, 1e6, 1e9]).where(lambda t: t["params"] < 1e4)
+    assert table.with_columns(loss=2.0)["params"].tolist() == [5000.0]
     with pytest.raises(TableError, match="raw counts"):
         table.with_columns(params=5.0)
 

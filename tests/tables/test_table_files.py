@@ -15,6 +15,8 @@ from t2jax.tables.source import Source
 from t2jax.tables.table import Table
 from tests.helpers.tables import refusal, small
 
+UNITS = {"tokens": 1e9, "params": 1.0, "loss": 1.0}
+
 
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "T.CSV.GZ", "t.parquet"])
 def test_round_trip_is_exact_and_keeps_provenance(tmp_path, name):
@@ -28,7 +30,7 @@ def test_round_trip_is_exact_and_keeps_provenance(tmp_path, name):
         question=[f'"{i}", été\nnext' for i in range(500)],
         seed=np.arange(500),
         half=np.float32(0.1),
-        source=Source(name="mine", licence="MIT", url="https://example.org", units={"tokens": 1e9}, history=("made",)),
+        source=Source(name="mine", licence="MIT", url="https://example.org", units=UNITS, history=("made",)),
     )
     path = tmp_path / name
     write_table, again = (Table.to_parquet, "u.parquet") if name == "t.parquet" else (Table.to_csv, "u.csv")
@@ -38,7 +40,7 @@ def test_round_trip_is_exact_and_keeps_provenance(tmp_path, name):
     for column in table.columns:
         np.testing.assert_array_equal(back[column], table[column], strict=True)
     assert (back.source.licence, back.source.url) == ("MIT", "https://example.org")
-    assert back.source.units == {"tokens": 1e9}
+    assert back.source.units == UNITS
     assert back.source.history[:2] == ("made", f"mine written as {name}")
     assert back.source.history[2].startswith(f"read {path} (sha256 {back.source.sha256}")
     write_table(back, tmp_path / again)
@@ -48,11 +50,11 @@ def test_round_trip_is_exact_and_keeps_provenance(tmp_path, name):
 
 def test_an_edited_csv_says_so(tmp_path):
     path = tmp_path / "t.csv"
-    small(params=[1, 2, 3], source=Source(name="mine", units={"params": 1.0})).to_csv(path)
+    small(params=[1000, 2000, 3000], source=Source(name="mine", units={"params": 1.0})).to_csv(path)
     assert read_table(path).source.units == {"params": 1.0}
-    path.write_text(path.read_text().replace("3.0,", "30000.0,"))
+    path.write_text(path.read_text().replace("3000.0,", "30000.0,"))
     assert "t.csv changed after it was written" in read_table(path).source.history
-    path.write_text(path.read_text().replace("30000.0,", "4.0,"))
+    path.write_text(path.read_text().replace("30000.0,", "4000.0,"))
     assert "raw counts" in refusal(path)
 
 
@@ -90,9 +92,8 @@ def test_writes_only_what_it_can_read(tmp_path):
 
 def test_needs_no_jax():
     code = "import sys, importlib.util as u; sys.modules['jax'] = None; sys.modules['t2jax'] = type(sys)('t2jax');"
-    code += (
-        "sys.modules['t2jax'].__path__ = [__import__('os').path.join(sys.argv[1], 't2jax')]; import t2jax.tables.table"
-    )
+    code += "sys.modules['t2jax'].__path__ = [__import__('os').path.join(sys.argv[1], 't2jax')];"
+    code += "import t2jax.tables.table"
     root = str(Path(__file__).parents[2])
     subprocess.run([sys.executable, "-c", code, root], check=True, timeout=120)
 

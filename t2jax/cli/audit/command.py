@@ -15,7 +15,7 @@ from t2jax.cli.output import Output, OutputOptions
 from t2jax.evaluation.cross_validation import CrossValidation, cross_validate, has_density
 from t2jax.evaluation.errors import refuse_different_responses
 from t2jax.evaluation.extrapolation import Cut, Quantity, extrapolate
-from t2jax.evaluation.held_out import NoFit, compute, fit_without, groups, require_rows_left
+from t2jax.evaluation.held_out import NoFit, fit_without, groups, require_rows_left
 from t2jax.evaluation.information_criteria import criteria
 from t2jax.evaluation.leave_groups_out import Influence, NoOptimum, influence
 from t2jax.laws.base import Law
@@ -58,6 +58,8 @@ class AuditConfig:
     which huber, the default for losses, has not: take student-t."""
     units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
     """Units of columns that are not raw counts: params=M tokens=B."""
+    where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
+    """Rows to keep, by their value in a column: model=pythia-1b task=gsm8k."""
     starts: int = 8
     """How many starts each fit is run from."""
     draws: int = 400
@@ -74,13 +76,13 @@ def run(config: AuditConfig) -> int:
     if config.draws < 1 or config.starts < 1 or config.folds < 2:
         given = f"--draws {config.draws} --starts {config.starts} --folds {config.folds}"
         raise ValueError(f"found {given}, expected at least 1, 1 and 2")
-    table = read(config.table, config.units)
+    table = read(config.table, config.units, config.where)
     chosen = [laws.by_name(name) for name in dict.fromkeys(config.law)] or [law_for(table, None)]
     refuse_different_responses(chosen, table)
     cut = cut_of(config.cut, table, config.within)
     for law in chosen:  # refused before anything is fitted
         require_rows_left(law, table, cut.above(table), noise=NOISES.get(config.noise))
-    train = 10 * float(compute(table).max()) if config.train is None else config.train
+    train = 10 * float(table.compute().max()) if config.train is None else config.train
     found: list[Audited] = []
     failures: list[str] = []
     with Output("audit", config.output, config) as out:
@@ -121,7 +123,7 @@ def cut_of(text: str, table: Table, within: float) -> Cut:
         ) from None
     if quantity == "compute" and len(np.unique(groups(table, "budget", within))) < 2:
         raise ValueError(
-            f"{table.source.name}: all rows have one training budget, {compute(table).max():.3g} FLOPs, so there is"
+            f"{table.source.name}: all rows have one training budget, {table.compute().max():.3g} FLOPs, so there is"
             " none to extrapolate to; cut in tokens per parameter with --cut tokens-per-param, or in --cut samples"
         )
     return Cut.middle(table, quantity) if number is None else Cut(quantity, number)

@@ -3,13 +3,14 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from t2jax.cli.figures import figure_of, response_name, save_panels
+from t2jax.cli.figures import figure_of, save_panels
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.output import Output
 from t2jax.cli.plan.planned import Planned
 from t2jax.laws.predict import evaluate
 from t2jax.numerics.bands import band
 from t2jax.planning.sensitivity import Elasticities
+from t2jax.plot.measured import response_name
 from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside, log_ticks
 
 SIZES = 121

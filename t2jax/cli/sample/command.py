@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -12,13 +11,13 @@ import tyro
 from numpyro import distributions
 
 from t2jax import laws
-from t2jax.cli.figures import response_name
-from t2jax.cli.options import NOISES, Pairs, law_for, pairs, read
+from t2jax.cli.options import NOISES, Pairs, law_for, numbers, pairs, read
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.cli.sample.figures import picture_check, picture_posterior, picture_prior
 from t2jax.cli.words import columns, interval
 from t2jax.files import finite
 from t2jax.fitting.law_files import LAW_FILE
+from t2jax.plot.measured import response_name
 from t2jax.posterior.files import POSTERIOR_FILE, save_point, save_posterior
 from t2jax.posterior.posterior import LEVEL, Posterior
 from t2jax.posterior.posterior_check import posterior_predictive
@@ -26,7 +25,15 @@ from t2jax.posterior.prior_check import prior_predictive
 from t2jax.posterior.sample import sample
 from t2jax.tables.table import Table
 
-FAMILIES = ("Beta", "Gamma", "HalfNormal", "LogNormal", "Normal", "Uniform")
+FAMILIES = {
+    "Beta": ("concentration1", "concentration0"),
+    "Gamma": ("concentration", "rate"),
+    "HalfNormal": ("scale",),
+    "LogNormal": ("loc", "scale"),
+    "Normal": ("loc", "scale"),
+    "Uniform": ("low", "high"),
+}
+"""What each family of priors is given, all of it: NumPyro would take 1 for a scale that nobody gave."""
 PRIOR_DRAWS = 400
 
 
@@ -42,6 +49,8 @@ class SampleConfig:
     """What a measurement is; by default what suits the law and the columns, Student-t errors for losses."""
     units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
     """Units of columns that are not raw counts: params=M tokens=B."""
+    where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
+    """Rows to keep, by their value in a column: model=pythia-1b task=gsm8k."""
     fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
     """Parameters of the law or the noise to hold: alpha=0.35 sigma=0.01."""
     priors: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=PRIOR ...")]] = ()
@@ -61,9 +70,9 @@ class SampleConfig:
 
 def run(config: SampleConfig) -> int:
     """Sample, print and save; 0 if the chains converged, else 1. Raises ValueError for bad input."""
-    table = read(config.table, config.units)
+    table = read(config.table, config.units, config.where)
     law = law_for(table, config.law)
-    fixed = {name: _number(name, value) for name, value in pairs("--fixed", config.fixed).items()}
+    fixed = numbers("--fixed", config.fixed)
     priors = {name: _prior(name, value) for name, value in pairs("--priors", config.priors).items()}
     noise = NOISES.get(config.noise)
     key, prior_key = jax.random.split(jax.random.key(config.seed))
@@ -112,8 +121,8 @@ def posterior_table(post: Posterior) -> str:
     """The sampled parameters with mean, interval and diagnostics, as text in columns."""
     declared = dict(post.density.coordinates.declared) if post.density else type(post.point).declared()
     rows = []
-    for name, *numbers in post.summary(LEVEL).itertuples():
-        mean, _, low, _, high, r_hat, bulk, tail, contraction = numbers
+    for name, *row in post.summary(LEVEL).itertuples():
+        mean, _, low, _, high, r_hat, bulk, tail, contraction = row
         value = "not known" if np.isnan(mean) else f"{mean:.6g}"
         checks = f"{r_hat:.4f}", f"{bulk:.0f}", f"{tail:.0f}", f"{contraction:.2f}"
         rows.append((name, value, interval(low, high), *checks, declared[name].unit, declared[name].doc))
@@ -145,21 +154,14 @@ def _answer(law: type[laws.Law], post: Posterior, table: Table) -> dict[str, Any
 def _prior(name: str, text: str) -> distributions.Distribution:
     """A distribution from "LogNormal(-1,0.2)". Raises ValueError for anything else."""
     found = re.fullmatch(r"\s*(\w+)\s*\(([^()]*)\)\s*", text)
+    expected = f"one of {', '.join(FAMILIES)} with their numbers, such as LogNormal(-1,0.2)"
     try:
         if found is None or found[1] not in FAMILIES:
             raise ValueError
-        return getattr(distributions, found[1])(*_numbers(found[2].split(",")), validate_args=True)
+        expected = f"{found[1]}({', '.join(FAMILIES[found[1]])}) with a number for each"
+        given = [float(one) for one in found[2].split(",")]
+        if len(given) != len(FAMILIES[found[1]]):
+            raise ValueError
+        return getattr(distributions, found[1])(*given, validate_args=True)
     except (ValueError, TypeError):
-        expected = f"{', '.join(FAMILIES)} with their numbers, such as LogNormal(-1,0.2)"
-        raise ValueError(f"--priors: found {name}={text!r}, expected one of {expected}") from None
-
-
-def _numbers(texts: Sequence[str]) -> list[float]:
-    return [float(text) for text in texts]
-
-
-def _number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"--fixed: found {name}={text!r}, expected a number") from None
+        raise ValueError(f"--priors: found {name}={text!r}, expected {expected}") from None

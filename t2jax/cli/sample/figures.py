@@ -1,20 +1,19 @@
 """The figures of `t2jax sample`: every parameter beside its prior, and what the posterior says of the rows."""
 
-import jax.numpy as jnp
-import numpy as np
 from matplotlib.figure import Figure
 
-from t2jax.cli.figures import figure_of, measured_columns, response_name, save_panels
+from t2jax.cli.figures import figure_of, save_panels
 from t2jax.cli.output import Output
 from t2jax.laws.predict import evaluate
 from t2jax.numerics.bands import band
-from t2jax.plot.posterior import interval_observed, marginal, places, places_against
+from t2jax.plot.draw import draw_posterior
+from t2jax.plot.measured import measured_columns, response_name
+from t2jax.plot.posterior import interval_observed, places, places_against
 from t2jax.plot.style import shared_legend
 from t2jax.posterior.posterior import LEVEL, Posterior
 from t2jax.posterior.posterior_check import PosteriorPredictive
 from t2jax.posterior.prior_check import PriorPredictive
 from t2jax.tables.table import Table
-from t2jax.working_precision import scope
 
 ACROSS = 3
 LEGEND = 2.8  # inches
@@ -30,22 +29,18 @@ def picture_prior(found: PriorPredictive, quantity: str, out: Output) -> None:
 
 def picture_posterior(post: Posterior, table: Table, out: Output) -> None:
     """marginals: each parameter's draws with its prior over them. predictive: the law's band against the rows."""
-    density = post.density
-    if density is None:
+    if post.density is None:
         raise ValueError("a posterior read from a file knows draws of its priors only, not their densities")
-    declared, names = dict(density.coordinates.declared), density.names
+    names = post.density.names
     down = -(-len(names) // ACROSS)
     figure = Figure(figsize=(3.2 * ACROSS + 1.2, 2.4 * down), layout="constrained")
     panels = list(figure.subplots(down, ACROSS, squeeze=False).ravel())
     for ax, name in zip(panels, names, strict=False):
-        values = np.asarray(post.idata["posterior"][name].values).ravel()
-        x = _around(values, declared[name].domain)
-        with scope() as dtype:
-            prior = np.asarray(jnp.exp(density.priors[name].log_prob(jnp.asarray(x, dtype))))
-        marginal(ax, values, x, prior, name=name, unit=declared[name].unit)
+        draw_posterior(ax, post, name)
     for ax in panels[len(names) :]:
         ax.set_axis_off()
-    shared_legend([panels[ACROSS - 1 - max(0, ACROSS - len(names))]])
+    beside = panels[min(ACROSS, len(names)) - 1]
+    shared_legend([*(ax for ax in panels[: len(names)] if ax is not beside), beside])
     save_panels(figure, "marginals", out)
     rows = measured_columns(post.laws, table)
     found = band(evaluate(post.laws, **rows), LEVEL)
@@ -64,11 +59,3 @@ def picture_check(found: PosteriorPredictive, table: Table, out: Output) -> None
         places_against(ax, table[name], found.place, level=found.predicted.level, against=name)
     shared_legend(axes)
     save_panels(figure, "check", out)
-
-
-def _around(values: np.ndarray, domain: tuple[float, float]) -> np.ndarray:
-    """Points over the draws and a little of what lies around them, inside the domain."""
-    low, high = np.quantile(values, [0.002, 0.998])
-    room = 0.25 * (high - low)
-    inside = np.nextafter(domain[0], np.inf), np.nextafter(domain[1], -np.inf)
-    return np.linspace(max(low - room, inside[0]), min(high + room, inside[1]), 200)

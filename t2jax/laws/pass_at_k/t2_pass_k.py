@@ -1,7 +1,7 @@
 """T² Approach 2: the loss sets how often a question is solved and how much questions differ; samples do the rest."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -45,8 +45,7 @@ class T2PassK(Law):
 
     @classmethod
     def frame(cls, inputs: Mapping[str, np.ndarray]) -> Top:
-        part = cls.fields["loss"]
-        loss = part.default if isinstance(part, Part) else Chinchilla
+        loss = cast(Part, cls.fields["loss"]).default
         return Top(loss, {name: float(inputs[name].max()) for name in loss.inputs() if name in inputs})
 
     def __call__(self, N: ArrayLike, D: ArrayLike, k: ArrayLike, **more: ArrayLike) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from t2jax.fitting.fit import Fit
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.planning.budget import Budget
 from t2jax.planning.costs import Training
@@ -50,6 +51,7 @@ class NextRuns:
     status: str
 
 
+@check_arguments
 def next_runs(
     fit: Fit,
     table: Table,

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import Distribution, HalfNormal
 
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.parameter import Param
 from t2jax.noise.by_unit import UnitNoise
@@ -36,6 +37,7 @@ POOLED_UNITS = ("1", "1/nats")
 """Parameters of these units are pooled unless others are named: exponents, and how steep a link is."""
 
 
+@check_arguments
 def sample_tasks(
     law: type[Law],
     tables: Table | Mapping[str, Table],

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Rows
 from t2jax.noise.shared_scatter import SharedScatter
@@ -19,6 +20,7 @@ from t2jax.typing import Array, Float
 from t2jax.working_precision import scope
 
 
+@check_arguments
 def shared_offsets(
     post: TaskPosterior,
     tables: Table | Mapping[str, Table],

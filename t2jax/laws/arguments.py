@@ -1,0 +1,109 @@
+"""What public functions are given, checked by their annotations: one sentence says what to write instead."""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, get_args, get_origin
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from t2jax.laws.base import Law
+from t2jax.tables.table import Table
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """Check a function's arguments of t2jax's own types, and its `key`, before each call; a DataFrame becomes a Table.
+
+    Args:
+        function: its annotations say what is checked: `type[Law]` is a class, `Law` has values, `Table` is a table.
+    Returns:
+        A function that raises TypeError for another type, in one sentence, and TableError for a bad DataFrame.
+    """
+    signature = inspect.signature(function)
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        bound = signature.bind(*args, **kwargs)
+        for name, value in bound.arguments.items():
+            bound.arguments[name] = _checked(function.__name__, name, signature.parameters[name].annotation, value)
+        return function(*bound.args, **bound.kwargs)
+
+    return checked
+
+
+def _checked(function: str, name: str, wanted: Any, given: Any) -> Any:
+    """The argument as the function takes it, or TypeError."""
+    if name == "key":
+        return _key(function, given)
+    if get_origin(wanted) is type and get_args(wanted) == (Law,):
+        return _law_class(function, name, given)
+    if wanted is Law:
+        return _law_with_values(function, name, given)
+    if wanted is Table or Table in get_args(wanted):
+        return _table(function, name, wanted, given)
+    if isinstance(wanted, type) and wanted.__module__.startswith("t2jax.") and not isinstance(given, wanted):
+        raise TypeError(f"{function}: {name} is {_said(given)}, expected a {wanted.__name__}")
+    return given
+
+
+def _law_class(function: str, name: str, given: Any) -> type[Law]:
+    if isinstance(given, type) and issubclass(given, Law):
+        return given
+    said = f"{function}: {name} is {_said(given)}, expected a class of laws"
+    if isinstance(given, Law):
+        raise TypeError(f"{said}: write {type(given).__name__}, without values")
+    if isinstance(given, str):
+        raise TypeError(f"{said}: write t2.laws.by_name({given!r}), or a class such as t2.laws.Chinchilla")
+    raise TypeError(f"{said} such as t2.laws.Chinchilla")
+
+
+def _law_with_values(function: str, name: str, given: Any) -> Law:
+    if isinstance(given, Law):
+        return given
+    said = f"{function}: {name} is {_said(given)}, expected a law with values"
+    if isinstance(given, type) and issubclass(given, Law):
+        raise TypeError(f"{said}, as t2.fit({given.__name__}, table, key=key).law")
+    for inner in ("law", "laws"):
+        if isinstance(getattr(given, inner, None), Law):
+            raise TypeError(f"{said}: write its .{inner}")
+    raise TypeError(f"{said}, such as the .law of a fit")
+
+
+def _table(function: str, name: str, wanted: Any, given: Any) -> Any:
+    if isinstance(given, pd.DataFrame):
+        return Table(given)
+    others = tuple(filter(None, (get_origin(one) or one for one in get_args(wanted))))
+    if isinstance(given, (Table, *others)):
+        return given
+    said = f"{function}: {name} is {_said(given)}, expected a Table"
+    if isinstance(given, str | os.PathLike):
+        raise TypeError(f"{said}: write t2.read_table({os.fspath(given)!r})")
+    if isinstance(given, Mapping):
+        raise TypeError(f"{said}: write t2.Table.from_columns(**columns)")
+    raise TypeError(f"{said}, such as t2.read_table gives")
+
+
+def _key(function: str, given: Any) -> Any:
+    dtype = getattr(given, "dtype", None)
+    if dtype is not None and (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == np.uint32):
+        return given
+    seed = given if isinstance(given, int) and not isinstance(given, bool) else 0
+    raise TypeError(f"{function}: key is {_said(given)}, expected a random key: write key=jax.random.key({seed})")
+
+
+def _said(given: Any) -> str:
+    """What something is, in a few words."""
+    if isinstance(given, str | int | float | os.PathLike) or given is None:
+        shown = repr(os.fspath(given) if isinstance(given, os.PathLike) else given)
+        return shown if len(shown) < 60 else f"{shown[:56]}..."
+    if isinstance(given, type):
+        return f"the class {given.__name__}"
+    article = "an" if type(given).__name__[0] in "AEIOUaeiou" else "a"
+    return f"{article} {type(given).__name__}"

@@ -1,0 +1,35 @@
+"""What a table measured of a law's response, with the inputs of each measurement, as pictures show them."""
+
+import numpy as np
+
+from t2jax.laws.base import Law
+from t2jax.noise.residuals import response
+from t2jax.tables.table import Table
+
+
+def response_name(law: Law, table: Table | None) -> str:
+    """What the law predicts: the column of the table, or without one the first that it can."""
+    return law.response[0] if table is None else response(type(law), table)
+
+
+def measured_columns(law: Law, table: Table) -> dict[str, np.ndarray]:
+    """`observed` with its inputs, each (rows,); from counts, pass@1 of each run of each task.
+
+    A run's pass@1 is the mean over its questions of correct / trials, which is unbiased whatever the trials.
+    """
+    name = response_name(law, table)
+    if name in table:
+        samples = table["samples"] if "samples" in table else np.ones(len(table))
+        return _inputs(law, table) | {"samples": samples, "observed": table[name]}
+    keys = [key for key in ("model", "params", "tokens", "task") if key in table]
+    run = table.to_frame().groupby(keys, sort=False).ngroup().to_numpy()
+    first = np.unique(run, return_index=True)[1]
+    weight = table.weights()
+    share = np.bincount(run, weight * table["correct"] / table["trials"]) / np.bincount(run, weight)
+    inputs = {name: one[first] for name, one in _inputs(law, table).items()}
+    return inputs | {"samples": np.ones(len(first)), "observed": share}
+
+
+def _inputs(law: Law, table: Table) -> dict[str, np.ndarray]:
+    columns = {"params", "tokens", *type(law).columns().values()}
+    return {name: table[name] for name in sorted(columns) if name in table}

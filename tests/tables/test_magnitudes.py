@@ -1,0 +1,141 @@
+"""Values in other units, or of another quantity, are refused with line, value and remedy; `units` believes them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from t2jax.tables.place import TableError
+from t2jax.tables.read import read_table
+from t2jax.tables.source import Source
+from t2jax.tables.table import Table
+from tests.helpers import small
+
+N, D = np.geomspace(2e7, 8e9, 6), np.geomspace(3.4e8, 1.47e11, 6)
+LOSS = np.linspace(3.0, 2.0, 6)
+
+
+def table(units=(), **changed):
+    columns = {"params": N, "tokens": D, "loss": LOSS, **changed}
+    return Table(pd.DataFrame(columns), Source(units=dict.fromkeys(units, 1.0)))
+
+
+def with_cell(values, cell, row=3):
+    return np.where(np.arange(len(values)) == row, cell, values)
+
+
+@pytest.mark.parametrize("cell", [0.5, 5.0, 1e-7, 1.3, 125.0])
+@pytest.mark.parametrize("column", ["params", "tokens"])
+def test_one_cell_in_other_units(column, cell):
+    changed = {column: with_cell({"params": N, "tokens": D}[column], cell)}
+    with pytest.raises(TableError, match=f"row 3, column '{column}': found {cell:g} among values from .*one unit"):
+        table(**changed)
+    assert table(units=[column], **changed)[column][3] == cell
+
+
+def test_small_models_on_a_ladder_are_believed():
+    """Kaplan et al. 2020 (2001.08361) train from 768 parameters to 1.5e9."""
+    assert len(table(params=np.geomspace(768, 1.5e9, 6))) == 6
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("params", with_cell(N, 1e308)),
+        ("tokens", D * 1e200),
+        ("trials", np.full(6, 1e18)),
+        ("samples", np.full(6, 1e13)),
+        ("loss", with_cell(LOSS, 1e36)),
+        ("loss", LOSS * 1e3),
+        ("loss", LOSS * 1e-9),
+        ("tokens", D / 1e3),
+    ],
+)
+def test_beyond_anything_measured(column, values):
+    with pytest.raises(
+        TableError, match=f"column '{column}': .*units={{'{column}': 1}}, in commands --units {column}=1"
+    ):
+        table(**{column: values})
+    np.testing.assert_array_equal(table(units=[column], **{column: values})[column], values)
+
+
+def test_swapped_columns():
+    with pytest.raises(TableError, match="no row has as many tokens as params: are tokens in thousands, or the two"):
+        table(params=D, tokens=N)
+
+
+def test_unmeasured_rows_may_have_few_tokens():
+    assert len(Table.from_columns(params=7e10, tokens=1e9)) == 1
+
+
+def test_perplexities(tmp_path):
+    """The loss is at most ln V nats where a model guesses evenly: 12.5 for a vocabulary of 262,144."""
+    path = tmp_path / "ppl.csv"
+    perplexity = np.exp(np.linspace(2.3, 4.59, 6))  # from 10 to 98
+    pd.DataFrame({"params": N, "tokens": D, "loss": perplexity}).to_csv(path, index=False)
+    with pytest.raises(TableError, match=r"ppl.csv, line 3, column 'loss': found 15\.7683.*of a perplexity take"):
+        read_table(path)
+    believed = read_table(path, units={"loss": 1})
+    np.testing.assert_allclose(np.log(believed["loss"][[0, -1]]), [2.3, 4.59])
+    believed.to_csv(path)
+    np.testing.assert_array_equal(read_table(path)["loss"], believed["loss"])
+
+
+@pytest.mark.parametrize(
+    ("columns", "hint"),
+    [
+        (["val_ppl"], "; the loss is the log of 'val_ppl'"),
+        (["Perplexity"], "; the loss is the log of 'Perplexity'"),
+        (["bpb"], "; the loss is 'bpb' times ln 2 times the bytes of a token"),
+        (["bits_per_byte"], "; the loss is 'bits_per_byte' times ln 2 times the bytes of a token"),
+        (["Loss", "train_loss"], "; did you mean 'Loss'?"),
+        (["train_loss", "val_loss"], "; did you mean 'val_loss' or 'train_loss'?"),
+    ],
+)
+def test_hints_of_losses(columns, hint):
+    found = Table(pd.DataFrame({"params": N, "tokens": D, **dict.fromkeys(columns, LOSS)}))
+    with pytest.raises(TableError) as refused:
+        found.require("loss", needed_by="Chinchilla")
+    assert str(refused.value).endswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("columns", "hint"),
+    [
+        (
+            ["active_params", "total_params"],
+            "; did you mean 'total_params' or 'active_params'? Of a mixture of experts",
+        ),
+        (["params_non_embedding", "params_total"], "; did you mean 'params_total' or 'params_non_embedding'?"),
+        (["pramas"], "; did you mean 'pramas'?"),
+        (["compute"], "where only 'compute' is known, a law of 'compute' alone can be fitted"),
+        (["N"], "; rename column 'N'?"),
+    ],
+)
+def test_hints_of_sizes(columns, hint):
+    with pytest.raises(TableError) as refused:
+        Table(pd.DataFrame({"tokens": D, "loss": LOSS, **dict.fromkeys(columns, N)}))
+    assert hint in str(refused.value)
+
+
+def test_a_model_has_one_size():
+    with pytest.raises(TableError, match=r"row 2, column 'params': found 1000000000\.0, expected 1e\+08 as in row 0"):
+        small(model=["a", "b", "a"], params=[1e8, 2e8, 1e9])
+    small(model="a", params=1e8, tokens=[1e9, 2e9, 3e9])  # checkpoints
+
+
+def test_long_cells_are_cut():
+    with pytest.raises(TableError) as refused:
+        small(params=["1" * 400 + "x", "1e8", "1e8"])
+    assert len(str(refused.value)) < 200 and "... (403 characters)" in str(refused.value)
+
+
+def test_columns_that_are_read_are_numbers(tmp_path):
+    path = tmp_path / "moe.csv"
+    pd.DataFrame({"params": N, "tokens": D, "loss": LOSS, "experts": [8, 8, 16, "e8", 8, 8]}).to_csv(path, index=False)
+    found = read_table(path)
+    expected = "moe.csv, line 5, column 'experts': found 'e8', expected a number, for MoE"
+    for kept in (found, found.where(lambda t: t["params"] > 1e8), found.with_columns(seed=1)):
+        with pytest.raises(TableError, match=expected):
+            kept.require_numbers("params", "experts", needed_by="MoE")
+    with pytest.raises(TableError, match=r"row 1, column 'experts': found an empty cell \(NaN\), expected a number"):
+        small(experts=[1.0, np.nan, 2.0]).require_numbers("experts", needed_by="MoE")
