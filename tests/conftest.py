@@ -41,9 +41,9 @@ def programs_within_limits():
 
 @pytest.fixture(autouse=True)
 def long_tests_within_limits(request):
-    """The same after each test that takes long, as some compile for every law."""
+    """The same after each test that takes long and each experiment, as some compile for every law."""
     yield
-    if request.node.get_closest_marker("long"):
+    if request.node.get_closest_marker("long") or request.node.get_closest_marker("tiny"):
         _keep_within_limits()
 
 

@@ -132,17 +132,20 @@ def test_naive_pass_at_k_of_two_kinds_of_questions():
     assert found.largest_points.points == pytest.approx(100 * (naive - true).max())
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(
-    "module", [testbed_losses, rq2_overtrained_tasks, naive_overestimates], ids=lambda one: one.__name__
-)
-def test_tiny(module, tmp_path):
-    result = module.run(module.Config.tiny())
-    check_output(module, result, tmp_path)
+@pytest.mark.tiny
+def test_testbed_losses(tmp_path):
+    check_output(testbed_losses, testbed_losses.run(testbed_losses.Config.tiny()), tmp_path)
 
 
-def test_naive_is_never_below_the_truth():
+@pytest.mark.tiny
+def test_rq2_overtrained_tasks(tmp_path):
+    check_output(rq2_overtrained_tasks, rq2_overtrained_tasks.run(rq2_overtrained_tasks.Config.tiny()), tmp_path)
+
+
+@pytest.mark.tiny
+def test_naive_is_never_below_the_truth(tmp_path):
     result = naive_overestimates.run(naive_overestimates.Config.tiny())
     assert result.least > -1e-12
     for one in result.tasks:
         np.testing.assert_allclose(one.naive[0], one.true[0], rtol=1e-9)
+    check_output(naive_overestimates, result, tmp_path)

@@ -158,6 +158,7 @@ def test_table1_counts_only_sizes_that_serving_allows():
         table1.compare_all(runs, questions, table1.Config(inference=700.0, draws=20))
 
 
+@pytest.mark.tiny
 def test_tiny_table1(tmp_path):
     result = table1.run(table1.Config.tiny())
     low, high = result.ratios
@@ -167,7 +168,7 @@ def test_tiny_table1(tmp_path):
     check_output(table1, result, tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.tiny
 def test_tiny_rq1(tmp_path):
     result = rq1_overtrain.run(rq1_overtrain.Config.tiny())
     assert [one.task for one in result.studies] == ["verse_end", "average"]

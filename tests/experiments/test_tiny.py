@@ -1,5 +1,10 @@
 """Every experiment in its tiny configuration: it runs, finds what it should, and writes what it promises."""
 
+import ast
+import importlib
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +17,21 @@ from experiments.benchmarks import bench_bayes, bench_fit, bench_frontier
 from experiments.checks import calibration, isoflop_bias, passk_on_pythia, passk_posterior, pooled_tasks
 from experiments.paper import approach1, approach2, chinchilla_replication, t2_loss_on_porian
 from experiments.shared import calibration_tables, pooled_tables, real_tables, record
-from tests.helpers.experiments import check_output, need
+from tests.helpers.experiments import check_figures, check_numbers, check_output, need
 
-EXPERIMENTS = sorted(path for path in Path(record.__file__).parents[1].rglob("*.py") if path.stem != "__init__")
+ROOT = Path(record.__file__).parents[2]
+EXPERIMENTS = sorted(path for path in (ROOT / "experiments").rglob("*.py") if path.stem != "__init__")
+SCRIPTS = [path for path in EXPERIMENTS if path.parent.name != "shared"]
+OTHERS = (
+    "experiments.benchmarks.law_zoo",
+    "experiments.benchmarks.passk_forecast",
+    "experiments.benchmarks.zoo_counts",
+    "experiments.checks.calibration",
+    "experiments.checks.passk_posterior",
+    "experiments.checks.posterior_frontier",
+    "experiments.paper.planning",
+    "experiments.paper.rq2_overtrained_losses",
+)
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
@@ -24,8 +41,37 @@ def test_experiments_stand_alone_and_are_short(path):
     for line in text.splitlines():
         if line.startswith(("from experiments", "import experiments")):
             assert line.startswith("from experiments.shared."), line
+    if path in SCRIPTS:
+        assert re.search(r"^    command\(Config, run, words(, figures)?\)$", text, re.MULTILINE)
 
 
+@pytest.mark.tiny
+@pytest.mark.parametrize("name", OTHERS)
+def test_as_a_command(name, tmp_path):
+    """Experiments that no other test marked `tiny` runs: the command ends well and writes its numbers and figures."""
+    module = importlib.import_module(name)
+    command = [sys.executable, "-m", name, "-o", str(tmp_path / "out"), "tiny"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "written to" in done.stdout.splitlines()[-1] and len(done.stdout.splitlines()) > 2
+    check_numbers(module, tmp_path / "out")
+    if hasattr(module, "figures"):
+        check_figures(tmp_path / "out")
+
+
+def test_every_experiment_has_one_tiny_run():
+    """Each script is in OTHERS or has a test marked `tiny` that runs its small mode: neither none nor two."""
+    found = list(OTHERS)
+    for path in Path(__file__).parents[1].rglob("test_*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for test in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
+            if "pytest.mark.tiny" in map(ast.unparse, test.decorator_list):
+                runs = re.findall(r"(\w+)\.run\((?:\w+\.)?Config\.tiny\(\)\)", ast.unparse(test))
+                found += [f"experiments.{path.parent.name}.{path.stem}" for path in SCRIPTS if path.stem in runs]
+    assert sorted(found) == [f"experiments.{path.parent.name}.{path.stem}" for path in SCRIPTS]
+
+
+@pytest.mark.tiny
 def test_chinchilla_replication(tmp_path):
     need("chinchilla-epoch")
     result = chinchilla_replication.run(chinchilla_replication.Config.tiny())
@@ -40,7 +86,7 @@ def test_chinchilla_replication(tmp_path):
     check_output(chinchilla_replication, result, tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.tiny
 def test_t2_loss_on_porian(tmp_path):
     try:
         real_tables.porian()
@@ -56,7 +102,7 @@ def test_t2_loss_on_porian(tmp_path):
     check_output(t2_loss_on_porian, result, tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.tiny
 def test_passk_on_pythia(tmp_path):
     need("pythia-gsm8k")
     result = passk_on_pythia.run(passk_on_pythia.Config.tiny())
@@ -97,7 +143,7 @@ def test_observed_pass_at_k_by_each_definition():
         np.testing.assert_allclose(found, values, rtol=1e-12, err_msg=definition)
 
 
-@pytest.mark.long
+@pytest.mark.tiny
 def test_approach1(tmp_path):
     result = approach1.run(approach1.Config.tiny())
 
@@ -114,7 +160,7 @@ def test_approach1(tmp_path):
     check_output(approach1, result, tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.tiny
 def test_approach2(tmp_path):
     result = approach2.run(approach2.Config.tiny())
     for one in result.recipes:
@@ -123,6 +169,7 @@ def test_approach2(tmp_path):
     check_output(approach2, result, tmp_path)
 
 
+@pytest.mark.tiny
 def test_isoflop_bias(tmp_path):
     """The published errors of D*, their closed form, and none by the law itself."""
     result = isoflop_bias.run(isoflop_bias.Config.tiny())
@@ -137,6 +184,7 @@ def test_isoflop_bias(tmp_path):
     check_output(isoflop_bias, result, tmp_path)
 
 
+@pytest.mark.tiny
 def test_bench_fit(tmp_path):
     need("chinchilla-epoch")
     result = bench_fit.run(bench_fit.Config.tiny())
@@ -148,6 +196,7 @@ def test_bench_fit(tmp_path):
     check_output(bench_fit, result, tmp_path)
 
 
+@pytest.mark.tiny
 def test_bench_bayes(tmp_path):
     need("chinchilla-epoch")
     result = bench_bayes.run(bench_bayes.Config.tiny())
@@ -159,7 +208,7 @@ def test_bench_bayes(tmp_path):
     check_output(bench_bayes, result, tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.tiny
 def test_bench_frontier(tmp_path):
     result = bench_frontier.run(bench_frontier.Config.tiny())
     assert [row.kind for row in result.rows] == ["separate", "total", "roofline"]
@@ -229,7 +278,7 @@ def test_a_line_through_other_tasks_finds_a_combination_of_them():
     assert np.abs(found - y).max() < 0.05
 
 
-@pytest.mark.long
+@pytest.mark.tiny
 def test_pooled_tasks(tmp_path):
     result = pooled_tasks.run(pooled_tasks.Config.tiny())
     (one,) = result.means

@@ -21,12 +21,23 @@ def check_output(module, result, folder):
     words = module.words(result)
     assert words and all(isinstance(line, str) and "nan" not in line for line in words)
     figures = module.figures(result) if hasattr(module, "figures") else {}
+    record.save(folder, module.__name__, module.Config.tiny(), result, 1.0, figures)
+    check_numbers(module, folder)
+    if figures:
+        check_figures(folder)
+    assert {path.stem for path in folder.glob("*.png")} == figures.keys()
+
+
+def check_numbers(module, folder):
+    """result.json says what was run, with what, and what came out."""
     config = module.Config.tiny()
-    record.save(folder, module.__name__, config, result, 1.0, figures)
     written = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     assert written["seed"] == config.seed
     assert written["arguments"] == record.plain(config)
     assert {"t2jax", "jax", "numpy", "python"} <= written["versions"].keys()
     assert written["result"]
-    for stem in figures:
-        assert (folder / f"{stem}.png").stat().st_size > 1000
+
+
+def check_figures(folder):
+    sizes = [path.stat().st_size for path in folder.glob("*.png")]
+    assert sizes and min(sizes) > 1000

@@ -18,6 +18,7 @@ LAW = Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
 SAMPLED = T2Loss(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37, G=0.5, gamma=0.3)
 
 
+@pytest.mark.tiny
 def test_end_to_end_budgets_are_not_beaten_by_grids_or_scipy():
     found = frontier_check.run(frontier_check.Config.tiny()).kinds[0]
     assert found.kind == "total" and found.solved == found.problems == 4 and found.beaten == 0

@@ -247,7 +247,7 @@ def test_rows_of_one_data_size_are_opened_by_another():
     assert np.isfinite(found.before) and found.gain[2] > 10 * found.gain[0]
 
 
-@pytest.mark.long
+@pytest.mark.tiny
 def test_experiment(tmp_path):
     result = next_run.run(next_run.Config.tiny())
     by = {one.name: one for one in result.ways}

@@ -61,8 +61,13 @@ def agrees(post: t2.Posterior, mean: np.ndarray, covariance: np.ndarray) -> None
     )
 
 
-def test_a_linear_law_has_its_closed_form():
-    post = line_posterior(X)
+@pytest.fixture(scope="module")
+def line() -> t2.Posterior:
+    return line_posterior(X)
+
+
+def test_a_linear_law_has_its_closed_form(line):
+    post = line
     assert post.converged and post.status.startswith("converged: R-hat at most 1.0"), post.status
     agrees(post, *closed_form(X, (1.0, 1.0)))
     table = post.summary()
@@ -224,7 +229,7 @@ def test_bad_arguments_are_named():
         t2.sample(Line, table, t2.noise.Huber(), key=KEY)
 
 
-def test_an_interrupt_keeps_the_draws_so_far():
+def test_an_interrupt_keeps_the_draws_so_far(line):
     made = []
 
     def stop(steps: int) -> None:
@@ -236,7 +241,7 @@ def test_an_interrupt_keeps_the_draws_so_far():
     post = t2.sample(Line, line_table(X), progress=stop, **arguments)
     assert (post.made, post.asked, post.laws.a.shape) == (200, 1000, (800,))
     assert post.status.endswith("; interrupted: 200 of 1000 draws of each chain")
-    whole = line_posterior(X).laws.a.reshape(4, 1000)
+    whole = line.laws.a.reshape(4, 1000)
     np.testing.assert_array_equal(post.laws.a.reshape(4, 200), whole[:, :200])
 
     def at_once(steps: int) -> None:
@@ -246,8 +251,8 @@ def test_an_interrupt_keeps_the_draws_so_far():
         t2.sample(Line, line_table(X), progress=at_once, **arguments)
 
 
-def test_files_hold_the_whole_posterior(tmp_path):
-    post = line_posterior(X)
+def test_files_hold_the_whole_posterior(line, tmp_path):
+    post = line
     t2.posterior.save_posterior(tmp_path / "posterior.nc", post)
     again = t2.posterior.load_posterior(tmp_path / "posterior.nc", Line)
     for name in ("a", "b"):

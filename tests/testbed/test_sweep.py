@@ -16,7 +16,7 @@ import pytest
 
 import t2jax as t2
 from experiments.checks import testbed_kills
-from experiments.checks.testbed_kills import Config, grid
+from experiments.checks.testbed_kills import grid
 from t2jax import cli
 from t2jax.testbed.sweep.layout import PAPER_BUDGETS, PAPER_PARAMS, layout
 from t2jax.testbed.sweep.presets import PRESETS, Preset
@@ -116,9 +116,10 @@ def test_a_folder_that_names_no_text_is_known_by_its_corpus(swept, tmp_path):
     assert json.loads((tmp_path / "settings.json").read_text()) == {**said, "source": "third"}
 
 
+@pytest.mark.tiny
 def test_killed_and_resumed(tmp_path):
     """SIGKILL in the middle: what is resumed equals what was never disturbed."""
-    found = testbed_kills.run(Config.tiny())
+    found = testbed_kills.run(testbed_kills.Config.tiny())
     assert found.kills == 1 and 2 <= found.finished[0] < found.cells  # in the middle it was
     assert found.equal
 
