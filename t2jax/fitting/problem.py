@@ -102,8 +102,9 @@ def _refuse_runs_alike(law: type[Law], table: Table, columns: tuple[str, ...]) -
     if len(first) == 1 or {"params", "tokens"} & read or any(np.ptp(table[name][first]) > 0 for name in read):
         return
     key = "model" if "model" in table else "params"
+    named = ", ".join(sorted(read | {"samples"} & {*columns}))
+    said = f"reads {named}, in which no two runs differ" if named else "reads no column that tells runs from each other"
     raise TableError(
-        f"{table.source.name}: {law.__name__} reads {', '.join(sorted(read | {'samples'} & {*columns})) or 'no input'},"
-        f" in which no two runs differ, so it is for the rows of one run, and the table has {len(first)}: keep one, by"
-        f" table.where({key}=...), in commands --where {key}=..."
+        f"{table.source.name}: {law.__name__} {said}, so it is for the rows of one run, and the table has {len(first)}:"
+        f" keep one, by table.where({key}=...), in commands --where {key}=..."
     )

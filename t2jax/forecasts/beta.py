@@ -219,8 +219,5 @@ def _beta_status(n: np.ndarray, c: np.ndarray, laws: BetaTail, level: float, lea
     shape = ", ".join(f"{x} = {one.mid:.3g} ({one.low:.2g} to {one.high:.2g})" for x, one in (("a", a), ("b", b)))
     if learned > HARDLY:
         return f"{said}; {shape}"
-    drawn = "one sample" if n.max() == 1 else f"at most {n.max():g} samples"
-    unknown = (
-        f"{drawn} a question hardly tell a + b, how much questions differ: pass@k beyond k = {n.max():g} is the prior's"
-    )
+    unknown = f"a + b, how much questions differ, is hardly known: pass@k beyond k = {n.max():g} is the prior's"
     return f"{said}; {unknown}; {shape}"

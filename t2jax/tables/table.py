@@ -201,7 +201,8 @@ def _same_length(columns: Mapping[str, Any], rows: int, source: Source) -> dict[
 
 def _as_written(table: Table, path: Path, sha256: str) -> bytes:
     source = table.source.then(f"{table.source.name} written as {path.name}")
-    small = dict.fromkeys((one.column for one in doubts(table._frame)), 1.0)  # believed here, so there too
+    numbers = {name: table[name] for name in table.columns if name in NUMBERS}
+    small = dict.fromkeys((one.column for one in doubts(numbers)), 1.0)  # believed here, so there too
     fields = dataclasses.asdict(
         dataclasses.replace(source, name=path.name, sha256=sha256, units={**small, **source.units})
     )

@@ -42,6 +42,7 @@ def test_class_variables_are_no_parameters(tmp_path, monkeypatch, annotation, fu
     path = tmp_path / "written_law.py"
     path.write_text(MODULE.format(annotation=annotation, future=future), encoding="utf-8")
     spec = importlib.util.spec_from_file_location("written_law", path)
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     if imported:  # a module that is only run, as notebooks do, is not among Python's modules
         monkeypatch.setitem(sys.modules, "written_law", module)

@@ -62,7 +62,9 @@ def test_isoflops(ax):
 
 
 def test_posterior(ax):
-    post = t2.sample(t2.laws.Chinchilla, TABLE, key=KEY, draws=50, warmup=50, chains=2)
+    noise = np.exp(0.01 * np.random.default_rng(0).standard_normal(len(N)))
+    rows = TABLE.with_columns(loss=TABLE["loss"] * noise)
+    post = t2.sample(t2.laws.Chinchilla, rows, key=KEY, draws=50, warmup=100, chains=2)
     assert plot.draw_posterior(ax, post, "alpha") is ax
     prior = line(ax, "prior")
     x = prior.get_xdata()
