@@ -76,8 +76,9 @@ def fit(
     problem, data = prepare(law, table, noise, fixed or {})
     table.require_rows(len(problem.names), needed_by=law.__name__)
     with scope() as dtype:
-        data = jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, data)
-        found = jax.tree.map(np.asarray, _solve(problem, data, table.runs(), starts, key))
+        data = jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, data.padded())
+        run = np.pad(table.runs(), (0, len(data.weight) - len(table)))
+        found = jax.tree.map(np.asarray, _solve(problem, data, run, starts, key))
     best, noise_values = to_host((found.law, found.noise_values))
     values = {name: value for name, value in best.values().items() if name in problem.names} | noise_values
     declared = law.declared()
