@@ -30,9 +30,7 @@ def draw(law: type[Law], coordinates: Coordinates, rows: Rows, count: int, key: 
     columns = []
     for name, one in zip(coordinates.free, keys, strict=True):
         if declared[name].power:
-            columns.append(
-                jnp.log(0.5 * jnp.nanmedian(jnp.where(there, losses, jnp.nan))) + jax.random.normal(one, (count,))
-            )
+            columns.append(half + jax.random.normal(one, (count,)))
         else:
             columns.append(declared[name].unconstrain(declared[name].prior.sample(one, (count,))))
     u = jnp.stack(columns, axis=1)
