@@ -46,7 +46,8 @@ class Measurements:
             name: np.pad(column, (0, bucket(len(column)) - len(column)), constant_values=column[0])
             for name, column in self.columns.items()
         }
-        return type(self)(columns, np.pad(self.weight, (0, extra)), np.pad(self.place, (0, extra)))
+        split: Any = columns, np.pad(self.weight, (0, extra)), np.pad(self.place, (0, extra))
+        return type(self)(*split)
 
     def on_device(self, dtype: Any) -> Self:
         """As arrays of JAX, those of floats in the given precision."""
