@@ -5,7 +5,7 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,9 +42,18 @@ def save_json(path: Path, content: Any) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def save_figure(stem: Path, figure: "Figure") -> tuple[Path, Path]:
-    """Write a figure as PNG and as PDF, `stem` with either suffix added, and return both paths."""
-    paths = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".pdf")
+def save_figure(stem: Path, figure: "Figure", formats: Sequence[str] = ("png",)) -> tuple[Path, ...]:
+    """Write a figure in each of some formats.
+
+    Args:
+        stem: Path of the files, without suffix.
+        figure: The figure.
+        formats: Suffixes such as "png" and "pdf", which say how it is written.
+
+    Returns:
+        The path of each file.
+    """
+    paths = tuple(stem.with_name(f"{stem.name}.{suffix}") for suffix in formats)
     engine = figure.get_layout_engine()
     for path in paths:
         with whole(path) as temporary:

@@ -84,7 +84,7 @@ def command(
 
 
 def save(folder: Path, name: str, config: Any, result: Any, seconds: float, figures: dict[str, "Figure"]) -> None:
-    """Write result.json (numbers, arguments, versions, seed) and each figure as PNG and PDF."""
+    """Write result.json (numbers, arguments, versions, seed) and each figure as PNG."""
     packages = [one for one in PACKAGES if find_spec(one)]
     content = {
         "experiment": name,

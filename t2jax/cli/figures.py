@@ -1,5 +1,7 @@
 """The figures that commands write: they make the axes and the files, and `t2jax.plot` draws."""
 
+from contextlib import ExitStack
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,9 +20,11 @@ def figure_of(panels: int, legend: float = 0.0) -> tuple[Figure, list[Axes]]:
 
 
 def save_panels(figure: Figure, name: str, out: Output) -> None:
-    """Write a figure as NAME.png and NAME.pdf among the run's files."""
-    with out.file(f"{name}.png") as path, out.file(f"{name}.pdf"):
-        save_figure(path.with_suffix(""), figure)
+    """Write a figure as NAME.png and so on, in the formats asked for, among the run's files."""
+    with ExitStack() as files:
+        for suffix in out.formats:
+            files.enter_context(out.file(f"{name}.{suffix}"))
+        save_figure(out.folder / name, figure, out.formats)
 
 
 def picture_fit(law: Law, table: Table, out: Output, below: str = "") -> None:

@@ -9,7 +9,7 @@ from t2jax import laws
 from t2jax.cli.figures import picture_fit
 from t2jax.cli.fitting import fit_and_save, fit_answer, parameter_table
 from t2jax.cli.options import FittingOptions, law_for, read
-from t2jax.cli.output import Output, OutputOptions
+from t2jax.cli.output import FigureOptions, Output
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class FitConfig:
     table: tyro.conf.Positional[str]
     """A .csv, .csv.gz or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
     fitting: FittingOptions = field(default_factory=FittingOptions)
-    output: OutputOptions = field(default_factory=OutputOptions)
+    output: FigureOptions = field(default_factory=FigureOptions)
 
 
 def run(config: FitConfig) -> int:

@@ -14,7 +14,7 @@ from t2jax import laws
 from t2jax.cli.figures import figure_of, save_panels
 from t2jax.cli.fitting import fit_and_save, fit_answer
 from t2jax.cli.options import FittingOptions, law_for, read
-from t2jax.cli.output import Output, OutputOptions
+from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.words import columns, count
 from t2jax.files import whole
 from t2jax.planning.budget import Budget
@@ -46,7 +46,7 @@ class NextConfig:
     of: Literal["params", "tokens", "samples", "value"] = "params"
     """What is to be known better: N*, D*, k* or the loss or pass@k reached."""
     fitting: FittingOptions = field(default_factory=FittingOptions)
-    output: OutputOptions = field(default_factory=OutputOptions)
+    output: FigureOptions = field(default_factory=FigureOptions)
 
 
 def run(config: NextConfig) -> int:

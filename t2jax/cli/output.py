@@ -20,6 +20,7 @@ from t2jax import __version__
 from t2jax.files import save_json
 
 RUN_FILE = "run.json"
+FIGURE_FORMATS = ("png", "pdf", "svg")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,31 @@ class OutputOptions:
     """Folder for the results; by default a new one, t2jax-COMMAND-DATE-TIME, in the current directory."""
     json: bool = False
     """Print the result as JSON on stdout, and nothing else there."""
+
+    def formats(self) -> tuple[str, ...]:
+        """Formats of the figures; none for a command that draws none."""
+        return ()
+
+
+@dataclasses.dataclass(frozen=True)
+class FigureOptions(OutputOptions):
+    """Options of every command that writes and draws."""
+
+    figures: Annotated[str, tyro.conf.arg(metavar="FORMATS")] = "png"
+    """Formats of the figures, such as png or png,pdf; "none" draws none."""
+
+    def formats(self) -> tuple[str, ...]:
+        """Formats of the figures, each once. Raises ValueError for an unknown one."""
+        if self.figures == "none":
+            return ()
+        formats = tuple(dict.fromkeys(self.figures.split(",")))
+        unknown = [name for name in formats if name not in FIGURE_FORMATS]
+        if unknown:
+            raise ValueError(
+                f"--figures: found {self.figures!r}, expected none, or formats out of {', '.join(FIGURE_FORMATS)}"
+                " with commas between them"
+            )
+        return formats
 
 
 class Output:
@@ -42,6 +68,7 @@ class Output:
     def __init__(self, command: str, options: OutputOptions, config: Any):
         self.started = datetime.now(UTC)
         self.command, self.config, self.as_json = command, config, options.json
+        self.formats = options.formats()
         # the local time, for people; run.json has the UTC date
         default = f"t2jax-{command.replace(' ', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
         self.folder = options.out or Path(default)

@@ -15,7 +15,7 @@ from t2jax.cli.frontier.allocations import Allocations, solve
 from t2jax.cli.frontier.figures import picture_frontier
 from t2jax.cli.frontier.words import frontier_answer, frontier_frame, save_frontier
 from t2jax.cli.options import FittingOptions
-from t2jax.cli.output import Output, OutputOptions
+from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.words import count, interval
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
 from t2jax.laws.predict import evaluate
@@ -39,7 +39,7 @@ class QuickstartConfig:
     """Bootstrap draws, over training runs."""
     seed: int = 0
     """Seed of the random starts and draws."""
-    output: OutputOptions = field(default_factory=OutputOptions)
+    output: FigureOptions = field(default_factory=FigureOptions)
 
 
 def run(config: QuickstartConfig) -> int:

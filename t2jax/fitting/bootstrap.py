@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -74,8 +74,10 @@ def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: Resampled
         raise ValueError(f"a bootstrap is over 'rows' or 'runs', not {over!r}")
     unit = np.arange(len(table)) if over == "rows" else table.runs()
     with scope() as dtype:
-        start, limits, data = _begin(fit, table, dtype)
-        found = _resampled(fit.problem, data, start, limits, jnp.asarray(unit), int(unit.max()) + 1, draws, key)
+        values, limits, data = _begin(fit, table)
+        data = data.padded().on_device(dtype)
+        units, unit = int(unit.max()) + 1, jnp.asarray(np.pad(unit, (0, len(data.weight) - len(table))))
+        found = _resampled(fit.problem, data, values, limits, unit, units, draws, key)
         return _collect(found, draws, over)
 
 
@@ -96,36 +98,38 @@ def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> B
     that the noise model compares; counts: drawn from the fitted law. Raises ValueError as `bootstrap`.
     """
     with scope() as dtype:
-        start, limits, data = _begin(fit, table, dtype)
-        found = _simulated(fit.problem, data.every_row(), start, limits, draws, key)
+        values, limits, data = _begin(fit, table)
+        found = _simulated(fit.problem, data.on_device(dtype).every_row(), values, limits, draws, key)
         return _collect(found, draws, "simulated tables")
 
 
-def _begin(fit: Fit, table: Table, dtype: Any) -> tuple[Array, Limits, Measurements]:
+def _begin(fit: Fit, table: Table) -> tuple[dict[str, float], Limits, Measurements]:
     if not fit.converged:
         raise ValueError(f"there is no fit to resample ({fit.status})")
     problem, data = fit.problem.read(table)
     table.require_rows(len(problem.names), needed_by=problem.law.__name__)
-    data = data.on_device(dtype)
-    limits = limits_of(fit.problem)
-    return off_the_edges(fit.problem.unconstrain(fit.law.values() | fit.noise_values), limits), limits, data
+    return fit.law.values() | fit.noise_values, limits_of(fit.problem), data
 
 
-@partial(jax.jit, static_argnames=("units", "draws"))
+@partial(jax.jit, static_argnames="draws")
 def _resampled(
     problem: FitProblem,
     data: Measurements,
-    start: Array,
+    values: dict[str, Array],
     limits: Limits,
     unit: Int[Array, " rows"],
-    units: int,
+    units: Array,
     draws: int,
     key: Array,
 ) -> tuple[Law, Array]:
+    start, most = off_the_edges(problem.unconstrain(values), limits), len(unit)
+
     def weights(key: Array) -> Array:
-        chosen = jax.random.randint(key, (units,), 0, units)
+        # as many draws as there can be units, of which the first `units` count: another number compiles nothing
+        chosen = jax.random.randint(key, (most,), 0, units)
+        counted = jnp.where(jnp.arange(most) < units, 1.0, 0.0).astype(start.dtype)
         # how often each unit was drawn is its weight: rows stay in place and every draw has the same shape
-        return data.weighted(jnp.zeros(units, start.dtype).at[chosen].add(1.0)[unit])["weight"]
+        return data.weighted(jnp.zeros(most, start.dtype).at[chosen].add(counted)[unit])["weight"]
 
     def objective(u: Array, weight: Array) -> Array:
         return problem.objective(u, {**data.columns, "weight": weight})
@@ -137,8 +141,9 @@ def _resampled(
 
 @partial(jax.jit, static_argnames="draws")
 def _simulated(
-    problem: FitProblem, rows: Rows, start: Array, limits: Limits, draws: int, key: Array
+    problem: FitProblem, rows: Rows, values: dict[str, Array], limits: Limits, draws: int, key: Array
 ) -> tuple[Law, Array]:
+    start = off_the_edges(problem.unconstrain(values), limits)
     law, nuisance = problem.split(start)
 
     def objective(u: Array, columns: Rows) -> Array:

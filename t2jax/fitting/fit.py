@@ -82,8 +82,9 @@ def fit(
     table.require_rows(len(problem.names), needed_by=law.__name__)
     refuse_unsolved(problem, table)
     with scope() as dtype:
-        data = jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, data)
-        found = jax.tree.map(np.asarray, _solve(problem, data, table.runs(), limits_of(problem), starts, key))
+        data = jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, data.padded())
+        run = np.pad(table.runs(), (0, len(data.weight) - len(table)))
+        found = jax.tree.map(np.asarray, _solve(problem, data, run, limits_of(problem), starts, key))
     best, noise_values = to_host((found.law, found.noise_values))
     values = {name: value for name, value in best.values().items() if name in problem.names} | noise_values
     known = identification(found.hessian, found.slope, found.meat, found.own, values, edges_of(problem))

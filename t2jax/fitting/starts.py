@@ -23,12 +23,14 @@ def draw(law: type[Law], coordinates: Coordinates, rows: Rows, count: int, key: 
     the parameter's domain leaves what was drawn.
     """
     declared = dict(coordinates.declared)
+    there = rows["weight"] > 0 if "weight" in rows else jnp.ones((), bool)
     keys = jax.random.split(key, len(coordinates.free))
     losses = next((rows[name] for name in ("neg_log_pass", "loss") if name in rows), jnp.ones(1))
+    half = jnp.log(0.5 * jnp.nanmedian(jnp.where(there, losses, jnp.nan)))
     columns = []
     for name, one in zip(coordinates.free, keys, strict=True):
         if declared[name].power:
-            columns.append(jnp.log(0.5 * jnp.median(losses)) + jax.random.normal(one, (count,)))
+            columns.append(half + jax.random.normal(one, (count,)))
         else:
             columns.append(declared[name].unconstrain(declared[name].prior.sample(one, (count,))))
     u = jnp.stack(columns, axis=1)
@@ -59,13 +61,17 @@ def _project(
 
     origin = predict(jnp.zeros(len(names), u.dtype))
     basis = jax.vmap(predict)(jnp.eye(len(names), dtype=u.dtype)).T - origin[:, None]
-    size = jnp.where(observed > 0, observed, jnp.median(observed))  # relative errors, where there is anything to err by
     # rows of next to no weight are left out of the fit, and may not tell its starts what it does not determine
-    root = jnp.sqrt(rows["weight"] / jnp.mean(rows["weight"])) if "weight" in rows else jnp.ones(len(size), u.dtype)
+    weight = rows["weight"] if "weight" in rows else jnp.ones(len(observed), u.dtype)
+    there = weight > 0
+    count = jnp.sum(there, dtype=u.dtype)
+    root = jnp.sqrt(weight * count / jnp.sum(weight))
+    middle = jnp.nanmedian(jnp.where(there, observed, jnp.nan))
+    size = jnp.where(observed > 0, observed, middle)  # relative errors, where there is anything to err by
     weighted = root[:, None] * basis / size[:, None]
-    scale = jnp.sqrt(jnp.mean(weighted**2, axis=0)) + jnp.finfo(u.dtype).tiny
+    scale = jnp.sqrt(jnp.sum(weighted**2, axis=0) / count) + jnp.finfo(u.dtype).tiny
     scaled = weighted / scale[None, :]
-    ridge = jnp.maximum(1e-9, 10 * jnp.finfo(u.dtype).eps) * len(observed)
+    ridge = jnp.maximum(1e-9, 10 * jnp.finfo(u.dtype).eps) * count
     normal = scaled.T @ scaled + ridge * jnp.eye(len(names), dtype=u.dtype)
     target = scaled.T @ (root * (observed - origin) / size)
     solved = jnp.maximum(solve_positive(normal, target), 1e-3) / scale

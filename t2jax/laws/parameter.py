@@ -16,7 +16,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpyro.distributions import Distribution, biject_to
+from numpyro.distributions import Distribution, HalfNormal, LogNormal, Normal, Uniform, biject_to
+from scipy.special import ndtri
 
 from t2jax.typing import Array, ArrayLike
 
@@ -47,7 +48,7 @@ class Param:
         low, high = (getattr(self.prior.support, name, None) for name in ("lower_bound", "upper_bound"))
         return -math.inf if low is None else float(low), math.inf if high is None else float(high)
 
-    @cached_property  # a prior's median takes as long as a small fit
+    @cached_property  # an unusual prior's median takes as long as a small fit
     def edge(self) -> tuple[float, float, float] | None:
         """(low, high, how near to an end counts as there); None for a parameter that is unbounded below.
 
@@ -64,10 +65,27 @@ class Param:
 
     def quantiles(self, shares: np.ndarray) -> np.ndarray:
         """Where the prior has these shares below; of a Beta or Gamma, say, those of 10,001 draws."""
+        exact = _quantiles(self.prior, shares)
+        if exact is not None:
+            return exact
         try:
             return np.asarray(self.prior.icdf(shares))
         except (NotImplementedError, ImportError):  # NumPyro has no quantiles of some, or only with another library
             return np.quantile(self.prior.sample(jax.random.key(0), (10_001,)), shares)
+
+
+def _quantiles(prior: Distribution, shares: np.ndarray) -> np.ndarray | None:
+    """Quantiles of the usual priors by SciPy, as JAX would compile each step; None for any other prior."""
+    # subclasses, such as truncated ones, have other quantiles
+    if type(prior) is Normal:
+        return np.asarray(prior.loc) + np.asarray(prior.scale) * ndtri(shares)
+    if type(prior) is LogNormal:
+        return np.exp(np.asarray(prior.loc) + np.asarray(prior.scale) * ndtri(shares))
+    if type(prior) is HalfNormal:
+        return np.asarray(prior.scale) * ndtri((1 + np.asarray(shares)) / 2)
+    if type(prior) is Uniform:
+        return np.asarray(prior.low) + np.asarray(shares) * (np.asarray(prior.high) - np.asarray(prior.low))
+    return None
 
 
 def param(prior: Distribution, unit: str, doc: str) -> Any:

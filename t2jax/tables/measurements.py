@@ -1,5 +1,6 @@
 """A table's columns as a fit reads them: equal rows together, each row's weight apart."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -35,6 +36,19 @@ class Measurements:
         """The columns with one entry per row of the table, and its `weight`."""
         return {**{name: column[self.place] for name, column in self.columns.items()}, "weight": self.weight}
 
+    def padded(self) -> Self:
+        """The same with more rows, of no weight, so that tables of nearly the same length share a compiled program.
+
+        The first row is repeated. Sums over rows stay as they are where each term is multiplied by the row's weight.
+        """
+        extra = bucket(len(self.weight)) - len(self.weight)
+        columns = {
+            name: np.pad(column, (0, bucket(len(column)) - len(column)), constant_values=column[0])
+            for name, column in self.columns.items()
+        }
+        split: Any = columns, np.pad(self.weight, (0, extra)), np.pad(self.place, (0, extra))
+        return type(self)(*split)
+
     def on_device(self, dtype: Any) -> Self:
         """As arrays of JAX, those of floats in the given precision."""
         return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), self)
@@ -50,6 +64,12 @@ class Units(Measurements):
 
 register(Measurements, ("columns", "weight", "place"))
 register(Units, ("columns", "weight", "place"))
+
+
+def bucket(length: int) -> int:
+    """The next length of a series that grows by a fifth from step to step: 16, 20, 23, 27, 32, ..."""
+    step = math.ceil(4 * math.log2(max(length, 16) / 16) - 1e-9)
+    return math.ceil(16 * 2 ** (step / 4))
 
 
 def measurements(table: Table, columns: tuple[str, ...]) -> Measurements:

@@ -22,11 +22,11 @@ from t2jax import cli
 from t2jax.cli import fit as fit_command
 from t2jax.cli import fitting, output, quickstart
 from t2jax.cli.options import FittingOptions
-from t2jax.cli.output import OutputOptions
+from t2jax.cli.output import FigureOptions, OutputOptions
 from t2jax.datasets.files import DatasetError
 from t2jax.fitting.law_files import load_draws, load_law
 
-FIGURES = ["predicted.pdf", "predicted.png", "residuals.pdf", "residuals.png"]
+FIGURES = ["predicted.png", "residuals.png"]
 
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
@@ -52,7 +52,7 @@ def fitted(runs, tmp_path_factory):
     """The folder of one `t2jax fit`."""
     out = tmp_path_factory.mktemp("fit") / "out"
     options = FittingOptions(law="t2-loss", draws=30, over="runs", starts=4, seed=3)
-    assert fit_command.run(fit_command.FitConfig(str(runs), options, OutputOptions(out))) == 0
+    assert fit_command.run(fit_command.FitConfig(str(runs), options, FigureOptions(out))) == 0
     return out
 
 
@@ -91,7 +91,7 @@ def test_frontier_reads_the_law_and_its_draws(fitted, tmp_path, capsys):
     np.testing.assert_allclose(answer["frontier"]["value"], value, rtol=1e-6)
     low, point, high, single = frame[["params_low", "params", "params_high", "chinchilla_params"]].to_numpy().T
     assert np.all((low < point) & (point < high) & (point < single))
-    assert {"frontier.png", "frontier.pdf", "isoflop.png", "isoflop.pdf"} <= set(answer["files"])
+    assert {"frontier.png", "isoflop.png"} <= set(answer["files"])
     assert not [name for name in os.listdir(tmp_path / "out") if name.endswith(".tmp")]
 
 
@@ -205,6 +205,7 @@ def test_draws_of_another_fit_are_refused(fitted, tmp_path, capsys):
         (["fit", "RUNS", "--fixed", "alpha"], "--fixed: found 'alpha', expected NAME=VALUE"),
         (["fit", "RUNS", "--fixed", "alpha=x"], "--fixed: found alpha='x', expected a number"),
         (["fit", "RUNS", "--draws", "-1"], "--draws: found -1, expected at least 0"),
+        (["fit", "RUNS", "--figures", "gif"], "--figures: found 'gif', expected none, or formats out of png, pdf"),
         (
             ["fit", "RUNS", "--law", "t2-loss", "--fixed", "alpha=-1"],
             "alpha cannot be held at -1, its domain is 0 to inf",
@@ -229,6 +230,21 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(args, said, runs, tmp_path
     assert last.startswith("t2jax: ")
     assert said in last
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("none", []),
+        ("pdf", ["predicted.pdf", "residuals.pdf"]),
+        ("png,pdf,png", ["predicted.pdf", "predicted.png", "residuals.pdf", "residuals.png"]),
+    ],
+)
+def test_figures_are_drawn_in_the_formats_asked_for(given, written, runs, tmp_path, capsys):
+    folder = tmp_path / "out"
+    assert cli.command(["fit", str(runs), "--draws", "0", "--figures", given, "--json", "-o", str(folder)]) == 0
+    assert sorted(json.loads(capsys.readouterr().out)["files"]) == ["law.json", *written]
+    assert sorted(os.listdir(folder)) == ["law.json", *written, "run.json"]
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_before_any_work(runs, tmp_path, capsys, monkeypatch):
@@ -348,7 +364,7 @@ def test_quickstart(tmp_path, capsys):
     assert (frontier["params_high"] < frontier["chinchilla_params"]).all()  # T²'s claim, on our own measurements
     assert "samples" in printed.err and "tokens per parameter" in printed.err
     files = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    assert {"law.json", "draws.nc", "frontier.csv", "frontier.png", "isoflop.pdf", "run.json"} <= files
+    assert {"law.json", "draws.nc", "frontier.csv", "frontier.png", "isoflop.png", "run.json"} <= files
 
 
 def test_one_k_gives_no_plan_with_samples(runs, tmp_path, capsys):

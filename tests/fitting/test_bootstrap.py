@@ -11,6 +11,8 @@ import t2jax as t2
 from t2jax.datasets.files import DatasetError
 from t2jax.fitting.bootstrap import _collect as collect
 from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.tables.measurements import bucket
+from tests.helpers.tables import count_compilations
 
 KEY = jax.random.key(0)
 DRAWS = 400
@@ -164,3 +166,49 @@ def test_band_of_anything_computed_from_a_law():
     np.testing.assert_allclose([band.low[0], band.mid[0], band.high[0]], expected, rtol=1e-14)
     rest = 480.0 * 1e9**-0.35 + 2100.0 * 1e10**-0.37
     np.testing.assert_allclose([band.low[1], band.mid[1], band.high[1]], expected + rest, rtol=1e-13)
+
+
+def test_another_number_of_rows_or_runs_compiles_nothing():
+    """219 rows and 240 are padded to the same length, with rows of no weight."""
+    table = simulated(0.01 * np.random.default_rng(3).normal(size=240))
+    noise = t2.noise.Gaussian("log")
+
+    def results(rows: t2.Table) -> t2.Fit:
+        fit = t2.fit(Chinchilla, rows, key=KEY, noise=noise)
+        for over in ("rows", "runs"):
+            t2.bootstrap(fit, rows, draws=8, key=KEY, over=over)
+        return fit
+
+    with count_compilations() as count:
+        jax.jit(lambda x: x + 1.0)(1.0)
+        assert count() == 1  # so that none counted below means none made
+    whole = results(table)
+    fewer = table.where(np.arange(240) < 219)
+    with count_compilations() as count:
+        part = results(fewer)
+    assert count() == 0
+    assert part.objective < whole.objective and part.law.E != whole.law.E
+
+
+def test_padding_with_rows_of_no_weight_changes_nothing():
+    """The objective, its gradient and the resampled weights are those of the table's own rows."""
+    with jax.enable_x64(True):
+        table = simulated(0.01 * np.random.default_rng(4).normal(size=240)).where(np.arange(240) < 219)
+        fit = t2.fit(Chinchilla, table, key=KEY, noise=t2.noise.Gaussian("log"))
+        problem, data = fit.problem.read(table)
+        padded = data.padded()
+        assert len(padded.weight) == len(padded.columns["loss"]) == 256 and padded.weight[219:].sum() == 0
+        u = problem.unconstrain(fit.law.values() | fit.noise_values)
+        for times in (np.ones(219), np.arange(219.0)):
+            own = data.weighted(jnp.asarray(times))
+            more = padded.weighted(jnp.asarray(np.pad(times, (0, 37), constant_values=5.0)))
+            for of in (problem.objective, jax.grad(problem.objective), jax.hessian(problem.objective)):
+                np.testing.assert_allclose(of(u, more), of(u, own), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("length", "padded"), [(1, 16), (16, 16), (17, 20), (64, 64), (65, 77), (241, 256), (257, 305)]
+)
+def test_lengths_that_tables_are_padded_to(length, padded):
+    """16·2^(j/4), rounded up: at most a fifth more rows than there are."""
+    assert bucket(length) == padded

@@ -155,11 +155,12 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     assert os.listdir(tmp_path) == ["law.json"]
 
 
-def test_a_figure_is_png_and_pdf(tmp_path):
+def test_a_figure_is_written_in_the_formats_asked_for(tmp_path):
     figure = Figure()
     figure.subplots().plot([1, 2])
-    paths = save_figure(tmp_path / "new" / "loss", figure)
+    paths = save_figure(tmp_path / "new" / "loss", figure, ("png", "pdf"))
     assert [path.name for path in paths] == ["loss.png", "loss.pdf"]
     assert paths[0].read_bytes().startswith(b"\x89PNG")
     assert paths[1].read_bytes().startswith(b"%PDF")
     assert sorted(os.listdir(tmp_path / "new")) == ["loss.pdf", "loss.png"]
+    assert save_figure(tmp_path / "one", figure) == (tmp_path / "one.png",)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from numpyro.distributions import Beta, LogNormal, Normal, Uniform
+from numpyro.distributions import Beta, HalfNormal, LogNormal, Normal, Uniform
 from scipy import stats
 
 import t2jax as t2
@@ -17,6 +17,7 @@ from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
 from t2jax.typing import Scalar
 from tests.helpers.laws import LAWS
+from tests.helpers.tables import count_compilations
 
 CENTRE = {"N": 18.5, "D": 23.25, "k": 3.0}
 every = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
@@ -83,6 +84,23 @@ def test_quantiles_of_any_prior():
         one = Param(prior, unit="1", doc="any")
         np.testing.assert_allclose(one.quantiles(shares), exact.ppf(shares), rtol=0.03)
         assert one.median() == pytest.approx(exact.median(), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("prior", "exact"),
+    [
+        (Normal(1.0, 2.0), stats.norm(1.0, 2.0)),
+        (LogNormal(0.5, 2.0), stats.lognorm(2.0, scale=np.exp(0.5))),
+        (HalfNormal(3.0), stats.halfnorm(scale=3.0)),
+        (Uniform(-1.0, 4.0), stats.uniform(-1.0, 5.0)),
+    ],
+)
+def test_quantiles_of_the_usual_priors_are_exact_and_compile_nothing(prior, exact):
+    one, shares = Param(prior, unit="1", doc="any"), np.array([1e-6, 0.05, 0.5, 0.95])
+    with count_compilations() as count:
+        np.testing.assert_allclose(one.quantiles(shares), exact.ppf(shares), rtol=1e-12)
+        assert one.median() == pytest.approx(exact.median(), rel=1e-14)
+    assert count() == 0
 
 
 def test_constraining_follows_the_support_of_the_prior():

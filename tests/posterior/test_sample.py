@@ -305,7 +305,7 @@ def test_command(chinchilla, tmp_path, capsys):
         answer["converged"] and answer["draws"] == 4000 and set(answer["parameters"]) == {*post.laws.values(), "sigma"}
     )
     assert answer["parameters"]["alpha"]["mean"] == pytest.approx(float(np.mean(post.laws.alpha)), abs=0.002)
-    for name in ("posterior.nc", "law.json", "marginals.png", "predictive.pdf", "prior.png"):
+    for name in ("posterior.nc", "law.json", "marginals.png", "predictive.png", "prior.png"):
         assert name in answer["files"] and (tmp_path / "out" / name).stat().st_size > 500
     # its law and draws go into the frontier as those of a fit do
     law = str(tmp_path / "out" / "law.json")

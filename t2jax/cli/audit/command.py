@@ -11,7 +11,7 @@ import tyro
 from t2jax import laws
 from t2jax.cli.audit.words import Audited, audit_answer, audit_text, picture_audit, save_audit
 from t2jax.cli.options import LAW_NAMES, NOISES, NoiseName, Pairs, law_for, read
-from t2jax.cli.output import Output, OutputOptions
+from t2jax.cli.output import FigureOptions, Output
 from t2jax.evaluation.cross_validation import CrossValidation, cross_validate, has_density
 from t2jax.evaluation.errors import refuse_different_responses
 from t2jax.evaluation.extrapolation import Cut, Quantity, extrapolate
@@ -68,7 +68,7 @@ class AuditConfig:
     """What is drawn again: rows, or whole runs where rows of one run share their errors."""
     seed: int = 0
     """Seed of the random starts, draws and folds."""
-    output: OutputOptions = field(default_factory=OutputOptions)
+    output: FigureOptions = field(default_factory=FigureOptions)
 
 
 def run(config: AuditConfig) -> int:

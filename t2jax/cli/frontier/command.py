@@ -13,7 +13,7 @@ from t2jax.cli.frontier.figures import picture_frontier
 from t2jax.cli.frontier.words import frontier_answer, frontier_text, save_frontier
 from t2jax.cli.law_source import known_law
 from t2jax.cli.options import FittingOptions
-from t2jax.cli.output import Output, OutputOptions
+from t2jax.cli.output import FigureOptions, Output
 from t2jax.planning.budget import Budget
 
 
@@ -38,7 +38,7 @@ class FrontierConfig:
     whole_samples: bool = False
     """Draw a whole number of samples."""
     fitting: FittingOptions = field(default_factory=FittingOptions)
-    output: OutputOptions = field(default_factory=OutputOptions)
+    output: FigureOptions = field(default_factory=FigureOptions)
 
 
 def run(config: FrontierConfig) -> int:

@@ -10,7 +10,7 @@ import tyro
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.law_source import known_law
 from t2jax.cli.options import FittingOptions, pairs
-from t2jax.cli.output import Output, OutputOptions
+from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.plan.figures import picture_plan
 from t2jax.cli.plan.planned import Planned, in_own_words
 from t2jax.cli.plan.words import plan_answer, plan_text, save_plan
@@ -146,7 +146,7 @@ class PlanConfig:
     """A limit or price at another value, such as inference=x2, price=3 or accelerator=H200; give it again for each."""
     prices: PriceOptions = field(default_factory=PriceOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
-    output: OutputOptions = field(default_factory=OutputOptions)
+    output: FigureOptions = field(default_factory=FigureOptions)
 
     def budget(self) -> Budget:
         """The problem. Raises ValueError for limits that make none."""

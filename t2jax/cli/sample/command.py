@@ -12,7 +12,7 @@ from numpyro import distributions
 
 from t2jax import laws
 from t2jax.cli.options import NOISES, Pairs, law_for, numbers, pairs, read
-from t2jax.cli.output import Output, OutputOptions
+from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.sample.figures import picture_check, picture_posterior, picture_prior
 from t2jax.cli.words import columns, interval
 from t2jax.files import finite
@@ -65,7 +65,7 @@ class SampleConfig:
     """Acceptance to adapt to; nearer to one, smaller steps."""
     seed: int = 0
     """Seed of the random starts and draws."""
-    output: OutputOptions = field(default_factory=OutputOptions)
+    output: FigureOptions = field(default_factory=FigureOptions)
 
 
 def run(config: SampleConfig) -> int:
