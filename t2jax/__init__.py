@@ -7,7 +7,6 @@ from t2jax.evaluation.held_out import left_out
 from t2jax.evaluation.information_criteria import criteria, log_scores
 from t2jax.evaluation.leave_groups_out import influence
 from t2jax.evaluation.model_average import AveragedFrontier, averaged_frontier
-from t2jax.evaluation.prior_sensitivity import prior_sensitivity
 from t2jax.fitting.bootstrap import Bootstrap, bootstrap, parametric_bootstrap
 from t2jax.fitting.fit import Fit, fit
 from t2jax.fitting.law_files import load_draws, load_law
@@ -18,9 +17,7 @@ from t2jax.laws.base import Law, law, part
 from t2jax.laws.parameter import coefficient, param
 from t2jax.laws.predict import evaluate, predict
 from t2jax.noise.crossed_effects import CrossedEffects
-from t2jax.noise.question_effects import QuestionEffects
 from t2jax.noise.run_scatter import RunScatter, deviated
-from t2jax.noise.shared_scatter import SharedScatter
 from t2jax.numerics import special
 from t2jax.numerics.bands import Band, band
 from t2jax.planning.budget import Budget
@@ -39,7 +36,6 @@ from t2jax.posterior.prior_check import prior_predictive
 from t2jax.posterior.sample import sample
 from t2jax.posterior.tasks.files import load_task_posterior
 from t2jax.posterior.tasks.sample_tasks import sample_tasks
-from t2jax.posterior.tasks.shared_offsets import shared_offsets
 from t2jax.posterior.tasks.task_posterior import Population, TaskPosterior
 from t2jax.tables.place import TableError
 from t2jax.tables.read import read_table
@@ -63,12 +59,10 @@ __all__ = [
     "Population",
     "Posterior",
     "PosteriorPredictive",
-    "QuestionEffects",
     "Region",
     "RunScatter",
     "Serving",
     "Shape",
-    "SharedScatter",
     "Stack",
     "Table",
     "TableError",
@@ -113,14 +107,12 @@ __all__ = [
     "precision",
     "predict",
     "prior_predictive",
-    "prior_sensitivity",
     "read_table",
     "run_deviations",
     "sample",
     "sample_tasks",
     "save_posterior",
     "shadow_prices",
-    "shared_offsets",
     "special",
     "stack",
 ]

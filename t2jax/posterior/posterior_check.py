@@ -67,7 +67,7 @@ def posterior_predictive(post: Posterior, table: Table, *, key: Array, draws: in
     nearer to one half than uniform: a small one is a misfit, others prove nothing.
 
     Raises ValueError for a posterior read from a file, which does not know its noise, of noise that reads
-    runs or questions (RunScatter, QuestionEffects, CrossedEffects), and for chains that did not converge.
+    runs or questions (RunScatter, CrossedEffects), and for chains that did not converge.
     """
     target = post.density
     if target is None:
