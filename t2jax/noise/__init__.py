@@ -1,9 +1,9 @@
 """Noise models: what a measurement is, and how far rows may lie from a law."""
 
 from t2jax.noise.counts import BetaBinomial, Binomial
-from t2jax.noise.default import default_density, default_noise
+from t2jax.noise.default import default_noise
 from t2jax.noise.joint import Joint
-from t2jax.noise.losses import Gaussian, Huber, StudentT
+from t2jax.noise.losses import Gaussian, Huber, ResidualNoise, StudentT
 from t2jax.noise.protocol import Noise
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "Huber",
     "Joint",
     "Noise",
+    "ResidualNoise",
     "StudentT",
-    "default_density",
     "default_noise",
 ]

@@ -4,25 +4,20 @@ With luck of questions alone every checkpoint would lie exactly on the law, and 
 question would be drawn anew: then what half of the questions have in common, easy or hard, passes for evidence.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 from numpyro.distributions import Uniform
 
 from t2jax.laws.base import Law
-from t2jax.laws.parameter import Param, param
-from t2jax.noise.by_unit import LeftOutUnit, UnitNoise
-from t2jax.noise.protocol import Rows
+from t2jax.laws.parameter import param
+from t2jax.noise.by_unit import UnitNoise
+from t2jax.noise.protocol import DEVIATION, Rows
 from t2jax.noise.question_grid import question_rows
 from t2jax.noise.question_integral import HIGHEST, log_questions
 from t2jax.noise.run_scatter import RunScatter, deviated
 from t2jax.tables.measurements import Units
 from t2jax.tables.table import Table
 from t2jax.typing import Array, Float
-
-DEVIATION = "deviation of runs"
-"""By this name, which no parameter or input of a law can have, it goes along with these."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +50,14 @@ class CrossedEffects(UnitNoise):
     Example: `t2.sample(t2.laws.T2PassK, counts, t2.CrossedEffects(), key=jax.random.key(0))`.
     """
 
-    nuisance: ClassVar[Mapping[str, Param]] = {
+    nuisance = {
         "rho": param(
             Uniform(0.0, HIGHEST), unit="1", doc="correlation of a question's rank from checkpoint to checkpoint"
         ),
         **RunScatter.nuisance,
     }
-    unit: ClassVar[LeftOutUnit] = "question"
+    unit = "question"
+    deviations = True
 
     def units(self, law: type[Law], table: Table) -> Units:
         return question_rows(law, table)

@@ -11,8 +11,7 @@ from numpyro.distributions import Distribution, HalfNormal
 
 from t2jax.laws.base import Law
 from t2jax.laws.parameter import Param
-from t2jax.noise.by_unit import UnitNoise
-from t2jax.noise.default import default_density
+from t2jax.noise.default import default_noise
 from t2jax.noise.protocol import Noise
 from t2jax.noise.residuals import response
 from t2jax.posterior.arviz_groups import PRIOR_DRAWS, inference_data
@@ -76,9 +75,9 @@ def sample_tasks(
     Example: `post = t2.sample_tasks(t2.laws.T2Loss, rows, key=key); post.task("arc-easy"), post.population`.
     """
     check_numbers(chains, draws, warmup, accept)
-    if isinstance(noise, UnitNoise):
-        raise TypeError(f"sample_tasks reads rows, which {type(noise).__name__} does not; take noise.BetaBinomial()")
     each = tasks_of(tables, by)
+    if noise is not None:
+        noise.require_rows("sample_tasks")
     one, columns = _common(law, each, noise, dict(fixed or {}), dict(priors or {}))
     names = _pooled(one, pooled)
     known, held = _spreads(one, names, dict(spreads or {}))
@@ -119,7 +118,7 @@ def _common(
 ) -> tuple[Density, list[Measurements]]:
     """The density of one task, centred at the middle of all, and the columns of each."""
     first, *_ = each
-    noise = noise or default_density(law, each[first])
+    noise = noise or default_noise(law, each[first]).with_density()
     made = {name: density(law, table, noise, fixed, priors) for name, table in each.items()}
     one = made[first][0]
     for name, (other, data) in made.items():
