@@ -1,6 +1,5 @@
 """Two measurements of one row: its loss and what its samples show."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import jax
@@ -8,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.base import Law
-from t2jax.laws.parameter import Param
 from t2jax.noise.losses import Gaussian
 from t2jax.noise.protocol import Noise, Rows, Transform
 from t2jax.tables.measurements import Measurements, measurements
@@ -32,10 +30,8 @@ class Joint(Noise):
 
     samples: Noise
     loss: Gaussian = field(default_factory=lambda: Gaussian(transform="log", scale=0.01))
-    nuisance: Mapping[str, Param] = field(init=False, repr=False, compare=False)
-    no_likelihood: str = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self):  # what follows from the fields is none of them
         two = "Joint of two measured scales weighs them by given scales: no likelihood to compare laws by"
         nuisance = {**self.samples.nuisance, "sigma_loss": self.loss.nuisance["sigma"]}
         object.__setattr__(self, "nuisance", nuisance)

@@ -12,6 +12,7 @@ from numpyro.distributions import Cauchy as CauchyDistribution
 from numpyro.distributions import Distribution, LogNormal
 
 import t2jax as t2
+from t2jax.fitting.law_files import save_law
 from t2jax.noise.by_unit import UnitNoise
 from t2jax.noise.protocol import DEVIATION
 from t2jax.numerics.special import log_pass_at_k_beta
@@ -153,6 +154,12 @@ def test_resampled_tables_are_fitted_again(noise):
     ):
         band = boot.band(lambda law: law.values()["A"])
         assert boot.failed == 0 and 0.7 * TRUE["A"] < band.low < band.high < 1.4 * TRUE["A"]
+
+
+@of(*FITTED, quick=QUICK)
+def test_fitted_laws_are_saved_and_read(noise, tmp_path):
+    save_law(tmp_path / "law.json", fit_of(noise), table_of(noise))
+    assert t2.load_law(tmp_path / "law.json", law_of(noise)).values() == fit_of(noise).law.values()
 
 
 @of(*UNITS)

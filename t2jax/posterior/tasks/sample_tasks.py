@@ -75,9 +75,9 @@ def sample_tasks(
     Example: `post = t2.sample_tasks(t2.laws.T2Loss, rows, key=key); post.task("arc-easy"), post.population`.
     """
     check_numbers(chains, draws, warmup, accept)
-    each = tasks_of(tables, by)
     if noise is not None:
         noise.require_rows("sample_tasks")
+    each = tasks_of(tables, by)
     one, columns = _common(law, each, noise, dict(fixed or {}), dict(priors or {}))
     names = _pooled(one, pooled)
     known, held = _spreads(one, names, dict(spreads or {}))
