@@ -1,8 +1,8 @@
 """Does T²'s law of pass@k, sampled from few samples, say how other questions go at many? GSM8K counts of Pythia.
 
-`T2PassK` is sampled from 10 samples of each of half the questions (drawn without replacement out of all of them), four
-times: as if every question were put to every checkpoint anew; with question effects (a question that is hard for one
-checkpoint is hard for the next); with checkpoints that scatter about the law; and with both. Every draw then says what
+`T2PassK` is sampled from 10 samples of each of half the questions (drawn without replacement out of all of them), three
+times: as if every question were put to every checkpoint anew; with checkpoints that scatter about the law; and with
+questions too that are hard for one checkpoint and the next. Every draw then says what
 pass@k the *other* half of the questions should show at each checkpoint, which is compared with their unbiased estimate
 from all samples. The bands hold what the posterior leaves open, which questions they are, and the luck of their
 samples, of which each has as many as were drawn. Those that read questions are also compared by what they say of one
@@ -25,14 +25,13 @@ from scipy.stats import beta as beta_distribution
 
 import t2jax as t2
 from experiments.shared.record import UNSAVED, command, stage
-from t2jax.plot.style import BLACK, BLUE, GREEN, PURPLE, VERMILLION
+from t2jax.plot.style import BLACK, GREEN, PURPLE, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-EFFECTS, ANEW, SCATTER, BOTH = "question effects", "every checkpoint anew", "checkpoints scatter", "both"
+ANEW, SCATTER, BOTH = "every checkpoint anew", "checkpoints scatter", "both"
 VARIANTS: dict[str, t2.noise.Noise] = {
-    EFFECTS: t2.QuestionEffects(),
     ANEW: t2.noise.BetaBinomial(),
     SCATTER: t2.noise.RunScatter(),
     BOTH: t2.noise.CrossedEffects(),
@@ -56,8 +55,6 @@ class Config:
     """The k at which other questions are predicted."""
     halves: int = 4
     """Halves of the questions fitted, to predict the others: the first, its complement, then of a new split."""
-    effects: int = 1
-    """Halves that are fitted with question effects alone too."""
     draws: int = 600
     """Draws of each of four chains, after as many of warm-up."""
     told: int = 1200
@@ -114,14 +111,14 @@ class Score:
 
 @dataclass(frozen=True)
 class Result:
-    """better: by variant, elpd less that of every checkpoint anew: mean over questions, standard error, how many."""
+    """better: elpd of both less that of every checkpoint anew: mean over questions, standard error, how many."""
 
     models: tuple[str, ...]
     questions: int
     targets: tuple[int, ...]
     halves: tuple[Half, ...]
     scores: tuple[Score, ...]
-    better: dict[str, tuple[float, float, int]]
+    better: tuple[float, float, int]
 
 
 def run(config: Config) -> Result:
@@ -132,17 +129,12 @@ def run(config: Config) -> Result:
         models = models[np.linspace(0, len(models) - 1, config.checkpoints).astype(int)]
         counts = counts.where(np.isin(counts["model"], models))
     questions = np.unique(counts["question"])
-    halves = [
-        predicted(one, i, counts, questions, config)
-        for i in range(config.halves)
-        for one in VARIANTS
-        if one != EFFECTS or i < config.effects
-    ]
+    halves = [predicted(one, i, counts, questions, config) for i in range(config.halves) for one in VARIANTS]
     good = [one for one in halves if one.agrees]
     told = [variant for variant in VARIANTS if any(one.variant == variant for one in good)]
     scores = tuple(score(good, variant, i, k) for variant in told for i, k in enumerate(config.targets))
     by = {variant: [one for one in halves if one.variant == variant] for variant in VARIANTS}
-    gained = {variant: better(by[variant], by[ANEW]) for variant in (EFFECTS, BOTH)}
+    gained = better(by[BOTH], by[ANEW])
     return Result(tuple(map(str, models)), len(questions), config.targets, tuple(halves), scores, gained)
 
 
@@ -275,11 +267,11 @@ def words(result: Result) -> list[str]:
             if good and np.any(low_mid_high := np.mean([getattr(one, name) for one in good], axis=0)):
                 low, mid, high = low_mid_high
                 said.append(f"{variant}: {what}: {mid:.3f} ({low:.3f} to {high:.3f}, means over {len(good)} halves)")
-    for variant, (mean, error, count) in result.better.items():
-        unsure = sum(one.unsure for one in result.halves if one.variant in (variant, ANEW))
-        if count > 1:
-            so = f"better than every checkpoint anew by {mean:.2f} ± {error:.2f} nats each; LOO is unsure of {unsure}"
-            said.append(f"{variant}: by {count} questions left out {so}")
+    mean, error, count = result.better
+    if count > 1:
+        unsure = sum(one.unsure for one in result.halves if one.variant in (BOTH, ANEW))
+        so = f"better than every checkpoint anew by {mean:.2f} ± {error:.2f} nats each; LOO is unsure of {unsure}"
+        said.append(f"{BOTH}: by {count} questions left out {so}")
     for one in result.scores:
         said.append(
             f"  {one.variant:21s} pass@{one.samples:<4d} 50 % band holds {one.inside[0]:.1%}, 90 % band"
@@ -294,19 +286,18 @@ def figures(result: Result) -> dict[str, "Figure"]:
     """Measured against predicted pass@k at the largest k: the first half of each variant."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 9.6), layout="constrained")
-    axes = figure.subplots(2, 2, sharex=True, sharey=True)
-    for ax, one, colour in zip(axes.ravel(), result.halves, (BLUE, VERMILLION, GREEN, PURPLE), strict=False):
+    figure = Figure(figsize=(13, 5), layout="constrained")
+    axes = figure.subplots(1, 3, sharex=True, sharey=True)
+    for ax, one, colour in zip(axes, result.halves, (VERMILLION, GREEN, PURPLE), strict=False):
         seen, mid = one.observed[:, -1], one.mid[:, -1]
         reach = np.stack([mid - one.low[:, -1], one.high[:, -1] - mid])
         ax.errorbar(seen, mid, reach, fmt="o", color=colour, markersize=4, elinewidth=1, label="median and 90 % band")
         ax.plot([0, 1], [0, 1], color=BLACK, linewidth=1, zorder=0, label="predicted = measured")
         ax.set(title=one.variant + ("" if one.agrees else " (chains do not agree)"), xlim=(-0.02, 1), ylim=(-0.02, 1))
         ax.legend(loc="upper left", frameon=False)
-    for ax in axes[1]:
+    for ax in axes:
         ax.set_xlabel(f"pass@{result.targets[-1]} of the other questions, measured (share)")
-    for ax in axes[:, 0]:
-        ax.set_ylabel(f"pass@{result.targets[-1]} predicted (share of questions)")
+    axes[0].set_ylabel(f"pass@{result.targets[-1]} predicted (share of questions)")
     return {"held_out": figure}
 
 

@@ -3,12 +3,10 @@
 Every task of the testbed in turn is the held-out one. A third of its checkpoints (cells of N and D, averaged over
 seeds) is kept for the judgement: the dearest ones, or a random third. T2Loss is then sampled from all the rest alone
 (`t2.sample`), from a random third of the rest alone (of its checkpoints, or of its rows), and from that third together
-with the other tasks, which are whole (`t2.sample_tasks`: exponents pooled; and with `t2.SharedScatter`, which also
-knows that a checkpoint off the law for one task is off for the others). The other tasks were measured at the
-checkpoints kept too, so this is a task filled in from others; without them there (each task's are left out) the law is
-carried on instead. Beside it a line through the other tasks, fitted to the same third without any law. The error is the
-mean size of log(median prediction / measured) of -log pass@k at the checkpoints kept; coverage is of the 90 % interval
-for a new measurement.
+with the other tasks, which are whole (`t2.sample_tasks`: exponents pooled). The other tasks were measured at the
+checkpoints kept too. Beside it a line through the other tasks, fitted to the same third without any law. The error is
+the mean size of log(median prediction / measured) of -log pass@k at the checkpoints kept; coverage is of the 90 %
+interval for a new measurement.
 
 The same on simulated tasks, for which the law and the population hold and checkpoints have nothing in common: the
 exponents of eight tasks drawn from one population, the rest as fitted to the testbed, Student-t errors of a known size.
@@ -26,7 +24,7 @@ import t2jax as t2
 from experiments.shared.pooled_tables import DF, LEAST, choose, ridge, simulated, testbed
 from experiments.shared.record import command, stage
 from t2jax.evaluation.held_out import left_out
-from t2jax.plot.style import BLACK, BLUE, GREEN, GREY, VERMILLION, log_ticks
+from t2jax.plot.style import BLACK, BLUE, GREEN, GREY, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,15 +32,8 @@ if TYPE_CHECKING:
 LAW = t2.laws.T2Loss
 LEVEL = 0.9
 RIDGE = "a line through the other tasks"
-WAYS = (
-    "alone, all rows",
-    "alone, a third",
-    "pooled, a third",
-    "shared scatter, a third",
-    "the same, no task measured there",
-    RIDGE,
-)
-SHORT = ("all rows", "third", "pooled", "shared", "unseen", "line")
+WAYS = ("alone, all rows", "alone, a third", "pooled, a third", RIDGE)
+SHORT = ("all rows", "third", "pooled", "line")
 """The ways in columns."""
 LIMIT = 1.01
 """Of `t2.sample`."""
@@ -157,24 +148,19 @@ def judge(
     key = jax.random.key(int(rng.integers(2**31)))
     arguments: Any = {"draws": config.draws, "warmup": config.draws, "chains": 2, "key": key}
     together = {name: left_out(one, one["neg_log_pass"] < LEAST) for name, one in tables.items()}
-    unseen = {name: left_out(one, kept | (one["neg_log_pass"] < LEAST)) for name, one in tables.items()}
     own = {task: left_out(table, ~some)}
     measured = np.log(table["neg_log_pass"][judged])
     error, covered, r_hat, divergences = [], [], [], []
-    for i in range(5):
-        normal, off = i >= 3, 0.0
-        if i < 2:
-            post = t2.sample(LAW, left_out(table, ~every) if i == 0 else own[task], **arguments)
-            laws, scale = post.laws, np.asarray(post.idata["posterior"]["sigma"].values).ravel()
-        else:
-            given = (unseen if i == 4 else together) | own
-            post = t2.sample_tasks(LAW, given, t2.SharedScatter() if normal else None, **arguments)
+    for way in WAYS[:-1]:
+        if way == "pooled, a third":
+            post = t2.sample_tasks(LAW, together | own, **arguments)
             laws, at = post.task(task), post.tasks.index(task)
             scale = np.asarray(post.idata["posterior"]["sigma"].values)[:, :, at].ravel()
-            off = t2.shared_offsets(post, given, key=key)[task][:, judged] if normal else 0.0
-        line = np.log(t2.predict(laws, table)[:, judged]) + off
-        noise = rng.standard_normal(line.shape) if normal else rng.standard_t(DF, line.shape)
-        band = t2.band(line + scale[:, None] * noise, LEVEL)
+        else:
+            post = t2.sample(LAW, left_out(table, ~every) if way == "alone, all rows" else own[task], **arguments)
+            laws, scale = post.laws, np.asarray(post.idata["posterior"]["sigma"].values).ravel()
+        line = np.log(t2.predict(laws, table)[:, judged])
+        band = t2.band(line + scale[:, None] * rng.standard_t(DF, line.shape), LEVEL)
         error.append(float(np.mean(np.abs(np.median(line, axis=0) - measured))))
         covered.append(float(np.mean((band.low <= measured) & (measured <= band.high))))
         r_hat.append(max(post.diagnosis.r_hat.values()))
@@ -255,9 +241,9 @@ def figures(result: Result) -> dict[str, "Figure"]:
         ax.set_axis_off()
     for ax, one, some in zip(axes, result.means, alike(result.judged), strict=False):
         names = list(dict.fromkeys(each.task for each in some))
-        marks = zip(WAYS, (BLACK, GREY, BLUE, VERMILLION, "#CC79A7", GREEN), "svoDPx", strict=True)
+        marks = zip(WAYS, (BLACK, GREY, BLUE, GREEN), "svox", strict=True)
         for i, (way, colour, marker) in enumerate(marks):
-            y = np.array([names.index(each.task) for each in some]) + 0.13 * (i - 2.5)
+            y = np.array([names.index(each.task) for each in some]) + 0.13 * (i - 1.5)
             x = [100 * each.error[i] for each in some]
             ax.plot(x, y, marker, color=colour, markersize=4, label=way)
         ax.set(

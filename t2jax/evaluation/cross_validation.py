@@ -15,8 +15,6 @@ from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.predict import predict
 from t2jax.noise.default import default_noise
-from t2jax.noise.joint import Joint
-from t2jax.noise.losses import Huber
 from t2jax.noise.protocol import Noise
 from t2jax.tables.table import Table
 from t2jax.typing import Array
@@ -93,7 +91,7 @@ def cross_validate(
             continue
         if measured is not None:
             rows[out] = predict(found.law, table)[out]
-        if has_density(noise):
+        if not noise.no_likelihood:
             scores[out] = log_scores(found, left_out(table, out))[out]
     if failed == min(folds, count):
         raise NoFit(f"{name_of(law)}: none of the {failed} fits of the cross-validation by {by} reached an optimum")
@@ -106,14 +104,9 @@ def cross_validate(
         failed=failed,
         predicted=None if measured is None else rows,
         errors=None if measured is None else Errors.of(rows[good], measured[good]),
-        log_score=float(np.nanmean(scores)) if has_density(noise) else None,
+        log_score=float(np.nanmean(scores)) if not noise.no_likelihood else None,
         outside=outside,
     )
-
-
-def has_density(noise: Noise) -> bool:
-    """Whether a noise model is a probability model, so that `log_scores` and `criteria` exist."""
-    return not isinstance(noise, Huber) and not (isinstance(noise, Joint) and bool(noise.samples.nuisance))
 
 
 def counted(law: type[Law], table: Table, noise: Noise) -> bool:

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from t2jax.evaluation.convex_hull import decades_outside, in_ranges
-from t2jax.evaluation.cross_validation import counted, has_density
+from t2jax.evaluation.cross_validation import counted
 from t2jax.evaluation.errors import Errors, positive_response
 from t2jax.evaluation.held_out import NoFit, fit_without, left_out
 from t2jax.evaluation.information_criteria import log_scores
@@ -242,6 +242,6 @@ def extrapolate(
         level=level,
         outside=decades_outside(law, rows, ~held_out),
         in_ranges=in_ranges(law, rows, ~held_out),
-        log_score=float(log_scores(found, fitted)[above].mean()) if has_density(noise) else None,
+        log_score=float(log_scores(found, fitted)[above].mean()) if not noise.no_likelihood else None,
         draws=boot.status,
     )

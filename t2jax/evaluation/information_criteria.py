@@ -12,8 +12,6 @@ from t2jax.fitting.fit import Fit
 from t2jax.laws import name_of
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
-from t2jax.noise.joint import Joint
-from t2jax.noise.losses import Gaussian, Huber
 from t2jax.noise.protocol import Noise, Rows
 from t2jax.tables.table import Table
 from t2jax.typing import Array
@@ -64,13 +62,12 @@ def criteria(fit: Fit, table: Table) -> Criteria:
 
     Raises ValueError where the noise model has no likelihood, as Huber's penalty, or the fit did not converge.
     """
-    density = log_scores(fit, table)
+    density, profile = _scores(fit, table)
     fitted = fitted_rows(table)
     weight = table.weights()
-    profiled = set(fit.problem.noise.nuisance) - set(fit.noise_values)
     return Criteria(
         log_likelihood=float(np.sum((weight * density)[fitted])),
-        parameters=len(fit.problem.names) + len(profiled),
+        parameters=len(fit.problem.names) + len(profile),
         runs=len(np.unique(table.runs()[fitted])),
     )
 
@@ -85,31 +82,31 @@ def log_scores(fit: Fit, table: Table) -> np.ndarray:
 
     Raises ValueError as `criteria`.
     """
+    return _scores(fit, table)[0]
+
+
+def _scores(fit: Fit, table: Table) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The log density of each row, (rows,), and the names of the scales that are profiled."""
     noise, law = fit.problem.noise, fit.problem.law
     if not fit.converged:
         raise ValueError(f"{name_of(law)}: there is no fit to score ({fit.status})")
-    if isinstance(noise, Huber):
-        raise ValueError(
-            "Huber is a penalty without a likelihood, so there are no information criteria and no log scores: fit with"
-            " noise.StudentT, the robust density (--noise student-t), or noise.Gaussian"
-        )
-    if isinstance(noise, Joint) and noise.samples.nuisance:
-        raise ValueError("Joint of two measured scales weighs them by given scales: no likelihood to compare laws by")
+    if noise.no_likelihood:
+        raise ValueError(noise.no_likelihood)
     _, data = fit.problem.read(table)
     with scope() as dtype:
         data = data.on_device(dtype)
         rows = data.every_row()
         scales = {name: jnp.asarray(value, dtype) for name, value in fit.noise_values.items()}
         law = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), fit.law)
-        density = np.asarray(_densities(noise, law, rows, scales))
+        density, profile = _density(noise, law, rows, scales)
+        density = np.asarray(density)
     if not np.all(np.isfinite(density[fitted_rows(table)])):
         raise ValueError(f"{name_of(type(law))}: the likelihood of the fitted rows is not finite, as without any error")
-    return density
+    return density, tuple(profile)
 
 
 @partial(jax.jit, static_argnames="noise")
-def _densities(noise: Noise, law: Law, rows: Rows, scales: Rows) -> Array:
-    if isinstance(noise, Gaussian):
-        squares = 2 * noise.scale**2 * noise.penalty(law, rows, {})
-        scales = {"sigma": jnp.sqrt(jnp.sum(rows["weight"] * squares) / jnp.sum(rows["weight"]))}
-    return noise.log_density(law, rows, scales)
+def _density(noise: Noise, law: Law, rows: Rows, scales: Rows) -> tuple[Array, Rows]:
+    """The log density of each row, and the scales that a fit leaves out, at their best values."""
+    profile = noise.profile(law, rows)
+    return noise.log_density(law, rows, {**scales, **profile}), profile

@@ -9,7 +9,6 @@ from t2jax.fitting.fit import Fit
 from t2jax.fitting.problem import FitProblem
 from t2jax.laws.base import Law
 from t2jax.laws.predict import predict
-from t2jax.noise.default import on_logs
 from t2jax.noise.protocol import Rows
 from t2jax.noise.residuals import response
 from t2jax.numerics.bands import Band, band
@@ -34,7 +33,7 @@ def predictive_band(fit: Fit, laws: Law, table: Table, *, key: Array, level: flo
 
     Raises ValueError for counts, and where more than half of the draws have no prediction.
     """
-    logs = on_logs(fit.problem.noise)
+    logs = fit.problem.noise.compares == "log"
     observed = table[response(fit.problem.law, table)]
     at_fit = predict(fit.law, table)
     residual = np.log(observed / at_fit) if logs else observed - at_fit
@@ -72,6 +71,6 @@ def _slopes(problem: FitProblem, u: Array, rows: Rows) -> Array:
     def value(u: Array) -> Array:
         law, _ = problem.split(u)
         predicted = law.predict(rows)
-        return jnp.log(predicted) if on_logs(problem.noise) else predicted
+        return jnp.log(predicted) if problem.noise.compares == "log" else predicted
 
     return jax.jacfwd(value)(u)

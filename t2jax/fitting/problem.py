@@ -11,10 +11,9 @@ from t2jax.laws.check import check_law
 from t2jax.laws.coordinates import Coordinates
 from t2jax.laws.parameter import Param
 from t2jax.noise.default import default_noise
-from t2jax.noise.joint import LOSS_SHARE, Joint, with_loss_share
 from t2jax.noise.protocol import Noise, Rows
 from t2jax.pytrees import register
-from t2jax.tables.measurements import Measurements, measurements
+from t2jax.tables.measurements import Measurements
 from t2jax.tables.place import TableError
 from t2jax.tables.table import Table
 from t2jax.typing import Array, ArrayLike, Float
@@ -89,9 +88,7 @@ def prepare(
     centre = {name: float(np.mean(np.log(table[column]))) for name, column in centred.items()}
     known = {name: table[column] for name, column in law.columns().items() if column in columns}
     problem = FitProblem(law, noise, Coordinates(tuple(declared.items()), held, centre, law.frame(known)))
-    if isinstance(noise, Joint):
-        table, columns = with_loss_share(table), (*columns, LOSS_SHARE)
-    return problem, measurements(table, columns)
+    return problem, noise.measurements(law, table)
 
 
 def _refuse_runs_alike(law: type[Law], table: Table, columns: tuple[str, ...]) -> None:

@@ -2,9 +2,9 @@
 
 from t2jax.noise.counts import BetaBinomial, Binomial
 from t2jax.noise.crossed_effects import CrossedEffects
-from t2jax.noise.default import default_density, default_noise
+from t2jax.noise.default import default_noise
 from t2jax.noise.joint import Joint
-from t2jax.noise.losses import Gaussian, Huber, StudentT
+from t2jax.noise.losses import Gaussian, Huber, ResidualNoise, StudentT
 from t2jax.noise.protocol import Noise
 from t2jax.noise.run_scatter import RunScatter, deviated
 
@@ -16,9 +16,9 @@ __all__ = [
     "Huber",
     "Joint",
     "Noise",
+    "ResidualNoise",
     "RunScatter",
     "StudentT",
-    "default_density",
     "default_noise",
     "deviated",
 ]

@@ -1,15 +1,12 @@
 """Noise of counts: correct samples of trials."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from t2jax.laws.base import Law
-from t2jax.laws.parameter import Param
-from t2jax.noise.protocol import Rows
+from t2jax.noise.protocol import Noise, Rows
 from t2jax.noise.residuals import _inputs
 from t2jax.numerics.special import log_beta_binomial, log_binomial
 from t2jax.tables.table import Table
@@ -17,11 +14,8 @@ from t2jax.typing import Array
 
 
 @dataclass(frozen=True)
-class Binomial:
+class Binomial(Noise):
     """Counts: `correct` of `trials` samples of a question, every question with the law's pass@1."""
-
-    nuisance: ClassVar[Mapping[str, Param]] = {}
-    estimated: ClassVar[tuple[str, ...]] = ()
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
         return (*_inputs(law, table, but="samples"), "trials", "correct")
@@ -40,15 +34,12 @@ class Binomial:
 
 
 @dataclass(frozen=True)
-class BetaBinomial:
+class BetaBinomial(Noise):
     """Counts: `correct` of `trials` samples of a question whose chance of success is Beta(a, b) over questions.
 
     a and b come from the law (`Law.questions`); each question has its own number of trials. Source: Roberts et al. 2026
     (2604.01411), Approach 2, with the likelihood of Kazdan et al. 2025 (2510.05197) in place of squared errors.
     """
-
-    nuisance: ClassVar[Mapping[str, Param]] = {}
-    estimated: ClassVar[tuple[str, ...]] = ()
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
         return (*_inputs(law, table, but="samples"), "trials", "correct")

@@ -1,17 +1,15 @@
 """Two measurements of one row: its loss and what its samples show."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.base import Law
-from t2jax.laws.parameter import Param
 from t2jax.noise.losses import Gaussian
-from t2jax.noise.protocol import Noise, Rows
+from t2jax.noise.protocol import Noise, Rows, Transform
+from t2jax.tables.measurements import Measurements, measurements
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 
@@ -20,7 +18,7 @@ LOSS_SHARE = "loss_share"
 
 
 @dataclass(frozen=True)
-class Joint:
+class Joint(Noise):
     """Two measurements of one row: the loss, explained by the law's loss part, and what `samples` measures.
 
     A point fit takes the scale of the loss errors as given, one per cent by default, so that the two add up as
@@ -32,8 +30,22 @@ class Joint:
 
     samples: Noise
     loss: Gaussian = field(default_factory=lambda: Gaussian(transform="log", scale=0.01))
-    nuisance: ClassVar[Mapping[str, Param]] = {}
-    estimated: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self):  # what follows from the fields is none of them
+        two = "Joint of two measured scales weighs them by given scales: no likelihood to compare laws by"
+        nuisance = {**self.samples.nuisance, "sigma_loss": self.loss.nuisance["sigma"]}
+        object.__setattr__(self, "nuisance", nuisance)
+        object.__setattr__(self, "no_likelihood", two if self.samples.nuisance else self.samples.no_likelihood)
+
+    @property
+    def compares(self) -> Transform:
+        """As `samples`, which measure the response."""
+        return self.samples.compares
+
+    @property
+    def error_scale(self) -> Transform:
+        """Raises ValueError: a row has errors of two scales."""
+        raise ValueError("Joint has no one scale of errors: choose runs from a fit with Huber, Gaussian or StudentT")
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.samples.columns(law, table), "loss")))
@@ -54,6 +66,27 @@ class Joint:
         loss_rows = _loss_rows(law.loss, rows)
         redrawn = self.loss.simulate(law.loss, loss_rows, nuisance, loss_key)
         return redrawn | self.samples.simulate(law, rows, nuisance, samples_key)
+
+    def profile(self, law: Law, rows: Rows) -> dict[str, Array]:
+        """None: the scale of the loss errors is given."""
+        return {}
+
+    def deviation(self, measured: Array, predicted: Array) -> Array:
+        return self.samples.deviation(measured, predicted)
+
+    def measure_again(self, law: Law, predicted: Array, rows: Rows, nuisance: Rows, key: Array) -> Array:
+        """The response as `samples` measures it."""
+        return self.samples.measure_again(law, predicted, rows, nuisance, key)
+
+    def measurements(self, law: type[Law], table: Table) -> Measurements:
+        """The rows, with LOSS_SHARE."""
+        return measurements(with_loss_share(table), (*self.columns(law, table), LOSS_SHARE))
+
+    def response_name(self, law: type[Law], table: Table) -> str:
+        return f"{self.samples.response_name(law, table)}_and_loss"
+
+    def require_rows(self, needed_by: str) -> None:
+        self.samples.require_rows(needed_by)
 
 
 def with_loss_share(table: Table) -> Table:

@@ -1,12 +1,17 @@
 """Residuals of a law: what was measured beside what is predicted."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 
 from t2jax.laws.base import Law
-from t2jax.noise.protocol import Rows, Transform
 from t2jax.tables.table import Table
 from t2jax.typing import Array, ArrayLike, Float
+
+Rows = Mapping[str, Array]
+Transform = Literal["identity", "log"]
 
 
 def response(law: type[Law], table: Table) -> str:

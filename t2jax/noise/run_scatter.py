@@ -4,10 +4,9 @@ Without this every question of a checkpoint counts as new evidence of the law, s
 questions however badly the law fits the checkpoints.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +15,8 @@ from jax.scipy.special import logsumexp
 from numpyro.distributions import LogNormal
 
 from t2jax.laws.base import Law
-from t2jax.laws.parameter import Param, param
-from t2jax.noise.by_unit import LeftOutUnit, UnitNoise
+from t2jax.laws.parameter import param
+from t2jax.noise.by_unit import UnitNoise
 from t2jax.noise.counts import BetaBinomial
 from t2jax.noise.protocol import Rows
 from t2jax.numerics.special import log_beta_binomial
@@ -53,10 +52,10 @@ class RunScatter(UnitNoise):
     Example: `t2.sample(t2.laws.T2PassK, counts, t2.noise.RunScatter(), key=jax.random.key(0))`.
     """
 
-    nuisance: ClassVar[Mapping[str, Param]] = {
+    nuisance = {
         "tau": param(LogNormal(-4.0, 1.0), unit="1", doc="deviation of a run's arcsin √mean success from the law's")
     }
-    unit: ClassVar[LeftOutUnit] = "run"
+    unit = "run"
 
     def units(self, law: type[Law], table: Table) -> Units:
         return run_rows(law, table)

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 import jax.numpy as jnp
 
 from t2jax.laws.base import Law
-from t2jax.noise.crossed_effects import DEVIATION
-from t2jax.noise.protocol import Rows
+from t2jax.noise.protocol import DEVIATION, Rows
 from t2jax.posterior.density import Density
 from t2jax.pytrees import register
 from t2jax.tables.measurements import Measurements

@@ -15,7 +15,7 @@ from t2jax.laws.base import Law
 from t2jax.laws.coordinates import Coordinates
 from t2jax.laws.frames import level
 from t2jax.laws.parameter import Param
-from t2jax.noise.default import default_density, scales
+from t2jax.noise.default import default_noise
 from t2jax.noise.protocol import Noise, Rows
 from t2jax.pytrees import register
 from t2jax.tables.measurements import Measurements
@@ -114,8 +114,8 @@ def density(
     law: type[Law], table: Table, noise: Noise | None, fixed: Mapping[str, ArrayLike], priors: Priors
 ) -> tuple[Density, Measurements]:
     """The density that `sample` draws from, and the columns it reads, of any number of rows. Raises as `sample`."""
-    noise = noise or default_density(law, table)
-    nuisance = scales(noise)
+    noise = noise or default_noise(law, table).with_density()
+    nuisance = noise.nuisance
     if clash := sorted(set(nuisance) & set(law.declared())):
         raise ValueError(
             f"{law.__name__} and {type(noise).__name__} both have a parameter {clash[0]}; rename the law's"
@@ -128,7 +128,7 @@ def density(
                 f"{type(noise).__name__}: {name} cannot be held at {value}, its domain is {low:g} to {high:g}"
             )
     problem, data = prepare(law, table, noise, {name: fixed[name] for name in fixed if name not in nuisance})
-    declared = dict(problem.coordinates.declared) | nuisance
+    declared = dict(problem.coordinates.declared) | dict(nuisance)
     held = {**problem.coordinates.fixed, **known}
     columns = {"samples": jnp.ones(1)} | data.columns  # a loss without k was measured on one sample
     frame = problem.coordinates.frame or level(law, law.arguments(columns))

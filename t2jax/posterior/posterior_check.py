@@ -12,10 +12,6 @@ import numpy as np
 from t2jax.fitting.problem import prepare
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
-from t2jax.noise.by_unit import UnitNoise
-from t2jax.noise.default import on_logs
-from t2jax.noise.joint import Joint
-from t2jax.noise.losses import Gaussian, StudentT
 from t2jax.noise.protocol import Noise, Rows
 from t2jax.noise.residuals import measured_response, response
 from t2jax.numerics.bands import Band, band
@@ -68,20 +64,18 @@ def posterior_predictive(post: Posterior, table: Table, *, key: Array, draws: in
     predictive p-value (Gelman, Meng & Stern 1996, Statistica Sinica 6:733). As the same rows fitted the law these are
     nearer to one half than uniform: a small one is a misfit, others prove nothing.
 
-    Raises ValueError for a posterior read from a file, which does not know its noise, of noise that reads
-    runs or questions (RunScatter, QuestionEffects, CrossedEffects), and for chains that did not converge.
+    Raises ValueError for a posterior read from a file, which does not know its noise, and for chains that did not
+    converge; TypeError for noise that reads runs or questions (RunScatter, CrossedEffects).
     """
     target = post.density
     if target is None:
         raise ValueError("a posterior read from a file does not know its noise; sample it again")
-    if isinstance(target.noise, UnitNoise):
-        name = type(target.noise).__name__
-        raise ValueError(f"posteriors of {name} say nothing of single rows; check one of noise.BetaBinomial")
+    noise = target.noise
+    noise.require_rows("posterior_predictive")
     if not post.converged:
         raise ValueError(f"there is no posterior to check ({post.status})")
-    noise = target.noise.samples if isinstance(target.noise, Joint) else target.noise
     fixed = {name: one for name, one in target.coordinates.fixed.items() if name in target.law.declared()}
-    _, data = prepare(target.law, table, target.noise, fixed)
+    _, data = prepare(target.law, table, noise, fixed)
     drawn = {str(name): np.asarray(one.values).ravel() for name, one in post.idata["posterior"].items()}
     chosen = np.linspace(0, len(next(iter(drawn.values()))) - 1, draws).astype(int)
     held = target.coordinates.fixed
@@ -107,25 +101,10 @@ def _again(noise: Noise, name: str, rows: Rows, laws: Law, scales: Rows, keys: A
     def one(drawn: tuple[Law, Rows, Array]) -> tuple[Array, Array, Array]:
         law, scale, key = drawn
         predicted = law.predict(rows if name in rows else {**rows, "samples": jnp.ones_like(rows["trials"])})
-        again = _measured_again(noise, name, law, predicted, rows, scale, key)
-        return again, _off(noise, measured_response(name, rows), predicted), _off(noise, again, predicted)
+        again = noise.measure_again(law, predicted, rows, scale, key)
+        return again, noise.deviation(measured_response(name, rows), predicted), noise.deviation(again, predicted)
 
     return jax.lax.map(one, (laws, scales, keys))
-
-
-def _measured_again(noise: Noise, name: str, law: Law, predicted: Array, rows: Rows, scale: Rows, key: Array) -> Array:
-    if isinstance(noise, StudentT):
-        error = scale["sigma"] * jax.random.t(key, noise.df, predicted.shape, predicted.dtype)
-    elif isinstance(noise, Gaussian):
-        error = scale["sigma"] * jax.random.normal(key, predicted.shape, predicted.dtype)
-    else:
-        return measured_response(name, {**rows, **noise.simulate(law, rows, scale, key)})
-    return predicted * jnp.exp(error) if noise.transform == "log" else predicted + error
-
-
-def _off(noise: Noise, value: Array, predicted: Array) -> Array:
-    logs = isinstance(noise, Gaussian | StudentT) and on_logs(noise)
-    return jnp.log(value / predicted) if logs else value - predicted
 
 
 def _tails(own: np.ndarray, new: np.ndarray, table: Table, weight: np.ndarray) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Whether priors can be defended: what they predict before any run is seen, and what doubling their scales changes."""
+"""Whether priors can be defended: what they predict before any run is seen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

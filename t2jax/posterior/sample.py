@@ -7,12 +7,8 @@ import numpy as np
 
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
-from t2jax.noise.by_unit import LeftOutUnit, UnitNoise
-from t2jax.noise.crossed_effects import DEVIATION, CrossedEffects
-from t2jax.noise.joint import Joint
-from t2jax.noise.protocol import Noise
+from t2jax.noise.protocol import DEVIATION, LeftOutUnit, Noise
 from t2jax.noise.question_grid import question_names
-from t2jax.noise.residuals import response
 from t2jax.posterior.arviz_groups import PRIOR_DRAWS, _groups, inference_data, names_of_runs
 from t2jax.posterior.chains import begin, draw_all
 from t2jax.posterior.crossed_density import CrossedDensity
@@ -44,7 +40,7 @@ def sample(
 ) -> Posterior:
     """Draw from the posterior of a law: its priors times the likelihood of the rows, by NumPyro's NUTS.
 
-    noise: by default what suits the law and the table's columns (`noise.default_density`: Student-t errors of log
+    noise: by default what suits the law and the table's columns (`noise.default_noise`, but Student-t errors of log
     losses); its scales are sampled too. priors: in place of declared ones, by name of a parameter of law or noise.
     fixed: parameters to hold, of law or noise; without a `loss` column a law's `gauge` is held too. A row's `weight` is
     how often it counts; several k of one run, which were measured on the same questions, count as measurements of their
@@ -69,17 +65,15 @@ def sample(
     check_numbers(chains, draws, warmup, accept)
     with scope() as dtype:
         target, data = density(law, table, noise, dict(fixed or {}), dict(priors or {}))
-        if isinstance(noise, UnitNoise):
-            if unit is not None and unit != noise.unit:
-                whole = f"{type(noise).__name__} has a likelihood of each {noise.unit} only"
-                raise ValueError(f"sample: unit={unit!r}, but {whole}")
+        noise = target.noise
+        place, names = _units(table, noise.likelihood_unit(unit))
+        if noise.unit is not None:
             data = noise.units(law, table)
-            place, names = np.asarray(data.place), _units(table, noise.unit)[1]
-        else:
-            place, names = _units(table, unit or "run")
-        if isinstance(noise, CrossedEffects):
+            place = np.asarray(data.place)
+        if noise.deviations:
             if "deviation" in law.declared():
-                raise ValueError(f"{law.__name__} has a parameter deviation, as CrossedEffects has; rename the law's")
+                name = type(noise).__name__
+                raise ValueError(f"{law.__name__} has a parameter deviation, as {name} has; rename the law's")
             target = CrossedDensity(**vars(target), runs=int(table.runs().max()) + 1)
         data = data.on_device(dtype)
         begin_key, prior_key = jax.random.split(key)
@@ -91,10 +85,9 @@ def sample(
         point, _ = to_host(target.split(mode.u))
     values = {name: drawn.named[name] for name in target.names}
     laws = law(**{name: drawn.named[name].ravel() for name in law.declared()})
-    measured = response(law, table) + ("_and_loss" if isinstance(target.noise, Joint) else "")
-    groups = _groups(target, values, drawn, prior, measured, names)
+    groups = _groups(target, values, drawn, prior, noise.response_name(law, table), names)
     latent: dict[str, np.ndarray] = {}
-    if isinstance(target, CrossedDensity):
+    if noise.deviations:
         runs, each = names_of_runs(table), drawn.named[DEVIATION]
         held = ("chain", "draw", "run"), each, {"units": "tau"}
         groups["posterior"] = groups["posterior"].assign_coords(run=runs).assign(deviation=held)

@@ -11,7 +11,6 @@ from scipy.special import expit, ndtr
 import t2jax as t2
 from t2jax.noise.crossed_effects import DEVIATION, CrossedEffects
 from t2jax.noise.joint import Joint
-from t2jax.noise.question_effects import QuestionEffects
 from t2jax.noise.run_scatter import RunScatter, deviated
 from t2jax.numerics.special import log_pass_at_k_beta
 from t2jax.posterior.crossed_density import CrossedDensity
@@ -74,12 +73,6 @@ def likelihood(noise, table: t2.Table, held: dict[str, float], z: np.ndarray | N
 
 
 DENSITY = jax.jit(lambda noise, law, rows, held: noise.log_density(law, rows, held), static_argnums=0)
-
-
-def test_runs_on_the_law_leave_the_question_effects():
-    table, _ = counts(4, 12, 0.0, 0.5)
-    both = likelihood(CrossedEffects(), table, {"tau": 0.01, "rho": 0.5}, np.zeros(4))
-    np.testing.assert_allclose(both, likelihood(QuestionEffects(), table, {"rho": 0.5}), rtol=1e-9)
 
 
 def test_ranks_anew_leave_counts_of_the_runs_own_betas():

@@ -12,7 +12,7 @@ from t2jax import laws
 from t2jax.cli.audit.words import Audited, audit_answer, audit_text, picture_audit, save_audit
 from t2jax.cli.options import LAW_NAMES, NOISES, NoiseName, Pairs, law_for, read
 from t2jax.cli.output import FigureOptions, Output
-from t2jax.evaluation.cross_validation import CrossValidation, cross_validate, has_density
+from t2jax.evaluation.cross_validation import CrossValidation, cross_validate
 from t2jax.evaluation.errors import refuse_different_responses
 from t2jax.evaluation.extrapolation import Cut, Quantity, extrapolate
 from t2jax.evaluation.held_out import NoFit, fit_without, groups, require_rows_left
@@ -144,7 +144,7 @@ def _audited(law: type[Law], table: Table, cut: Cut, train: float, config: Audit
     done()
     decides = _influence(law, table, train, out_key, noise, config)
     done()
-    likely = criteria(whole, table) if has_density(noise) else None
+    likely = criteria(whole, table) if not noise.no_likelihood else None
     return Audited(law, beyond, cross, likely, decides)
 
 

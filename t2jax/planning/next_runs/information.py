@@ -17,7 +17,6 @@ from t2jax.fitting.fit import Fit
 from t2jax.laws.base import Law
 from t2jax.laws.coordinates import Coordinates
 from t2jax.laws.parameter import INPUT_COLUMNS, Param
-from t2jax.noise.losses import Gaussian, Huber, StudentT
 from t2jax.noise.protocol import Transform
 from t2jax.noise.residuals import response
 from t2jax.numerics.damped_newton import minimise
@@ -61,18 +60,6 @@ class Information:
 register(Information, ("coordinates", "u", "matrix", "slopes", "scale"), ("law", "transform"))
 
 
-def transform_of(fit: Fit) -> Transform:
-    """The scale on which a fit's noise compares predictions. Raises ValueError for counts, which have no one scale."""
-    noise = fit.problem.noise
-    if isinstance(noise, Gaussian | StudentT):
-        return noise.transform
-    if isinstance(noise, Huber):
-        return "log"
-    raise ValueError(
-        f"{type(noise).__name__} has no one scale of errors: choose runs from a fit with Huber, Gaussian or StudentT"
-    )
-
-
 def inform(
     fit: Fit, table: Table, budget: Budget, of: str, scale: float | None, laws: Law | None
 ) -> tuple[Information, float, str]:
@@ -80,9 +67,10 @@ def inform(
 
     laws: a batch to average over, leaves (laws,); left out, the posterior mode under normal errors, which is the fit
     itself wherever the rows determine it. scale: left out, the root mean square of the residuals, with as many degrees
-    of freedom as rows (their weights) less parameters. Raises ValueError where there is no scale, and no optimum.
+    of freedom as rows (their weights) less parameters. Raises ValueError where there is no one scale, and no
+    optimum.
     """
-    problem, transform = fit.problem, transform_of(fit)
+    problem, transform = fit.problem, fit.problem.noise.error_scale
     coordinates = problem.coordinates
     columns = columns_of(problem.law, table)
     observed = table[response(problem.law, table)]

@@ -121,10 +121,6 @@ class Pooled:
         found |= {f"{name}_population": typical[name] for name in common}
         return found | {f"{name}_spread": spread[i] for i, name in enumerate(self.pooled)}
 
-    def expand(self, data: Measurements, u: Float[Array, "tasks free"]) -> Near:
-        """What each task's rows say of its coordinates near u."""
-        return expand(self.one, self.pooled, data, u)
-
     def starts(self, rows: Rows, count: int, key: Array) -> Float[Array, "count all"]:
         """x with each task at its ends, and the population as they lie."""
         del rows, key
@@ -221,12 +217,12 @@ def expand(one: Density, pooled: tuple[str, ...], data: Measurements, u: Float[A
     """What each task's rows say of its coordinates near u, by themselves."""
 
     def of_task(task: tuple[Measurements, Array]) -> Near:
-        return expand_around_mode(one, pooled, partial(own_potential, one, pooled, rows=one.rows(task[0])), task[1])
+        return _expand(one, pooled, partial(own_potential, one, pooled, rows=one.rows(task[0])), task[1])
 
     return jax.lax.map(of_task, (data, u))
 
 
-def expand_around_mode(
+def _expand(
     one: Density, pooled: tuple[str, ...], potential: Callable[[Array], Array], u: Float[Array, " free"]
 ) -> Near:
     """What minus a log density says of the coordinates of a task near u."""
@@ -252,7 +248,7 @@ def expand_around_mode(
 def stand(target: Pooled, data: Measurements, x: Float[Array, " all"]) -> tuple[Array, Near]:
     """The coordinates of each task at x, (tasks, free), and what its rows say near them."""
     u = target.split(x)[2]
-    return u, target.expand(data, u)
+    return u, expand(target.one, target.pooled, data, u)
 
 
 @partial(jax.jit, static_argnames="count")

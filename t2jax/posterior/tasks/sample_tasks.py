@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import jax
@@ -13,23 +12,20 @@ from numpyro.distributions import Distribution, HalfNormal
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.parameter import Param
-from t2jax.noise.by_unit import UnitNoise
-from t2jax.noise.default import default_density
+from t2jax.noise.default import default_noise
 from t2jax.noise.protocol import Noise
 from t2jax.noise.residuals import response
-from t2jax.noise.shared_scatter import SharedScatter
 from t2jax.posterior.arviz_groups import PRIOR_DRAWS, inference_data
 from t2jax.posterior.chains import begin, draw_all
 from t2jax.posterior.density import Density, Priors, density
 from t2jax.posterior.diagnosis import diagnose, left_alone
 from t2jax.posterior.sample import STARTS, check_numbers
 from t2jax.posterior.tasks.pooled_density import Pooled, expand, prior_draws, search, stand
-from t2jax.posterior.tasks.shared_density import SharedPooled
 from t2jax.posterior.tasks.task_posterior import TaskPosterior, by_name, groups
 from t2jax.tables.measurements import Measurements
 from t2jax.tables.place import TableError
 from t2jax.tables.table import Table
-from t2jax.tables.tasks import numbered, tasks_of
+from t2jax.tables.tasks import tasks_of
 from t2jax.typing import Array, ArrayLike
 from t2jax.working_precision import scope, to_host
 
@@ -70,9 +66,6 @@ def sample_tasks(
     tasks. Where a coefficient is pooled it is the size of its term at the middle of all tasks' data, and its
     exponents must be pooled or held.
 
-    Tasks that were measured on the same runs deviate from the law together: `SharedScatter` as noise knows it, and with
-    it `shared_offsets` says of a run what the other tasks saw of it.
-
     The rest as in `sample`: noise, fixed (for all tasks alike), draws, warmup, chains, accept, progress, the limits of
     `status`, and what an interrupt keeps. Sampled in coordinates in which tasks with many rows stand on their own and
     those with few hang on the population (see `t2jax.pooled`), but not in sums of terms, as in `sample`: of tables of
@@ -84,15 +77,9 @@ def sample_tasks(
     Example: `post = t2.sample_tasks(t2.laws.T2Loss, rows, key=key); post.task("arc-easy"), post.population`.
     """
     check_numbers(chains, draws, warmup, accept)
-    if isinstance(noise, UnitNoise):
-        raise TypeError(f"sample_tasks reads rows, which {type(noise).__name__} does not; take noise.BetaBinomial()")
+    if noise is not None:
+        noise.require_rows("sample_tasks")
     each = tasks_of(tables, by)
-    kind = Pooled
-    if isinstance(noise, SharedScatter):
-        each, count = numbered(each)
-        if count == sum(int(table.runs().max()) + 1 for table in each.values()):
-            raise TableError("SharedScatter: no run is in two tasks, so they have none to share; leave the noise out")
-        kind = partial(SharedPooled, count=count)
     one, columns = _common(law, each, noise, dict(fixed or {}), dict(priors or {}))
     names = _pooled(one, pooled)
     known, held = _spreads(one, names, dict(spreads or {}))
@@ -105,7 +92,7 @@ def sample_tasks(
         for name, value in zip(each, np.asarray(alone), strict=True):
             if not np.isfinite(value):
                 raise ValueError(f"{law.__name__} on {name}: no start has a finite density; check its priors")
-        target = kind(one, names, known, held, expand(one, names, data, ends[0]), ends)
+        target = Pooled(one, names, known, held, expand(one, names, data, ends[0]), ends)
         mode, _ = begin(target, data, chains, chains, warmup, accept, begin_key)
         # again about where the tasks stand together, which is elsewhere for those of few rows
         stands, near = stand(target, data, mode.u)
@@ -133,7 +120,7 @@ def _common(
 ) -> tuple[Density, list[Measurements]]:
     """The density of one task, centred at the middle of all, and the columns of each."""
     first, *_ = each
-    noise = noise or default_density(law, each[first])
+    noise = noise or default_noise(law, each[first]).with_density()
     made = {name: density(law, table, noise, fixed, priors) for name, table in each.items()}
     one = made[first][0]
     for name, (other, data) in made.items():

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 import t2jax as t2
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
-from t2jax.noise.question_effects import QuestionEffects
+from t2jax.noise.crossed_effects import DEVIATION, CrossedEffects
 from t2jax.noise.question_grid import question_names, question_rows
 from t2jax.numerics.special import log_pass_at_k
 from t2jax.tables.place import TableError
@@ -41,15 +41,17 @@ def table() -> t2.Table:
 
 
 def ours(table: t2.Table, rho: float) -> np.ndarray:
-    """The log-likelihood of each question."""
-    noise = QuestionEffects()
+    """The log-likelihood of each question of checkpoints that lie on the law."""
     data = question_rows(T2PassK, table)
     with scope():
         rows = {name: jnp.asarray(column) for name, column in data.columns.items()}
-        return np.asarray(DENSITY(noise, LAW, rows, {"rho": jnp.asarray(rho)}))
+        return np.asarray(density(LAW, rows, jnp.asarray(rho)))
 
 
-DENSITY = jax.jit(lambda noise, law, rows, held: noise.log_density(law, rows, held), static_argnums=0)
+@jax.jit
+def density(law, rows, rho):
+    held = {"rho": rho, "tau": jnp.full_like(rho, 0.05)}
+    return CrossedEffects().log_density(law, {**rows, DEVIATION: jnp.zeros(3, rho.dtype)}, held)
 
 
 def betas() -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +93,7 @@ def test_a_narrow_beta_is_no_better_than_its_limit(table):
         narrow = [T2PassK(**(LAW.values() | {"theta3": shift})) for shift in (8.0, 10.0)]
         data = question_rows(T2PassK, table)
         rows = {name: jnp.asarray(column) for name, column in data.columns.items()}
-        found = [np.asarray(DENSITY(QuestionEffects(), law, rows, {"rho": jnp.asarray(0.5)})) for law in narrow]
+        found = [np.asarray(density(law, rows, jnp.asarray(0.5))) for law in narrow]
     assert (found[0] < 0).all()
     np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
 
@@ -127,12 +129,10 @@ def test_names_and_what_it_needs(table):
     np.testing.assert_array_equal([names[i] for i in number], table["question"])
     plain = t2.Table(table.to_frame().drop(columns="question").iloc[[0]])
     with pytest.raises(TableError, match="question"):
-        QuestionEffects().columns(T2PassK, plain)
+        CrossedEffects().columns(T2PassK, plain)
     moved = table.with_columns(tokens=np.where(np.arange(len(table)) == 1, 3e11, table["tokens"]))
     with pytest.raises(TableError, match=r"row 1 has tokens = 3e\+11, another row of its run 1e\+11, expected one"):
         question_rows(T2PassK, moved)
     again = t2.Table(table.to_frame().drop(columns="model").iloc[[0, 1, 2, 3, 0]].assign(trials=[10.0, 10, 10, 10, 20]))
     with pytest.raises(TableError, match="row 4 asks question 'q0' again of the run of row 0, expected one row"):
         question_rows(T2PassK, again)
-    with pytest.raises(TypeError, match="for sampling"):
-        QuestionEffects().penalty(LAW, {}, {})

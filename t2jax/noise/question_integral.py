@@ -1,29 +1,21 @@
-"""Counts of questions that every checkpoint answers: one that is hard for one model is hard for the next.
+"""Counts of questions that every checkpoint answers, each question's own effect integrated out.
 
 The law says that the chances of a checkpoint's questions are Beta(a, b). Here they keep exactly that distribution, and
-the *rank* of a question among its fellows is correlated from one checkpoint to another: a Gaussian copula.
+the *rank* of a question among its fellows is correlated from one checkpoint to another, a Gaussian copula: question q
+has at checkpoint m the chance p_qm, the z_qm quantile (in normal scores) of Beta(a_m, b_m), z_qm = √ρ s_q + √(1-ρ) e_qm
+with standard normal s and e. s is integrated out by the trapezoid rule, and e_qm on a grid of logits of p_qm.
+Source: Sklar 1959 for copulas; one common factor as in Vasicek 2002.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln, logsumexp, ndtr, ndtri
-from numpyro.distributions import Uniform
 
-from t2jax.laws.base import Law
-from t2jax.laws.parameter import Param, param
-from t2jax.noise.by_unit import LeftOutUnit, UnitNoise
 from t2jax.noise.protocol import Rows
-from t2jax.noise.question_grid import question_rows
-from t2jax.tables.measurements import Units
-from t2jax.tables.table import Table
 from t2jax.typing import Array, Float
-
-__all__ = ["QuestionEffects", "log_questions"]
 
 NARROWEST = 8.0  # lesser of a and b above which a Beta's logits, of spreads near 0.4, are too narrow for the grid
 HIGHEST = 0.9  # rho
@@ -31,50 +23,6 @@ SERIES = 5  # terms of the mass beyond the grid
 LEAST = 1e-30  # mass whose normal score is told from that of none
 EDGE = 4.5  # of the grid of s, in its standard deviations
 FARTHEST, KNOT = 6.4, 0.05  # of the knots along the normal scores of a chance: the last one, and their distance
-
-
-@dataclass(frozen=True)
-class QuestionEffects(UnitNoise):
-    """Beta-binomial counts whose questions are repeated units: question q has chance p_qm at checkpoint m.
-
-    p_qm is the z_qm quantile (in normal scores) of the law's Beta(a_m, b_m), z_qm = √ρ s_q + √(1-ρ) e_qm with standard
-    normal s and e. So each checkpoint's questions are distributed as the law says, for every ρ, and towards
-    ρ = 0 it is `BetaBinomial`. s is integrated out by the trapezoid rule, and e_qm on a grid of logits of p_qm: the
-    likelihood has no parameter for a question, only `rho`. What is left out together is a question, so `t2.loo` of its
-    posterior is by question. A row's `weight` counts it as so many answers of the same question. For `t2.sample` alone:
-    losses in the table are not read, and there is no point fit.
-
-    Prior: any rho below 0.9 alike, from questions that every checkpoint ranks anew to nearly one order for all; above
-    it the grids are too coarse.
-
-    Assumed: one correlation for all pairs of checkpoints, be they near or far; and questions that are not all alike: a
-    Beta of both a and b above 8 is taken as that of the same mean where the lesser is 8. Accuracy of the log-likelihood
-    of a question: 2e-3 for tens of trials; for hundreds or more, whose narrow chances meet an interpolated density,
-    1e-2 up to a rho of 0.7 and 0.3 at 0.9. Cost: with as many different counts as ten trials leave, minutes for tens of
-    checkpoints; it grows in proportion to the different counts of a checkpoint, so where hundreds of trials leave a
-    hundred, ten of each question's trials, drawn at random, are the way to begin.
-    Source: Sklar 1959 for copulas; one common factor as in Vasicek 2002; the counts as `BetaBinomial`.
-
-    Raises TableError for a table without `question`, for two rows of one question in one run and for runs whose inputs
-    differ between rows; TypeError where points are fitted, and outside `t2.sample`, as in `t2.sample_tasks`.
-    Example: `t2.sample(t2.laws.T2PassK, counts, t2.QuestionEffects(), key=jax.random.key(0))`.
-    """
-
-    nuisance: ClassVar[Mapping[str, Param]] = {
-        "rho": param(
-            Uniform(0.0, HIGHEST), unit="1", doc="correlation of a question's rank from checkpoint to checkpoint"
-        )
-    }
-    unit: ClassVar[LeftOutUnit] = "question"
-
-    def units(self, law: type[Law], table: Table) -> Units:
-        return question_rows(law, table)
-
-    def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " questions"]:
-        """Log-likelihood of each question, all checkpoints together; rows: the columns of `question_rows`."""
-        if "kernel" not in rows:
-            raise TypeError("QuestionEffects reads questions, not rows: it is for t2.sample alone, not inside Joint")
-        return log_questions(*law.questions(**law.arguments(rows, but="k")), nuisance["rho"], rows)
 
 
 def log_questions(
