@@ -72,8 +72,8 @@ def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: Resampled
         raise ValueError(f"a bootstrap is over 'rows' or 'runs', not {over!r}")
     unit = np.arange(len(table)) if over == "rows" else table.runs()
     with scope() as dtype:
-        start, limits, data = _begin(fit, table, dtype)
-        found = _resampled(fit.problem, data, start, limits, jnp.asarray(unit), int(unit.max()) + 1, draws, key)
+        u, limits, data = _begin(fit, table, dtype)
+        found = _resampled(fit.problem, data, u, limits, jnp.asarray(unit), int(unit.max()) + 1, draws, key)
         return _collect(found, draws, over)
 
 
@@ -93,8 +93,8 @@ def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> B
     that the noise model compares; counts: drawn from the fitted law. Raises ValueError as `bootstrap`.
     """
     with scope() as dtype:
-        start, limits, data = _begin(fit, table, dtype)
-        found = _simulated(fit.problem, data.every_row(), start, limits, draws, key)
+        u, limits, data = _begin(fit, table, dtype)
+        found = _simulated(fit.problem, data.every_row(), u, limits, draws, key)
         return _collect(found, draws, "simulated tables")
 
 
@@ -105,20 +105,22 @@ def _begin(fit: Fit, table: Table, dtype: Any) -> tuple[Array, Limits, Measureme
     table.require_rows(len(problem.names), needed_by=problem.law.__name__)
     data = data.on_device(dtype)
     limits = limits_of(fit.problem)
-    return off_the_edges(fit.problem.unconstrain(fit.law.values() | fit.noise_values), limits), limits, data
+    return fit.problem.unconstrain(fit.law.values() | fit.noise_values), limits, data
 
 
 @partial(jax.jit, static_argnames=("units", "draws"))
 def _resampled(
     problem: FitProblem,
     data: Measurements,
-    start: Array,
+    u: Array,
     limits: Limits,
     unit: Int[Array, " rows"],
     units: int,
     draws: int,
     key: Array,
 ) -> tuple[Law, Array]:
+    start = off_the_edges(u, limits)
+
     def weights(key: Array) -> Array:
         chosen = jax.random.randint(key, (units,), 0, units)
         # how often each unit was drawn is its weight: rows stay in place and every draw has the same shape
@@ -133,10 +135,9 @@ def _resampled(
 
 
 @partial(jax.jit, static_argnames="draws")
-def _simulated(
-    problem: FitProblem, rows: Rows, start: Array, limits: Limits, draws: int, key: Array
-) -> tuple[Law, Array]:
-    law, nuisance = problem.split(start)
+def _simulated(problem: FitProblem, rows: Rows, u: Array, limits: Limits, draws: int, key: Array) -> tuple[Law, Array]:
+    law, nuisance = problem.split(u)
+    start = off_the_edges(u, limits)
 
     def objective(u: Array, columns: Rows) -> Array:
         return problem.objective(u, {**rows, **columns})
