@@ -143,8 +143,9 @@ def _resampled(
 def _simulated(
     problem: FitProblem, rows: Rows, values: dict[str, Array], limits: Limits, draws: int, key: Array
 ) -> tuple[Law, Array]:
-    start = off_the_edges(problem.unconstrain(values), limits)
-    law, nuisance = problem.split(start)
+    u = problem.unconstrain(values)
+    law, nuisance = problem.split(u)
+    start = off_the_edges(u, limits)
 
     def objective(u: Array, columns: Rows) -> Array:
         return problem.objective(u, {**rows, **columns})

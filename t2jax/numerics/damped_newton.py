@@ -19,6 +19,7 @@ Limits = tuple[Array, Array]
 """The least and the largest value of each coordinate, (free,) each, infinite where there is none."""
 MAX_STEPS = 200
 MAX_JUMPS = 3  # to limits, from where a search ended without an optimum
+MAX_GOES = 2  # once more from there, where no jump has helped: bent valleys are long
 TRIALS = (0.01, 0.15, 1.0, 10.0)  # dampings tried at each step, times the last accepted one
 
 
@@ -113,6 +114,7 @@ class _Walk(NamedTuple):
     lowest: Array  # value where the searches ended that the present one began from
     bottom: Array  # and coordinates there
     jumped: Array  # which coordinates have been put at their limits
+    goes: Array  # how often the search went on from where it had ended
 
 
 def minimise(objective: Objective, start: Float[Array, " free"], limits: Limits | None = None) -> Solution:
@@ -173,7 +175,7 @@ def _begin(start: Array) -> _Walk:
     hessian = jnp.zeros((*start.shape, *start.shape), start.dtype)
     state = cast(DampedNewtonState, damped_newton().init(start))
     empty, steps, high = jnp.zeros_like(start), jnp.zeros((), int), jnp.full((), jnp.inf, start.dtype)
-    return _Walk(start, state, empty, hessian, steps, no, no, no, high, start, jnp.zeros(start.shape, bool))
+    return _Walk(start, state, empty, hessian, steps, no, no, no, high, start, jnp.zeros(start.shape, bool), steps)
 
 
 def _advance(objective: Objective, limits: Limits | None, walk: _Walk) -> _Walk:
@@ -194,7 +196,7 @@ def _advance(objective: Objective, limits: Limits | None, walk: _Walk) -> _Walk:
     converged = walk.converged | ((small | (state.stuck & flat)) & jnp.isfinite(value))
     steps = walk.steps + 1
     over = converged | state.stuck | ~jnp.isfinite(value) | (steps >= MAX_STEPS)
-    kept = walk.lowest, walk.bottom, walk.jumped
+    kept = walk.lowest, walk.bottom, walk.jumped, walk.goes
     moved = _Walk(walk.u + updates, state, gradient, hessian, steps, converged, over, walk.over, *kept)
     return moved if limits is None else _jump(limits, moved)
 
@@ -209,9 +211,11 @@ def _jump(limits: Limits, walk: _Walk) -> _Walk:
     room = jnp.minimum(bottom - low, high - bottom)
     room = jnp.where((room > 0) & ~walk.jumped, room, jnp.inf)
     nearest = jnp.arange(len(room)) == jnp.argmin(room)
-    more = failed & jnp.isfinite(jnp.min(room)) & jnp.isfinite(lowest) & (jnp.sum(walk.jumped) < MAX_JUMPS)
+    leap = jnp.isfinite(jnp.min(room)) & (jnp.sum(walk.jumped) < MAX_JUMPS)
+    more = failed & jnp.isfinite(lowest) & (leap | (walk.goes < MAX_GOES))
+    nearest = nearest & leap
     at = jnp.where(nearest, jnp.where(bottom - low <= high - bottom, low, high), bottom)
-    again = _begin(at)._replace(lowest=lowest, bottom=bottom, jumped=walk.jumped | nearest)
+    again = _begin(at)._replace(lowest=lowest, bottom=bottom, jumped=walk.jumped | nearest, goes=walk.goes + ~leap)
     # where no search found an optimum, the lowest end of any is what there is
     last = walk._replace(u=bottom, state=walk.state._replace(value=lowest), converged=jnp.zeros((), bool))
     ended = jax.tree.map(partial(jnp.where, failed), last, walk)

@@ -67,7 +67,7 @@ TRUE = {"A": 5e3, "B": 1e5}
 RESIDUAL = (t2.noise.Huber(), t2.noise.Gaussian("log"), t2.noise.StudentT(), Cauchy())
 COUNTS = (t2.noise.Binomial(), t2.noise.BetaBinomial(), t2.noise.Joint(t2.noise.BetaBinomial()))
 SHARES = (t2.noise.Joint(t2.noise.Gaussian(scale=0.01)),)
-UNITS = (t2.RunScatter(), t2.CrossedEffects())
+UNITS = (t2.noise.RunScatter(), t2.noise.CrossedEffects())
 FITTED = (*RESIDUAL, *COUNTS, *SHARES)
 QUICK = (RESIDUAL[0], RESIDUAL[3], COUNTS[0])
 """A penalty, a density, and counts."""
@@ -234,7 +234,7 @@ def test_posteriors_are_sampled_and_checked(noise):
     assert set(post.summary().index) == {*TRUE, *noise.nuisance}
     assert 0.75 * TRUE["A"] < float(np.mean(post.laws.values()["A"])) < 1.3 * TRUE["A"]
     if post.converged:
-        found = t2.posterior_predictive(post, table_of(noise), key=KEY, draws=100)
+        found = t2.posterior.posterior_predictive(post, table_of(noise), key=KEY, draws=100)
         assert found.covered > 0.75 and found.predicted.low.shape == (len(table_of(noise)),)
 
 
@@ -248,13 +248,13 @@ def test_laws_are_compared_where_there_is_a_likelihood(noise):
     fit, table = fit_of(noise), table_of(noise)
     if noise.no_likelihood:
         with pytest.raises(ValueError, match="likelihood"):
-            t2.criteria(fit, table)
+            t2.evaluation.criteria(fit, table)
     else:
-        found = t2.criteria(fit, table)
+        found = t2.evaluation.criteria(fit, table)
         expected = 2 + (0 if noise in COUNTS else 1)
         assert found.parameters == expected and np.isfinite(found.bic)
-        assert found.log_likelihood == pytest.approx(t2.log_scores(fit, table).sum())
-    cross = t2.cross_validate(law_of(noise), table, key=KEY, folds=2, noise=noise, starts=2)
+        assert found.log_likelihood == pytest.approx(t2.evaluation.log_scores(fit, table).sum())
+    cross = t2.evaluation.cross_validate(law_of(noise), table, key=KEY, folds=2, noise=noise, starts=2)
     assert cross.failed == 0 and (cross.log_score is None) == bool(noise.no_likelihood)
     assert (cross.errors is None) == (noise in COUNTS)
 
@@ -262,7 +262,7 @@ def test_laws_are_compared_where_there_is_a_likelihood(noise):
 @of(*FITTED, quick=QUICK)
 def test_cuts_are_audited(noise):
     table = table_of(noise)
-    found = t2.extrapolate(law_of(noise), table, t2.Cut.middle(table), key=KEY, noise=noise, starts=2, draws=20)
+    found = t2.evaluation.extrapolate(law_of(noise), table, t2.evaluation.Cut.middle(table), key=KEY, noise=noise, starts=2, draws=20)
     out = found.held_out
     assert np.all(found.low[out] < found.high[out]) and (found.log_score is None) == bool(noise.no_likelihood)
     assert np.mean((found.low <= found.observed) & (found.observed <= found.high)) > 0.5

@@ -287,19 +287,19 @@ def test_experiment_on_made_up_checkpoints(tmp_path):
 def test_one_sample_a_question_tells_the_mean_only():
     """With n = 1 the likelihood is (a/(a+b))^s (b/(a+b))^(q-s): a+b keeps its prior, and the status says so."""
     correct = np.repeat([1, 0], [50, 114])
-    found = t2.forecast_beta(np.ones(164), correct, [1, 10], key=jax.random.key(0))
+    found = t2.forecasts.forecast_beta(np.ones(164), correct, [1, 10], key=jax.random.key(0))
     said = "50 of 164 questions solved; a + b, how much questions differ, is hardly known: pass@k beyond"
     assert found.status.startswith(f"{said} k = 1 is the prior's; a = ")
     # the prior's spread of log a at a known mean: 1/(1/1² + 1/2²) = 0.8
     inside = np.abs(np.log(found.laws.b / found.laws.a) - np.log(114 / 50)) < 0.1
     assert np.var(np.log(found.laws.a[inside])) == pytest.approx(0.8, rel=0.25)
-    many = t2.forecast_beta(np.full(164, 20), 6 * correct, [1, 10], key=jax.random.key(0))
+    many = t2.forecasts.forecast_beta(np.full(164, 20), 6 * correct, [1, 10], key=jax.random.key(0))
     assert many.status.startswith("50 of 164 questions solved; a = ")
     assert "prior" not in many.status
 
 
 def test_status_of_one_sample_a_question():
-    one = t2.pass_from_counts([1, 1, 1], [1, 0, 0], [1])
+    one = t2.forecasts.pass_from_counts([1, 1, 1], [1, 0, 0], [1])
     assert "; with one sample of a question, at every k, the interval of these questions is that of" in one.status
-    odd = t2.pass_from_counts([5, 5, 5], [1, 0, 3], [1, 2, 3])
+    odd = t2.forecasts.pass_from_counts([5, 5, 5], [1, 0, 3], [1, 2, 3])
     assert odd.status.endswith("above k = 2 the interval of these questions is that of the population")

@@ -8,7 +8,7 @@ from t2jax.tables.place import TableError
 from t2jax.tables.read import read_table
 from t2jax.tables.source import Source
 from t2jax.tables.table import Table
-from tests.helpers import small
+from tests.helpers.tables import small
 
 N, D = np.geomspace(2e7, 8e9, 6), np.geomspace(3.4e8, 1.47e11, 6)
 LOSS = np.linspace(3.0, 2.0, 6)
