@@ -96,13 +96,10 @@ def rivals(law: Law, budget: Budget, plan: Plan) -> tuple[Choice, ...]:
     found = [_best("20 tokens per parameter", law, budget, ruled)]
     if budget.serves:
         single = frontier(loss_law(law), training if alone else replace(training, train=cost * COSTS))
-        params, tokens, samples = (np.atleast_1d(one) for one in (single.params, single.tokens, single.samples))
+        params, tokens = np.atleast_1d(single.params), np.atleast_1d(single.tokens)
         asked = chooses_samples(type(law), budget)
-        if asked and budget.target is not None:
-            there = np.isfinite(params)
-            params, tokens = params[there], tokens[there]
-            samples = _fewest(law, budget, params, tokens)
-        single = models(law, budget, params, tokens, None if budget.target is None else samples)
+        samples = _fewest(law, budget, params, tokens) if asked and budget.target is not None else None
+        single = models(law, budget, params, tokens, samples)
         found.append(_best("best for one sample" if asked else "best if serving were free", law, budget, single))
     return tuple(found)
 
@@ -164,9 +161,13 @@ def _affordable(budget: Budget, n: Array, trained: Array) -> Array:
 
 
 def _fewest(law: Law, budget: Budget, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """The fewest samples with which models (models,) reach the target, NaN where none do."""
-    ends = {"params_min": params, "params_max": params, "tokens_min": tokens, "tokens_max": tokens}
-    return np.asarray(frontier(law, replace(_purses(budget), train=None, **ends)).samples)
+    """The fewest samples with which models (models,) reach the target, NaN where none do or there is no model."""
+    there, samples = np.isfinite(params), np.full(len(params), np.nan)
+    if there.any():
+        n, d = params[there], tokens[there]
+        ends = {"params_min": n, "params_max": n, "tokens_min": d, "tokens_max": d}
+        samples[there] = frontier(law, replace(_purses(budget), train=None, **ends)).samples
+    return samples
 
 
 def _purses(budget: Budget) -> Budget:

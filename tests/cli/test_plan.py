@@ -15,6 +15,7 @@ from t2jax.cli.plan.figures import other_sizes
 from t2jax.cli.plan.planned import Planned
 from t2jax.cli.plan.words import plan_text
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
+from t2jax.planning.plan import Plan
 from t2jax.planning.rivals import models, rivals
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
@@ -110,7 +111,7 @@ def test_rivals_split_one_purse_as_suits_them_best():
     assert ruled.tokens / ruled.params == pytest.approx(20) and once.value < ruled.value
 
 
-def drawn(law: Any, budget: t2.Budget) -> tuple[t2.Plan, Planned]:
+def drawn(law: Any, budget: t2.Budget) -> tuple[Plan, Planned]:
     """A plan as the pictures take it."""
     plan = t2.allocate(law, budget)
     costs = models(law, budget, plan.params, plan.tokens, plan.samples)
@@ -194,7 +195,7 @@ def test_rivals_reach_a_target_at_a_price():
     ruled = found[0]
     query = 2 * ruled.params * ruled.samples
     assert ruled.queries == pytest.approx((1e23 - 120 * ruled.params**2) / query)
-    found = rivals(LAW, t2.Budget(target=0.61, queries=1.0), t2.allocate(LAW, budget))
+    found = rivals(LAW, t2.Budget(target=0.59, queries=1.0), t2.allocate(LAW, budget))  # below E
     never = found[0]
     assert np.isnan(never.value) and np.isnan(never.spent)
 
