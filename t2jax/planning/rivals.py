@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -64,12 +65,12 @@ class Models:
     @property
     def kept(self) -> np.ndarray:
         """Whether each keeps to every limit."""
-        return (self.excess <= SLACK).all(axis=1)  # not where it is NaN
+        return np.all(self.excess <= SLACK, axis=1)  # not where it is NaN
 
     @property
     def paid(self) -> np.ndarray:
         """Whether each keeps to all that may be spent, and reaches the target."""
-        return (self.excess[:, [name in BUDGETS for name in CONSTRAINTS]] <= SLACK).all(axis=1)
+        return np.all(self.excess[:, [name in BUDGETS for name in CONSTRAINTS]] <= SLACK, axis=1)
 
     def beyond(self, at: int) -> tuple[str, ...]:
         """The limits other than budgets that the model at an index breaks, by name."""
@@ -114,15 +115,17 @@ def models(
     """
     samples = samples if chooses_samples(type(law), budget) else None
     with scope() as dtype:
-        given = [None if one is None else np.atleast_1d(np.asarray(one, dtype)) for one in (params, tokens, samples)]
+        place: Any = [
+            None if one is None else np.atleast_1d(np.asarray(one, dtype)) for one in (params, tokens, samples)
+        ]
         numbers = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), (law, budget))
-        return Models(*jax.tree.map(np.asarray, _models(*numbers, *given)))
+        return Models(*jax.tree.map(np.asarray, _models(*numbers, *place)))
 
 
 @jax.jit
-def _models(law: Law, budget: Budget, *given: Array | None) -> tuple[Array, ...]:
+def _models(law: Law, budget: Budget, params: Array, tokens: Array | None, samples: Array | None) -> tuple[Array, ...]:
     at_will = replace(budget, sizes=None, tokens_per_param=None)
-    return jax.vmap(partial(_model, law, at_will))(*given)
+    return jax.vmap(partial(_model, law, at_will))(params, tokens, samples)
 
 
 def _model(law: Law, budget: Budget, n: Array, d: Array | None, k: Array | None) -> tuple[Array, ...]:

@@ -1,6 +1,7 @@
 """`t2jax plan` and `t2jax next`: what they recommend is the library's optimum, and their rivals cost the same."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -148,7 +149,7 @@ def test_laws_without_samples_have_no_column_of_them():
     law = t2.laws.Chinchilla(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
     plan, found = drawn(law, t2.Budget(train=1e22))
     moves = t2.elasticities(law, t2.Budget(train=1e22))
-    words = plan_text(Planned(**(vars(found) | {"moves": moves})))
+    words = plan_text(replace(found, moves=moves))
     (header,) = [line for line in words.splitlines() if line.startswith("one per cent more")]
     assert header.split() == ["one", "per", "cent", "more", "N", "D", "loss"] and plan.samples == 1
 
