@@ -45,7 +45,7 @@ def allocate(law: Law, budget: Budget) -> Plan:
         raise ValueError("allocate takes one law and one budget; use frontier for batches")
     if not is_traced((law, budget)):
         return frontier(law, budget)
-    _refuse(type(law), budget)
+    check_problem(type(law), budget)
     law, budget = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), (law, budget))
     return _plan(law, budget) if jax.config.read("jax_enable_x64") else _rounded_plan(law, budget)
 
@@ -61,7 +61,7 @@ def frontier(laws: Law, budgets: Budget) -> Plan:
     draws = {np.shape(leaf) for leaf in jax.tree.leaves(laws)} - {()}
     if len(draws) > 1 or any(len(one) > 1 for one in draws):
         raise ValueError(f"the leaves of a batch of laws must share one shape (draws,), not {sorted(draws)}")
-    _refuse(type(laws), budgets)
+    check_problem(type(laws), budgets)
     lead = next(iter(draws), ())
     with scope() as dtype:
         numbers = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), budgets)
@@ -88,7 +88,8 @@ def _lanes(count: int) -> Iterator[np.ndarray]:
         yield np.minimum(np.arange(begin, begin + together), count - 1)
 
 
-def _refuse(law: type[Law], budget: Budget) -> None:
+def check_problem(law: type[Law], budget: Budget) -> None:
+    """Raise ValueError for a law that reads more than the budget chooses or gives, or less than it limits."""
     inputs = ", ".join(law.inputs())
     if not {"N", "D"} <= set(law.inputs()):
         raise ValueError(f"{law.__name__} says nothing of N and D, so it has no optimum; its inputs are {inputs}")

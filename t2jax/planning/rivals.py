@@ -65,12 +65,12 @@ class Models:
     @property
     def kept(self) -> np.ndarray:
         """Whether each keeps to every limit."""
-        return np.asarray((self.excess <= SLACK).all(axis=1))  # not where it is NaN
+        return np.all(self.excess <= SLACK, axis=1)  # not where it is NaN
 
     @property
     def paid(self) -> np.ndarray:
         """Whether each keeps to all that may be spent, and reaches the target."""
-        return np.asarray((self.excess[:, [name in BUDGETS for name in CONSTRAINTS]] <= SLACK).all(axis=1))
+        return np.all(self.excess[:, [name in BUDGETS for name in CONSTRAINTS]] <= SLACK, axis=1)
 
     def beyond(self, at: int) -> tuple[str, ...]:
         """The limits other than budgets that the model at an index breaks, by name."""
@@ -97,13 +97,10 @@ def rivals(law: Law, budget: Budget, plan: Plan) -> tuple[Choice, ...]:
     found = [_best("20 tokens per parameter", law, budget, ruled)]
     if budget.serves:
         single = frontier(loss_law(law), training if alone else replace(training, train=cost * COSTS))
-        params, tokens, samples = (np.atleast_1d(one) for one in (single.params, single.tokens, single.samples))
+        params, tokens = np.atleast_1d(single.params), np.atleast_1d(single.tokens)
         asked = chooses_samples(type(law), budget)
-        if asked and budget.target is not None:
-            there = np.isfinite(params)
-            params, tokens = params[there], tokens[there]
-            samples = _fewest(law, budget, params, tokens)
-        single = models(law, budget, params, tokens, None if budget.target is None else samples)
+        samples = _fewest(law, budget, params, tokens) if asked and budget.target is not None else None
+        single = models(law, budget, params, tokens, samples)
         found.append(_best("best for one sample" if asked else "best if serving were free", law, budget, single))
     return tuple(found)
 
@@ -118,15 +115,17 @@ def models(
     """
     samples = samples if chooses_samples(type(law), budget) else None
     with scope() as dtype:
-        given = [None if one is None else np.atleast_1d(np.asarray(one, dtype)) for one in (params, tokens, samples)]
+        place: Any = [
+            None if one is None else np.atleast_1d(np.asarray(one, dtype)) for one in (params, tokens, samples)
+        ]
         numbers = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), (law, budget))
-        return Models(*jax.tree.map(np.asarray, _models(*numbers, *given)))
+        return Models(*jax.tree.map(np.asarray, _models(*numbers, *place)))
 
 
 @jax.jit
-def _models(law: Law, budget: Budget, *given: Any) -> tuple[Array, ...]:
+def _models(law: Law, budget: Budget, params: Array, tokens: Array | None, samples: Array | None) -> tuple[Array, ...]:
     at_will = replace(budget, sizes=None, tokens_per_param=None)
-    return jax.vmap(partial(_model, law, at_will))(*given)
+    return jax.vmap(partial(_model, law, at_will))(params, tokens, samples)
 
 
 def _model(law: Law, budget: Budget, n: Array, d: Array | None, k: Array | None) -> tuple[Array, ...]:
@@ -165,9 +164,13 @@ def _affordable(budget: Budget, n: Array, trained: Array) -> Array:
 
 
 def _fewest(law: Law, budget: Budget, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """The fewest samples with which models (models,) reach the target, NaN where none do."""
-    ends = {"params_min": params, "params_max": params, "tokens_min": tokens, "tokens_max": tokens}
-    return np.asarray(frontier(law, replace(_purses(budget), train=None, **ends)).samples)
+    """The fewest samples with which models (models,) reach the target, NaN where none do or there is no model."""
+    there, samples = np.isfinite(params), np.full(len(params), np.nan)
+    if there.any():
+        n, d = params[there], tokens[there]
+        ends = {"params_min": n, "params_max": n, "tokens_min": d, "tokens_max": d}
+        samples[there] = frontier(law, replace(_purses(budget), train=None, **ends)).samples
+    return samples
 
 
 def _purses(budget: Budget) -> Budget:

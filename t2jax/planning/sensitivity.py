@@ -15,11 +15,11 @@ from t2jax.laws.base import Law
 from t2jax.laws.coordinates import Coordinates
 from t2jax.numerics.bands import Band
 from t2jax.planning.budget import Budget
-from t2jax.planning.frontier import allocate
+from t2jax.planning.frontier import allocate, check_problem
 from t2jax.planning.plan import CONSTRAINTS, Plan
 from t2jax.planning.problem import cost_of_target
 from t2jax.typing import Array
-from t2jax.working_precision import scope
+from t2jax.working_precision import scope, to_host
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,16 @@ def elasticities(law: Law, budget: Budget) -> Elasticities:
     By implicit differentiation of the optimality conditions, with the limits that hold kept (`implicit`). Whole samples
     and listed sizes do not move with small changes. Raises ValueError as `allocate`, and where there is no optimum.
     """
-    plan = _optimum(law, budget)
+    check_problem(type(law), budget)
     flat, tree = jax.tree.flatten((law, budget))
-    answers = tuple(name for name in _ANSWERS if getattr(plan, name) is not None)
     with scope() as dtype:
-        inputs = np.array(flat, dtype)
-        values, slopes = jax.tree.map(np.asarray, _slopes(tree, answers, inputs))
-    names = _names((law, budget))
-    table = slopes * inputs / values[:, None]
-    found = {name: dict(zip(names, row.tolist(), strict=True)) for name, row in zip(answers, table, strict=True)}
+        inputs = np.stack(np.broadcast_arrays(*flat)).astype(dtype)
+        plan, slopes = to_host(_slopes(tree, inputs))
+    _refuse(plan)
+    names, found = _names((law, budget)), {}
+    for answer, row in slopes.items():
+        moves = row * inputs / getattr(plan, answer)
+        found[answer] = dict(zip(names, moves.tolist(), strict=True))
     return Elasticities(plan, **found)
 
 
@@ -91,7 +92,12 @@ def shadow_prices(law: Law, budget: Budget) -> ShadowPrices:
 
     Raises ValueError as `allocate`, and where there is no optimum.
     """
-    plan = _optimum(law, budget)
+    return worth_of(allocate(law, budget), law, budget)
+
+
+def worth_of(plan: Plan, law: Law, budget: Budget) -> ShadowPrices:
+    """The shadow prices of a plan that is already there. Raises ValueError where it is no optimum."""
+    _refuse(plan)
     prices = dict(zip(CONSTRAINTS, np.asarray(plan.shadow_prices).tolist(), strict=True))
     given = budget.given()
     if budget.target is not None:
@@ -125,7 +131,8 @@ def delta_band(fit: Fit, budget: Budget, level: float = 0.9) -> DeltaBand:
     known = fit.identification
     if fit.undetermined:
         raise ValueError(f"the fit leaves {', '.join(fit.undetermined)} undetermined, so the delta method has no band")
-    plan = _optimum(fit.law, budget)
+    plan = allocate(fit.law, budget)
+    _refuse(plan)
     own = Coordinates(fit.problem.coordinates.declared, fit.problem.coordinates.fixed, {})
     with scope() as dtype:
         u = own.unconstrain(jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), fit.law.values()))
@@ -150,22 +157,21 @@ _SIZES = ("params", "tokens", "samples")
 _ANSWERS = (*_SIZES, "value", "queries", "spent")
 
 
-def _optimum(law: Law, budget: Budget) -> Plan:
-    plan = allocate(law, budget)
+def _refuse(plan: Plan) -> None:
     if not plan.ok:
         raise ValueError(f"there is no optimum here ({plan.status})")
-    return plan
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _slopes(tree: Any, answers: tuple[str, ...], inputs: Array) -> tuple[Array, Array]:
-    def solve(inputs: Array) -> tuple[Array, Array]:
+@partial(jax.jit, static_argnums=0)
+def _slopes(tree: Any, inputs: Array) -> tuple[Plan, dict[str, Array]]:
+    """The plan of the law and budget that `tree` makes of the inputs, and the slopes of its answers in them."""
+
+    def solve(inputs: Array) -> tuple[dict[str, Array], Plan]:
         plan = allocate(*jax.tree.unflatten(tree, list(inputs)))
-        found = jnp.stack([getattr(plan, name) for name in answers])
-        return found, found
+        return {name: one for name in _ANSWERS if (one := getattr(plan, name)) is not None}, plan
 
-    slopes, values = jax.jacfwd(solve, has_aux=True)(inputs)
-    return values, slopes
+    slopes, plan = jax.jacfwd(solve, has_aux=True)(inputs)
+    return plan, slopes
 
 
 @partial(jax.jit, static_argnums=0)

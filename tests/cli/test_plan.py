@@ -1,7 +1,7 @@
 """`t2jax plan` and `t2jax next`: what they recommend is the library's optimum, and their rivals cost the same."""
 
-import dataclasses
 import json
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -149,7 +149,7 @@ def test_laws_without_samples_have_no_column_of_them():
     law = t2.laws.Chinchilla(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
     plan, found = drawn(law, t2.Budget(train=1e22))
     moves = t2.planning.elasticities(law, t2.Budget(train=1e22))
-    words = plan_text(dataclasses.replace(found, moves=moves))
+    words = plan_text(replace(found, moves=moves))
     (header,) = [line for line in words.splitlines() if line.startswith("one per cent more")]
     assert header.split() == ["one", "per", "cent", "more", "N", "D", "loss"] and plan.samples == 1
 
@@ -196,7 +196,7 @@ def test_rivals_reach_a_target_at_a_price():
     ruled = found[0]
     query = 2 * ruled.params * ruled.samples
     assert ruled.queries == pytest.approx((1e23 - 120 * ruled.params**2) / query)
-    found = rivals(LAW, t2.Budget(target=0.61, queries=1.0), t2.allocate(LAW, budget))
+    found = rivals(LAW, t2.Budget(target=0.59, queries=1.0), t2.allocate(LAW, budget))  # below E
     never = found[0]
     assert np.isnan(never.value) and np.isnan(never.spent)
 

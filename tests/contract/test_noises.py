@@ -262,7 +262,9 @@ def test_laws_are_compared_where_there_is_a_likelihood(noise):
 @of(*FITTED, quick=QUICK)
 def test_cuts_are_audited(noise):
     table = table_of(noise)
-    found = t2.evaluation.extrapolate(law_of(noise), table, t2.evaluation.Cut.middle(table), key=KEY, noise=noise, starts=2, draws=20)
+    found = t2.evaluation.extrapolate(
+        law_of(noise), table, t2.evaluation.Cut.middle(table), key=KEY, noise=noise, starts=2, draws=20
+    )
     out = found.held_out
     assert np.all(found.low[out] < found.high[out]) and (found.log_score is None) == bool(noise.no_likelihood)
     assert np.mean((found.low <= found.observed) & (found.observed <= found.high)) > 0.5

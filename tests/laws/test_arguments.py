@@ -49,9 +49,15 @@ BUDGET = t2.Budget(train=1e21)
         (lambda: t2.predict(type(LAW), TABLE), "predict: law is the class Chinchilla, expected a law with values"),
         (lambda: t2.evaluate(type(LAW), params=1e9), "evaluate: law is the class Chinchilla"),
         (lambda: t2.next_runs(LAW, TABLE, BUDGET), "next_runs: fit is a Chinchilla, expected a Fit"),
-        (lambda: t2.evaluation.extrapolate(LAW, TABLE, t2.evaluation.Cut("compute", 1e20), key=KEY), "extrapolate: law is a Chinchilla"),
+        (
+            lambda: t2.evaluation.extrapolate(LAW, TABLE, t2.evaluation.Cut("compute", 1e20), key=KEY),
+            "extrapolate: law is a Chinchilla",
+        ),
         (lambda: t2.evaluation.cross_validate(LAW, TABLE, key=KEY), "cross_validate: law is a Chinchilla"),
-        (lambda: t2.forecasts.forecast_beta([1], [1], [1], key="0"), "forecast_beta: key is '0', expected a random key"),
+        (
+            lambda: t2.forecasts.forecast_beta([1], [1], [1], key="0"),
+            "forecast_beta: key is '0', expected a random key",
+        ),
     ],
 )
 def test_first_mistakes(call, said):

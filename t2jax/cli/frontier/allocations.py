@@ -72,13 +72,14 @@ def solve(law: Law, laws: Law | None, budget: Budget, out: Output) -> Allocation
     """The optimum of the law and of each of its draws at every training budget, (budgets,)."""
     sampled = chooses_samples(type(law), budget)
     with out.progress("frontier", total=1 + sampled) as bar:
-        plan, draws = _split(law, laws, budget)
+        plan, draws = solve_with_draws(law, laws, budget)
         bar.update()
         if not sampled:
             return Allocations(law, laws, budget, plan, draws, None, None)
         # at one sample these laws rise and fall with their loss, whose optimum is much the faster to compile
         single, singles = loss_law(law), None if laws is None else loss_law(laws)
-        chinchilla, chinchilla_draws = _split(single, singles, replace(budget, inference=None, whole_samples=False))
+        once = replace(budget, inference=None, whole_samples=False)
+        chinchilla, chinchilla_draws = solve_with_draws(single, singles, once)
         chinchilla = replace(
             chinchilla, value=evaluate(law, params=chinchilla.params, tokens=chinchilla.tokens, samples=1.0)
         )
@@ -86,8 +87,8 @@ def solve(law: Law, laws: Law | None, budget: Budget, out: Output) -> Allocation
     return Allocations(law, laws, budget, plan, draws, chinchilla, chinchilla_draws)
 
 
-def _split(law: Law, laws: Law | None, budget: Budget) -> tuple[Plan, Plan | None]:
-    """Solved in one call, so that one program is compiled for the law and its draws."""
+def solve_with_draws(law: Law, laws: Law | None, budget: Budget) -> tuple[Plan, Plan | None]:
+    """The plan of a law and those of its draws, solved in one call, so that one program is compiled for both."""
     if laws is None:
         return frontier(law, budget), None
     both = jax.tree.map(lambda point, leaf: np.concatenate([np.atleast_1d(point), leaf]), law, laws)

@@ -73,12 +73,12 @@ def budgets(text: str) -> np.ndarray:
     """Training FLOPs (budgets,) from "1e24" or "1e18:1e25:50". Raises ValueError for anything else."""
     try:
         low, high, number = text.split(":") if ":" in text else (text, text, "1")
-        ends, count = [float(low), float(high)], int(number)
+        least, most, count = float(low), float(high), int(number)
     except ValueError:
         raise ValueError(f"--train: found {text!r}, expected FLOPs such as 1e24, or FROM:TO:COUNT") from None
-    if count < 1 or (count == 1 and ends[0] != ends[1]):
+    if count < 1 or (count == 1 and least != most):
         fewest = "two budgets are the fewest from one number to another" if count == 1 else "COUNT is one at least"
         raise ValueError(f"--train: found {text!r}, but {fewest}")
-    if not all(np.isfinite(end) and end > 0 for end in ends):
+    if not all(np.isfinite(end) and end > 0 for end in (least, most)):
         raise ValueError(f"--train: found {text!r}, but training FLOPs are positive and finite")
-    return np.geomspace(ends[0], ends[1], count)
+    return np.geomspace(least, most, count)

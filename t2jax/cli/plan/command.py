@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from t2jax.cli.fitting import LEVEL
+from t2jax.cli.frontier.allocations import solve_with_draws
 from t2jax.cli.law_source import known_law
 from t2jax.cli.options import FittingOptions, pairs
 from t2jax.cli.output import FigureOptions, Output
@@ -22,7 +23,7 @@ from t2jax.planning.frontier import frontier
 from t2jax.planning.hardware import accelerator
 from t2jax.planning.plan import Plan
 from t2jax.planning.rivals import Choice, models, rivals
-from t2jax.planning.sensitivity import delta_band, elasticities, shadow_prices
+from t2jax.planning.sensitivity import delta_band, elasticities, worth_of
 
 OF_A_DEVICE = ("batch", "devices", "utilisation", "bandwidth_utilisation", "weight_bytes")
 DEFAULTS = {
@@ -170,7 +171,7 @@ def run(config: PlanConfig) -> int:
         if known.law is None:
             return out.finish(1, {"converged": False, **known.answer})
         with out.progress("planning", total=3 + len(levers)) as bar:
-            plan, draws = _solved(known.law, known.draws, budget)
+            plan, draws = solve_with_draws(known.law, known.draws, budget)
             bar.update()
             found = planned(known.law, known.draws, known.fit, budget, plan, draws) if plan.ok else None
             bar.update(2)
@@ -200,7 +201,7 @@ def planned(law: Law, laws: Law | None, fit: Fit | None, budget: Budget, plan: P
     smooth = budget.sizes is None and not budget.whole_samples
     moves = in_own_words(elasticities(law, budget)) if smooth else None
     delta = delta_band(fit, budget, LEVEL) if smooth and fit is not None and not fit.undetermined else None
-    worth = shadow_prices(law, budget)
+    worth = worth_of(plan, law, budget)
     own = [float(one) for one in (plan.params, plan.tokens, plan.samples, plan.value)]
     queries, spent = (None if one is None else float(one) for one in (plan.queries, plan.spent))
     mine = Choice("this plan", *own, queries=queries, spent=spent)
@@ -240,8 +241,3 @@ def _moved(held: float | None, text: str, name: str, value: str) -> float:
     if held is None:
         raise ValueError(f"--what-if {text}: the budget has no {name} to multiply; give a value")
     return number * held
-
-
-def _solved(law: Law, laws: Law | None, budget: Budget) -> tuple[Plan, Plan | None]:
-    """The law's plan and its draws'."""
-    return frontier(law, budget), None if laws is None else frontier(laws, budget)
