@@ -58,6 +58,7 @@ def load(name: str, **options: Any) -> "Table":
         sha256=entry.files[0].sha256,
         url=entry.files[0].url,
         licence=entry.licence,
+        units=dict(entry.units),
         history=(*read, f"loaded as data set {name!r}{chosen}"),
     )
     return Table(frame, source)

@@ -2,8 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,11 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A public table. `load` turns the fetched `files`, in order, into a DataFrame with the columns of a Table."""
+    """A public table. `load` turns the fetched `files`, in order, into a DataFrame with the columns of a Table.
+
+    Attributes:
+        units: Columns whose numbers are meant as they are, however odd they look, each with 1.0.
+    """
 
     name: str
     description: str
@@ -41,6 +45,7 @@ class Dataset:
     licence: str
     files: tuple[DataFile, ...]
     load: "Callable[..., pd.DataFrame]"
+    units: Mapping[str, float] = field(default_factory=dict)
 
 
 def _local(file: DataFile) -> Path | None:

@@ -79,4 +79,5 @@ TESTBED = Dataset(
         ),
     ),
     load=_testbed,
+    units={"loss": 1.0},  # of a whole answer, which may have several tokens
 )
