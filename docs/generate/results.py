@@ -1,8 +1,8 @@
 """Pages of results: each is a template whose numbers come from the experiment's result.json.
 
-mkdocs calls `on_page_markdown` for every page (see `hooks` in mkdocs.yml). A page docs/results/NAME.md has a `title` and
-a `finding` in its front matter and Jinja in its text, in which `r` is the result of experiments/results/NAME. A name
-that the result lacks, a figure that is missing and a claim that its numbers no longer support all fail the build.
+mkdocs calls `on_page_markdown` for every page (see `hooks` in mkdocs.yml). A page docs/results/NAME.md has a `title`
+and a `finding` in its front matter. Its text is Jinja, in which `r` is the result of experiments/results/NAME. A name
+that the result lacks, a missing figure and a claim that the numbers no longer support all fail the build.
 """
 
 import json
@@ -115,7 +115,7 @@ def figure(name: str, file: str, caption: str) -> str:
     if not (RESULTS / name / file).is_file():
         raise FileNotFoundError(f"experiments/results/{name}/{file}, which docs/results/{name}.md shows")
     picture = f"![{re.split('[.:(]', caption)[0].strip()}](figures/{name}/{file})"
-    return f'<figure markdown="span">{picture}<figcaption markdown="span">{caption}</figcaption></figure>'
+    return f'<figure markdown="span">{picture}<figcaption>{caption}</figcaption></figure>'
 
 
 def pick(rows: list[dict[str, Any]], **values: Any) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def percent(value: float, digits: int = 0) -> str:
 
 def fixed(value: float, digits: int = 0) -> str:
     """A number with so many decimals."""
-    return f"{value:,.{digits}f}".replace("-", "−")
+    return f"{value:z,.{digits}f}".replace("-", "−")
 
 
 def sig(value: float, digits: int = 2) -> str:
