@@ -83,7 +83,8 @@ def footer_of(name: str, meta: dict[str, Any]) -> str:
         content = json.loads(path.read_text(encoding="utf-8"))
         versions = ", ".join(f"{package} {version}" for package, version in content["versions"].items())
         label = "" if path.parent == RESULTS / name else f"{path.parent.name}: "
-        lines += [f"<small>{label}Seed {content['seed']}, {content['seconds']:.0f} seconds. {versions}.</small>", ""]
+        seconds = f", {content['seconds']:.0f} seconds" if "seconds" in content else ""  # dropped with arms of a run
+        lines += [f"<small>{label}Seed {content['seed']}{seconds}. {versions}.</small>", ""]
     return "\n".join(lines)
 
 
