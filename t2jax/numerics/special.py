@@ -70,7 +70,8 @@ def log_fail_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
     """Log probability that k tries all fail, for a success rate drawn from Beta(a, b): log B(a,b+k) - log B(a,b) <= 0.
 
     Args:
-        a, b: parameters of the Beta distribution, > 0.
+        a: first parameter of the Beta distribution, > 0.
+        b: second parameter of the Beta distribution, > 0.
         k: number of tries, real, >= 1.
 
     Accuracy: for a in [1e-6, 1e6], b in [1e-6, 1e8], k in [1, 1e9], relative error below 1e-13 (float64) or 1e-5
@@ -85,7 +86,8 @@ def log_pass_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
     """Log of the mean pass@k over questions whose success rates follow Beta(a, b): log(1 - B(a,b+k)/B(a,b)).
 
     Args:
-        a, b: parameters of the Beta distribution, > 0.
+        a: first parameter of the Beta distribution, > 0.
+        b: second parameter of the Beta distribution, > 0.
         k: number of tries, real, >= 1.
 
     Accuracy: as `log_fail_at_k_beta`, for pass@k itself and for the derivatives of its log. Reverse-mode derivatives
@@ -146,7 +148,8 @@ def log_beta_binomial(c: ArrayLike, n: ArrayLike, a: ArrayLike, b: ArrayLike) ->
     Args:
         c: successes, whole number, 0 <= c <= n (NaN outside).
         n: tries, whole number (exact up to 2^24 in float32, 2^53 in float64).
-        a, b: parameters of the Beta distribution, > 0.
+        a: first parameter of the Beta distribution, > 0.
+        b: second parameter of the Beta distribution, > 0.
 
     Accuracy: for n up to 1e7 and a, b in [1e-6, 1e6], absolute error below 1e-12 max(1, |x|) in float64, for the
     value x and for its first and second derivatives in log a and log b, which are always finite; 1e-5 in float32 for
@@ -173,8 +176,8 @@ def log_binomial(c: ArrayLike, n: ArrayLike, log_p: ArrayLike, log_1mp: ArrayLik
     Args:
         c: successes, whole number, 0 <= c <= n (NaN outside).
         n: tries, whole number (exact up to 2^24 in float32, 2^53 in float64).
-        log_p, log_1mp: log p and log(1-p), <= 0. Two arguments, because only the caller knows both without rounding;
-            -inf is fine: 0 log 0 counts as 0, and c > 0 at p = 0 gives -inf.
+        log_p: log p, <= 0. It may be -inf: 0 log 0 counts as 0, and c > 0 at p = 0 gives -inf.
+        log_1mp: log(1-p), <= 0. It is an argument because only the caller knows both without rounding.
 
     Accuracy: 1e-15 (|c log_p| + |(n-c) log_1mp|) + 1e-13 in float64: what rounding the inputs costs, and little more.
     Source: Loader 2000 ("Fast and accurate computation of binomial probabilities").

@@ -24,10 +24,16 @@ from t2jax.tables.table import Table, _unchecked
 def read_table(path: str | os.PathLike[str], units: Mapping[str, str | float] | None = None) -> Table:
     """Read a table of measurements from a .csv, .csv.gz or .parquet file.
 
-    Args: `units`, for columns not in raw counts, what multiplies them: a number, a number as text ("1e6"), a letter
-        ("K", "M", "B", "T") or a word ("millions"); a column named here is believed however small its numbers are.
-    Returns: a checked table whose source is the file, continuing the history that to_csv or to_parquet wrote down.
-    Raises: TableError, in one sentence that names file, line or row, column and value.
+    Args:
+        path: The file.
+        units: What multiplies each column that is not in raw counts: a number, a number as text ("1e6"), a letter
+            ("K", "M", "B", "T") or a word ("millions"). The numbers of a column named here are taken as they are meant.
+
+    Returns:
+        A checked table. Its source is the file, with the history that `to_csv` or `to_parquet` wrote down.
+
+    Raises:
+        TableError: The sentence names the file, the line or row, the column and the value.
     """
     path = _with_suffix(path, *CSV, *PARQUET)
     data = _read_bytes(path)

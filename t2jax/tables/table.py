@@ -105,10 +105,15 @@ class Table:
     def where(self, condition: Any = None, /, **equal: Any) -> "Table":
         """The rows that meet every condition, in order.
 
-        Args: `condition`, a boolean array (rows,) or a function from this table to one; `equal`, for each named column
-            the value, or a list of the values, that is kept.
-        Returns: a table whose history says how many rows were kept.
-        Raises: TableError where a condition has another shape or type, a column is missing, or no row is left.
+        Args:
+            condition: A boolean array (rows,), or a function from this table to one.
+            equal: For each named column the value, or a list of the values, that is kept.
+
+        Returns:
+            A table whose history says how many rows were kept.
+
+        Raises:
+            TableError: A condition has another shape or type, a column is missing, or no row is left.
         """
         keep, said = np.ones(len(self), dtype=bool), []
         if condition is not None:
