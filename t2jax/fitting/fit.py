@@ -73,8 +73,7 @@ def fit(
     law: a law class. noise: by default what suits the law and the table's columns (`noise.default_noise`). fixed:
     parameters to hold, by name, scales too that the noise would estimate; without a `loss` column a law's `gauge` is
     held too. starts: kept out of 32 times as many random draws (16 where the law is linear in its coefficients).
-    Deterministic given the key. Failure is told in
-    `status` and `converged`, never raised.
+    Deterministic given the key. Failure is told in `status` and `converged`, never raised.
 
     Raises TableError for columns the law needs and the table lacks, for fewer rows than parameters, and for a law of
     pass@k where no sample of any model is right; ValueError for a fixed name that is no parameter, or a fixed value
