@@ -11,9 +11,9 @@ ROOM = 7.0  # a factor of a thousand in what lies between a parameter and its ed
 
 
 def edges_of(problem: FitProblem) -> dict[str, tuple[float, float, float]]:
-    """`Param.edge` of each free parameter of the law whose domain has an end."""
-    declared = dict(problem.coordinates.declared)
-    return {name: edge for name in problem.coordinates.free if (edge := declared[name].edge)}
+    """`Param.edge` of each free parameter of the law whose domain has an end; a scale of the noise is at none."""
+    declared = problem.law.declared()
+    return {name: edge for name in problem.law_coordinates.free if (edge := declared[name].edge)}
 
 
 def limits_of(problem: FitProblem) -> Limits:
@@ -25,7 +25,7 @@ def limits_of(problem: FitProblem) -> Limits:
     """
     declared, edges = dict(problem.coordinates.declared), edges_of(problem)
     low, high = np.full((2, len(problem.names)), np.inf) * np.array([[-1.0], [1.0]])
-    for i, name in enumerate(problem.coordinates.free):
+    for i, name in enumerate(problem.names):
         if name not in edges or declared[name].power:
             continue
         least, most, near = edges[name]

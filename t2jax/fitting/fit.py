@@ -37,7 +37,8 @@ class Fit:
 
     objective: summed penalty at the optimum. gradient_norm: in centred unconstrained coordinates. converged: whether
     an optimum was reached. status: in English. agreement: share of starts that ended at it. identification: rank of
-    the Hessian, standard errors, and the parameters that the rows do not determine. noise_values: estimated scales.
+    the Hessian, standard errors, and the parameters that the rows do not determine. noise_values: scales, estimated or
+    held.
     """
 
     law: Law
@@ -70,9 +71,9 @@ def fit(
     """Fit a law to a table: minimise the noise model's penalty, summed over rows, from many starts.
 
     law: a law class. noise: by default what suits the law and the table's columns (`noise.default_noise`). fixed:
-    parameters to hold, by name; without a `loss` column a law's `gauge` is held too. starts: kept out of 32 times as
-    many random draws (16 where the law is linear in its coefficients). Deterministic given the key. Failure is told in
-    `status` and `converged`, never raised.
+    parameters to hold, by name, scales too that the noise would estimate; without a `loss` column a law's `gauge` is
+    held too. starts: kept out of 32 times as many random draws (16 where the law is linear in its coefficients).
+    Deterministic given the key. Failure is told in `status` and `converged`, never raised.
 
     Raises TableError for columns the law needs and the table lacks, for fewer rows than parameters, and for a law of
     pass@k where no sample of any model is right; ValueError for a fixed name that is no parameter, or a fixed value
@@ -86,7 +87,8 @@ def fit(
         run = np.pad(table.runs(), (0, len(data.weight) - len(table)))
         found = jax.tree.map(np.asarray, _solve(problem, data, run, limits_of(problem), starts, key))
     best, noise_values = to_host((found.law, found.noise_values))
-    values = {name: value for name, value in best.values().items() if name in problem.names} | noise_values
+    values = best.values() | noise_values
+    values = {name: values[name] for name in problem.names}
     known = identification(found.hessian, found.slope, found.meat, found.own, values, edges_of(problem))
     if np.isfinite(found.value):
         # a curvature that is no number says nothing of what the rows determine
@@ -129,11 +131,8 @@ def _solve(problem: FitProblem, data: Measurements, run: Array, limits: Limits, 
     objective = partial(problem.objective, rows=rows)
     draw_key, noise_key = jax.random.split(key)
     count = starts * (SOLVED_DRAWS_PER_START if problem.law.linear else DRAWS_PER_START)
-    draws = draw(problem.law, problem.coordinates, rows, count, draw_key)
-    for one_key, (_, one) in zip(
-        jax.random.split(noise_key, 1 + len(problem.nuisance)), problem.nuisance, strict=False
-    ):
-        draws = jnp.concatenate([draws, one.unconstrain(one.prior.sample(one_key, (count, 1)))], axis=1)
+    scale_keys = jax.random.split(noise_key, len(problem.scales))
+    draws = draw(problem.law, problem.coordinates, rows, count, draw_key, scale_keys)
     draws = draws.astype(rows["weight"].dtype)
     values = jax.vmap(objective)(draws)
     # starts side by side fill short tables' vectors; long tables go one start at a time and stop early

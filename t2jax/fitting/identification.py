@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.coordinates import Coordinates
@@ -60,12 +59,11 @@ def curvature(
     penalties: of each different row, unweighted; place: which of them each row of the table is, with its weight.
     Rows of one run are one observation in the covariance of the scores (clusters, Liang & Zeger 1986).
     """
-    size, count = u.shape[0], len(coordinates.free)
     rows = weight[:, None] * jax.jacfwd(penalties)(u)[place]
     scores = jax.ops.segment_sum(rows, run, num_segments=len(run))
     uncentred = Coordinates(coordinates.declared, coordinates.fixed, {})
-    own = jax.jacfwd(lambda x: uncentred.unconstrain(coordinates.values(x)))(u[:count])
-    return scores.sum(0), scores.T @ scores, jnp.eye(size, dtype=u.dtype).at[:count, :count].set(own)
+    own = jax.jacfwd(lambda x: uncentred.unconstrain(coordinates.values(x)))(u)
+    return scores.sum(0), scores.T @ scores, own
 
 
 def identification(

@@ -36,12 +36,17 @@ def save_law(path: Path, fit: Fit, table: Table) -> None:
         }
         for name, one in law.declared().items()
     }
-    noise = fit.problem.noise
+    noise, scales = fit.problem.noise, fit.noise_values
     content = {
         "law": laws.name_of(law),
         "doc": (law.__doc__ or "").strip().splitlines()[0],
         "parameters": parameters,
-        "noise": {"model": type(noise).__name__, **dataclasses.asdict(noise), "estimated": fit.noise_values},  # pyright: ignore
+        "noise": {
+            "model": type(noise).__name__,
+            **dataclasses.asdict(noise),  # pyright: ignore
+            "estimated": {name: value for name, value in scales.items() if name not in held},
+            "fixed": {name: value for name, value in scales.items() if name in held},
+        },
         "objective": finite(fit.objective),
         "converged": fit.converged,
         "status": fit.status,

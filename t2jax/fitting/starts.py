@@ -15,16 +15,18 @@ from t2jax.numerics.small_linear_algebra import solve_positive
 from t2jax.typing import Array, Float
 
 
-def draw(law: type[Law], coordinates: Coordinates, rows: Rows, count: int, key: Array) -> Float[Array, "count free"]:
+def draw(
+    law: type[Law], coordinates: Coordinates, rows: Rows, count: int, key: Array, scale_keys: Array
+) -> Float[Array, "count free"]:
     """`count` random coordinates. Coefficients have centred sizes within a factor e of half the losses.
 
-    Everything else is drawn from its prior. Where the law is linear in coefficients that the rows' response can
-    determine, these are solved for. A non-positive solution becomes a thousandth of the response; one that is outside
-    the parameter's domain leaves what was drawn.
+    Everything else is drawn from its prior, the scales of the noise with keys of their own, (scales,). Where the law is
+    linear in coefficients that the rows' response can determine, these are solved for. A non-positive solution becomes
+    a thousandth of the response; one that is outside the parameter's domain leaves what was drawn.
     """
-    declared = dict(coordinates.declared)
+    declared, of_law = dict(coordinates.declared), coordinates.only(law.declared())
     there = rows["weight"] > 0 if "weight" in rows else jnp.ones((), bool)
-    keys = jax.random.split(key, len(coordinates.free))
+    keys = (*jax.random.split(key, len(of_law.free)), *scale_keys)
     losses = next((rows[name] for name in ("neg_log_pass", "loss") if name in rows), jnp.ones(1))
     half = jnp.log(0.5 * jnp.nanmedian(jnp.where(there, losses, jnp.nan)))
     columns = []
@@ -38,8 +40,9 @@ def draw(law: type[Law], coordinates: Coordinates, rows: Rows, count: int, key: 
     solvable = tuple(name for name in law.linear if name in coordinates.free)
     if not solvable or response is None:
         return u
-    solved = jax.vmap(lambda one: _project(law, coordinates, rows, rows[response], solvable, one))(u)
-    return jnp.where(jnp.isfinite(solved), solved, u)
+    u, scales = u[:, : len(of_law.free)], u[:, len(of_law.free) :]
+    solved = jax.vmap(lambda one: _project(law, of_law, rows, rows[response], solvable, one))(u)
+    return jnp.concatenate([jnp.where(jnp.isfinite(solved), solved, u), scales], axis=1)
 
 
 def keep_best(

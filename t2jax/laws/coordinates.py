@@ -1,7 +1,7 @@
-"""Centred, unconstrained coordinates of the parameters of a law."""
+"""Centred, unconstrained coordinates of the parameters of a law, and of the scales of its noise."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import jax.numpy as jnp
@@ -35,9 +35,9 @@ class Frame(Protocol):
 class Coordinates:
     """The real vector u in which a law is fitted: free parameters, unconstrained and centred at the data.
 
-    declared: all parameters by name. fixed: values of those held. log_centre: mean over the data of the log of each
-    input that coefficients are centred at. frame: of `t2jax.frames`; None moves in the parameters themselves. A pytree:
-    tables and held values change without a new compilation.
+    declared: all parameters by name: those of the law, then those of its noise. fixed: values of those held.
+    log_centre: mean over the data of the log of each input that coefficients are centred at. frame: of `laws.frames`;
+    None moves in the parameters themselves. A pytree: tables and held values change without a new compilation.
     """
 
     declared: tuple[tuple[str, Param], ...]
@@ -50,8 +50,16 @@ class Coordinates:
         """Names of the fitted parameters, in the order of u."""
         return tuple(name for name, _ in self.declared if name not in self.fixed)
 
+    def only(self, names: Collection[str]) -> "Coordinates":
+        """The coordinates of some of the parameters, in the same order, moved in the same frame."""
+        return replace(
+            self,
+            declared=tuple((name, one) for name, one in self.declared if name in names),
+            fixed={name: value for name, value in self.fixed.items() if name in names},
+        )
+
     def values(self, u: Float[Array, " free"]) -> dict[str, Array]:
-        """Parameter values by name, in the law's own units, at coordinates u."""
+        """Parameter values by name, in their own units, at coordinates u."""
         values, _ = self._framed(self._stand_ins(u))
         return {name: values[name] for name, _ in self.declared}
 

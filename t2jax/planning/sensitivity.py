@@ -133,7 +133,8 @@ def delta_band(fit: Fit, budget: Budget, level: float = 0.9) -> DeltaBand:
         raise ValueError(f"the fit leaves {', '.join(fit.undetermined)} undetermined, so the delta method has no band")
     plan = allocate(fit.law, budget)
     _refuse(plan)
-    own = Coordinates(fit.problem.coordinates.declared, fit.problem.coordinates.fixed, {})
+    of_law = fit.problem.law_coordinates
+    own = Coordinates(of_law.declared, of_law.fixed, {})
     with scope() as dtype:
         u = own.unconstrain(jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), fit.law.values()))
         limits = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), budget)

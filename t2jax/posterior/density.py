@@ -6,13 +6,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from numpyro.distributions import Distribution
 
-from t2jax.fitting.problem import prepare
+from t2jax.fitting.problem import FitProblem, pose
 from t2jax.fitting.starts import draw, keep_best
 from t2jax.laws.base import Law
-from t2jax.laws.coordinates import Coordinates
+from t2jax.laws.check import check_law
 from t2jax.laws.frames import level
 from t2jax.laws.parameter import Param
 from t2jax.noise.default import default_noise
@@ -27,16 +26,12 @@ DRAWS_PER_START = 32
 
 
 @dataclass(frozen=True)
-class Density:
-    """A law, a noise model and the priors of their parameters. A pytree: other priors of one kind need no compilation.
+class Density(FitProblem):
+    """The problem of a fit with priors, in which all parameters of the noise are estimated.
 
-    coordinates: the law's parameters and the noise's together, centred at the data. priors: of each free parameter, in
-    its own units.
+    A pytree: other priors of one kind need no compilation. priors: of each free parameter, in its own units.
     """
 
-    law: type[Law]
-    noise: Noise
-    coordinates: Coordinates
     priors: dict[str, Distribution]
 
     @property
@@ -44,16 +39,9 @@ class Density:
         """How many coordinates beyond those of `names` there are, standard normal a priori."""
         return 0
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What each coordinate is: the free parameters of the law, then those of the noise."""
-        return self.coordinates.free
-
-    def split(self, u: Float[Array, " free"]) -> tuple[Law, dict[str, Array]]:
-        """The law and the noise parameters at coordinates u."""
-        noise = self.coordinates.values(u)
-        law = self.law(**{name: noise.pop(name) for name in self.law.declared()})
-        return law, noise
+    def read(self, table: Table) -> tuple["Density", Measurements]:
+        """The same density for another table, centred there, and the columns that it reads. Raises as `sample`."""
+        return density(self.law, table, self.noise, self.coordinates.fixed, self.priors)
 
     def log_likelihood(self, u: Float[Array, " free"], rows: Rows) -> Float[Array, " rows"]:
         """The log-likelihood of each row at u, not weighted."""
@@ -95,14 +83,8 @@ class Density:
 
     def starts(self, rows: Rows, count: int, key: Array) -> Float[Array, "count free"]:
         """The best of each of `count` groups of random coordinates: as in point fits, with the noise from its prior."""
-        whole = self.coordinates
-        declared = tuple((name, one) for name, one in whole.declared if name in self.law.declared())
-        noise = [one for name, one in whole.declared if name in whole.free and name not in self.law.declared()]
-        drawn = count * DRAWS_PER_START
-        law_key, *noise_keys = jax.random.split(key, 1 + len(noise))
-        u = draw(self.law, replace(whole, declared=declared), rows, drawn, law_key)
-        for one_key, one in zip(noise_keys, noise, strict=True):
-            u = jnp.concatenate([u, one.unconstrain(one.prior.sample(one_key, (drawn, 1)))], axis=1)
+        keys = jax.random.split(key, 1 + len(self.scales))
+        u = draw(self.law, self.coordinates, rows, count * DRAWS_PER_START, keys[0], keys[1:])
         u = u.astype(rows["weight"].dtype)
         return keep_best(jax.lax.map(lambda one: self.potential(one, rows), u, batch_size=64), u, count)
 
@@ -114,26 +96,13 @@ def density(
     law: type[Law], table: Table, noise: Noise | None, fixed: Mapping[str, ArrayLike], priors: Priors
 ) -> tuple[Density, Measurements]:
     """The density that `sample` draws from, and the columns it reads, of any number of rows. Raises as `sample`."""
+    check_law(law)
     noise = noise or default_noise(law, table).with_density()
-    nuisance = noise.nuisance
-    if clash := sorted(set(nuisance) & set(law.declared())):
-        raise ValueError(
-            f"{law.__name__} and {type(noise).__name__} both have a parameter {clash[0]}; rename the law's"
-        )
-    known = {name: fixed[name] for name in fixed if name in nuisance}
-    for name, value in known.items():
-        low, high = nuisance[name].domain
-        if not low < float(np.asarray(value)) < high:
-            raise ValueError(
-                f"{type(noise).__name__}: {name} cannot be held at {value}, its domain is {low:g} to {high:g}"
-            )
-    problem, data = prepare(law, table, noise, {name: fixed[name] for name in fixed if name not in nuisance})
-    declared = dict(problem.coordinates.declared) | dict(nuisance)
-    held = {**problem.coordinates.fixed, **known}
+    problem, data = pose(law, table, noise, noise.nuisance, fixed)
+    declared = dict(problem.coordinates.declared)
     columns = {"samples": jnp.ones(1)} | data.columns  # a loss without k was measured on one sample
     frame = problem.coordinates.frame or level(law, law.arguments(columns))
-    coordinates = replace(problem.coordinates, declared=tuple(declared.items()), fixed=held, frame=frame)
-    chosen = {name: declared[name].prior for name in coordinates.free}
+    chosen = {name: declared[name].prior for name in problem.names}
     for name, prior in priors.items():
         if name not in chosen:
             held = "is held" if name in declared else "is no parameter"
@@ -141,7 +110,7 @@ def density(
         if not isinstance(prior, Distribution) or prior.shape() != ():
             raise ValueError(f"priors: {name} has {prior!r}, expected a NumPyro distribution of one number")
         chosen[name], declared[name] = prior, _under(prior, declared[name], name)
-    coordinates = replace(coordinates, declared=tuple(declared.items()))
+    coordinates = replace(problem.coordinates, declared=tuple(declared.items()), frame=frame)
     if not chosen:
         raise ValueError(f"{law.__name__}: every parameter is held, so there is nothing to sample")
     return Density(law, noise, coordinates, chosen), data

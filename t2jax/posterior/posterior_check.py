@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from t2jax.fitting.problem import prepare
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Noise, Rows
@@ -74,8 +73,7 @@ def posterior_predictive(post: Posterior, table: Table, *, key: Array, draws: in
     noise.require_rows("posterior_predictive")
     if not post.converged:
         raise ValueError(f"there is no posterior to check ({post.status})")
-    fixed = {name: one for name, one in target.coordinates.fixed.items() if name in target.law.declared()}
-    _, data = prepare(target.law, table, noise, fixed)
+    _, data = target.read(table)
     drawn = {str(name): np.asarray(one.values).ravel() for name, one in post.idata["posterior"].items()}
     chosen = np.linspace(0, len(next(iter(drawn.values()))) - 1, draws).astype(int)
     held = target.coordinates.fixed

@@ -235,6 +235,21 @@ def test_standard_errors_of_least_squares(runs):
     np.testing.assert_allclose(errors, textbook, rtol=0.25)  # 5 relative deviations of a variance from 240 rows
 
 
+def test_a_scale_of_the_noise_is_held_as_a_parameter_is(runs):
+    # at an optimum over all, what is left free stays where it is when the rest is held there
+    arguments: Any = {"key": KEY, "noise": t2.noise.StudentT(), "starts": 4}
+    free = t2.fit(Chinchilla, runs, **arguments)
+    scale_held = t2.fit(Chinchilla, runs, **arguments, fixed=free.noise_values)
+    assert scale_held.problem.names == tuple(Chinchilla.declared()) and scale_held.noise_values == free.noise_values
+    np.testing.assert_allclose(list(scale_held.law.values().values()), list(free.law.values().values()), rtol=1e-6)
+    law_held = t2.fit(Chinchilla, runs, **arguments, fixed=free.law.values())
+    assert law_held.problem.names == law_held.problem.scales == ("sigma",)
+    assert law_held.law.values() == free.law.values()
+    np.testing.assert_allclose(law_held.noise_values["sigma"], free.noise_values["sigma"], rtol=1e-6)
+    with pytest.raises(ValueError, match="StudentT: sigma cannot be held at 0, its domain is 0 to inf"):
+        t2.fit(Chinchilla, runs, **arguments, fixed={"sigma": 0.0})
+
+
 def test_held_parameters_and_refusals(runs):
     fit = t2.fit(Chinchilla, runs, key=KEY, fixed={"alpha": 0.34, "E": 1.69})
     assert (fit.law.alpha, fit.law.E) == (0.34, 1.69) and tuple(fit.identification.errors) == ("A", "B", "beta")

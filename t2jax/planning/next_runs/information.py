@@ -71,7 +71,7 @@ def inform(
     optimum.
     """
     problem, transform = fit.problem, fit.problem.noise.error_scale
-    coordinates = problem.coordinates
+    coordinates = problem.law_coordinates
     columns = columns_of(problem.law, table)
     observed = table[response(problem.law, table)]
     weight = table.weights()
