@@ -30,7 +30,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def laws_page() -> str:
     """Every exported law: formula, source, columns, parameters with priors."""
-    intro = "Every law that t2jax exports. A prior is written as in NumPyro; LogNormal takes the mean and scale of the log."
+    intro = (
+        "Every law that t2jax exports. A prior is written as in NumPyro; LogNormal takes the mean and scale of the log."
+    )
     return "\n\n".join(["# Laws", intro, *(_law(law) for law in t2.laws.ALL)]) + "\n"
 
 
