@@ -11,10 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Union
 
-import tyro
-
 from t2jax.cli.process.errors import guarded
-from t2jax.cli.process.optional import registry
 from t2jax.cli.process.run import as_process
 
 
@@ -81,7 +78,6 @@ COMMANDS = {
         "Our own measurements: sweeps of small language models, from a grid on paper to tables.",
     ),
 }
-SETTINGS = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
 
 
 def main() -> int:
@@ -103,16 +99,21 @@ def _run_args(args: Sequence[str]) -> int:
 
 def parse(args: Sequence[str]) -> Any:
     """The config that `args` say. Raises SystemExit after --help and for wrong usage."""
+    import tyro  # not before interrupts are watched for
+
+    from t2jax.cli.process.optional import registry
+
     name = args[0] if args else ""
+    settings = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
     if name in COMMANDS:
         with registry():
-            return tyro.cli(COMMANDS[name].load(), prog=f"t2jax {name}", args=args[1:], config=SETTINGS)
+            return tyro.cli(COMMANDS[name].load(), prog=f"t2jax {name}", args=args[1:], config=settings)
     if name in ("-h", "--help"):
         print(_overview())
         raise SystemExit(0)
     if name.startswith("--tyro-"):  # a shell's completion script is of all commands
         every = [Annotated[one.load(), tyro.conf.subcommand(name)] for name, one in COMMANDS.items()]
-        return tyro.cli(Union[tuple(every)], prog="t2jax", args=args, config=SETTINGS)  # pyright: ignore # noqa: UP007
+        return tyro.cli(Union[tuple(every)], prog="t2jax", args=args, config=settings)  # pyright: ignore # noqa: UP007
     alike = difflib.get_close_matches(name, COMMANDS, n=1)
     meant = f"; did you mean {alike[0]!r}?" if alike else ""
     wrong = f"there is no command {name!r}{meant}" if name else "expected a command"

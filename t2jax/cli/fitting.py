@@ -14,7 +14,6 @@ from t2jax.fitting.bootstrap import Bootstrap, bootstrap, resampled_unit
 from t2jax.fitting.fit import Fit, fit
 from t2jax.fitting.law_files import DRAWS_FILE, LAW_FILE, save_draws, save_law
 from t2jax.laws.base import Law
-from t2jax.laws.parameter import Param
 from t2jax.numerics.bands import Band, band
 from t2jax.tables.table import Table
 
@@ -95,17 +94,11 @@ def parameter_table(fitted: Fitted) -> str:
     held = dict(found.problem.coordinates.fixed)
     rows = []
     for name, one in type(found.law).declared().items():
-        value = "undetermined" if name in found.undetermined else f"{_at_edge(found.law.values()[name], one):.6g}"
-        ends = (_at_edge(float(end), one) for end in (bands[name].low, bands[name].high)) if name in bands else ()
+        value = "undetermined" if name in found.undetermined else f"{one.settle(found.law.values()[name]):.6g}"
+        ends = (one.settle(float(end)) for end in (bands[name].low, bands[name].high)) if name in bands else ()
         spread = interval(*ends) if name in bands else ""
         rows.append((name, value, "held" if name in held else spread, one.unit, one.doc))
     return columns(("", "value", f"{100 * LEVEL:g} % interval", "unit", "meaning"), rows)
-
-
-def _at_edge(value: float, declared: Param) -> float:
-    """The value, or the end of its domain where it counts as there."""
-    low, high, near = declared.edge or (-np.inf, np.inf, 0.0)
-    return low if value - low <= near else high if high - value <= near else value
 
 
 def fit_answer(fitted: Fitted) -> dict[str, Any]:
@@ -114,9 +107,9 @@ def fit_answer(fitted: Fitted) -> dict[str, Any]:
     return {
         "parameters": {
             name: {
-                "value": None if name in found.undetermined else finite(found.law.values()[name]),
-                "low": finite(float(bands[name].low)) if name in bands else None,
-                "high": finite(float(bands[name].high)) if name in bands else None,
+                "value": None if name in found.undetermined else finite(one.settle(found.law.values()[name])),
+                "low": finite(one.settle(float(bands[name].low))) if name in bands else None,
+                "high": finite(one.settle(float(bands[name].high))) if name in bands else None,
                 "unit": one.unit,
                 "doc": one.doc,
             }

@@ -198,13 +198,14 @@ def extrapolate(
     fixed: Mapping[str, float] | None = None,
     starts: int = 8,
     draws: int = 400,
-    over: ResampledUnit = "rows",
+    over: ResampledUnit | None = None,
     level: float = 0.9,
 ) -> Extrapolation:
     """Fit a law to the rows up to a cut, predict those above it, and compare: errors, bias, coverage, how far out.
 
-    draws, over: of the bootstrap behind the bands. Several cuts and tables of one length are compiled once per law.
-    The law that is best beyond the cut is known only afterwards: to choose one, use `cross_validate` below it.
+    draws, over: of the bootstrap behind the bands, as `t2.bootstrap`. Several cuts and tables of one length are
+    compiled once per law. The law that is best beyond the cut is known only afterwards: to choose one, use
+    `cross_validate` below it.
 
     Counts are fitted question by question, and judged by pass@k of each run at k = 1, 10, 100, ... (`cells.cells`).
 

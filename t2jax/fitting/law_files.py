@@ -23,12 +23,13 @@ DRAWS_GROUP = "posterior"  # the name under which ArviZ looks for draws, whateve
 def save_law(path: Path, fit: Fit, table: Table) -> None:
     """Write a fitted law as JSON: its parameters with units, what the rows do not determine, and the table's origin.
 
-    A parameter in `fit.undetermined` has value null, so that nobody takes an arbitrary number for a measured one.
+    A parameter in `fit.undetermined` has value null, so that nobody takes an arbitrary number for a measured one. One
+    that counts as at an end of its domain (`Param.edge`) is written as that end.
     """
-    law, held = type(fit.law), dict(fit.problem.coordinates.fixed)
+    law, held, settled = type(fit.law), dict(fit.problem.coordinates.fixed), _settled(fit.law)
     parameters = {
         name: {
-            "value": None if name in fit.undetermined else finite(fit.law.values()[name]),
+            "value": None if name in fit.undetermined else finite(settled[name]),
             "unit": one.unit,
             "doc": one.doc,
             "undetermined": name in fit.undetermined,
@@ -58,7 +59,7 @@ def save_law(path: Path, fit: Fit, table: Table) -> None:
 
 
 def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
-    """The law that `save_law` wrote, to the last bit; `law` is its class where that is not one of t2jax.
+    """The law that `save_law` wrote; `law` is its class where that is not one of t2jax.
 
     Raises ValueError, naming the file, where it is no such file, the fit had not converged, or a parameter is null,
     missing, no number or outside its domain.
@@ -115,7 +116,7 @@ def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, mad
             "kind": kind,
             "asked": asked,
             "made": made,
-            "point": json.dumps(point.values()),
+            "point": json.dumps(_settled(point)),
         },
     )
     save_netcdf(path, {DRAWS_GROUP: dataset})
@@ -134,11 +135,17 @@ def load_draws(path: str | os.PathLike[str], point: Law) -> Law:
             found = {name: np.asarray(dataset[name].values, float).ravel() for name in point.values()}
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{path}: not draws that t2jax wrote ({type(error).__name__})") from None
-    if owner != point.values():
+    if owner != _settled(point):
         raise ValueError(f"{path}: the draws belong to another fit than the law beside them; remove them or fit again")
     if made < asked:
         warnings.warn(f"{path}: the drawing was interrupted, {made} of {asked} draws were made", stacklevel=2)
     return type(point)(**found)
+
+
+def _settled(law: Law) -> dict[str, float]:
+    """The values of one law as files hold them, at the end of a domain where they count as there."""
+    declared = type(law).declared()
+    return {name: declared[name].settle(value) for name, value in law.values().items()}
 
 
 def class_of(name: str, path: str | os.PathLike[str]) -> type[Law]:

@@ -59,6 +59,11 @@ class Param:
             return None
         return low, high, 1e-6 * (high - low) if math.isfinite(high) else 1e-9 * (self.median() - low)
 
+    def settle(self, value: float) -> float:
+        """The value, or the end of the domain where the value counts as there."""
+        low, high, near = self.edge or (-math.inf, math.inf, 0.0)
+        return low if value - low <= near else high if high - value <= near else value
+
     def median(self) -> float:
         """The median of the prior."""
         return float(self.quantiles(np.array(0.5)))

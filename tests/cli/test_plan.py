@@ -12,7 +12,7 @@ import pytest
 import t2jax as t2
 from t2jax import cli
 from t2jax.cli.frontier.command import budgets
-from t2jax.cli.plan.figures import other_sizes
+from t2jax.cli.plan.figures import other_sizes, sizes_to_draw
 from t2jax.cli.plan.planned import Planned
 from t2jax.cli.plan.words import plan_text
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
@@ -143,6 +143,19 @@ def test_every_drawn_size_is_paid_for_and_none_is_better_than_the_plan(case):
     values = t2.evaluate(LAW, **there)
     assert (values >= plan.value * (1 - 1e-9)).all()
     assert values[-1] == pytest.approx(plan.value, rel=1e-7)  # the plan's own size is drawn last
+
+
+def test_of_listed_sizes_no_other_is_drawn():
+    law = t2.laws.Chinchilla(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
+    plan, found = drawn(law, t2.Budget(train=1e22, sizes=(7e9, 1e9, 3e9)))
+    sizes = sizes_to_draw(found)
+    np.testing.assert_array_equal(sizes, [1e9, 3e9, 7e9])
+    there = other_sizes(found, sizes)
+    np.testing.assert_allclose(there["tokens"], 1e22 / 6 / sizes)
+    assert t2.evaluate(law, **there).min() == pytest.approx(plan.value)
+    plan, found = drawn(law, t2.Budget(train=1e22))
+    sizes = sizes_to_draw(found)
+    assert sizes[0] < plan.params / 30 and sizes[-1] > plan.params * 30 and len(sizes) > 100
 
 
 def test_laws_without_samples_have_no_column_of_them():

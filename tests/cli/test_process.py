@@ -43,6 +43,33 @@ sys.exit(cli.main())
     assert (done.returncode, done.stderr) == (130, "t2jax: interrupted; the results are whole all the same\n")
 
 
+def test_an_interrupt_that_a_callback_reports_and_drops_ends_the_command(tmp_path):
+    """As in the callback that XLA has run with each garbage collection: a command of half a minute ends at once."""
+    code = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from t2jax import cli
+class Callback:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+def swallowing(config):
+    Callback()
+    for _ in range(6000):
+        time.sleep(0.005)
+    return 0
+cli.run = swallowing
+sys.exit(cli.main())
+"""
+    run = [sys.executable, "-c", code, "laws"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=45)
+    assert (done.returncode, done.stderr) == (130, "t2jax: interrupted\n")
+
+
+def test_nothing_slow_is_imported_before_interrupts_are_watched_for():
+    code = "import sys, t2jax.cli; sys.exit(bool({'tyro', 'jax', 'numpy', 'pandas'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_bad_input_is_an_object_with_json(tmp_path, capsys):
     assert cli.command(["fit", str(tmp_path / "none.csv"), "--json"]) == 1
     printed = capsys.readouterr()

@@ -335,6 +335,16 @@ def test_leverage_is_the_hat_matrix(table, above, without):
     assert np.all(found[above] == 0) and found.sum() == pytest.approx(5.0)
 
 
+def test_bands_draw_runs_again_where_models_have_many_rows(audited):
+    """As `t2.bootstrap`: ten models of four rows; without a column `model` each row is a run."""
+    assert "draws over rows converged" in audited.draws
+    model, params = (np.repeat(one, 4) for one in ([f"m{i}" for i in range(10)], np.geomspace(1e7, 1e10, 10)))
+    loss = (1.8 + 480.0 * params**-0.35 + 2100.0 * D**-0.37) * np.exp(0.01 * np.random.default_rng(1).normal(size=40))
+    table = t2.Table.from_columns(model=model, params=params, tokens=D, loss=loss)
+    found = extrapolate(Chinchilla, table, Cut.middle(table), key=KEY, noise=NOISE, draws=10)
+    assert "draws over runs converged" in found.draws
+
+
 def test_a_fit_that_fails_or_leaves_values_open_is_told(table, above, audited, monkeypatch):
     failed = replace(audited.fit, converged=False, status="not converged: for the test")
     monkeypatch.setattr(audit, "fit_without", lambda *_, **__: failed)

@@ -47,6 +47,16 @@ def test_a_law_comes_back_to_the_last_bit(tmp_path, fit, runs):
     assert content["table"]["rows"] == 40
 
 
+def test_a_value_at_an_edge_is_written_as_that_edge(tmp_path, fit, runs, draws):
+    """A search that ends at E = 8e-10 found E = 0; a small value inside the domain stays what it is."""
+    near = t2.laws.Chinchilla(**TRUE.values() | {"E": 8.24e-10, "alpha": 1e-3})
+    save_law(tmp_path / "law.json", dataclasses.replace(fit, law=near), runs)
+    back = load_law(tmp_path / "law.json")
+    assert back.values() == TRUE.values() | {"E": 0.0, "alpha": 1e-3}
+    save_draws(tmp_path / "draws.nc", draws, near, "bootstrap over rows", asked=30, made=30)
+    assert load_draws(tmp_path / "draws.nc", back).values().keys() == TRUE.values().keys()
+
+
 def test_a_law_on_another_law_comes_back(tmp_path, fit, runs):
     stacked = t2.laws.T2Loss.on(t2.laws.Kaplan)
     values = {"E": 1.0, "A": 2.0, "B": 3.0, "alpha": 0.3, "beta": 0.4, "kappa": 1.1, "G": 0.5, "gamma": 0.2}

@@ -64,8 +64,8 @@ class AuditConfig:
     """How many starts each fit is run from."""
     draws: int = 400
     """Bootstrap draws behind the bands."""
-    over: Literal["rows", "runs"] = "rows"
-    """What is drawn again: rows, or whole runs where rows of one run share their errors."""
+    over: Literal["default", "rows", "runs"] = "default"
+    """What is drawn again: rows, or whole runs, whose rows share errors; by default runs where `model` repeats."""
     seed: int = 0
     """Seed of the random starts, draws and folds."""
     output: FigureOptions = field(default_factory=FigureOptions)
@@ -132,9 +132,8 @@ def cut_of(text: str, table: Table, within: float) -> Cut:
 def _audited(law: type[Law], table: Table, cut: Cut, train: float, config: AuditConfig, done: Any) -> Audited:
     noise = NOISES.get(config.noise) or default_noise(law, table)
     cut_key, fit_key, fold_key, out_key = jax.random.split(jax.random.key(config.seed), 4)
-    beyond = extrapolate(
-        law, table, cut, key=cut_key, noise=noise, starts=config.starts, draws=config.draws, over=config.over
-    )
+    over = None if config.over == "default" else config.over
+    beyond = extrapolate(law, table, cut, key=cut_key, noise=noise, starts=config.starts, draws=config.draws, over=over)
     done()
     whole = fit_without(law, table, np.zeros(len(table), bool), key=fit_key, noise=noise, starts=config.starts)
     if not whole.converged:

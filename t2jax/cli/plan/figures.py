@@ -31,17 +31,22 @@ def picture_plan(found: Planned, out: Output) -> None:
 
 
 def _sizes(ax: Axes, found: Planned) -> None:
-    sizes = [one.params for one in found.choices if np.isfinite(one.params)]
-    low, high = min(*sizes, sizes[0] / REACH) / 1.2, max(*sizes, sizes[0] * REACH) * 1.2
-    models = other_sizes(found, np.geomspace(low, high, SIZES))
+    listed, sizes = found.budget.sizes is not None, sizes_to_draw(found)
+    low, high = sizes[[0, -1]]
+    models = other_sizes(found, sizes)
     params = models["params"]
     if found.laws is not None and len(params):
         spread = band(evaluate(found.laws, **models), LEVEL)
         said = f"{LEVEL:.0%} of draws"
-        ax.fill_between(params, spread.low, spread.high, color=BLUE, alpha=0.25, linewidth=0, label=said)
+        if listed:
+            ax.vlines(params, spread.low, spread.high, color=BLUE, alpha=0.5, label=said)
+        else:
+            ax.fill_between(params, spread.low, spread.high, color=BLUE, alpha=0.25, linewidth=0, label=said)
     values = evaluate(found.law, **models)
     shared = found.budget.goal == "quality" and found.budget.total is not None
-    ax.plot(params, values, color=BLUE, label="other sizes, each at its best" if shared else "other sizes at its costs")
+    kind = "listed sizes" if listed else "other sizes"
+    said = f"{kind}, each at its best" if shared else f"{kind} at its costs"
+    ax.plot(params, values, "o" if listed else "-", color=BLUE, label=said)
     least, most = (getattr(found.budget, name) for name in ("params_min", "params_max"))
     for end, side in ((least, low), (most, high)):
         if end is not None:
@@ -60,6 +65,15 @@ def _sizes(ax: Axes, found: Planned) -> None:
     ax.set_ylabel(AXIS_LABELS.get(name, name))
     ax.set_title("under the plan's budget", fontsize="medium")
     legend_outside(ax)
+
+
+def sizes_to_draw(found: Planned) -> np.ndarray:
+    """N of the models to draw, ascending: many around the plan and its rivals, or the listed sizes where one is chosen
+    from a list."""
+    if found.budget.sizes is not None:
+        return np.sort(found.budget.sizes)
+    sizes = [float(found.plan.params), *(one.params for one in found.choices if np.isfinite(one.params))]
+    return np.geomspace(min(*sizes, sizes[0] / REACH) / 1.2, max(*sizes, sizes[0] * REACH) * 1.2, SIZES)
 
 
 def other_sizes(found: Planned, params: np.ndarray) -> dict[str, np.ndarray]:

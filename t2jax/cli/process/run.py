@@ -14,8 +14,9 @@ from t2jax.cli.process.errors import INTERRUPTED, show_warning
 def as_process(command: Callable[[Sequence[str]], int], args: Sequence[str]) -> int:
     """Run a command as the whole of a process, and return its exit status.
 
-    An interrupt is noted as well as raised, for the callbacks of libraries swallow what is raised in them. A reader
-    that has seen enough, as `head` has, ends the process quietly.
+    An interrupt is noted as well as raised, for the callbacks of libraries swallow what is raised in them; those of
+    them that report so, as XLA's, have it raised again. A reader that has seen enough, as `head` has, ends the process
+    quietly.
     """
     interrupts: list[int] = []
 
@@ -26,6 +27,7 @@ def as_process(command: Callable[[Sequence[str]], int], args: Sequence[str]) -> 
 
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as a parent in the background may want it
         signal.signal(signal.SIGINT, interrupt)
+    sys.unraisablehook = again_outside
     warnings.showwarning = show_warning
     try:
         try:
@@ -46,6 +48,16 @@ def as_process(command: Callable[[Sequence[str]], int], args: Sequence[str]) -> 
         sys.stderr.flush()
         os._exit(status)
     return status
+
+
+def again_outside(swallowed: "sys.UnraisableHookArgs") -> None:
+    """Interrupt once more, a moment after a callback has swallowed an interrupt; report other exceptions as usual."""
+    if not issubclass(swallowed.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(swallowed)
+        return
+    import threading  # rarely needed, and here the callback is not yet over
+
+    threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
 
 
 def leave_quietly() -> NoReturn:
