@@ -53,7 +53,7 @@ def _prior(prior: Any) -> str:
 
 
 def noises_page() -> str:
-    """Every public noise model: what it says and the scales that it estimates."""
+    """Every public noise model, by its docstring."""
     parts = ["# Noise models", "Which one to take: [Which noise](guides/noise.md)."]
     for name in t2.noise.__all__:
         noise = getattr(t2.noise, name)

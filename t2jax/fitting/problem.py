@@ -77,10 +77,10 @@ def prepare(
     """The problem that `fit` solves and the columns it reads; checks the columns against the law. Raises as `fit`."""
     check_law(law)
     noise = noise or default_noise(law, table)
-    return pose(law, table, noise, noise.estimated, fixed)
+    return build_problem(law, table, noise, noise.estimated, fixed)
 
 
-def pose(
+def build_problem(
     law: type[Law], table: Table, noise: Noise, scales: Iterable[str], fixed: Mapping[str, ArrayLike]
 ) -> tuple[FitProblem, Measurements]:
     """The problem whose unknowns are a law's parameters and the `scales` of the noise, and the columns it reads.

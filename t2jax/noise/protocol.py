@@ -21,7 +21,8 @@ class Noise:
     """How far measurements may lie from a law. Every noise model is a subclass, and answers for itself.
 
     To write one for errors of a response, or of its log, subclass `ResidualNoise` and say how errors are distributed.
-    It can then be fitted, resampled, sampled, audited, compared and planned with, as any other:
+    Point fits take Newton steps, and standard errors come from the Hessian: a density with a kink, such as Laplace's,
+    must be smoothed. The noise model can then be fitted, resampled, sampled, audited, compared and planned with:
 
         @dataclass(frozen=True)
         class Cauchy(t2.noise.ResidualNoise):
@@ -35,8 +36,7 @@ class Noise:
         t2.fit(t2.laws.Chinchilla, runs, key=key, noise=Cauchy())
 
     For other measurements subclass `Noise` and write `columns`, `penalty`, `log_density` and `simulate`; the other
-    members have defaults, and those that a model cannot answer say why in a sentence. Penalties and densities must have
-    second derivatives. Models are compared to know what is compiled: make them frozen dataclasses.
+    members have defaults, and those that a model cannot answer say why in a sentence. Models are compared to know what is compiled: make them frozen dataclasses.
 
     nuisance: parameters of the density beside the law's, by name; a posterior samples them. estimated: those of them
     that a point fit estimates too; of the others `profile` gives the best values. no_likelihood: why point fits have no
@@ -51,7 +51,10 @@ class Noise:
     deviations: bool = False
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
-        """The columns of `table` that this model reads for `law`. Raises TableError for a zero whose log it needs."""
+        """The columns of `table` that this model reads for `law`. Raises TableError for a zero whose log it needs.
+
+        A loss of zero never comes here: tables refuse it when they are made.
+        """
         raise NotImplementedError
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " rows"]:

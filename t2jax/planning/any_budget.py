@@ -57,7 +57,7 @@ def plan_general(law: Law, budget: Budget) -> Plan:
 
 
 def _with_samples(law: Law, budget: Budget, size: Array | None) -> tuple[Plan, Array]:
-    """A plan with k at 1, free or whole, and what it is judged by; size: log N, where that is given."""
+    """A plan with k at 1, free or whole (`Budget.whole_samples`), and what it is judged by; size: log N, if given."""
     sampled = chooses_samples(type(law), budget)
     most = jnp.stack([jnp.asarray(high, jnp.result_type(float)) for _, high in bounds(budget)])
     known = np.array([what in budget.held for what in CHOSEN])

@@ -20,7 +20,8 @@ class Budget:
 
     train: training FLOPs, 6ND at most. inference: FLOPs per token served, 2Nk at most; left out, one sample is drawn
     and serving is free: Chinchilla's problem. params_min, params_max: bounds on N. tokens_max: the data there are.
-    whole_samples: draw a whole number of samples instead of a real k >= 1.
+    whole_samples: k is a whole number. N and D are solved again at the whole numbers below and above the real optimum,
+    and the better plan is taken. Otherwise k is real, and at least 1.
 
     Those are the paper's two budgets. Beside them:
     total, queries: training and all queries of the model's life together cost at most `total`.

@@ -1,4 +1,6 @@
-"""The paper's problem: separate budgets of 6ND and 2Nk, linear in (log N, log D, log k); 100,000 of them in a call.
+"""Solver for linear budgets, the paper's problem: 6ND and 2Nk apart, linear in (log N, log D, log k).
+
+It solves 100,000 of them in a call, and applies `Budget.whole_samples`. `any_budget` solves all other budgets.
 
 Where the law is convex the optimum is guessed in closed form up to one unknown (`balanced`) and then certified.
 """

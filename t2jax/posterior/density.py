@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from numpyro.distributions import Distribution
 
-from t2jax.fitting.problem import FitProblem, pose
+from t2jax.fitting.problem import FitProblem, build_problem
 from t2jax.fitting.starts import draw, keep_best
 from t2jax.laws.base import Law
 from t2jax.laws.check import check_law
@@ -98,7 +98,7 @@ def density(
     """The density that `sample` draws from, and the columns it reads, of any number of rows. Raises as `sample`."""
     check_law(law)
     noise = noise or default_noise(law, table).with_density()
-    problem, data = pose(law, table, noise, noise.nuisance, fixed)
+    problem, data = build_problem(law, table, noise, noise.nuisance, fixed)
     declared = dict(problem.coordinates.declared)
     columns = {"samples": jnp.ones(1)} | data.columns  # a loss without k was measured on one sample
     frame = problem.coordinates.frame or level(law, law.arguments(columns))

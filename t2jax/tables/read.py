@@ -18,7 +18,7 @@ from t2jax.tables.csv_cells import csv_cells
 from t2jax.tables.formats import CSV, METADATA_KEY, PARQUET, _sidecar, _with_suffix
 from t2jax.tables.place import Place, TableError, unique_names
 from t2jax.tables.source import Source
-from t2jax.tables.table import Table, _unchecked
+from t2jax.tables.table import Table, _from_clean_frame
 
 
 def read_table(path: str | os.PathLike[str], units: Mapping[str, str | float] | None = None) -> Table:
@@ -50,7 +50,7 @@ def read_table(path: str | os.PathLike[str], units: Mapping[str, str | float] | 
     source = dataclasses.replace(earlier, name=str(path), sha256=sha256, units={**earlier.units, **factors})
     scaled = "".join(f", {column} times {factor:g}" for column, factor in factors.items())
     source = source.then(f"read {path} (sha256 {sha256}){scaled}")
-    return _unchecked(clean(frame, place, known_raw=source.units), source, place)
+    return _from_clean_frame(clean(frame, place, known_raw=source.units), source, place)
 
 
 def _read_bytes(path: Path) -> bytes:

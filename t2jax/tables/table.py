@@ -134,7 +134,7 @@ class Table:
         if not keep.any():
             raise TableError(f"{self.source.name}: {step}, expected at least one row")
         frame = self._frame.loc[keep].reset_index(drop=True)
-        return _unchecked(frame, self.source.then(step), self._place.where(keep))
+        return _from_clean_frame(frame, self.source.then(step), self._place.where(keep))
 
     def with_columns(self, **values: Any) -> "Table":
         """The table with columns added or replaced by arrays of shape (rows,) or by one value for all rows.
@@ -144,7 +144,7 @@ class Table:
         frame = self._frame.assign(**_same_length(values, len(self), self.source))
         raw = set(self.columns) - values.keys() | self.source.units.keys()
         source = self.source.then(f"with {', '.join(values)}")
-        return _unchecked(clean(frame, self._place, raw), source, self._place)
+        return _from_clean_frame(clean(frame, self._place, raw), source, self._place)
 
     def runs(self) -> np.ndarray:
         """The run of each row, numbered from 0 by first appearance: int array (rows,).
@@ -190,7 +190,7 @@ class Table:
         write_bytes(path, sink.getvalue())
 
 
-def _unchecked(frame: pd.DataFrame, source: Source, place: Place) -> Table:
+def _from_clean_frame(frame: pd.DataFrame, source: Source, place: Place) -> Table:
     table = object.__new__(Table)
     table.__dict__.update(source=source, _frame=frame, _place=place)
     return table

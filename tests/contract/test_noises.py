@@ -64,12 +64,13 @@ class Chances(t2.Law):
 
 
 TRUE = {"A": 5e3, "B": 1e5}
-RESIDUAL = (t2.noise.Huber(), t2.noise.Gaussian("log"), t2.noise.StudentT(), Cauchy())
-COUNTS = (t2.noise.Binomial(), t2.noise.BetaBinomial(), t2.noise.Joint(t2.noise.BetaBinomial()))
+HUBER, CAUCHY, BINOMIAL = t2.noise.Huber(), Cauchy(), t2.noise.Binomial()
+RESIDUAL = (HUBER, t2.noise.Gaussian("log"), t2.noise.StudentT(), CAUCHY)
+COUNTS = (BINOMIAL, t2.noise.BetaBinomial(), t2.noise.Joint(t2.noise.BetaBinomial()))
 SHARES = (t2.noise.Joint(t2.noise.Gaussian(scale=0.01)),)
 UNITS = (t2.noise.RunScatter(), t2.noise.CrossedEffects())
 FITTED = (*RESIDUAL, *COUNTS, *SHARES)
-QUICK = (RESIDUAL[0], RESIDUAL[3], COUNTS[0])
+QUICK = (HUBER, CAUCHY, BINOMIAL)
 """A penalty, a density, and counts."""
 
 

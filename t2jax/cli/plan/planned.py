@@ -55,6 +55,7 @@ class Planned:
         budget = replace(budget, **(free | costs))
         found = models(self.law, budget, params)
         most = found.samples if budget.samples_max is None else np.minimum(found.samples, budget.samples_max)
+        # of the other sizes that are drawn; the plan's own k is that of the solver
         most = np.floor(most * (1 + 1e-9)) if budget.whole_samples else most
         if (most != found.samples).any():
             found = models(self.law, budget, params, found.tokens, most)

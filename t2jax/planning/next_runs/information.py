@@ -1,6 +1,6 @@
 """What rows and priors tell of a law, to second order: its information matrix, and the slope of an answer in it.
 
-All is in the coordinates u in which the law was fitted (`params.Coordinates`), where the prior of each parameter is
+All is in the coordinates u in which the law was fitted (`Coordinates`), where the prior of each parameter is
 replaced by the normal one of equal median and central 68 %.
 """
 
