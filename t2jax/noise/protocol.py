@@ -36,7 +36,8 @@ class Noise:
         t2.fit(t2.laws.Chinchilla, runs, key=key, noise=Cauchy())
 
     For other measurements subclass `Noise` and write `columns`, `penalty`, `log_density` and `simulate`; the other
-    members have defaults, and those that a model cannot answer say why in a sentence. Models are compared to know what is compiled: make them frozen dataclasses.
+    members have defaults, and those that a model cannot answer say why in a sentence. Models are compared to know what
+    is compiled: make them frozen dataclasses.
 
     nuisance: parameters of the density beside the law's, by name; a posterior samples them. estimated: those of them
     that a point fit estimates too; of the others `profile` gives the best values. no_likelihood: why point fits have no
