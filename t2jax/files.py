@@ -6,7 +6,7 @@ import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,8 @@ def whole(path: Path) -> Iterator[Path]:
             raise
         raise OSError(error.errno, f"cannot be written ({error.strerror})", str(path)) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # of its own, where there is no folder: it would hide the first
+            temporary.unlink(missing_ok=True)
 
 
 def save_json(path: Path, content: Any) -> None:

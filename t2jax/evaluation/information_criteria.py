@@ -76,7 +76,7 @@ def criteria(fit: Fit, table: Table) -> Criteria:
 def log_scores(fit: Fit, table: Table) -> np.ndarray:
     """Log density of each row's measurement under the fit, nats (rows,): the log score, larger is better.
 
-    For rows that were left out of the fit (`heldout.left_out`) it is the score of a forecast, also for counts, which
+    For rows that were left out of the fit (`held_out.left_out`) it is the score of a forecast, also for counts, which
     have no relative error. Of residuals of the log, where the noise is on the log. The scale of the noise is that of
     the rows with weight, so give the table that was fitted. Source: Good 1952; Gneiting & Raftery 2007.
 

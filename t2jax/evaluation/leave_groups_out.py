@@ -69,7 +69,7 @@ def influence(
     """Leave out each training budget (or size, or run), refit, and see how far N* moves at `train` FLOPs, one sample.
 
     A group that moves N* more than the bootstrap's band is wide decides it. within: how nearly equal budgets are
-    (`heldout.groups`). Source: case deletion, Cook 1977, by the quantity that is asked for.
+    (`held_out.groups`). Source: case deletion, Cook 1977, by the quantity that is asked for.
 
     Raises ValueError for one group only, NoOptimum where the law has none at this budget, NoFit where all rows gave no
     fit, TableError where all rows are too few.

@@ -23,7 +23,7 @@ LARGEST_LEVERAGE = 0.9
 def predictive_band(fit: Fit, laws: Law, table: Table, *, key: Array, level: float = 0.9) -> Band:
     """Where a new measurement at each row of the table should lie, low, mid and high (rows,), by the fitted rows alone.
 
-    fit: to the table, whose rows of negligible weight (`heldout.left_out`) are to be predicted. laws: its bootstrap,
+    fit: to the table, whose rows of negligible weight (`held_out.left_out`) are to be predicted. laws: its bootstrap,
     leaves (draws,). Each law's prediction is put off by residuals of the fitted rows, drawn again in proportion to
     weight: in the log where the noise model compares logs, else added. The two spreads add up as in Davison & Hinkley
     1997, section 6.3.3. A residual is smaller than the error of its measurement, by √(1-h) in least squares with

@@ -3,7 +3,6 @@
 import numpy as np
 
 from t2jax.fitting.problem import FitProblem
-from t2jax.noise.joint import Joint
 from t2jax.noise.residuals import response
 from t2jax.tables.place import TableError
 from t2jax.tables.table import Table
@@ -17,9 +16,14 @@ def refuse_unsolved(problem: FitProblem, table: Table) -> None:
     The upper bound of a model's pass@1 is that of a share of questions that a success would have been seen on, at 95 %:
     (1 - p)^questions = 0.05. Beside losses, which say something all the same, nothing is raised.
     """
-    counts = "correct" in problem.noise.columns(problem.law, table)
+    read = problem.noise.columns(problem.law, table)
+    counts = "correct" in read
     name = "correct" if counts else response(problem.law, table)
-    if isinstance(problem.noise, Joint) or name not in ("correct", "pass_at_k") or np.any(table[name] > 0):
+    if (
+        "loss" in problem.noise.columns(problem.law, table)
+        or name not in ("correct", "pass_at_k")
+        or np.any(table[name] > 0)
+    ):
         return
     said = f"{table.source.name}: no sample of any model is right, so pass@k is 0 at every k that was measured"
     if counts:

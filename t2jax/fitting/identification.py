@@ -89,6 +89,8 @@ def identification(
     inner = np.array([name not in at_bound for name in names])
     if not np.all(np.isfinite(np.asarray(hessian))):
         return Identification(0, dict.fromkeys(names, float("inf")), names, (), at_bound)
+    if not inner.any():
+        return Identification(0, dict.fromkeys(names, float("nan")), (), (), at_bound)
     hessian, meat, own = (np.asarray(matrix, float)[np.ix_(inner, inner)] for matrix in (hessian, meat, own))
     eigenvalues, vectors = np.linalg.eigh(hessian)
     highest = max(float(eigenvalues.max()), np.finfo(float).tiny)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from t2jax.laws.base import Law
-from t2jax.laws.frames import level
+from t2jax.laws.frames import sum_frame
 from t2jax.tables.table import Table
 
 
@@ -13,7 +13,7 @@ def remedy(law: Law, table: Table, flat: tuple[str, ...]) -> str:
     law: the fitted law, whose sum is the one that the rows determine. flat: the parameters whose values are arbitrary.
     """
     inputs = {of: table[column] for of, column in type(law).columns().items() if column in table}
-    found = level(type(law), inputs) if set(inputs) >= type(law).needed() else None
+    found = sum_frame(type(law), inputs) if set(inputs) >= type(law).needed() else None
     if found is None:
         return ""
     declared, said = law.declared(), []

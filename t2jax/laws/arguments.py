@@ -30,7 +30,10 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        bound = signature.bind(*args, **kwargs)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{function.__name__}: {error}") from None
         for name, value in bound.arguments.items():
             bound.arguments[name] = _checked(function.__name__, name, signature.parameters[name].annotation, value)
         return function(*bound.args, **bound.kwargs)
@@ -48,6 +51,8 @@ def _checked(function: str, name: str, wanted: Any, given: Any) -> Any:
         return _law_with_values(function, name, given)
     if wanted is Table or Table in get_args(wanted):
         return _table(function, name, wanted, given)
+    if name == "noise" and given is not None:
+        return _noise(function, given)
     if isinstance(wanted, type) and wanted.__module__.startswith("t2jax.") and not isinstance(given, wanted):
         raise TypeError(f"{function}: {name} is {_said(given)}, expected a {wanted.__name__}")
     return given
@@ -88,6 +93,16 @@ def _table(function: str, name: str, wanted: Any, given: Any) -> Any:
     if isinstance(given, Mapping):
         raise TypeError(f"{said}: write t2.Table.from_columns(**columns)")
     raise TypeError(f"{said}, such as t2.read_table gives")
+
+
+def _noise(function: str, given: Any) -> Any:
+    """A noise model, known by its members: `Noise` itself comes after laws."""
+    if hasattr(given, "penalty") and not isinstance(given, type):
+        return given
+    said = f"{function}: noise is {_said(given)}, expected a noise model"
+    if isinstance(given, type):
+        raise TypeError(f"{said}: write {given.__name__}()")
+    raise TypeError(f"{said} such as t2.noise.Huber()")
 
 
 def _key(function: str, given: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What fits and chains (`Top`), or chains alone (`Level`) move in where rows determine parameters only together."""
+"""What fits and chains (`Top`), or chains alone (`SumFrame`) move in where rows determine parameters only together."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -66,7 +66,7 @@ register(Top, ("inputs",), ("loss",))
 
 
 @dataclass(frozen=True)
-class Level:
+class SumFrame:
     """The frame of terms that only their sum tells apart: at one D, E and B/D^β of Chinchilla's law.
 
     In a group of such terms their sum, in units of the first one's coefficient, stands for that one, and its ratio to
@@ -115,10 +115,10 @@ class Level:
                 yield members[0], {name: other / unit for name, other in zip(members[1:], others, strict=True)}
 
 
-register(Level, ("inputs",), ("law", "groups"))
+register(SumFrame, ("inputs",), ("law", "groups"))
 
 
-def level(law: Any, inputs: Mapping[str, ArrayLike]) -> Level | None:
+def sum_frame(law: Any, inputs: Mapping[str, ArrayLike]) -> SumFrame | None:
     """The frame of a law on rows with these inputs, where coefficients in which it is linear have terms alike in all.
 
     Together go coefficients of the same powers of the inputs that vary, by more than SAME. None where each has its own.
@@ -130,4 +130,4 @@ def level(law: Any, inputs: Mapping[str, ArrayLike]) -> Level | None:
         power = tuple(sorted(pair for pair in law.declared()[name].power if pair[0] in varying))
         groups.setdefault(power, []).append(name)
     found = tuple(tuple(group) for group in groups.values() if len(group) > 1)
-    return Level(law, found, {of: float(np.median(column)) for of, column in columns.items()}) if found else None
+    return SumFrame(law, found, {of: float(np.median(column)) for of, column in columns.items()}) if found else None

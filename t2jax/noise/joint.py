@@ -35,6 +35,7 @@ class Joint(Noise):
         two = "Joint of two measured scales weighs them by given scales: no likelihood to compare laws by"
         nuisance = {**self.samples.nuisance, "sigma_loss": self.loss.nuisance["sigma"]}
         object.__setattr__(self, "nuisance", nuisance)
+        object.__setattr__(self, "estimated", self.samples.estimated)
         object.__setattr__(self, "no_likelihood", two if self.samples.nuisance else self.samples.no_likelihood)
 
     @property
@@ -68,8 +69,8 @@ class Joint(Noise):
         return redrawn | self.samples.simulate(law, rows, nuisance, samples_key)
 
     def profile(self, law: Law, rows: Rows) -> dict[str, Array]:
-        """None: the scale of the loss errors is given."""
-        return {}
+        """Those of `samples`; the scale of the loss errors is given."""
+        return self.samples.profile(law, rows)
 
     def deviation(self, measured: Array, predicted: Array) -> Array:
         return self.samples.deviation(measured, predicted)

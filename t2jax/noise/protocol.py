@@ -75,8 +75,8 @@ class Noise:
         """Whether rows are compared with the law as they are or by their logs. Raises ValueError where by neither."""
         raise ValueError(
             f"{type(self).__name__} compares counts of samples, of which one row has no relative error, no band and no"
-            " one scale of errors: compare laws by their log scores (t2.cross_validate, t2.log_scores), or average the"
-            " table to pass_at_k"
+            " one scale of errors: compare laws by their log scores (t2.evaluation.cross_validate,"
+            " t2.evaluation.log_scores), or average the table to pass_at_k"
         )
 
     @property

@@ -88,7 +88,7 @@ def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformation
 
 
 class Solution(NamedTuple):
-    """Where a minimisation ended: u (free,), value (), steps taken, and whether it converged.
+    """Where a minimisation ended: u (free,), value (), steps of the last search, and whether it converged.
 
     gradient (free,) and hessian (free, free) are those of the last step's beginning. `minimise` takes one step more
     than convergence asks for, so that this lies within rounding of the end.
@@ -127,7 +127,7 @@ def minimise(objective: Objective, start: Float[Array, " free"], limits: Limits 
 
     Converged means: the decrease that the last Newton step promised was about rounding of the value, or the step was
     about rounding of the coordinates; the step was taken, so what remains is its square. A non-finite value at the
-    start ends at once, unconverged, and so do MAX_STEPS steps.
+    start ends at once, unconverged; MAX_STEPS steps end a search.
     """
     if limits is not None:
         start = jnp.clip(start, *limits)

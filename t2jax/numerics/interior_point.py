@@ -2,8 +2,8 @@
 
 Made for budgets, whose logs are convex (often linear) in (log N, log D, log k). Primal-dual steps (Nocedal & Wright
 2006, ch. 19) from a strictly feasible start, then Newton on the active limits alone, which ends at machine precision
-and is what `implicit.differentiable` differentiates. Small and dense: made to be batched by `jax.vmap`. On so few
-variables exact second-order steps end where Optax's first-order ones would still be creeping.
+and is what `implicit_derivative.differentiable` differentiates. Small and dense: made to be batched by `jax.vmap`. On
+so few variables exact second-order steps end where Optax's first-order ones would still be creeping.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Figures of a fit, each a function (ax, arrays) -> ax: predicted against observed, and residuals.
 
-The caller brings the Axes, so nothing here touches pyplot or its global state. `plot_frontier` draws allocations.
+The caller brings the Axes, so nothing here touches pyplot or its global state. `plot.frontier` draws allocations.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -12,7 +12,7 @@ from t2jax.fitting.problem import FitProblem, build_problem
 from t2jax.fitting.starts import draw, keep_best
 from t2jax.laws.base import Law
 from t2jax.laws.check import check_law
-from t2jax.laws.frames import level
+from t2jax.laws.frames import sum_frame
 from t2jax.laws.parameter import Param
 from t2jax.noise.default import default_noise
 from t2jax.noise.protocol import Noise, Rows
@@ -101,7 +101,7 @@ def density(
     problem, data = build_problem(law, table, noise, noise.nuisance, fixed)
     declared = dict(problem.coordinates.declared)
     columns = {"samples": jnp.ones(1)} | data.columns  # a loss without k was measured on one sample
-    frame = problem.coordinates.frame or level(law, law.arguments(columns))
+    frame = problem.coordinates.frame or sum_frame(law, law.arguments(columns))
     chosen = {name: declared[name].prior for name in problem.names}
     for name, prior in priors.items():
         if name not in chosen:

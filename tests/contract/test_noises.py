@@ -71,7 +71,7 @@ SHARES = (t2.noise.Joint(t2.noise.Gaussian(scale=0.01)),)
 UNITS = (t2.noise.RunScatter(), t2.noise.CrossedEffects())
 FITTED = (*RESIDUAL, *COUNTS, *SHARES)
 QUICK = (HUBER, CAUCHY, BINOMIAL)
-"""A penalty, a density, and counts."""
+"""A penalty, a density, and counts; `long` are the others, which CI runs beside the tiny experiments."""
 
 
 def named(noise: t2.noise.Noise) -> str:

@@ -8,7 +8,7 @@ from numpyro.distributions import LogNormal, Uniform
 
 import t2jax as t2
 from t2jax.laws.coordinates import Coordinates
-from t2jax.laws.frames import Level, level
+from t2jax.laws.frames import SumFrame, sum_frame
 from t2jax.laws.loss.chinchilla import Chinchilla
 from t2jax.laws.loss.interaction import Interaction
 from t2jax.laws.loss.overtraining import Overtraining
@@ -61,7 +61,7 @@ def test_a_level_is_undone_and_counts_its_volume(case):
     """There and back, and log |det| by autodiff; the first of a group stands for the sum of its terms."""
     law, same, held, groups = CONSTANT[case]
     spread = {of: np.exp(CENTRE[of]) * np.array([0.1, 1.0, 30.0]) for of in law.inputs()}
-    frame = level(law, spread | {of: np.exp(CENTRE[of]) * np.array([1.0, 0.999, 1.001]) for of in same})
+    frame = sum_frame(law, spread | {of: np.exp(CENTRE[of]) * np.array([1.0, 0.999, 1.001]) for of in same})
     assert frame is not None and frame.groups == groups
     made = Coordinates(tuple(law.declared().items()), held, CENTRE, frame)
     assert_undone_with_its_volume(made, jnp.linspace(-0.5, 0.7, len(made.free)))
@@ -98,10 +98,10 @@ def test_losses_without_samples_are_of_one_sample():
     table = t2.Table.from_columns(params=[1e7, 1e8, 1e9], tokens=[1e9, 4e9, 2e10], loss=[3.4, 2.9, 2.6])
     for measured in (table, table.with_columns(samples=1.0)):
         frame = density(T2Loss, measured, None, {}, {})[0].coordinates.frame
-        assert isinstance(frame, Level) and frame.groups == (("E", "G"),)
+        assert isinstance(frame, SumFrame) and frame.groups == (("E", "G"),)
     ragged = table.with_columns(tokens=[1e10, 1.0005e10, 0.9995e10])
     frame = density(T2Loss, ragged, None, {}, {})[0].coordinates.frame
-    assert isinstance(frame, Level) and frame.groups == (("E", "B", "G"),)
+    assert isinstance(frame, SumFrame) and frame.groups == (("E", "B", "G"),)
 
 
 def test_terms_of_nothing_leave_a_frame():
@@ -118,7 +118,7 @@ def test_terms_of_nothing_leave_a_frame():
         def __call__(self, D):
             return self.E + self.B * (D > 1e10)
 
-    made = Coordinates(tuple(Late.declared().items()), {}, {}, level(Late, {"D": np.array([1e9, 2e9])}))
+    made = Coordinates(tuple(Late.declared().items()), {}, {}, sum_frame(Late, {"D": np.array([1e9, 2e9])}))
     assert_undone_with_its_volume(made, jnp.array([0.3, -0.8]))
 
 
