@@ -68,7 +68,7 @@ def sample_tasks(
 
     The rest as in `sample`: noise, fixed (for all tasks alike), draws, warmup, chains, accept, progress, the limits of
     `status`, and what an interrupt keeps. Sampled in coordinates in which tasks with many rows stand on their own and
-    those with few hang on the population (see `t2jax.posterior.tasks.pooled_density`), but not in sums of terms, as in `sample`: of tables of
+    those with few hang on the population (see `pooled_density`), but not in sums of terms, as in `sample`: of tables of
     one D each chains mix badly, and the status says so.
 
     Raises ValueError for fewer than two tasks, pooled names that are no free parameter or of no use, and as `sample`;
