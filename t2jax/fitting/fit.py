@@ -79,6 +79,8 @@ def fit(
     pass@k where no sample of any model is right; ValueError for a fixed name that is no parameter, or a fixed value
     outside its parameter's domain; TypeError for a law that does not give one number for each row.
     """
+    if starts < 1:
+        raise ValueError(f"fit: starts is {starts}, expected at least 1")
     problem, data = prepare(law, table, noise, fixed or {})
     table.require_rows(len(problem.names), needed_by=law.__name__)
     refuse_unsolved(problem, table)

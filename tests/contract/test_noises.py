@@ -1,6 +1,6 @@
 """The contract: what every noise model does with no other edit, or says in a sentence why it does not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -234,9 +234,10 @@ def test_posteriors_are_sampled_and_checked(noise):
     post = post_of(noise)
     assert set(post.summary().index) == {*TRUE, *noise.nuisance}
     assert 0.75 * TRUE["A"] < float(np.mean(post.laws.values()["A"])) < 1.3 * TRUE["A"]
-    if post.converged:
-        found = t2.posterior.posterior_predictive(post, table_of(noise), key=KEY, draws=100)
-        assert found.covered > 0.75 and found.predicted.low.shape == (len(table_of(noise)),)
+    # so few draws cannot meet the limit of effective draws, which is no matter of the noise model
+    believed = replace(post, diagnosis=replace(post.diagnosis, failures=()))
+    found = t2.posterior.posterior_predictive(believed, table_of(noise), key=KEY, draws=100)
+    assert found.covered > 0.75 and found.predicted.low.shape == (len(table_of(noise)),)
 
 
 def test_a_penalty_is_not_sampled():

@@ -35,6 +35,15 @@ BUDGET = t2.Budget(train=1e21)
             lambda: t2.fit(type(LAW), TABLE, key=7),
             r"fit: key is 7, expected a random key: write key=jax.random.key\(7\)",
         ),
+        (lambda: t2.fit(type(LAW), TABLE), "fit: missing a required argument: 'key'"),
+        (
+            lambda: t2.fit(type(LAW), TABLE, key=KEY, noise="huber"),
+            r"fit: noise is 'huber', expected a noise model such as t2.noise.Huber\(\)",
+        ),
+        (
+            lambda: t2.fit(type(LAW), TABLE, key=KEY, noise=t2.noise.Huber),
+            r"noise is the class Huber.* write Huber\(\)",
+        ),
         (lambda: t2.sample(LAW, TABLE, key=KEY), "sample: law is a Chinchilla, expected a class"),
         (lambda: t2.sample(type(LAW), "runs.csv", key=KEY), "sample: table is 'runs.csv'"),
         (lambda: t2.sample_tasks(type(LAW), "runs.csv", key=KEY), "sample_tasks: tables is 'runs.csv'"),

@@ -173,3 +173,8 @@ def test_a_loss_is_one_measurement_however_many_questions_its_run_has():
     assert found == pytest.approx(counts + losses.sum(), rel=1e-10)
     penalty = np.sum(problem.noise.penalty(NAIVE, rows, {}))
     assert penalty == pytest.approx(0.5 * np.sum(np.square(RESIDUAL[[3, 7]] / 0.02)) - counts, rel=1e-10)
+
+
+def test_joint_estimates_what_its_samples_estimate():
+    joint = Joint(t2.noise.StudentT(transform="identity"))
+    assert joint.estimated == ("sigma",) and set(joint.nuisance) == {"sigma", "sigma_loss"}
