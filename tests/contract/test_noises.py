@@ -71,7 +71,7 @@ SHARES = (t2.noise.Joint(t2.noise.Gaussian(scale=0.01)),)
 UNITS = (t2.noise.RunScatter(), t2.noise.CrossedEffects())
 FITTED = (*RESIDUAL, *COUNTS, *SHARES)
 QUICK = (HUBER, CAUCHY, BINOMIAL)
-"""A penalty, a density, and counts; `long` are the others, which CI runs beside the tiny experiments."""
+"""A penalty, a density, and counts; the others take minutes to compile and are marked `long`."""
 
 
 def named(noise: t2.noise.Noise) -> str:
@@ -149,12 +149,14 @@ def test_fits_find_the_law_again(noise):
 
 @of(*FITTED, quick=QUICK)
 def test_resampled_tables_are_fitted_again(noise):
+    # of counts, each run with eight answers to ten questions, A is known to a quarter
+    low, high = (0.5, 1.7) if noise in COUNTS else (0.7, 1.4)
     for boot in (
         t2.bootstrap(fit_of(noise), table_of(noise), draws=20, key=KEY),
         t2.parametric_bootstrap(fit_of(noise), table_of(noise), draws=20, key=KEY),
     ):
         band = boot.band(lambda law: law.values()["A"])
-        assert boot.failed == 0 and 0.7 * TRUE["A"] < band.low < band.high < 1.4 * TRUE["A"]
+        assert boot.failed == 0 and low * TRUE["A"] < band.low < band.high < high * TRUE["A"]
 
 
 @of(*FITTED, quick=QUICK)
