@@ -28,6 +28,14 @@ class Fitted:
     fit: Fit
     draws: Bootstrap | None
 
+    @property
+    def law(self) -> Law:
+        """The law as law.json has it: at the end of a domain where the fit ended there."""
+        declared = type(self.fit.law).declared()
+        return type(self.fit.law)(
+            **{name: declared[name].settle(value) for name, value in self.fit.law.values().items()}
+        )
+
 
 def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Output, below: str = "") -> Fitted:
     """Fit, bootstrap, and write law.json and draws.nc in the folder `below` the output's. Raises as `t2.fit`."""

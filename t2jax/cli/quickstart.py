@@ -65,11 +65,11 @@ def run(config: QuickstartConfig) -> int:
         with out.progress("compiling the frontier") as bar:
             ahead.join()
             bar.update()
-        solved = solve(fitted.fit.law, fitted.draws.laws, budget, out)
+        solved = solve(fitted.law, fitted.draws.laws, budget, out)
         with out.file("frontier.csv") as path:
             save_frontier(solved, path)
         with out.progress("figures") as bar:
-            picture_fit(fitted.fit.law, table, out)
+            picture_fit(fitted.law, table, out)
             picture_frontier(solved, table, out)
             bar.update()
         out.say(*_words(fitted, solved, table))
