@@ -59,7 +59,6 @@ def clean(frame: pd.DataFrame, place: Place, known_raw: Collection[str]) -> pd.D
     for doubt in doubts(columns):
         if doubt.column not in known_raw:
             raise TableError(f"{place.name}, {place.row(doubt.row)}, column {doubt.column!r}: {doubt.sentence}")
-    _check_sizes(columns, place)
     cleaned = pd.DataFrame({name: cells.array for name, cells in columns.items()}, copy=True)
     _check_duplicates(cleaned, place)
     return cleaned
@@ -121,8 +120,11 @@ def _check_counts(columns: Mapping[str, pd.Series], place: Place) -> None:
     place.refuse("correct", bad, columns["correct"], f"no more than the trials of that row, {trials}")
 
 
-def _check_sizes(columns: Mapping[str, pd.Series], place: Place) -> None:
-    """Refuse a model that has two sizes: its rows are taken as one run, or as checkpoints of one."""
+def check_sizes(columns: Mapping[str, pd.Series] | pd.DataFrame, place: Place) -> None:
+    """Refuse a model that has two sizes: its rows are taken as one run, or as checkpoints of one.
+
+    It is asked of files. A program may group the rows of a table as it likes.
+    """
     if "model" not in columns:
         return
     model, params = pd.factorize(columns["model"])[0], columns["params"].to_numpy()

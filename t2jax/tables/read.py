@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from t2jax.tables.checks import clean, multiplied
+from t2jax.tables.checks import check_sizes, clean, multiplied
 from t2jax.tables.csv_cells import csv_cells
 from t2jax.tables.formats import CSV, METADATA_KEY, PARQUET, _sidecar, _with_suffix
 from t2jax.tables.place import Place, TableError, unique_names
@@ -50,7 +50,9 @@ def read_table(path: str | os.PathLike[str], units: Mapping[str, str | float] | 
     source = dataclasses.replace(earlier, name=str(path), sha256=sha256, units={**earlier.units, **factors})
     scaled = "".join(f", {column} times {factor:g}" for column, factor in factors.items())
     source = source.then(f"read {path} (sha256 {sha256}){scaled}")
-    return _from_clean_frame(clean(frame, place, known_raw=source.units), source, place)
+    frame = clean(frame, place, known_raw=source.units)
+    check_sizes(frame, place)
+    return _from_clean_frame(frame, source, place)
 
 
 def _read_bytes(path: Path) -> bytes:

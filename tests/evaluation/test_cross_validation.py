@@ -138,9 +138,8 @@ def test_criteria_in_closed_form(table):
     scores = t2.evaluation.log_scores(fit, paired)
     normal = norm.logpdf(residual, scale=np.sqrt(np.mean(residual**2)))
     np.testing.assert_allclose(scores, normal - np.log(paired["loss"]), rtol=1e-9)
-    heavy = replace(
-        fit, problem=replace(fit.problem, noise=t2.noise.StudentT()), noise_values={"sigma": 0.008}
-    )  # as if it were the optimum
+    problem, _ = prepare(Chinchilla, paired, t2.noise.StudentT(), {})
+    heavy = replace(fit, problem=problem, noise_values={"sigma": 0.008})  # as if it were the optimum
     tails = student.logpdf(residual, 4, scale=0.008) - np.log(paired["loss"])
     np.testing.assert_allclose(t2.evaluation.log_scores(heavy, paired), tails, rtol=1e-9)
     assert t2.evaluation.criteria(heavy, paired).parameters == 6

@@ -117,10 +117,12 @@ def test_hints_of_sizes(columns, hint):
     assert hint in str(refused.value)
 
 
-def test_a_model_has_one_size():
-    with pytest.raises(TableError, match=r"row 2, column 'params': found 1000000000\.0, expected 1e\+08 as in row 0"):
-        small(model=["a", "b", "a"], params=[1e8, 2e8, 1e9])
-    small(model="a", params=1e8, tokens=[1e9, 2e9, 3e9])  # checkpoints
+def test_a_model_of_a_file_has_one_size(tmp_path):
+    small(model=["a", "b", "a"], params=[1e8, 2e8, 1e9]).to_csv(tmp_path / "two.csv")
+    with pytest.raises(TableError, match=r"line 4, column 'params': found 1000000000\.0, expected 1e\+08 as in line 2"):
+        read_table(tmp_path / "two.csv")
+    small(model="a", params=1e8, tokens=[1e9, 2e9, 3e9]).to_csv(tmp_path / "one.csv")  # checkpoints
+    assert len(read_table(tmp_path / "one.csv")) == 3
 
 
 def test_long_cells_are_cut():
