@@ -35,7 +35,7 @@ BUDGET = t2.Budget(train=1e21)
             lambda: t2.fit(type(LAW), TABLE, key=7),
             r"fit: key is 7, expected a random key: write key=jax.random.key\(7\)",
         ),
-        (lambda: t2.fit(type(LAW), TABLE), "fit: missing a required argument: 'key'"),
+        (lambda: t2.fit(type(LAW), TABLE), r"fit: missing a required (keyword-only )?argument: 'key'"),
         (
             lambda: t2.fit(type(LAW), TABLE, key=KEY, noise="huber"),
             r"fit: noise is 'huber', expected a noise model such as t2.noise.Huber\(\)",
