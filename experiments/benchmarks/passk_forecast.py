@@ -4,10 +4,9 @@ Of every checkpoint whose questions all have enough samples, 100 per question ar
 number correct is hypergeometric), several times. Each method forecasts pass@1000 from these, and is compared with the
 unbiased estimate from all samples. The target is pass@1000 of the 128 questions that were asked, and no population's.
 
-Three groups are told apart. "trained" are the checkpoints of at least 2e9 tokens, as in `passk_on_pythia`. "early" ones
-solve next to nothing: most draws hold no correct sample. What the Beta then says is its prior, and the power law's band
-is 0 to 1. "simulated" are questions drawn from the Beta that fits all samples of a trained checkpoint: what coverage
-comes out where the Beta is true.
+Of three groups, "trained" are checkpoints of at least 2e9 tokens, as in `passk_on_pythia`. "early" ones solve next to
+nothing: what the Beta then says is its prior, and the power law's band is 0 to 1. "simulated" are questions drawn from
+the Beta that fits all samples of a trained checkpoint.
 
     python -m experiments.benchmarks.passk_forecast [tiny] [-o FOLDER]
 """
