@@ -24,6 +24,7 @@ from experiments.shared.record import UNSAVED, command, stage
 from experiments.shared.rq1_figures import figures
 from experiments.shared.rq1_words import words
 from t2jax.plot.style import number
+from t2jax.tables.source import Source
 from t2jax.working_precision import scope
 
 SIZES = np.geomspace(24, 1e8, 600)
@@ -231,7 +232,7 @@ def rule(
 def table_of(rows: pd.DataFrame) -> t2.Table:
     """The mean over the seeds of every cell and k; without names of models, a table takes each cell for one run."""
     mean: Any = rows.groupby(["params", "tokens", "samples"], as_index=False)[["loss", *RESPONSES]].mean()
-    return t2.Table(mean)
+    return t2.Table(mean, Source(units={"loss": 1.0}))  # losses are of whole answers, not of a token
 
 
 def optimum(laws: t2.Law, train: np.ndarray, inference: float | None) -> np.ndarray:
