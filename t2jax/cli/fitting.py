@@ -12,7 +12,7 @@ from t2jax.cli.words import columns, interval
 from t2jax.files import finite
 from t2jax.fitting.bootstrap import Bootstrap, bootstrap, resampled_unit
 from t2jax.fitting.fit import Fit, fit
-from t2jax.fitting.law_files import DRAWS_FILE, LAW_FILE, save_draws, save_law
+from t2jax.fitting.law_files import DRAWS_FILE, LAW_FILE, save_draws, save_law, settled_values
 from t2jax.laws.base import Law
 from t2jax.numerics.bands import Band, band
 from t2jax.tables.table import Table
@@ -31,10 +31,7 @@ class Fitted:
     @property
     def law(self) -> Law:
         """The law as law.json has it: at the end of a domain where the fit ended there."""
-        declared = type(self.fit.law).declared()
-        return type(self.fit.law)(
-            **{name: declared[name].settle(value) for name, value in self.fit.law.values().items()}
-        )
+        return type(self.fit.law)(**settled_values(self.fit.law))
 
 
 def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Output, below: str = "") -> Fitted:

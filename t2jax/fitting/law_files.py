@@ -26,7 +26,7 @@ def save_law(path: Path, fit: Fit, table: Table) -> None:
     A parameter in `fit.undetermined` has value null, so that nobody takes an arbitrary number for a measured one. One
     that counts as at an end of its domain (`Param.edge`) is written as that end.
     """
-    law, held, settled = type(fit.law), dict(fit.problem.coordinates.fixed), _settled(fit.law)
+    law, held, settled = type(fit.law), dict(fit.problem.coordinates.fixed), settled_values(fit.law)
     parameters = {
         name: {
             "value": None if name in fit.undetermined else finite(settled[name]),
@@ -116,7 +116,7 @@ def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, mad
             "kind": kind,
             "asked": asked,
             "made": made,
-            "point": json.dumps(_settled(point)),
+            "point": json.dumps(settled_values(point)),
         },
     )
     save_netcdf(path, {DRAWS_GROUP: dataset})
@@ -135,14 +135,14 @@ def load_draws(path: str | os.PathLike[str], point: Law) -> Law:
             found = {name: np.asarray(dataset[name].values, float).ravel() for name in point.values()}
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{path}: not draws that t2jax wrote ({type(error).__name__})") from None
-    if owner != _settled(point):
+    if owner != settled_values(point):
         raise ValueError(f"{path}: the draws belong to another fit than the law beside them; remove them or fit again")
     if made < asked:
         warnings.warn(f"{path}: the drawing was interrupted, {made} of {asked} draws were made", stacklevel=2)
     return type(point)(**found)
 
 
-def _settled(law: Law) -> dict[str, float]:
+def settled_values(law: Law) -> dict[str, float]:
     """The values of one law as files hold them, at the end of a domain where they count as there."""
     declared = type(law).declared()
     return {name: declared[name].settle(value) for name, value in law.values().items()}
