@@ -15,6 +15,7 @@ from t2jax.laws.loss.interaction import Interaction
 from t2jax.laws.loss.kaplan import Kaplan
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
+from t2jax.tables.source import Source
 from t2jax.typing import Scalar
 
 
@@ -88,4 +89,5 @@ def measured(law: type[t2.Law], true: Any) -> t2.Table:
     if "loss" in law.fields and "loss" not in law.response:
         columns |= {"loss": np.asarray(true.loss.predict(columns))}
     columns |= {law.response[0]: np.asarray(true.predict(columns))}
-    return t2.Table.from_columns(**columns)
+    units = {"loss": 1.0}  # small models of random laws lose more than guessing costs
+    return t2.Table.from_columns(source=Source(units=units), **columns)
