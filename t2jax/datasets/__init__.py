@@ -15,6 +15,8 @@ from t2jax.tables.source import Source
 if TYPE_CHECKING:
     from t2jax.tables.table import Table
 
+__all__ = ["DatasetError", "fetch", "info", "load", "names"]
+
 
 def names() -> tuple[str, ...]:
     """The names that `load` knows."""
