@@ -5,6 +5,7 @@ mkdocs calls `on_files` while it collects the pages (see `hooks` in mkdocs.yml).
 
 import inspect
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,8 @@ def noises_page() -> str:
 
 
 def _text(docstring: str | None) -> str:
-    """A docstring as Markdown: sections such as Args become lists."""
-    text = inspect.cleandoc(docstring or "")
-    return re.sub(r"^(Args|Attributes|Raises|Returns|Example):$", r"**\1**", text, flags=re.MULTILINE)
+    """A docstring as Markdown: the arguments become a list and the example, which comes last, a code block."""
+    text, _, example = inspect.cleandoc(docstring or "").partition("\nExample:\n")
+    text = re.sub(r"^(Args|Attributes|Raises|Returns):\n", r"**\1**\n\n", text, flags=re.MULTILINE)
+    text = re.sub(r"^ {4}(\w+): ", r"- `\1`: ", text, flags=re.MULTILINE)
+    return f"{text}\n\n```pycon\n{textwrap.dedent(example).strip()}\n```" if example else text

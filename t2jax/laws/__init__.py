@@ -1,4 +1,4 @@
-"""Scaling laws, one per file; `by_name` finds them by the names of the command line."""
+"""Scaling laws, one per file, and the functions that find them by name."""
 
 import difflib
 import importlib
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
 
     ALL: tuple[type[Law], ...]
-    """Every exported law; the contract test runs over them."""
+    """All exported laws."""
 
 __all__ = [
     "ALL",
@@ -73,35 +73,65 @@ _LAWS = {
     "T2PassKNaive": "t2jax.laws.pass_at_k.t2_pass_k_naive",
     "BetaTail": "t2jax.laws.pass_at_k.beta_tail",
 }
-"""The module of each exported law, in the order in which they are listed."""
+"""Module of each exported law, in the order of the catalogue."""
 
 
 def names() -> tuple[str, ...]:
-    """The names of all laws on the command line, known without importing them."""
+    """Lists the names of all laws on the command line, without importing the laws.
+
+    Returns:
+        The names in the order of the catalogue.
+
+    Example:
+        >>> t2.laws.names()[:3]
+        ('chinchilla', 'shared-exponent', 'kaplan')
+    """
     return tuple(_kebab(name) for name in _LAWS)
 
 
 def name_of(law: "type[Law]") -> str:
-    """The command-line name of a law class: T2PassK is "t2-pass-k"."""
+    """Gives the name of a law on the command line.
+
+    Args:
+        law: A class of laws.
+
+    Returns:
+        The name of the class in lower case with hyphens.
+
+    Example:
+        >>> t2.laws.name_of(t2.laws.T2PassK)
+        't2-pass-k'
+    """
     return _kebab(law.__name__)
 
 
 def by_name(name: str) -> "type[Law]":
-    """The law of a command-line name, or of a law on another: "t2-pass-k-on-kaplan" is `T2PassK.on(Kaplan)`.
+    """Finds a law by its name on the command line.
 
-    Raises ValueError that lists the names there are, or says why the one cannot be put on the other.
+    Args:
+        name: A name such as "t2-pass-k", or a law on another: "t2-pass-k-on-kaplan" is `T2PassK.on(Kaplan)`.
+
+    Returns:
+        The class of the law.
+
+    Raises:
+        ValueError: No law has this name, or the first law cannot be put on the second.
+
+    Example:
+        >>> t2.laws.by_name("t2-loss-on-kaplan").__name__
+        'T2LossOnKaplan'
     """
-    outer, on, inner = name.partition("-on-")
-    found = dict(zip(names(), _LAWS, strict=True))
-    if outer not in found:
-        alike = difflib.get_close_matches(outer, found, n=1)
-        meant = f"; did you mean {alike[0]!r}?" if alike else ""
-        raise ValueError(f"there is no law {outer!r}; the laws are {', '.join(found)}{meant}")
-    outer_law = _law(found[outer])
-    if not on:
+    outer, separator, inner = name.partition("-on-")
+    classes = dict(zip(names(), _LAWS, strict=True))
+    if outer not in classes:
+        suggestions = difflib.get_close_matches(outer, classes, n=1)
+        hint = f"; did you mean {suggestions[0]!r}?" if suggestions else ""
+        raise ValueError(f"there is no law {outer!r}; the laws are {', '.join(classes)}{hint}")
+    outer_law = _law(classes[outer])
+    if not separator:
         return outer_law
     if not inner:
-        raise ValueError(f"{name!r} names no law after -on-, expected one of {', '.join(found)}")
+        raise ValueError(f"{name!r} names no law after -on-, expected one of {', '.join(classes)}")
     try:
         return outer_law.on(by_name(inner))
     except TypeError as error:
@@ -117,9 +147,9 @@ def _kebab(name: str) -> str:
 
 
 if not TYPE_CHECKING:  # a type checker would take every name for a public one
-    _named, __dir__ = names_on_demand(
+    _get_name, __dir__ = names_on_demand(
         __name__, {"t2jax.laws.base": ("Law", "law", "part")} | {module: (name,) for name, module in _LAWS.items()}
     )
 
     def __getattr__(name: str) -> Any:
-        return tuple(map(_law, _LAWS)) if name == "ALL" else _named(name)
+        return tuple(map(_law, _LAWS)) if name == "ALL" else _get_name(name)

@@ -1,4 +1,4 @@
-"""What public functions are given, checked by their annotations: one sentence says what to write instead."""
+"""Checks of the arguments of public functions, by their annotations."""
 
 import inspect
 import os
@@ -19,30 +19,35 @@ R = TypeVar("R")
 
 
 def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
-    """Check a function's arguments of t2jax's own types, and its `key`, before each call; a DataFrame becomes a Table.
+    """Wraps a function so that its arguments are checked before each call.
+
+    It checks arguments of t2jax's types and the argument `key`, and turns a DataFrame into a `Table`.
 
     Args:
-        function: its annotations say what is checked: `type[Law]` is a class, `Law` has values, `Table` is a table.
+        function: A function with annotations: `type[Law]` is a class, `Law` has values, `Table` is a table.
+
     Returns:
-        A function that raises TypeError for another type, in one sentence, and TableError for a bad DataFrame.
+        A function that raises TypeError for an argument of another type, and TableError for an invalid DataFrame.
     """
     signature = inspect.signature(function)
 
     @wraps(function)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+    def checked_function(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{function.__name__}: {error}") from None
         for name, value in bound.arguments.items():
-            bound.arguments[name] = _checked(function.__name__, name, signature.parameters[name].annotation, value)
+            bound.arguments[name] = _check_argument(
+                function.__name__, name, signature.parameters[name].annotation, value
+            )
         return function(*bound.args, **bound.kwargs)
 
-    return checked
+    return checked_function
 
 
-def _checked(function: str, name: str, wanted: Any, given: Any) -> Any:
-    """The argument as the function takes it, or TypeError."""
+def _check_argument(function: str, name: str, wanted: Any, given: Any) -> Any:
+    """Returns the argument in the type that the function takes, or raises TypeError."""
     if name == "key":
         return _key(function, given)
     if get_origin(wanted) is type and get_args(wanted) == (Law,):
@@ -54,55 +59,55 @@ def _checked(function: str, name: str, wanted: Any, given: Any) -> Any:
     if name == "noise" and given is not None:
         return _noise(function, given)
     if isinstance(wanted, type) and wanted.__module__.startswith("t2jax.") and not isinstance(given, wanted):
-        raise TypeError(f"{function}: {name} is {_said(given)}, expected a {wanted.__name__}")
+        raise TypeError(f"{function}: {name} is {_describe(given)}, expected a {wanted.__name__}")
     return given
 
 
 def _law_class(function: str, name: str, given: Any) -> type[Law]:
     if isinstance(given, type) and issubclass(given, Law):
         return given
-    said = f"{function}: {name} is {_said(given)}, expected a class of laws"
+    message = f"{function}: {name} is {_describe(given)}, expected a class of laws"
     if isinstance(given, Law):
-        raise TypeError(f"{said}: write {type(given).__name__}, without values")
+        raise TypeError(f"{message}: write {type(given).__name__}, without values")
     if isinstance(given, str):
-        raise TypeError(f"{said}: write t2.laws.by_name({given!r}), or a class such as t2.laws.Chinchilla")
-    raise TypeError(f"{said} such as t2.laws.Chinchilla")
+        raise TypeError(f"{message}: write t2.laws.by_name({given!r}), or a class such as t2.laws.Chinchilla")
+    raise TypeError(f"{message} such as t2.laws.Chinchilla")
 
 
 def _law_with_values(function: str, name: str, given: Any) -> Law:
     if isinstance(given, Law):
         return given
-    said = f"{function}: {name} is {_said(given)}, expected a law with values"
+    message = f"{function}: {name} is {_describe(given)}, expected a law with values"
     if isinstance(given, type) and issubclass(given, Law):
-        raise TypeError(f"{said}, as t2.fit({given.__name__}, table, key=key).law")
+        raise TypeError(f"{message}, as t2.fit({given.__name__}, table, key=key).law")
     for inner in ("law", "laws"):
         if isinstance(getattr(given, inner, None), Law):
-            raise TypeError(f"{said}: write its .{inner}")
-    raise TypeError(f"{said}, such as the .law of a fit")
+            raise TypeError(f"{message}: write its .{inner}")
+    raise TypeError(f"{message}, such as the .law of a fit")
 
 
 def _table(function: str, name: str, wanted: Any, given: Any) -> Any:
     if isinstance(given, pd.DataFrame):
         return Table(given)
-    others = tuple(filter(None, (get_origin(one) or one for one in get_args(wanted))))
-    if isinstance(given, (Table, *others)):
+    containers = tuple(filter(None, (get_origin(part) or part for part in get_args(wanted))))
+    if isinstance(given, (Table, *containers)):
         return given
-    said = f"{function}: {name} is {_said(given)}, expected a Table"
+    message = f"{function}: {name} is {_describe(given)}, expected a Table"
     if isinstance(given, str | os.PathLike):
-        raise TypeError(f"{said}: write t2.read_table({os.fspath(given)!r})")
+        raise TypeError(f"{message}: write t2.read_table({os.fspath(given)!r})")
     if isinstance(given, Mapping):
-        raise TypeError(f"{said}: write t2.Table.from_columns(**columns)")
-    raise TypeError(f"{said}, such as t2.read_table gives")
+        raise TypeError(f"{message}: write t2.Table.from_columns(**columns)")
+    raise TypeError(f"{message}, such as t2.read_table gives")
 
 
 def _noise(function: str, given: Any) -> Any:
-    """A noise model, known by its members: `Noise` itself comes after laws."""
+    """Returns a noise model; it is recognised by its members, since `Noise` is defined after laws."""
     if hasattr(given, "penalty") and not isinstance(given, type):
         return given
-    said = f"{function}: noise is {_said(given)}, expected a noise model"
+    message = f"{function}: noise is {_describe(given)}, expected a noise model"
     if isinstance(given, type):
-        raise TypeError(f"{said}: write {given.__name__}()")
-    raise TypeError(f"{said} such as t2.noise.Huber()")
+        raise TypeError(f"{message}: write {given.__name__}()")
+    raise TypeError(f"{message} such as t2.noise.Huber()")
 
 
 def _key(function: str, given: Any) -> Any:
@@ -110,14 +115,14 @@ def _key(function: str, given: Any) -> Any:
     if dtype is not None and (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == np.uint32):
         return given
     seed = given if isinstance(given, int) and not isinstance(given, bool) else 0
-    raise TypeError(f"{function}: key is {_said(given)}, expected a random key: write key=jax.random.key({seed})")
+    raise TypeError(f"{function}: key is {_describe(given)}, expected a random key: write key=jax.random.key({seed})")
 
 
-def _said(given: Any) -> str:
-    """What something is, in a few words."""
+def _describe(given: Any) -> str:
+    """Describes a value in a few words."""
     if isinstance(given, str | int | float | os.PathLike) or given is None:
-        shown = repr(os.fspath(given) if isinstance(given, os.PathLike) else given)
-        return shown if len(shown) < 60 else f"{shown[:56]}..."
+        text = repr(os.fspath(given) if isinstance(given, os.PathLike) else given)
+        return text if len(text) < 60 else f"{text[:56]}..."
     if isinstance(given, type):
         return f"the class {given.__name__}"
     article = "an" if type(given).__name__[0] in "AEIOUaeiou" else "a"

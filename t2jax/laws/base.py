@@ -1,18 +1,4 @@
-"""What a law is: a frozen dataclass that is a pytree, whose fields are its parameters, callable on (N, D, ...).
-
-Write one with the `law` decorator:
-
-    @t2.law
-    class PowerLaw(t2.Law):
-        "L(N) = E + A/N^α."
-        E: Scalar = t2.param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")
-        A: Scalar = t2.coefficient(LogNormal(5.0, 2.0), unit="nats·params^α", doc="size term", of="N", exponent="alpha")
-        alpha: Scalar = t2.param(LogNormal(-1.0, 0.5), unit="1", doc="size exponent")
-
-        def __call__(self, N): return self.E + self.A * N**-self.alpha
-
-A batch of laws (a bootstrap, a posterior) is the same type with leaves of shape (draws,); `jax.vmap` takes it.
-"""
+"""The base class of laws, and the decorator that makes a law a frozen dataclass and a pytree."""
 
 import inspect
 import sys
@@ -34,24 +20,52 @@ from t2jax.typing import Array
 
 @dataclass(frozen=True)
 class Part:
-    """A field that holds another law, such as the loss law under samples. Use `part` to make one."""
+    """A field that holds another law, such as the loss law of `T2Loss`; use `part` to make one."""
 
     default: type["Law"]
 
 
 def part(default: type["Law"]) -> Any:
-    """Declare that a field holds another law, `default` unless `Law.on` puts another in its place."""
+    """Declares a field of a law that holds another law.
+
+    Args:
+        default: The class of the inner law, unless `Law.on` replaces it.
+
+    Returns:
+        The declaration, to be assigned to the field.
+
+    Example:
+        >>> @t2.law
+        ... class Halved(t2.Law):
+        ...     "L(N, D) = loss(N, D)/2."
+        ...     loss: t2.Law = t2.part(t2.laws.Chinchilla)
+        ...     def __call__(self, N, D):
+        ...         return self.loss(N, D) / 2
+        >>> round(float(Halved(loss=law)(1e9, 2e10)), 3)
+        1.232
+    """
     return Part(default)
 
 
 class Law:
-    """Base of every law. Subclasses declare parameters with `param`, `coefficient` or `part`, and define `__call__`.
+    """Base class of all laws.
 
-    Class attributes that a law may set:
-      response: table columns that `__call__` predicts, the first one present is fitted.
-      linear:   parameters in which the prediction is linear when all others are held (variable projection).
-      convex:   whether `cost` is convex in (log N, log D, log k), so that one start finds the global optimum.
-      gauge:    parameters to hold, and at what, when the table has no `loss` column to fix the scale of a latent loss.
+    A law is a frozen dataclass and a pytree whose fields are its parameters; it is called with its inputs (N, D, ...).
+    A subclass declares parameters with `param`, `coefficient` or `part` and defines `__call__`.
+    A batch of laws, such as bootstrap replicates or posterior draws, has leaves of shape (draws,) for `jax.vmap`.
+
+    Attributes:
+        response: Table columns that `__call__` predicts. The first one present is fitted.
+        linear: Parameters in which the prediction is linear if all others are fixed (variable projection).
+        convex: Whether `cost` is convex in (log N, log D, log k), so that one start finds the global optimum.
+        gauge: Parameters to fix, with their values, if no `loss` column fixes the scale of a latent loss.
+        fields: Declarations of the parameters and inner laws. The decorator `law` sets them.
+
+    Example:
+        >>> law
+        Chinchilla(E=1.8, A=480, B=2100, alpha=0.35, beta=0.37)
+        >>> type(law).inputs()
+        ('N', 'D')
     """
 
     response: ClassVar[tuple[str, ...]] = ("loss",)
@@ -61,9 +75,12 @@ class Law:
     fields: ClassVar[Mapping[str, Param | Part]] = {}
 
     def __init__(self, **values: Any):
-        """Parameters by keyword, those of a part too: `T2Loss(E=..., A=..., ...)` or `T2Loss(loss=Kaplan(...), ...)`.
+        """Makes a law from parameters by keyword; the parameters of an inner law may be in the same call.
 
-        Raises TypeError that names what is missing or unknown.
+        `T2Loss(E=..., A=..., ...)` and `T2Loss(loss=Kaplan(...), G=..., gamma=...)` both work.
+
+        Raises:
+            TypeError: A parameter is missing or unknown.
         """
         for name, field in self.fields.items():
             if isinstance(field, Part) and name not in values:
@@ -73,92 +90,153 @@ class Law:
                 object.__setattr__(self, name, values.pop(name))
         missing = [name for name in self.fields if name not in self.__dict__]
         if missing or values:
-            wrong = f"lacks {', '.join(missing)}" if missing else f"has no parameter {', '.join(values)}"
-            raise TypeError(f"{type(self).__name__} {wrong}; its parameters are {', '.join(self.declared())}")
+            fault = f"lacks {', '.join(missing)}" if missing else f"has no parameter {', '.join(values)}"
+            raise TypeError(f"{type(self).__name__} {fault}; its parameters are {', '.join(self.declared())}")
 
     def __call__(self, *inputs: Any, **named: Any) -> Array:
-        """The law's prediction; subclasses name their inputs (N, D, k or table columns)."""
+        """Predicts the response; subclasses name their inputs (N, D, k or table columns)."""
         raise NotImplementedError(f"{type(self).__name__} defines no __call__")
 
     def cost(self, *inputs: Any, **named: Any) -> Array:
-        """What a planner minimises: the prediction itself, or of pass@k -log of it.
+        """Computes what a planner minimises: the prediction, or -log pass@k for a law of pass@k.
 
-        Laws of pass@k that know its log better than by way of pass@k, which is one where all is solved, say so here.
+        A law that computes log pass@k directly overrides this: pass@k rounds to one where all questions are solved.
+
+        Args:
+            inputs: Inputs of the law in the order of `inputs()`.
+            named: Inputs of the law by name.
+
+        Returns:
+            The cost, with the common shape of the inputs.
         """
         predicted = self(*inputs, **named)
         return -jnp.log(predicted) if self.response[0] == "pass_at_k" else predicted
 
     def questions(self, *inputs: Any, **named: Any) -> tuple[Array, Array]:
-        """(a, b) of the Beta distribution of per-question success, from its inputs but k; for laws with a Beta link."""
+        """Computes the Beta distribution of success probabilities over questions, for laws with a Beta link.
+
+        Args:
+            inputs: Inputs of the law but k, in the order of `inputs()`.
+            named: Inputs of the law but k, by name.
+
+        Returns:
+            The parameters a and b of the Beta distribution.
+
+        Raises:
+            TypeError: The law has no Beta link.
+        """
         raise TypeError(f"{type(self).__name__} does not say how questions differ; fit its counts with noise.Binomial")
 
     @classmethod
     def frame(cls, inputs: Mapping[str, np.ndarray]) -> Frame | None:
-        """What fits and chains move in, in place of parameters that rows determine only together; None for themselves.
+        """Gives the coordinates of fits and chains where rows determine parameters only in combination.
 
-        inputs: the columns of the table by the law's names for them, each (rows,).
+        Args:
+            inputs: Columns of the table by the law's names for them, each of shape (rows,).
+
+        Returns:
+            A frame, or None if fits and chains use the parameters themselves.
         """
         del inputs
         return None
 
     @classmethod
     def declared(cls) -> dict[str, Param]:
-        """Every parameter by name, parts included, in the order in which the law lists them."""
-        found: dict[str, Param] = {}
+        """Lists the declarations of all parameters, including the parameters of an inner law.
+
+        Returns:
+            Prior, unit and meaning of each parameter by its name, in the order of the law.
+        """
+        parameters: dict[str, Param] = {}
         for name, field in cls.fields.items():
-            found |= field.default.declared() if isinstance(field, Part) else {name: field}
-        return found
+            parameters |= field.default.declared() if isinstance(field, Part) else {name: field}
+        return parameters
 
     @classmethod
     def inputs(cls) -> tuple[str, ...]:
-        """Names of the inputs, for example ("N", "D", "k"): those of `__call__`, then what only a part reads.
+        """Lists the inputs of the law.
 
-        A law whose `__call__` takes `**more` hands those to its part: `T2Loss.on(DataConstrained)` reads U too.
+        A law whose `__call__` takes `**more` passes these to its inner law: `T2Loss.on(DataConstrained)` reads U too.
+
+        Returns:
+            Names such as ("N", "D", "k"): the inputs of `__call__`, then the inputs that only an inner law reads.
         """
-        own, more = _signature(cls)
-        parts = [one.default for one in cls.fields.values() if isinstance(one, Part)] if more else []
-        return tuple(dict.fromkeys([*own, *(name for one in parts for name in one.inputs())]))
+        named, more = _signature(cls)
+        inner_laws = _inner_laws(cls) if more else ()
+        return tuple(dict.fromkeys([*named, *(name for inner in inner_laws for name in inner.inputs())]))
 
     @classmethod
     def columns(cls) -> dict[str, str]:
-        """The table column that holds each input, such as {"N": "params"}; an input of another name is its own."""
+        """Lists the table column of each input.
+
+        Returns:
+            Columns by input, such as {"N": "params"}. An input without a fixed column has a column of its own name.
+        """
         return {name: INPUT_COLUMNS.get(name, name) for name in cls.inputs()}
 
     @classmethod
     def needed(cls) -> set[str]:
-        """The inputs without which the law cannot be called."""
-        own, more = _signature(cls)
-        parts = [one.default for one in cls.fields.values() if isinstance(one, Part)] if more else []
-        return {name for name, needed in own.items() if needed} | {name for one in parts for name in one.needed()}
+        """Lists the inputs without which the law cannot be called.
+
+        Returns:
+            The inputs without a default.
+        """
+        inputs, more = _signature(cls)
+        inner_laws = _inner_laws(cls) if more else ()
+        required = {name for name, is_required in inputs.items() if is_required}
+        return required | {name for inner in inner_laws for name in inner.needed()}
 
     @classmethod
     def arguments(cls, rows: Mapping[str, Array], but: str = "") -> dict[str, Array]:
-        """The columns that hold the law's inputs, by the names of the inputs, all of them but the input `but`.
+        """Selects the columns that the law reads, by the names of its inputs.
 
-        An input with a default is left out where its column is not there.
+        Args:
+            rows: Columns by name. A missing column of an input with a default is left out.
+            but: An input to leave out.
+
+        Returns:
+            Columns by the names of the law's inputs.
         """
         named = {name: column for name, column in cls.columns().items() if name != but}
         return {name: rows[column] for name, column in named.items() if column in rows or name in cls.needed()}
 
     @classmethod
     def on(cls, other: type["Law"]) -> type[Self]:
-        """The same law with its part replaced: `T2Loss.on(Kaplan)` puts samples on top of the Kaplan law.
+        """Replaces the inner law: `T2Loss.on(Kaplan)` is the law of samples on top of Kaplan's law.
 
-        The law itself where its part is that law already. Raises TypeError where there is no part, a parameter would
-        be there twice, or the part needs an input it is not given.
+        Args:
+            other: The class of the new inner law.
+
+        Returns:
+            A class of laws. It is this class if `other` is its inner law already.
+
+        Raises:
+            TypeError: The law has no inner law, a parameter would occur twice, or `other` needs an input that the law
+                does not pass on.
         """
-        return _on(cls, other)
+        return _replace_inner_law(cls, other)
 
     def values(self) -> dict[str, Any]:
-        """Parameter values by name, parts included."""
-        found: dict[str, Any] = {}
+        """Lists the parameter values by name, including the parameters of an inner law.
+
+        Returns:
+            Values by name: numbers, or arrays of shape (draws,) for a batch.
+        """
+        values: dict[str, Any] = {}
         for name, field in self.fields.items():
             value = self.__dict__[name]
-            found |= value.values() if isinstance(field, Part) else {name: value}
-        return found
+            values |= value.values() if isinstance(field, Part) else {name: value}
+        return values
 
     def predict(self, rows: Mapping[str, Array]) -> Array:
-        """`__call__` on table columns, shape (rows,): N from `params`, D from `tokens`, k from `samples` (else 1)."""
+        """Evaluates the law on table columns; a missing `samples` column means one sample.
+
+        Args:
+            rows: Columns by name, each of shape (rows,): N is `params`, D is `tokens` and k is `samples`.
+
+        Returns:
+            Predictions of shape (rows,).
+        """
         return self(**self.arguments({"samples": jnp.ones(())} | dict(rows)))
 
     def __getattr__(self, name: str) -> Any:
@@ -169,23 +247,43 @@ class Law:
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={_show(value)}" for name, value in self.values().items())
-        return f"{type(self).__name__}({shown})"
+        values = ", ".join(f"{name}={_format_value(value)}" for name, value in self.values().items())
+        return f"{type(self).__name__}({values})"
 
 
 L = TypeVar("L", bound=type[Law])
 
 
 def law(cls: L) -> L:
-    """Class decorator that makes a `Law` subclass a frozen dataclass and a pytree. See the module's example.
+    """Turns a subclass of `Law` into a frozen dataclass and a pytree (class decorator).
 
-    Raises TypeError, with the law and the field named, for a field without prior, a coefficient whose exponent or
-    input does not exist, a name in `linear` or `gauge` that is no parameter, and for a class that is no `Law`.
+    Args:
+        cls: A subclass of `Law` whose fields are declared with `param`, `coefficient` or `part`.
+
+    Returns:
+        The same class.
+
+    Raises:
+        TypeError: The class is no `Law`, a field has no prior, or `linear` or `gauge` names no parameter.
+            A coefficient may also refer to an input or exponent that the law lacks. The message names law and field.
+
+    Example:
+        >>> from numpyro.distributions import LogNormal
+        >>> @t2.law
+        ... class PowerLaw(t2.Law):
+        ...     "L(N) = E + A/N^α."
+        ...     E: float = t2.param(LogNormal(0.5, 0.5), unit="nats", doc="irreducible loss")
+        ...     A: float = t2.coefficient(LogNormal(5.0, 2.0), "nats·params^α", "size term", of="N", exponent="alpha")
+        ...     alpha: float = t2.param(LogNormal(-1.0, 0.5), unit="1", doc="size exponent")
+        ...     def __call__(self, N):
+        ...         return self.E + self.A * N**-self.alpha
+        >>> PowerLaw(E=2.0, A=100.0, alpha=0.5)(1e4)
+        3.0
     """
     if not (isinstance(cls, type) and issubclass(cls, Law)):
         raise TypeError(f"@law is for classes of laws: write class {getattr(cls, '__name__', 'MyLaw')}(t2.Law)")
     annotated = inspect.get_annotations(cls)
-    fields = {name: cls.__dict__.get(name) for name, of in annotated.items() if not _is_class_variable(of, cls)}
+    fields = {name: cls.__dict__.get(name) for name, hint in annotated.items() if not _is_class_variable(hint, cls)}
     for name, field in cls.__dict__.items():
         if isinstance(field, Param | Part) and name not in fields:
             raise TypeError(f"{cls.__name__}.{name} has no annotation: write {name}: Scalar = t2.param(prior, ...)")
@@ -194,70 +292,83 @@ def law(cls: L) -> L:
             raise TypeError(f"{cls.__name__}.{name} has no prior: declare it as {name}: Scalar = t2.param(prior, ...)")
     setattr(cls, "fields", fields or cls.fields)  # noqa: B010 - a class variable of the base
     declared = cls.declared()
-    for name, one in declared.items():
-        for of, exponent in one.power:
+    for name, parameter in declared.items():
+        for of, exponent in parameter.power:
             if of not in cls.inputs() or exponent not in declared:
                 raise TypeError(f"{cls.__name__}.{name} multiplies {of}^-{exponent}, which the law lacks")
     for name in (*cls.linear, *cls.gauge):
         if name not in declared:
             raise TypeError(f"{cls.__name__} names {name!r} in linear or gauge, which is no parameter of it")
-    # a dataclass knows fewer spellings of ClassVar than people write
+    # dataclass recognises fewer spellings of ClassVar than people write
     cls.__annotations__ = {name: Any if name in fields else ClassVar for name in annotated}
-    made = dataclass(frozen=True, init=False, repr=False, eq=False)(cls)
-    made.__annotations__ = annotated
-    return register(made, tuple(cls.fields))
+    law_class = dataclass(frozen=True, init=False, repr=False, eq=False)(cls)
+    law_class.__annotations__ = annotated
+    return register(law_class, tuple(cls.fields))
+
+
+def _inner_laws(cls: type[Law]) -> tuple[type[Law], ...]:
+    """Lists the laws in the fields of a law."""
+    return tuple(field.default for field in cls.fields.values() if isinstance(field, Part))
 
 
 def _is_class_variable(annotation: Any, cls: type) -> bool:
-    """Whether a field is no parameter: its annotation is ClassVar, under any name, also where it is a string."""
+    """Checks whether an annotation is ClassVar, under any name and also as a string, so that the field is no parameter."""
     if not isinstance(annotation, str):
         return annotation is ClassVar or get_origin(annotation) is ClassVar
-    first, *others = annotation.strip("\"' ").partition("[")[0].strip().split(".")
-    found = vars(sys.modules[cls.__module__]).get(first) if cls.__module__ in sys.modules else None
-    for name in others:
-        found = getattr(found, name, None)
-    return found is ClassVar or get_origin(found) is ClassVar or (found is None and [first, *others][-1] == "ClassVar")
+    first, *attributes = annotation.strip("\"' ").partition("[")[0].strip().split(".")
+    value = vars(sys.modules[cls.__module__]).get(first) if cls.__module__ in sys.modules else None
+    for attribute in attributes:
+        value = getattr(value, attribute, None)
+    return (
+        value is ClassVar or get_origin(value) is ClassVar or (value is None and [first, *attributes][-1] == "ClassVar")
+    )
 
 
 @cache
 def _signature(cls: type[Law]) -> tuple[dict[str, bool], bool]:
-    """The inputs that `__call__` names, with whether it needs each, and whether it hands others to its part."""
-    given = list(inspect.signature(cls.__call__).parameters.values())[1:]
-    named = {one.name: one.default is one.empty for one in given if one.kind is not one.VAR_KEYWORD}
-    return named, len(named) < len(given)
+    """Lists the inputs that `__call__` names, whether each is required, and whether others go to an inner law."""
+    parameters = list(inspect.signature(cls.__call__).parameters.values())[1:]
+    required = {
+        parameter.name: parameter.default is parameter.empty
+        for parameter in parameters
+        if parameter.kind is not parameter.VAR_KEYWORD
+    }
+    return required, len(required) < len(parameters)
 
 
 @cache
-def _on(cls: type[Law], other: type[Law]) -> Any:
-    replaced = {name: Part(other) if isinstance(field, Part) else field for name, field in cls.fields.items()}
-    if not any(isinstance(field, Part) for field in cls.fields.values()):
+def _replace_inner_law(cls: type[Law], other: type[Law]) -> Any:
+    fields = {name: Part(other) if isinstance(field, Part) else field for name, field in cls.fields.items()}
+    if not _inner_laws(cls):
         raise TypeError(f"{cls.__name__} has no part to put {other.__name__} in")
-    if replaced == dict(cls.fields):
+    if fields == dict(cls.fields):
         return cls
     if "loss" not in other.response:
         raise TypeError(
             f"the part of {cls.__name__} is a law of the loss, and {other.__name__} predicts {other.response[0]}"
         )
-    own, more = _signature(cls)
-    handed = {n for f in cls.fields.values() if isinstance(f, Part) for n in f.default.needed()}
-    lost = [name for name in sorted(other.needed()) if name not in handed and (name in own or not more)]
-    if lost:
-        raise TypeError(f"{cls.__name__} does not hand {', '.join(lost)} to its part, and {other.__name__} needs it")
-    kept = set(cls.declared()) - {n for f in cls.fields.values() if isinstance(f, Part) for n in f.default.declared()}
-    clash = kept & set(other.declared())
+    named, more = _signature(cls)
+    passed = {name for inner in _inner_laws(cls) for name in inner.needed()}
+    not_passed = [name for name in sorted(other.needed()) if name not in passed and (name in named or not more)]
+    if not_passed:
+        raise TypeError(
+            f"{cls.__name__} does not hand {', '.join(not_passed)} to its part, and {other.__name__} needs it"
+        )
+    outer = set(cls.declared()) - {name for inner in _inner_laws(cls) for name in inner.declared()}
+    clash = outer & set(other.declared())
     if clash:
         raise TypeError(f"{cls.__name__} and {other.__name__} both have a parameter {', '.join(sorted(clash))}")
-    linear = (*(other.linear if cls.linear else ()), *(name for name in cls.linear if name in kept))
+    linear = (*(other.linear if cls.linear else ()), *(name for name in cls.linear if name in outer))
     convex = cls.convex and other.convex
-    made = type(
+    law_class = type(
         f"{cls.__name__}On{other.__name__}",
         (cls,),
-        {"fields": replaced, "linear": linear, "convex": convex, "__doc__": cls.__doc__, "__module__": cls.__module__},
+        {"fields": fields, "linear": linear, "convex": convex, "__doc__": cls.__doc__, "__module__": cls.__module__},
     )
-    return law(made)
+    return law(law_class)
 
 
-def _show(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if not isinstance(value, float | np.ndarray | jax.Array) or isinstance(value, Tracer):
         return str(value)
     return f"{float(value):.6g}" if np.ndim(value) == 0 else f"<{'×'.join(map(str, np.shape(value)))}>"

@@ -1,6 +1,6 @@
-"""What `t2jax laws` says of each law, kept as JSON, since importing the laws imports JAX.
+"""The catalogue of `t2jax laws` as a JSON file, since importing the laws imports JAX.
 
-`python -m t2jax.laws.catalogue` writes the file again; a test compares it with the classes.
+`python -m t2jax.laws.catalogue` writes the file; a test compares it with the classes.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ FILE = Path(__file__).with_name("catalogue.json")
 
 @dataclass(frozen=True)
 class Quantity:
-    """The unit and the meaning of a parameter."""
+    """Unit and meaning of a parameter."""
 
     unit: str
     doc: str
@@ -34,10 +34,10 @@ class LawEntry:
     Attributes:
         name: The law's name on the command line.
         formula: The first line of its docstring.
-        about: The rest of its docstring.
+        about: The rest of its docstring without the example.
         inputs: Names of its inputs, such as N, D and k.
         predicts: Columns that it can be fitted to.
-        parameters: Its parameters by name.
+        parameters: Unit and meaning of its parameters by name.
     """
 
     name: str
@@ -49,7 +49,7 @@ class LawEntry:
 
 
 def catalogue() -> tuple[LawEntry, ...]:
-    """Read the catalogue, without importing the laws."""
+    """Reads the catalogue without importing the laws."""
     entries = json.loads(FILE.read_text(encoding="utf-8"))["laws"]
     return tuple(
         LawEntry(
@@ -65,12 +65,12 @@ def catalogue() -> tuple[LawEntry, ...]:
 
 
 def describe(law: "type[Law]") -> LawEntry:
-    """Describe a law class as the catalogue does."""
-    formula, *about = (inspect.getdoc(law) or "").splitlines()
+    """Makes the catalogue's entry of a law class."""
+    formula, *about = (inspect.getdoc(law) or "").partition("\nExample:\n")[0].splitlines()
     return LawEntry(
         name=laws.name_of(law),
         formula=formula,
-        about=" ".join(about).strip(),
+        about=" ".join(filter(None, about)),
         inputs=law.inputs(),
         predicts=law.response,
         parameters={name: Quantity(param.unit, param.doc) for name, param in law.declared().items()},

@@ -1,4 +1,4 @@
-"""Whether a law can be fitted at all: one sentence that names what is wrong in a law somebody has just written."""
+"""Checks that a law can be fitted at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,15 +15,15 @@ from t2jax.working_precision import scope
 
 ORDER = np.array([2.0, 5.0, 1.0, 3.0])  # rolled by one for each column, it is never sorted
 SCALES = 1e9, 1.0
-ROWS = len(ORDER)  # more than one, so that a sum over rows and a scalar are told from a column
+ROWS = len(ORDER)  # more than one, so that a sum over rows and a scalar differ from a column
 
 
 @cache
 def check_law(law: type[Law]) -> None:
-    """Raise TypeError, naming the law and the mistake, unless it gives one real number for each row.
+    """Raises TypeError with the law and the mistake unless the law gives one real number for each row.
 
-    The law is traced on abstract columns of four rows, as `jax.jit` would, and computed at one place: every row alone
-    must get what it gets among the others.
+    The law is traced on abstract columns of four rows, as `jax.jit` would do.
+    It is also evaluated at one point: a row alone must have the same value as among others.
     """
     if "fields" not in vars(law):
         raise TypeError(f"{law.__name__} is not decorated: write @t2.law above its class")
@@ -31,17 +31,19 @@ def check_law(law: type[Law]) -> None:
     rows = dict.fromkeys(law.columns().values(), column)
     value = jax.ShapeDtypeStruct((), np.dtype(float))
     called = f"{law.__name__}({', '.join(law.inputs())})"
-    with _told(called, f"columns of {ROWS} rows"), scope():
-        made = jax.eval_shape(
+    with _shorten_errors(called, f"columns of {ROWS} rows"), scope():
+        predictions = jax.eval_shape(
             lambda values, rows: law(**values).predict(rows), dict.fromkeys(law.declared(), value), rows
         )
-    if not isinstance(made, jax.ShapeDtypeStruct):
-        raise TypeError(f"{called} gives {type(made).__name__}, expected one array")
-    if made.shape != (ROWS,):
-        raise TypeError(f"{called} gives shape {made.shape} for {ROWS} rows, expected ({ROWS},): one number per row")
-    if not jnp.issubdtype(made.dtype, jnp.floating):
-        raise TypeError(f"{called} gives {made.dtype}, expected real numbers")
-    with _told(called, "a table of one row"):
+    if not isinstance(predictions, jax.ShapeDtypeStruct):
+        raise TypeError(f"{called} gives {type(predictions).__name__}, expected one array")
+    if predictions.shape != (ROWS,):
+        raise TypeError(
+            f"{called} gives shape {predictions.shape} for {ROWS} rows, expected ({ROWS},): one number per row"
+        )
+    if not jnp.issubdtype(predictions.dtype, jnp.floating):
+        raise TypeError(f"{called} gives {predictions.dtype}, expected real numbers")
+    with _shorten_errors(called, "a table of one row"):
         others = _reads_other_rows(law)
     if others:
         raise TypeError(
@@ -51,8 +53,8 @@ def check_law(law: type[Law]) -> None:
 
 
 @contextmanager
-def _told(called: str, on: str) -> Iterator[None]:
-    """Turn whatever a law raises on such columns into one sentence."""
+def _shorten_errors(called: str, rows: str) -> Iterator[None]:
+    """Turns any exception of a law on such columns into one sentence."""
     try:
         yield
     except jax.errors.JAXTypeError as error:
@@ -61,14 +63,13 @@ def _told(called: str, on: str) -> Iterator[None]:
             f"jnp.where in place of NumPy, float() and if ({_first_line(error)})"
         ) from error
     except Exception as error:
-        raise TypeError(f"{called} fails on {on}: {_first_line(error)}") from error
+        raise TypeError(f"{called} fails on {rows}: {_first_line(error)}") from error
 
 
 def _reads_other_rows(law: type[Law]) -> bool:
-    """Whether any row gets another value alone than among others.
+    """Checks whether a row alone has another value than among other rows.
 
-    Rows are near two scales, in every column but samples, as a law that overflows or vanishes at the one may show
-    nothing there.
+    Rows are near two scales in every column but samples, since a law that overflows or vanishes at one may hide this.
     """
 
     def rows_at(scale: float) -> dict[str, Array]:
@@ -79,35 +80,42 @@ def _reads_other_rows(law: type[Law]) -> bool:
         return rows
 
     with scope():
-        made = law(**{name: jnp.asarray(one.median()) for name, one in law.declared().items()})
+        instance = law(**{name: jnp.asarray(parameter.median()) for name, parameter in law.declared().items()})
 
         @jax.jit
-        def predicted(rows: dict[str, Array]) -> tuple[Array, Array]:
-            alone = jax.vmap(lambda row: made.predict({name: one[None] for name, one in row.items()}))(rows)
-            return made.predict(rows), alone
+        def predict_both(rows: dict[str, Array]) -> tuple[Array, Array]:
+            one_row = jax.vmap(lambda row: instance.predict({name: cell[None] for name, cell in row.items()}))
+            return instance.predict(rows), one_row(rows)
 
-        found = [predicted(rows_at(scale)) for scale in SCALES]
-    return any(not np.allclose(among, np.ravel(alone), rtol=1e-4, atol=0.0, equal_nan=True) for among, alone in found)
+        pairs = [predict_both(rows_at(scale)) for scale in SCALES]
+    return any(not np.allclose(among, np.ravel(alone), rtol=1e-4, atol=0.0, equal_nan=True) for among, alone in pairs)
 
 
 def not_finite(law: type[Law], table: Table, columns: tuple[str, ...]) -> str:
-    """Name the first row at which the law has no finite value, or no log, at its priors' medians; empty if none.
+    """Describes the first row at which the law is not finite, or has no log, at the prior medians.
 
-    columns: those of the table that the fit reads.
+    Args:
+        law: A class of laws.
+        table: The table to fit.
+        columns: Columns of the table that the fit reads.
+
+    Returns:
+        A sentence with the row and the parameters, empty if there is no such row.
     """
-    values = {name: one.median() for name, one in law.declared().items()}
+    values = {name: parameter.median() for name, parameter in law.declared().items()}
     rows = {name: table[name] for name in columns}
     with scope():
-        found = np.asarray(law(**values).predict({name: jnp.asarray(one) for name, one in rows.items()}))
-    bad = np.flatnonzero(~np.isfinite(found))
+        predictions = np.asarray(law(**values).predict({name: jnp.asarray(column) for name, column in rows.items()}))
+    bad = np.flatnonzero(~np.isfinite(predictions))
     if not bad.size:
-        bad = np.flatnonzero(found <= 0)  # most noise compares logs
+        bad = np.flatnonzero(predictions <= 0)  # most noise compares logs
     if not bad.size:
         return ""
-    at = ", ".join(f"{name}={rows[name][bad[0]]:.6g}" for name in law.columns().values())
-    given = ", ".join(f"{name}={value:.6g}" for name, value in values.items())
+    inputs = ", ".join(f"{name}={rows[name][bad[0]]:.6g}" for name in law.columns().values())
+    parameters = ", ".join(f"{name}={value:.6g}" for name, value in values.items())
     return (
-        f"{law.__name__} is {found[bad[0]]} at row {bad[0]} ({at}) with {given}, and at {bad.size} of {len(table)} rows"
+        f"{law.__name__} is {predictions[bad[0]]} at row {bad[0]} ({inputs}) with {parameters}, and at {bad.size} of"
+        f" {len(table)} rows"
     )
 
 

@@ -1,4 +1,4 @@
-"""Centred, unconstrained coordinates of the parameters of a law, and of the scales of its noise."""
+"""Centred, unconstrained coordinates of the parameters of a law and of its noise."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -13,31 +13,36 @@ from t2jax.typing import Array, ArrayLike, Float
 
 
 class Frame(Protocol):
-    """Stand-ins for some parameters of a law, each with the domain of the parameter it stands for: see `Law.frame`.
+    """Stand-ins for some parameters of a law, each with the domain of its parameter; see `Law.frame`.
 
-    domains: of the free parameters; one that is not among them, or has another domain than the law's, has no stand-in.
+    The argument `domains` holds the domain of each free parameter.
+    A parameter without an entry, or with another domain than in the law, has no stand-in.
     """
 
     def values(
         self, stand_ins: Mapping[str, Array], domains: Mapping[str, tuple[float, float]]
     ) -> tuple[dict[str, Array], Array]:
-        """Parameter values, and log |det ∂values/∂stand_ins|."""
+        """Computes parameter values from stand-ins, and log |det ∂values/∂stand_ins|."""
         ...
 
     def stand_ins(
         self, values: Mapping[str, ArrayLike], domains: Mapping[str, tuple[float, float]]
     ) -> dict[str, ArrayLike]:
-        """The stand-ins of given parameter values."""
+        """Computes the stand-ins of parameter values."""
         ...
 
 
 @dataclass(frozen=True)
 class Coordinates:
-    """The real vector u in which a law is fitted: free parameters, unconstrained and centred at the data.
+    """Map between parameter values and the vector u of a fit: free, unconstrained and centred at the data.
 
-    declared: all parameters by name: those of the law, then those of its noise. fixed: values of those held.
-    log_centre: mean over the data of the log of each input that coefficients are centred at. frame: of `laws.frames`;
-    None moves in the parameters themselves. A pytree: tables and held values change without a new compilation.
+    It is a pytree, so that other tables and fixed values need no new compilation.
+
+    Attributes:
+        declared: All parameters by name: first the parameters of the law, then the parameters of its noise.
+        fixed: Values of the fixed parameters.
+        log_centre: Mean over the data of the log of each input at which coefficients are centred.
+        frame: A frame of `laws.frames`, or None for the parameters themselves.
     """
 
     declared: tuple[tuple[str, Param], ...]
@@ -51,22 +56,22 @@ class Coordinates:
         return tuple(name for name, _ in self.declared if name not in self.fixed)
 
     def only(self, names: Collection[str]) -> "Coordinates":
-        """The coordinates of some of the parameters, in the same order, moved in the same frame."""
+        """Selects the coordinates of some parameters, in the same order and frame."""
         return replace(
             self,
-            declared=tuple((name, one) for name, one in self.declared if name in names),
+            declared=tuple((name, parameter) for name, parameter in self.declared if name in names),
             fixed={name: value for name, value in self.fixed.items() if name in names},
         )
 
     def values(self, u: Float[Array, " free"]) -> dict[str, Array]:
-        """Parameter values by name, in their own units, at coordinates u."""
+        """Computes parameter values by name, in their units, at coordinates u."""
         values, _ = self._framed(self._stand_ins(u))
         return {name: values[name] for name, _ in self.declared}
 
     def _stand_ins(self, u: Float[Array, " free"]) -> dict[str, Array]:
         declared = dict(self.declared)
-        held = {name: jnp.asarray(value, u.dtype) for name, value in self.fixed.items()}
-        values = held | {name: declared[name].constrain(u[i]) for i, name in enumerate(self.free)}
+        fixed = {name: jnp.asarray(value, u.dtype) for name, value in self.fixed.items()}
+        values = fixed | {name: declared[name].constrain(u[i]) for i, name in enumerate(self.free)}
         for name in self.free:
             values[name] = values[name] * jnp.exp(self._shear(declared[name], values))
         return values
@@ -77,13 +82,14 @@ class Coordinates:
         return self.frame.values(stand_ins, self._domains())
 
     def _domains(self) -> dict[str, tuple[float, float]]:
-        return {name: one.domain for name, one in self.declared if name in self.free}
+        return {name: parameter.domain for name, parameter in self.declared if name in self.free}
 
     def log_slopes(self, u: Float[Array, " free"]) -> dict[str, Array]:
-        """log |∂value/∂u| of each free parameter at u: what its density gains when it is written as one of u.
+        """Computes log |∂value/∂u| of each free parameter at u, the change of its log density from value to u.
 
-        Their sum is log |det ∂values/∂u|, but for `frame_volume`: a coefficient depends on exponents that do not depend
-        on it, so the matrix is triangular and its diagonal is the bijector's slope times the shear.
+        The sum is log |det ∂values/∂u| without `frame_volume`.
+        A coefficient depends on exponents that do not depend on it, so the matrix is triangular.
+        Its diagonal is the slope of the bijector times the shear.
         """
         declared, values, slopes = dict(self.declared), self._stand_ins(u), {}
         for i, name in enumerate(self.free):
@@ -93,11 +99,11 @@ class Coordinates:
         return slopes
 
     def frame_volume(self, u: Float[Array, " free"]) -> Array:
-        """log |det ∂values/∂stand_ins| at u; zero without a frame."""
+        """Computes log |det ∂values/∂stand_ins| at u, which is zero without a frame."""
         return self._framed(self._stand_ins(u))[1].astype(u.dtype)
 
     def unconstrain(self, values: Mapping[str, ArrayLike]) -> Float[Array, " free"]:
-        """The coordinates u at which `values(u)` equals the given parameter values."""
+        """Computes the coordinates u at which `values(u)` equals the given parameter values."""
         declared = dict(self.declared)
         if self.frame is not None:
             values = self.frame.stand_ins(values, self._domains())
@@ -109,8 +115,10 @@ class Coordinates:
         return jnp.stack([coordinate(name) for name in self.free])
 
     def _shear(self, declared: Param, values: Mapping[str, ArrayLike]) -> Array:
-        known = ((of, exponent) for of, exponent in declared.power if of in self.log_centre)
-        return sum((jnp.asarray(values[exponent]) * self.log_centre[of] for of, exponent in known), jnp.zeros(()))
+        powers = ((source, exponent) for source, exponent in declared.power if source in self.log_centre)
+        return sum(
+            (jnp.asarray(values[exponent]) * self.log_centre[source] for source, exponent in powers), jnp.zeros(())
+        )
 
 
 register(Coordinates, ("fixed", "log_centre", "frame"), ("declared",))

@@ -1,4 +1,4 @@
-"""What fits and chains (`Top`), or chains alone (`SumFrame`) move in where rows determine parameters only together."""
+"""Coordinates for laws whose parameters the rows determine only in combination."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -19,44 +19,48 @@ LINE, SHARE, POSITIVE = (-math.inf, math.inf), (0.0, 1.0), (0.0, math.inf)
 
 @dataclass(frozen=True)
 class Top:
-    """The frame of T2PassK: at the largest N and D, the logit m of the mean success μ and the log n of the sample size.
+    """The frame of `T2PassK`: logit of the mean success and log of the sample size at the largest N and D.
 
-    m stands for θ0, n for θ3, and for θ2 the share s of what is left above μ that the ceiling has: there
-    θ0 = L + (m - log s)/θ1, θ2 = μ + (1-μ)s, θ3 = n - θ4 L. Where success is rare rows determine only θ2·exp(θ1 θ0),
-    and a ceiling near what is reached bends other parameters: in (m, s) there is hardly an edge or a bend.
+    L is the loss at the largest N and D, μ the mean success there, m its logit and n the log of ν.
+    m stands in for θ0 with θ0 = L + (m - log s)/θ1, and n for θ3 with θ3 = n - θ4 L.
+    The share s stands in for θ2 with θ2 = μ + (1-μ)s: it is the part of 1-μ that lies below the ceiling.
+    Where success is rare, rows determine only θ2·exp(θ1 θ0). A ceiling close to the data bends other parameters.
+    In (m, s) the posterior has hardly an edge or a bend.
 
-    loss: the law of L. inputs: the largest N and D.
+    Attributes:
+        loss: The law of L.
+        inputs: The largest N and D.
     """
 
     loss: Any
     inputs: Mapping[str, ArrayLike]
 
     def values(self, stand_ins: Mapping[str, Any], domains: Mapping[str, Any]) -> tuple[dict[str, Any], Array]:
-        values, volume, at = dict(stand_ins), jnp.zeros(()), self._loss(stand_ins)
+        values, volume, loss = dict(stand_ins), jnp.zeros(()), self._loss(stand_ins)
         if domains.get("theta3") == LINE:
-            values["theta3"] = stand_ins["theta3"] - stand_ins["theta4"] * at
+            values["theta3"] = stand_ins["theta3"] - stand_ins["theta4"] * loss
         if domains.get("theta0") == LINE:
             m, share = stand_ins["theta0"], stand_ins["theta2"]
             volume = -jnp.log(stand_ins["theta1"])
             if domains.get("theta2") == SHARE:
                 values["theta2"] = jax.nn.sigmoid(m) + jax.nn.sigmoid(-m) * share
                 volume = volume + jnp.log(values["theta2"] / share) + jax.nn.log_sigmoid(-m)
-            values["theta0"] = at + (m - jnp.log(share)) / stand_ins["theta1"]
+            values["theta0"] = loss + (m - jnp.log(share)) / stand_ins["theta1"]
         return values, volume
 
     def stand_ins(self, values: Mapping[str, Any], domains: Mapping[str, Any]) -> dict[str, Any]:
-        found, at = dict(values), self._loss(values)
+        stand_ins, loss = dict(values), self._loss(values)
         if domains.get("theta3") == LINE:
-            found["theta3"] = values["theta3"] + values["theta4"] * at
+            stand_ins["theta3"] = values["theta3"] + values["theta4"] * loss
         if domains.get("theta0") == LINE:
-            logit = values["theta1"] * (values["theta0"] - at)
-            found["theta0"] = logit + jnp.log(values["theta2"])
+            logit = values["theta1"] * (values["theta0"] - loss)
+            stand_ins["theta0"] = logit + jnp.log(values["theta2"])
             if domains.get("theta2") == SHARE:
                 # of μ = θ2 σ(x): 1 - μ = σ(-x) + (1 - θ2) σ(x), and s = θ2 σ(-x)/(1 - μ)
                 rest = jax.nn.sigmoid(-logit) + (1 - values["theta2"]) * jax.nn.sigmoid(logit)
-                found["theta0"] = found["theta0"] + jax.nn.log_sigmoid(logit) - logit - jnp.log(rest)
-                found["theta2"] = values["theta2"] * jax.nn.sigmoid(-logit) / rest
-        return found
+                stand_ins["theta0"] = stand_ins["theta0"] + jax.nn.log_sigmoid(logit) - logit - jnp.log(rest)
+                stand_ins["theta2"] = values["theta2"] * jax.nn.sigmoid(-logit) / rest
+        return stand_ins
 
     def _loss(self, values: Mapping[str, Any]) -> Array:
         return self.loss(**{name: values[name] for name in self.loss.declared()})(**self.inputs)
@@ -67,13 +71,16 @@ register(Top, ("inputs",), ("loss",))
 
 @dataclass(frozen=True)
 class SumFrame:
-    """The frame of terms that only their sum tells apart: at one D, E and B/D^β of Chinchilla's law.
+    """The frame of terms that rows determine only in sum, such as E and B/D^β of Chinchilla's law at a single D.
 
-    In a group of such terms their sum, in units of the first one's coefficient, stands for that one, and its ratio to
-    that one for each other: E + B/D^β for E, and B/E for B. In the parameters themselves the sum is a thin bent sheet,
-    along which chains hardly move.
+    In such a group the sum, in units of the first coefficient, stands in for the first coefficient.
+    For every other coefficient its ratio to the first one stands in: E + B/D^β for E, and B/E for B.
+    In the parameters themselves the posterior is a thin bent sheet, along which chains hardly move.
 
-    law: linear in the coefficients. groups: their names. inputs: of the row at which terms are compared.
+    Attributes:
+        law: A class of laws that is linear in the coefficients.
+        groups: Names of the coefficients of each group.
+        inputs: Inputs of the row at which terms are compared.
     """
 
     law: Any
@@ -90,16 +97,16 @@ class SumFrame:
         return values, volume
 
     def stand_ins(self, values: Mapping[str, Any], domains: Mapping[str, Any]) -> dict[str, Any]:
-        found = dict(values)
+        stand_ins = dict(values)
         for first, terms in self._groups(values, domains):
-            found[first] = values[first] + sum(values[name] * term for name, term in terms.items())
-            found |= {name: values[name] / values[first] for name in terms}
-        return found
+            stand_ins[first] = values[first] + sum(values[name] * term for name, term in terms.items())
+            stand_ins |= {name: values[name] / values[first] for name in terms}
+        return stand_ins
 
     def _groups(self, values: Mapping[str, Any], domains: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Array]]]:
-        """Of each group the first, and what each other is multiplied by over what the first is.
+        """Yields for each group the first coefficient and the weights of the others relative to the first.
 
-        Members are sampled and positive, and two or more. Any positive multiple leaves a frame.
+        Members are sampled and positive, and there are two or more. Any positive weight gives a valid frame.
         """
         zero = {name: values[name] for name in self.law.declared()} | dict.fromkeys(self.law.linear, 0.0)
 
@@ -119,9 +126,10 @@ register(SumFrame, ("inputs",), ("law", "groups"))
 
 
 def sum_frame(law: Any, inputs: Mapping[str, ArrayLike]) -> SumFrame | None:
-    """The frame of a law on rows with these inputs, where coefficients in which it is linear have terms alike in all.
+    """Finds the frame of a law whose linear coefficients have terms that are proportional over all rows.
 
-    Together go coefficients of the same powers of the inputs that vary, by more than SAME. None where each has its own.
+    Coefficients form a group if they multiply the same powers of the inputs that vary by more than SAME.
+    The result is None if every coefficient is alone in its group.
     """
     columns = {of: np.asarray(column) for of, column in inputs.items()}
     varying = {of for of, column in columns.items() if np.ptp(column) > SAME * np.max(np.abs(column))}
@@ -129,5 +137,5 @@ def sum_frame(law: Any, inputs: Mapping[str, ArrayLike]) -> SumFrame | None:
     for name in law.linear:
         power = tuple(sorted(pair for pair in law.declared()[name].power if pair[0] in varying))
         groups.setdefault(power, []).append(name)
-    found = tuple(tuple(group) for group in groups.values() if len(group) > 1)
-    return SumFrame(law, found, {of: float(np.median(column)) for of, column in columns.items()}) if found else None
+    shared = tuple(tuple(group) for group in groups.values() if len(group) > 1)
+    return SumFrame(law, shared, {of: float(np.median(column)) for of, column in columns.items()}) if shared else None

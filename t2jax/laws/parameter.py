@@ -1,10 +1,9 @@
-"""Parameters of laws: each declared once, with a prior, a unit and a line of doc; and the coordinates fits work in.
+"""Declarations of parameters: prior, unit, meaning and the power of an input that a coefficient multiplies.
 
-The prior's support gives the bijector to the real line, the prior itself gives starting points and NUTS its density.
-A coefficient that multiplies a power of an input (A in A/N^α) also says which, and fits then move in its *centred*
-value A·N0^-α, the size of the term at the middle of the data. Centred coordinates are nearly uncorrelated where A and α
-are not, and log A - α·log N0 is a shear, so densities keep their volume. Where rows determine parameters only together,
-a `Frame` of the law or of the table puts what they determine in their place.
+The support of the prior gives the bijector to the real line; the prior gives starting points and the density of NUTS.
+A coefficient of a power of an input, as A in A/N^α, is fitted in its centred value A·N0^-α.
+This is the size of the term at the middle of the data, which is nearly uncorrelated with α where A is not.
+log A - α·log N0 is a shear, so densities keep their volume.
 """
 
 import math
@@ -27,7 +26,7 @@ INPUT_COLUMNS: Mapping[str, str] = {"N": "params", "D": "tokens", "k": "samples"
 
 @dataclass(frozen=True)
 class Param:
-    """One declared parameter of a law or of a noise model. Use `param` and `coefficient` to make one."""
+    """One declared parameter of a law or of a noise model; use `param` and `coefficient` to make one."""
 
     prior: Distribution
     unit: str
@@ -35,24 +34,24 @@ class Param:
     power: tuple[tuple[str, str], ...] = ()  # pairs (input, exponent): multiplies the product of input^-exponent
 
     def constrain(self, u: ArrayLike) -> Array:
-        """The parameter's value from its unconstrained coordinate."""
+        """Maps an unconstrained coordinate to the parameter's value."""
         return biject_to(self.prior.support)(u)
 
     def unconstrain(self, value: ArrayLike) -> Array:
-        """The unconstrained coordinate of a value inside the support."""
+        """Maps a value inside the support to its unconstrained coordinate."""
         return biject_to(self.prior.support).inv(jnp.asarray(value, float))
 
     @property
     def domain(self) -> tuple[float, float]:
-        """The ends of the prior's support, infinite where it is unbounded."""
+        """Ends of the prior's support, infinite where it is unbounded."""
         low, high = (getattr(self.prior.support, name, None) for name in ("lower_bound", "upper_bound"))
         return -math.inf if low is None else float(low), math.inf if high is None else float(high)
 
     @cached_property  # an unusual prior's median takes as long as a small fit
     def edge(self) -> tuple[float, float, float] | None:
-        """(low, high, how near to an end counts as there); None for a parameter that is unbounded below.
+        """The domain and the distance from an end that counts as zero, or None for a parameter unbounded below.
 
-        Near is a millionth of an interval, and of a half-line a billionth of the prior's median.
+        The distance is a millionth of an interval, and for a half-line a billionth of the prior's median.
         """
         low, high = self.domain
         if not math.isfinite(low):
@@ -60,16 +59,16 @@ class Param:
         return low, high, 1e-6 * (high - low) if math.isfinite(high) else 1e-9 * (self.median() - low)
 
     def settle(self, value: float) -> float:
-        """The value, or the end of the domain where the value counts as there."""
-        low, high, near = self.edge or (-math.inf, math.inf, 0.0)
-        return low if value - low <= near else high if high - value <= near else value
+        """Returns the value, or the end of the domain if the value is within `edge` of it."""
+        low, high, tolerance = self.edge or (-math.inf, math.inf, 0.0)
+        return low if value - low <= tolerance else high if high - value <= tolerance else value
 
     def median(self) -> float:
-        """The median of the prior."""
+        """Computes the median of the prior."""
         return float(self.quantiles(np.array(0.5)))
 
     def quantiles(self, shares: np.ndarray) -> np.ndarray:
-        """Where the prior has these shares below; of a Beta or Gamma, say, those of 10,001 draws."""
+        """Computes quantiles of the prior at the given shares, from 10,001 draws where there is no formula."""
         exact = _quantiles(self.prior, shares)
         if exact is not None:
             return exact
@@ -80,7 +79,7 @@ class Param:
 
 
 def _quantiles(prior: Distribution, shares: np.ndarray) -> np.ndarray | None:
-    """Quantiles of the usual priors by SciPy, as JAX would compile each step; None for any other prior."""
+    """Computes quantiles of the usual priors by SciPy, since JAX would compile each step; None for any other prior."""
     # subclasses, such as truncated ones, have other quantiles
     if type(prior) is Normal:
         return np.asarray(prior.loc) + np.asarray(prior.scale) * ndtri(shares)
@@ -94,9 +93,24 @@ def _quantiles(prior: Distribution, shares: np.ndarray) -> np.ndarray | None:
 
 
 def param(prior: Distribution, unit: str, doc: str) -> Any:
-    """Declare a parameter: `E: Scalar = param(LogNormal(0.5, 0.5), unit="nats", doc="irreducible loss")`.
+    """Declares a parameter of a law or a noise model.
 
-    `prior` is a NumPyro distribution over a scalar; its support is the domain of the parameter.
+    Args:
+        prior: A NumPyro distribution over a scalar. Its support is the domain of the parameter.
+        unit: Unit of the parameter, such as "nats/token"; "1" for none.
+        doc: Meaning of the parameter in a few words.
+
+    Returns:
+        The declaration, to be assigned to a field of the class.
+
+    Raises:
+        TypeError: The prior is no NumPyro distribution.
+
+    Example:
+        >>> from numpyro.distributions import LogNormal
+        >>> E = t2.param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")
+        >>> round(E.median(), 3)
+        1.649
     """
     if not isinstance(prior, Distribution):
         raise TypeError(f"the prior of a parameter must be a NumPyro distribution, not {prior!r} (parameter: {doc!r})")
@@ -106,11 +120,28 @@ def param(prior: Distribution, unit: str, doc: str) -> Any:
 def coefficient(
     prior: Distribution, unit: str, doc: str, *powers: tuple[str, str], of: str = "", exponent: str = ""
 ) -> Any:
-    """Declare a coefficient that multiplies a power of an input, as A in A/N^α: `of="N", exponent="alpha"`.
+    """Declares a coefficient of a power of an input, such as A in A/N^α.
 
-    powers: further pairs (input, exponent), for a product: `("N", "alpha"), ("D", "beta")` as F in F/(N^α·D^β); a pair
-    given twice is the square. With it fits are centred at the data, and the law keeps its meaning when the units of the
-    input change.
+    Fits then use the size of the term at the middle of the data.
+    The law keeps its meaning if the unit of the input changes.
+
+    Args:
+        prior: A NumPyro distribution over a scalar. Its support is the domain of the coefficient.
+        unit: Unit of the coefficient, such as "nats·params^α".
+        doc: Meaning of the coefficient in a few words.
+        powers: Pairs (input, exponent) for a product: `("N", "alpha"), ("D", "beta")` for F in F/(N^α·D^β).
+            A pair given twice is the square.
+        of: The input of a single power, such as "N".
+        exponent: The parameter that is the exponent of `of`, such as "alpha".
+
+    Returns:
+        The declaration, to be assigned to a field of the class.
+
+    Example:
+        >>> from numpyro.distributions import LogNormal
+        >>> A = t2.coefficient(LogNormal(6.0, 2.0), "nats·params^α", "size term", of="N", exponent="alpha")
+        >>> A.power
+        (('N', 'alpha'),)
     """
     first = ((of, exponent),) if of else ()
     return Param(param(prior, unit, doc).prior, unit, doc, power=first + powers)

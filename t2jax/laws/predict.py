@@ -1,4 +1,4 @@
-"""A law's predictions, at columns or at the rows of a table, in the working precision; compiled once a law type."""
+"""Predictions of a law at columns or at the rows of a table, compiled once per law type."""
 
 import jax
 import jax.numpy as jnp
@@ -13,31 +13,54 @@ from t2jax.working_precision import scope
 
 @check_arguments
 def evaluate(law: Law, **columns: ArrayLike) -> np.ndarray:
-    """The law at columns of one shape (rows,), by their names, or (draws, rows) for a batch of laws.
+    """Evaluates a law at columns, in the working precision.
 
-    columns: one for each input, N as `params` and so on; single numbers hold for every row.
+    Args:
+        law: A law, or a batch of laws with a leading axis of draws.
+        columns: One column of shape (rows,) for each input: `params` for N, `tokens` for D, `samples` for k.
+            A single number holds for every row.
+
+    Returns:
+        Predictions in the unit of the law's response, shape (rows,), or (draws, rows) for a batch.
+
+    Example:
+        >>> t2.evaluate(law, params=np.array([1e8, 1e9]), tokens=2e10).round(3)
+        array([2.885, 2.464])
     """
     with scope() as dtype:
-        rows = {name: jnp.asarray(one, dtype) for name, one in columns.items()}
+        rows = {name: jnp.asarray(column, dtype) for name, column in columns.items()}
         law = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), law)
         single = jax.tree.leaves(law)[0].ndim == 0
-        return np.asarray((_one if single else _each)(law, rows))
+        return np.asarray((_predict_single if single else _predict_batch)(law, rows))
 
 
 @check_arguments
 def predict(law: Law, table: Table) -> np.ndarray:
-    """The law at every row of a table, (rows,), or (draws, rows) for a batch of laws. One sample where no k is given.
+    """Evaluates a law at every row of a table, in the working precision.
 
-    Raises TableError for an input that the table lacks, or has no number of in a row.
+    Args:
+        law: A law, or a batch of laws with a leading axis of draws.
+        table: Rows with the columns that the law reads. A missing `samples` column means one sample.
+
+    Returns:
+        Predictions in the unit of the law's response, shape (rows,), or (draws, rows) for a batch.
+
+    Raises:
+        TableError: A column that the law reads is missing or has a cell that is no number.
+
+    Example:
+        >>> rows = t2.Table.from_columns(params=[1e8, 1e9], tokens=[2e9, 2e10])
+        >>> t2.predict(law, rows).round(3)
+        array([3.321, 2.464])
     """
     columns = [name for name in type(law).columns().values() if name in table or name != "samples"]
     table.require_numbers(*columns, needed_by=type(law).__name__)
     return evaluate(law, **({"samples": 1.0} | {name: table[name] for name in columns}))
 
 
-def _at(law: Law, rows: dict[str, Array]) -> Array:
+def _predict(law: Law, rows: dict[str, Array]) -> Array:
     return law.predict(rows)
 
 
-_one = jax.jit(_at)
-_each = jax.jit(jax.vmap(_at, (0, None)))
+_predict_single = jax.jit(_predict)
+_predict_batch = jax.jit(jax.vmap(_predict, (0, None)))

@@ -1,4 +1,4 @@
-"""Chinchilla: an irreducible loss and one power law each in parameters and tokens."""
+"""The Chinchilla law: an irreducible loss plus one power law in parameters and one in tokens."""
 
 from typing import ClassVar
 
@@ -13,13 +13,21 @@ from t2jax.typing import Array, ArrayLike, Scalar
 
 @law
 class Chinchilla(Law):
-    """L(N, D) = E + A/N^α + B/D^β in nats per token. Source: Hoffmann et al. 2022 (2203.15556), eq. 10.
+    """L(N, D) = E + A/N^α + B/D^β in nats per token.
 
-    Any N, D > 0; falls in both, to E as both grow. Convex in (log N, log D). Holds for single-epoch training.
+    The law holds for any N, D > 0 and for training on a single epoch of data.
+    The loss falls in N and in D and tends to E as both grow. It is convex in (log N, log D).
+    Source: Hoffmann et al. 2022 (2203.15556), eq. 10.
 
-    Priors: wide around the published fits, so that 90 % of each is E 0.7 to 3.8 nats (1.69 of Hoffmann et al., 1.82 of
-    Besiroglu et al. 2024, 2404.10102), A and B 15 to 11,000 (406 and 411; 482 and 2085), and exponents 0.16 to 0.84
-    (0.34 and 0.28; 0.35 and 0.37). A and B are wide since they carry the units of N and D.
+    The priors are wide around the published fits of Hoffmann et al. and Besiroglu et al. 2024 (2404.10102).
+    Priors (90 % ranges): E is 0.7 to 3.8 nats (published: 1.69 and 1.82).
+    A and B are 15 to 11,000 (published: 406 and 411, then 482 and 2085); they carry the units of N and D.
+    The exponents are 0.16 to 0.84 (published: 0.34 and 0.28, then 0.35 and 0.37).
+
+    Example:
+        >>> law = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
+        >>> round(float(law(1e9, 2e10)), 3)
+        2.464
     """
 
     E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")
@@ -35,7 +43,21 @@ class Chinchilla(Law):
         return self.E + self.A * inverse_power(N, self.alpha) + self.B * inverse_power(D, self.beta)
 
     def optimum(self, flops: ArrayLike) -> tuple[Array, Array]:
-        """(N*, D*) of least loss at 6ND = flops, in closed form. Source: Hoffmann et al. 2022, eq. 4."""
+        """Computes the N and D of least loss at a training compute of 6ND = flops, in closed form.
+
+        Source: Hoffmann et al. 2022 (2203.15556), eq. 4.
+
+        Args:
+            flops: Training compute in FLOPs, of any shape that broadcasts with the parameters.
+
+        Returns:
+            The optimal params and tokens, each with the shape of `flops`.
+
+        Example:
+            >>> params, tokens = law.optimum(1e21)
+            >>> print(f"{params:.2e} {tokens:.2e}")
+            2.94e+09 5.67e+10
+        """
         alpha, beta = self.alpha, self.beta
         g = (alpha * self.A / (beta * self.B)) ** (1 / (alpha + beta))
         pairs = jnp.asarray(flops) / 6

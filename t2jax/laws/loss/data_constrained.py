@@ -1,4 +1,4 @@
-"""Repeated data: tokens beyond the unique ones are worth less and less."""
+"""The law of repeated data, in which tokens beyond the unique ones are worth less and less."""
 
 from typing import ClassVar
 
@@ -15,13 +15,19 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class DataConstrained(Law):
     """L(N, D, U) = loss(N, D') with D' = U·(1 + R_D·(1 - exp(-R/R_D))) and R = D/U - 1 repeats of U tokens.
 
-    Where D <= U, and where it is called without U, every token is new: loss(N, D). loss is Chinchilla unless
-    `DataConstrained.on(other)` is used. Any N, D, U > 0; falls in all, but in D no further than loss(N, U·(1 + R_D)).
-    log D' is concave in log D, so the law is convex in (log N, log D) where the loss law is and falls in D. Parameters
-    beyond what U tokens call for are discounted in `ExcessParams`, for which the optimum of the loss law must be known.
+    Where D <= U, and in a call without U, every token is new and the law is loss(N, D).
+    The loss law is `Chinchilla` unless `DataConstrained.on(other)` replaces it.
+    The law holds for any N, D, U > 0. The loss falls in all of them, but in D no further than loss(N, U·(1 + R_D)).
+    log D' is concave in log D. The law is thus convex in (log N, log D) if the loss law is convex and falls in D.
+    `ExcessParams` also discounts params beyond what U tokens call for; it needs the optimum of the loss law.
     Source: Muennighoff et al. 2023 (2305.16264), eq. 5; they find R_D = 15.4.
 
-    Prior: R_D within 4.7 to 47 at 90 %, around the 15 that the source measured.
+    Priors (90 % ranges): R_D is 4.7 to 47, around the published value.
+
+    Example:
+        >>> law = t2.laws.DataConstrained(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37, R_D=15.4)
+        >>> round(float(law(1e9, 2e10, U=5e9)), 3)  # four epochs
+        2.473
     """
 
     loss: Law = part(Chinchilla)
@@ -34,9 +40,9 @@ class DataConstrained(Law):
 
 
 def worth(amount: Array, once: ArrayLike, scale: ArrayLike) -> Array:
-    """What an amount is worth of which `once` is full value and every multiple beyond less: once·(1 + R(1 - e^(-r/R))).
+    """Discounts an amount beyond `once`: once·(1 + R(1 - e^(-r/R))) with r = amount/once - 1 and R = scale.
 
-    r = amount/once - 1, R = scale. Below `once` the amount itself. Source: Muennighoff et al. 2023, eqs. 5 and 6.
+    An amount below `once` is returned as it is. Source: Muennighoff et al. 2023 (2305.16264), eqs. 5 and 6.
     """
     full = jnp.where(amount <= once, amount, once)
     beyond = jnp.where(amount <= once, 0.0, amount / full - 1)

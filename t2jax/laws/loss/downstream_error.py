@@ -1,4 +1,4 @@
-"""From loss to accuracy: the error on downstream tasks as a function of a loss law."""
+"""The error on downstream tasks as a function of the loss."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -16,20 +16,29 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class DownstreamError(Law):
     """Err(L) = ε - d·exp(-r·L), the mean top-1 error of downstream tasks at the loss L = loss(N, D).
 
-    loss is Gadre's law of overtraining unless `DownstreamError.on(other)` is used. Rises in the loss, to ε, the error
-    of guessing; so it falls in N and D. The link holds over the losses measured, beyond which errors may turn negative.
-    A table of errors alone leaves the scale of the loss and its floor open, and `gauge` then holds r = 1 and E = 0.
+    The loss law is `Overtraining` unless `DownstreamError.on(other)` replaces it.
+    The error rises with the loss to ε, the error of guessing, so it falls in N and D.
+    The law holds over the range of measured losses; beyond it, predicted errors may be negative.
+    A table with errors alone determines neither scale nor floor of the loss; `gauge` then fixes r = 1 and E = 0.
     Source: Gadre et al. 2024 (2403.08540), eq. 5.
 
-    Priors: any ε alike; d·exp(-r·L) takes an error of one half to none at a loss of -0.4 to 4 nats at 90 % (an error of
-    any ε at -0.6 to 5.4), which takes in a latent loss, whose zero is its floor; r within 0.44 to 2.3 per nat, from a
-    slow fall to one that is over within a nat.
+    Priors (90 % ranges): ε is uniform from 0 to 1.
+    d·exp(-r·L) reduces an error of one half to zero at a loss of -0.4 to 4 nats.
+    For an error of any ε that loss is -0.6 to 5.4 nats.
+    This includes a latent loss, which is zero at its floor.
+    r is 0.44 to 2.3 per nat, from a slow fall to one within a nat.
+
+    Example:
+        >>> loss = t2.laws.Overtraining(E=1.8, a=200.0, b=300.0, eta=0.15)
+        >>> law = t2.laws.DownstreamError(loss=loss, epsilon=0.8, drop=2.0, rate=0.9)
+        >>> round(float(law(1e9, 2e10)), 3)
+        0.546
     """
 
     loss: Law = part(Overtraining)
-    epsilon: Scalar = param(Uniform(0.0, 1.0), unit="1", doc="error without any skill")
-    drop: Scalar = param(LogNormal(0.5, 1.0), unit="1", doc="what the error falls by, times exp(r·L)")
-    rate: Scalar = param(LogNormal(0.0, 0.5), unit="1/nats", doc="how fast the error falls as the loss does")
+    epsilon: Scalar = param(Uniform(0.0, 1.0), unit="1", doc="error of guessing")
+    drop: Scalar = param(LogNormal(0.5, 1.0), unit="1", doc="reduction of the error, times exp(r·L)")
+    rate: Scalar = param(LogNormal(0.0, 0.5), unit="1/nats", doc="decay rate of the reduction with the loss")
 
     response: ClassVar[tuple[str, ...]] = ("error",)
     gauge: ClassVar[Mapping[str, float]] = {"E": 0.0, "rate": 1.0}

@@ -1,4 +1,4 @@
-"""Muennighoff's law: tokens that repeat, and parameters beyond what the unique tokens call for, are worth less."""
+"""Muennighoff's law, in which repeated tokens and excess params are worth less."""
 
 import jax.numpy as jnp
 from numpyro.distributions import LogNormal
@@ -11,17 +11,25 @@ from t2jax.typing import Array, ArrayLike, Scalar
 
 @law
 class ExcessParams(Law):
-    """L(N, D, U) = E + A/N'^α + B/D'^β, where repeated tokens and excess parameters are worth less, in nats per token.
+    """L(N, D, U) = E + A/N'^α + B/D'^β in nats per token, with discounts for repeated tokens and excess params.
 
-    D' = u·(1 + R_D·(1 - exp(-(D/u - 1)/R_D))) with u = min(D, U) unique tokens, and N' likewise from R_N and the
-    v = min(N, N_opt(u)) parameters that u tokens call for: N_opt has α·A/N^α = β·B/D^β at D = u. Called without U
-    every token is new, but a model larger than its tokens call for is discounted even so. Any N, D, U > 0; falls in
-    all: in D no further than D' = U·(1 + R_D), in N than N' = N_opt·(1 + R_N), and not at all in U >= D. With R_N
-    without end it is `DataConstrained`, which goes on any loss law; this one needs Chinchilla's optimum.
+    D' = u·(1 + R_D·(1 - exp(-(D/u - 1)/R_D))) with u = min(D, U) unique tokens.
+    N' is the same function of N, R_N and v = min(N, N_opt(u)), the params that u tokens call for.
+    N_opt is the size at which α·A/N^α = β·B/D^β for D = u.
+    In a call without U every token is new, but params beyond N_opt(D) are discounted all the same.
+    The law holds for any N, D, U > 0. The loss falls in D until D' is U·(1 + R_D) and in N until N' is N_opt·(1 + R_N).
+    It does not depend on U where U >= D.
+    As R_N grows without bound the law becomes `DataConstrained`, which works on any loss law.
     Source: Muennighoff et al. 2023 (2305.16264), eqs. 5 to 7; they find R_D = 15.4 and R_N = 5.3.
 
-    Priors: R_D as in `DataConstrained`, the loss law as in Chinchilla; R_N within 1.7 to 17 at 90 %, around what the
-    source measured.
+    Priors (90 % ranges): R_D is as for `DataConstrained`, and the loss law is as for `Chinchilla`.
+    R_N is 1.7 to 17, around the published value.
+
+    Example:
+        >>> values = dict(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
+        >>> law = t2.laws.ExcessParams(R_D=15.4, R_N=5.3, **values)
+        >>> round(float(law(1e9, 2e10, U=5e9)), 3)
+        2.501
     """
 
     E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")

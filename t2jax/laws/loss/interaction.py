@@ -1,4 +1,4 @@
-"""Chinchilla's law with a term in which size and data meet."""
+"""The Chinchilla law with an interaction of size and data."""
 
 from typing import ClassVar
 
@@ -14,12 +14,19 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class Interaction(Law):
     """L(N, D) = E + A/N^α + B/D^β + F/(N^α·D^β) in nats per token.
 
-    F > 0: what one more token is worth depends on the size, as in Farseer (Li et al. 2025, 2506.10972), whose data term
-    has a coefficient and an exponent that move with N; here only the coefficient does, and the law stays a sum of
-    powers: any N, D > 0; falls in both, to E as both grow; convex in (log N, log D). F = 0 gives Chinchilla. Source:
-    the simplest law with an interaction, after Farseer.
+    With F > 0 the value of one more token depends on the size; F = 0 gives `Chinchilla`.
+    The law holds for any N, D > 0. The loss falls in N and in D and tends to E as both grow.
+    It is convex in (log N, log D), as a sum of powers.
+    Source: Li et al. 2025 (2506.10972); this is the simplest form of their law Farseer.
+    In Farseer both the coefficient and the exponent of the data term change with N; here only the coefficient does.
 
-    Priors: as for Chinchilla; F within 30 to 16 million at 90 %, about the product of A and B over an unknown factor.
+    Priors (90 % ranges): F is 30 to 16 million, about the product of A and B up to an unknown factor.
+    The other priors are the same as for `Chinchilla`.
+
+    Example:
+        >>> law = t2.laws.Interaction(E=1.8, A=480.0, B=2100.0, F=1e5, alpha=0.35, beta=0.37)
+        >>> round(float(law(1e9, 2e10)), 3)
+        2.475
     """
 
     E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")

@@ -1,4 +1,4 @@
-"""Kaplan's form with an irreducible loss: the two power laws are summed before a common power."""
+"""Kaplan's form with an irreducible loss, in which a common power applies to the sum of two power laws."""
 
 from typing import ClassVar
 
@@ -14,14 +14,22 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class Kaplan(Law):
     """L(N, D) = E + (A/N^α + B/D^β)^κ in nats per token.
 
-    With E = 0, A = Nc^(αN/αD), α = αN/αD, B = Dc, β = 1 and κ = αD it is Kaplan's law; κ = 1 gives Chinchilla;
-    E + a·(N^-α + R·D^-β)^κ is the same law, A = a^(1/κ) and B = R·A. Any N, D > 0; falls in both, to E as both grow.
-    Convex in (log N, log D). Source: Kaplan et al. 2020 (2001.08361), eq. 1.5, with a floor E.
+    Kaplan's law has E = 0, A = Nc^(αN/αD), α = αN/αD, B = Dc, β = 1 and κ = αD; κ = 1 gives `Chinchilla`.
+    The form E + a·(N^-α + R·D^-β)^κ is the same law with A = a^(1/κ) and B = R·A.
+    The law holds for any N, D > 0. The loss falls in N and in D and tends to E as both grow.
+    It is convex in (log N, log D).
+    Source: Kaplan et al. 2020 (2001.08361), eq. 1.5, with a floor E.
 
-    Priors: E as for Chinchilla; κ within 0.44 to 2.3 at 90 %, either side of a plain sum; exponents 0.16 to 1.6, since
-    a κ below one asks for steeper terms; A and B within 0.6 to 290,000, as they carry the units of N, D and κ. Kaplan's
-    own E = 0, κ = 0.095, A = 1.5e11 and B = 5.4e13 lie outside these priors, which are for laws with a floor: replace
-    them for his.
+    Priors (90 % ranges): E is as for `Chinchilla`.
+    κ is 0.44 to 2.3, on either side of a plain sum. The exponents are 0.16 to 1.6, since κ < 1 needs steeper terms.
+    A and B are 0.6 to 290,000, as they carry the units of N, D and κ.
+    Kaplan's values E = 0, κ = 0.095, A = 1.5e11 and B = 5.4e13 lie outside these priors.
+    The priors are for laws with a floor, so replace them to fit his law.
+
+    Example:
+        >>> law = t2.laws.Kaplan(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37, kappa=1.0)
+        >>> round(float(law(1e9, 2e10)), 3)  # as Chinchilla, since kappa is 1
+        2.464
     """
 
     E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")

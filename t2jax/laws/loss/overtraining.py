@@ -1,4 +1,4 @@
-"""Gadre's law of overtraining: at a fixed token multiplier the loss falls in compute with one exponent."""
+"""Gadre's law of overtraining, in which the loss falls in compute with one exponent at every token multiplier."""
 
 from typing import ClassVar
 
@@ -14,12 +14,19 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class Overtraining(Law):
     """L(C, M) = E + (a·M^η + b·M^-η)·C^-η in nats per token, with C = 6ND and the token multiplier M = D/N.
 
-    In N and D it is E + a·6^-η·N^-2η + b·6^-η·D^-2η: Chinchilla with one exponent for both, so overtraining at equal M
-    costs the same share of the reducible loss at every scale. Any N, D > 0; falls in both, to E as both grow. Convex in
-    (log N, log D). Source: Gadre et al. 2024 (2403.08540), eq. 4.
+    In N and D it is E + a·6^-η·N^-2η + b·6^-η·D^-2η, which is `Chinchilla` with one exponent for both.
+    Overtraining at equal M therefore costs the same share of the reducible loss at every scale.
+    The law holds for any N, D > 0. The loss falls in N and in D and tends to E as both grow.
+    It is convex in (log N, log D).
+    Source: Gadre et al. 2024 (2403.08540), eq. 4.
 
-    Priors: E, a and b as E, A and B of Chinchilla; η within 0.08 to 0.42 at 90 %, half of Chinchilla's exponents, since
-    C is the product of N and D.
+    Priors (90 % ranges): E, a and b are as E, A and B of `Chinchilla`.
+    η is 0.08 to 0.42, half of Chinchilla's exponents, since C is the product of N and D.
+
+    Example:
+        >>> law = t2.laws.Overtraining(E=1.8, a=200.0, b=300.0, eta=0.15)
+        >>> round(float(law(1e9, 2e10)), 3)
+        2.291
     """
 
     E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")

@@ -1,4 +1,4 @@
-"""Chinchilla's law with one exponent for size and data."""
+"""The Chinchilla law with one exponent for size and data."""
 
 from typing import ClassVar
 
@@ -12,18 +12,26 @@ from t2jax.typing import Array, ArrayLike, Scalar
 
 @law
 class SharedExponent(Law):
-    """L(N, D) = E + A/N^α + B/D^α in nats per token: Chinchilla with β = α, so that N* and D* grow alike, as C^(1/2).
+    """L(N, D) = E + A/N^α + B/D^α in nats per token.
 
-    Any N, D > 0; falls in both, to E as both grow. Convex in (log N, log D). With α = 2η, A = a·6^-η and B = b·6^-η it
-    is Gadre's `Overtraining`. Source: Hoffmann et al. 2022 (2203.15556), eq. 10, with the exponents tied.
+    This is `Chinchilla` with β = α, so that the optimal N and D both grow as C^(1/2).
+    The law holds for any N, D > 0. The loss falls in N and in D and tends to E as both grow.
+    It is convex in (log N, log D).
+    It equals `Overtraining` with α = 2η, A = a·6^-η and B = b·6^-η.
+    Source: Hoffmann et al. 2022 (2203.15556), eq. 10, with equal exponents.
 
-    Priors: as for Chinchilla, α as each of its exponents.
+    The priors are the same as for `Chinchilla`; α has the prior of each of its exponents.
+
+    Example:
+        >>> law = t2.laws.SharedExponent(E=1.8, A=480.0, B=2100.0, alpha=0.36)
+        >>> round(float(law(1e9, 2e10)), 3)
+        2.487
     """
 
     E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")
     A: Scalar = coefficient(LogNormal(6.0, 2.0), unit="nats·params^α", doc="size term", of="N", exponent="alpha")
     B: Scalar = coefficient(LogNormal(6.0, 2.0), unit="nats·tokens^α", doc="data term", of="D", exponent="alpha")
-    alpha: Scalar = param(LogNormal(-1.0, 0.5), unit="1", doc="exponent of both")
+    alpha: Scalar = param(LogNormal(-1.0, 0.5), unit="1", doc="exponent of both terms")
 
     linear: ClassVar[tuple[str, ...]] = ("E", "A", "B")
     convex: ClassVar[bool] = True

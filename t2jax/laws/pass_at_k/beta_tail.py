@@ -1,4 +1,4 @@
-"""pass@k of one model whose questions' chances are Beta distributed: what makes the power law in samples."""
+"""The law of pass@k for one model whose questions have Beta distributed success probabilities."""
 
 from typing import ClassVar
 
@@ -13,18 +13,24 @@ from t2jax.typing import Array, ArrayLike, Scalar
 
 @law
 class BetaTail(Law):
-    """pass@k = 1 - B(a, b+k)/B(a, b), for the rows of one model: the chances of its questions are Beta(a, b).
+    """pass@k = 1 - B(a, b+k)/B(a, b) for one model whose questions have success probabilities from Beta(a, b).
 
-    For many samples 1 - pass@k falls as k^-a, since the density near zero is p^(a-1): the tail of hard questions rules.
-    Any k >= 1; rises in k, to one. Source: Levi 2024 (2410.16377) for the form, Schaeffer et al. 2025 (2502.17578) for
-    the tail.
+    The law holds for any k >= 1. pass@k rises in k to one.
+    For many samples 1 - pass@k falls as k^-a, since the density near zero is p^(a-1): the hardest questions dominate.
+    Source: Levi 2024 (2410.16377) for the form, Schaeffer et al. 2025 (2502.17578) for the tail.
 
-    Priors: a within 0.07 to 1.9 at 90 %, from most questions nearly never solved to a density that falls off towards
-    them; b within 0.7 to 540, mean chances of a per cent included.
+    Priors (90 % ranges): a is 0.07 to 1.9.
+    This goes from models that nearly never solve most questions to a density that falls towards zero.
+    b is 0.7 to 540, which includes mean success probabilities of one per cent.
+
+    Example:
+        >>> law = t2.laws.BetaTail(a=0.5, b=20.0)
+        >>> round(float(law(100.0)), 3)
+        0.594
     """
 
-    a: Scalar = param(LogNormal(-1.0, 1.0), unit="1", doc="exponent of the density at chances near zero")
-    b: Scalar = param(LogNormal(3.0, 2.0), unit="1", doc="exponent of the density at chances near one")
+    a: Scalar = param(LogNormal(-1.0, 1.0), unit="1", doc="exponent of the density near a success probability of zero")
+    b: Scalar = param(LogNormal(3.0, 2.0), unit="1", doc="exponent of the density near a success probability of one")
 
     response: ClassVar[tuple[str, ...]] = ("pass_at_k",)
 

@@ -1,4 +1,4 @@
-"""The power law in samples alone."""
+"""The power law of -log pass@k in samples alone."""
 
 from typing import ClassVar
 
@@ -14,11 +14,17 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class PowerLawK(Law):
     """-log pass@k = A·k^-b in nats, for the rows of one model.
 
-    The limit for many samples where the density of questions' chances is a power p^(b-1) near zero, as in `BetaTail`;
-    at small k it is too simple. Any k >= 1; falls in k, to zero. Source: Schaeffer et al. 2025 (2502.17578).
+    This is the limit of many samples if the density of success probabilities is p^(b-1) near zero, as in `BetaTail`.
+    At small k it is too simple. The law holds for any k >= 1 and falls in k to zero.
+    Source: Schaeffer et al. 2025 (2502.17578).
 
-    Priors: A, -log pass@1, within 0.2 to 5 nats at 90 %, a chance of 0.7 % to 82 %; b within 0.12 to 1.2, from hardly
-    any gain by a thousand samples to one over k.
+    Priors (90 % ranges): A = -log pass@1 is 0.2 to 5 nats, a pass@1 of 0.7 % to 82 %.
+    b is 0.12 to 1.2, from hardly any gain by a thousand samples to a decay as 1/k.
+
+    Example:
+        >>> law = t2.laws.PowerLawK(A=2.0, b=0.5)
+        >>> float(law(16.0))
+        0.5
     """
 
     A: Scalar = coefficient(LogNormal(0.0, 1.0), unit="nats", doc="-log pass@1", of="k", exponent="b")

@@ -1,4 +1,4 @@
-"""T² Approach 1: samples lower the loss by a power law of their own."""
+"""T² Approach 1, in which samples lower the loss by a power law of their own."""
 
 from typing import ClassVar
 
@@ -15,12 +15,19 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class T2Loss(Law):
     """L(N, D, k) = loss(N, D) + G/k^γ, the mean over questions of -log pass@k in nats.
 
-    loss is Chinchilla unless `T2Loss.on(other)` is used. Any N, D > 0 and k >= 1; falls in all. At k = 1 it is the loss
-    law with E' = E + G, so a table with one k alone determines neither G nor γ. Source: Roberts et al. 2026
-    (2604.01411), Approach 1.
+    The loss law is `Chinchilla` unless `T2Loss.on(other)` replaces it.
+    The law holds for any N, D > 0 and k >= 1 and falls in all of them.
+    At k = 1 it is the loss law with E' = E + G. A table with a single k thus determines neither G nor γ.
+    Source: Roberts et al. 2026 (2604.01411), Approach 1.
 
-    Priors: G within 0.2 to 5 nats at 90 %, as sampling gains no more than the loss of one sample has to give, which is
-    some nats; γ 0.12 to 1.2, from hardly any gain by a thousand samples to one over k.
+    Priors (90 % ranges): G is 0.2 to 5 nats, since sampling gains at most the loss of one sample, a few nats.
+    γ is 0.12 to 1.2, from hardly any gain by a thousand samples to a decay as 1/k.
+
+    Example:
+        >>> loss = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
+        >>> law = t2.laws.T2Loss(loss=loss, G=0.8, gamma=0.5)
+        >>> round(float(law(1e9, 2e10, 16.0)), 3)
+        2.664
     """
 
     loss: Law = part(Chinchilla)

@@ -1,4 +1,4 @@
-"""T² Approach 2: the loss sets how often a question is solved and how much questions differ; samples do the rest."""
+"""T² Approach 2, in which the loss determines the distribution of success probabilities over questions."""
 
 from collections.abc import Mapping
 from typing import ClassVar, cast
@@ -20,17 +20,25 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class T2PassK(Law):
     """pass@k(N, D, k) = 1 - B(a, b+k)/B(a, b) with a = μν, b = (1-μ)ν; μ = θ2/(1 + exp(θ1(L-θ0))), ν = exp(θ3 + θ4 L).
 
-    L = loss(N, D) is the task loss at k = 1: Chinchilla unless `T2PassK.on(other)`. The success of a question is
-    Beta(a, b) over questions, μ its mean. Any N, D > 0 and k >= 1; rises in k always and at k = 1 in N and D; at k > 1
-    it may turn down in N or D, since ν moves with the loss too. Source: Roberts et al. 2026 (2604.01411), Approach 2.
+    L = loss(N, D) is the task loss at k = 1, by `Chinchilla` unless `T2PassK.on(other)` replaces it.
+    The success probabilities of questions are Beta(a, b) with mean μ.
+    The law holds for any N, D > 0 and k >= 1. pass@k always rises in k, and at k = 1 it rises in N and D.
+    At k > 1 it may fall in N or D, since ν depends on the loss too.
+    Source: Roberts et al. 2026 (2604.01411), Approach 2.
 
-    Without a `loss` column L is latent: E and θ0 (and θ3, through θ4) shift it, and A, B, θ1, θ4, θ0 scale it, so only
-    their combinations are defined. `gauge` then holds E = 0 and θ1 = 1: L is measured in logits of μ/θ2.
+    Without a `loss` column L is latent: E, θ0 and θ3 shift it, and A, B, θ0, θ1 and θ4 scale it.
+    Only combinations of them are identified, so `gauge` fixes E = 0 and θ1 = 1: L is then in logits of μ/θ2.
 
-    Priors: half of the highest success at a loss of -3 to 7 nats at 90 %, which takes in a latent loss, whose zero is
-    its floor; steepness 0.5 to 5 logits a nat, from a slow rise to a jump within a nat; any ceiling alike; ν from
-    questions that nearly all differ (e^-5) to questions that are alike (e^5), changing with the loss by a factor of 5 a
-    nat at most, either way.
+    Priors (90 % ranges): θ0 is -3 to 7 nats, which includes a latent loss that is zero at its floor.
+    θ1 is 0.5 to 5 logits per nat, from a slow rise to a jump within a nat. θ2 is uniform.
+    ν goes from questions that nearly all differ (e^-5) to questions that are alike (e^5).
+    It changes by a factor of 5 per nat at most, in either direction.
+
+    Example:
+        >>> loss = t2.laws.Chinchilla(E=0.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
+        >>> law = t2.laws.T2PassK(loss=loss, theta0=1.0, theta1=2.0, theta2=0.9, theta3=1.0, theta4=0.0)
+        >>> [round(float(law(1e9, 2e10, k)), 3) for k in (1.0, 16.0)]
+        [0.377, 0.909]
     """
 
     loss: Law = part(Chinchilla)

@@ -1,4 +1,4 @@
-"""The baseline that T² Approach 2 replaces: every question has the same chance of success."""
+"""The baseline for T² Approach 2, in which every question has the same success probability."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -18,11 +18,18 @@ from t2jax.typing import Array, ArrayLike, Scalar
 class T2PassKNaive(Law):
     """pass@k(N, D, k) = 1 - (1 - μ)^k with μ = θ2/(1 + exp(θ1(L-θ0))) and L = loss(N, D).
 
-    Any N, D > 0 and k >= 1. By concavity it overestimates pass@k whenever questions differ in difficulty. Rises in N, D
-    and k. Without a `loss` column L is latent up to shift and scale, and `gauge` holds E = 0 and θ1 = 1, as in T2PassK.
-    Source: the baseline of Roberts et al. 2026 (2604.01411).
+    The law holds for any N, D > 0 and k >= 1. pass@k rises in N, D and k.
+    By concavity it overestimates pass@k whenever questions differ in difficulty.
+    Without a `loss` column L is latent up to shift and scale; `gauge` then fixes E = 0 and θ1 = 1, as for `T2PassK`.
+    Source: Roberts et al. 2026 (2604.01411), whose Approach 2 replaces it.
 
-    Priors: as for T2PassK.
+    The priors are the same as for `T2PassK`.
+
+    Example:
+        >>> loss = t2.laws.Chinchilla(E=0.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
+        >>> law = t2.laws.T2PassKNaive(loss=loss, theta0=1.0, theta1=2.0, theta2=0.9)
+        >>> [round(float(law(1e9, 2e10, k)), 3) for k in (1.0, 16.0)]
+        [0.377, 0.999]
     """
 
     loss: Law = part(Chinchilla)
