@@ -1,4 +1,4 @@
-"""t2jax: fit scaling laws and find the compute-optimal parameters, tokens and samples, with uncertainty."""
+"""t2jax fits scaling laws and plans the compute-optimal parameters, tokens and samples, with uncertainty."""
 
 from typing import TYPE_CHECKING
 
@@ -102,7 +102,7 @@ _PLACES = {
     "t2jax.numerics": ("special",),
     "t2jax": ("datasets", "evaluation", "forecasts", "laws", "noise", "planning", "plot", "posterior"),
 }
-"""Which module each public name comes from, when it is first asked for."""
+"""Public names by module, imported on first use."""
 _MOVED = {
     "evaluation": (
         "AveragedFrontier",
@@ -132,7 +132,7 @@ _MOVED = {
         "save_posterior",
     ),
 }
-"""Names that were here, by the name space that has them now; they go with version 0.2."""
+"""Names that moved, by their new name space; the old ones are removed in version 0.2."""
 
 if not TYPE_CHECKING:  # a type checker would take every name for a public one
     __getattr__, __dir__ = names_on_demand(__name__, _PLACES, _MOVED)

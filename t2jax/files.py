@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: JSON, figures, NetCDF."""
+"""Files that are written completely or not at all: JSON, figures and NetCDF."""
 
 import io
 import json
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; it becomes `path` when the block ends, and vanishes if that fails.
+    """Yields a temporary path beside `path`; it replaces `path` at the end of the block and vanishes after an error.
 
-    Raises OSError that names `path` where it cannot be written, as on a full disk.
+    An OSError names `path` if it cannot be written, as on a full disk.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
@@ -32,24 +32,24 @@ def whole(path: Path) -> Iterator[Path]:
             raise
         raise OSError(error.errno, f"cannot be written ({error.strerror})", str(path)) from None
     finally:
-        with suppress(OSError):  # of its own, where there is no folder: it would hide the first
+        with suppress(OSError):  # without a folder this error would hide the first one
             temporary.unlink(missing_ok=True)
 
 
 def save_json(path: Path, content: Any) -> None:
-    """Write `content` as JSON with floats exact to the last bit. ValueError for NaN, which JSON has no word for."""
+    """Writes `content` as JSON with floats exact to the last bit; NaN raises ValueError, since JSON has none."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     with whole(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def save_figure(stem: Path, figure: "Figure", formats: Sequence[str] = ("png",)) -> tuple[Path, ...]:
-    """Write a figure in each of some formats.
+    """Writes a figure in one or several formats.
 
     Args:
         stem: Path of the files, without suffix.
         figure: The figure.
-        formats: Suffixes such as "png" and "pdf", which say how it is written.
+        formats: Suffixes such as "png" and "pdf", which determine the formats.
 
     Returns:
         The path of each file.
@@ -65,28 +65,28 @@ def save_figure(stem: Path, figure: "Figure", formats: Sequence[str] = ("png",))
 
 
 def save_netcdf(path: Path, groups: Mapping[str, Any]) -> None:
-    """Write data sets of xarray as the groups of one NetCDF file.
+    """Writes xarray data sets as the groups of one NetCDF file.
 
-    It is made in memory first: HDF5 brings down the process where a disk is full.
+    The file is first written to memory, since HDF5 crashes the process on a full disk.
     """
     import h5netcdf  # slow to load, as xarray is
     from xarray.backends import H5NetCDFStore
 
-    made = io.BytesIO()
+    buffer = io.BytesIO()
     for name, data in groups.items():
-        with h5netcdf.File(made, "a" if made.getbuffer().nbytes else "w") as file:
+        with h5netcdf.File(buffer, "a" if buffer.getbuffer().nbytes else "w") as file:
             data.dump_to_store(H5NetCDFStore(file, group=name, mode="a"))
     with whole(path) as temporary:
-        temporary.write_bytes(made.getvalue())
+        temporary.write_bytes(buffer.getvalue())
 
 
 def finite(value: float) -> float | None:
-    """The number, or None in place of NaN and infinity."""
+    """Returns the number, or None in place of NaN and infinity."""
     return float(value) if math.isfinite(value) else None
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole. Raises FileNotFoundError where there is no folder for it."""
+    """Writes a file completely or not at all; raises FileNotFoundError if its folder does not exist."""
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
     with whole(path) as temporary:

@@ -1,4 +1,4 @@
-"""Names that a package hands on when they are first asked for, so that importing the package takes no time."""
+"""Public names that a package imports on first use, so that importing the package takes no time."""
 
 import importlib
 import sys
@@ -10,16 +10,15 @@ from typing import Any
 def names_on_demand(
     package: str, places: Mapping[str, tuple[str, ...]], moved: Mapping[str, tuple[str, ...]] | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The functions `__getattr__` and `__dir__` of a package (PEP 562).
+    """Makes the functions `__getattr__` and `__dir__` of a package (PEP 562).
 
     Args:
         package: The package's `__name__`.
-        places: Public names by the module that defines them; modules by the package that they are in.
-        moved: Names that stood here before, by the name space of the package that has them now.
+        places: Public names by the module that defines them, and modules by their package.
+        moved: Names that were in this package before, by the name space that has them now.
 
     Returns:
-        `__getattr__`, which imports a name's module, and warns of a name that has moved. `__dir__`, which lists the
-        public names only.
+        `__getattr__`, which imports a name's module and warns of a moved name, and `__dir__`, which lists public names.
     """
     module_of = {name: module for module, names in places.items() for name in names}
     space_of = {name: space for space, names in (moved or {}).items() for name in names}
@@ -41,7 +40,7 @@ def names_on_demand(
         return importlib.import_module(f"{module_of[name]}.{name}")
 
     def module_dir() -> list[str]:
-        own = vars(sys.modules[package])
-        return sorted([*own["__all__"], *(name for name in own if name.startswith("__"))])
+        names_of_package = vars(sys.modules[package])
+        return sorted([*names_of_package["__all__"], *(name for name in names_of_package if name.startswith("__"))])
 
     return module_getattr, module_dir

@@ -1,4 +1,4 @@
-"""Dataclasses as pytrees whose checks run when a person makes one, not when JAX rebuilds one."""
+"""Dataclasses as pytrees whose checks run on creation by a person, but not on reconstruction by JAX."""
 
 from typing import Any, TypeVar
 
@@ -8,18 +8,18 @@ T = TypeVar("T", bound=type)
 
 
 def register(cls: T, leaves: tuple[str, ...], static: tuple[str, ...] = ()) -> T:
-    """Make a frozen dataclass a pytree with the given leaf and static fields, and return it.
+    """Registers a frozen dataclass as a pytree with the given leaf and static fields, and returns it.
 
-    Rebuilding bypasses `__init__`, because JAX puts tracers, shapes and placeholders where numbers were.
+    Reconstruction bypasses `__init__`, because JAX puts tracers, shapes and placeholders in place of numbers.
     """
 
-    def flatten(one: Any) -> tuple[list[tuple[Any, Any]], tuple[Any, ...]]:
-        keyed = [(jax.tree_util.GetAttrKey(name), getattr(one, name)) for name in leaves]
-        return keyed, tuple(getattr(one, name) for name in static)
+    def flatten(instance: Any) -> tuple[list[tuple[Any, Any]], tuple[Any, ...]]:
+        keyed = [(jax.tree_util.GetAttrKey(name), getattr(instance, name)) for name in leaves]
+        return keyed, tuple(getattr(instance, name) for name in static)
 
-    def unflatten(held: tuple[Any, ...], values: Any) -> Any:
+    def unflatten(constants: tuple[Any, ...], values: Any) -> Any:
         rebuilt = object.__new__(cls)
-        for name, value in (*zip(leaves, values, strict=True), *zip(static, held, strict=True)):
+        for name, value in (*zip(leaves, values, strict=True), *zip(static, constants, strict=True)):
             object.__setattr__(rebuilt, name, value)
         return rebuilt
 

@@ -1,4 +1,4 @@
-"""Array aliases used in signatures: shapes are written in the names of their axes (jaxtyping)."""
+"""Array types for signatures, with shapes in the names of their axes (jaxtyping)."""
 
 from jax import Array
 from jax.typing import ArrayLike

@@ -1,8 +1,9 @@
-"""In which precision t2jax computes: float64 on CPU and GPU, float32 on TPU, leaving the caller's JAX settings alone.
+"""The floating-point precision of t2jax: float64 on CPU and GPU, float32 on TPU.
 
-Fits of power laws need float64: coefficients and exponents are strongly correlated, and the published coefficients are
-quoted to more digits than float32 leaves. Every entry point of t2jax therefore opens `scope()`, which switches 64-bit
-mode on for that call alone. In float32 objectives agree with the float64 ones to about 1e-5 and coefficients to 1e-2.
+Fits of power laws need float64, because coefficients and exponents are strongly correlated.
+Published coefficients also have more digits than float32.
+Every public function opens `scope()`, which enables 64-bit mode for that call and leaves JAX's settings alone.
+In float32, objectives agree with float64 to about 1e-5 and coefficients to 1e-2.
 """
 
 from collections.abc import Iterator
@@ -23,9 +24,21 @@ _chosen: ContextVar[Precision | None] = ContextVar("t2jax_precision", default=No
 
 @contextmanager
 def precision(name: Precision) -> Iterator[None]:
-    """Compute every t2jax call inside the `with` block in `name`, "float64" or "float32".
+    """Sets the floating-point precision of t2jax within a `with` block.
 
-    Example: `with t2.precision("float32"): fit = t2.fit(...)`. Raises ValueError for another name.
+    Args:
+        name: "float64" or "float32".
+
+    Returns:
+        A context manager.
+
+    Raises:
+        ValueError: The name is another one.
+
+    Example:
+        >>> with t2.precision("float32"):
+        ...     t2.predict(law, runs).dtype
+        dtype('float32')
     """
     if name not in ("float64", "float32"):
         raise ValueError(f"precision must be 'float64' or 'float32', not {name!r}")
@@ -38,19 +51,19 @@ def precision(name: Precision) -> Iterator[None]:
 
 @contextmanager
 def scope() -> Iterator[Any]:
-    """Open the working precision for one computation and yield its dtype; the caller's settings are as before after."""
+    """Opens the working precision for one computation and yields its dtype; it restores the caller's settings."""
     name = _chosen.get() or ("float32" if jax.default_backend() == "tpu" else "float64")
     with jax.enable_x64(name == "float64"):
         yield jnp.dtype(name)
 
 
 def is_traced(tree: PyTree) -> bool:
-    """Whether any leaf of `tree` is being traced by jit, vmap or a derivative, so that its values cannot be read."""
+    """Checks whether any leaf of `tree` is traced by jit, vmap or a derivative, so that its value cannot be read."""
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def to_host(tree: PyTree) -> PyTree:
-    """Leaves as Python floats (scalars) or NumPy arrays: they print plainly and keep float64 outside `scope()`."""
+    """Converts leaves to Python floats or NumPy arrays, which print plainly and stay float64 outside `scope()`."""
 
     def leaf(x: Any) -> Any:
         x = np.asarray(x)

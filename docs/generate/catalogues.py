@@ -68,4 +68,4 @@ def _text(docstring: str | None) -> str:
     text, _, example = inspect.cleandoc(docstring or "").partition("\nExample:\n")
     text = re.sub(r"^(Args|Attributes|Raises|Returns):\n", r"**\1**\n\n", text, flags=re.MULTILINE)
     text = re.sub(r"^ {4}(\w+): ", r"- `\1`: ", text, flags=re.MULTILINE)
-    return f"{text}\n\n```pycon\n{textwrap.dedent(example).strip()}\n```" if example else text
+    return f"{text.rstrip()}\n\n```pycon\n{textwrap.dedent(example).strip()}\n```" if example else text

@@ -14,11 +14,11 @@ EPOCH = (
 
 
 def _chinchilla_epoch(csv: Path, *, outliers: bool = False) -> "pd.DataFrame":
-    """Chinchilla's Figure 4, read off the published picture: `params`, `tokens`, `loss`, `flops`; 240 rows.
+    """Reads the losses of Chinchilla's Figure 4, taken from the published picture: 240 rows.
 
-    Tokens are not in the file: they follow from training FLOP = 6 N D. The published fit leaves out the five points of
-    highest loss (3.45 to 5.01; the next is 3.41); `outliers=True` keeps all 245. Nothing else is odd: no cell is empty
-    and no (params, tokens) is repeated.
+    The columns are `params`, `tokens`, `loss` and `flops`. Tokens follow from training FLOP = 6ND.
+    The published fit leaves out the five highest losses, 3.45 to 5.01; the next is 3.41.
+    With `outliers=True` the table has all 245 rows. No cell is empty and no (params, tokens) is repeated.
     """
     import numpy as np
     import pandas as pd

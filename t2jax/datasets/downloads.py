@@ -1,4 +1,4 @@
-"""Files from elsewhere, each checked against the hash that was written down for it."""
+"""Downloads of files, each checked against its published hash."""
 
 from pathlib import Path
 
@@ -6,16 +6,23 @@ __all__ = ["retrieve"]
 
 
 def retrieve(url: str, sha256: str, folder: Path, otherwise: str, error: type[ValueError]) -> Path:
-    """The file at `url`, downloaded into `folder` unless it is there, and checked against its hash each time.
+    """Downloads a file into `folder` unless it is there, and checks its hash.
 
-    otherwise: what can be done where there is no network, for the message. Raises `error` where the file cannot be had
-    or is another one.
+    Args:
+        url: Address of the file.
+        sha256: Expected hash.
+        folder: Folder of the download.
+        otherwise: What a user without network can do, for the message.
+        error: Type of the errors.
+
+    Returns:
+        Path of the file. A file that is unavailable or has another hash raises `error`.
     """
     import pooch  # here, as lists of data sets need none of it
 
     try:
-        known, name = f"sha256:{sha256}", Path(url).name
-        return Path(pooch.retrieve(url, known_hash=known, fname=name, path=folder, progressbar=True))
+        known_hash, name = f"sha256:{sha256}", Path(url).name
+        return Path(pooch.retrieve(url, known_hash=known_hash, fname=name, path=folder, progressbar=True))
     except OSError as cause:  # no network, no answer, no room
         name = type(cause).__name__
         raise error(

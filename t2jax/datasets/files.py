@@ -1,4 +1,4 @@
-"""Files of public tables: where each lies, and its hash."""
+"""Files of public tables: their places and hashes."""
 
 import hashlib
 import os
@@ -16,14 +16,22 @@ FOLDER_VARIABLE = "T2JAX_DATA"
 
 
 class DatasetError(ValueError):
-    """There is no such data set or option, or a file of one can be neither found nor downloaded, or is another file."""
+    """Error for a data set, option or file that is unknown, unavailable or different from the published one.
+
+    Example:
+        >>> try:
+        ...     t2.datasets.info("chinchila-epoch")
+        ... except t2.datasets.DatasetError as error:
+        ...     print(str(error).partition(",")[0])
+        there is no data set 'chinchila-epoch'
+    """
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file of a data set: its place below a data folder, where it is published, and the hash of its bytes.
+    """One file of a data set: its place below a data folder, its URL and the hash of its bytes.
 
-    A file without a URL comes with t2jax itself.
+    A file without a URL is part of the t2jax package.
     """
 
     place: str
@@ -33,10 +41,16 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A public table. `load` turns the fetched `files`, in order, into a DataFrame with the columns of a Table.
+    """A public table; `load` turns the fetched `files`, in order, into a DataFrame with the columns of a Table.
 
     Attributes:
-        units: Columns whose numbers are meant as they are, however odd they look, each with 1.0.
+        name: Name of the data set.
+        description: What it holds.
+        citation: Its source.
+        licence: Its licence.
+        files: Its files.
+        load: Function of the files; its docstring describes columns and options.
+        units: Columns with unusual values that are correct, each with 1.0.
     """
 
     name: str
@@ -48,32 +62,34 @@ class Dataset:
     units: Mapping[str, float] = field(default_factory=dict)
 
 
-def _local(file: DataFile) -> Path | None:
+def _find_local(file: DataFile) -> Path | None:
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder and not Path(folder).is_dir():
         raise DatasetError(f"{FOLDER_VARIABLE} names {folder!r}, which is no folder: name one, or unset the variable")
     if not folder or not Path(folder, file.place).exists():
         return None
-    return _checked(Path(folder, file.place), file)
+    return _check_hash(Path(folder, file.place), file)
 
 
-def _bundled(file: DataFile) -> Path:
-    """A file that an installed t2jax has beside its modules, and a checkout in its folder `data`."""
+def _find_bundled(file: DataFile) -> Path:
+    """Finds a file beside the modules of an installed t2jax, or in the folder `data` of a checkout."""
     package = Path(__file__).parent.parent
-    folder = next((one for one in (package / "_data", package.parent / "data") if (one / file.place).exists()), None)
+    folder = next(
+        (parent for parent in (package / "_data", package.parent / "data") if (parent / file.place).exists()), None
+    )
     if folder is None:
         raise DatasetError(f"{file.place} is missing from this installation of t2jax in {package}; install it again")
-    return _checked(folder / file.place, file)
+    return _check_hash(folder / file.place, file)
 
 
-def _checked(path: Path, file: DataFile) -> Path:
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != file.sha256:
-        raise DatasetError(f"{path}: found sha256 {found}, expected {file.sha256}: this is not the published file")
+def _check_hash(path: Path, file: DataFile) -> Path:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != file.sha256:
+        raise DatasetError(f"{path}: found sha256 {digest}, expected {file.sha256}: this is not the published file")
     return path
 
 
-def _downloaded(file: DataFile) -> Path:
+def _download(file: DataFile) -> Path:
     import pooch
 
     folder = pooch.os_cache("t2jax") / Path(file.place).parent

@@ -1,4 +1,4 @@
-"""pass@k over questions from each one's chance that a sample is right."""
+"""Computes pass@k over questions from their success probabilities."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,20 @@ from t2jax.working_precision import scope
 def pass_curves(
     p: Float[np.ndarray, "cells questions"], samples: Sequence[float]
 ) -> tuple[Float[np.ndarray, "cells samples"], Float[np.ndarray, "cells samples"]]:
-    """Means over questions of -log pass@k, in nats, and of pass@k, for every cell and every k of `samples`.
+    """Computes the means over questions of -log pass@k, in nats, and of pass@k.
 
-    p: (cells, questions) in (0, 1], the chance that one sample is right; pass@k = 1 - (1 - p)^k for known p. Fitted
-    to the first is Approach 1 of Roberts et al. 2026 (2604.01411), to the second Approach 2; by Jensen's inequality
-    the first is at least minus the logarithm of the second. Raises ValueError for p outside (0, 1].
+    pass@k is 1 - (1 - p)^k for known p. A fit to the first mean is Approach 1 of Roberts et al. 2026 (2604.01411).
+    A fit to the second one is Approach 2. By Jensen's inequality the first is at least minus the log of the second.
+
+    Args:
+        p: Success probabilities of one sample in (0, 1], shape (cells, questions).
+        samples: Values of k.
+
+    Returns:
+        Mean -log pass@k and mean pass@k, each of shape (cells, samples).
+
+    Raises:
+        ValueError: A probability is outside (0, 1].
     """
     p = np.asarray(p, float)
     if not np.all((p > 0) & (p <= 1)):

@@ -12,19 +12,21 @@ MONKEYS = "https://raw.githubusercontent.com/SullivanC19/monkeys_revisited/792ad
 
 
 def _pythia_gsm8k(passes: Path, models: Path) -> "pd.DataFrame":
-    """Correct answers of 81 Pythia checkpoints to GSM8K questions: one row per checkpoint and question, 10,273 rows.
+    """Reads correct answers of 81 Pythia checkpoints to GSM8K: 10,273 rows, one per checkpoint and question.
 
-    Columns: `model`, `params` (with embeddings), `tokens`, `question` (the source's prompt_idx), `trials`, `correct`,
-    `non_embedding_params`. Found in the source, and left as it is unless said:
+    Columns are `model`, `params` (with embeddings), `tokens`, `question` (the source's prompt_idx), `trials`, `correct`
+    and `non_embedding_params`. The data have these peculiarities, which are left as they are unless stated:
 
-    - It repeats each (checkpoint, question) for 24 values of k with the same counts; one of them is taken here. Its own
-      pass@k is 1 wherever k exceeds the trials, so it is not read.
-    - 78 checkpoints have the same 128 questions. Pythia_12B_2M has 30, Pythia_2.8B_2B also question 330, and
-      Pythia_410M_20B also 330 and 822.
-    - Trials differ by question within a checkpoint, from 128 to 2,980,608, always a multiple of 128. No row has more
-      correct answers than trials; 58 % have none, and Pythia_12B_2M and Pythia_410M_64M have none at all.
-    - Params and tokens are nominal: "2M" tokens stands for step 1 and 200B for step 100,000, 4.6 % below that step's
-      2,097,152 tokens each. Checkpoints before the last are not annealed, and there is no loss.
+    - The source repeats each (checkpoint, question) for 24 values of k with the same counts; one of them is used.
+      Its pass@k is 1 wherever k exceeds the trials, so it is not read.
+    - 78 checkpoints have the same 128 questions. Pythia_12B_2M has 30, Pythia_2.8B_2B also has question 330.
+      Pythia_410M_20B also has 330 and 822.
+    - Trials differ by question within a checkpoint, from 128 to 2,980,608, always a multiple of 128.
+    - No row has more correct answers than trials, and 58 % of rows have none.
+      Pythia_12B_2M and Pythia_410M_64M have no correct answer at all.
+    - Params and tokens are nominal: "2M" tokens is step 1, and 200B is step 100,000 of 2,097,152 tokens each.
+      The nominal 200B is 4.6 % below the tokens of that step.
+    - Checkpoints before the last are not annealed, and there is no loss.
     """
     import pandas as pd
 

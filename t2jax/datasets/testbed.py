@@ -15,13 +15,20 @@ SAMPLES = tuple(2.0**j for j in range(13))
 def _testbed(
     runs: Path, questions: Path, *, samples: Sequence[float] = SAMPLES, average: bool = False, seeds: bool = True
 ) -> "pd.DataFrame":
-    """Our own models of 2 k to 0.9 M parameters on eight tasks: one row per checkpoint, task and k.
+    """Reads the t2jax testbed of models with 2 k to 0.9 M params on eight tasks: one row per checkpoint, task and k.
 
-    Columns: `model`, `params` (without embeddings), `tokens`, `task`, `samples`, `neg_log_pass`, `pass_at_k`, `loss`
-    (mean negative log-likelihood of the task's answers, which is neg_log_pass at k = 1), `validation_loss`
-    (nats/token on held-out text), `budget` (training FLOPs of the isoFLOP group), `seed`. samples: the k to compute.
-    average: instead of each task their mean, as task "average". seeds: if False, instead of each seed's checkpoint the
-    mean over seeds, with `weight`, how many there are, and without `model` and `seed`.
+    Columns are `model`, `params` (without embeddings), `tokens`, `task`, `samples`, `neg_log_pass`, `pass_at_k`,
+    `loss`, `validation_loss`, `budget` and `seed`. `loss` is the mean negative log-likelihood of the task's answers,
+    which is neg_log_pass at k = 1. `validation_loss` is in nats/token on held-out text.
+    `budget` is the training FLOPs of the isoFLOP group.
+
+    Args:
+        runs: File of the checkpoints.
+        questions: File of the success probabilities.
+        samples: Values of k.
+        average: Whether to average over tasks; the task is then "average".
+        seeds: If False, checkpoints are averaged over seeds, and `weight` is the number of seeds.
+            The columns `model` and `seed` are then missing.
     """
     import numpy as np
     import pandas as pd
@@ -32,13 +39,15 @@ def _testbed(
     table = pd.read_csv(runs, dtype={"model": str})
     p = pq.read_table(questions).to_pandas()
     cells = p.groupby(["model", "task"], observed=True, sort=False)["p"]
-    names, chances = zip(*((name, one.to_numpy(float)) for name, one in cells), strict=True)
+    names, probabilities = zip(*((name, values.to_numpy(float)) for name, values in cells), strict=True)
     models, tasks = zip(*names, strict=True)
-    cost, passed = pass_curves(np.stack(chances), samples)
-    loss = -np.mean(np.log(np.stack(chances)), axis=1)
+    cost, passed = pass_curves(np.stack(probabilities), samples)
+    loss = -np.mean(np.log(np.stack(probabilities)), axis=1)
     if average:
         count = len(set(tasks))
-        cost, passed, loss = (one.reshape(-1, count, *one.shape[1:]).mean(axis=1) for one in (cost, passed, loss))
+        cost, passed, loss = (
+            values.reshape(-1, count, *values.shape[1:]).mean(axis=1) for values in (cost, passed, loss)
+        )
         models, tasks = models[::count], ("average",) * len(loss)
     frame = pd.DataFrame(
         {
@@ -50,14 +59,14 @@ def _testbed(
             "loss": np.repeat(loss, len(samples)),
         }
     )
-    facts = table.loc[:, ["model", "params", "tokens", "validation_loss", "budget", "seed"]]
-    joined = facts.merge(frame, on="model", validate="one_to_many")
+    checkpoints = table.loc[:, ["model", "params", "tokens", "validation_loss", "budget", "seed"]]
+    joined = checkpoints.merge(frame, on="model", validate="one_to_many")
     columns = ["model", "params", "tokens", "task", "samples", "neg_log_pass", "pass_at_k", "loss"]
-    found = joined.loc[:, [*columns, "validation_loss", "budget", "seed"]]
+    rows = joined.loc[:, [*columns, "validation_loss", "budget", "seed"]]
     if seeds:
-        return found
+        return rows
     cell = ["params", "tokens", "task", "samples"]
-    means = found.drop(columns=["model", "seed"]).assign(weight=1.0).groupby(cell, as_index=False, sort=False)
+    means = rows.drop(columns=["model", "seed"]).assign(weight=1.0).groupby(cell, as_index=False, sort=False)
     return means.agg(dict.fromkeys([*columns[5:], "validation_loss", "budget"], "mean") | {"weight": "sum"})
 
 

@@ -312,7 +312,7 @@ def _inner_laws(cls: type[Law]) -> tuple[type[Law], ...]:
 
 
 def _is_class_variable(annotation: Any, cls: type) -> bool:
-    """Checks whether an annotation is ClassVar, under any name and also as a string, so that the field is no parameter."""
+    """Checks whether an annotation is ClassVar, under any name and also as a string; such a field is no parameter."""
     if not isinstance(annotation, str):
         return annotation is ClassVar or get_origin(annotation) is ClassVar
     first, *attributes = annotation.strip("\"' ").partition("[")[0].strip().split(".")

@@ -1,4 +1,4 @@
-"""What each column of a table means, and the refusal of tables that break it: one sentence that says where and why."""
+"""Checks of tables against the meaning of their columns."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -9,32 +9,46 @@ import pandas as pd
 
 from t2jax.tables.columns import NUMBERS, REQUIRED, RUN_KEY, TEXTS, UNITS
 from t2jax.tables.magnitudes import doubts
-from t2jax.tables.place import Place, TableError, _show, missing_column, suggestion, unique_names
+from t2jax.tables.place import Place, TableError, _format_cell, missing_column, suggestion, unique_names
 
 
 def to_numbers(cells: pd.Series, place: Place, column: str, needed_by: str = "") -> np.ndarray:
-    """Each cell as a float64, exactly as Python reads it; empty cells become NaN.
+    """Converts cells to float64 exactly as Python reads them; empty cells become NaN.
 
-    Args: `cells` (rows,) of numbers or text; `place` and `column` name them in messages, `needed_by` who reads them.
-    Returns: float64 array (rows,).
-    Raises: TableError at the first cell that is not a number.
+    Args:
+        cells: Numbers or text, shape (rows,).
+        place: Names the table in messages.
+        column: Name of the column.
+        needed_by: Who reads the column, for messages.
+
+    Returns:
+        A float64 array of shape (rows,).
+
+    Raises:
+        TableError: A cell is not a number.
     """
     if cells.dtype.kind in "iuf":
         return cells.to_numpy(dtype=np.float64, na_value=np.nan)
-    parsed = [_number(cell) for cell in cells]
-    bad = np.array([value is None for value in parsed], dtype=bool)
+    numbers = [_number(cell) for cell in cells]
+    bad = np.array([value is None for value in numbers], dtype=bool)
     hint = _number_hint(column, cells.iloc[int(bad.argmax())]) if bad.any() else ""
     place.refuse(column, bad, cells, "a number" + (f", for {needed_by}" if needed_by else "") + hint)
-    return np.array(parsed, dtype=np.float64)
+    return np.array(numbers, dtype=np.float64)
 
 
 def clean(frame: pd.DataFrame, place: Place, known_raw: Collection[str]) -> pd.DataFrame:
-    """The frame with fixed columns as float64 or text, after every check; other columns are kept as they are.
+    """Checks a frame and converts columns of fixed meaning to float64 or text; other columns do not change.
 
-    Args: `frame`, one row per measurement; `place` names it in messages; `known_raw` lists columns known to hold raw
-        counts, on which small numbers are believed.
-    Returns: a new frame (rows, columns) with rows numbered from 0.
-    Raises: TableError with the first offence.
+    Args:
+        frame: One row per measurement.
+        place: Names the table in messages.
+        known_raw: Columns that hold raw counts, so that small numbers are accepted.
+
+    Returns:
+        A new frame of shape (rows, columns) with rows numbered from 0.
+
+    Raises:
+        TableError: The first offence.
     """
     columns = dict(zip(unique_names(frame.columns, place), (cells for _, cells in frame.items()), strict=True))
     for name in REQUIRED:
@@ -67,9 +81,18 @@ def clean(frame: pd.DataFrame, place: Place, known_raw: Collection[str]) -> pd.D
 def multiplied(
     frame: pd.DataFrame, units: Mapping[str, str | float], place: Place
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    """The frame with each column named in `units` multiplied, as float64, and the factors.
+    """Multiplies each column named in `units`, as float64.
 
-    Raises: TableError for a unit that is no number > 0 and no known word, a column of text or none of that name.
+    Args:
+        frame: One row per measurement.
+        units: A factor > 0 or a word of UNITS for each column.
+        place: Names the table in messages.
+
+    Returns:
+        The new frame, and the factors by column.
+
+    Raises:
+        TableError: A unit is neither a number > 0 nor a word of UNITS, or a column is text or missing.
     """
     factors = {}
     for name, unit in units.items():
@@ -121,9 +144,9 @@ def _check_counts(columns: Mapping[str, pd.Series], place: Place) -> None:
 
 
 def check_sizes(columns: Mapping[str, pd.Series] | pd.DataFrame, place: Place) -> None:
-    """Refuse a model that has two sizes: its rows are taken as one run, or as checkpoints of one.
+    """Raises TableError for a model with two sizes, since its rows count as one run or as checkpoints of one.
 
-    It is asked of files. A program may group the rows of a table as it likes.
+    Only files are checked; a program may group the rows of a table in any way.
     """
     if "model" not in columns:
         return
@@ -131,22 +154,22 @@ def check_sizes(columns: Mapping[str, pd.Series] | pd.DataFrame, place: Place) -
     first = np.unique(model, return_index=True)[1][model]
     bad = params != params[first]
     row = int(bad.argmax())
-    named, size, line = _show(columns["model"].iloc[row]), params[first[row]], place.row(int(first[row]))
-    place.refuse("params", bad, columns["params"], f"{size:g} as in {line}, for both are of model {named}")
+    name, size, line = _format_cell(columns["model"].iloc[row]), params[first[row]], place.row(int(first[row]))
+    place.refuse("params", bad, columns["params"], f"{size:g} as in {line}, for both are of model {name}")
 
 
 def _check_duplicates(frame: pd.DataFrame, place: Place) -> None:
     # Without names of models, equal params and tokens may be another seed: only a row repeated in full is a mistake.
     key = [name for name in RUN_KEY if name in frame] if "model" in frame else list(frame.columns)
     hashable = frame[key].apply(lambda cells: cells.map(str) if cells.dtype == object else cells)
-    again = hashable.duplicated().to_numpy()
-    if again.any():
-        second = int(again.argmax())
+    repeated = hashable.duplicated().to_numpy()
+    if repeated.any():
+        second = int(repeated.argmax())
         group = hashable.groupby(key, sort=False, dropna=False).ngroup().to_numpy()
         first = int((group == group[second]).argmax())
-        values = ", ".join(f"{name}={_show(frame[name].iloc[second])}" for name in RUN_KEY if name in frame)
-        more = "" if again.sum() == 1 else f" (and {again.sum() - 1} more repeated)"
+        values = ", ".join(f"{name}={_format_cell(frame[name].iloc[second])}" for name in RUN_KEY if name in frame)
+        note = "" if repeated.sum() == 1 else f" (and {repeated.sum() - 1} more repeated)"
         raise TableError(
             f"{place.name}, {place.row(second)}: repeats {place.row(first)} ({values}), expected one row for each"
-            f" measurement{more}"
+            f" measurement{note}"
         )

@@ -1,4 +1,4 @@
-"""What each column of a table means."""
+"""Names, symbols and valid values of the columns of a table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

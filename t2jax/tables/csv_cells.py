@@ -1,4 +1,4 @@
-"""The cells of a CSV file, and what is wrong with one."""
+"""Reads the cells of a CSV file and reports what is wrong with a file."""
 
 import csv
 import io
@@ -14,20 +14,28 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def csv_cells(data: bytes, name: str) -> tuple[pd.DataFrame, Place]:
-    """The cells of a comma-separated file, and the line on which each row begins.
+    """Reads the cells of a comma-separated file, and the line on which each row begins.
 
-    Columns of fixed meaning are left as text; others become numbers where every cell that is not empty is one.
-    Args: `data`, the bytes of the file, UTF-8 with or without a byte order mark; `name`, for messages.
-    Raises: TableError if it is empty, not UTF-8, ragged, cut off, badly quoted or separated by something else.
+    Columns of fixed meaning stay text; others become numbers if every cell that is not empty is a number.
+
+    Args:
+        data: Bytes of the file, UTF-8 with or without a byte order mark.
+        name: Name of the file, for messages.
+
+    Returns:
+        The cells, and the place with the line of each row.
+
+    Raises:
+        TableError: The file is empty, not UTF-8, ragged, cut off, badly quoted or has another separator.
     """
     start = len(BYTE_ORDER_MARK) if data.startswith(BYTE_ORDER_MARK) else 0
     try:
         text = data[start:].decode()
     except UnicodeDecodeError as error:
-        at = start + error.start
-        line = data.count(b"\n", 0, at) + 1
-        found = f"byte 0x{data[at]:02x} at offset {at}"
-        raise TableError(f"{name}, line {line}: found {found}, expected a file in UTF-8") from None
+        offset = start + error.start
+        line = data.count(b"\n", 0, offset) + 1
+        byte = f"byte 0x{data[offset]:02x} at offset {offset}"
+        raise TableError(f"{name}, line {line}: found {byte}, expected a file in UTF-8") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     records, lines, line = [], [], 1
     try:
@@ -58,7 +66,7 @@ def csv_cells(data: bytes, name: str) -> tuple[pd.DataFrame, Place]:
 
 
 def _numbers_or_text(cells: pd.Series) -> pd.Series:
-    """Whole numbers if all cells are, else numbers with NaN for empty cells, else the text as it stands."""
+    """Converts cells to whole numbers or to numbers with NaN for empty cells, or leaves them as text."""
     texts = [cell.strip() for cell in cells]
     if not any(texts) or any("_" in text or re.match(r"-?0\d", text) for text in texts):  # "007" is a name
         return cells

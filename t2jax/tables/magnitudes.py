@@ -1,4 +1,4 @@
-"""Values that can only be in other units or another quantity than the column's: believed where `units` names it."""
+"""Checks for values that are in other units, or another quantity, than the column's."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from typing import Any
 
 import numpy as np
 
-SMALLEST_LARGEST = 1e4  # a table whose largest model or token count is below this is written in millions or billions
-SMALL, GAP = 1e4, 1e3  # a count below SMALL that lies this factor below all others is in other units than they are
+SMALLEST_LARGEST = 1e4  # a table whose largest count is smaller is in millions or billions
+SMALL, GAP = 1e4, 1e3  # a count below SMALL and smaller than all others by this factor is in other units
 LARGEST = {"params": 1e15, "tokens": 1e18, "unique_tokens": 1e18, "samples": 1e12, "trials": 1e12}
-"""A thousand times and more what anybody has trained, read or drawn."""
+"""At least a thousand times the largest published values."""
 LARGEST_LOSS = 15.0
 """Guessing evenly among the 262,144 tokens of the largest vocabulary in use costs ln 262,144 = 12.5 nats."""
 SMALLEST_LOSS = 1e-3
-"""Of a table's largest loss: text has some tenths of a nat a token at least, and no run ends at 0.001 everywhere."""
+"""Bound on the largest loss of a table: text has at least some tenths of a nat per token."""
 RESPONSES = ("loss", "error", "neg_log_pass", "pass_at_k", "correct")
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """A value that is hard to believe: its column and row (from 0), and what is said of it."""
+    """An implausible value: its column, its row (from 0) and a sentence about it."""
 
     column: str
     row: int
@@ -27,12 +27,13 @@ class Doubt:
 
 
 def doubts(columns: Mapping[str, Any]) -> Iterator[Doubt]:
-    """What is hard to believe in columns of fixed meaning, each (rows,), at most one thing a column.
+    """Finds implausible values in columns of fixed meaning, at most one per column.
 
     Args:
-        columns: the table's, as numbers where a column has a fixed meaning; others are not looked at.
+        columns: Columns by name, each of shape (rows,); columns without a fixed meaning are ignored.
+
     Returns:
-        The doubts, in the order in which they are to be told.
+        The doubts in the order of the messages.
     """
     for name in ("params", "tokens"):
         yield from _counts(name, np.asarray(columns[name], float))
@@ -41,7 +42,7 @@ def doubts(columns: Mapping[str, Any]) -> Iterator[Doubt]:
             values = np.asarray(columns[name], float)
             row = int(values.argmax())
             if values[row] > limit:
-                yield Doubt(name, row, f"found {values[row]:g}, expected at most {limit:g}{_way(name)}")
+                yield Doubt(name, row, f"found {values[row]:g}, expected at most {limit:g}{_how_to_confirm(name)}")
     if "loss" in columns:
         yield from _losses(np.asarray(columns["loss"], float))
     if any(name in columns for name in RESPONSES):
@@ -61,14 +62,14 @@ def _counts(name: str, values: np.ndarray) -> Iterator[Doubt]:
         return
     order = np.argsort(values, kind="stable")
     ordered = values[order]
-    apart = np.flatnonzero((ordered[:-1] < SMALL) & (ordered[1:] >= GAP * ordered[:-1]))
-    if apart.size:
-        row = int(order[: apart[-1] + 1].min())
+    gaps = np.flatnonzero((ordered[:-1] < SMALL) & (ordered[1:] >= GAP * ordered[:-1]))
+    if gaps.size:
+        row = int(order[: gaps[-1] + 1].min())
         yield Doubt(
             name,
             row,
-            f"found {values[row]:g} among values from {ordered[apart[-1] + 1]:g} to {values[largest]:g}, expected one"
-            f" unit in all rows: write the raw count{_way(name)}",
+            f"found {values[row]:g} among values from {ordered[gaps[-1] + 1]:g} to {values[largest]:g}, expected one"
+            f" unit in all rows: write the raw count{_how_to_confirm(name)}",
         )
 
 
@@ -79,10 +80,12 @@ def _losses(values: np.ndarray) -> Iterator[Doubt]:
             "loss",
             row,
             f"found {values[row]:g}, expected at most {LARGEST_LOSS:g} nats a token, which is more than guessing costs;"
-            f" of a perplexity take the log{_way('loss')}",
+            f" of a perplexity take the log{_how_to_confirm('loss')}",
         )
     elif values[row] < SMALLEST_LOSS:
-        yield Doubt("loss", row, f"the largest value is {values[row]:g}, expected nats a token{_way('loss')}")
+        yield Doubt(
+            "loss", row, f"the largest value is {values[row]:g}, expected nats a token{_how_to_confirm('loss')}"
+        )
 
 
 def _ratios(params: np.ndarray, tokens: np.ndarray) -> Iterator[Doubt]:
@@ -92,10 +95,10 @@ def _ratios(params: np.ndarray, tokens: np.ndarray) -> Iterator[Doubt]:
             "tokens",
             row,
             f"found {tokens[row]:g} tokens for {params[row]:g} params, and no row has as many tokens as params: are"
-            f" tokens in thousands, or the two columns swapped?{_way('tokens')}",
+            f" tokens in thousands, or the two columns swapped?{_how_to_confirm('tokens')}",
         )
 
 
-def _way(name: str) -> str:
-    """How somebody who means the value says so."""
+def _how_to_confirm(name: str) -> str:
+    """Explains how to confirm a value that is correct."""
     return f" (if it is meant: units={{{name!r}: 1}}, in commands --units {name}=1)"

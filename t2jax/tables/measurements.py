@@ -1,4 +1,4 @@
-"""A table's columns as a fit reads them: equal rows together, each row's weight apart."""
+"""The columns of a table in the form that a fit reads, with equal rows merged."""
 
 import math
 from collections.abc import Sequence
@@ -17,10 +17,14 @@ from t2jax.typing import Array, Float, Int
 
 @dataclass(frozen=True)
 class Measurements:
-    """Different rows once, and where each row of the table went.
+    """Distinct rows of a table, with the position and the weight of each row.
 
-    columns: name -> (different,). weight (rows,): of each row of the table, 1 without a `weight` column. place (rows,):
-    its index in the columns. Counts repeat themselves a lot (most questions are solved never), which this saves.
+    Counts repeat often, since most questions are never solved, so merging saves time.
+
+    Attributes:
+        columns: Columns by name, each of shape (different,).
+        weight: Weight of each row of the table, shape (rows,); 1 without a `weight` column.
+        place: Index of each row of the table in the columns, shape (rows,).
     """
 
     columns: dict[str, Float[Array, " different"]]
@@ -28,18 +32,18 @@ class Measurements:
     place: Int[Array, " rows"]
 
     def weighted(self, times: Float[Array, " rows"]) -> dict[str, Array]:
-        """The columns with a `weight` that counts each row of the table `times` times its own weight."""
+        """Adds a `weight` column that counts each row of the table `times` times its weight."""
         count = len(next(iter(self.columns.values())))
         return {**self.columns, "weight": jax.ops.segment_sum(self.weight * times, self.place, num_segments=count)}
 
     def every_row(self) -> dict[str, Array]:
-        """The columns with one entry per row of the table, and its `weight`."""
+        """Expands the columns to one entry per row of the table, with its `weight`."""
         return {**{name: column[self.place] for name, column in self.columns.items()}, "weight": self.weight}
 
     def padded(self) -> Self:
-        """The same with more rows, of no weight, so that tables of nearly the same length share a compiled program.
+        """Adds rows of zero weight, so that tables of similar length share a compiled program.
 
-        The first row is repeated. Sums over rows stay as they are where each term is multiplied by the row's weight.
+        The first row is repeated. Sums over rows do not change if each term is multiplied by the row's weight.
         """
         extra = bucket(len(self.weight)) - len(self.weight)
         columns = {
@@ -50,13 +54,13 @@ class Measurements:
         return type(self)(*split)
 
     def on_device(self, dtype: Any) -> Self:
-        """As arrays of JAX, those of floats in the given precision."""
+        """Converts to JAX arrays, with floats in the given precision."""
         return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), self)
 
 
 @dataclass(frozen=True)
 class Units(Measurements):
-    """Columns of units of which each is there once (questions, runs), beside columns of other lengths about them."""
+    """Columns of distinct units such as questions or runs, with columns of other lengths beside them."""
 
     def weighted(self, times: Float[Array, " units"]) -> dict[str, Array]:
         return {**self.columns, "weight": self.weight * times}
@@ -67,13 +71,13 @@ register(Units, ("columns", "weight", "place"))
 
 
 def bucket(length: int) -> int:
-    """The next length of a series that grows by a fifth from step to step: 16, 20, 23, 27, 32, ..."""
+    """Rounds a length up to a series with steps of a fifth: 16, 20, 23, 27, 32, ..."""
     step = math.ceil(4 * math.log2(max(length, 16) / 16) - 1e-9)
     return math.ceil(16 * 2 ** (step / 4))
 
 
 def measurements(table: Table, columns: tuple[str, ...]) -> Measurements:
-    """The named columns of a table, which must be there and numeric."""
+    """Reads the named columns of a table, which must exist and be numeric."""
     stacked = np.stack([table[name] for name in columns], axis=1)
     order = np.lexsort(stacked.T)
     ordered = stacked[order]
@@ -86,9 +90,17 @@ def measurements(table: Table, columns: tuple[str, ...]) -> Measurements:
 
 
 def inputs_of_runs(table: Table, columns: Sequence[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The run of each row, (rows,), and the named columns of each run, (runs,).
+    """Groups rows by run and reads the named columns of each run.
 
-    Raises TableError for a run whose rows differ in one of them: it is more than one checkpoint.
+    Args:
+        table: Rows of checkpoints.
+        columns: Columns that are equal over the rows of a run.
+
+    Returns:
+        The run of each row, shape (rows,), and the columns of each run, shape (runs,).
+
+    Raises:
+        TableError: The rows of a run differ in a column, so it is more than one checkpoint.
     """
     run = table.runs()
     first = np.unique(run, return_index=True)[1]

@@ -1,4 +1,4 @@
-"""Where in a file a fault is, and the error that names it."""
+"""The place of a fault in a file, and the error that names it."""
 
 import difflib
 import re
@@ -12,71 +12,83 @@ import pandas as pd
 from t2jax.tables.columns import NUMBERS
 
 MOST_NAMES = 3
-"""More columns alike than this are no hint."""
+"""Largest number of similar columns in a hint."""
 LONGEST = 60
-"""Characters of a cell that a message shows."""
+"""Largest number of characters of a cell in a message."""
 
 
 class TableError(ValueError):
-    """A table or its file is refused; the message names file, column, row, value and what was expected."""
+    """Error for a table or file that is refused; the message names file, column, row, value and what was expected.
+
+    Example:
+        >>> try:
+        ...     t2.Table.from_columns(params=1e9, tokens=2e10, loss=-1.0)
+        ... except t2.TableError as error:
+        ...     print(error)
+        a table from memory, row 0, column 'loss': found -1.0, expected a loss > 0 in nats
+    """
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where rows came from: a file or data set, and for a text file the line (from 1) of each row."""
+    """The origin of rows: a file or data set, and for a text file the line (from 1) of each row."""
 
     name: str
     lines: np.ndarray | None = None
 
     def row(self, index: int) -> str:
-        """The name of row `index` (0-based) for a message: "line 7" in a text file, else "row 5"."""
+        """Names row `index` (from 0) for a message: "line 7" in a text file, else "row 5"."""
         return f"row {index}" if self.lines is None else f"line {self.lines[index]}"
 
     def where(self, keep: np.ndarray) -> "Place":
-        """The place of the rows where `keep` (rows,) is true."""
+        """Selects the rows where `keep` of shape (rows,) is true."""
         return self if self.lines is None else Place(self.name, self.lines[keep])
 
     def refuse(self, column: str, bad: np.ndarray, cells: pd.Series, expected: str) -> None:
-        """Raise TableError with the cell at the first True of `bad` (rows,), if any, and count the others."""
+        """Raises TableError with the cell at the first True of `bad` (rows,), if any, and counts the others."""
         rows = np.flatnonzero(bad)
         if rows.size:
-            found = _show(cells.iloc[rows[0]])
-            more = "" if rows.size == 1 else f" (and {rows.size - 1} more such row{'s' if rows.size > 2 else ''})"
+            cell = _format_cell(cells.iloc[rows[0]])
+            others = "" if rows.size == 1 else f" (and {rows.size - 1} more such row{'s' if rows.size > 2 else ''})"
             where = f"{self.name}, {self.row(int(rows[0]))}, column {column!r}"
-            raise TableError(f"{where}: found {found}, expected {expected}{more}")
+            raise TableError(f"{where}: found {cell}, expected {expected}{others}")
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """The words "; did you mean 'loss'?" for those of `known` that are like `name` or hold it, or nothing for none."""
-    folded = {str(other).casefold(): str(other) for other in known}
-    wanted = name.casefold()
-    if wanted in folded:
-        return f"; did you mean {folded[wanted]!r}?"
-    close = difflib.get_close_matches(wanted, folded, n=MOST_NAMES)
-    holding = [other for other in folded if wanted in re.split(r"[^a-z0-9]+", other)]
-    alike = list(dict.fromkeys([*close, *holding]))
-    if not alike or len(alike) > MOST_NAMES:
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """Suggests similar names: "; did you mean 'loss'?" for names that are like `name` or contain it."""
+    by_folded_name = {str(other).casefold(): str(other) for other in names}
+    wanted_name = name.casefold()
+    if wanted_name in by_folded_name:
+        return f"; did you mean {by_folded_name[wanted_name]!r}?"
+    close = difflib.get_close_matches(wanted_name, by_folded_name, n=MOST_NAMES)
+    containing = [other for other in by_folded_name if wanted_name in re.split(r"[^a-z0-9]+", other)]
+    similar = list(dict.fromkeys([*close, *containing]))
+    if not similar or len(similar) > MOST_NAMES:
         return ""
-    said = f"; did you mean {' or '.join(repr(folded[one]) for one in alike)}?"
-    if wanted == "params" and any(word in one for one in alike for word in ("active", "total", "expert")):
-        said += " Of a mixture of experts take the active ones: 6ND and 2Nk count those"
-    return said
+    sentence = f"; did you mean {' or '.join(repr(by_folded_name[candidate]) for candidate in similar)}?"
+    if wanted_name == "params" and any(
+        word in candidate for candidate in similar for word in ("active", "total", "expert")
+    ):
+        sentence += " Of a mixture of experts take the active ones: 6ND and 2Nk count those"
+    return sentence
 
 
 def missing_column(place: Place, name: str, present: Iterable[str], needed_by: str) -> TableError:
-    """The error for a column that is not there: who needs it, what is there, and which of those may be it."""
+    """Makes the error for a missing column: who needs it, which columns exist, and which may be it."""
     present = tuple(present)
     symbol = NUMBERS[name].symbol if name in NUMBERS else name
     if name != symbol and symbol in present:
         hint = f"; rename column {symbol!r}?"
     else:
-        hint = _converted(name, present) or suggestion(str(name), present)
-    there = ", ".join(map(repr, present)) or "none"
-    return TableError(f"{place.name}: column {name!r}, needed by {needed_by}, is missing; columns there: {there}{hint}")
+        hint = _suggest_conversion(name, present) or suggestion(str(name), present)
+    columns = ", ".join(map(repr, present)) or "none"
+    return TableError(
+        f"{place.name}: column {name!r}, needed by {needed_by}, is missing; columns there: {columns}{hint}"
+    )
 
 
-def _converted(name: str, present: tuple[str, ...]) -> str:
-    """How a column of another quantity becomes the missing one; empty where there is none."""
+def _suggest_conversion(name: str, present: tuple[str, ...]) -> str:
+    """Explains how a column of another quantity becomes the missing one; the text is empty if none does."""
     words = {column: set(re.split(r"[^a-z0-9]+", str(column).casefold())) for column in present}
     if name == "loss":
         for column, of in words.items():
@@ -95,7 +107,7 @@ def _converted(name: str, present: tuple[str, ...]) -> str:
 
 
 def unique_names(names: Iterable[Any], place: Place) -> list[str]:
-    """Column names without surrounding blanks; raises TableError where two are then the same."""
+    """Strips blanks from column names; raises TableError if two are then equal."""
     stripped = [str(name).strip() for name in names]
     for name in stripped:
         if stripped.count(name) > 1:
@@ -103,12 +115,12 @@ def unique_names(names: Iterable[Any], place: Place) -> list[str]:
     return stripped
 
 
-def _show(cell: Any) -> str:
+def _format_cell(cell: Any) -> str:
     if isinstance(cell, str):
-        return _shortened(repr(str(cell))) if cell.strip() else "an empty cell"
-    return "an empty cell (NaN)" if pd.isna(cell) else _shortened(str(cell))
+        return _shorten(repr(str(cell))) if cell.strip() else "an empty cell"
+    return "an empty cell (NaN)" if pd.isna(cell) else _shorten(str(cell))
 
 
-def _shortened(text: str) -> str:
-    """The text, or the beginning of a long one and its length."""
+def _shorten(text: str) -> str:
+    """Returns the text, or the beginning of a long one and its length."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"

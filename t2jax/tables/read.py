@@ -22,18 +22,25 @@ from t2jax.tables.table import Table, _from_clean_frame
 
 
 def read_table(path: str | os.PathLike[str], units: Mapping[str, str | float] | None = None) -> Table:
-    """Read a table of measurements from a .csv, .csv.gz or .parquet file.
+    """Reads a table of measurements from a .csv, .csv.gz or .parquet file.
 
     Args:
         path: The file.
-        units: What multiplies each column that is not in raw counts: a number, a number as text ("1e6"), a letter
-            ("K", "M", "B", "T") or a word ("millions"). The numbers of a column named here are taken as they are meant.
+        units: Factor of each column that is not in raw counts: a number, a number as text ("1e6"), a letter
+            ("K", "M", "B", "T") or a word ("millions"). Numbers of a column named here are accepted as they are.
 
     Returns:
-        A checked table. Its source is the file, with the history that `to_csv` or `to_parquet` wrote down.
+        A checked table. Its source is the file, with the history from `to_csv` or `to_parquet`.
 
     Raises:
-        TableError: The sentence names the file, the line or row, the column and the value.
+        TableError: The file cannot be read or is invalid. The message names file, line or row, column and value.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "runs.csv"
+        >>> _ = path.write_text("params,tokens,loss\\n70,1.4,2.98\\n410,8.2,2.52\\n")
+        >>> t2.read_table(path, units={"params": "M", "tokens": "B"})["params"]
+        array([7.0e+07, 4.1e+08])
     """
     path = _with_suffix(path, *CSV, *PARQUET)
     data = _read_bytes(path)
@@ -78,15 +85,15 @@ def _read_parquet(data: bytes, name: str) -> tuple[pd.DataFrame, Source]:
         raise TableError(f"{name}: not a whole Parquet file ({str(error).splitlines()[0]})") from None
     frame = frame.reset_index(level=[level for level in frame.index.names if level is not None])  # is a column too
     frame.columns = unique_names(frame.columns, Place(name))
-    written = (file.schema_arrow.metadata or {}).get(METADATA_KEY)
-    return frame, Source() if written is None else _source_from(written, name)
+    metadata = (file.schema_arrow.metadata or {}).get(METADATA_KEY)
+    return frame, Source() if metadata is None else _source_from(metadata, name)
 
 
 def _read_sidecar(path: Path, sha256: str) -> Source:
-    note = _sidecar(path)
-    if not note.exists():
+    sidecar = _sidecar(path)
+    if not sidecar.exists():
         return Source()
-    source = _source_from(_read_bytes(note), str(note))
+    source = _source_from(_read_bytes(sidecar), str(sidecar))
     if source.sha256 == sha256:
         return source
     # Somebody edited or replaced the numbers: where they came from may still hold, their units need not.

@@ -1,4 +1,4 @@
-"""Where a table comes from."""
+"""The provenance of a table."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Source:
-    """Where a table came from: a file or data set, its hash and licence, and what was done to it since.
+    """Provenance of a table.
 
-    `url` and `licence` are those of the data it derives from. `units` holds what multiplied each column that was not in
-    raw counts (1.0: told to be raw). `history` holds a step for each thing done: "where task='arc': 120 of 240 rows".
+    Attributes:
+        name: The file or data set.
+        sha256: Hash of the file.
+        url: Where the original data are published.
+        licence: Licence of the original data.
+        units: Factor of each column that was not in raw counts; 1.0 marks a column as raw.
+        history: One step for each operation, such as "where task='arc': 120 of 240 rows".
     """
 
     name: str = "a table from memory"
@@ -21,5 +26,5 @@ class Source:
     history: tuple[str, ...] = ()
 
     def then(self, step: str) -> "Source":
-        """The same source with one more step in its history."""
+        """Adds one step to the history."""
         return dataclasses.replace(self, history=(*self.history, step))

@@ -1,4 +1,4 @@
-"""Table: measurements in columns of fixed meaning and units, checked once; CSV and Parquet in and out."""
+"""The table of measurements: columns of fixed meaning and units, checked once, with CSV and Parquet in and out."""
 
 import dataclasses
 import gzip
@@ -28,14 +28,34 @@ from t2jax.tables.source import Source
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
 class Table:
-    """Measurements of training runs, one row each; a table never changes: each method returns another one.
+    """Measurements of training runs, one per row.
 
-    `model`, `task`, `question`: text. `params` (N), `tokens` (D): raw counts, always there. `samples` (k): real, >= 1.
-    `loss`: nats. `neg_log_pass`: mean of -log pass@k. `pass_at_k`: from 0 to 1. `trials`, `correct`: whole counts.
-    `weight`: > 0. Columns of other names are kept as they are.
+    A table never changes: each method returns a new one. Every table has `params` (N) and `tokens` (D) in raw counts.
+    Other columns of fixed meaning are optional:
 
-    Args: `frame`, copied; `source`, its provenance: a column named in its units is believed however small its numbers.
-    Raises: TableError, in one sentence, if a column, a cell or a row is not what it should be.
+    - `model`, `task`, `question`: text.
+    - `samples` (k): a number >= 1.
+    - `loss`: nats. `neg_log_pass`: the mean of -log pass@k. `pass_at_k`, `error`: numbers from 0 to 1.
+    - `unique_tokens` (U): a raw count > 0.
+    - `trials`, `correct`: whole counts.
+    - `weight`: a number > 0.
+
+    Columns of other names are stored without checks.
+
+    Args:
+        frame: The columns. They are copied.
+        source: Provenance of the data. Columns named in its `units` may hold small numbers.
+
+    Raises:
+        TableError: A column, a cell or a row is invalid. The message is one sentence.
+
+    Example:
+        >>> import pandas as pd
+        >>> t2.Table(pd.DataFrame({"params": [1e8, 1e9], "tokens": [2e9, 2e10], "loss": [3.3, 2.5]}))
+        Table of 2 rows: params, tokens, loss
+          params 1e+08 to 1e+09
+          tokens 2e+09 to 2e+10
+          from a table from memory, 0 steps in .source.history
     """
 
     source: Source
@@ -49,14 +69,29 @@ class Table:
 
     @classmethod
     def from_columns(cls, *, source: Source | None = None, **columns: Any) -> "Table":
-        """A checked table of the given columns, each an array of shape (rows,) or one value for all rows."""
+        """Makes a checked table from columns.
+
+        Args:
+            source: Provenance of the data.
+            columns: Columns by name, each an array of shape (rows,) or one value for all rows.
+
+        Returns:
+            The table.
+
+        Raises:
+            TableError: A column, a cell or a row is invalid, or a length differs.
+
+        Example:
+            >>> t2.Table.from_columns(params=[1e8, 1e9], tokens=2e10).columns
+            ('params', 'tokens')
+        """
         source = Source() if source is None else source
         rows = next((len(values) for values in columns.values() if np.ndim(values)), 1)
         return cls(pd.DataFrame(_same_length(columns, rows, source), index=range(rows)), source)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the columns, in order."""
+        """Names of the columns, in order."""
         return tuple(self._frame.columns)
 
     def __len__(self) -> int:
@@ -66,7 +101,7 @@ class Table:
         return name in self._frame.columns
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """A copy of one column, shape (rows,): float64 for numbers, else objects; TableError if it is not there."""
+        """Copies one column of shape (rows,): float64 for numbers, else objects; raises TableError if it is missing."""
         if name not in self:
             raise missing_column(self._place, name, self.columns, "the caller")
         column = self._frame[name]
@@ -78,13 +113,29 @@ class Table:
         return "\n  ".join([f"Table of {len(self)} rows: {', '.join(self.columns)}", *ranges, origin])
 
     def require(self, *names: str, needed_by: str) -> None:
-        """Raise TableError for the first of `names` that is not a column, on behalf of `needed_by` (a law, a noise)."""
+        """Checks that columns exist.
+
+        Args:
+            names: Names of columns.
+            needed_by: Who reads them, such as the name of a law, for the message.
+
+        Raises:
+            TableError: A column is missing.
+        """
         for name in names:
             if name not in self:
                 raise missing_column(self._place, name, self.columns, needed_by)
 
     def require_numbers(self, *names: str, needed_by: str) -> None:
-        """Raise TableError for the first of `names` that is no column, or has a cell that is no finite number."""
+        """Checks that columns exist and hold finite numbers.
+
+        Args:
+            names: Names of columns.
+            needed_by: Who reads them, for the message.
+
+        Raises:
+            TableError: A column is missing, or a cell is no finite number.
+        """
         self.require(*names, needed_by=needed_by)
         for name in names:
             if name not in NUMBERS:  # these were checked when the table was made
@@ -93,53 +144,80 @@ class Table:
                 self._place.refuse(name, bad, cells, f"a number, for {needed_by}")
 
     def require_positive(self, name: str, needed_by: str) -> None:
-        """Raise TableError for the first cell of the column `name` that is not above zero, on behalf of `needed_by`."""
+        """Checks that a column is above zero in every row.
+
+        Args:
+            name: Name of the column.
+            needed_by: Who reads it, for the message.
+
+        Raises:
+            TableError: A cell is not above zero.
+        """
         cells: Any = self._frame[name]
         self._place.refuse(name, self[name] <= 0, cells, f"a value > 0, for {needed_by}")
 
     def require_rows(self, least: int, needed_by: str) -> None:
-        """Raise TableError if there are fewer than `least` rows, such as the parameters of the law to fit."""
+        """Checks that the table has enough rows, such as one for each parameter of a law.
+
+        Args:
+            least: The smallest number of rows.
+            needed_by: Who reads them, for the message.
+
+        Raises:
+            TableError: The table has fewer rows.
+        """
         if len(self) < least:
             raise TableError(f"{self.source.name}: {len(self)} rows, but {needed_by} needs at least {least}")
 
     def where(self, condition: Any = None, /, **equal: Any) -> "Table":
-        """The rows that meet every condition, in order.
+        """Selects the rows that meet every condition, in order.
 
         Args:
-            condition: A boolean array (rows,), or a function from this table to one.
-            equal: For each named column the value, or a list of the values, that is kept.
+            condition: A boolean array of shape (rows,), or a function from this table to one.
+            equal: The value, or a list of the values, to select in each named column.
 
         Returns:
-            A table whose history says how many rows were kept.
+            A table whose history gives the number of selected rows.
 
         Raises:
             TableError: A condition has another shape or type, a column is missing, or no row is left.
+
+        Example:
+            >>> len(runs.where(lambda table: table["loss"] < 2.6, params=1e9))
+            2
         """
-        keep, said = np.ones(len(self), dtype=bool), []
+        selected, conditions = np.ones(len(self), dtype=bool), []
         if condition is not None:
             mask = np.asarray(condition(self) if callable(condition) else condition)
-            if mask.dtype != bool or mask.shape != keep.shape:
+            if mask.dtype != bool or mask.shape != selected.shape:
                 raise TableError(
                     f"{self.source.name}: a condition of type {mask.dtype} and shape {mask.shape}, expected booleans of"
-                    f" shape {keep.shape}"
+                    f" shape {selected.shape}"
                 )
-            keep &= mask
-            said.append(getattr(condition, "__name__", "mask"))
-        for name, wanted in equal.items():
+            selected &= mask
+            conditions.append(getattr(condition, "__name__", "mask"))
+        for name, value in equal.items():
             self.require(name, needed_by="where")
-            values = np.asarray(wanted).ravel().tolist()
-            keep &= self._frame[name].isin([str(value) for value in values] if name in TEXTS else values).to_numpy()
-            said.append(f"{name}={reprlib.repr(wanted)}")
-        step = f"where {' and '.join(said) or 'anything'}: {keep.sum()} of {len(self)} rows"
-        if not keep.any():
+            values = np.asarray(value).ravel().tolist()
+            selected &= self._frame[name].isin([str(value) for value in values] if name in TEXTS else values).to_numpy()
+            conditions.append(f"{name}={reprlib.repr(value)}")
+        step = f"where {' and '.join(conditions) or 'anything'}: {selected.sum()} of {len(self)} rows"
+        if not selected.any():
             raise TableError(f"{self.source.name}: {step}, expected at least one row")
-        frame = self._frame.loc[keep].reset_index(drop=True)
-        return _from_clean_frame(frame, self.source.then(step), self._place.where(keep))
+        frame = self._frame.loc[selected].reset_index(drop=True)
+        return _from_clean_frame(frame, self.source.then(step), self._place.where(selected))
 
     def with_columns(self, **values: Any) -> "Table":
-        """The table with columns added or replaced by arrays of shape (rows,) or by one value for all rows.
+        """Adds or replaces columns.
 
-        Raises: TableError as for a new table, or where a length differs.
+        Args:
+            values: Columns by name, each an array of shape (rows,) or one value for all rows.
+
+        Returns:
+            A new checked table.
+
+        Raises:
+            TableError: A column, a cell or a row is invalid, or a length differs.
         """
         frame = self._frame.assign(**_same_length(values, len(self), self.source))
         raw = set(self.columns) - values.keys() | self.source.units.keys()
@@ -147,30 +225,50 @@ class Table:
         return _from_clean_frame(clean(frame, self._place, raw), source, self._place)
 
     def runs(self) -> np.ndarray:
-        """The run of each row, numbered from 0 by first appearance: int array (rows,).
+        """Numbers the training run of each row, by first appearance.
 
-        Rows of one `model` are one run, whatever their task; without that column, rows of equal params and tokens.
+        Rows of one `model` are one run, whatever their task. Without that column, rows of equal params and tokens are.
+
+        Returns:
+            Run indices from 0, integers of shape (rows,).
         """
         if "model" in self:
             return pd.factorize(self["model"])[0]
         return pd.factorize(self["params"] + 1j * self["tokens"])[0]
 
     def weights(self) -> np.ndarray:
-        """The column `weight`, shape (rows,), or ones where the table has none."""
+        """Reads the column `weight`.
+
+        Returns:
+            Weights of shape (rows,); ones if the column is missing.
+        """
         return self["weight"] if "weight" in self else np.ones(len(self))
 
     def compute(self) -> np.ndarray:
-        """Training compute 6ND of each row in FLOPs, shape (rows,). Source: Kaplan et al. 2020 (2001.08361)."""
+        """Computes the training compute 6ND. Source: Kaplan et al. 2020 (2001.08361).
+
+        Returns:
+            FLOPs of each row, shape (rows,).
+        """
         return 6 * self["params"] * self["tokens"]
 
     def to_frame(self) -> pd.DataFrame:
-        """A copy of the columns as a pandas DataFrame, rows numbered from 0."""
+        """Copies the table to a pandas DataFrame.
+
+        Returns:
+            The columns, with rows numbered from 0.
+        """
         return self._frame.copy()
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write a .csv or .csv.gz, floats exact to the last bit, and beside it the provenance as NAME.source.json.
+        """Writes a .csv or .csv.gz with floats exact to the last bit, and the provenance beside it as NAME.source.json.
 
-        Raises: TableError for another suffix; OSError where it cannot be written, and an older file is then untouched.
+        Args:
+            path: The file. Its suffix determines the format.
+
+        Raises:
+            TableError: The file has another suffix.
+            OSError: The file cannot be written. An older file then does not change.
         """
         path = _with_suffix(path, *CSV)
         numeric = [column.dtype.kind in "iufb" for _, column in self._frame.items()]
@@ -178,13 +276,21 @@ class Table:
         text = blank.to_csv(None, index=False, na_rep="nan", lineterminator="\n").encode()
         data = gzip.compress(text, mtime=0) if path.name.lower().endswith(".gz") else text
         write_bytes(path, data)
-        write_bytes(_sidecar(path), _as_written(self, path, hashlib.sha256(data).hexdigest()))
+        write_bytes(_sidecar(path), _provenance_bytes(self, path, hashlib.sha256(data).hexdigest()))
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
-        """Write a .parquet that holds its provenance too. Raises as to_csv does."""
+        """Writes a .parquet that includes the provenance.
+
+        Args:
+            path: The file.
+
+        Raises:
+            TableError: The file has another suffix.
+            OSError: The file cannot be written. An older file then does not change.
+        """
         path = _with_suffix(path, *PARQUET)
         table = pa.Table.from_pandas(self._frame, preserve_index=False)
-        metadata = {**(table.schema.metadata or {}), METADATA_KEY: _as_written(self, path, sha256="")}
+        metadata = {**(table.schema.metadata or {}), METADATA_KEY: _provenance_bytes(self, path, sha256="")}
         sink = io.BytesIO()
         pq.write_table(table.replace_schema_metadata(metadata), sink)
         write_bytes(path, sink.getvalue())
@@ -204,10 +310,12 @@ def _same_length(columns: Mapping[str, Any], rows: int, source: Source) -> dict[
     return {name: np.asarray(values)[()] for name, values in columns.items()}
 
 
-def _as_written(table: Table, path: Path, sha256: str) -> bytes:
+def _provenance_bytes(table: Table, path: Path, sha256: str) -> bytes:
     source = table.source.then(f"{table.source.name} written as {path.name}")
     numbers = {name: table[name] for name in table.columns if name in NUMBERS}
-    small = dict.fromkeys((one.column for one in doubts(numbers)), 1.0)  # believed here, so there too
+    small = dict.fromkeys(
+        (doubt.column for doubt in doubts(numbers)), 1.0
+    )  # accepted in this table, so in the file too
     fields = dataclasses.asdict(
         dataclasses.replace(source, name=path.name, sha256=sha256, units={**small, **source.units})
     )
