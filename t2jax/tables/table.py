@@ -313,9 +313,8 @@ def _same_length(columns: Mapping[str, Any], rows: int, source: Source) -> dict[
 def _provenance_bytes(table: Table, path: Path, sha256: str) -> bytes:
     source = table.source.then(f"{table.source.name} written as {path.name}")
     numbers = {name: table[name] for name in table.columns if name in NUMBERS}
-    small = dict.fromkeys(
-        (doubt.column for doubt in doubts(numbers)), 1.0
-    )  # accepted in this table, so in the file too
+    # values that this table accepts are accepted in the file too
+    small = dict.fromkeys((doubt.column for doubt in doubts(numbers)), 1.0)
     fields = dataclasses.asdict(
         dataclasses.replace(source, name=path.name, sha256=sha256, units={**small, **source.units})
     )

@@ -1,1 +1,1 @@
-"""A small language-model testbed: text and questions, models, training, measurement."""
+"""A small language-model testbed: text, questions, models, training and measurement."""

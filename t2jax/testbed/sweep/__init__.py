@@ -1,1 +1,1 @@
-"""The testbed's models: trained, measured and tabulated."""
+"""Training and measurement of the testbed's models."""

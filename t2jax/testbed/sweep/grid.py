@@ -1,4 +1,4 @@
-"""Which models to train for how long: sizes crossed with training budgets, so that isoFLOP curves need no guessing."""
+"""Grids of model sizes and training budgets, from which isoFLOP curves follow without interpolation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from t2jax.testbed.sweep.train import Recipe
 
 @dataclass(frozen=True)
 class Cell:
-    """One checkpoint: a shape trained for a number of steps. budget: the training FLOPs that it was laid out for."""
+    """One checkpoint: a shape, a number of steps and its nominal training FLOPs `budget`."""
 
     shape: Shape
     steps: int
@@ -18,7 +18,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Run:
-    """All checkpoints of one shape and seed, which share a trunk; in order of steps."""
+    """All checkpoints of one shape and seed, in order of steps; they share a trunk."""
 
     shape: Shape
     seed: int
@@ -26,19 +26,19 @@ class Run:
 
     @property
     def label(self) -> str:
-        """The run's name, for what all its checkpoints share."""
+        """Name of the run."""
         return f"w{self.shape.width}-seed{self.seed}"
 
     def name(self, cell: Cell) -> str:
-        """The checkpoint's name, its `model` in tables."""
+        """Names a checkpoint, as in the column `model` of tables."""
         return f"w{cell.shape.width}-s{cell.steps}-seed{self.seed}"
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Widths crossed with budgets C = first_budget·growth^j; every cell has 6ND = C, to the nearest step.
+    """Widths crossed with budgets C = first_budget·growth^j; every cell has 6ND = C up to rounding to whole steps.
 
-    Cells of fewer than `shortest` tokens or more than their width's `longest` are left out.
+    Cells with fewer than `shortest` tokens, or with more than the `longest` of their width, are left out.
     """
 
     widths: tuple[int, ...]
@@ -56,7 +56,7 @@ class Grid:
             raise ValueError(f"{len(self.widths)} widths need as many longest runs, not {len(self.longest)}")
 
     def runs(self, recipe: Recipe, vocabulary: int) -> Iterator[Run]:
-        """Every run of the grid, seed by seed, the costliest of a seed first."""
+        """Yields every run of the grid, seed by seed and with the most expensive run of a seed first."""
         for seed in self.seeds:
             for width, longest in sorted(zip(self.widths, self.longest, strict=True), reverse=True):
                 shape = Shape(width, self.layers, self.heads, vocabulary)

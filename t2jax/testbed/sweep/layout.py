@@ -1,4 +1,4 @@
-"""What a grid of sizes and budgets would cost, before anything is trained."""
+"""Cost of a grid of sizes and budgets, before any training."""
 
 from collections.abc import Sequence
 
@@ -16,19 +16,29 @@ PAPER_BUDGETS = tuple(1.25e16 * 2.0**j for j in range(12))
 def layout(
     params: Sequence[float], budgets: Sequence[float], flops_per_second: float, utilisation: float
 ) -> pd.DataFrame:
-    """Every size at every budget: params, budget (FLOPs), tokens, tokens_per_param and device_hours of each cell.
+    """Lists every size at every budget, with the tokens from 6ND = budget.
 
-    Tokens follow from 6ND = budget. device_hours: on a device of `flops_per_second` at its peak, of which the share
-    `utilisation` is reached. The sizes and budgets of Roberts et al. 2026 (2604.01411) are PAPER_PARAMS and
-    PAPER_BUDGETS; their grid has 106 of these cells. Raises ValueError unless all numbers are positive and utilisation
-    at most 1.
+    PAPER_PARAMS and PAPER_BUDGETS are the sizes and budgets of Roberts et al. 2026 (2604.01411).
+    Their grid has 106 of these cells.
+
+    Args:
+        params: Model sizes.
+        budgets: Training budgets in FLOPs.
+        flops_per_second: Peak speed of a device.
+        utilisation: Share of the peak that training reaches.
+
+    Returns:
+        The columns params, budget (FLOPs), tokens, tokens_per_param and device_hours, with one row per cell.
+
+    Raises:
+        ValueError: A number is not positive, or the utilisation is above 1.
     """
     n, c = (x.ravel() for x in np.meshgrid(params, budgets, indexing="ij"))
     return _cells(n, c, flops_per_second, utilisation)
 
 
 def of_grid(grid: Grid, recipe: Recipe, flops_per_second: float, utilisation: float) -> pd.DataFrame:
-    """As `layout`, for the checkpoints of a sweep, all seeds."""
+    """Lists the cost of the checkpoints of a sweep, for all seeds, in the form of `layout`."""
     cells = [(cell.shape.params, cell.budget) for run in grid.runs(recipe, VOCABULARY) for cell in run.cells]
     n, c = np.array(cells, float).T
     return _cells(n, c, flops_per_second, utilisation)

@@ -1,4 +1,4 @@
-"""What a checkpoint knows: the probability of every answer, the loss on held-out text, and sampling as a check."""
+"""Measurements of a checkpoint: probabilities of answers, loss on held-out text, and sampling as a check."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,29 +16,28 @@ BATCH = 64
 
 
 def answer_nll(shape: Shape, params: Any, questions: Questions) -> Float[np.ndarray, " questions"]:
-    """Negative log-likelihood in nats of each question's answer, its tokens only, given everything before them.
+    """Computes the negative log-likelihood in nats of each question's answer tokens, given all tokens before them.
 
-    p_i = exp(-NLL_i) is the chance that one sample, drawn token by token, is the answer (Roberts et al. 2026).
+    p_i = exp(-NLL_i) is the probability that one sample, drawn token by token, is the answer (Roberts et al. 2026).
     """
     nll = _batched(lambda rows: np.asarray(_nll(params, rows, shape)), questions.tokens)
     return np.where(questions.answer[:, 1:], nll, 0.0).sum(axis=1)
 
 
 def text_loss(shape: Shape, params: Any, windows: np.ndarray) -> float:
-    """Mean negative log-likelihood in nats per token over windows of held-out text."""
+    """Computes the mean negative log-likelihood in nats per token over windows of held-out text."""
     return float(_batched(lambda rows: np.asarray(_nll(params, rows, shape)), windows).mean(dtype=np.float64))
 
 
 def sampled_correct(shape: Shape, params: Any, questions: Questions, draws: int, key: Array) -> np.ndarray:
-    """How many of `draws` samples of each question are its answer, exactly; (questions,) integers.
+    """Counts how many of `draws` samples of each question equal its answer, as integers of shape (questions,).
 
-    Samples are drawn token by token at temperature one from a model that sees the prompt and what was drawn, nothing
-    after it. Draws that are still right share what they have drawn, so one pass per answer token serves all of them;
-    draws that went wrong stop.
+    Samples are drawn token by token at temperature one from the prompt and the drawn tokens alone.
+    Samples that are still correct have equal tokens, so one pass per answer token serves all of them; others stop.
     """
     alive = np.full(len(questions.tokens), draws)
     first, length = np.argmax(questions.answer, axis=1), questions.answer.sum(axis=1)
-    for place, one in enumerate(jax.random.split(key, length.max())):
+    for place, place_key in enumerate(jax.random.split(key, length.max())):
         rows = np.flatnonzero((place < length) & (alive > 0))
         if not len(rows):
             break
@@ -47,15 +46,14 @@ def sampled_correct(shape: Shape, params: Any, questions: Questions, draws: int,
         context = np.column_stack([seen[:, :-1], at - 1])
         logits = _batched(lambda rows: np.asarray(_logits(params, rows[:, :-1], rows[:, -1], shape)), context)
         answer = jnp.asarray(tokens[np.arange(len(rows)), at], jnp.int32)
-        alive[rows] = _right(jnp.asarray(logits), answer, jnp.asarray(alive[rows]), one)
+        alive[rows] = _count_correct(jnp.asarray(logits), answer, jnp.asarray(alive[rows]), place_key)
     return alive
 
 
 class Agreement(NamedTuple):
-    """z-scores of counts of right samples against exact chances: their mean, their spread, and over how many questions.
+    """Mean and spread of the z-scores of sampled counts against exact probabilities, and the number of questions.
 
-    Only questions with at least five right and five wrong samples expected are compared: for others a count is far
-    from normal.
+    Only questions with at least five correct and five wrong expected samples count; others are far from normal.
     """
 
     mean: float
@@ -64,9 +62,9 @@ class Agreement(NamedTuple):
 
 
 def agreement(shape: Shape, params: Any, questions: Questions, nll: np.ndarray, draws: int, key: Array) -> Agreement:
-    """Whether `answer_nll` and `sampled_correct` agree: by chance alone, a mean of 0 and a spread of 1.
+    """Compares `answer_nll` with `sampled_correct`; under exact agreement the mean is 0 and the spread is 1.
 
-    Raises ValueError where too few draws compare no question.
+    It raises ValueError if too few draws leave no question to compare.
     """
     p = np.exp(-nll.astype(np.float64))
     counted = (draws * p >= 5) & (draws * (1 - p) >= 5)
@@ -78,7 +76,7 @@ def agreement(shape: Shape, params: Any, questions: Questions, nll: np.ndarray, 
 
 
 def _batched(run: Any, rows: np.ndarray) -> np.ndarray:
-    """Run over equal batches of rows, the last one filled up."""
+    """Applies `run` to equal batches of rows, with the last batch padded."""
     filled = np.concatenate([rows, np.repeat(rows[:1], -len(rows) % BATCH, axis=0)])
     return np.concatenate([run(filled[i : i + BATCH]) for i in range(0, len(filled), BATCH)])[: len(rows)]
 
@@ -95,8 +93,8 @@ def _logits(params: Any, rows: Array, place: Array, shape: Shape) -> Array:
 
 
 @jax.jit
-def _right(logits: Array, answer: Array, alive: Array, key: Array) -> Array:
-    """Of `alive` tokens drawn for each question, how many are the answer's."""
+def _count_correct(logits: Array, answer: Array, alive: Array, key: Array) -> Array:
+    """Counts how many of `alive` tokens drawn for each question are the answer's."""
 
     def draw(i: Array, right: Array) -> Array:
         hit = jax.random.categorical(jax.random.fold_in(key, i), logits) == answer

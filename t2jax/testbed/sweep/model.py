@@ -1,8 +1,8 @@
-"""The testbed's language model: a small decoder in Flax NNX.
+"""The testbed's language model, a small decoder in Flax NNX.
 
-Pre-RMSNorm (Zhang & Sennrich 2019, 1910.07467), causal attention with linear position biases (ALiBi, Press et al. 2021,
-2108.12409) and one matrix for reading and writing tokens. Shapes in names: B sequences, L positions, H heads, D width,
-V vocabulary.
+It has pre-RMSNorm (Zhang & Sennrich 2019, 1910.07467) and one matrix for input and output embeddings.
+Its causal attention has linear position biases (ALiBi, Press et al. 2021, 2108.12409).
+Suffixes of names are shapes: B sequences, L positions, H heads, D width, V vocabulary.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from t2jax.typing import Array, Float, Int
 
 @dataclass(frozen=True)
 class Shape:
-    """width: of the residual stream. Heads share it equally."""
+    """Shape of a model; `width` is the width of the residual stream, which the heads share equally."""
 
     width: int
     layers: int = 3
@@ -26,17 +26,17 @@ class Shape:
 
     @property
     def params(self) -> int:
-        """Parameters of the blocks, the N of the laws: 12 layers·width² and the norms' gains, without embeddings."""
+        """Parameters of the blocks, the N of the laws: 12·layers·width² and the gains of the norms."""
         return self.layers * (12 * self.width**2 + 2 * self.width) + self.width
 
     @property
     def params_with_embeddings(self) -> int:
-        """All parameters: the blocks and the matrix of token embeddings."""
+        """Parameters of the blocks and the token embeddings."""
         return self.params + self.vocabulary * self.width
 
 
 class Attention(nnx.Module):
-    """Causal self-attention; the score of a key falls linearly with its distance, at a slope of each head's own."""
+    """Causal self-attention; the score of a key falls linearly with its distance, with one slope per head."""
 
     def __init__(self, shape: Shape, rngs: nnx.Rngs):
         if shape.width % shape.heads:
@@ -72,7 +72,7 @@ class Block(nnx.Module):
 
 
 class Decoder(nnx.Module):
-    """Next-token logits of every position. Token 0 separates documents and is read like any other."""
+    """Decoder with next-token logits at every position; token 0 separates documents and is read like any other."""
 
     def __init__(self, shape: Shape, rngs: nnx.Rngs):
         self.embedding = nnx.Embed(shape.vocabulary, shape.width, embedding_init=scaled(1.0), rngs=rngs)
@@ -87,12 +87,12 @@ class Decoder(nnx.Module):
 
 
 def scaled(variance: float):
-    """Normal weights of variance `variance` over the number of inputs."""
+    """Makes normal initial weights with a variance of `variance` over the number of inputs."""
     return nnx.initializers.variance_scaling(variance, "fan_in", "normal")
 
 
 def biases(heads: int, length: int) -> Float[Array, "H L L"]:
-    """ALiBi's biases with slopes spread geometrically from 1 to 1/64 over the heads; minus infinity for later keys."""
+    """Computes ALiBi's biases with geometric slopes from 1 to 1/64 over heads; later keys get minus infinity."""
     slopes = jnp.exp2(-6.0 * jnp.arange(heads) / max(heads - 1, 1))
     distance = jnp.arange(length)[:, None] - jnp.arange(length)[None, :]
     biases = -slopes[:, None, None] * distance[None].astype(jnp.float32)
@@ -100,7 +100,7 @@ def biases(heads: int, length: int) -> Float[Array, "H L L"]:
 
 
 def next_token_nll(model: Decoder, tokens_BxL1: Int[Array, "B L1"]) -> Float[Array, "B L"]:
-    """Negative log-likelihood in nats of every token but the first, given those before it."""
+    """Computes the negative log-likelihood in nats of every token but the first, given the tokens before it."""
     logits_BxLxV = model(tokens_BxL1[:, :-1])
     targets_BxL = tokens_BxL1[:, 1:].astype(jnp.int32)
     picked = jnp.take_along_axis(logits_BxLxV, targets_BxL[..., None], axis=-1)[..., 0]

@@ -1,4 +1,4 @@
-"""Sweeps by name: a tiny one for tests, the one whose tables ship in data/testbed, one for accelerators."""
+"""Named sweeps: a tiny one for tests, the one whose tables are in data/testbed, and one for accelerators."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from t2jax.testbed.text.debian import PACKAGES, debian
 
 @dataclass(frozen=True)
 class Preset:
-    """A grid, a recipe and what makes the corpus. workers: as `sweep_all` takes them."""
+    """A grid, a recipe and the source of a corpus; `workers` is as in `sweep_all`."""
 
     grid: Grid
     recipe: Recipe

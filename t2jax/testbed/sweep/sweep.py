@@ -1,8 +1,8 @@
-"""A sweep: every checkpoint of a grid trained, measured and kept, whatever interrupts it.
+"""A sweep: every checkpoint of a grid is trained, measured and saved, and resumes after any interruption.
 
-Below the sweep's folder: settings.json says what is swept and from which text, corpus.npz is that text; trunks/ holds
-the trunk of every run at its last branch, models/ the parameters of every finished checkpoint, cells/ its measurements.
-A cell's file is written last and at once, so a cell is finished or not begun.
+The folder of a sweep has settings.json with the settings and the source of the text, and the text in corpus.npz.
+trunks/ has the trunk of every run at its last branch, models/ the parameters of every finished checkpoint.
+cells/ has its measurements. A cell's file is written last and at once, so a cell is either finished or not begun.
 """
 
 import dataclasses
@@ -29,11 +29,19 @@ HELD_OUT_WINDOWS = 4096
 
 
 class SweepError(ValueError):
-    """The folder belongs to a sweep of other settings, or holds no sweep."""
+    """Error for a folder that has a sweep of other settings, or no sweep."""
 
 
 class Measured(NamedTuple):
-    """A finished cell. nll (questions,): of the answers, in nats. loss: nats/token of held-out text. seconds: taken."""
+    """Measurements of a finished cell.
+
+    Attributes:
+        run: Its run.
+        cell: Its cell.
+        nll: Negative log-likelihoods of the answers in nats, shape (questions,).
+        loss: Loss on held-out text in nats/token.
+        seconds: Wall time of training and measurement.
+    """
 
     run: Run
     cell: Cell
@@ -44,7 +52,7 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is trained, on what, and where it is kept."""
+    """The grid, recipe, corpus and folder of a sweep."""
 
     folder: Path
     grid: Grid
@@ -52,76 +60,76 @@ class Sweep:
     corpus: Corpus
 
     def runs(self) -> list[Run]:
-        """All runs of the grid, the costliest of each seed first."""
+        """Lists all runs of the grid, with the most expensive run of each seed first."""
         return list(self.grid.runs(self.recipe, self.corpus.vocabulary))
 
     def claim(self, source: str) -> None:
-        """Write down the settings, or check that the folder's are the same. Raises SweepError naming what differs.
+        """Writes the settings, or raises SweepError with the first difference from the settings in the folder.
 
-        Seeds do not count: more can be added to a folder. Nor does a source that the folder does not name.
+        Seeds may differ, since more can be added to a folder. A folder without a source accepts any.
         """
-        ours = json.loads(json.dumps({"grid": self.grid, "recipe": self.recipe}, default=dataclasses.asdict))
-        ours |= {"source": source, "corpus": self.corpus.digest}
+        settings = json.loads(json.dumps({"grid": self.grid, "recipe": self.recipe}, default=dataclasses.asdict))
+        settings |= {"source": source, "corpus": self.corpus.digest}
         path = self.folder / SETTINGS
         if path.exists():
-            theirs = _settings(path)
-            kept = {"source": source, **dict(_leaves(theirs))}
-            for where, mine in _leaves(ours):
-                if kept.get(where) != mine and where != "grid.seeds":
+            stored = _settings(path)
+            stored_leaves = {"source": source, **dict(_leaves(stored))}
+            for where, value in _leaves(settings):
+                if stored_leaves.get(where) != value and where != "grid.seeds":
                     raise SweepError(
-                        f"{path}: {where} is {kept.get(where)} there and {mine} now; a changed setting needs a folder"
-                        " of its own"
+                        f"{path}: {where} is {stored_leaves.get(where)} there and {value} now; a changed setting needs"
+                        " a folder of its own"
                     )
-            ours["grid"]["seeds"] = sorted({*ours["grid"]["seeds"], *theirs["grid"]["seeds"]})
-        save_json(path, ours)
+            settings["grid"]["seeds"] = sorted({*settings["grid"]["seeds"], *stored["grid"]["seeds"]})
+        save_json(path, settings)
 
     def finished(self, run: Run, cell: Cell) -> bool:
-        """Whether a cell has been trained and measured."""
+        """Checks whether a cell has been trained and measured."""
         return self._cell(run, cell).exists()
 
     def count(self) -> int:
-        """How many cells are finished."""
+        """Counts the finished cells."""
         return sum(self.finished(run, cell) for run in self.runs() for cell in run.cells)
 
     def go(self, run: Run) -> Iterator[Cell]:
-        """Train and measure the unfinished cells of a run, yielding each when it is kept."""
+        """Trains and measures the unfinished cells of a run, and yields each cell once it is saved."""
         data = Windows.cut(self.corpus.train, self.recipe.context, run.seed)
         for cell in run.cells:
             if not self.finished(run, cell):
                 began = time.perf_counter()
                 state = self._trunk(run, branch_step(cell.steps), data)
                 state = branch(state, cell.steps, run.shape, self.recipe, data)
-                self._keep(run, cell, state, began)
+                self._save_cell(run, cell, state, began)
             yield cell
 
     def measured(self) -> Iterator[Measured]:
-        """What is kept of every finished cell."""
+        """Yields the measurements of every finished cell."""
         for run in self.runs():
             for cell in run.cells:
                 if self.finished(run, cell):
-                    with np.load(self._cell(run, cell), allow_pickle=False) as kept:
-                        yield Measured(run, cell, kept["nll"], float(kept["loss"]), float(kept["seconds"]))
+                    with np.load(self._cell(run, cell), allow_pickle=False) as file:
+                        yield Measured(run, cell, file["nll"], float(file["loss"]), float(file["seconds"]))
 
     def params(self, run: Run, cell: Cell) -> Any:
-        """The parameters of a finished cell."""
+        """Loads the parameters of a finished cell."""
         like = jax.eval_shape(lambda: begin(run.shape, self.recipe, run.seed).params)
         with ocp.StandardCheckpointer() as checkpoints:
             return checkpoints.restore(self._model(run, cell), like)
 
     def _trunk(self, run: Run, step: int, data: Windows) -> State:
-        """The trunk at `step`, from where it was last kept; kept again."""
+        """Trains the trunk up to `step` from its last saved state, and saves it."""
         folder = (self.folder / TRUNKS / run.label).absolute()
         options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False)
-        with ocp.CheckpointManager(folder, options=options) as kept:
+        with ocp.CheckpointManager(folder, options=options) as manager:
             state = begin(run.shape, self.recipe, run.seed)
-            if (last := kept.latest_step()) is not None and last <= step:
-                state = State(*kept.restore(last, args=ocp.args.StandardRestore(tuple(state))))
+            if (last := manager.latest_step()) is not None and last <= step:
+                state = State(*manager.restore(last, args=ocp.args.StandardRestore(tuple(state))))
             state = trunk(state, step, run.shape, self.recipe, data)
             if last is None or last < step:
-                kept.save(step, args=ocp.args.StandardSave(tuple(state)))
+                manager.save(step, args=ocp.args.StandardSave(tuple(state)))
         return state
 
-    def _keep(self, run: Run, cell: Cell, state: State, began: float) -> None:
+    def _save_cell(self, run: Run, cell: Cell, state: State, began: float) -> None:
         nll = answer_nll(run.shape, state.params, self.corpus.questions)
         held_out = Windows.cut(self.corpus.held_out, self.recipe.context, 0).windows[:HELD_OUT_WINDOWS]
         loss = text_loss(run.shape, state.params, held_out)
@@ -140,27 +148,27 @@ class Sweep:
 
 
 def sweep_at(folder: Path, grid: Grid, recipe: Recipe, source: Source) -> Sweep:
-    """A sweep in a folder. Raises SweepError as `claim`.
+    """Opens or creates a sweep in a folder; raises SweepError as `claim`.
 
-    The corpus is made where the folder has none yet, or does not say what it was made from: only its digest tells then.
+    A corpus is made unless the folder has one and names its source; without a source only the digest identifies it.
     """
-    kept, settings = folder / CORPUS, folder / SETTINGS
-    known = kept.exists() and settings.exists() and "source" in _settings(settings)
-    sweep = Sweep(folder, grid, recipe, Corpus.load(kept) if known else source.make())
+    corpus_file, settings = folder / CORPUS, folder / SETTINGS
+    has_source = corpus_file.exists() and settings.exists() and "source" in _settings(settings)
+    sweep = Sweep(folder, grid, recipe, Corpus.load(corpus_file) if has_source else source.make())
     sweep.claim(source.name)
-    if not known:
-        sweep.corpus.save(kept)
+    if not has_source:
+        sweep.corpus.save(corpus_file)
     return sweep
 
 
 def sweep_in(folder: Path) -> Sweep:
-    """The sweep that a folder holds, with all its seeds. Raises SweepError if it holds none."""
-    said = _settings(folder / SETTINGS)
+    """Opens the sweep in a folder with all its seeds; raises SweepError if there is none."""
+    settings = _settings(folder / SETTINGS)
     try:
         grid: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in said["grid"].items()
+            name: tuple(value) if isinstance(value, list) else value for name, value in settings["grid"].items()
         }
-        return Sweep(folder, Grid(**grid), Recipe(**said["recipe"]), Corpus.load(folder / CORPUS))
+        return Sweep(folder, Grid(**grid), Recipe(**settings["recipe"]), Corpus.load(folder / CORPUS))
     except (KeyError, TypeError, AttributeError) as error:
         raise SweepError(f"{folder / SETTINGS}: {error}, expected the settings of a sweep") from None
 

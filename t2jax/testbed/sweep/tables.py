@@ -1,4 +1,4 @@
-"""A sweep's measurements as the two files that are kept of it: runs.csv and questions.parquet."""
+"""Writes the measurements of a sweep as two files, runs.csv and questions.parquet."""
 
 from pathlib import Path
 
@@ -16,13 +16,18 @@ KEPT_BITS = 12  # of float32's 23 bits of fraction: p to 1 part in 8,000
 
 
 def write_tables(sweep: Sweep, folder: Path) -> tuple[Path, Path]:
-    """Write the finished cells of a sweep to `folder` and return the paths of runs.csv and questions.parquet.
+    """Writes the finished cells of a sweep to `folder` and returns the paths of runs.csv and questions.parquet.
 
-    runs.csv, one row a checkpoint: model, seed, width, layers, heads, params (blocks), params_with_embeddings, tokens,
-    flops (6 params tokens), budget (FLOPs that the isoFLOP group was laid out for), validation_loss (nats/token), rate
-    (Adam's on the trunk), seconds (wall time of what the checkpoint took beyond the one before it).
-    questions.parquet: model, task, question (number within the task), p (chance that one sample is the answer).
-    Raises SweepError if no cell is finished.
+    runs.csv has one row per checkpoint with these columns:
+
+    - model, seed, width, layers, heads, params (blocks), params_with_embeddings, tokens and flops (6·params·tokens).
+    - budget: nominal FLOPs of the isoFLOP group.
+    - validation_loss: nats/token.
+    - rate: Adam's rate on the trunk.
+    - seconds: wall time in addition to the checkpoint before it.
+
+    questions.parquet has model, task, question (number within the task) and p (probability that one sample is correct).
+    A sweep without a finished cell raises SweepError.
     """
     questions = sweep.corpus.questions
     tasks = np.array(questions.tasks)[questions.task]
@@ -55,7 +60,7 @@ def write_tables(sweep: Sweep, folder: Path) -> tuple[Path, Path]:
         "model": pa.array(np.repeat(models, len(questions))).dictionary_encode(),
         "task": pa.array(np.tile(tasks, len(models))).dictionary_encode(),
         "question": pa.array(np.tile(number, len(models)).astype(np.int16)),
-        "p": pa.array(_shortened(np.concatenate(answers))),
+        "p": pa.array(_rounded(np.concatenate(answers))),
     }
     with whole(folder / RUNS) as path:
         pd.DataFrame(runs).to_csv(path, index=False)
@@ -64,8 +69,8 @@ def write_tables(sweep: Sweep, folder: Path) -> tuple[Path, Path]:
     return folder / RUNS, folder / QUESTIONS
 
 
-def _shortened(p: np.ndarray) -> np.ndarray:
-    """p as float32 with a fraction of KEPT_BITS bits, which halves the file."""
+def _rounded(p: np.ndarray) -> np.ndarray:
+    """Rounds p to float32 with KEPT_BITS bits of fraction, which halves the file."""
     drop = 23 - KEPT_BITS
     bits = p.astype(np.float32).view(np.uint32)
     return ((bits + (1 << (drop - 1))) & np.uint32(0xFFFFFFFF << drop & 0xFFFFFFFF)).view(np.float32)

@@ -1,7 +1,8 @@
-"""Training one model of the testbed: a trunk at constant rate, from which every checkpoint branches off and decays.
+"""Training of one testbed model: a trunk at constant rate, from which every checkpoint branches and decays.
 
-A checkpoint of D tokens leaves the trunk at 0.75 D and its rate falls linearly to zero at D, so that checkpoints of
-doubling D cost 1.25 times the longest instead of twice (Hu et al. 2024, 2404.06395; Hägele et al. 2024, 2405.18392).
+A checkpoint of D tokens leaves the trunk at 0.75 D, and its rate falls linearly to zero at D.
+Checkpoints of doubling D thus cost 1.25 times the longest one instead of twice.
+Sources: Hu et al. 2024 (2404.06395), Hägele et al. 2024 (2405.18392).
 """
 
 from collections.abc import Iterator
@@ -26,7 +27,16 @@ NEVER = 2**30
 
 @dataclass(frozen=True)
 class Recipe:
-    """How models are trained. batch: windows of `context` + 1 tokens a step. rate: Adam's, over the root of width."""
+    """Settings of training.
+
+    Attributes:
+        context: Tokens of context.
+        batch: Windows of `context` + 1 tokens per step.
+        rate: Adam's rate, times the root of the width.
+        warmup: Steps of linear warm-up.
+        decay2: Adam's decay of squared gradients.
+        clip: Largest norm of a gradient.
+    """
 
     context: int = 64
     batch: int = 8
@@ -37,20 +47,20 @@ class Recipe:
 
     @property
     def tokens_per_step(self) -> int:
-        """Tokens that a step learns from."""
+        """Tokens per training step."""
         return self.context * self.batch
 
     def rate_of(self, shape: Shape) -> float:
-        """The trunk's rate for a model."""
+        """Computes the trunk's rate for a model."""
         return self.rate * shape.width**-0.5
 
     def optimiser(self) -> optax.GradientTransformation:
-        """Adam with clipped gradients; the rate is applied outside."""
+        """Makes Adam with clipped gradients; the rate is applied outside."""
         return optax.chain(optax.clip_by_global_norm(self.clip), optax.scale_by_adam(b2=self.decay2))
 
 
 class State(NamedTuple):
-    """Parameters, the optimiser's state and the number of steps done: all that training goes on from."""
+    """State of training: parameters, the optimiser's moments and the number of steps."""
 
     params: Any
     moments: Any
@@ -58,38 +68,38 @@ class State(NamedTuple):
 
 
 def begin(shape: Shape, recipe: Recipe, seed: int) -> State:
-    """A fresh model before its first step."""
+    """Initialises a model before its first step."""
     params = nnx.to_pure_dict(nnx.state(Decoder(shape, nnx.Rngs(seed)), nnx.Param))
     return State(params, recipe.optimiser().init(params), jnp.zeros((), jnp.int32))
 
 
 def decoder(shape: Shape, params: Any) -> Decoder:
-    """The model with given parameters, to be called."""
+    """Makes the callable model with given parameters."""
     graph, empty = nnx.split(nnx.eval_shape(lambda: Decoder(shape, nnx.Rngs(0))))
     nnx.replace_by_pure_dict(empty, params)
     return nnx.merge(graph, empty)
 
 
 def trunk(state: State, until: int, shape: Shape, recipe: Recipe, data: "Windows") -> State:
-    """Go on at constant rate to step `until`."""
+    """Trains at constant rate to step `until`."""
     return _advance(state, until, NEVER, shape, recipe, data)
 
 
 def branch(state: State, end: int, shape: Shape, recipe: Recipe, data: "Windows") -> State:
-    """Go on from the trunk's state to step `end` with a rate that falls linearly to zero there."""
+    """Trains from the trunk's state to step `end` with a rate that falls linearly to zero there."""
     return _advance(state, end, int(state.step), shape, recipe, data)
 
 
 def branch_step(end: int) -> int:
-    """Where a checkpoint of `end` steps leaves the trunk."""
+    """Computes the step at which a checkpoint of `end` steps leaves the trunk."""
     return int(TRUNK_SHARE * end)
 
 
 @dataclass(frozen=True)
 class Windows:
-    """The training stream cut into windows of context + 1 tokens, read in an order of the seed's own, anew each epoch.
+    """The training stream as windows of context + 1 tokens, read in a new order of the seed in each epoch.
 
-    Neighbouring windows share one token, which the first only predicts and the second only reads.
+    Neighbouring windows share one token, which the first one only predicts and the second one only reads.
     """
 
     windows: np.ndarray
@@ -97,7 +107,7 @@ class Windows:
 
     @classmethod
     def cut(cls, stream: np.ndarray, context: int, seed: int) -> "Windows":
-        """All whole windows of a stream of tokens. Raises ValueError if there is none."""
+        """Cuts a stream of tokens into windows; raises ValueError if it is shorter than one."""
         count = (len(stream) - 1) // context
         if count < 1:
             raise ValueError(f"{len(stream)} training tokens do not fill one window of {context + 1}")
@@ -105,7 +115,7 @@ class Windows:
         return cls(np.ascontiguousarray(starts), seed)
 
     def batches(self, first: int, count: int, size: int) -> np.ndarray:
-        """The windows of `count` steps from step `first`, as (count, size, context + 1)."""
+        """Selects the windows of `count` steps from step `first`, with shape (count, size, context + 1)."""
         places = np.arange(first * size, (first + count) * size)
         epochs, inside = np.divmod(places, len(self.windows))
         chosen = np.empty(len(places), np.int64)
@@ -149,9 +159,13 @@ def _steps(
     def learn(state: State, batch: Array) -> tuple[State, Array]:
         value, gradient = jax.value_and_grad(loss)(state.params, batch)
         updates, moments = optimiser.update(gradient, state.moments, state.params)
-        left = jnp.clip((end - state.step) / jnp.maximum(end - decay_from, 1), 0.0, 1.0)
-        now = -rate * jnp.minimum((state.step + 1) / recipe.warmup, 1.0) * jnp.where(state.step < decay_from, 1.0, left)
-        params = jax.tree.map(lambda p, u: p + now * u, state.params, updates)
+        remaining = jnp.clip((end - state.step) / jnp.maximum(end - decay_from, 1), 0.0, 1.0)
+        rate_now = (
+            -rate
+            * jnp.minimum((state.step + 1) / recipe.warmup, 1.0)
+            * jnp.where(state.step < decay_from, 1.0, remaining)
+        )
+        params = jax.tree.map(lambda p, u: p + rate_now * u, state.params, updates)
         return State(params, moments, state.step + 1), value
 
     def step(state: State, item: tuple[Array, Array]) -> tuple[State, Array]:

@@ -1,4 +1,4 @@
-"""A sweep's runs spread over processes, one core each: small models do not fill more."""
+"""Parallel training of a sweep's runs in processes of one core each, since small models do not fill more."""
 
 import fcntl
 import multiprocessing
@@ -16,11 +16,15 @@ ONE_CORE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 
 def sweep_all(sweep: Sweep, workers: int | None, show: Callable[[int], object] = lambda _: None) -> None:
-    """Train every unfinished cell of a sweep; `show` is told how many are finished whenever that changes.
+    """Trains every unfinished cell of a sweep.
 
-    workers: processes, each on one core; None is one for every core; 0 trains in this process on whatever devices JAX
-    sees, which is the way for a GPU, a TPU or several of them. A worker that finds a run in another's hands waits for
-    it, and ends with the process that started it.
+    A worker waits for a run that another worker trains, and ends with the process that started it.
+
+    Args:
+        sweep: The sweep.
+        workers: Number of processes with one core each; None is one per core.
+            0 trains in this process on all devices that JAX has, as for a GPU, a TPU or several of them.
+        show: Function that gets the number of finished cells whenever it changes.
     """
     unfinished = [run for run in sweep.runs() if not all(sweep.finished(run, cell) for cell in run.cells)]
     if workers == 0:
@@ -29,18 +33,18 @@ def sweep_all(sweep: Sweep, workers: int | None, show: Callable[[int], object] =
         return
     flags, os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS"), ONE_CORE
     spawn = multiprocessing.get_context("spawn")
-    theirs, ours = spawn.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(workers or os.cpu_count() or 1, spawn, _follow, (theirs,))
+    child_end, parent_end = spawn.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers or os.cpu_count() or 1, spawn, _exit_with_parent, (child_end,))
     try:
         futures = [pool.submit(_work, sweep, run) for run in unfinished]
         _watch(sweep, futures, show)
     except BaseException:
-        ours.close()  # ends the workers at once
+        parent_end.close()  # ends the workers at once
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        ours.close()
-        theirs.close()
+        parent_end.close()
+        child_end.close()
         os.environ.pop("XLA_FLAGS")
         if flags is not None:
             os.environ["XLA_FLAGS"] = flags
@@ -56,15 +60,15 @@ def _watch(sweep: Sweep, futures: list[Future], show: Callable[[int], object]) -
             return
 
 
-def _work(sweep: Sweep, run: Run, kept: Callable[[], object] = lambda: None) -> None:
-    with _held(sweep, run):
+def _work(sweep: Sweep, run: Run, report: Callable[[], object] = lambda: None) -> None:
+    with _locked(sweep, run):
         for _ in sweep.go(run):
-            kept()
+            report()
 
 
 @contextmanager
-def _held(sweep: Sweep, run: Run) -> Iterator[None]:
-    """A lock on a run that the system takes back from a process that dies, however it dies."""
+def _locked(sweep: Sweep, run: Run) -> Iterator[None]:
+    """Locks a run; the system releases the lock when the process ends in any way."""
     path = sweep.folder / "locks" / run.label
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
@@ -72,8 +76,8 @@ def _held(sweep: Sweep, run: Run) -> Iterator[None]:
         yield
 
 
-def _follow(leash: Connection) -> None:
-    """Let this process end when the one that started it lets go of the other end, or ends itself, SIGKILL included."""
+def _exit_with_parent(leash: Connection) -> None:
+    """Ends this process when its parent closes the other end of the pipe or ends, even by SIGKILL."""
 
     def watch() -> None:
         leash.poll(None)  # nothing is ever sent

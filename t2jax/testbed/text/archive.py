@@ -1,4 +1,4 @@
-"""A corpus as it is kept: tokens, questions, what they were made with, and a digest; one .npz file without pickles."""
+"""Corpora of tokens and questions with their settings and digest, each in one .npz file without pickles."""
 
 import dataclasses
 import hashlib
@@ -18,21 +18,23 @@ __all__ = ["Corpus", "CorpusError", "Settings"]
 
 
 class CorpusError(ValueError):
-    """Text or a file is refused; the message names it, what was found and what was expected."""
+    """Error for invalid text or files; the message names the file, the fault and the expectation."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a corpus is made with: plain numbers, for JSON.
+    """Settings of a corpus as plain numbers, for JSON.
 
     Attributes:
-        context: tokens that a model sees; a question has at most one more.
-        vocabulary: entries of the encoding.
-        synthetic_share: share of the training tokens that comes from the made-up tasks, at least 0 and below 1.
-        questions_per_task: number of questions of each task.
-        held_out: share of the real documents that is kept from training.
-        facts: number of facts that the made-up knowledge consists of.
-    Raises: CorpusError for a number outside its range.
+        context: Tokens that a model sees; a question has at most one more.
+        vocabulary: Entries of the encoding.
+        synthetic_share: Share of synthetic tasks in the training tokens, above 0 and below 1.
+        questions_per_task: Number of questions of each task.
+        held_out: Share of real documents that are excluded from training, above 0 and below 1.
+        facts: Number of facts of the synthetic knowledge task.
+
+    Raises:
+        CorpusError: A number is outside its range.
     """
 
     context: int = 64
@@ -53,15 +55,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Tokens to train on, tokens to validate on, and questions; documents follow each other, each begun by id 0.
+    """Tokens for training and validation, and questions; each document begins with id 0.
 
     Attributes:
-        train: (T,) uint16, real and made-up documents, shuffled.
-        held_out: (V,) uint16, held-out documents of the real text.
-        questions: of all tasks; those on real text come from held-out documents.
-        settings: what it was made with.
-        seed: the seed it was made with.
-        tokenizer: the encoding, as JSON text for Tokenizer.
+        train: Real and synthetic documents, shuffled; uint16 of shape (T,).
+        held_out: Held-out documents of the real text; uint16 of shape (V,).
+        questions: Questions of all tasks; questions on real text come from held-out documents.
+        settings: Settings of the corpus.
+        seed: Seed of the corpus.
+        tokenizer: The encoding, as JSON text for `Tokenizer`.
     """
 
     train: np.ndarray
@@ -78,7 +80,7 @@ class Corpus:
 
     @cached_property
     def digest(self) -> str:
-        """The sha256 of all arrays, settings, seed and encoding: equal digests mean the same corpus."""
+        """The sha256 of all arrays, settings, seed and encoding; equal digests mean equal corpora."""
         digest = hashlib.sha256(self._about().encode())
         for array in self._arrays().values():
             digest.update(f"{array.dtype.str}{array.shape}".encode())
@@ -86,30 +88,30 @@ class Corpus:
         return digest.hexdigest()
 
     def decode(self, ids: np.ndarray) -> str:
-        """The text of token ids (tokens,), separators left out."""
+        """Decodes token ids (tokens,) to text without separators."""
         return Tokenizer(self.tokenizer).decode(ids)
 
     def save(self, path: str | Path) -> None:
-        """Write one .npz file, under another name until it is whole."""
+        """Writes one .npz file, completely or not at all."""
         with whole(Path(path)) as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **self._arrays(), about=self._about(), digest=self.digest)
 
     @classmethod
     def load(cls, path: str | Path) -> "Corpus":
-        """Read what `save` wrote. Raises: CorpusError where there is no such file, or it is another or was changed."""
+        """Reads a file of `save`; raises CorpusError if it is missing, different or changed."""
         try:
             with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                held = {name: file[name] for name in file.files}
-            about = json.loads(str(held["about"]))
+                arrays = {name: file[name] for name in file.files}
+            about = json.loads(str(arrays["about"]))
             corpus = cls(
-                train=held["train"],
-                held_out=held["held_out"],
-                questions=Questions(tuple(about["tasks"]), held["task"], held["tokens"], held["answer"]),
+                train=arrays["train"],
+                held_out=arrays["held_out"],
+                questions=Questions(tuple(about["tasks"]), arrays["task"], arrays["tokens"], arrays["answer"]),
                 settings=Settings(**about["settings"]),
                 seed=about["seed"],
                 tokenizer=about["tokenizer"],
             )
-            digest = str(held["digest"])
+            digest = str(arrays["digest"])
         except FileNotFoundError:
             raise CorpusError(f"{path}: there is no such file, expected a corpus that Corpus.save wrote") from None
         except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
@@ -120,15 +122,15 @@ class Corpus:
         return corpus
 
     def _about(self) -> str:
-        told = {
+        about = {
             "settings": dataclasses.asdict(self.settings),
             "seed": self.seed,
             "tasks": self.questions.tasks,
             "tokenizer": self.tokenizer,
         }
-        return json.dumps(told, sort_keys=True)
+        return json.dumps(about, sort_keys=True)
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        asked = self.questions
+        questions = self.questions
         streams = {"train": self.train, "held_out": self.held_out}
-        return streams | {"task": asked.task, "tokens": asked.tokens, "answer": asked.answer}
+        return streams | {"task": questions.task, "tokens": questions.tokens, "answer": questions.answer}

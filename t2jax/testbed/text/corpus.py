@@ -1,4 +1,4 @@
-"""Making a corpus: real documents are split and asked about, made-up tasks added, all of it encoded and shuffled."""
+"""Makes a corpus: real documents are split and turned into questions, synthetic tasks added, and all text encoded."""
 
 import hashlib
 import re
@@ -26,16 +26,16 @@ Row = tuple[np.ndarray, np.ndarray]  # tokens and answer of one question
 
 @dataclass(frozen=True)
 class Source:
-    """What a corpus is made from, as a name that changes with it, and how it is made."""
+    """The source of a corpus: a name that changes with it, and a function that makes it."""
 
     name: str
     make: Callable[[], Corpus]
 
 
 def text_source(folder: str | Path, settings: Settings, seed: int) -> Source:
-    """What `from_folder` reads; its name is a hash over the files' names below the folder and their bytes.
+    """Names the source that `from_folder` reads, by a hash of its files' relative names and bytes.
 
-    Raises: CorpusError for a folder without .txt files.
+    A folder without .txt files raises CorpusError.
     """
     digest = hashlib.sha256()
     for file in _text_files(folder):
@@ -47,10 +47,20 @@ def text_source(folder: str | Path, settings: Settings, seed: int) -> Source:
 
 
 def from_folder(folder: str | Path, settings: Settings, seed: int) -> Corpus:
-    """A corpus from all .txt files of a folder and those below it, whose paragraphs are the documents.
+    """Makes a corpus from all .txt files of a folder and its subfolders, with paragraphs as documents.
 
-    Its tasks are the last word of a paragraph (`final_word`) and the four made-up ones.
-    Raises: CorpusError for a folder without such files, a file that is not UTF-8, or too little text.
+    The tasks are the last word of a paragraph (`final_word`) and the four synthetic ones.
+
+    Args:
+        folder: The folder.
+        settings: Settings of the corpus.
+        seed: Seed of the corpus.
+
+    Returns:
+        The corpus.
+
+    Raises:
+        CorpusError: The folder has no such files, a file is not UTF-8, or there is too little text.
     """
     documents = []
     for file in _text_files(folder):
@@ -58,39 +68,50 @@ def from_folder(folder: str | Path, settings: Settings, seed: int) -> Corpus:
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            found = f"byte 0x{error.object[error.start]:02x} at offset {data.find(error.object) + error.start}"
-            raise CorpusError(f"{file}: found {found}, expected text in UTF-8") from None
+            byte = f"byte 0x{error.object[error.start]:02x} at offset {data.find(error.object) + error.start}"
+            raise CorpusError(f"{file}: found {byte}, expected text in UTF-8") from None
         documents += [text_tasks.prose(paragraph) for paragraph in BLANK_LINE.split(text)]
     return build(documents, settings, seed, name=str(folder))
 
 
 def build(documents: Sequence[Document], settings: Settings, seed: int, name: str = "the text") -> Corpus:
-    """A corpus from real documents, to which the made-up tasks are added.
+    """Makes a corpus from real documents and the synthetic tasks; repeated documents are used once.
 
-    Repeated documents are taken once. Args: `name` stands for the text in messages.
-    Raises: CorpusError where there is too little text for the encoding or the questions.
+    Args:
+        documents: The real documents.
+        settings: Settings of the corpus.
+        seed: Seed of the corpus.
+        name: Name of the text in messages.
+
+    Returns:
+        The corpus.
+
+    Raises:
+        CorpusError: There is too little text for the encoding or the questions.
     """
     rng = np.random.default_rng(seed)
     distinct = list({document.text: document for document in documents if document.text}.values())
     order = rng.permutation(len(distinct)).tolist()
-    held_count = round(settings.held_out * len(distinct))
-    held, real = [distinct[i] for i in order[:held_count]], [distinct[i] for i in order[held_count:]]
+    held_out_count = round(settings.held_out * len(distinct))
+    held_out, real = [distinct[i] for i in order[:held_out_count]], [distinct[i] for i in order[held_out_count:]]
     try:
         tasks = synthetic_tasks(settings.facts, settings.questions_per_task, rng)
         tokenizer = Tokenizer.train(_sample(real, tasks, settings, rng), settings.vocabulary)
     except ValueError as error:
         raise CorpusError(f"{name}: {error}") from None
 
-    asked = {task: _text_questions(task, real, held, tokenizer, settings, name) for task in text_tasks.TEXT_TASKS}
-    asked |= {task.name: _rows(task.questions, tokenizer, settings, name, task.name) for task in tasks}
+    rows_by_task = {
+        task: _text_questions(task, real, held_out, tokenizer, settings, name) for task in text_tasks.TEXT_TASKS
+    }
+    rows_by_task |= {task.name: _rows(task.questions, tokenizer, settings, name, task.name) for task in tasks}
     streams = _encode(tokenizer, real)
     per_task = _tokens(streams) * settings.synthetic_share / (1 - settings.synthetic_share) / len(tasks)
     for task in tasks:
         streams += _training(task, per_task, tokenizer, rng)
     return Corpus(
         train=np.concatenate([streams[i] for i in rng.permutation(len(streams)).tolist()]),
-        held_out=np.concatenate(_encode(tokenizer, held)),
-        questions=gather([(task, rows) for task, rows in asked.items() if rows]),
+        held_out=np.concatenate(_encode(tokenizer, held_out)),
+        questions=gather([(task, rows) for task, rows in rows_by_task.items() if rows]),
         settings=settings,
         seed=seed,
         tokenizer=tokenizer.json,
@@ -98,23 +119,23 @@ def build(documents: Sequence[Document], settings: Settings, seed: int, name: st
 
 
 def tiny(seed: int, settings: Settings | None = None) -> Corpus:
-    """A small corpus of generated sentences with all eight tasks, for tests: about 100,000 tokens, no file is read."""
+    """Makes a small corpus of generated sentences with all eight tasks and about 100,000 tokens, for tests."""
     rng = np.random.default_rng(seed)
 
-    def some(words: Sequence[str]) -> str:
+    def pick(words: Sequence[str]) -> str:
         return words[int(rng.integers(len(words)))]
 
     documents = []
     for _ in range(800):
-        seen = f"a {some(COLOURS)} {some(BEASTS)} near {some(TOWNS)} before the {some(EVENTS)}"
-        documents.append(text_tasks.prose(f"{some(FIRST)} the {some(LAST)} saw {seen}"))
-        came = f"after the {some(EVENTS)} comes the {some(EVENTS)} of {some(TOWNS)}"
-        documents.append(text_tasks.verse(f"and {some(FIRST)} said unto {some(FIRST)}, {came}"))
-        word = some(BEASTS)[:2] + some(TOWNS)[:3] + some(EVENTS)[-2:]
-        meaning = f"a {some(COLOURS)} {some(BEASTS)} that is seen in a {some(EVENTS)} near {some(TOWNS)}"
+        sight = f"a {pick(COLOURS)} {pick(BEASTS)} near {pick(TOWNS)} before the {pick(EVENTS)}"
+        documents.append(text_tasks.prose(f"{pick(FIRST)} the {pick(LAST)} saw {sight}"))
+        event = f"after the {pick(EVENTS)} comes the {pick(EVENTS)} of {pick(TOWNS)}"
+        documents.append(text_tasks.verse(f"and {pick(FIRST)} said unto {pick(FIRST)}, {event}"))
+        word = pick(BEASTS)[:2] + pick(TOWNS)[:3] + pick(EVENTS)[-2:]
+        meaning = f"a {pick(COLOURS)} {pick(BEASTS)} that is seen in a {pick(EVENTS)} near {pick(TOWNS)}"
         documents.append(text_tasks.definition(word, meaning))
-        word = some(TOWNS)[:3] + some(BEASTS)[:2] + some(EVENTS)[-2:]
-        documents.append(text_tasks.hypernym(word, some(BEASTS), f"found in {some(TOWNS)} or {some(TOWNS)}"))
+        word = pick(TOWNS)[:3] + pick(BEASTS)[:2] + pick(EVENTS)[-2:]
+        documents.append(text_tasks.hypernym(word, pick(BEASTS), f"found in {pick(TOWNS)} or {pick(TOWNS)}"))
     settings = settings or Settings(questions_per_task=16, held_out=0.1, facts=60)
     return build(documents, settings, seed, name="the generated text")
 
@@ -129,7 +150,7 @@ def _text_files(folder: str | Path) -> list[Path]:
 def _sample(
     real: Sequence[Document], tasks: Sequence[SyntheticTask], settings: Settings, rng: np.random.Generator
 ) -> list[str]:
-    """Texts for the encoding to be trained on, with about the shares of training."""
+    """Selects texts to train the encoding, with about the shares of the training text."""
     share = settings.synthetic_share
     characters = min(SAMPLE, sum(len(document.text) for document in real) / (1 - share))
     count = int(characters * share / len(tasks) / TYPICAL) + 1
@@ -144,42 +165,42 @@ def _sample(
 
 
 def _text_questions(
-    task: str, real: list[Document], held: list[Document], tokenizer: Tokenizer, settings: Settings, name: str
+    task: str, real: list[Document], held_out: list[Document], tokenizer: Tokenizer, settings: Settings, name: str
 ) -> list[Row]:
-    """The questions of a task from held-out documents, sharing no key with training; none if it has no documents."""
-    known = {key for document in real for key in document.keys}
-    of_task = [document for document in held if document.task == task]
+    """Makes the questions of a task, if it has documents, from held-out documents that share no key with training."""
+    training_keys = {key for document in real for key in document.keys}
+    of_task = [document for document in held_out if document.task == task]
     if not of_task:
         return []
-    fresh = [document for document in of_task if known.isdisjoint(document.keys)]
-    return _rows(fresh, tokenizer, settings, name, task)
+    unseen = [document for document in of_task if training_keys.isdisjoint(document.keys)]
+    return _rows(unseen, tokenizer, settings, name, task)
 
 
 def _rows(documents: Sequence[Document], tokenizer: Tokenizer, settings: Settings, name: str, task: str) -> list[Row]:
-    """The first questions that fit the context. Raises: CorpusError where there are too few."""
-    rows, wanted = [], settings.questions_per_task
+    """Makes the first questions that fit the context; raises CorpusError if there are too few."""
+    rows, count = [], settings.questions_per_task
     for document in documents:
         most = 1 + len(rows) % MOST_SCORED  # so that difficulty is spread
-        if len(rows) < wanted and (row := ask(document, tokenizer, settings.context, most)):
+        if len(rows) < count and (row := ask(document, tokenizer, settings.context, most)):
             rows.append(row)
-    if len(rows) < wanted:
+    if len(rows) < count:
         raise CorpusError(
             f"{name}: found {len(rows)} questions for task {task!r} in {len(documents)} held-out documents, expected"
-            f" {wanted}: more text, a larger held_out, a larger context or fewer questions_per_task are needed"
+            f" {count}: more text, a larger held_out, a larger context or fewer questions_per_task are needed"
         )
     return rows
 
 
-def _training(task: SyntheticTask, wanted: float, tokenizer: Tokenizer, rng: np.random.Generator) -> list[np.ndarray]:
-    """Encoded documents of a made-up task, as many as make up `wanted` tokens."""
+def _training(task: SyntheticTask, count: float, tokenizer: Tokenizer, rng: np.random.Generator) -> list[np.ndarray]:
+    """Encodes documents of a synthetic task, with `count` tokens in total."""
     streams: list[np.ndarray] = []
-    missing = wanted
+    missing = count
     while missing > 0:
-        drawn = _encode(tokenizer, task.training(int(missing / 10) + 100, rng))
-        order = rng.permutation(len(drawn))  # they come by level
-        ends = np.cumsum([len(drawn[i]) for i in order])
-        streams += [drawn[i] for i in order[: int(np.searchsorted(ends, missing)) + 1]]
-        missing = wanted - _tokens(streams)
+        encoded = _encode(tokenizer, task.training(int(missing / 10) + 100, rng))
+        order = rng.permutation(len(encoded))  # they come by level
+        ends = np.cumsum([len(encoded[i]) for i in order])
+        streams += [encoded[i] for i in order[: int(np.searchsorted(ends, missing)) + 1]]
+        missing = count - _tokens(streams)
     return streams
 
 

@@ -1,4 +1,4 @@
-"""The ready recipe: a dictionary, WordNet, the King James Bible and fortunes, from four pinned Debian packages."""
+"""The standard corpus: a dictionary, WordNet, the King James Bible and fortunes, from four pinned Debian packages."""
 
 import gzip
 import re
@@ -23,7 +23,7 @@ POOL = "http://deb.debian.org/debian/pool/main/"  # not signed, so every file is
 
 @dataclass(frozen=True)
 class Package:
-    """One Debian package: its version, its place in the pool, the hash of its file and the licence of its text."""
+    """One Debian package: version, place in the pool, hash of the file and licence of the text."""
 
     name: str
     version: str
@@ -80,28 +80,27 @@ LONGEST_MEANING = 160  # characters of a definition that is turned into a questi
 
 
 def debian(folder: str | Path | None = None, settings: Settings | None = None, seed: int = 0) -> Corpus:
-    """The corpus of the four packages with all eight tasks: 33.7 million training tokens, made in one to three
-    minutes.
+    """Makes the corpus of the four packages with all eight tasks: 33.7 million training tokens in one to three minutes.
 
-    The packages (24 MB) are downloaded once into `folder`, or the user's cache folder; see `fetch`.
+    The packages (24 MB) are downloaded once into `folder`, or into the user's cache folder; see `fetch`.
     """
     files = tuple(fetch(package, folder) for package in PACKAGES)
-    read = list(documents(files, np.random.default_rng(seed)))
-    return build(read, settings or Settings(), seed, name="the Debian texts")
+    texts = list(documents(files, np.random.default_rng(seed)))
+    return build(texts, settings or Settings(), seed, name="the Debian texts")
 
 
 def fetch(package: Package, folder: str | Path | None = None) -> Path:
-    """The file of a package, downloaded into `folder` unless it is there, and always checked against its hash.
+    """Downloads the file of a package into `folder` unless it is there, and checks its hash.
 
-    Raises: CorpusError where it cannot be had, or is not the pinned file.
+    An unavailable or different file raises CorpusError.
     """
-    kept = Path(folder or pooch.os_cache("t2jax") / "testbed")
+    cache = Path(folder or pooch.os_cache("t2jax") / "testbed")
     otherwise = f"put the file there, which `apt-get download {package.name}={package.version}` also gives"
-    return retrieve(POOL + package.place, package.sha256, kept, otherwise, CorpusError)
+    return retrieve(POOL + package.place, package.sha256, cache, otherwise, CorpusError)
 
 
 def documents(files: Sequence[Path], rng: np.random.Generator) -> Iterator[Document]:
-    """All documents of the files of PACKAGES, in order; `rng` decides which definitions are told and which asked."""
+    """Yields all documents of the files of PACKAGES, in order; `rng` selects the definitions that become questions."""
     dictionary, wordnet, bible, fortunes = files
     (text,) = members(dictionary, ["usr/share/dictd/gcide.dict.dz"])
     synsets = members(wordnet, [f"usr/share/wordnet/data.{part}" for part in ("noun", "verb", "adj", "adv")])
@@ -117,13 +116,13 @@ def documents(files: Sequence[Path], rng: np.random.Generator) -> Iterator[Docum
 
 
 def _dictionary(text: str, rng: np.random.Generator) -> Iterator[Document]:
-    """One document for each sense; those taken from WordNet are left to WordNet."""
+    """Yields one document per sense, without the senses from WordNet, which come from WordNet itself."""
     for head in filter(None, map(HEAD.match, re.split(r"\n(?=\S)", text))):
         word = head["word"]
         for index, sense in enumerate(head["rest"].split("\n\n")):
             if "[WordNet" in sense:
                 continue
-            plain = _plain(sense)
+            plain = _remove_marks(sense)
             meaning = SENSE.sub("", SPEECH.sub("", plain, count=1) if index == 0 else plain).strip()
             if len(meaning) < 3:
                 continue
@@ -131,8 +130,8 @@ def _dictionary(text: str, rng: np.random.Generator) -> Iterator[Document]:
             yield definition(word, meaning) if askable and rng.random() < 0.5 else entry(word, meaning)
 
 
-def _plain(text: str) -> str:
-    """Dictionary text without its marks: braces, accents, etymologies, authors and tags of where it was taken from."""
+def _remove_marks(text: str) -> str:
+    """Removes braces, accents, etymologies, authors and source tags from dictionary text."""
     text = ACCENTED.sub(r"\1", TAG.sub("", text.replace("{", "").replace("}", "")))
     for _ in range(3):  # brackets within brackets
         text = BRACKETED.sub("", text)
@@ -140,7 +139,7 @@ def _plain(text: str) -> str:
 
 
 def _wordnet(parts: list[str], rng: np.random.Generator) -> Iterator[Document]:
-    """A synset is its words with their gloss; half of the nouns say after it, or apart from it, what kind they are."""
+    """Yields documents of synsets with words and gloss; half of the nouns state their kind in the same document."""
     lines = [line for part in parts for line in part.splitlines() if not line.startswith("  ")]
     nouns = {}
     for line in lines:

@@ -1,4 +1,4 @@
-"""Questions as padded token arrays: the prompt, the answer, and which of its tokens are scored."""
+"""Questions as padded token arrays: prompt, answer and a mask of the scored tokens."""
 
 import re
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ CLAUSE = re.compile(r"(?<=[.,;:!?]) ")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A cleaned text, and the part of it that is the answer where it is turned into a question.
+    """A cleaned text, and the part of it that is the answer of a question.
 
-    The answer is text[start:end], begun by its blank; no task means that the text is only read. No question is asked
-    of a document that shares one of its `keys` with a training document. `whole` answers are scored from their first
-    token to their last; of others only some of the last tokens, and those before them are given.
+    The answer is text[start:end], including its leading blank; a text without a task is only read.
+    A document that shares one of its `keys` with a training document gives no question.
+    All tokens of `whole` answers are scored; otherwise only some of the last tokens are, and the prompt has the others.
     """
 
     text: str
@@ -36,10 +36,10 @@ class Questions:
     """Questions of several tasks, one row each.
 
     Attributes:
-        tasks: the names of the tasks.
-        task: (Q,) int, the index into `tasks`.
-        tokens: (Q, context + 1) uint16, the separator, prompt and answer, then padding by zeros.
-        answer: (Q, context + 1) bool, the tokens that are scored.
+        tasks: Names of the tasks.
+        task: Index into `tasks`, integers of shape (Q,).
+        tokens: Separator, prompt and answer, padded by zeros; uint16 of shape (Q, context + 1).
+        answer: Mask of the scored tokens; bool of shape (Q, context + 1).
     """
 
     tasks: tuple[str, ...]
@@ -54,10 +54,10 @@ class Questions:
 def ask(
     document: Document, tokenizer: Tokenizer, context: int, scored_most: int = MOST_SCORED
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """One question as (tokens, answer), each (context + 1,); None where it does not fit.
+    """Makes one question as (tokens, answer), each of shape (context + 1,); None if it does not fit.
 
-    Of an answer on text at most the last `scored_most` tokens are scored, and never the first of several. Leading
-    clauses are left out, as many as need be; what is left has at least one clause and the answer.
+    In an answer on text at most the last `scored_most` tokens are scored, and never the first of several.
+    Leading clauses are removed until the text fits; at least one clause and the answer remain.
     """
     text, start, end = document.text, document.start, document.end
     cuts = [0] if document.whole else [0, *(match.end() for match in CLAUSE.finditer(text, 0, start))]
@@ -76,11 +76,11 @@ def ask(
     return None
 
 
-def gather(asked: Sequence[tuple[str, Sequence[tuple[np.ndarray, np.ndarray]]]]) -> Questions:
-    """The questions of all tasks, each given by its name and its (tokens, answer) rows."""
+def gather(rows_by_task: Sequence[tuple[str, Sequence[tuple[np.ndarray, np.ndarray]]]]) -> Questions:
+    """Stacks the questions of all tasks, each given by its name and its (tokens, answer) rows."""
     return Questions(
-        tasks=tuple(name for name, _ in asked),
-        task=np.repeat(np.arange(len(asked)), [len(rows) for _, rows in asked]),
-        tokens=np.stack([tokens for _, rows in asked for tokens, _ in rows]),
-        answer=np.stack([answer for _, rows in asked for _, answer in rows]),
+        tasks=tuple(name for name, _ in rows_by_task),
+        task=np.repeat(np.arange(len(rows_by_task)), [len(rows) for _, rows in rows_by_task]),
+        tokens=np.stack([tokens for _, rows in rows_by_task for tokens, _ in rows]),
+        answer=np.stack([answer for _, rows in rows_by_task for _, answer in rows]),
     )

@@ -1,7 +1,7 @@
-"""Four made-up tasks with answers that are known: recall of facts, arithmetic, ordering and moves on a grid.
+"""Four synthetic tasks with exact answers: recall of facts, arithmetic, ordering and moves on a grid.
 
-Each draws documents that read "prompt: answer."; the full stop is scored with the answer, for without it 1 would be
-right where 12 is asked. Levels run from easy to hard and are drawn equally often, so that questions differ widely.
+Documents read "prompt: answer."; the full stop is scored too, since otherwise 1 would be correct where 12 is asked.
+Levels run from easy to hard and are equally frequent, so that questions differ widely.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ Draw = Callable[[int, int, np.random.Generator], list[Document]]
 
 
 class SyntheticTask(Protocol):
-    """A made-up task with its questions drawn; `training` makes about `count` documents that may be trained on."""
+    """A synthetic task with its questions; `training` makes about `count` documents for training."""
 
     @property
     def name(self) -> str: ...
@@ -36,19 +36,16 @@ class SyntheticTask(Protocol):
 
 
 def synthetic_tasks(facts: int, questions: int, rng: np.random.Generator) -> list[SyntheticTask]:
-    """The four tasks, with `facts` facts and as many `questions` each.
-
-    Raises: ValueError for more facts or questions than there are.
-    """
+    """Makes the four tasks, with `facts` facts and `questions` questions each; raises ValueError for too many."""
     reasoning = [Reasoning.drawn(draw, levels, questions, rng) for draw, levels in REASONING]
     return [Facts.drawn(facts, questions, rng), *reasoning]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Facts told again and again in training, the r-th of `documents` with a frequency of 1/r (Zipf).
+    """Facts that recur in training, the r-th of `documents` with a frequency of 1/r (Zipf).
 
-    The questions are among them: what is asked is what was read, often or seldom.
+    The questions are among them, so what is asked was read often or seldom.
     """
 
     documents: list[Document]
@@ -57,28 +54,36 @@ class Facts:
 
     @classmethod
     def drawn(cls, facts: int, questions: int, rng: np.random.Generator) -> "Facts":
-        """Facts drawn at random; the ranks of those asked are spread evenly in their logarithm."""
+        """Draws facts at random; the ranks of the questions are spread evenly in their logarithm."""
         people = [f"{first} {last}" for first in FIRST for last in LAST]
-        known = {"lives in": TOWNS, "likes": COLOURS, "has a": BEASTS, "is a friend of": people, "was born in": YEARS}
-        told = []
-        for relation, values in known.items():
-            picked = rng.integers(0, len(values), len(people)).tolist()
-            told += [_document(f"{p} {relation}", values[i], mark="") for p, i in zip(people, picked, strict=True)]
-        if not questions <= facts <= len(told):
-            raise ValueError(f"found facts={facts}, expected from {questions} (the questions) to {len(told)}")
-        documents = [told[i] for i in rng.permutation(len(told))[:facts].tolist()]
+        relations = {
+            "lives in": TOWNS,
+            "likes": COLOURS,
+            "has a": BEASTS,
+            "is a friend of": people,
+            "was born in": YEARS,
+        }
+        statements = []
+        for relation, values in relations.items():
+            indices = rng.integers(0, len(values), len(people)).tolist()
+            statements += [
+                _document(f"{p} {relation}", values[i], mark="") for p, i in zip(people, indices, strict=True)
+            ]
+        if not questions <= facts <= len(statements):
+            raise ValueError(f"found facts={facts}, expected from {questions} (the questions) to {len(statements)}")
+        documents = [statements[i] for i in rng.permutation(len(statements))[:facts].tolist()]
         return cls(documents, [documents[rank - 1] for rank in _spread(facts, questions)])
 
     def training(self, count: int, rng: np.random.Generator) -> list[Document]:
-        """`count` facts by their frequency."""
+        """Draws `count` facts by their frequency."""
         weight = 1 / np.arange(1, len(self.documents) + 1)
-        drawn = rng.choice(len(weight), count, p=weight / weight.sum())
-        return [self.documents[i] for i in drawn.tolist()]
+        indices = rng.choice(len(weight), count, p=weight / weight.sum())
+        return [self.documents[i] for i in indices.tolist()]
 
 
 @dataclass(frozen=True)
 class Reasoning:
-    """A task whose `questions` never occur in training: `draw(level, count, rng)` makes documents of one level."""
+    """A task whose `questions` never occur in training; `draw(level, count, rng)` makes documents of one level."""
 
     draw: Draw
     levels: tuple[int, ...]
@@ -86,31 +91,32 @@ class Reasoning:
 
     @classmethod
     def drawn(cls, draw: Draw, levels: tuple[int, ...], questions: int, rng: np.random.Generator) -> "Reasoning":
-        """With `questions` of different keys, spread over the levels; each gives up at most half of what it has."""
-        found: dict[str, Document] = {}
+        """Draws questions of different keys, spread over the levels; each level gives at most half of its documents."""
+        questions_by_key: dict[str, Document] = {}
         for index, level in enumerate(levels):
-            wanted = (questions - len(found)) // (len(levels) - index)  # later levels make up for those with few
-            distinct = {document.keys[0]: document for document in draw(level, 20 * wanted, rng)}
-            found |= dict(list(distinct.items())[: min(wanted, len(distinct) // 2)])
-        if len(found) < questions:
-            cause = f"found {len(found)} different questions to ask, expected {questions}"
+            # later levels make up for levels with few documents
+            count = (questions - len(questions_by_key)) // (len(levels) - index)
+            distinct = {document.keys[0]: document for document in draw(level, 20 * count, rng)}
+            questions_by_key |= dict(list(distinct.items())[: min(count, len(distinct) // 2)])
+        if len(questions_by_key) < questions:
+            cause = f"found {len(questions_by_key)} different questions to ask, expected {questions}"
             raise ValueError(f"task {draw.__name__!r}: {cause}; ask fewer questions_per_task")
-        return cls(draw, levels, list(found.values()))
+        return cls(draw, levels, list(questions_by_key.values()))
 
     @property
     def name(self) -> str:
-        """The name of the task."""
+        """Name of the task."""
         return self.draw.__name__
 
     def training(self, count: int, rng: np.random.Generator) -> list[Document]:
-        """At most about `count` documents, as many of each level, less those with the key of a question."""
+        """Draws at most about `count` documents, equally many of each level, without the keys of questions."""
         keys = {document.keys[0] for document in self.questions}
-        each = -(-count // len(self.levels))
-        return [d for level in self.levels for d in self.draw(level, each, rng) if d.keys[0] not in keys]
+        per_level = -(-count // len(self.levels))
+        return [d for level in self.levels for d in self.draw(level, per_level, rng) if d.keys[0] not in keys]
 
 
 def arithmetic(level: int, count: int, rng: np.random.Generator) -> list[Document]:
-    """Sums of `level` steps with each running total, kept within 0..20: "count 7 + 5 - 3: 12 9."."""
+    """Draws sums of `level` steps with running totals within 0..20, such as "count 7 + 5 - 3: 12 9."."""
     start = rng.integers(0, MOST + 1, count)
     steps = rng.integers(1, 10, (count, level)) * rng.choice([-1, 1], (count, level))
     total, totals = start, []
@@ -125,7 +131,7 @@ def arithmetic(level: int, count: int, rng: np.random.Generator) -> list[Documen
 
 
 def ordering(level: int, count: int, rng: np.random.Generator) -> list[Document]:
-    """`level` events put in the order in which they always befall, that of EVENTS: "order mud rain: rain mud."."""
+    """Draws `level` events to put in the order of EVENTS, such as "order mud rain: rain mud."."""
     documents = []
     for row in np.argsort(rng.random((count, len(EVENTS))), axis=1)[:, :level].tolist():
         answer = " ".join(EVENTS[i] for i in sorted(row))
@@ -135,17 +141,17 @@ def ordering(level: int, count: int, rng: np.random.Generator) -> list[Document]
 
 
 def moves(level: int, count: int, rng: np.random.Generator) -> list[Document]:
-    """Where each of `level` moves on a small grid leads; at its edge one stays: "walk north from c 4: c 5."."""
+    """Draws `level` moves on a grid with the position after each, such as "walk north from c 4: c 5."."""
     starts = rng.integers(0, SIDE, (count, 2)).tolist()
     ways = rng.integers(0, len(STEPS), (count, level)).tolist()
     names, documents = list(STEPS), []
     for (x, y), way in zip(starts, ways, strict=True):
-        told, path = f"walk {' '.join(names[i] for i in way)} from {COLUMNS[x]} {y}", []
+        prompt, path = f"walk {' '.join(names[i] for i in way)} from {COLUMNS[x]} {y}", []
         for i in way:
             across, up = STEPS[names[i]]
             x, y = min(max(x + across, 0), SIDE - 1), min(max(y + up, 0), SIDE - 1)
             path.append(f"{COLUMNS[x]} {y}")
-        documents.append(_document(told, " ".join(path)))
+        documents.append(_document(prompt, " ".join(path)))
     return documents
 
 
@@ -153,11 +159,11 @@ REASONING = ((arithmetic, (1, 2, 3, 4)), (ordering, (3, 4, 5)), (moves, (1, 2, 3
 
 
 def _spread(last: int, count: int) -> list[int]:
-    """`count` different ranks from 1 to `last`, evenly in their logarithm as far as whole numbers allow."""
-    ranks, tried = np.arange(0), count
+    """Selects `count` different ranks from 1 to `last`, evenly in their logarithm up to rounding."""
+    ranks, candidates = np.arange(0), count
     while len(ranks) < count:
-        ranks = np.unique(np.round(np.geomspace(1, last, tried)))
-        tried = int(1.05 * tried) + 1
+        ranks = np.unique(np.round(np.geomspace(1, last, candidates)))
+        candidates = int(1.05 * candidates) + 1
     return ranks[np.round(np.linspace(0, len(ranks) - 1, count)).astype(int)].astype(int).tolist()
 
 

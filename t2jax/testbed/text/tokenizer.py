@@ -1,4 +1,4 @@
-"""Byte-pair encoding with a few hundred entries: cleaned text to token ids and back."""
+"""Byte-pair encoding with a few hundred entries, from cleaned text to token ids and back."""
 
 import itertools
 import re
@@ -22,7 +22,7 @@ BATCH = 20_000  # documents encoded at once: the encoder's own records take a hu
 
 
 def clean(text: str) -> str:
-    """Lower case, without accents, in one line: letters, digits, blanks and common punctuation are kept."""
+    """Converts text to one line of lower case without accents: letters, digits, blanks and common punctuation."""
     if not text.isascii():
         split = unicodedata.normalize("NFKD", text.translate(PLAIN))
         text = "".join(letter for letter in split if not unicodedata.combining(letter))
@@ -30,7 +30,7 @@ def clean(text: str) -> str:
 
 
 class Tokenizer:
-    """A trained byte-pair encoding, as the JSON text that the `tokenizers` package reads and writes."""
+    """A trained byte-pair encoding, as the JSON text of the `tokenizers` package."""
 
     def __init__(self, json: str):
         self.json = json
@@ -38,9 +38,9 @@ class Tokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str], vocabulary: int) -> "Tokenizer":
-        """The encoding with `vocabulary` entries, the separator included, that shortens cleaned `texts` most.
+        """Trains the encoding with `vocabulary` entries, including the separator, that shortens cleaned `texts` most.
 
-        The same texts give the same encoding. Raises: ValueError where they have too few different pairs for it.
+        The same texts give the same encoding. Texts with too few different pairs raise ValueError.
         """
         package = _package()
         encoder = package.Tokenizer(package.models.BPE())
@@ -55,26 +55,26 @@ class Tokenizer:
         )
         encoder.train_from_iterator(texts, trainer)
         if encoder.get_vocab_size() != vocabulary:
-            found = encoder.get_vocab_size()
+            size = encoder.get_vocab_size()
             raise ValueError(
-                f"the text gives an encoding of {found} entries, expected {vocabulary}: more text is needed"
+                f"the text gives an encoding of {size} entries, expected {vocabulary}: more text is needed"
             )
         return cls(encoder.to_str())
 
     def encode(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
-        """The token ids (1 + tokens,), uint16, of each cleaned text, begun by the separator."""
+        """Yields the token ids of each cleaned text, uint16 of shape (1 + tokens,), with a leading separator."""
         iterator = iter(texts)
         while batch := list(itertools.islice(iterator, BATCH)):
             for encoding in self._encoder.encode_batch_fast(batch, add_special_tokens=False):
                 yield np.array([SEPARATOR, *encoding.ids], dtype=np.uint16)
 
     def encode_at(self, text: str) -> tuple[np.ndarray, np.ndarray]:
-        """The token ids (tokens,) of one cleaned text, and the character (tokens,) at which each begins."""
+        """Encodes one cleaned text to token ids (tokens,) and the first character (tokens,) of each."""
         encoding = self._encoder.encode(text, add_special_tokens=False)
         return np.array(encoding.ids, dtype=np.uint16), np.array([start for start, _ in encoding.offsets], dtype=int)
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        """The text of token ids, separators left out."""
+        """Decodes token ids to text without separators."""
         return self._encoder.decode([int(i) for i in ids])
 
 

@@ -1,4 +1,4 @@
-"""Reading Debian packages and the compressed windows of bible-kjv-text, without running anything."""
+"""Reads Debian packages and the compressed windows of bible-kjv-text, without running any program."""
 
 import io
 import itertools
@@ -15,9 +15,9 @@ WIDEST = 16
 
 
 def members(package: Path, names: Sequence[str]) -> list[bytes]:
-    """The bytes of named files, such as "usr/lib/bible.data", in a .deb file.
+    """Reads the bytes of named files, such as "usr/lib/bible.data", from a .deb file.
 
-    Raises: ValueError where the file is no Debian package or a name is missing in it.
+    A file that is no Debian package, or lacks a name, raises ValueError.
     """
     data = package.read_bytes()
     if not data.startswith(AR):
@@ -27,24 +27,24 @@ def members(package: Path, names: Sequence[str]) -> list[bytes]:
         name, size = data[at : at + 16].decode("ascii").strip().rstrip("/"), int(data[at + 48 : at + 58])
         if name.startswith("data.tar"):
             with tarfile.open(fileobj=io.BytesIO(data[at + HEADER : at + HEADER + size])) as archive:
-                wanted, found = set(names), {}
+                requested, contents = set(names), {}
                 for member in archive:  # in the order of the file: seeking back would unpack it again
                     place = member.name.removeprefix("./")
-                    if place in wanted and member.isfile() and (file := archive.extractfile(member)):
-                        found[place] = file.read()
-            missing = [name for name in names if name not in found]
+                    if place in requested and member.isfile() and (file := archive.extractfile(member)):
+                        contents[place] = file.read()
+            missing = [name for name in names if name not in contents]
             if missing:
                 raise ValueError(f"{package}: found no file {missing[0]!r} in it")
-            return [found[name] for name in names]
+            return [contents[name] for name in names]
         at += HEADER + size + size % 2
     raise ValueError(f"{package}: found no data.tar in it, expected a Debian package")
 
 
 def windows(data: bytes) -> bytes:
-    """The text of bible.data, all of whose windows of 64 KiB are compressed apart from each other.
+    """Decompresses the text of bible.data, whose windows of 64 KiB are compressed independently.
 
-    Its header of 0x50 bytes is followed by big-endian integers: 0, the window's size, the number of the last window,
-    and where each window begins; the first of these tells where the integers end.
+    A header of 0x50 bytes comes before big-endian integers: 0, the window's size and the number of the last window.
+    The starts of the windows follow; the first of these marks the end of the integers.
     """
     last, first = struct.unpack_from(">2I", data, 0x58)
     starts = [*struct.unpack_from(f">{last + 1}I", data, 0x5C), len(data)]
@@ -54,9 +54,9 @@ def windows(data: bytes) -> bytes:
 
 
 def expand(data: bytes) -> bytes:
-    """What Unix `compress` -b 16 shortened to `data`, its header of three bytes left out (LZW)."""
+    """Decompresses the output of Unix `compress` -b 16 (LZW) without its header of three bytes."""
     table = [bytes([i]) for i in range(256)] + [b""]
-    width, at, begun, before, out = 9, 0, 0, b"", []
+    width, at, group_start, before, out = 9, 0, 0, b"", []
     while True:
         # Codes are written in groups of eight of one width: after a change the rest of a group is skipped.
         full, cleared = len(table) >= 1 << width and width < WIDEST, False
@@ -68,7 +68,7 @@ def expand(data: bytes) -> bytes:
             at += width
             cleared = code == FIRST_CODE
         if full or cleared:
-            at = begun = begun + -(-(at - begun) // (8 * width)) * 8 * width
+            at = group_start = group_start + -(-(at - group_start) // (8 * width)) * 8 * width
             width = width + 1 if full else 9
             if cleared:
                 del table[FIRST_CODE + 1 :]

@@ -1,4 +1,4 @@
-"""The words of the made-up tasks: short and common, so that an encoding of few entries spends few tokens on them."""
+"""The words of the synthetic tasks, short and common so that a small encoding needs few tokens for them."""
 
 __all__ = ["BEASTS", "COLOURS", "EVENTS", "FIRST", "LAST", "TOWNS", "YEARS"]
 
