@@ -154,8 +154,8 @@ def check_sizes(columns: Mapping[str, pd.Series] | pd.DataFrame, place: Place) -
     first = np.unique(model, return_index=True)[1][model]
     bad = params != params[first]
     row = int(bad.argmax())
-    name, size, line = _format_cell(columns["model"].iloc[row]), params[first[row]], place.row(int(first[row]))
-    place.refuse("params", bad, columns["params"], f"{size:g} as in {line}, for both are of model {name}")
+    model_name, size, line = _format_cell(columns["model"].iloc[row]), params[first[row]], place.row(int(first[row]))
+    place.refuse("params", bad, columns["params"], f"{size:g} as in {line}, for both are of model {model_name}")
 
 
 def _check_duplicates(frame: pd.DataFrame, place: Place) -> None:
