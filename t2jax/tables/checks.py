@@ -132,7 +132,7 @@ def check_sizes(columns: Mapping[str, pd.Series] | pd.DataFrame, place: Place) -
     bad = params != params[first]
     row = int(bad.argmax())
     named, size, line = _show(columns["model"].iloc[row]), params[first[row]], place.row(int(first[row]))
-    place.refuse("params", bad, columns["params"], f"{size:g} as in {line}, for both are of model {named}")
+    place.refuse("params", bad, pd.Series(columns["params"]), f"{size:g} as in {line}, for both are of model {named}")
 
 
 def _check_duplicates(frame: pd.DataFrame, place: Place) -> None:
