@@ -10,7 +10,6 @@ Functions are elementwise; integers are promoted to the ambient float type, floa
 
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
