@@ -7,6 +7,7 @@ good starts, yet spread out.
 
 import jax
 import jax.numpy as jnp
+from numpyro.distributions import Distribution, LogNormal, Normal
 
 from t2jax.laws.base import Law
 from t2jax.laws.coordinates import Coordinates
@@ -29,12 +30,13 @@ def draw(
     keys = (*jax.random.split(key, len(of_law.free)), *scale_keys)
     losses = next((rows[name] for name in ("neg_log_pass", "loss") if name in rows), jnp.ones(1))
     half = jnp.log(0.5 * jnp.nanmedian(jnp.where(there, losses, jnp.nan)))
+    standard = jax.vmap(lambda key: jax.random.normal(key, (count,)))(jnp.stack(keys))  # at once: compiled once
     columns = []
-    for name, one in zip(coordinates.free, keys, strict=True):
+    for name, parameter_key, normal in zip(coordinates.free, keys, standard, strict=True):
         if declared[name].power:
-            columns.append(half + jax.random.normal(one, (count,)))
+            columns.append(half + normal)
         else:
-            columns.append(declared[name].unconstrain(declared[name].prior.sample(one, (count,))))
+            columns.append(declared[name].unconstrain(_sample_prior(declared[name].prior, normal, parameter_key)))
     u = jnp.stack(columns, axis=1)
     response = next((name for name in law.response if name in rows), None)
     solvable = tuple(name for name in law.linear if name in coordinates.free)
@@ -43,6 +45,15 @@ def draw(
     u, scales = u[:, : len(of_law.free)], u[:, len(of_law.free) :]
     solved = jax.vmap(lambda one: _project(law, of_law, rows, rows[response], solvable, one))(u)
     return jnp.concatenate([jnp.where(jnp.isfinite(solved), solved, u), scales], axis=1)
+
+
+def _sample_prior(prior: Distribution, normal: Array, key: Array) -> Array:
+    """Draws of a prior from standard normal ones where it is a function of them, else with the key."""
+    if type(prior) is Normal:  # a subclass may be another distribution
+        return jnp.asarray(prior.loc) + jnp.asarray(prior.scale) * normal
+    if type(prior) is LogNormal:
+        return jnp.exp(jnp.asarray(prior.loc) + jnp.asarray(prior.scale) * normal)
+    return jnp.asarray(prior.sample(key, normal.shape))
 
 
 def keep_best(

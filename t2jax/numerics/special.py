@@ -10,11 +10,11 @@ Functions are elementwise; integers are promoted to the ambient float type, floa
 
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from t2jax.numerics.log_gamma_square import STIRLING, log_gamma_square
 from t2jax.typing import Array, ArrayLike
 
 __all__ = [
@@ -29,12 +29,7 @@ __all__ = [
     "pass_at_k_from_counts",
 ]
 
-# Stirling's remainder lgamma(z) - [(z - 1/2) log z - z + log(2 pi)/2] = sum_n STIRLING[n] z^-(2n+1) (DLMF 5.11.1).
-# From z = SHIFT on, the first term left out is below 1e-15; smaller arguments are first raised by SHIFT.
-STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
-SHIFT = 8
-# With more shift fewer terms do: four from 16 on, which keeps second derivatives small to compile.
-SQUARE_SHIFT = 16
+SHIFT = 8  # from here on, what Stirling's series leaves out is below 1e-15; smaller arguments are first raised by it
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -79,7 +74,7 @@ def log_fail_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
     Source: E[(1-p)^k] for p ~ Beta(a, b).
     Example: `log_fail_at_k_beta(1.0, 1.0, 3.0)` is log(1/4).
     """
-    return -_lgamma_square(*_floats(b, a, k))
+    return -log_gamma_square(*_floats(b, a, k))
 
 
 def log_pass_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
@@ -95,7 +90,7 @@ def log_pass_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
     Source: 1 - E[(1-p)^k] for p ~ Beta(a, b).
     Example: `log_pass_at_k_beta(1.0, 3.0, 1.0)` is log(a/(a+b)) = log(1/4).
     """
-    return _log1mexp(_lgamma_square(*_floats(b, a, k)))
+    return _log1mexp(log_gamma_square(*_floats(b, a, k)))
 
 
 def pass_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
@@ -116,7 +111,7 @@ def log_pass_at_k_from_counts(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> Array
     n, c, k = _floats(n, c, k)
     z = n - c - k + 1  # C(n-c,k)/C(n,k) is the all-fail probability of Beta(c, z): the same difference of lgammas
     interior = (c > 0) & (z > 0)
-    log_pass = _log1mexp(_lgamma_square(*(jnp.where(interior, x, 1) for x in (z, c, k))))
+    log_pass = _log1mexp(log_gamma_square(*(jnp.where(interior, x, 1) for x in (z, c, k))))
     log_pass = jnp.where(interior, log_pass, jnp.where(c > 0, 0.0, -jnp.inf))
     return jnp.where((k >= 1) & (k <= n) & (c >= 0) & (c <= n), log_pass, jnp.nan)
 
@@ -199,34 +194,6 @@ def _log1mexp(s: Array) -> Array:
     small = s < math.log(2)
     near = jnp.log(-jnp.expm1(-jnp.where(small, s, 1)))
     return jnp.where(small, near, jnp.log1p(-jnp.exp(-jnp.where(small, 1, s))))
-
-
-def _lgamma_square(z: Array, a: Array, k: Array) -> Array:
-    """lgamma(z+a+k) - lgamma(z+a) - lgamma(z+k) + lgamma(z) >= 0, with relative accuracy (k not much below 1)."""
-    # lgamma(z) = lgamma(z+1) - log z, SQUARE_SHIFT times: all terms positive. A vmap, because unrolled code
-    # compiles slowly.
-    total = jax.vmap(lambda j: _log_square(z + j, a, k))(jnp.arange(SQUARE_SHIFT, dtype=z.dtype)).sum(0)
-    z = z + SQUARE_SHIFT
-    main = a * jnp.log1p(k / (z + a)) + k * jnp.log1p(a / (z + k)) - (z - 0.5) * _log_square(z, a, k)
-    z, a, k = jnp.broadcast_arrays(z, a, k)
-    near, far = _remainder_slope(jnp.stack([z, z + k]), jnp.stack([a, a]))
-    return total + main + a * (near - far)
-
-
-def _log_square(z: Array, a: Array, k: Array) -> Array:
-    """log [(z+a)(z+k) / (z (z+a+k))] = log1p(ak / (z (z+a+k)))."""
-    # In this order of the two numbers no partial derivative is a difference of nearly equal terms, nor overflows.
-    high, low = jnp.where(a > k, a, k) / z, jnp.where(a > k, k, a) / z
-    return jnp.log1p(low / (1 + (1 + low) / high))
-
-
-def _remainder_slope(z: Array, a: Array) -> Array:
-    """[R(z) - R(z+a)] / a for Stirling's remainder R, z >= SQUARE_SHIFT, with no division (so that a may be tiny)."""
-    w, v = 1 / z, 1 / (z + a)
-    t, p = (w + v) ** 2, w * v
-    # (w^m - v^m) / (w - v) for m = 3, 5, 7 in t and p, and w - v = a p
-    third, fifth, seventh = t - p, t * (t - 3 * p) + p * p, t * (t * (t - 5 * p) + 6 * p * p) - p * p * p
-    return p * (STIRLING[0] + STIRLING[1] * third + STIRLING[2] * fifth + STIRLING[3] * seventh)
 
 
 def _stirling_rest(x: Array) -> Array:

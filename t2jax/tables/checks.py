@@ -155,7 +155,8 @@ def check_sizes(columns: Mapping[str, pd.Series] | pd.DataFrame, place: Place) -
     bad = params != params[first]
     row = int(bad.argmax())
     model_name, size, line = _format_cell(columns["model"].iloc[row]), params[first[row]], place.row(int(first[row]))
-    place.refuse("params", bad, columns["params"], f"{size:g} as in {line}, for both are of model {model_name}")
+    expected = f"{size:g} as in {line}, for both are of model {model_name}"
+    place.refuse("params", bad, pd.Series(columns["params"]), expected)
 
 
 def _check_duplicates(frame: pd.DataFrame, place: Place) -> None:
