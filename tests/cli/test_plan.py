@@ -214,6 +214,7 @@ def test_rivals_reach_a_target_at_a_price():
     assert np.isnan(never.value) and np.isnan(never.spent)
 
 
+@pytest.mark.long
 def test_what_if_prices(folder, tmp_path, capsys):
     """Twice the price is half the money; another device has its own speeds."""
     prices = ["--total", "5e6", "--queries", "1e9", "--accelerator", "H100", "--price", "2.5", "--draws", "0"]

@@ -21,7 +21,12 @@ from tests.helpers.laws import LAWS, LOSS, draw, measured, one_of
 KEY = jax.random.key(0)
 
 
-@pytest.mark.parametrize("law", [*LOSS, T2PassKNaive, BetaTail], ids=lambda law: law.__name__)
+def _compositions_apart(laws: tuple[type[t2.Law], ...]) -> list[Any]:
+    """The laws as parameters of a test; a law on another than its usual one compiles as long as both."""
+    return [pytest.param(law, marks=pytest.mark.long) if "On" in law.__name__ else law for law in laws]
+
+
+@pytest.mark.parametrize("law", [*_compositions_apart(LOSS), T2PassKNaive, BetaTail], ids=lambda law: law.__name__)
 def test_fits_and_allocates_with_no_other_edit(law):
     """A fit to its own measurements predicts them, and no random feasible point beats the allocation of the fit.
 

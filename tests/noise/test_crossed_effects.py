@@ -118,6 +118,7 @@ def test_deviations_are_standard_normal_coordinates():
         assert float(target.potential(u, rows)) == pytest.approx(float(target.potential(none, rows)), rel=1e-12)
 
 
+@pytest.mark.long
 def test_sampled_deviations_lie_where_the_runs_do(tmp_path):
     """Of 60 questions each run is known to about a third of τ; law and τ cover what made the table."""
     table, z = counts(6, 60, 0.15, 0.5)

@@ -74,6 +74,7 @@ def check_target_and_latency(law: t2.Law, target: float, latency: float) -> None
     assert all(found["spent"][name] > 0.01 for name in ("queries", "prompt"))
 
 
+@pytest.mark.long
 def test_a_target_under_a_latency_limit_at_prices():
     check_target_and_latency(LOSS, target=2.0, latency=0.1)
 
