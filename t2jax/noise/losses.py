@@ -108,8 +108,8 @@ class Huber(ResidualNoise):
 
     Example:
         >>> row = {"params": 1e9, "tokens": 2e10, "loss": 1.01 * law(1e9, 2e10)}  # the residual is log 1.01
-        >>> t2.noise.Huber(1e-3).penalty(law, row, {}).round(7)
-        Array(9.5e-06, dtype=float32, weak_type=True)
+        >>> round(float(t2.noise.Huber(1e-3).penalty(law, row, {})), 7)
+        9.5e-06
     """
 
     delta: float = 1e-3
@@ -184,11 +184,9 @@ class StudentT(ResidualNoise):
         transform: "log" for errors of the log, "identity" for errors of the response.
 
     Example:
-        >>> wiggle = 1 + 0.01 * np.sin(np.arange(24))
-        >>> noisy = runs.with_columns(loss=runs["loss"] * wiggle)
-        >>> robust = t2.fit(t2.laws.Chinchilla, noisy, key=jax.random.key(0), noise=t2.noise.StudentT())
-        >>> list(robust.noise_values)
-        ['sigma']
+        >>> noise = t2.noise.StudentT(df=4.0)  # then t2.fit(t2.laws.Chinchilla, runs, key=key, noise=noise)
+        >>> noise.estimated
+        ('sigma',)
     """
 
     df: float = 4.0
