@@ -80,8 +80,8 @@ def forecast_power_law(
         A `PowerLawForecast`.
 
     Raises:
-        ValueError: A count is bad (the message names the question, from 0), a k is below 1, or `first` is not between 1
-            and the smallest of `trials`.
+        ValueError: A count is bad, a k is below 1, or `first` is not between 1 and the smallest of `trials`. For a
+            count the message names the question, from 0.
 
     Example:
         >>> trials, correct = [8] * 6, [0, 0, 1, 1, 2, 6]
