@@ -77,8 +77,8 @@ def refuse_different_responses(laws: Sequence[type[Law]], table: Table) -> None:
     """
     names = {name_of(law): response(law, table) for law in laws}
     first, *others = names
-    for other in others:
-        if names[other] != names[first]:
+    for name in others:
+        if names[name] != names[first]:
             raise ValueError(
-                f"{first} predicts {names[first]!r} and {other} predicts {names[other]!r}: compare laws of one response"
+                f"{first} predicts {names[first]!r} and {name} predicts {names[name]!r}: compare laws of one response"
             )

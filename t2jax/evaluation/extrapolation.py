@@ -326,32 +326,32 @@ def extrapolate(
     measured = positive_response(law, table) if from_counts is None else rows["pass_at_k"]
     above, held_out = cut.above(table), cut.above(rows)
     fit_key, draw_key, error_key = jax.random.split(key, 3)
-    found = fit_without(law, table, above, key=fit_key, noise=noise, fixed=fixed, starts=starts)
-    if not found.converged:
-        raise NoFit(f"{name_of(law)}: the fit below the cut at {cut} gave no law ({found.status})")
+    fit_below = fit_without(law, table, above, key=fit_key, noise=noise, fixed=fixed, starts=starts)
+    if not fit_below.converged:
+        raise NoFit(f"{name_of(law)}: the fit below the cut at {cut} gave no law ({fit_below.status})")
     fitted = left_out(table, above)
-    boot = bootstrap(found, fitted, draws=draws, key=draw_key, over=over)
+    boot = bootstrap(fit_below, fitted, draws=draws, key=draw_key, over=over)
     if from_counts is None:
-        band = predictive_band(found, boot.laws, fitted, key=error_key, level=level)
+        band = predictive_band(fit_below, boot.laws, fitted, key=error_key, level=level)
     else:
-        band = simulated_band(found, boot.laws, table, from_counts, key=error_key, level=level)
+        band = simulated_band(fit_below, boot.laws, table, from_counts, key=error_key, level=level)
+    runs = 0 if from_counts is None else len(np.unique(from_counts.run[~above]))
+    counted_rows = f"{np.sum(~above)} counts of {runs} runs" if runs else None
     values = cut.of(rows)
     return Extrapolation(
-        fit=found,
+        fit=fit_below,
         cut=cut,
         rows=rows,
-        counted=None
-        if from_counts is None
-        else f"{np.sum(~above)} counts of {len(np.unique(from_counts.run[~above]))} runs",
+        counted=counted_rows,
         held_out=held_out,
         ratio=values / values[~held_out].max(),
         observed=measured,
-        predicted=predict(found.law, rows),
+        predicted=predict(fit_below.law, rows),
         low=band.low,
         high=band.high,
         level=level,
         outside=decades_outside(law, rows, ~held_out),
         in_ranges=in_ranges(law, rows, ~held_out),
-        log_score=float(log_scores(found, fitted)[above].mean()) if not noise.no_likelihood else None,
+        log_score=float(log_scores(fit_below, fitted)[above].mean()) if not noise.no_likelihood else None,
         draws=boot.status,
     )

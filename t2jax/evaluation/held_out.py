@@ -96,7 +96,7 @@ def fit_without(
     Starts and coordinates still use N and D of the other rows, and the median of all responses.
 
     Raises:
-        TableError: Fewer rows remain than the fit has parameters. Other errors are those of `t2.fit`.
+        TableError: Fewer rows remain than the fit has parameters. `t2.fit` lists the other errors.
     """
     require_rows_left(law, table, out, noise=noise, fixed=fixed)
     return fit(law, left_out(table, out), key=key, noise=noise, fixed=fixed, starts=starts)
@@ -113,12 +113,12 @@ def require_rows_left(
     """Checks that enough rows remain without `out` (rows,).
 
     Raises:
-        TableError: Fewer rows remain than the fit has parameters. Other errors are those of `t2.fit`.
+        TableError: Fewer rows remain than the fit has parameters. `t2.fit` lists the other errors.
     """
     problem, _ = prepare(law, table, noise, fixed or {})
-    left, needed = int(np.sum(~out)), len(problem.names)
-    if left < needed:
+    rest, needed = int(np.sum(~out)), len(problem.names)
+    if rest < needed:
         raise TableError(
-            f"{table.source.name}: {left} of {len(table)} rows are left to fit, but {law.__name__} needs at least"
+            f"{table.source.name}: {rest} of {len(table)} rows are left to fit, but {law.__name__} needs at least"
             f" {needed}, one for each parameter"
         )

@@ -56,9 +56,9 @@ def cells(law: type[Law], counts: Table) -> Cells:
     first = np.unique(run, return_index=True)[1]
     read = [name for name in law.columns().values() if name != "samples" and name in counts]
     for name in read:
-        other = np.flatnonzero(counts[name] != counts[name][first][run])
-        if other.size:
-            i = other[0]
+        different = np.flatnonzero(counts[name] != counts[name][first][run])
+        if different.size:
+            i = different[0]
             raise TableError(
                 f"{counts.source.name}: column {name!r} is {counts[name][i]:g} at row {i} and "
                 f"{counts[name][first[run[i]]]:g} at row {first[run[i]]} of the same run, but pass@k is a mean "

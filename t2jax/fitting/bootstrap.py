@@ -181,7 +181,7 @@ def _resampled(
     start, most = off_the_edges(problem.unconstrain(values), limits), len(unit)
 
     def weights(key: Array) -> Array:
-        # as many draws as there can be units, of which the first `units` count: another number compiles nothing
+        # as many draws as there can be units; only the first `units` count, so another number of units compiles nothing
         chosen = jax.random.randint(key, (most,), 0, units)
         counted = jnp.where(jnp.arange(most) < units, 1.0, 0.0).astype(start.dtype)
         # how often each unit was drawn is its weight: rows stay in place and every draw has the same shape

@@ -136,8 +136,8 @@ def fit(
         outcome = _outcome(solution, problem.names, starts)
         sentences = (several_tasks(table), outcome, *gaps, turning_points(best, table))
     else:
-        where = not_finite(law, table, tuple(data.columns))
-        sentences = ("failed: the objective was not finite from any start", where)
+        location = not_finite(law, table, tuple(data.columns))
+        sentences = ("failed: the objective was not finite from any start", location)
     return Fit(
         law=best,
         objective=float(solution.value),

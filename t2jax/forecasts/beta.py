@@ -172,7 +172,7 @@ def _log_posterior(x: Array, y: Array, n: Array, c: Array, count: Array) -> Floa
     log_a, log_b = jnp.broadcast_arrays(x[:, None], x[:, None] + y[None, :])
     a, b = jnp.exp(log_a), jnp.exp(log_b)
     priors = BetaTail.declared()
-    # densities of log a and log b, of which y is a shear
+    # densities of log a and log b; y is a shear of them
     start: Any = priors["a"].prior.log_prob(a) + log_a + priors["b"].prior.log_prob(b) + log_b
 
     def add(total: Array, row: tuple[Array, Array, Array]) -> tuple[Array, None]:
@@ -193,8 +193,8 @@ def _information_on_size(x: np.ndarray, weight: np.ndarray) -> float:
     prior = 1 / (1 / spread_a**2 + 1 / spread_b**2)
     of_y = weight.sum(axis=0)
     mean = x @ weight / np.where(of_y > 0, of_y, 1.0)
-    left = np.sum(weight * (x[:, None] - mean) ** 2)
-    return float(1 - left / prior)
+    remaining = np.sum(weight * (x[:, None] - mean) ** 2)
+    return float(1 - remaining / prior)
 
 
 @partial(jax.jit, static_argnames="draws")
@@ -234,7 +234,7 @@ def _average(
     by_pass = 2 * passed + np.expm1(twice) - passed**2
     variance = np.maximum(np.where(passed < 0.5, by_pass, np.exp(twice) - failed**2), 0.0)
     passed, failed, variance = (np.tensordot(count / count.sum(), array, 1) for array in (passed, failed, variance))
-    # beyond a size of 1e12 the Beta's spread is nothing, and below 1e-6 it only says 0 or 1
+    # beyond a size of 1e12 the Beta has no spread, and below 1e-6 it is 0 or 1
     size = np.clip(passed * failed / np.maximum(variance / count.sum(), 1e-300) - 1, 1e-6, 1e12)
     return passed, np.maximum(size * passed, 1e-30), np.maximum(size * failed, 1e-30)
 

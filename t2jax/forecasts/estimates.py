@@ -52,7 +52,7 @@ def pass_from_counts(trials: object, correct: object, samples: Sequence[float], 
     population's standard error is s/√Q, with s the spread of the Q questions, which includes the noise of the counts.
     For these questions, f² - C(n-c, 2k)/C(n, 2k) with f = C(n-c, k)/C(n, k) is the unbiased variance of one question
     (Hoeffding 1948). It needs n >= 2k for every question. At a larger k the population's error, on average the larger,
-    replaces it, and the status says so. Both intervals are normal on the logit scale (delta method).
+    replaces it, and the status notes that. Both intervals are normal on the logit scale (delta method).
 
     Where every question has the estimate 0, or every one 1, there is no spread. With α = (1-level)/2 the interval is
     then 0 to 1-α^(1/Q), or α^(1/Q) to 1. That holds for any mean of Q independent numbers in [0, 1]. Below about 30

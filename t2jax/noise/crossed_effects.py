@@ -45,7 +45,7 @@ class CrossedEffects(UnitNoise):
     counts of a checkpoint. For hundreds of trials, start with ten random trials of each question.
 
     Sources: Baayen, Davidson & Bates 2008 (Journal of Memory and Language 59:390) for crossed random effects, and
-    Vasicek 2002 for one common factor. The counts are those of `BetaBinomial`.
+    Vasicek 2002 for one common factor. The counts have the likelihood of `BetaBinomial`.
 
     Raises:
         TableError: `question` is missing, a run has two rows of one question, or the inputs of a run differ between

@@ -58,7 +58,7 @@ class Joint(Noise):
         Raises:
             ValueError: Always.
         """
-        raise ValueError("Joint has no one scale of errors: choose runs from a fit with Huber, Gaussian or StudentT")
+        raise ValueError("Joint has no single scale of errors: choose runs from a fit with Huber, Gaussian or StudentT")
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.samples.columns(law, table), "loss")))

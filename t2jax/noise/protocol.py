@@ -92,7 +92,7 @@ class Noise:
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " rows"]:
         """Computes the log-likelihood of each row.
 
-        It is the density of the measurement itself, also where errors are those of its log.
+        It is the density of the measurement itself, also where the errors belong to its log.
 
         Args:
             law: The law.
@@ -132,8 +132,8 @@ class Noise:
             ValueError: The model has no such scale, as for counts.
         """
         raise ValueError(
-            f"{type(self).__name__} compares counts of samples, of which one row has no relative error, no band and no"
-            " one scale of errors: compare laws by their log scores (t2.evaluation.cross_validate,"
+            f"{type(self).__name__} compares counts of samples, and a row of counts has no relative error, no band and"
+            " no single scale of errors: compare laws by their log scores (t2.evaluation.cross_validate,"
             " t2.evaluation.log_scores), or average the table to pass_at_k"
         )
 
@@ -191,8 +191,10 @@ class Noise:
             NotImplementedError: The subclass has such parameters and does not define this method.
         """
         del law, rows
-        if left := [name for name in self.nuisance if name not in self.estimated]:
-            raise NotImplementedError(f"{type(self).__name__} has to estimate {left[0]} in the fit, or to profile it")
+        if missing := [name for name in self.nuisance if name not in self.estimated]:
+            raise NotImplementedError(
+                f"{type(self).__name__} has to estimate {missing[0]} in the fit, or to profile it"
+            )
         return {}
 
     def with_density(self) -> "Noise":

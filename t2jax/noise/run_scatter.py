@@ -82,7 +82,7 @@ class RunScatter(UnitNoise):
             Log-likelihoods in nats, shape (runs,).
 
         Raises:
-            TypeError: The rows are not those of `run_rows`, as inside `Joint`.
+            TypeError: The rows do not come from `run_rows`, as inside `Joint`.
         """
         if "times" not in rows:
             raise TypeError("RunScatter reads runs, not rows: it is for t2.sample alone, not inside Joint")

@@ -118,6 +118,7 @@ def test_errors():
     assert errors.rows == 4
     assert (errors.mean_absolute, errors.bias) == (pytest.approx(0.15), pytest.approx(0.05))
     assert (errors.median, errors.largest) == (pytest.approx(0.15), pytest.approx(0.3))
+    assert str(errors) == "mean 15 %, median 15 %, largest 30 %, bias +5 % (4 rows)"
     with pytest.raises(ValueError, match="no row to compare"):
         Errors.of(np.ones(0), np.ones(0))
 
