@@ -33,7 +33,13 @@ class AveragedFrontier:
         status: The draws by posterior, and the outcomes of their plans.
 
     Example:
-        >>> AVERAGE
+        >>> noisy = runs.with_columns(loss=runs["loss"] * (1 + 0.01 * np.sin(np.arange(24))))
+        >>> fixed = {"E": 1.8, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
+        >>> post = t2.sample(t2.laws.Chinchilla, noisy, key=jax.random.key(0), fixed=fixed, draws=400, warmup=200)
+        >>> budget, shares = t2.Budget(train=1e21), {"chinchilla": 1.0}
+        >>> mixed = t2.evaluation.averaged_frontier({"chinchilla": post}, shares, budget, jax.random.key(0), draws=8)
+        >>> f"{mixed.params.mid:.0e}", mixed.drawn
+        ('3e+09', {'chinchilla': 8})
     """
 
     params: Band
@@ -88,11 +94,17 @@ def averaged_frontier(
         An `AveragedFrontier`.
 
     Raises:
-        ValueError: Names differ, weights are negative or do not sum to one, a posterior with weight did not
-            converge, or more than half of the draws have no optimum at a budget.
+        ValueError: Names differ, or weights are negative or do not sum to one. Also where a posterior with weight did
+            not converge, or more than half of the draws have no optimum at a budget.
 
     Example:
-        >>> AVERAGE
+        >>> noisy = runs.with_columns(loss=runs["loss"] * (1 + 0.01 * np.sin(np.arange(24))))
+        >>> fixed = {"E": 1.8, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
+        >>> post = t2.sample(t2.laws.Chinchilla, noisy, key=jax.random.key(0), fixed=fixed, draws=400, warmup=200)
+        >>> budget, shares = t2.Budget(train=1e21), {"chinchilla": 1.0}
+        >>> mixed = t2.evaluation.averaged_frontier({"chinchilla": post}, shares, budget, jax.random.key(0), draws=8)
+        >>> f"{mixed.params.mid:.0e}", mixed.drawn
+        ('3e+09', {'chinchilla': 8})
     """
     if set(posteriors) != set(weights) or not posteriors:
         raise ValueError(f"found weights of {', '.join(weights)} for posteriors {', '.join(posteriors)}")

@@ -61,8 +61,8 @@ def forecast_beta(
 ) -> BetaForecast:
     """Forecasts pass@k at any k from counts, by the posterior of a Beta(a, b) of the questions' chances.
 
-    The likelihood is beta-binomial, and the prior is that of `BetaTail`. A 41 × 41 grid that zooms in
-    on the mass sums the posterior of (log a, log b/a), so it needs neither a normal shape nor a chain. Given (a, b),
+    The likelihood is beta-binomial, and the prior is that of `BetaTail`. The posterior of
+    (log a, log b/a) is summed on a 41 × 41 grid around its mass. It needs no normal shape and no chain. Given (a, b),
     the chance of a question is Beta(a+c, b+n-c). The mean and variance of pass@k of *these* questions then have a
     closed form, and pass@k is drawn from the Beta with them. Draws of (a, b) add their uncertainty to the band. The
     population has `1 - B(a, b+k)/B(a, b)`. Source: Kazdan et al. 2025 (2510.05197), there by maximum likelihood.
