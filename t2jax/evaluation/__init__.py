@@ -1,4 +1,4 @@
-"""How far a law may be trusted."""
+"""Checks of a law's predictions: extrapolation, cross-validation, criteria and influence."""
 
 from typing import TYPE_CHECKING
 

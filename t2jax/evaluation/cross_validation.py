@@ -1,4 +1,4 @@
-"""Comparison of laws by rows that were not fitted: relative errors and cross-validation over runs, sizes or budgets."""
+"""Cross-validation of laws over runs, sizes or budgets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,18 +16,26 @@ from t2jax.laws.base import Law
 from t2jax.laws.predict import predict
 from t2jax.noise.default import default_noise
 from t2jax.noise.protocol import Noise
+from t2jax.numerics.summary import summary
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CrossValidation:
-    """What `cross_validate` found. by: what was left out together; groups: how many of them; folds: how many fits.
+    """Result of `cross_validate`.
 
-    predicted: each row by the fit without it, (rows,); NaN in the folds that failed, which are left out of errors and
-    told in `status`. None for counts, and so is errors. log_score: mean over rows of the log density, nats; None where
-    the noise has none. outside: how far each row lies outside those it was predicted from, in decades (rows,), zero
-    inside (`measured.decades_outside`). failed: folds whose fit reached no optimum.
+    Attributes:
+        law: The law class.
+        by: Unit that was left out as a whole: "run", "size" or "budget".
+        groups: Number of these units.
+        folds: Number of fits.
+        failed: Number of fits that reached no optimum. Their rows are left out of `errors` and `log_score`.
+        predicted: Prediction of each row by the fit without it, shape (rows,). NaN in failed folds, None for counts.
+        errors: Relative errors of the predictions. None for counts.
+        log_score: Mean log density of a row in nats. None where the noise has no density.
+        outside: Distance of each row from the convex hull of the rows behind its prediction, in decades, shape (rows,).
+            Zero inside.
     """
 
     law: type[Law]
@@ -42,11 +50,20 @@ class CrossValidation:
 
     @property
     def status(self) -> str:
-        """How many fits were made and went well, in English."""
-        said = f"{self.folds - self.failed} of {self.folds} fits without some of {self.groups} {self.by}s converged"
-        said += "; rows of the others are left out" if self.failed else ""
-        out = int((self.outside > 0).sum())
-        return f"{said}; {out} of {len(self.outside)} rows lie outside the convex hull of those they are predicted from"
+        """How many fits converged, and how many rows are extrapolated."""
+        good = f"{self.folds - self.failed} of {self.folds} fits converged, each without a part of the {self.groups} "
+        good += f"{self.by}s" + ("; rows of the other fits are left out" if self.failed else "")
+        extrapolated = f"{int((self.outside > 0).sum())} of {len(self.outside)} rows"
+        return f"{good}; {extrapolated} lie outside the convex hull of the rows behind their prediction"
+
+    def __repr__(self) -> str:
+        """Writes the status, then the errors and the log score."""
+        answers = {"law": name_of(self.law)}
+        if self.errors is not None:
+            answers["error"] = str(self.errors)
+        if self.log_score is not None:
+            answers["log score"] = f"{self.log_score:.4g} nats a row"
+        return summary("CrossValidation", self.status, answers)
 
 
 @check_arguments
@@ -62,14 +79,35 @@ def cross_validate(
     starts: int = 8,
     within: float = WITHIN,
 ) -> CrossValidation:
-    """Predict every row from a fit without its group: runs, sizes, or budgets (6ND within the share `within`).
+    """Predicts every row from a fit without its run, size or budget.
 
-    Groups are dealt at random, by the key, to at most `folds` folds of nearly equal numbers of groups; with that many
-    groups or fewer, one is left out at a time. Rows that share an error must be left out together, or the error looks
-    too small (Roberts et al. 2017, Ecography 40:913): by run at least, and by size or budget to see how a law carries
-    over to others. Source: Stone 1974.
+    The groups are dealt at random to the folds. With no more groups than folds, each fit leaves out one group. Rows
+    that share an error must be left out together, or the error looks too small (Roberts et al. 2017, Ecography 40:913).
+    Leave out runs at least, and sizes or budgets to see how a law carries over to others. Source: Stone 1974.
 
-    Raises ValueError for one group only, TableError where a fold leaves too few rows, NoFit if every fold failed.
+    Args:
+        law: The law class.
+        table: The table.
+        key: JAX random key of the folds and the fits.
+        by: Unit to leave out as a whole: "run", "size" (params) or "budget" (6ND).
+        folds: Largest number of fits.
+        noise: Noise model. The default suits the law and the table (`t2.noise.default_noise`).
+        fixed: Values of fixed parameters by name.
+        starts: Number of starts of each fit.
+        within: Relative difference up to which sizes or budgets count as equal.
+
+    Returns:
+        A `CrossValidation`.
+
+    Raises:
+        ValueError: The table has only one group, or `folds` is below 2.
+        TableError: A fold leaves too few rows for a fit.
+        NoFit: Every fold failed.
+
+    Example:
+        >>> checked = t2.evaluation.cross_validate(t2.laws.Chinchilla, runs, key=jax.random.key(0), by="size", folds=2)
+        >>> checked.folds, checked.failed, checked.errors.largest < 1e-6
+        (2, 0, True)
     """
     noise = noise or default_noise(law, table)
     group = groups(table, by, within)
@@ -82,17 +120,17 @@ def cross_validate(
     measured = None if counted(law, table, noise) else positive_response(law, table)
     rows, scores, failed = np.full(len(table), np.nan), np.full(len(table), np.nan), 0
     outside = np.zeros(len(table))
-    for one in range(min(folds, count)):
-        out = fold == one
+    for i in range(min(folds, count)):
+        out = fold == i
         outside[out] = decades_outside(law, table, ~out)[out]
-        found = fit_without(law, table, out, key=key, noise=noise, fixed=fixed, starts=starts)
-        failed += not found.converged
-        if not found.converged:
+        fitted = fit_without(law, table, out, key=key, noise=noise, fixed=fixed, starts=starts)
+        failed += not fitted.converged
+        if not fitted.converged:
             continue
         if measured is not None:
-            rows[out] = predict(found.law, table)[out]
+            rows[out] = predict(fitted.law, table)[out]
         if not noise.no_likelihood:
-            scores[out] = log_scores(found, left_out(table, out))[out]
+            scores[out] = log_scores(fitted, left_out(table, out))[out]
     if failed == min(folds, count):
         raise NoFit(f"{name_of(law)}: none of the {failed} fits of the cross-validation by {by} reached an optimum")
     good = ~np.isnan(rows)
@@ -110,5 +148,5 @@ def cross_validate(
 
 
 def counted(law: type[Law], table: Table, noise: Noise) -> bool:
-    """Whether a noise model reads samples drawn and solved, of which one row has no relative error."""
+    """Checks whether a noise model reads trials and correct samples, where one row has no relative error."""
     return "correct" in noise.columns(law, table)

@@ -8,14 +8,20 @@ import numpy as np
 from t2jax.laws import name_of
 from t2jax.laws.base import Law
 from t2jax.noise.residuals import response
+from t2jax.numerics.summary import percent
 from t2jax.tables.table import Table
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Relative errors predicted/observed - 1 over `rows` rows, as shares.
+    """Relative errors predicted/observed - 1, as shares.
 
-    mean_absolute, median, largest: of their absolute values. bias: their mean, positive where predictions are too high.
+    Attributes:
+        rows: Number of rows.
+        mean_absolute: Mean of the absolute errors.
+        bias: Mean of the errors. Positive means that predictions are too high.
+        median: Median of the absolute errors.
+        largest: Largest absolute error.
     """
 
     rows: int
@@ -26,16 +32,37 @@ class Errors:
 
     @classmethod
     def of(cls, predicted: np.ndarray, observed: np.ndarray) -> "Errors":
-        """Of predictions and measurements (rows,). Raises ValueError where there is no row."""
+        """Computes the errors of predictions.
+
+        Args:
+            predicted: Predictions, shape (rows,).
+            observed: Measurements, shape (rows,).
+
+        Returns:
+            The errors.
+
+        Raises:
+            ValueError: The arrays have no row.
+        """
         if not len(observed):
             raise ValueError("there is no row to compare a prediction with")
         error = np.asarray(predicted) / np.asarray(observed) - 1
         size = np.abs(error)
         return cls(len(error), *(float(x) for x in (size.mean(), error.mean(), np.median(size), size.max())))
 
+    def __str__(self) -> str:
+        """Writes the errors in per cent."""
+        mean, median, largest = map(percent, (self.mean_absolute, self.median, self.largest))
+        bias = f"{'+' if self.bias > 0 else ''}{percent(self.bias)}"
+        return f"mean {mean}, median {median}, largest {largest}, bias {bias} ({self.rows} rows)"
+
 
 def positive_response(law: type[Law], table: Table) -> np.ndarray:
-    """What the law predicts as the table has it, (rows,). Raises TableError where it is missing or a value is zero."""
+    """Returns the response column of the law, shape (rows,).
+
+    Raises:
+        TableError: The column is missing, or a value is zero.
+    """
     name = response(law, table)
     table.require(name, needed_by=law.__name__)
     table.require_positive(name, needed_by="relative errors; leave such rows out")
@@ -43,11 +70,15 @@ def positive_response(law: type[Law], table: Table) -> np.ndarray:
 
 
 def refuse_different_responses(laws: Sequence[type[Law]], table: Table) -> None:
-    """Raise ValueError where laws predict different columns of a table, whose errors say nothing of each other."""
+    """Checks that all laws predict the same column, because errors of different columns are not comparable.
+
+    Raises:
+        ValueError: Two laws predict different columns.
+    """
     names = {name_of(law): response(law, table) for law in laws}
     first, *others = names
-    for other in others:
-        if names[other] != names[first]:
+    for name in others:
+        if names[name] != names[first]:
             raise ValueError(
-                f"{first} predicts {names[first]!r} and {other} predicts {names[other]!r}: compare laws of one response"
+                f"{first} predicts {names[first]!r} and {name} predicts {names[name]!r}: compare laws of one response"
             )

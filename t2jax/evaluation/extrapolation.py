@@ -1,7 +1,7 @@
-"""Extrapolation audits: a law fitted below a cut in compute or tokens per parameter, and judged above it."""
+"""Extrapolation audits: a law fitted below a cut and compared with the rows above it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -23,6 +23,7 @@ from t2jax.laws.base import Law
 from t2jax.laws.predict import predict
 from t2jax.noise.default import default_noise
 from t2jax.noise.protocol import Noise
+from t2jax.numerics.summary import percent, summary
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 
@@ -32,10 +33,19 @@ UNITS = {"compute": "FLOPs", "tokens_per_param": "tokens per parameter", "sample
 
 @dataclass(frozen=True)
 class Cut:
-    """Rows up to `value` of a quantity are fitted, rows above it predicted.
+    """A threshold: rows up to it are fitted, rows above it are predicted.
 
-    quantity: "compute", 6ND in FLOPs, "tokens_per_param", D/N, or "samples", k. Raises ValueError for another one, or
-    a value that is not positive and finite.
+    Attributes:
+        quantity: "compute" (6ND), "tokens_per_param" (D/N) or "samples" (k).
+        value: The threshold, in FLOPs for compute.
+
+    Raises:
+        ValueError: The quantity is unknown, or the value is not positive and finite.
+
+    Example:
+        >>> cut = t2.evaluation.Cut("compute", 1e19)
+        >>> str(cut), int(cut.above(runs).sum())
+        ('1e+19 FLOPs', 10)
     """
 
     quantity: Quantity
@@ -49,12 +59,30 @@ class Cut:
 
     @classmethod
     def middle(cls, table: Table, quantity: Quantity = "compute") -> "Cut":
-        """The cut in the middle of the range on a log scale: the geometric mean of the least and the largest value."""
+        """Makes the cut in the middle of the range on a log scale.
+
+        Args:
+            table: The table.
+            quantity: "compute", "tokens_per_param" or "samples".
+
+        Returns:
+            The cut at the geometric mean of the least and the largest value.
+        """
         values = cls(quantity, 1.0).of(table)
         return cls(quantity, float(np.sqrt(values.min()) * np.sqrt(values.max())))
 
     def of(self, table: Table) -> np.ndarray:
-        """The quantity of each row, (rows,). Raises TableError for a cut in samples of a table without them."""
+        """Computes the quantity of each row.
+
+        Args:
+            table: The table.
+
+        Returns:
+            Values, shape (rows,).
+
+        Raises:
+            TableError: The cut is in samples and the table has none.
+        """
         if self.quantity == "compute":
             return table.compute()
         if self.quantity == "samples":
@@ -63,7 +91,17 @@ class Cut:
         return table["tokens"] / table["params"]
 
     def above(self, table: Table) -> np.ndarray:
-        """Which rows are above the cut, booleans (rows,). Raises ValueError where all rows are on one side."""
+        """Finds the rows above the cut.
+
+        Args:
+            table: The table.
+
+        Returns:
+            Booleans, shape (rows,).
+
+        Raises:
+            ValueError: All rows are on one side.
+        """
         values = self.of(table)
         above = values > self.value
         if above.all() or not above.any():
@@ -80,7 +118,14 @@ class Cut:
 
 @dataclass(frozen=True)
 class Step:
-    """The held-out rows from `low` to `high` times the largest fitted value of the cut's quantity, and their errors."""
+    """The predicted rows within a range of the cut's quantity, and their errors.
+
+    Attributes:
+        low: Lower end of the range, as a multiple of the largest fitted value.
+        high: Upper end of the range.
+        errors: Relative errors of the rows.
+        coverage: Share of their measurements inside the bands.
+    """
 
     low: float
     high: float
@@ -88,34 +133,54 @@ class Step:
     coverage: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Extrapolation:
-    """What `extrapolate` found. Arrays have an entry for each of `rows`, fitted or held out.
+    """Result of `extrapolate`. Arrays have one entry for each of `rows`, fitted or held out.
 
-    rows: the table; of counts pass@k of each run (`cells.cells`). counted: of counts, how many of how many runs are
-    fitted. Rows where nothing was solved have no relative error and enter coverage only. fit: to the rows up to the
-    cut. held_out: which rows are above it. ratio: the cut's quantity over the largest fitted one. observed, predicted:
-    the response. low, high: the central `level` of what a measurement should be by the fitted rows (`predictive_band`,
-    `cells.simulated_band`). outside: decades beyond the fitted rows' convex hull (`decades_outside`), zero for a
-    prediction inside it; in_ranges: whether N, D and what else the law reads were each fitted, if not together.
-    log_score: mean log density of held-out rows in nats; None without density.
+    Attributes:
+        fit: The fit to the rows up to the cut.
+        cut: The cut.
+        rows: The table. For counts it has pass@k of each run (`pass_at_k_cells.cells`). Rows where nothing was solved
+            have no relative error and enter only the coverage.
+        counted: For counts, how many counts of how many runs were fitted. None otherwise.
+        held_out: Whether a row is above the cut.
+        ratio: The cut's quantity over its largest fitted value.
+        observed: Measured response.
+        predicted: Response predicted by the law.
+        low: Lower end of the band for a measurement (`predictive_band`, `simulated_band`).
+        high: Upper end of the band.
+        level: Level of the band.
+        outside: Distance from the convex hull of the fitted rows in decades (`decades_outside`). Zero inside.
+        in_ranges: Whether every input of the law is in its fitted range, perhaps not together with the others.
+        log_score: Mean log density of held-out rows in nats. None where the noise has no density.
+        draws: Status of the bootstrap behind the band.
     """
 
-    fit: Fit = field(repr=False)
+    fit: Fit
     cut: Cut
-    rows: Table = field(repr=False)
+    rows: Table
     counted: str | None
-    held_out: np.ndarray = field(repr=False)
-    ratio: np.ndarray = field(repr=False)
-    observed: np.ndarray = field(repr=False)
-    predicted: np.ndarray = field(repr=False)
-    low: np.ndarray = field(repr=False)
-    high: np.ndarray = field(repr=False)
+    held_out: np.ndarray
+    ratio: np.ndarray
+    observed: np.ndarray
+    predicted: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     level: float
-    outside: np.ndarray = field(repr=False)
-    in_ranges: np.ndarray = field(repr=False)
+    outside: np.ndarray
+    in_ranges: np.ndarray
     log_score: float | None
     draws: str
+
+    def __repr__(self) -> str:
+        """Writes the status, then errors below and beyond the cut, and the coverage."""
+        places = {"fitted rows": ~self.held_out, "held-out rows": self.held_out}
+        answers = {place: str(self.errors(rows)) for place, rows in places.items() if np.any(self.observed[rows] > 0)}
+        answers["coverage"] = f"{percent(self.coverage)} of held-out rows in their {percent(self.level)} band"
+        answers["band"] = f"± {percent(self.half_width)} of the prediction (median)"
+        if self.log_score is not None:
+            answers["log score"] = f"{self.log_score:.4g} nats a held-out row"
+        return summary("Extrapolation", self.status, answers)
 
     @cached_property
     def below(self) -> Errors:
@@ -128,63 +193,84 @@ class Extrapolation:
         return self.errors(self.held_out)
 
     def errors(self, rows: np.ndarray) -> Errors:
-        """Errors of some rows, booleans (rows,), where anything was solved. Raises ValueError where nothing was."""
+        """Computes the errors of some rows, without those where nothing was solved.
+
+        Args:
+            rows: Booleans, shape (rows,).
+
+        Returns:
+            The errors.
+
+        Raises:
+            ValueError: Nothing was solved in these rows.
+        """
         rows = rows & (self.observed > 0)
         return Errors.of(self.predicted[rows], self.observed[rows])
 
     @property
     def covered(self) -> np.ndarray:
-        """Whether each row's measurement lies in its band, booleans (rows,)."""
+        """Whether each measurement lies in its band, shape (rows,)."""
         return (self.low <= self.observed) & (self.observed <= self.high)
 
     @property
     def coverage(self) -> float:
-        """The share of held-out measurements inside their bands, which should be `level`."""
+        """Share of held-out measurements inside their bands, which should be `level`."""
         return float(self.covered[self.held_out].mean())
 
     @property
     def half_width(self) -> float:
-        """Half the band's width over the prediction, its median over held-out rows: a wide band covers all."""
+        """Half the width of the band over the prediction, as a median over held-out rows.
+
+        Coverage alone means little, because a wide band covers everything.
+        """
         widths = (self.high - self.low) / (2 * np.abs(self.predicted))
         return float(np.median(widths[self.held_out]))
 
     def curve(self, steps: int = 5) -> tuple[Step, ...]:
-        """Errors against how far out, in at most `steps` equal steps of log ratio from the cut's edge to the last row.
+        """Computes the errors against the distance from the cut, in equal steps of the log ratio.
 
-        Steps without a row are left out. Raises ValueError for steps < 1.
+        Args:
+            steps: Largest number of steps. Steps without a row are left out.
+
+        Returns:
+            The steps, from the cut outwards.
+
+        Raises:
+            ValueError: `steps` is below 1.
         """
         if steps < 1:
             raise ValueError(f"a curve needs at least one step, not {steps}")
-        far = np.log(self.ratio)
-        edges = np.linspace(0.0, far[self.held_out].max(), steps + 1)
-        # budgets that double lie on the edges, where rounding must not part them
-        place = np.clip(np.searchsorted(edges, far - 1e-9, side="left") - 1, 0, steps - 1)
-        found = []
+        log_ratio = np.log(self.ratio)
+        edges = np.linspace(0.0, log_ratio[self.held_out].max(), steps + 1)
+        # budgets that double lie on the edges, where rounding must not separate them
+        place = np.clip(np.searchsorted(edges, log_ratio - 1e-9, side="left") - 1, 0, steps - 1)
+        curve = []
         for i in range(steps):
             rows = self.held_out & (place == i)
             if np.any(rows & (self.observed > 0)):
                 low, high = np.exp(edges[i : i + 2]).tolist()
-                found.append(Step(low, high, self.errors(rows), float(self.covered[rows].mean())))
-        return tuple(found)
+                curve.append(Step(low, high, self.errors(rows), float(self.covered[rows].mean())))
+        return tuple(curve)
 
     @property
     def status(self) -> str:
-        """The fit's status, how many rows it predicts and how many of them outside the measured range, in English."""
-        out = int((self.outside[self.held_out] > 0).sum())
-        beyond = int((~self.in_ranges[self.held_out]).sum())
-        what = self.counted or f"{np.sum(~self.held_out)} rows"
+        """The fit's status, and how many predictions lie outside the fitted range."""
+        outside = int((self.outside[self.held_out] > 0).sum())
+        out_of_range = int((~self.in_ranges[self.held_out]).sum())
+        fitted = self.counted or f"{np.sum(~self.held_out)} rows"
         unsolved = int(np.sum(self.observed == 0))
-        said = [
-            f"fitted to {what} up to {self.cut}: {self.fit.status}",
-            f"{out} of {self.held_out.sum()} predictions lie outside the convex hull of these,"
+        sentences = [
+            f"fitted to {fitted} up to {self.cut}: {self.fit.status}",
+            f"{outside} of {self.held_out.sum()} predictions lie outside the convex hull of these,"
             f" by {self.outside[self.held_out].max():.2g} decades at most,"
-            f" {beyond} of them beyond the range of {' or '.join(self.fit.problem.law.inputs())}",
+            f" {out_of_range} of them beyond the range of {' or '.join(self.fit.problem.law.inputs())}",
         ]
         if unsolved:
-            said.append(f"at {unsolved} of {len(self.observed)} runs and k nothing was solved: no relative error there")
+            pairs = f"{unsolved} of {len(self.observed)} pairs of run and k"
+            sentences.append(f"nothing was solved at {pairs}, which have no relative error")
         if self.fit.undetermined:
-            said.append("predictions beyond it rest on values that the fitted rows do not determine")
-        return "; ".join([*said, self.draws])
+            sentences.append("predictions beyond the cut rest on values that the fitted rows do not determine")
+        return "; ".join([*sentences, self.draws])
 
 
 @check_arguments
@@ -201,48 +287,71 @@ def extrapolate(
     over: ResampledUnit | None = None,
     level: float = 0.9,
 ) -> Extrapolation:
-    """Fit a law to the rows up to a cut, predict those above it, and compare: errors, bias, coverage, how far out.
+    """Fits a law to the rows up to a cut, predicts the rows above it, and compares the two.
 
-    draws, over: of the bootstrap behind the bands, as `t2.bootstrap`. Several cuts and tables of one length are
-    compiled once per law. The law that is best beyond the cut is known only afterwards: to choose one, use
-    `cross_validate` below it.
+    The result contains errors, bias, coverage of the bands and the distance of each prediction from the fitted rows.
+    Counts are fitted by question and compared by pass@k of each run at k = 1, 10, 100, ... Several cuts, and tables of
+    one length, share one compilation for each law. The best law beyond a cut is known only afterwards. To choose a law,
+    use `cross_validate` below the cut.
 
-    Counts are fitted question by question, and judged by pass@k of each run at k = 1, 10, 100, ... (`cells.cells`).
+    Args:
+        law: The law class.
+        table: The table.
+        cut: The cut.
+        key: JAX random key.
+        noise: Noise model. The default suits the law and the table (`t2.noise.default_noise`).
+        fixed: Values of fixed parameters by name.
+        starts: Number of starts of the fit.
+        draws: Number of bootstrap draws behind the bands.
+        over: Unit of the bootstrap, "rows" or "runs", as in `t2.bootstrap`.
+        level: Level of the bands, in (0, 1).
 
-    Raises ValueError where a cut leaves all rows on one side, TableError for fewer rows below it than parameters and
-    for counts of several tasks, NoFit where the fit reached no optimum.
-    Example: `t2.evaluation.extrapolate(t2.laws.Kaplan, runs, t2.evaluation.Cut.middle(runs), key=key).beyond`.
+    Returns:
+        An `Extrapolation`.
+
+    Raises:
+        ValueError: The cut leaves all rows on one side.
+        TableError: Fewer rows than parameters are below the cut, or the counts are of several tasks.
+        NoFit: The fit reached no optimum.
+
+    Example:
+        >>> cut = t2.evaluation.Cut.middle(runs)
+        >>> audit = t2.evaluation.extrapolate(t2.laws.Chinchilla, runs, cut, key=jax.random.key(0), draws=8)
+        >>> audit.beyond.rows, audit.beyond.largest < 1e-6
+        (11, True)
     """
     noise = noise or default_noise(law, table)
-    made = cells(law, table) if counted(law, table, noise) else None
-    rows = table if made is None else made.table
-    measured = positive_response(law, table) if made is None else rows["pass_at_k"]
+    from_counts = cells(law, table) if counted(law, table, noise) else None
+    rows = table if from_counts is None else from_counts.table
+    measured = positive_response(law, table) if from_counts is None else rows["pass_at_k"]
     above, held_out = cut.above(table), cut.above(rows)
     fit_key, draw_key, error_key = jax.random.split(key, 3)
-    found = fit_without(law, table, above, key=fit_key, noise=noise, fixed=fixed, starts=starts)
-    if not found.converged:
-        raise NoFit(f"{name_of(law)}: the fit below the cut at {cut} gave no law ({found.status})")
+    fit_below = fit_without(law, table, above, key=fit_key, noise=noise, fixed=fixed, starts=starts)
+    if not fit_below.converged:
+        raise NoFit(f"{name_of(law)}: the fit below the cut at {cut} gave no law ({fit_below.status})")
     fitted = left_out(table, above)
-    boot = bootstrap(found, fitted, draws=draws, key=draw_key, over=over)
-    if made is None:
-        band = predictive_band(found, boot.laws, fitted, key=error_key, level=level)
+    boot = bootstrap(fit_below, fitted, draws=draws, key=draw_key, over=over)
+    if from_counts is None:
+        band = predictive_band(fit_below, boot.laws, fitted, key=error_key, level=level)
     else:
-        band = simulated_band(found, boot.laws, table, made, key=error_key, level=level)
+        band = simulated_band(fit_below, boot.laws, table, from_counts, key=error_key, level=level)
+    runs = 0 if from_counts is None else len(np.unique(from_counts.run[~above]))
+    counted_rows = f"{np.sum(~above)} counts of {runs} runs" if runs else None
     values = cut.of(rows)
     return Extrapolation(
-        fit=found,
+        fit=fit_below,
         cut=cut,
         rows=rows,
-        counted=None if made is None else f"{np.sum(~above)} counts of {len(np.unique(made.run[~above]))} runs",
+        counted=counted_rows,
         held_out=held_out,
         ratio=values / values[~held_out].max(),
         observed=measured,
-        predicted=predict(found.law, rows),
+        predicted=predict(fit_below.law, rows),
         low=band.low,
         high=band.high,
         level=level,
         outside=decades_outside(law, rows, ~held_out),
         in_ranges=in_ranges(law, rows, ~held_out),
-        log_score=float(log_scores(found, fitted)[above].mean()) if not noise.no_likelihood else None,
+        log_score=float(log_scores(fit_below, fitted)[above].mean()) if not noise.no_likelihood else None,
         draws=boot.status,
     )

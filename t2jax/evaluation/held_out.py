@@ -1,4 +1,4 @@
-"""Rows left out of fits: which belong together, and fits without them that are compiled only once."""
+"""Groups of rows to leave out of fits, and fits without them that share one compilation."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -15,35 +15,54 @@ from t2jax.typing import Array
 
 By = Literal["run", "size", "budget"]
 NEGLIGIBLE = 1e-30
-"""The weight of a row that is left out. At 1e-12 such rows still chose values that the others leave undetermined."""
+"""Weight of a row that is left out. At 1e-12 such rows still decided values that the others leave undetermined."""
 WITHIN = 0.05
 CHAIN = 5  # a group may be this many times as wide as one gap
 
 
 class NoFit(ValueError):
-    """A fit that the question needs reached no optimum; the message names the law and says what happened."""
+    """A fit reached no optimum where one is needed. The message names the law and the reason."""
 
 
 def left_out(table: Table, out: np.ndarray) -> Table:
-    """The table with rows `out` (rows,) of negligible weight: every fit has as many rows, and is compiled once."""
+    """Gives rows a negligible weight, so that a fit ignores them.
+
+    Every fit then has the same number of rows and shares one compilation.
+
+    Args:
+        table: The table.
+        out: Rows to leave out, booleans of shape (rows,).
+
+    Returns:
+        The table with new weights.
+
+    Example:
+        >>> table = t2.evaluation.left_out(runs, runs["params"] > 5e8)
+        >>> table.weights()[:6]
+        array([1.e+00, 1.e+00, 1.e+00, 1.e+00, 1.e+00, 1.e-30])
+    """
     weight = table.weights()
     return table.with_columns(weight=np.where(out, NEGLIGIBLE, weight))
 
 
 def fitted_rows(table: Table) -> np.ndarray:
-    """Which rows of a table that `left_out` made are fitted, booleans (rows,)."""
+    """Returns the rows of a table of `left_out` that are fitted, booleans of shape (rows,)."""
     return table.weights() > NEGLIGIBLE
 
 
 def groups(table: Table, by: By, within: float = WITHIN) -> np.ndarray:
-    """The group of each row, numbered from 0, int (rows,): runs by first appearance, sizes and budgets by their size.
+    """Numbers the group of each row from 0: runs by first appearance, sizes and budgets in increasing order.
 
-    run: `Table.runs`. size, budget: rows whose params, or 6ND, are equal as far as real tables have them equal: sorted,
-    a new group begins where the value rises by more than the share `within` over the row before, or by more than five
-    times that over the group's first row, so that evenly spread values do not all hang together. Gaps, unlike rounded
-    logs, never part two neighbours at the edge of a bin.
+    Rows share a size if their params are nearly equal, and a budget if their 6ND is. In sorted order a new group begins
+    at a rise of more than the share `within` over the row before. It also begins at more than five times that over the
+    first row of the group. Otherwise evenly spread values would form one chain. Unlike rounded logs, gaps never
+    separate two neighbours at the edge of a bin.
 
-    Raises ValueError for another `by` or a `within` that is not positive.
+    Returns:
+        Group numbers, shape (rows,).
+
+    Raises:
+        ValueError: `by` is unknown, or `within` is not positive.
     """
     if by not in ("run", "size", "budget"):
         raise ValueError(f"rows are grouped by 'run', 'size' or 'budget', not {by!r}")
@@ -54,12 +73,12 @@ def groups(table: Table, by: By, within: float = WITHIN) -> np.ndarray:
     value = table["params"] if by == "size" else table.compute()
     order = np.argsort(value, kind="stable")
     ordered = value[order]
-    found, first = np.zeros(len(table), int), ordered[0]
+    group, first = np.zeros(len(table), int), ordered[0]
     for i in range(1, len(ordered)):
         new = ordered[i] > ordered[i - 1] * (1 + within) or ordered[i] > first * (1 + CHAIN * within)
-        found[order[i]] = found[order[i - 1]] + new
+        group[order[i]] = group[order[i - 1]] + new
         first = ordered[i] if new else first
-    return found
+    return group
 
 
 def fit_without(
@@ -72,10 +91,12 @@ def fit_without(
     fixed: Mapping[str, float] | None = None,
     starts: int = 8,
 ) -> Fit:
-    """`t2.fit` to the rows that are not `out` (rows,), with the shapes of the whole table, for one compilation.
+    """Fits a law to the rows that are not `out` (rows,), with the shapes of the whole table, for one compilation.
 
-    What starts and coordinates read of the rows left out is their N and D, and the median of all responses.
-    Raises TableError where fewer rows are left than the fit has parameters, and as `t2.fit`.
+    Starts and coordinates still use N and D of the other rows, and the median of all responses.
+
+    Raises:
+        TableError: Fewer rows remain than the fit has parameters. `t2.fit` lists the other errors.
     """
     require_rows_left(law, table, out, noise=noise, fixed=fixed)
     return fit(law, left_out(table, out), key=key, noise=noise, fixed=fixed, starts=starts)
@@ -89,11 +110,15 @@ def require_rows_left(
     noise: Noise | None = None,
     fixed: Mapping[str, float] | None = None,
 ) -> None:
-    """Raise TableError where fewer rows are left without `out` (rows,) than the fit has parameters, and as `t2.fit`."""
+    """Checks that enough rows remain without `out` (rows,).
+
+    Raises:
+        TableError: Fewer rows remain than the fit has parameters. `t2.fit` lists the other errors.
+    """
     problem, _ = prepare(law, table, noise, fixed or {})
-    left, needed = int(np.sum(~out)), len(problem.names)
-    if left < needed:
+    rest, needed = int(np.sum(~out)), len(problem.names)
+    if rest < needed:
         raise TableError(
-            f"{table.source.name}: {left} of {len(table)} rows are left to fit, but {law.__name__} needs at least"
+            f"{table.source.name}: {rest} of {len(table)} rows are left to fit, but {law.__name__} needs at least"
             f" {needed}, one for each parameter"
         )

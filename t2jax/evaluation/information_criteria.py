@@ -1,4 +1,4 @@
-"""How likely a fit makes the rows: information criteria, and the log score of each row."""
+"""Likelihood of a fit: information criteria, and the log score of each row."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -13,40 +13,53 @@ from t2jax.laws import name_of
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Noise, Rows
+from t2jax.numerics.summary import summary
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 from t2jax.working_precision import scope
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Criteria:
-    """AIC, AICc and BIC of a fit: lower is better, and only differences between laws with one noise model count.
+    """Result of `criteria`. Lower is better, and only differences between laws with one noise model are meaningful.
 
-    log_likelihood: at the fit, nats, each row times its weight. parameters: those that were free, and the scales of
-    the noise. runs: what counts as the number of observations. aicc is infinite where parameters + 1 >= runs.
+    Attributes:
+        log_likelihood: Log-likelihood at the fit in nats, each row times its weight.
+        parameters: Number of free parameters, including the scales of the noise.
+        runs: Number of runs, which count as the observations.
     """
 
     log_likelihood: float
     parameters: int
     runs: int
 
+    def __repr__(self) -> str:
+        """Writes the numbers of parameters and runs, then the criteria."""
+        answers = {"AIC": self.aic, "AICc": self.aicc, "BIC": self.bic, "log likelihood": self.log_likelihood}
+        rows = {name: f"{value:.2f}" for name, value in answers.items()}
+        return summary("Criteria", f"{self.parameters} parameters, {self.runs} runs (lower is better)", rows)
+
     @property
     def aic(self) -> float:
-        """2p - 2 log L. Source: Akaike 1974."""
+        """Akaike's criterion 2p - 2 log L. Source: Akaike 1974."""
         return 2 * self.parameters - 2 * self.log_likelihood
 
     @property
     def aicc(self) -> float:
-        """AIC corrected for few observations n: + 2p(p+1)/(n-p-1). Source: Hurvich & Tsai 1989."""
+        """AIC corrected for few observations n: + 2p(p+1)/(n-p-1). It is infinite where n <= p + 1.
+
+        Source: Hurvich & Tsai 1989.
+        """
         p, left = self.parameters, self.runs - self.parameters - 1
         return self.aic + 2 * p * (p + 1) / left if left > 0 else np.inf
 
     @property
     def bic(self) -> float:
-        """p log n - 2 log L, n being runs: rows of one run (many k, questions) are not that many observations.
+        """Bayesian criterion p log n - 2 log L, with n the number of runs.
 
-        NaN for one run, of which log n would be no price at all. Source: Schwarz 1978; n by the clusters, as Kass &
-        Raftery 1995 ask for.
+        Rows of one run (many k, questions) are not independent observations. It is NaN for one run, where log n is
+        zero.
+        Sources: Schwarz 1978, and Kass & Raftery 1995 for n by clusters.
         """
         if self.runs < 2:
             return np.nan
@@ -55,12 +68,27 @@ class Criteria:
 
 @check_arguments
 def criteria(fit: Fit, table: Table) -> Criteria:
-    """The information criteria of a fit on the rows it was fitted to; those that were `left_out` do not enter.
+    """Computes AIC, AICc and BIC of a fit on the rows it was fitted to.
 
-    A Gaussian's sigma is profiled: its best value is the root of the mean squared residual. Student-t has estimated
-    it. All free parameters count, also those the rows do not determine, which is against the law that has them.
+    Rows that were `left_out` are ignored. A Gaussian's sigma is profiled: its best value is the root mean squared
+    residual. All free parameters count, also undetermined ones, to the disadvantage of a law with too many.
 
-    Raises ValueError where the noise model has no likelihood, as Huber's penalty, or the fit did not converge.
+    Args:
+        fit: A converged fit.
+        table: The table that was fitted.
+
+    Returns:
+        A `Criteria`.
+
+    Raises:
+        ValueError: The noise model has no likelihood, as Huber's penalty, or the fit did not converge.
+
+    Example:
+        >>> noisy = runs.with_columns(loss=runs["loss"] * (1 + 0.01 * np.sin(np.arange(24))))
+        >>> normal = t2.fit(t2.laws.Chinchilla, noisy, key=jax.random.key(0), noise=t2.noise.Gaussian("log"))
+        >>> found = t2.evaluation.criteria(normal, noisy)
+        >>> found.parameters, found.runs, round(found.aic, 1)
+        (6, 24, -150.9)
     """
     density, profile = _scores(fit, table)
     fitted = fitted_rows(table)
@@ -74,19 +102,33 @@ def criteria(fit: Fit, table: Table) -> Criteria:
 
 @check_arguments
 def log_scores(fit: Fit, table: Table) -> np.ndarray:
-    """Log density of each row's measurement under the fit, nats (rows,): the log score, larger is better.
+    """Computes the log score of each row: the log density of its measurement under the fit. Larger is better.
 
-    For rows that were left out of the fit (`held_out.left_out`) it is the score of a forecast, also for counts, which
-    have no relative error. Of residuals of the log, where the noise is on the log. The scale of the noise is that of
-    the rows with weight, so give the table that was fitted. Source: Good 1952; Gneiting & Raftery 2007.
+    For rows that were left out of the fit (`left_out`) it is the score of a forecast. It exists for counts too, which
+    have no relative error. The scale of the noise comes from the rows with weight, so pass the table that was fitted.
+    Sources: Good 1952, Gneiting & Raftery 2007.
 
-    Raises ValueError as `criteria`.
+    Args:
+        fit: A converged fit.
+        table: The table that was fitted.
+
+    Returns:
+        Log scores in nats, shape (rows,).
+
+    Raises:
+        ValueError: The noise model has no likelihood, or the fit did not converge.
+
+    Example:
+        >>> noisy = runs.with_columns(loss=runs["loss"] * (1 + 0.01 * np.sin(np.arange(24))))
+        >>> normal = t2.fit(t2.laws.Chinchilla, noisy, key=jax.random.key(0), noise=t2.noise.Gaussian("log"))
+        >>> round(float(t2.evaluation.log_scores(normal, noisy).mean()), 2)
+        3.39
     """
     return _scores(fit, table)[0]
 
 
 def _scores(fit: Fit, table: Table) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The log density of each row, (rows,), and the names of the scales that are profiled."""
+    """Computes the log density of each row, (rows,), and the names of the profiled scales."""
     noise, law = fit.problem.noise, fit.problem.law
     if not fit.converged:
         raise ValueError(f"{name_of(law)}: there is no fit to score ({fit.status})")
@@ -107,6 +149,6 @@ def _scores(fit: Fit, table: Table) -> tuple[np.ndarray, tuple[str, ...]]:
 
 @partial(jax.jit, static_argnames="noise")
 def _density(noise: Noise, law: Law, rows: Rows, scales: Rows) -> tuple[Array, Rows]:
-    """The log density of each row, and the scales that a fit leaves out, at their best values."""
+    """Computes the log density of each row, and the best values of scales that a fit does not estimate."""
     profile = noise.profile(law, rows)
     return noise.log_density(law, rows, {**scales, **profile}), profile

@@ -1,7 +1,7 @@
-"""One frontier of several laws: draws of their posteriors mixed by weights, each with its own optimum."""
+"""One frontier of several laws: a mixture of posterior draws, each with its own optimum."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -9,6 +9,7 @@ import numpy as np
 
 from t2jax.laws.arguments import check_arguments
 from t2jax.numerics.bands import Band, band
+from t2jax.numerics.summary import interval, summary
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
 from t2jax.planning.plan import Plan
@@ -18,12 +19,27 @@ from t2jax.typing import Array
 LEVEL = 0.9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AveragedFrontier:
-    """The result of `averaged_frontier`. params, tokens, tokens_per_param, samples: bands at the budgets, (budgets,).
+    """Result of `averaged_frontier`.
 
-    drawn: how many draws each posterior gave, by name. plans: the optima of all draws, arrays (draws, *budgets), the
-    posteriors one after the other in the order of `drawn`. status: in English.
+    Attributes:
+        params: Band of N* at each budget, shape (budgets,).
+        tokens: Band of D* at each budget.
+        tokens_per_param: Band of D*/N* at each budget.
+        samples: Band of k* at each budget.
+        drawn: Number of draws from each posterior, by name.
+        plans: Optima of all draws, arrays of shape (draws, *budgets), in the order of `drawn`.
+        status: The draws by posterior, and the outcomes of their plans.
+
+    Example:
+        >>> noisy = runs.with_columns(loss=runs["loss"] * (1 + 0.01 * np.sin(np.arange(24))))
+        >>> fixed = {"E": 1.8, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
+        >>> post = t2.sample(t2.laws.Chinchilla, noisy, key=jax.random.key(0), fixed=fixed, draws=400, warmup=200)
+        >>> budget, shares = t2.Budget(train=1e21), {"chinchilla": 1.0}
+        >>> mixed = t2.evaluation.averaged_frontier({"chinchilla": post}, shares, budget, jax.random.key(0), draws=8)
+        >>> f"{mixed.params.mid:.0e}", mixed.drawn
+        ('3e+09', {'chinchilla': 8})
     """
 
     params: Band
@@ -31,11 +47,23 @@ class AveragedFrontier:
     tokens_per_param: Band
     samples: Band
     drawn: dict[str, int]
-    plans: Plan = field(repr=False)
+    plans: Plan
     status: str
 
+    def __repr__(self) -> str:
+        """Writes the status, then the bands."""
+        names = ("params", "tokens", "tokens_per_param", "samples")
+        return summary("AveragedFrontier", self.status, {name: interval(getattr(self, name)) for name in names})
+
     def band(self, level: float) -> "AveragedFrontier":
-        """The same draws with bands of another level."""
+        """Computes bands of another level from the same draws.
+
+        Args:
+            level: Level of the bands, in (0, 1).
+
+        Returns:
+            An `AveragedFrontier`.
+        """
         return _banded(self.plans, self.drawn, self.status, level)
 
 
@@ -48,14 +76,35 @@ def averaged_frontier(
     draws: int = 1000,
     level: float = LEVEL,
 ) -> AveragedFrontier:
-    """Bands on N*, D*, D/N* and k* that hold what is not known of the law's form too, not only of its parameters.
+    """Computes bands on N*, D*, D*/N* and k* that include the uncertainty about the form of the law.
 
-    Of `draws` draws each posterior gives its share of `weights` (those of `stack`), the remainders by chance; each
-    draw's optimum is that of its own law, so laws of different types mix as plans. What laws of one set agree on
-    wrongly, no average shows. Source: Yao et al. 2018 (1704.02030) for the mixture of posteriors.
+    Each posterior contributes its share of the draws, the remainders by chance. Each draw has the optimum of its own
+    law, so laws of different types mix as plans. An average cannot show an error that all laws share. Source: Yao et
+    al. 2018 (1704.02030) for the mixture of posteriors.
 
-    Raises ValueError for names that differ, weights that are negative or do not sum to one, a posterior with weight
-    that did not converge, and where more than half of the draws have no optimum at a budget.
+    Args:
+        posteriors: Converged posteriors by name.
+        weights: Weight of each posterior by name, such as from `t2.stack`.
+        budgets: One budget or several.
+        key: JAX random key.
+        draws: Number of draws of all posteriors together.
+        level: Level of the bands, in (0, 1).
+
+    Returns:
+        An `AveragedFrontier`.
+
+    Raises:
+        ValueError: Names differ, or weights are negative or do not sum to one. Also where a posterior with weight did
+            not converge, or more than half of the draws have no optimum at a budget.
+
+    Example:
+        >>> noisy = runs.with_columns(loss=runs["loss"] * (1 + 0.01 * np.sin(np.arange(24))))
+        >>> fixed = {"E": 1.8, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
+        >>> post = t2.sample(t2.laws.Chinchilla, noisy, key=jax.random.key(0), fixed=fixed, draws=400, warmup=200)
+        >>> budget, shares = t2.Budget(train=1e21), {"chinchilla": 1.0}
+        >>> mixed = t2.evaluation.averaged_frontier({"chinchilla": post}, shares, budget, jax.random.key(0), draws=8)
+        >>> f"{mixed.params.mid:.0e}", mixed.drawn
+        ('3e+09', {'chinchilla': 8})
     """
     if set(posteriors) != set(weights) or not posteriors:
         raise ValueError(f"found weights of {', '.join(weights)} for posteriors {', '.join(posteriors)}")
@@ -76,11 +125,13 @@ def averaged_frontier(
         plans.append(frontier(jax.tree.map(lambda leaf, chosen=chosen: leaf[chosen], post.laws), budgets))
     mixed = jax.tree.map(lambda *leaves: np.concatenate(leaves), *plans)
     drawn = dict(zip(posteriors, counts, strict=True))
-    told = ", ".join(f"{count} of {name}" for name, count in drawn.items())
-    return _banded(mixed, drawn, f"{draws} draws: {told}; {mixed.status}", level)
+    shares_drawn = ", ".join(f"{count} of {name}" for name, count in drawn.items())
+    return _banded(mixed, drawn, f"{draws} draws: {shares_drawn}; {mixed.status}", level)
 
 
 def _banded(plans: Plan, drawn: dict[str, int], status: str, level: float) -> AveragedFrontier:
+    """Computes the bands of plans at a level."""
+
     def of(values: Any) -> Band:
         return band(values, level)
 
@@ -90,7 +141,7 @@ def _banded(plans: Plan, drawn: dict[str, int], status: str, level: float) -> Av
 
 
 def _counts(shares: np.ndarray, draws: int, key: Array) -> list[int]:
-    """Whole numbers that sum to `draws`, each within one of its share of them and equal to it on average."""
+    """Draws whole numbers that sum to `draws`, each within one of its share and equal to it on average."""
     # systematic sampling: one uniform number decides all remainders
     ends = np.floor(np.cumsum(shares) * draws + float(jax.random.uniform(key)) - 1e-9)
     ends[-1] = draws

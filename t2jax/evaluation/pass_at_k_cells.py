@@ -1,4 +1,4 @@
-"""What laws of counts are judged by: pass@k of each run at a few k, measured and as a law would have it."""
+"""pass@k of each run at a few k, measured and as simulated from a law, to compare laws of counts."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -20,11 +20,14 @@ from t2jax.working_precision import scope
 
 @dataclass(frozen=True)
 class Cells:
-    """pass@k of every run, from counts. One question has no relative error; the mean over questions has.
+    """pass@k of every run, from counts. One question has no relative error, but the mean over questions has.
 
-    table: a row for each run and k, `pass_at_k` its unbiased estimate. samples: every k, (ks,). run: of each row of the
-    counts, (rows,). measured: at which k each run's questions were all sampled often enough, booleans (runs, ks); the
-    table has those, run after run.
+    Attributes:
+        table: One row for each run and k, with the unbiased estimate in `pass_at_k`, run after run.
+        samples: Values of k, shape (ks,).
+        run: Run of each row of the counts, shape (rows,).
+        measured: Whether all questions of a run have at least k trials, booleans of shape (runs, ks). The table has
+            these.
     """
 
     table: Table
@@ -34,12 +37,13 @@ class Cells:
 
 
 def cells(law: type[Law], counts: Table) -> Cells:
-    """pass@k at k = 1, 10, 100, ... up to the smallest number of trials of each run, means over questions by weight.
+    """Estimates pass@k at k = 1, 10, 100, ... up to the smallest number of trials of each run, as weighted means.
 
-    Each question's estimate is unbiased whatever its trials (Chen et al. 2021, 2107.03374, equation 1).
+    The estimate of each question is unbiased for any number of trials (Chen et al. 2021, 2107.03374, equation 1).
 
-    Raises TableError for questions of several tasks, which no one law describes, and where something that the law reads
-    differs between questions of one run.
+    Raises:
+        TableError: The questions are of several tasks, which one law cannot describe. Also where an input of the law
+            differs between questions of one run.
     """
     counts.require("trials", "correct", needed_by="pass@k of counts")
     tasks = np.unique(counts["task"]) if "task" in counts else ()
@@ -52,12 +56,12 @@ def cells(law: type[Law], counts: Table) -> Cells:
     first = np.unique(run, return_index=True)[1]
     read = [name for name in law.columns().values() if name != "samples" and name in counts]
     for name in read:
-        other = np.flatnonzero(counts[name] != counts[name][first][run])
-        if other.size:
-            one = other[0]
+        different = np.flatnonzero(counts[name] != counts[name][first][run])
+        if different.size:
+            i = different[0]
             raise TableError(
-                f"{counts.source.name}: column {name!r} is {counts[name][one]:g} at row {one} and "
-                f"{counts[name][first[run[one]]]:g} at row {first[run[one]]} of the same run, but pass@k is a mean "
+                f"{counts.source.name}: column {name!r} is {counts[name][i]:g} at row {i} and "
+                f"{counts[name][first[run[i]]]:g} at row {first[run[i]]} of the same run, but pass@k is a mean "
                 f"over questions at one {name}"
             )
     least = np.full(len(first), np.inf)
@@ -66,7 +70,7 @@ def cells(law: type[Law], counts: Table) -> Cells:
     measured = samples <= least[:, None]
     with scope() as dtype:
         trials, correct = (jnp.asarray(counts[name], dtype) for name in ("trials", "correct"))
-        weight = jnp.asarray(_weight(counts), dtype)
+        weight = jnp.asarray(counts.weights(), dtype)
         passed = np.asarray(_passed(trials, correct, weight, jnp.asarray(run), len(first), jnp.asarray(samples)))
     names = dict.fromkeys([*(name for name in ("model", "task") if name in counts), "params", "tokens", *read])
     columns = {name: np.repeat(counts[name][first], measured.sum(axis=1)) for name in names}
@@ -74,12 +78,22 @@ def cells(law: type[Law], counts: Table) -> Cells:
     return Cells(Table.from_columns(**columns, source=counts.source), samples, run, measured)
 
 
-def simulated_band(fit: Fit, laws: Law, counts: Table, made: Cells, *, key: Array, level: float = 0.9) -> Band:
-    """Where the measured pass@k of each row of `made.table` should lie: low, mid and high (rows of it,).
+def simulated_band(fit: Fit, laws: Law, counts: Table, estimates: Cells, *, key: Array, level: float = 0.9) -> Band:
+    """Computes the band for the measured pass@k of each row of `estimates.table`.
 
-    laws: fitted ones drawn again, leaves (draws,). From each, counts of as many questions and samples as the table has
-    are simulated by the noise model, and pass@k estimated as it was there: what the law leaves open, the choice of
-    questions and the luck of samples all enter.
+    From each law the noise model simulates counts of as many questions and samples as the table has. pass@k is then
+    estimated as from the table. The band includes the uncertainty of the law, the choice of questions and the samples.
+
+    Args:
+        fit: The fit.
+        laws: Bootstrap draws of the law, leaves of shape (draws,).
+        counts: The table of counts.
+        estimates: Result of `cells` for it.
+        key: JAX random key.
+        level: Level of the band, in (0, 1).
+
+    Returns:
+        The band, shape (rows of `estimates.table`,).
     """
     problem, data = fit.problem.read(counts)
     with scope() as dtype:
@@ -87,9 +101,10 @@ def simulated_band(fit: Fit, laws: Law, counts: Table, made: Cells, *, key: Arra
         laws = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), laws)
         scales = {name: jnp.asarray(value, dtype) for name, value in fit.noise_values.items()}
         keys = jax.random.split(key, len(jax.tree.leaves(laws)[0]))
-        weight, number = jnp.asarray(_weight(counts), dtype), len(made.measured)
-        drawn = _simulated(problem.noise, laws, rows, scales, weight, made.run, keys, number, tuple(made.samples))
-    return band(np.asarray(drawn)[:, made.measured], level)
+        weight, number = jnp.asarray(counts.weights(), dtype), len(estimates.measured)
+        run, samples = estimates.run, tuple(estimates.samples)
+        drawn = _simulated(problem.noise, laws, rows, scales, weight, run, keys, number, samples)
+    return band(np.asarray(drawn)[:, estimates.measured], level)
 
 
 @partial(jax.jit, static_argnames=("noise", "number", "samples"))
@@ -104,21 +119,20 @@ def _simulated(
     number: int,
     samples: tuple[float, ...],
 ) -> Array:
-    def one(drawn: tuple[Law, Array]) -> Array:
+    """Simulates counts from each law, and estimates pass@k of each run from them."""
+
+    def simulate(drawn: tuple[Law, Array]) -> Array:
         law, key = drawn
         correct = noise.simulate(law, rows, scales, key)["correct"]
         return _passed(rows["trials"], correct, weight, run, number, jnp.array(samples))
 
-    return jax.lax.map(one, (laws, keys))
+    return jax.lax.map(simulate, (laws, keys))
 
 
 def _passed(
     trials: Array, correct: Array, weight: Array, run: Array, number: int, samples: Array
 ) -> Float[Array, "runs ks"]:
-    tries = jnp.minimum(samples[None, :], trials[:, None])  # beyond the trials the run is not measured, nor read
-    each = weight[:, None] * pass_at_k_from_counts(trials[:, None], correct[:, None], tries)
-    return jax.ops.segment_sum(each, run, number) / jax.ops.segment_sum(weight, run, number)[:, None]
-
-
-def _weight(counts: Table) -> np.ndarray:
-    return counts.weights()
+    """Computes the weighted mean pass@k of each run at each k."""
+    tries = jnp.minimum(samples[None, :], trials[:, None])  # a run with fewer trials is not measured at this k
+    by_question = weight[:, None] * pass_at_k_from_counts(trials[:, None], correct[:, None], tries)
+    return jax.ops.segment_sum(by_question, run, number) / jax.ops.segment_sum(weight, run, number)[:, None]

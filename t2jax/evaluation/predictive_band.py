@@ -1,4 +1,4 @@
-"""Bands for measurements, not for the law: fitted laws drawn again, times what a measurement lies off the law."""
+"""Bands for new measurements: bootstrap draws of the law combined with resampled residuals."""
 
 import jax
 import jax.numpy as jnp
@@ -21,17 +21,27 @@ LARGEST_LEVERAGE = 0.9
 
 
 def predictive_band(fit: Fit, laws: Law, table: Table, *, key: Array, level: float = 0.9) -> Band:
-    """Where a new measurement at each row of the table should lie, low, mid and high (rows,), by the fitted rows alone.
+    """Computes the band for a new measurement at each row of the table, from the fitted rows alone.
 
-    fit: to the table, whose rows of negligible weight (`held_out.left_out`) are to be predicted. laws: its bootstrap,
-    leaves (draws,). Each law's prediction is put off by residuals of the fitted rows, drawn again in proportion to
-    weight: in the log where the noise model compares logs, else added. The two spreads add up as in Davison & Hinkley
-    1997, section 6.3.3. A residual is smaller than the error of its measurement, by √(1-h) in least squares with
-    leverage h, so it is divided by that (their eq. 6.9; h at most 0.9, for a row that decides its own prediction shows
-    no error). Residuals are not centred: a robust law need not run through the mean. Where errors grow or change
-    beyond the fitted rows, or the law's form fails there, the band knows nothing of it: that is what coverage shows.
+    The prediction of each law is shifted by residuals of the fitted rows, resampled in proportion to weight. The shift
+    is in the log where the noise model compares logs. The two spreads add up as in Davison & Hinkley 1997, section
+    6.3.3. A residual is smaller than the error of its measurement by √(1-h), with leverage h, so it is divided by that
+    (their eq. 6.9). The leverage is limited to 0.9, because a row that decides its own prediction shows no error.
+    Residuals are not centred, because a robust law need not run through the mean. The band does not cover a change of
+    the errors, or a failure of the law, beyond the fitted rows. The coverage shows these.
 
-    Raises ValueError for counts, and where more than half of the draws have no prediction.
+    Args:
+        fit: The fit to the table. Rows of negligible weight (`left_out`) are predicted.
+        laws: Bootstrap draws of the law, leaves of shape (draws,).
+        table: The table.
+        key: JAX random key.
+        level: Level of the band, in (0, 1).
+
+    Returns:
+        The band, shape (rows,).
+
+    Raises:
+        ValueError: The rows are counts, or more than half of the draws have no prediction.
     """
     logs = fit.problem.noise.compares == "log"
     observed = table[response(fit.problem.law, table)]
@@ -48,9 +58,10 @@ def predictive_band(fit: Fit, laws: Law, table: Table, *, key: Array, level: flo
 
 
 def leverage(fit: Fit, table: Table) -> Float[np.ndarray, " rows"]:
-    """How much of each row's prediction its own measurement decides, 0 to 1, by least squares at the fit: w·J(JᵀWJ)⁺Jᵀ.
+    """Computes the share of each row's prediction that its own measurement decides, from 0 to 1: w·J(JᵀWJ)⁺Jᵀ.
 
-    Zero for rows that were left out. It sums to the rank of the fit. Directions that no row determines do not count.
+    It is that of least squares at the fit, and zero for rows that were left out. Its sum is the rank of the fit.
+    Directions that no row determines do not count.
     """
     problem, data = fit.problem.read(table)
     with scope() as dtype:
@@ -61,13 +72,15 @@ def leverage(fit: Fit, table: Table) -> Float[np.ndarray, " rows"]:
     rooted = slopes[fitted] * np.sqrt(np.asarray(data.weight)[fitted])[:, None]
     size = np.linalg.norm(rooted, axis=0)
     left, singular, _ = np.linalg.svd(rooted / np.where(size > 0, size, 1.0), full_matrices=False)
-    found = np.zeros(len(table))
-    found[fitted] = np.square(left[:, singular > 1e-6 * singular[0]]).sum(axis=1)
-    return found
+    values = np.zeros(len(table))
+    values[fitted] = np.square(left[:, singular > 1e-6 * singular[0]]).sum(axis=1)
+    return values
 
 
 @jax.jit
 def _slopes(problem: FitProblem, u: Array, rows: Rows) -> Array:
+    """Computes the derivatives of the predictions, or of their logs, by the coordinates."""
+
     def value(u: Array) -> Array:
         law, _ = problem.split(u)
         predicted = law.predict(rows)

@@ -1,1 +1,1 @@
-"""From a table, a law and a noise model to a fitted law."""
+"""Fits of laws to tables, bootstraps, and the files of both."""

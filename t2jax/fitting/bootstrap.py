@@ -17,21 +17,31 @@ from t2jax.laws.base import Law
 from t2jax.noise.protocol import Rows
 from t2jax.numerics.bands import Band, band
 from t2jax.numerics.damped_newton import Limits, minimise_each
+from t2jax.numerics.summary import interval, summary
 from t2jax.tables.measurements import Measurements
 from t2jax.tables.table import Table
 from t2jax.typing import Array, Float, Int
 from t2jax.working_precision import scope, to_host
 
 ResampledUnit = Literal["rows", "runs"]
-FEWEST_RUNS = 5  # of which resamples differ enough to tell a spread
-MANY = 0.1  # the draws that fail are not a random part of all
+FEWEST_RUNS = 5  # with fewer, resamples differ too little to show a spread
+MANY = 0.1  # failed draws are no random part of all, so many of them bias a band
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bootstrap:
-    """The result of `bootstrap`. laws: the fitted law of every good draw, leaves (draws - failed,).
+    """Result of `bootstrap` and `parametric_bootstrap`.
 
-    draws: asked for. failed: how many draws reached no optimum and were left out. resampled: what was drawn again.
+    Attributes:
+        laws: Fitted law of every good draw, leaves of shape (draws - failed,).
+        draws: Number of draws that were asked for.
+        failed: Number of draws that reached no optimum and were left out.
+        resampled: What was resampled: "rows", "runs" or "simulated tables".
+
+    Example:
+        >>> boot = t2.bootstrap(fit, runs, draws=8, key=jax.random.key(0))
+        >>> boot.status
+        '8 of 8 draws over rows converged'
     """
 
     laws: Law
@@ -39,19 +49,31 @@ class Bootstrap:
     failed: int
     resampled: str
 
+    def __repr__(self) -> str:
+        """Writes the status, then the median and the 90 % band of each parameter."""
+        bands = {name: interval(band(drawn)) for name, drawn in self.laws.values().items()}
+        return summary("Bootstrap", self.status, bands)
+
     @property
     def status(self) -> str:
-        """How many draws were fitted, in English."""
-        good = self.draws - self.failed
-        said = f"{good} of {self.draws} draws over {self.resampled} converged"
+        """How many draws converged, with a warning if more than a tenth failed."""
+        sentence = f"{self.draws - self.failed} of {self.draws} draws over {self.resampled} converged"
         if not self.failed:
-            return said
+            return sentence
+        sentence += f"; {self.failed} reached no optimum and were left out"
         many = self.failed > MANY * self.draws
-        said += f"; {self.failed} reached no optimum and were left out"
-        return f"{said}, more than a tenth, so bands may be too narrow" if many else said
+        return f"{sentence}, more than a tenth, so bands may be too narrow" if many else sentence
 
     def band(self, quantity: Callable[[Law], Array], level: float = 0.9) -> Band:
-        """Quantile band of anything computed from one law: `boot.band(lambda law: law(1e9, 2e10))`."""
+        """Computes a quantile band of anything computed from one law, as in `boot.band(lambda law: law(1e9, 2e10))`.
+
+        Args:
+            quantity: Function from a law to an array.
+            level: Level of the band, in (0, 1).
+
+        Returns:
+            The band, with the shape of the quantity.
+        """
         with scope() as dtype:
             laws = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), self.laws)
             values = np.asarray(jax.jit(jax.vmap(quantity))(laws))
@@ -60,31 +82,46 @@ class Bootstrap:
 
 @check_arguments
 def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: ResampledUnit | None = None) -> Bootstrap:
-    """Refit a law to `draws` resamples of its table, with replacement, each from the fitted law.
+    """Refits a law to resamples of its table, with replacement, each from the fitted law.
 
-    over: "rows", or "runs" for all rows of a run together, where rows of one run share their errors (checkpoints, many
-    k or many questions of one model); None for what `resampled_unit` says of the table. For errors drawn from the
-    fitted law see `parametric_bootstrap`. Source: Efron 1979; one start a draw, as Besiroglu et al. 2024 (2404.10102),
-    who find it enough.
+    For errors drawn from the fitted law see `parametric_bootstrap`. Sources: Efron 1979, and Besiroglu et al. 2024
+    (2404.10102), who find that one start a draw is enough.
 
-    Raises ValueError when the fit itself did not converge or another unit is asked for.
+    Args:
+        fit: A converged fit.
+        table: The table that was fitted.
+        draws: Number of resamples.
+        key: JAX random key.
+        over: "rows", or "runs" to resample all rows of a run together. Choose runs where rows of one run share errors:
+            checkpoints, many k, or many questions of one model. None chooses by the table (`resampled_unit`).
+
+    Returns:
+        A `Bootstrap`.
+
+    Raises:
+        ValueError: The fit did not converge, another unit is asked for, or every draw failed.
+
+    Example:
+        >>> boot = t2.bootstrap(fit, runs, draws=8, key=jax.random.key(0))
+        >>> round(float(boot.band(lambda law: law(1e9, 2e10)).mid), 3)
+        2.464
     """
     over = resampled_unit(table) if over is None else over
     if over not in ("rows", "runs"):
         raise ValueError(f"a bootstrap is over 'rows' or 'runs', not {over!r}")
     unit = np.arange(len(table)) if over == "rows" else table.runs()
     with scope() as dtype:
-        values, limits, data = _begin(fit, table)
+        values, limits, data = _starting_point(fit, table)
         data = data.padded().on_device(dtype)
         units, unit = int(unit.max()) + 1, jnp.asarray(np.pad(unit, (0, len(data.weight) - len(table))))
-        found = _resampled(fit.problem, data, values, limits, unit, units, draws, key)
-        return _collect(found, draws, over)
+        refits = _resampled(fit.problem, data, values, limits, unit, units, draws, key)
+        return _collect(refits, draws, over)
 
 
 def resampled_unit(table: Table) -> ResampledUnit:
-    """What to draw again: "runs" where the column `model` says that rows share one, else "rows".
+    """Chooses the unit of a bootstrap: "runs" where rows share a `model`, else "rows".
 
-    Of fewer than five runs most resamples would lack a size or a length that the law needs, and then it is rows.
+    With fewer than five runs most resamples would lack a size or a length that the law needs, so it takes rows.
     """
     runs = len(set(table["model"].tolist())) if "model" in table else len(table)
     return "runs" if FEWEST_RUNS <= runs < len(table) else "rows"
@@ -92,18 +129,36 @@ def resampled_unit(table: Table) -> ResampledUnit:
 
 @check_arguments
 def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> Bootstrap:
-    """Refit a law to `draws` tables simulated from the fit, each measured on the same (N, D, k) and trials.
+    """Refits a law to tables simulated from the fit, on the same (N, D, k) and trials.
 
-    Losses and pass@k: residuals of the fit are drawn again and put on its predictions (Freedman 1981), in the scale
-    that the noise model compares; counts: drawn from the fitted law. Raises ValueError as `bootstrap`.
+    For losses and pass@k, residuals of the fit are resampled and added to its predictions (Freedman 1981), on the scale
+    of the noise model. Counts are drawn from the fitted law.
+
+    Args:
+        fit: A converged fit.
+        table: The table that was fitted.
+        draws: Number of simulated tables.
+        key: JAX random key.
+
+    Returns:
+        A `Bootstrap`.
+
+    Raises:
+        ValueError: The fit did not converge, or every draw failed.
+
+    Example:
+        >>> boot = t2.parametric_bootstrap(fit, runs, draws=8, key=jax.random.key(0))
+        >>> round(float(np.median(boot.laws.alpha)), 3)
+        0.35
     """
     with scope() as dtype:
-        values, limits, data = _begin(fit, table)
-        found = _simulated(fit.problem, data.on_device(dtype).every_row(), values, limits, draws, key)
-        return _collect(found, draws, "simulated tables")
+        values, limits, data = _starting_point(fit, table)
+        refits = _simulated(fit.problem, data.on_device(dtype).every_row(), values, limits, draws, key)
+        return _collect(refits, draws, "simulated tables")
 
 
-def _begin(fit: Fit, table: Table) -> tuple[dict[str, float], Limits, Measurements]:
+def _starting_point(fit: Fit, table: Table) -> tuple[dict[str, float], Limits, Measurements]:
+    """Returns the fitted values, the limits of the coordinates, and the rows."""
     if not fit.converged:
         raise ValueError(f"there is no fit to resample ({fit.status})")
     problem, data = fit.problem.read(table)
@@ -122,10 +177,11 @@ def _resampled(
     draws: int,
     key: Array,
 ) -> tuple[Law, Array]:
+    """Refits the law to resamples, and returns the laws and whether each converged."""
     start, most = off_the_edges(problem.unconstrain(values), limits), len(unit)
 
     def weights(key: Array) -> Array:
-        # as many draws as there can be units, of which the first `units` count: another number compiles nothing
+        # as many draws as there can be units; only the first `units` count, so another number of units compiles nothing
         chosen = jax.random.randint(key, (most,), 0, units)
         counted = jnp.where(jnp.arange(most) < units, 1.0, 0.0).astype(start.dtype)
         # how often each unit was drawn is its weight: rows stay in place and every draw has the same shape
@@ -143,6 +199,7 @@ def _resampled(
 def _simulated(
     problem: FitProblem, rows: Rows, values: dict[str, Array], limits: Limits, draws: int, key: Array
 ) -> tuple[Law, Array]:
+    """Refits the law to simulated tables, and returns the laws and whether each converged."""
     u = problem.unconstrain(values)
     law, nuisance = problem.split(u)
     start = off_the_edges(u, limits)
@@ -156,13 +213,14 @@ def _simulated(
     return jax.vmap(lambda u: problem.split(u)[0])(ends.u), ends.converged
 
 
-def _collect(found: tuple[Law, Array], draws: int, resampled: str) -> Bootstrap:
-    laws, good = to_host(found)
+def _collect(refits: tuple[Law, Array], draws: int, resampled: str) -> Bootstrap:
+    """Leaves out the failed draws."""
+    laws, good = to_host(refits)
     count = int(np.sum(good))
     if count == 0:
         raise ValueError(f"none of the {draws} draws over {resampled} reached an optimum")
 
-    def kept(leaf: Float[np.ndarray, " draws"]) -> np.ndarray:
+    def good_draws(leaf: Float[np.ndarray, " draws"]) -> np.ndarray:
         return np.asarray(leaf)[np.asarray(good)]
 
-    return Bootstrap(jax.tree.map(kept, laws), draws, draws - count, resampled)
+    return Bootstrap(jax.tree.map(good_draws, laws), draws, draws - count, resampled)

@@ -1,4 +1,4 @@
-"""What is said of a table before it is fitted: that nothing was solved, or that its rows are of several tasks."""
+"""Checks of a table before a fit: nothing was solved, or the rows are of several tasks."""
 
 import numpy as np
 
@@ -11,13 +11,13 @@ SHOWN = 5  # names of tasks in a sentence
 
 
 def refuse_unsolved(problem: FitProblem, table: Table) -> None:
-    """Raise TableError where a law of pass@k has nothing to go by, since no sample of any model is right.
+    """Raises TableError where a law of pass@k has no data to fit, because no sample of any model is right.
 
-    The upper bound of a model's pass@1 is that of a share of questions that a success would have been seen on, at 95 %:
-    (1 - p)^questions = 0.05. Beside losses, which say something all the same, nothing is raised.
+    The message bounds each model's pass@1 at 95 %: it solves (1 - p)^questions = 0.05. Tables with losses pass, because
+    the losses are data too.
     """
-    read = problem.noise.columns(problem.law, table)
-    counts = "correct" in read
+    columns = problem.noise.columns(problem.law, table)
+    counts = "correct" in columns
     name = "correct" if counts else response(problem.law, table)
     if (
         "loss" in problem.noise.columns(problem.law, table)
@@ -25,18 +25,18 @@ def refuse_unsolved(problem: FitProblem, table: Table) -> None:
         or np.any(table[name] > 0)
     ):
         return
-    said = f"{table.source.name}: no sample of any model is right, so pass@k is 0 at every k that was measured"
+    message = f"{table.source.name}: no sample of any model is right, so pass@k is 0 at every k that was measured"
     if counts:
         questions = np.bincount(table.runs())
         highest = (f"{1 - 0.05 ** (1 / count):.3g}" for count in (questions.max(), questions.min()))
         bound = " to ".join(dict.fromkeys(highest))
         asked = " to ".join(dict.fromkeys((f"{questions.min()}", f"{questions.max()}")))
-        said += f" (a model's pass@1 is below {bound} at 95 %, from {asked} questions each)"
-    raise TableError(f"{said}; no law can be fitted to that")
+        message += f" (a model's pass@1 is below {bound} at 95 %, from {asked} questions each)"
+    raise TableError(f"{message}; no law can be fitted to that")
 
 
 def several_tasks(table: Table) -> str:
-    """A sentence that names the tasks whose rows are about to be fitted as one law; empty for one task or none."""
+    """Writes a sentence that names the tasks of the rows. It is empty for one task or none."""
     names = list(dict.fromkeys(str(name) for name in table["task"])) if "task" in table else []
     if len(names) < 2:
         return ""

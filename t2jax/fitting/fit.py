@@ -1,7 +1,7 @@
-"""Point fits: from many starts to the best optimum, with a status in English and what the rows do not determine."""
+"""Point fits: many starts, the best optimum, its status, and what the rows do not determine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -21,24 +21,36 @@ from t2jax.laws.base import Law
 from t2jax.laws.check import not_finite
 from t2jax.noise.protocol import Noise
 from t2jax.numerics.damped_newton import Limits, minimise
+from t2jax.numerics.summary import summary
 from t2jax.tables.measurements import Measurements
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 from t2jax.working_precision import scope, to_host
 
 DRAWS_PER_START = 32
-SAME = 1e-10  # relative difference of values that say nothing of which start ended better
-SOLVED_DRAWS_PER_START = 16  # where coefficients are solved for, fewer draws start as well
+SAME = 1e-10  # relative difference below which two starts ended equally well
+SOLVED_DRAWS_PER_START = 16  # with coefficients solved for, fewer draws are enough
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit:
-    """The result of `fit`. `law` has Python floats as leaves.
+    """Result of `fit`.
 
-    objective: summed penalty at the optimum. gradient_norm: in centred unconstrained coordinates. converged: whether
-    an optimum was reached. status: in English. agreement: share of starts that ended at it. identification: rank of
-    the Hessian, standard errors, and the parameters that the rows do not determine. noise_values: scales, estimated or
-    held.
+    Attributes:
+        law: The fitted law, with Python floats as values.
+        objective: Sum of the penalties at the optimum.
+        gradient_norm: Norm of the gradient there, in centred unconstrained coordinates.
+        converged: Whether the fit reached an optimum.
+        status: Whether the fit converged and how many starts agree, then what the rows do not determine.
+        starts: Number of starts.
+        agreement: Share of the starts that ended at the best optimum.
+        identification: Rank of the Hessian, standard errors, and the parameters that the rows do not determine.
+        noise_values: Scales of the noise by name, estimated or fixed.
+        problem: The problem that was solved: law, noise and coordinates.
+
+    Example:
+        >>> fit.converged, round(fit.law.alpha, 3), fit.undetermined
+        (True, 0.35, ())
     """
 
     law: Law
@@ -50,11 +62,18 @@ class Fit:
     agreement: float
     identification: Identification
     noise_values: dict[str, float]
-    problem: FitProblem = field(repr=False)
+    problem: FitProblem
+
+    def __repr__(self) -> str:
+        """Writes the status, then the law, the noise and the objective."""
+        scales = "".join(f", {name} = {value:.4g}" for name, value in self.noise_values.items())
+        noise = f"{self.problem.noise}{scales}"
+        answers = {"law": repr(self.law), "noise": noise, "objective": f"{self.objective:.6g}"}
+        return summary("Fit", self.status, answers)
 
     @property
     def undetermined(self) -> tuple[str, ...]:
-        """Names of parameters whose fitted value is arbitrary, since others fit as well."""
+        """Names of parameters whose fitted value is arbitrary, because other values fit as well."""
         return self.identification.flat
 
 
@@ -68,16 +87,33 @@ def fit(
     fixed: Mapping[str, float] | None = None,
     starts: int = 8,
 ) -> Fit:
-    """Fit a law to a table: minimise the noise model's penalty, summed over rows, from many starts.
+    """Fits a law to a table: it minimises the noise model's penalty, summed over rows, from many starts.
 
-    law: a law class. noise: by default what suits the law and the table's columns (`noise.default_noise`). fixed:
-    parameters to hold, by name, scales too that the noise would estimate; without a `loss` column a law's `gauge` is
-    held too. starts: kept out of 32 times as many random draws (16 where the law is linear in its coefficients).
-    Deterministic given the key. Failure is told in `status` and `converged`, never raised.
+    The result depends only on the arguments and the key. A failed fit raises no error: see `converged` and `status`.
 
-    Raises TableError for columns the law needs and the table lacks, for fewer rows than parameters, and for a law of
-    pass@k where no sample of any model is right; ValueError for a fixed name that is no parameter, or a fixed value
-    outside its parameter's domain; TypeError for a law that does not give one number for each row.
+    Args:
+        law: The law class, such as `t2.laws.Chinchilla`.
+        table: The table.
+        key: JAX random key of the starts.
+        noise: Noise model. The default suits the law and the table (`t2.noise.default_noise`).
+        fixed: Values of fixed parameters by name, also of scales that the noise would estimate. Without a `loss` column
+            the parameters in the law's `gauge` are fixed too.
+        starts: Number of starts. They are the best of 32 times as many random draws, or of 16 times as many where the
+            law is linear in its coefficients.
+
+    Returns:
+        A `Fit`.
+
+    Raises:
+        TableError: A column that the law needs is missing, or there are fewer rows than parameters. Also where the law
+            predicts pass@k and no sample of any model is right.
+        ValueError: `starts` is below 1, a fixed name is no parameter, or a fixed value lies outside its domain.
+        TypeError: The law does not return one number for each row.
+
+    Example:
+        >>> exact = t2.fit(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed={"E": 1.8})
+        >>> exact.law.E, round(exact.law.alpha, 3)
+        (1.8, 0.35)
     """
     if starts < 1:
         raise ValueError(f"fit: starts is {starts}, expected at least 1")
@@ -87,34 +123,38 @@ def fit(
     with scope() as dtype:
         data = jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, data.padded())
         run = np.pad(table.runs(), (0, len(data.weight) - len(table)))
-        found = jax.tree.map(np.asarray, _solve(problem, data, run, limits_of(problem), starts, key))
-    best, noise_values = to_host((found.law, found.noise_values))
+        solution = jax.tree.map(np.asarray, _solve(problem, data, run, limits_of(problem), starts, key))
+    best, noise_values = to_host((solution.law, solution.noise_values))
     values = best.values() | noise_values
     values = {name: values[name] for name in problem.names}
-    known = identification(found.hessian, found.slope, found.meat, found.own, values, edges_of(problem))
-    if np.isfinite(found.value):
-        # a curvature that is no number says nothing of what the rows determine
-        known_said = (known.sentence, remedy(best, table, known.flat)) if np.all(np.isfinite(found.hessian)) else ()
-        outcome = _outcome(found, problem.names, starts)
-        said = (several_tasks(table), outcome, *known_said, turning_points(best, table))
+    curves = solution.hessian, solution.slope, solution.meat, solution.own
+    identified = identification(*curves, values, edges_of(problem))
+    if np.isfinite(solution.value):
+        # without a finite curvature it is open what the rows determine
+        curved = np.all(np.isfinite(solution.hessian))
+        gaps = (identified.sentence, remedy(best, table, identified.flat)) if curved else ()
+        outcome = _outcome(solution, problem.names, starts)
+        sentences = (several_tasks(table), outcome, *gaps, turning_points(best, table))
     else:
-        where = not_finite(law, table, tuple(data.columns))
-        said = ("failed: the objective was not finite from any start", where)
+        location = not_finite(law, table, tuple(data.columns))
+        sentences = ("failed: the objective was not finite from any start", location)
     return Fit(
         law=best,
-        objective=float(found.value),
-        gradient_norm=float(np.linalg.norm(found.gradient)),
-        converged=bool(found.converged),
-        status="; ".join(part for part in said if part),
+        objective=float(solution.value),
+        gradient_norm=float(np.linalg.norm(solution.gradient)),
+        converged=bool(solution.converged),
+        status="; ".join(sentence for sentence in sentences if sentence),
         starts=starts,
-        agreement=float(found.agreement),
-        identification=known,
+        agreement=float(solution.agreement),
+        identification=identified,
         noise_values=noise_values,
         problem=problem,
     )
 
 
 class _Found(NamedTuple):
+    """Arrays of the best optimum, as the compiled solver returns them."""
+
     law: Law
     noise_values: dict[str, Array]
     value: Array
@@ -161,9 +201,10 @@ def _solve(problem: FitProblem, data: Measurements, run: Array, limits: Limits, 
 
 
 def _outcome(found: _Found, names: tuple[str, ...], starts: int) -> str:
-    said = f"{round(float(found.agreement) * starts)} of {starts} starts reached the best optimum"
+    """Writes whether the fit converged, and how many starts agree."""
+    agreement = f"{round(float(found.agreement) * starts)} of {starts} starts reached the best optimum"
     if found.converged:
-        return f"converged: {said}"
+        return f"converged: {agreement}"
     slopes = np.column_stack([found.gradient, found.hessian])
     broken = ", ".join(name for name, row in zip(names, slopes, strict=True) if not np.all(np.isfinite(row)))
     why = (
@@ -171,4 +212,4 @@ def _outcome(found: _Found, names: tuple[str, ...], starts: int) -> str:
         if broken
         else "the solver stopped short of an optimum"
     )
-    return f"not converged: {why}; {said}"
+    return f"not converged: {why}; {agreement}"

@@ -17,13 +17,18 @@ LOOSE = float(np.log(10.0))
 
 @dataclass(frozen=True)
 class Identification:
-    """rank: of the Hessian in unconstrained coordinates, parameters at a bound left out.
+    """Which parameters the rows determine, and how precisely.
 
-    errors: standard error of each free parameter that is at no bound, in its own unconstrained coordinate, which for a
-    positive parameter is its relative error. flat: parameters along which the objective does not change, whose values
-    are arbitrary. loose: those known only within a factor of ten either way (or, unconstrained, within 2.3). at_bound:
-    those whose best value is the edge of their domain, with that edge. names, covariance (names, names): of the
-    parameters at no bound, in the coordinates of errors; directions that the rows do not determine are left out of it.
+    Attributes:
+        rank: Rank of the Hessian in unconstrained coordinates, without parameters at a bound.
+        errors: Standard error of each free parameter in its unconstrained coordinate. For a positive parameter this is
+            its relative error. Parameters at a bound have NaN.
+        flat: Parameters along which the objective does not change, so that their values are arbitrary.
+        loose: Parameters with an error of more than a factor of ten either way (or 2.3 if unconstrained).
+        at_bound: Parameters whose best value is an edge of their domain, with that edge.
+        names: Parameters at no bound.
+        covariance: Covariance of these in the coordinates of `errors`, shape (names, names). It leaves out directions
+            that the rows do not determine.
     """
 
     rank: int
@@ -36,14 +41,14 @@ class Identification:
 
     @property
     def sentence(self) -> str:
-        """What the rows leave open, in English; empty if nothing."""
-        factors = ", ".join(f"{name} within a factor of {np.exp(self.errors[name]):.3g}" for name in self.loose)
-        said = (
+        """Sentences on what the rows do not determine. The text is empty where they determine everything."""
+        factors = ", ".join(f"{name} only within a factor of {np.exp(self.errors[name]):.3g}" for name in self.loose)
+        sentences = (
             f"the rows do not determine {', '.join(self.flat)}: any value fits as well" if self.flat else "",
-            f"the rows tell {factors} only" if self.loose else "",
+            f"the rows determine {factors}" if self.loose else "",
             *(f"{name} is at the edge of its domain ({end:g})" for name, end in self.at_bound.items()),
         )
-        return "; ".join(part for part in said if part)
+        return "; ".join(sentence for sentence in sentences if sentence)
 
 
 def curvature(
@@ -54,50 +59,70 @@ def curvature(
     place: Int[Array, " rows"],
     run: Int[Array, " rows"],
 ) -> tuple[Array, Array, Array]:
-    """Gradient and score covariance of the weighted penalties; Jacobian from centred to own coordinates.
+    """Computes the gradient and score covariance of the weighted penalties, and a Jacobian of the coordinates.
 
-    penalties: of each different row, unweighted; place: which of them each row of the table is, with its weight.
-    Rows of one run are one observation in the covariance of the scores (clusters, Liang & Zeger 1986).
+    In the covariance, rows of one run count as one observation (clusters, Liang & Zeger 1986).
+
+    Args:
+        penalties: Unweighted penalty of each different row, as a function of the coordinates.
+        coordinates: The centred coordinates.
+        u: The optimum in them, shape (free,).
+        weight: Weight of each row of the table, shape (rows,).
+        place: Index of each row among the different rows, shape (rows,).
+        run: Run of each row, shape (rows,).
+
+    Returns:
+        Gradient (free,), covariance (free, free), and Jacobian from centred to uncentred coordinates (free, free).
     """
     rows = weight[:, None] * jax.jacfwd(penalties)(u)[place]
     scores = jax.ops.segment_sum(rows, run, num_segments=len(run))
     uncentred = Coordinates(coordinates.declared, coordinates.fixed, {})
-    own = jax.jacfwd(lambda x: uncentred.unconstrain(coordinates.values(x)))(u)
-    return scores.sum(0), scores.T @ scores, own
+    jacobian = jax.jacfwd(lambda x: uncentred.unconstrain(coordinates.values(x)))(u)
+    return scores.sum(0), scores.T @ scores, jacobian
 
 
 def identification(
     hessian: ArrayLike,
     slope: ArrayLike,
     meat: ArrayLike,
-    own: ArrayLike,
+    jacobian: ArrayLike,
     values: dict[str, float],
     bounds: dict[str, tuple[float, float, float]],
 ) -> Identification:
-    """Judge the Hessian and the output of `curvature`. The covariance is the sandwich of White 1982.
+    """Derives rank, standard errors and undetermined parameters from the Hessian and the output of `curvature`.
 
-    slope: the gradient where the Hessian was taken, zero but for rounding and the last step. A bent valley whose floor
-    is level has a curvature of that size along straight lines, so nothing smaller counts as curvature.
-    values: by name, in the order of the coordinates. bounds: of the names whose domain has an end, `Param.edge`.
+    The covariance is the sandwich of White 1982.
+
+    Args:
+        hessian: Hessian of the objective, shape (free, free).
+        slope: Gradient at the Hessian, which is zero up to rounding and the last step. A bent valley with a level floor
+            has a curvature of that size along straight lines, so nothing smaller counts as curvature.
+        meat: Covariance of the scores, shape (free, free).
+        jacobian: Jacobian from centred to uncentred coordinates, shape (free, free).
+        values: Parameter values by name, in the order of the coordinates.
+        bounds: `Param.edge` of the parameters whose domain has an end.
+
+    Returns:
+        The identification.
     """
     names = tuple(values)
     at_bound = {
-        name: low if values[name] - low <= near else high
-        for name, (low, high, near) in bounds.items()
-        if min(values[name] - low, high - values[name]) <= near
+        name: low if values[name] - low <= distance else high
+        for name, (low, high, distance) in bounds.items()
+        if min(values[name] - low, high - values[name]) <= distance
     }
     inner = np.array([name not in at_bound for name in names])
     if not np.all(np.isfinite(np.asarray(hessian))):
         return Identification(0, dict.fromkeys(names, float("inf")), names, (), at_bound)
     if not inner.any():
         return Identification(0, dict.fromkeys(names, float("nan")), (), (), at_bound)
-    hessian, meat, own = (np.asarray(matrix, float)[np.ix_(inner, inner)] for matrix in (hessian, meat, own))
+    hessian, meat, jacobian = (np.asarray(matrix, float)[np.ix_(inner, inner)] for matrix in (hessian, meat, jacobian))
     eigenvalues, vectors = np.linalg.eigh(hessian)
     highest = max(float(eigenvalues.max()), np.finfo(float).tiny)
     null = eigenvalues < max(NULL_EIGENVALUE * highest, NULL_SLOPES * float(np.abs(np.asarray(slope)[inner]).max()))
     share = np.square(vectors[:, null]).sum(axis=1)
     inverse = (vectors[:, ~null] / eigenvalues[~null]) @ vectors[:, ~null].T
-    covariance = own @ inverse @ meat @ inverse @ own.T
+    covariance = jacobian @ inverse @ meat @ inverse @ jacobian.T
     spread = np.where(share > NULL_SHARE, np.inf, np.sqrt(np.maximum(np.diag(covariance), 0.0)))
     errors = dict.fromkeys(names, float("nan")) | dict(
         zip(np.array(names)[inner].tolist(), spread.tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""Results on disk: the law, its draws, the figures and how they came about, each file whole or not there at all."""
+"""Files of fitted laws and their draws. Each file is written completely or not at all."""
 
 import dataclasses
 import json
@@ -17,25 +17,37 @@ from t2jax.laws.base import Law
 from t2jax.tables.table import Table
 
 LAW_FILE, DRAWS_FILE = "law.json", "draws.nc"
-DRAWS_GROUP = "posterior"  # the name under which ArviZ looks for draws, whatever made them
+DRAWS_GROUP = "posterior"  # the group in which ArviZ looks for draws of any kind
 
 
 def save_law(path: Path, fit: Fit, table: Table) -> None:
-    """Write a fitted law as JSON: its parameters with units, what the rows do not determine, and the table's origin.
+    """Writes a fitted law as JSON: parameters with units, what the rows do not determine, and the origin of the table.
 
-    A parameter in `fit.undetermined` has value null, so that nobody takes an arbitrary number for a measured one. One
-    that counts as at an end of its domain (`Param.edge`) is written as that end.
+    A parameter in `fit.undetermined` has the value null, so that nobody takes an arbitrary number for a measured one. A
+    parameter at an end of its domain (`Param.edge`) is written as that end.
+
+    Args:
+        path: The file.
+        fit: The fit.
+        table: The table that was fitted.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "law.json"
+        >>> t2.save_law(path, fit, runs)
+        >>> t2.load_law(path).values() == fit.law.values()
+        True
     """
-    law, held, settled = type(fit.law), dict(fit.problem.coordinates.fixed), settled_values(fit.law)
+    law, fixed, settled = type(fit.law), dict(fit.problem.coordinates.fixed), settled_values(fit.law)
     parameters = {
         name: {
             "value": None if name in fit.undetermined else finite(settled[name]),
-            "unit": one.unit,
-            "doc": one.doc,
+            "unit": param.unit,
+            "doc": param.doc,
             "undetermined": name in fit.undetermined,
-            "fixed": name in held,
+            "fixed": name in fixed,
         }
-        for name, one in law.declared().items()
+        for name, param in law.declared().items()
     }
     noise, scales = fit.problem.noise, fit.noise_values
     content = {
@@ -45,8 +57,8 @@ def save_law(path: Path, fit: Fit, table: Table) -> None:
         "noise": {
             "model": type(noise).__name__,
             **dataclasses.asdict(noise),  # pyright: ignore
-            "estimated": {name: value for name, value in scales.items() if name not in held},
-            "fixed": {name: value for name, value in scales.items() if name in held},
+            "estimated": {name: value for name, value in scales.items() if name not in fixed},
+            "fixed": {name: value for name, value in scales.items() if name in fixed},
         },
         "objective": finite(fit.objective),
         "converged": fit.converged,
@@ -59,14 +71,29 @@ def save_law(path: Path, fit: Fit, table: Table) -> None:
 
 
 def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
-    """The law that `save_law` wrote; `law` is its class where that is not one of t2jax.
+    """Reads the law that `save_law` wrote.
 
-    Raises ValueError, naming the file, where it is no such file, the fit had not converged, or a parameter is null,
-    missing, no number or outside its domain.
+    Args:
+        path: The file.
+        law: Class of the law, where it is not one of t2jax.
+
+    Returns:
+        The law.
+
+    Raises:
+        ValueError: The file is no such file, the fit did not converge, or a parameter is null, missing, no number or
+            outside its domain. The message names the file.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "law.json"
+        >>> t2.save_law(path, fit, runs)
+        >>> round(float(t2.load_law(path)(1e9, 2e10)), 3)
+        2.464
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        parameters = {name: one["value"] for name, one in content["parameters"].items()}
+        parameters = {name: param["value"] for name, param in content["parameters"].items()}
         name, converged, status = content["law"], content["converged"], content["status"]
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}), expected a law that t2jax wrote") from None
@@ -84,6 +111,7 @@ def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
 
 
 def _checked(law: type[Law], parameters: dict[str, Any], path: str | os.PathLike[str]) -> Law:
+    """Makes the law from parameters in a file, and raises ValueError for bad ones."""
     declared = law.declared()
     for name in (*declared, *parameters):
         if name not in parameters or name not in declared:
@@ -98,11 +126,23 @@ def _checked(law: type[Law], parameters: dict[str, Any], path: str | os.PathLike
 
 
 def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, made: int) -> None:
-    """Write a batch of laws as NetCDF, one variable (chain, draw) for each parameter; `arviz.from_netcdf` reads it.
+    """Writes a batch of laws as NetCDF, one variable (chain, draw) for each parameter, which ArviZ reads too.
 
-    draws: leaves (draws,). point: the fitted law they belong to. kind: what they are, such as "bootstrap over rows".
-    asked, made: how many draws there should be and how many were tried; fewer are made when that was interrupted, and
-    of those made the failed ones are left out.
+    Args:
+        path: The file, which `arviz.from_netcdf` reads.
+        draws: The laws, leaves of shape (draws,).
+        point: The fitted law that they belong to.
+        kind: What they are, such as "bootstrap over rows".
+        asked: Number of draws that were asked for.
+        made: Number of draws that were tried. It is smaller after an interruption. Failed draws are left out.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "draws.nc"
+        >>> boot = t2.bootstrap(fit, runs, draws=8, key=jax.random.key(0))
+        >>> t2.save_draws(path, boot.laws, fit.law, "bootstrap over rows", asked=8, made=8)
+        >>> t2.load_draws(path, fit.law).E.shape
+        (8,)
     """
     declared = type(draws).declared()
     dataset = _xarray().Dataset(
@@ -123,33 +163,52 @@ def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, mad
 
 
 def load_draws(path: str | os.PathLike[str], point: Law) -> Law:
-    """The draws of `point` that `save_draws` wrote, as a batch of laws with leaves (draws,).
+    """Reads the draws that `save_draws` wrote, as a batch of laws. It warns (UserWarning) if drawing was interrupted.
 
-    Warns (UserWarning) where the drawing was interrupted, so that fewer draws were made than asked for. Raises
-    ValueError where the file is no such file or its draws belong to another fitted law.
+    Args:
+        path: The file.
+        point: The fitted law that the draws belong to.
+
+    Returns:
+        The laws, leaves of shape (draws,).
+
+    Raises:
+        ValueError: The file is no such file, or its draws belong to another fitted law.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "draws.nc"
+        >>> laws = t2.laws.Chinchilla(**{name: np.full(3, value) for name, value in law.values().items()})
+        >>> t2.save_draws(path, laws, law, "copies", asked=3, made=3)
+        >>> t2.load_draws(path, law).alpha
+        array([0.35, 0.35, 0.35])
     """
     try:
         with _xarray().open_dataset(path, group=DRAWS_GROUP, engine="h5netcdf") as dataset:
             owner = dict(json.loads(dataset.attrs["point"]))
             asked, made = int(dataset.attrs["asked"]), int(dataset.attrs["made"])
-            found = {name: np.asarray(dataset[name].values, float).ravel() for name in point.values()}
+            values = {name: np.asarray(dataset[name].values, float).ravel() for name in point.values()}
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{path}: not draws that t2jax wrote ({type(error).__name__})") from None
     if owner != settled_values(point):
         raise ValueError(f"{path}: the draws belong to another fit than the law beside them; remove them or fit again")
     if made < asked:
         warnings.warn(f"{path}: the drawing was interrupted, {made} of {asked} draws were made", stacklevel=2)
-    return type(point)(**found)
+    return type(point)(**values)
 
 
 def settled_values(law: Law) -> dict[str, float]:
-    """The values of one law as files hold them, at the end of a domain where they count as there."""
+    """Returns the values of a law for a file, with values near an end of their domain moved onto it."""
     declared = type(law).declared()
     return {name: declared[name].settle(value) for name, value in law.values().items()}
 
 
 def class_of(name: str, path: str | os.PathLike[str]) -> type[Law]:
-    """The law of a name in a file, also one on another; ValueError that names the file for one that is not t2jax's."""
+    """Finds the law class of a name in a file, also of a law on another.
+
+    Raises:
+        ValueError: The law is not one of t2jax. The message names the file.
+    """
     try:
         return laws.by_name(name)
     except ValueError as error:
@@ -157,6 +216,7 @@ def class_of(name: str, path: str | os.PathLike[str]) -> type[Law]:
 
 
 def _xarray() -> Any:
-    import xarray  # slow to load, and only needed for draws
+    """Imports xarray, which is slow to load and needed only for draws."""
+    import xarray
 
     return xarray

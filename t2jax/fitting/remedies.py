@@ -1,4 +1,4 @@
-"""What rows determine of parameters that they leave open, and which to hold so that the others are determined."""
+"""Sums of terms that the rows determine together, and which parameters to fix so that the others are determined."""
 
 import numpy as np
 
@@ -8,27 +8,33 @@ from t2jax.tables.table import Table
 
 
 def remedy(law: Law, table: Table, flat: tuple[str, ...]) -> str:
-    """A sentence on terms that only their sum tells apart, as E + A/N^alpha at one N; empty where that is not so.
+    """Writes a sentence on terms that the rows determine only as a sum, such as E + A/N^alpha at one N.
 
-    law: the fitted law, whose sum is the one that the rows determine. flat: the parameters whose values are arbitrary.
+    Args:
+        law: The fitted law, whose sum is the one that the rows determine.
+        table: The table.
+        flat: Parameters whose values are arbitrary.
+
+    Returns:
+        The sentence, or an empty text where no such terms exist.
     """
     inputs = {of: table[column] for of, column in type(law).columns().items() if column in table}
-    found = sum_frame(type(law), inputs) if set(inputs) >= type(law).needed() else None
-    if found is None:
+    frame = sum_frame(type(law), inputs) if set(inputs) >= type(law).needed() else None
+    if frame is None:
         return ""
-    declared, said = law.declared(), []
-    for group in found.groups:
+    declared, sentences = law.declared(), []
+    for group in frame.groups:
         exponents = [exponent for name in group for _, exponent in declared[name].power]
         if not set(flat) & set(group) or set(flat) - {*group, *exponents}:
             continue
         first, *others = group
         values = law.values() | dict.fromkeys(set(law.linear) - set(group), 0.0)
-        total = float(np.asarray(type(law)(**values)(**found.inputs)))
-        held = [f"{name}=0" for name in others]
-        held += [f"{exponent}={declared[exponent].median():.1g}" for exponent in dict.fromkeys(exponents)]
+        total = float(np.asarray(type(law)(**values)(**frame.inputs)))
+        fixed = [f"{name}=0" for name in others]
+        fixed += [f"{exponent}={declared[exponent].median():.1g}" for exponent in dict.fromkeys(exponents)]
         terms = [name + "".join(f"/{of}^{exponent}" for of, exponent in declared[name].power) for name in group]
-        said.append(
+        sentences.append(
             f"of these terms they determine only the sum, {' + '.join(terms)} = {total:.5g}; "
-            f"to have it as {first}, hold the others: --fixed {' '.join(held)}"
+            f"to fit it as {first} alone, fix the others: --fixed {' '.join(fixed)}"
         )
-    return "; ".join(said)
+    return "; ".join(sentences)

@@ -1,4 +1,4 @@
-"""pass@k of one model, without a law of N and D."""
+"""pass@k of one model from its counts, without a law of N and D."""
 
 from typing import TYPE_CHECKING
 

@@ -1,6 +1,6 @@
-"""Forecasts of one model's pass@k beyond the samples that were drawn: by a Beta of chances, and by a power law.
+"""Forecasts of one model's pass@k beyond the drawn samples, from Beta distributed chances of its questions.
 
-Each rests on a shape that the samples themselves cannot confirm at large k, and each docstring says how it fails.
+The forecast rests on the shape of the Beta, which samples cannot confirm at large k.
 """
 
 from collections.abc import Sequence
@@ -13,26 +13,33 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.forecasts.counts import checked_counts, checked_samples
+from t2jax.forecasts.summary import pass_lines
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.pass_at_k.beta_tail import BetaTail
 from t2jax.numerics.bands import Band, band
 from t2jax.numerics.special import log_beta_binomial, log_fail_at_k_beta
+from t2jax.numerics.summary import summary
 from t2jax.typing import Array, Float
 from t2jax.working_precision import scope
 
 SIDE = 41  # points along each axis of the grid of the posterior
-DROP = 15.0  # in nats: below the mode by this much, density is left out (3e-7 of it)
-ZOOMS = 60  # far more than any posterior needs; each at least brings the box nearer
+DROP = 15.0  # nats below the mode: smaller densities are left out (3e-7 of the largest)
+ZOOMS = 60  # far more than any posterior needs; every zoom brings the box nearer
 HARDLY = 0.1  # a variance that the counts shrink by less than this share is the prior's
 FEWEST_PAIRS = 16  # counts are padded to a power of two from here on, so that few shapes are compiled
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BetaForecast:
-    """The result of `forecast_beta`. samples: k. passed: posterior mean over these questions at each k, shape (k,).
+    """Result of `forecast_beta`.
 
-    questions: band of pass@k of these questions. population: of the mean over the population that they come from.
-    laws: draws of `BetaTail` from the posterior, leaves (draws,). status: in English.
+    Attributes:
+        samples: Values of k, shape (k,).
+        passed: Posterior mean of pass@k over these questions, shape (k,).
+        questions: Band of pass@k of these questions, shape (k,).
+        population: Band of mean pass@k over the population of questions, shape (k,).
+        laws: Posterior draws of `BetaTail`, leaves of shape (draws,).
+        status: How many questions were solved, the bands of a and b, and what the counts leave open.
     """
 
     samples: np.ndarray
@@ -42,53 +49,77 @@ class BetaForecast:
     laws: BetaTail
     status: str
 
+    def __repr__(self) -> str:
+        """Writes the status, then pass@k with both bands."""
+        bands = {"these questions": self.questions, "population": self.population}
+        return summary("BetaForecast", self.status, pass_lines(self.samples, self.passed, bands))
+
 
 @check_arguments
 def forecast_beta(
     trials: object, correct: object, samples: Sequence[float], *, key: Array, draws: int = 1000, level: float = 0.9
 ) -> BetaForecast:
-    """Posterior of pass@k where the chances of questions are Beta(a, b): counts decide, whatever k is.
+    """Forecasts pass@k at any k from counts, by the posterior of a Beta(a, b) of the questions' chances.
 
-    trials, correct: whole numbers, shape (questions,); the numbers of samples may differ. samples: every k >= 1.
+    The likelihood is beta-binomial, and the prior is that of `BetaTail`. The posterior of
+    (log a, log b/a) is summed on a 41 × 41 grid around its mass. It needs no normal shape and no chain. Given (a, b),
+    the chance of a question is Beta(a+c, b+n-c). The mean and variance of pass@k of *these* questions then have a
+    closed form, and pass@k is drawn from the Beta with them. Draws of (a, b) add their uncertainty to the band. The
+    population has `1 - B(a, b+k)/B(a, b)`. Source: Kazdan et al. 2025 (2510.05197), there by maximum likelihood.
 
-    The likelihood is beta-binomial, the prior that of `BetaTail`. The posterior of (log a, log b/a) is summed on a
-    grid of 41 × 41 points that closes in on its mass, so it needs neither a normal shape nor a chain. Given (a, b), the
-    chance of a question is Beta(a+c, b+n-c): mean and variance of the pass@k of *these* questions follow in closed
-    form, and it is drawn from the Beta of that mean and variance. Over draws of (a, b) the band then holds what is not
-    known of these too, unlike a plug-in of the best fit. The population is 1 - B(a, b+k)/B(a, b).
+    Limits: unsolved questions are assumed to continue the Beta of the solved ones. Where some cannot be solved at all,
+    or there are two kinds, the forecast is wrong at large k and its band is too narrow. Where nothing was solved, the
+    counts do not determine a, and the band is an upper bound that rests on the prior. Where every sample was correct,
+    it is a lower bound. One sample a question determines only the mean a/(a+b). The prior then decides a+b, the
+    differences between questions, and pass@k at any other k. The status names each of these cases.
 
-    Source: Kazdan et al. 2025 (2510.05197) for the beta-binomial forecast; there by maximum likelihood.
+    Args:
+        trials: Number of samples of each question, shape (questions,). It may differ between questions.
+        correct: Number of correct samples of each question, shape (questions,).
+        samples: Values of k, from 1.
+        key: JAX random key.
+        draws: Number of posterior draws.
+        level: Level of the bands, in (0, 1).
 
-    How it fails: questions beyond the samples are assumed to continue the Beta that the solved ones show. Where some
-    cannot be solved at all, or are of two kinds, the forecast is wrong at large k and its band too narrow. Where
-    nothing was solved a is undetermined: the band then is a bound from 0 up that rests on the prior, and likewise down
-    from 1 where every sample was correct. One sample a question tells the mean a/(a+b) and nothing of a+b, how much
-    questions differ: pass@k at any other k is then the prior's. The status says so in each case.
+    Returns:
+        A `BetaForecast`.
 
-    Raises ValueError for bad counts (it names the question, from 0), k below 1, or a level outside (0, 1).
+    Raises:
+        ValueError: A count is bad (the message names the question, from 0), a k is below 1, or the level is outside (0,
+            1).
+
+    Example:
+        >>> trials, correct = [8] * 6, [0, 0, 1, 1, 2, 6]
+        >>> forecast = t2.forecasts.forecast_beta(trials, correct, samples=[1, 64], key=jax.random.key(0))
+        >>> forecast.passed.round(2)
+        array([0.2 , 0.87])
     """
     n, c = checked_counts(trials, correct)
     k = checked_samples(samples, whole=False)
     with scope() as dtype:
-        kinds = tuple(jnp.asarray(one, dtype) for one in _kinds(n, c))
-        grid = tuple(jnp.asarray(one, dtype) for one in _posterior(*kinds))
+        kinds = tuple(jnp.asarray(column, dtype) for column in _kinds(n, c))
+        grid = tuple(jnp.asarray(array, dtype) for array in _posterior(*kinds))
         grid_key, here_key = jax.random.split(key)
         a, b = _draw(*grid, grid_key, draws)
         both = jnp.asarray(np.concatenate([k, 2 * k]), dtype)
         log_fail = np.asarray(_log_fail(a, b, *kinds[:2], both), float)
         passed, *shape = _average(log_fail, np.asarray(kinds[2], float))
-        here = np.asarray(_beta(here_key, *(jnp.asarray(one, dtype) for one in shape)), float)
+        here = np.asarray(_beta(here_key, *(jnp.asarray(parameter, dtype) for parameter in shape)), float)
         laws = BetaTail(a=np.asarray(a), b=np.asarray(b))
         elsewhere = -np.expm1(log_fail[-1, :, : len(k)])
     questions, population = band(here, level), band(elsewhere, level)
     if not c.any() or np.all(c == n):
-        questions, population = (_one_sided(one, solved=bool(c.any())) for one in (questions, population))
-    status = _beta_status(n, c, laws, level, learned=_learned_of_size(*(np.asarray(one, float) for one in grid[::2])))
+        questions, population = (_one_sided(side, solved=bool(c.any())) for side in (questions, population))
+    learned = _information_on_size(*(np.asarray(array, float) for array in grid[::2]))
+    status = _beta_status(n, c, laws, level, learned)
     return BetaForecast(k, passed.mean(axis=0), questions, population, laws, status)
 
 
 def _kinds(n: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The different pairs of trials and correct, and how many questions have each; padded by pairs that none has."""
+    """Counts the questions with each pair of trials and correct.
+
+    Pairs that no question has pad the arrays to a power of two.
+    """
     pairs, count = np.unique(np.stack([n, c]), axis=1, return_counts=True)
     room = max(FEWEST_PAIRS, 1 << (len(count) - 1).bit_length()) - len(count)
     n, c = np.concatenate([pairs, np.tile([[1.0], [0.0]], room)], axis=1)
@@ -96,7 +127,7 @@ def _kinds(n: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def _posterior(n: Array, c: Array, count: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Grids (SIDE,) of x = log a and y = log(b/a), and the posterior weight of each point, shape (SIDE, SIDE).
+    """Computes grids (SIDE,) of x = log a and y = log(b/a), and the posterior weight of each point, shape (SIDE, SIDE).
 
     In y the mean is nearly uncorrelated with the spread, so a box along the axes fits.
     """
@@ -105,7 +136,7 @@ def _posterior(n: Array, c: Array, count: Array) -> tuple[np.ndarray, np.ndarray
         x, y = (np.linspace(*box, SIDE) for box in boxes)
         log_density = np.asarray(_log_posterior(jnp.asarray(x, n.dtype), jnp.asarray(y, n.dtype), n, c, count))
         likely = log_density > log_density.max() - DROP
-        boxes, sizes = zip(*(_closer(*one) for one in ((x, likely.any(1)), (y, likely.any(0)))), strict=True)
+        boxes, sizes = zip(*(_zoomed_in(*axis) for axis in ((x, likely.any(1)), (y, likely.any(0)))), strict=True)
         if min(sizes) > SIDE // 2:
             break
     weight = np.exp(log_density - log_density.max()) * likely
@@ -114,7 +145,7 @@ def _posterior(n: Array, c: Array, count: Array) -> tuple[np.ndarray, np.ndarray
 
 @cache
 def _widest() -> tuple[tuple[float, float], tuple[float, float]]:
-    """The box of x and y that holds the prior."""
+    """Returns the box of x and y that contains the prior."""
     priors = BetaTail.declared()
     (low_a, high_a), (low_b, high_b) = (
         tuple(float(jnp.log(priors[name].prior.icdf(q))) for q in (1e-6, 1 - 1e-6)) for name in ("a", "b")
@@ -122,8 +153,11 @@ def _widest() -> tuple[tuple[float, float], tuple[float, float]]:
     return (low_a, high_a), (low_b - high_a, high_b - low_a)
 
 
-def _closer(grid: np.ndarray, likely: np.ndarray) -> tuple[tuple[float, float], int]:
-    """The next box along one axis, and how many points of this grid are likely: 0 where they may lie beyond it."""
+def _zoomed_in(grid: np.ndarray, likely: np.ndarray) -> tuple[tuple[float, float], int]:
+    """Returns the next box along one axis, and how many points of this grid are likely.
+
+    The number is 0 where likely points may lie beyond the grid.
+    """
     inside, step = np.flatnonzero(likely), grid[1] - grid[0]
     half = step * SIDE / 2
     open_low, open_high = inside[0] == 0, inside[-1] == SIDE - 1
@@ -134,10 +168,11 @@ def _closer(grid: np.ndarray, likely: np.ndarray) -> tuple[tuple[float, float], 
 
 @jax.jit
 def _log_posterior(x: Array, y: Array, n: Array, c: Array, count: Array) -> Float[Array, "SIDE SIDE"]:
+    """Computes the log posterior density on the grid, up to a constant."""
     log_a, log_b = jnp.broadcast_arrays(x[:, None], x[:, None] + y[None, :])
     a, b = jnp.exp(log_a), jnp.exp(log_b)
     priors = BetaTail.declared()
-    # densities of log a and log b, of which y is a shear
+    # densities of log a and log b; y is a shear of them
     start: Any = priors["a"].prior.log_prob(a) + log_a + priors["b"].prior.log_prob(b) + log_b
 
     def add(total: Array, row: tuple[Array, Array, Array]) -> tuple[Array, None]:
@@ -146,24 +181,25 @@ def _log_posterior(x: Array, y: Array, n: Array, c: Array, count: Array) -> Floa
     return jax.lax.scan(add, start, (n, c, count))[0]
 
 
-def _learned_of_size(x: np.ndarray, weight: np.ndarray) -> float:
-    """By what share the counts shrink the variance of x = log a where y = log(b/a), and with it the mean, is known.
+def _information_on_size(x: np.ndarray, weight: np.ndarray) -> float:
+    """Computes the share by which the counts shrink the variance of x = log a at given y = log(b/a).
 
-    At given y the size a + b moves as a does. Under the prior log a and log b are independent and normal.
+    y fixes the mean, and at given y the size a + b moves as a does. Under the prior log a and log b are independent and
+    normal.
     """
     spread_a, spread_b = (
-        np.log(one.prior.icdf(0.8413447)) - np.log(one.prior.icdf(0.5)) for one in BetaTail.declared().values()
+        np.log(param.prior.icdf(0.8413447)) - np.log(param.prior.icdf(0.5)) for param in BetaTail.declared().values()
     )
     prior = 1 / (1 / spread_a**2 + 1 / spread_b**2)
     of_y = weight.sum(axis=0)
     mean = x @ weight / np.where(of_y > 0, of_y, 1.0)
-    left = np.sum(weight * (x[:, None] - mean) ** 2)
-    return float(1 - left / prior)
+    remaining = np.sum(weight * (x[:, None] - mean) ** 2)
+    return float(1 - remaining / prior)
 
 
 @partial(jax.jit, static_argnames="draws")
 def _draw(x: Array, y: Array, weight: Array, key: Array, draws: int) -> tuple[Array, Array]:
-    """Draws of a and b, each (draws,)."""
+    """Draws a and b, each of shape (draws,)."""
     cell_key, place_key = jax.random.split(key)
     cell = jax.random.choice(cell_key, weight.size, (draws,), p=weight.ravel())
     within = jax.random.uniform(place_key, (2, draws), x.dtype, -0.5, 0.5)  # the grid's own steps must not show
@@ -173,7 +209,10 @@ def _draw(x: Array, y: Array, weight: Array, key: Array, draws: int) -> tuple[Ar
 
 @jax.jit
 def _log_fail(a: Array, b: Array, n: Array, c: Array, k: Array) -> Float[Array, "kinds+1 draws k"]:
-    """log of the chance that k tries all fail, of a question of each kind, and last of one not sampled yet."""
+    """Computes the log of the chance that k tries all fail.
+
+    The rows are a question of each kind, and last a question without samples.
+    """
 
     def of_kind(kind: tuple[Array, Array]) -> Array:
         n, c = kind
@@ -185,14 +224,17 @@ def _log_fail(a: Array, b: Array, n: Array, c: Array, k: Array) -> Float[Array, 
 def _average(
     log_fail: Float[np.ndarray, "kinds+1 draws 2k"], count: Float[np.ndarray, " kinds"]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean of these questions' pass@k at each draw of (a, b), and the Beta of this mean and of their variance."""
+    """Computes the mean of these questions' pass@k at each draw of (a, b).
+
+    It also returns the parameters of the Beta with this mean and with the variance of the questions' mean.
+    """
     once, twice = np.split(log_fail[:-1], 2, axis=2)
     passed, failed = -np.expm1(once), np.exp(once)
     # E[P²] - E[P]² of the pass or of the fail probability P, whichever is small, so that the difference has digits
     by_pass = 2 * passed + np.expm1(twice) - passed**2
     variance = np.maximum(np.where(passed < 0.5, by_pass, np.exp(twice) - failed**2), 0.0)
-    passed, failed, variance = (np.tensordot(count / count.sum(), one, 1) for one in (passed, failed, variance))
-    # beyond a size of 1e12 the Beta's spread is nothing, and below 1e-6 it only says 0 or 1
+    passed, failed, variance = (np.tensordot(count / count.sum(), array, 1) for array in (passed, failed, variance))
+    # beyond a size of 1e12 the Beta has no spread, and below 1e-6 it is 0 or 1
     size = np.clip(passed * failed / np.maximum(variance / count.sum(), 1e-300) - 1, 1e-6, 1e12)
     return passed, np.maximum(size * passed, 1e-30), np.maximum(size * failed, 1e-30)
 
@@ -200,24 +242,26 @@ def _average(
 @jax.jit
 def _beta(key: Array, a: Float[Array, "draws k"], b: Float[Array, "draws k"]) -> Array:
     # one key for every k, so that a band does not jitter along the curve
+    """Draws pass@k from a Beta at each draw and k."""
     return jax.vmap(lambda a, b: jax.random.beta(key, a, b), 1, 1)(a, b)
 
 
-def _one_sided(one: Band, solved: bool) -> Band:
-    """Counts that are all 0, or all n, bound pass@k on one side only."""
-    low, high = (one.low, np.ones_like(one.high)) if solved else (np.zeros_like(one.low), one.high)
-    return Band(low, one.mid, high, one.level)
+def _one_sided(band: Band, solved: bool) -> Band:
+    """Bounds pass@k on one side only, for counts that are all 0 or all n."""
+    low, high = (band.low, np.ones_like(band.high)) if solved else (np.zeros_like(band.low), band.high)
+    return Band(low, band.mid, high, band.level)
 
 
 def _beta_status(n: np.ndarray, c: np.ndarray, laws: BetaTail, level: float, learned: float) -> str:
-    said = f"{np.count_nonzero(c)} of {n.size} questions solved"
+    """Describes the counts, the bands of a and b, and what the counts leave open."""
     if not c.any():
-        return f"nothing solved in {n.sum():g} samples: a is undetermined, the band is an upper bound by the prior"
+        return f"nothing solved in {n.sum():g} samples: a is undetermined, the band is an upper bound from the prior"
     if np.all(c == n):
-        return f"every one of {n.sum():g} samples correct: a, b undetermined, the band is a lower bound by the prior"
-    a, b = (band(one, level) for one in (laws.a, laws.b))
-    shape = ", ".join(f"{x} = {one.mid:.3g} ({one.low:.2g} to {one.high:.2g})" for x, one in (("a", a), ("b", b)))
+        return f"all {n.sum():g} samples correct: a and b are undetermined, the band is a lower bound from the prior"
+    solved = f"{np.count_nonzero(c)} of {n.size} questions solved"
+    bands = {"a": band(laws.a, level), "b": band(laws.b, level)}
+    shape = ", ".join(f"{name} = {of.mid:.3g} ({of.low:.2g} to {of.high:.2g})" for name, of in bands.items())
     if learned > HARDLY:
-        return f"{said}; {shape}"
-    unknown = f"a + b, how much questions differ, is hardly known: pass@k beyond k = {n.max():g} is the prior's"
-    return f"{said}; {unknown}; {shape}"
+        return f"{solved}; {shape}"
+    open_size = f"the counts hardly determine a + b: pass@k beyond k = {n.max():g} rests on the prior"
+    return f"{solved}; {open_size}; {shape}"

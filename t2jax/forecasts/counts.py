@@ -1,4 +1,4 @@
-"""Counts and samples, checked."""
+"""Checks of counts and of k, and the unbiased pass@k of a question."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,11 @@ from t2jax.typing import Array, Float
 
 
 def checked_counts(trials: object, correct: object) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float arrays (questions,); raises ValueError that names the first question with a bad count."""
+    """Converts both to float arrays, shape (questions,).
+
+    Raises:
+        ValueError: A count is bad. The message names the first such question, from 0.
+    """
     n, c = np.asarray(trials, float), np.asarray(correct, float)
     if n.ndim != 1 or n.shape != c.shape or not n.size:
         raise ValueError(f"trials have shape {n.shape}, correct {c.shape}, expected one number per question in both")
@@ -26,7 +30,11 @@ def checked_counts(trials: object, correct: object) -> tuple[np.ndarray, np.ndar
 
 
 def checked_samples(samples: Sequence[float], whole: bool = True) -> np.ndarray:
-    """Every k as a float array (k,); raises ValueError for one below 1 and, unless `whole` is false, a fraction."""
+    """Converts every k to a float array, shape (k,).
+
+    Raises:
+        ValueError: A k is below 1, or it is a fraction and `whole` is true.
+    """
     k = np.asarray(samples, float)
     if k.ndim != 1 or not k.size:
         raise ValueError(f"samples have shape {k.shape}, expected a list of k")
@@ -37,6 +45,9 @@ def checked_samples(samples: Sequence[float], whole: bool = True) -> np.ndarray:
 
 
 @jax.jit
-def pass_of_each(n: Float[Array, " questions"], c: Float[Array, " questions"], k: Float[Array, " k"]) -> Array:
-    """The unbiased pass@k of each question at each k, shape (questions, k); NaN where n < k. Checks nothing."""
+def question_pass_at_k(n: Float[Array, " questions"], c: Float[Array, " questions"], k: Float[Array, " k"]) -> Array:
+    """Computes the unbiased pass@k of each question at each k, shape (questions, k).
+
+    It is NaN where n < k. The inputs are not checked.
+    """
     return pass_at_k_from_counts(n[:, None], c[:, None], k[None, :])

@@ -8,21 +8,28 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from t2jax.forecasts.counts import checked_counts, checked_samples, pass_of_each
+from t2jax.forecasts.counts import checked_counts, checked_samples, question_pass_at_k
+from t2jax.forecasts.summary import pass_lines
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.pass_at_k.power_law_k import PowerLawK
 from t2jax.numerics.bands import Band, band
+from t2jax.numerics.summary import summary
 from t2jax.typing import Array
 from t2jax.working_precision import scope
 
 FLAT = 1e-12  # exponents below this are rounding
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PowerLawForecast:
-    """The result of `forecast_power_law`. samples: k. passed: the extrapolated line at each k, shape (k,).
+    """Result of `forecast_power_law`.
 
-    population: band over resampled questions. law: the line, or None where there is none. status: in English.
+    Attributes:
+        samples: Values of k, shape (k,).
+        passed: Extrapolated line at each k, shape (k,).
+        population: Band over resampled questions, shape (k,).
+        law: The line, or None where there is none.
+        status: How many questions were solved, and the line or the reason for its absence.
     """
 
     samples: np.ndarray
@@ -30,6 +37,12 @@ class PowerLawForecast:
     population: Band
     law: PowerLawK | None
     status: str
+
+    def __repr__(self) -> str:
+        """Writes the status, then pass@k with its band."""
+        return summary(
+            "PowerLawForecast", self.status, pass_lines(self.samples, self.passed, {"population": self.population})
+        )
 
 
 @check_arguments
@@ -43,21 +56,38 @@ def forecast_power_law(
     draws: int = 1000,
     level: float = 0.9,
 ) -> PowerLawForecast:
-    """Extrapolate -log pass@k = A·k^-b from the k that were measured: a line through log(-log pass@k) by log k.
+    """Extrapolates pass@k by a line through log(-log pass@k) against log k, so that -log pass@k = A·k^-b.
 
-    trials, correct: whole numbers, shape (questions,). samples: every k >= 1 to forecast. first: smallest k of the
-    line, whose points are up to 13 k evenly spaced in log k up to the smallest of `trials`; pass@k there is the
-    unbiased estimate from counts. Least squares, every point with one weight, as it is done by hand; the band is of
-    `draws` resamples of the questions. Source: Schaeffer et al. 2025 (2502.17578) for the law.
+    The line is fitted to up to 13 k, evenly spaced in log k from `first` to the smallest of `trials`. There pass@k is
+    estimated without bias from the counts. The fit is unweighted least squares, as people do it by hand. Source:
+    Schaeffer et al. 2025 (2502.17578) for the law.
 
-    How it fails: pass@k is a power law for large k only, and only where the density of chances near zero is a power;
-    at smaller k the line is too flat or too steep, and no resampling of questions shows that. The points of one curve
-    are correlated. There is no line where nothing was solved, where pass@k does not rise, or where fewer than two k
-    have 0 < pass@k < 1: the forecast is then the last pass@k measured, its band 0 to 1. A resample with nothing solved
-    forecasts 0.
+    Limits: pass@k is a power law for large k only, and only where the density of chances near zero is a power. At
+    smaller k the line is too flat or too steep, and resampled questions do not show that. The points of a curve are
+    correlated. No line exists where nothing was solved, pass@k does not rise, or fewer than two k have 0 < pass@k < 1.
+    The forecast is then the last measured pass@k with a band of 0 to 1. A resample with nothing solved forecasts 0.
 
-    Raises ValueError for bad counts (it names the question, from 0), k below 1, and `first` outside 1 to the smallest
-    of `trials`.
+    Args:
+        trials: Number of samples of each question, shape (questions,).
+        correct: Number of correct samples of each question, shape (questions,).
+        samples: Values of k to forecast, from 1.
+        key: JAX random key of the resamples.
+        first: Smallest k of the line.
+        draws: Number of resamples of the questions behind the band.
+        level: Level of the band, in (0, 1).
+
+    Returns:
+        A `PowerLawForecast`.
+
+    Raises:
+        ValueError: A count is bad, a k is below 1, or `first` is not between 1 and the smallest of `trials`. For a
+            count the message names the question, from 0.
+
+    Example:
+        >>> trials, correct = [8] * 6, [0, 0, 1, 1, 2, 6]
+        >>> forecast = t2.forecasts.forecast_power_law(trials, correct, samples=[8, 64], key=jax.random.key(0))
+        >>> forecast.passed.round(3)
+        array([0.636, 0.888])
     """
     n, c = checked_counts(trials, correct)
     k = checked_samples(samples, whole=False)
@@ -65,24 +95,27 @@ def forecast_power_law(
         raise ValueError(f"the line starts at k = {first}, expected 1 to {n.min():g}, the fewest samples of a question")
     points = np.unique(np.round(np.geomspace(first, n.min(), 13)))
     with scope() as dtype:
-        measured, at, to = (jnp.asarray(one, dtype) for one in ((n, c), points, k))
-        each = pass_of_each(*measured, at)
-        curve = jnp.mean(each, axis=0)
-        A, b, passed = (np.asarray(one, float) for one in _line(curve, at, to))
-        population = band(np.asarray(_resampled_lines(each, at, to, key, draws), float), level)
+        measured, at, to = (jnp.asarray(array, dtype) for array in ((n, c), points, k))
+        by_question = question_pass_at_k(*measured, at)
+        curve = jnp.mean(by_question, axis=0)
+        A, b, passed = (np.asarray(value, float) for value in _line(curve, at, to))
+        population = band(np.asarray(_resampled_lines(by_question, at, to, key, draws), float), level)
     used = int(np.sum((np.asarray(curve) > 0) & (np.asarray(curve) < 1)))
-    said = f"{np.count_nonzero(c)} of {n.size} questions solved"
+    solved = f"{np.count_nonzero(c)} of {n.size} questions solved"
     if used < 2 or b < FLAT:
         why = f"only {used} k with 0 < pass@k < 1" if used < 2 else "pass@k does not rise with k"
         ignorance = Band(np.zeros_like(k), passed, np.ones_like(k), level)
-        return PowerLawForecast(k, passed, ignorance, None, f"no power law: {said}, {why}")
+        return PowerLawForecast(k, passed, ignorance, None, f"no power law: {solved}, {why}")
     law = PowerLawK(A=float(A), b=float(b))
-    return PowerLawForecast(k, passed, population, law, f"line through {used} k: {law}; {said}")
+    return PowerLawForecast(k, passed, population, law, f"line through {used} k: {law}; {solved}")
 
 
 @jax.jit
 def _line(curve: Array, at: Array, to: Array) -> tuple[Array, Array, Array]:
-    """A and b of the least-squares line through the k with 0 < pass@k < 1, and pass@k at `to`; else the last pass@k."""
+    """Fits a least-squares line through the k with 0 < pass@k < 1, and returns A, b and pass@k at `to`.
+
+    With fewer than two such k the result is the last pass@k.
+    """
     used = (curve > 0) & (curve < 1)
     weight = used.astype(curve.dtype)
     count = jnp.maximum(weight.sum(), 1.0)
@@ -98,8 +131,9 @@ def _line(curve: Array, at: Array, to: Array) -> tuple[Array, Array, Array]:
 
 
 @partial(jax.jit, static_argnames="draws")
-def _resampled_lines(each: Array, at: Array, to: Array, key: Array, draws: int) -> Array:
-    count = len(each)
+def _resampled_lines(by_question: Array, at: Array, to: Array, key: Array, draws: int) -> Array:
+    """Fits a line to each resample of the questions."""
+    count = len(by_question)
     chosen = jax.random.randint(key, (draws, count), 0, count)
-    times = jax.vmap(lambda row: jnp.bincount(row, length=count))(chosen).astype(each.dtype)
-    return jax.vmap(lambda curve: _line(curve, at, to)[2])(jnp.clip(times @ each / count, 0.0, 1.0))
+    times = jax.vmap(lambda row: jnp.bincount(row, length=count))(chosen).astype(by_question.dtype)
+    return jax.vmap(lambda curve: _line(curve, at, to)[2])(jnp.clip(times @ by_question / count, 0.0, 1.0))

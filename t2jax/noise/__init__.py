@@ -1,4 +1,4 @@
-"""Noise models: what a measurement is, and how far rows may lie from a law."""
+"""Noise models: the likelihood or penalty of measurements around a law."""
 
 from t2jax.noise.counts import BetaBinomial, Binomial
 from t2jax.noise.crossed_effects import CrossedEffects

@@ -1,4 +1,4 @@
-"""Noise of counts: correct samples of trials."""
+"""Noise of counts of correct samples."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,16 @@ from t2jax.typing import Array
 
 @dataclass(frozen=True)
 class Binomial(Noise):
-    """Counts: `correct` of `trials` samples of a question, every question with the law's pass@1."""
+    """Counts of correct samples where every question has the law's pass@1.
+
+    `correct` of `trials` samples are binomial. Use it for laws that give all questions one chance.
+
+    Example:
+        >>> counts = {"trials": np.array([2.0]), "correct": np.array([1.0])}
+        >>> half = t2.laws.PowerLawK(A=np.log(2), b=0.5)  # pass@1 = 1/2
+        >>> round(float(np.exp(t2.noise.Binomial().log_density(half, counts, {})[0])), 3)
+        0.5
+    """
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
         return (*_inputs(law, table, but="samples"), "trials", "correct")
@@ -35,10 +44,16 @@ class Binomial(Noise):
 
 @dataclass(frozen=True)
 class BetaBinomial(Noise):
-    """Counts: `correct` of `trials` samples of a question whose chance of success is Beta(a, b) over questions.
+    """Counts of correct samples where the chance of success is Beta(a, b) over questions.
 
-    a and b come from the law (`Law.questions`); each question has its own number of trials. Source: Roberts et al. 2026
-    (2604.01411), Approach 2, with the likelihood of Kazdan et al. 2025 (2510.05197) in place of squared errors.
+    The law gives a and b (`Law.questions`). Each question may have its own number of trials. The model is Approach 2 of
+    Roberts et al. 2026 (2604.01411), with the likelihood of Kazdan et al. 2025 (2510.05197) instead of squared errors.
+
+    Example:
+        >>> counts = {"trials": np.array([4.0]), "correct": np.array([1.0])}
+        >>> uniform = t2.laws.BetaTail(a=1.0, b=1.0)  # each of 0 to 4 correct has probability 1/5
+        >>> round(float(np.exp(t2.noise.BetaBinomial().log_density(uniform, counts, {})[0])), 3)
+        0.2
     """
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:

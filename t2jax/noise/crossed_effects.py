@@ -1,7 +1,7 @@
-"""Counts of questions by checkpoints of which both have luck of their own: crossed random effects.
+"""Crossed random effects: counts of questions by checkpoints where both have an effect of their own.
 
-With luck of questions alone every checkpoint would lie exactly on the law, and with scatter of checkpoints alone every
-question would be drawn anew: then what half of the questions have in common, easy or hard, passes for evidence.
+With question effects alone, every checkpoint would lie exactly on the law. With checkpoint effects alone, every
+checkpoint would see fresh questions. What half of the questions share, easy or hard, would then pass for evidence.
 """
 
 from dataclasses import dataclass
@@ -22,32 +22,40 @@ from t2jax.typing import Array, Float
 
 @dataclass(frozen=True)
 class CrossedEffects(UnitNoise):
-    """Beta-binomial counts of checkpoints that lie off the law, and of questions that are alike hard for all of them.
+    """Beta-binomial counts of checkpoints that scatter about the law and share hard and easy questions.
 
-    Checkpoint m has the Beta over questions that it has in `RunScatter`, z_m standard deviations off the law's. Ranks
-    of questions among their fellows are correlated from checkpoint to checkpoint by `rho`, so that each checkpoint's
-    questions are distributed as its Beta says for every ρ. A question's own effect is integrated out. The deviations
-    z_m are sampled beside the law: `idata["posterior"]["deviation"]` holds them, (chain, draw, run), for `deviated`.
-    Towards ρ = 0 this is `RunScatter`, and towards τ = 0 as well `BetaBinomial`, as far as Betas are not too narrow.
+    Checkpoint m has the Beta over questions of `RunScatter`, z_m standard deviations away from the law's. The rank of a
+    question among all questions has correlation `rho` between checkpoints. The Beta of each checkpoint is the same for
+    every ρ. The effect of a question is integrated out. The deviations z_m are sampled beside the law:
+    `idata["posterior"]["deviation"]` contains them, shape (chain, draw, run), for `deviated`. At ρ = 0 the model is
+    `RunScatter`. At τ = 0 as well it is `BetaBinomial`, unless the Betas are too narrow.
 
-    What is left out together is a question, at checkpoints as they are. A row's `weight` counts it as so many answers
-    of the same question. For `t2.sample` alone: losses in the table are not read, and there is no point fit.
+    Pass it to `t2.sample`, as in `t2.sample(t2.laws.T2PassK, counts, t2.noise.CrossedEffects(), key=key)`. It has no
+    point fit and does not read losses. `t2.loo` leaves out a question, with the checkpoints fixed. A row's `weight`
+    counts it as so many answers to the same question.
 
-    Priors: of `tau` as in `RunScatter`; of `rho` any below 0.9 alike: from questions that each checkpoint ranks anew to
-    nearly one order for all. Above it the grids are too coarse.
+    Priors: `tau` has the prior of `RunScatter`, and `rho` is uniform below 0.9. That ranges from fresh ranks at each
+    checkpoint to nearly one order for all. Above 0.9 the grids are too coarse.
 
-    Assumed: one correlation for all pairs of checkpoints, be they near or far; and questions that are not all alike: a
-    Beta of both a and b above 8 is taken as that of the same mean where the lesser is 8. Accuracy of the log-likelihood
-    of a question: 2e-3 for tens of trials; for hundreds or more, whose narrow chances meet an interpolated density,
-    1e-2 up to a rho of 0.7 and 0.3 at 0.9. Cost: with as many different counts as ten trials leave, minutes for tens of
-    checkpoints. It grows in proportion to the different counts of a checkpoint: where hundreds of trials leave a
-    hundred, ten of each question's trials, drawn at random, are the way to begin.
-    Source: crossed random effects as in Baayen, Davidson & Bates 2008 (Journal of Memory and Language 59:390); one
-    common factor as in Vasicek 2002; the counts as `BetaBinomial`.
+    Limits: all pairs of checkpoints share one correlation. A Beta with a and b above 8 is widened at the same mean
+    until the lesser is 8. The log-likelihood of a question has an error of 2e-3 for tens of trials. For hundreds of
+    trials it is 1e-2 up to a rho of 0.7, and 0.3 at 0.9.
 
-    Raises TableError for a table without `question`, for two rows of one question in one run and for runs whose inputs
-    differ between rows; TypeError where points are fitted, and outside `t2.sample`, as in `t2.sample_tasks`.
-    Example: `t2.sample(t2.laws.T2PassK, counts, t2.noise.CrossedEffects(), key=jax.random.key(0))`.
+    Cost: with ten trials a question, tens of checkpoints take minutes. The cost grows with the number of different
+    counts of a checkpoint. For hundreds of trials, start with ten random trials of each question.
+
+    Sources: Baayen, Davidson & Bates 2008 (Journal of Memory and Language 59:390) for crossed random effects, and
+    Vasicek 2002 for one common factor. The counts have the likelihood of `BetaBinomial`.
+
+    Raises:
+        TableError: `question` is missing, a run has two rows of one question, or the inputs of a run differ between
+            rows.
+        TypeError: The model is used in a point fit or outside `t2.sample`, as in `t2.sample_tasks`.
+
+    Example:
+        >>> noise = t2.noise.CrossedEffects()
+        >>> noise.unit, list(noise.nuisance)
+        ('question', ['rho', 'tau'])
     """
 
     nuisance = {
@@ -63,7 +71,19 @@ class CrossedEffects(UnitNoise):
         return question_rows(law, table)
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " questions"]:
-        """Log-likelihood of each question; rows: the columns of `question_rows`, and `DEVIATION`, z (checkpoints,)."""
+        """Computes the log-likelihood of each question.
+
+        Args:
+            law: The law.
+            rows: Columns of `question_rows`, and the deviations z under the name `DEVIATION`, shape (checkpoints,).
+            nuisance: Values of `rho` and `tau`.
+
+        Returns:
+            Log-likelihoods in nats, shape (questions,).
+
+        Raises:
+            TypeError: The deviations are missing, as inside `Joint`.
+        """
         if DEVIATION not in rows:
             raise TypeError("CrossedEffects has deviations of its own: it is for t2.sample alone, not inside Joint")
         a, b = law.questions(**law.arguments(rows, but="k"))

@@ -1,4 +1,4 @@
-"""The noise model used when none is named."""
+"""The default noise model of a law and a table."""
 
 from t2jax.laws.base import Law
 from t2jax.noise.counts import BetaBinomial, Binomial
@@ -9,11 +9,23 @@ from t2jax.tables.table import Table
 
 
 def default_noise(law: type[Law], table: Table) -> Noise:
-    """The noise model used when none is named.
+    """Chooses the noise model that a fit uses by default.
 
-    Losses: Huber(1e-3). pass@k from counts: BetaBinomial, or Binomial where the law gives all questions one chance;
-    measured pass@k, or errors: Gaussian. Laws that make these from a loss, on a table that has losses too: those
-    jointly with the losses.
+    - Losses take `Huber(1e-3)`.
+    - Counts take `BetaBinomial`, or `Binomial` where the law gives all questions one chance.
+    - Measured pass@k and error rates take `Gaussian`.
+    - A law that derives these from a loss, on a table with losses too, takes both in a `Joint`.
+
+    Args:
+        law: The law class to fit.
+        table: The table to fit it to.
+
+    Returns:
+        The noise model.
+
+    Example:
+        >>> t2.noise.default_noise(t2.laws.Chinchilla, runs)
+        Huber(delta=0.001)
     """
     if "loss" in law.response:
         return Huber()

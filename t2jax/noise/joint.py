@@ -1,4 +1,4 @@
-"""Two measurements of one row: its loss and what its samples show."""
+"""Noise of rows with two measurements: a loss and a result of samples."""
 
 from dataclasses import dataclass, field
 
@@ -14,39 +14,51 @@ from t2jax.tables.table import Table
 from t2jax.typing import Array
 
 LOSS_SHARE = "loss_share"
-"""The column of `with_loss_share`."""
+"""Column that `with_loss_share` adds."""
 
 
 @dataclass(frozen=True)
 class Joint(Noise):
-    """Two measurements of one row: the loss, explained by the law's loss part, and what `samples` measures.
+    """Noise of rows with two measurements: a loss, and what the samples show.
 
-    A point fit takes the scale of the loss errors as given, one per cent by default, so that the two add up as
-    log-likelihoods. The density estimates it as `sigma_loss`; without a value for that it is the given scale.
+    The loss part of the law explains the loss. A point fit uses the given scale of the loss errors, 1 % by default, so
+    that the two penalties add up as log-likelihoods. A posterior estimates the scale as `sigma_loss`.
 
-    Rows of one run that carry one loss, such as its questions, share that one measurement: `fit` gives each its part of
-    it (`with_loss_share`).
+    Rows of one run with the same loss, such as its questions, share one measurement. `fit` divides its weight equally
+    among them (`with_loss_share`).
+
+    Attributes:
+        samples: Noise model of the response, such as `BetaBinomial()`.
+        loss: Noise model of the loss, by default normal errors of its log with scale 0.01.
+
+    Example:
+        >>> t2.noise.Joint(t2.noise.BetaBinomial())
+        Joint(samples=BetaBinomial(), loss=Gaussian(transform='log', scale=0.01))
     """
 
     samples: Noise
     loss: Gaussian = field(default_factory=lambda: Gaussian(transform="log", scale=0.01))
 
-    def __post_init__(self):  # what follows from the fields is none of them
-        two = "Joint of two measured scales weighs them by given scales: no likelihood to compare laws by"
+    def __post_init__(self):  # these follow from the fields and are no fields themselves
+        sentence = "Joint weighs two measurements by given scales, so it has no likelihood to compare laws by"
         nuisance = {**self.samples.nuisance, "sigma_loss": self.loss.nuisance["sigma"]}
         object.__setattr__(self, "nuisance", nuisance)
         object.__setattr__(self, "estimated", self.samples.estimated)
-        object.__setattr__(self, "no_likelihood", two if self.samples.nuisance else self.samples.no_likelihood)
+        object.__setattr__(self, "no_likelihood", sentence if self.samples.nuisance else self.samples.no_likelihood)
 
     @property
     def compares(self) -> Transform:
-        """As `samples`, which measure the response."""
+        """Scale on which `samples`, the noise of the response, compares rows with the law."""
         return self.samples.compares
 
     @property
     def error_scale(self) -> Transform:
-        """Raises ValueError: a row has errors of two scales."""
-        raise ValueError("Joint has no one scale of errors: choose runs from a fit with Huber, Gaussian or StudentT")
+        """No single scale exists, because a row has errors of two kinds.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError("Joint has no single scale of errors: choose runs from a fit with Huber, Gaussian or StudentT")
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.samples.columns(law, table), "loss")))
@@ -58,8 +70,8 @@ class Joint(Noise):
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         loss_rows = _loss_rows(law.loss, rows)
-        known = {"sigma": nuisance.get("sigma_loss", jnp.asarray(self.loss.scale))}
-        losses = self.loss.log_density(law.loss, loss_rows, known)
+        scale = {"sigma": nuisance.get("sigma_loss", jnp.asarray(self.loss.scale))}
+        losses = self.loss.log_density(law.loss, loss_rows, scale)
         return self.samples.log_density(law, rows, nuisance) + rows.get(LOSS_SHARE, 1.0) * losses
 
     def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
@@ -69,18 +81,18 @@ class Joint(Noise):
         return redrawn | self.samples.simulate(law, rows, nuisance, samples_key)
 
     def profile(self, law: Law, rows: Rows) -> dict[str, Array]:
-        """Those of `samples`; the scale of the loss errors is given."""
+        """Returns the profiled values of `samples`; the scale of the loss errors is given."""
         return self.samples.profile(law, rows)
 
     def deviation(self, measured: Array, predicted: Array) -> Array:
         return self.samples.deviation(measured, predicted)
 
     def measure_again(self, law: Law, predicted: Array, rows: Rows, nuisance: Rows, key: Array) -> Array:
-        """The response as `samples` measures it."""
+        """Draws the response again as `samples` measures it."""
         return self.samples.measure_again(law, predicted, rows, nuisance, key)
 
     def measurements(self, law: type[Law], table: Table) -> Measurements:
-        """The rows, with LOSS_SHARE."""
+        """Returns the rows with the column `LOSS_SHARE`."""
         return measurements(with_loss_share(table), (*self.columns(law, table), LOSS_SHARE))
 
     def response_name(self, law: type[Law], table: Table) -> str:
@@ -91,7 +103,14 @@ class Joint(Noise):
 
 
 def with_loss_share(table: Table) -> Table:
-    """The table with LOSS_SHARE: one over the number of rows of the same run that have the same loss, (rows,)."""
+    """Adds the column `LOSS_SHARE`: one over the number of rows of the same run with the same loss.
+
+    Args:
+        table: A table with losses.
+
+    Returns:
+        The table with the column, shape (rows,).
+    """
     pair = np.stack([table.runs().astype(float), table["loss"]], axis=1)
     _, which, count = np.unique(pair, axis=0, return_inverse=True, return_counts=True)
     return table.with_columns(**{LOSS_SHARE: 1.0 / count[which.ravel()]})

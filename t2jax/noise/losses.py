@@ -1,4 +1,4 @@
-"""Noise of losses, and of other positive responses."""
+"""Noise of losses and of other positive responses."""
 
 from dataclasses import dataclass
 
@@ -16,23 +16,57 @@ from t2jax.typing import Array
 
 
 class ResidualNoise(Noise):
-    """Independent errors of what is measured, or of its log: subclasses give their distribution.
+    """Base of noise models with independent errors of the response or of its log.
 
-    transform: "log" where errors are those of the log, log(measured / law), "identity" where they are measured - law.
+    Subclasses define the distribution of an error.
+
+    Attributes:
+        transform: "log" for errors log(measured / law), "identity" for errors measured - law.
+
+    Example:
+        >>> isinstance(t2.noise.StudentT(), t2.noise.ResidualNoise), t2.noise.StudentT().transform
+        (True, 'log')
     """
 
     transform: Transform = "log"
 
     def errors(self, nuisance: Rows) -> Distribution:
-        """The distribution of one error, a NumPyro one of one number, given `nuisance`."""
+        """Returns the distribution of one error.
+
+        Args:
+            nuisance: Values of the noise parameters by name.
+
+        Returns:
+            A NumPyro distribution of one number.
+
+        Raises:
+            NotImplementedError: The subclass does not define it.
+        """
         raise NotImplementedError
 
     def log_error(self, error: Array, nuisance: Rows) -> Array:
-        """Log density of errors."""
+        """Computes the log density of errors.
+
+        Args:
+            error: Errors, any shape.
+            nuisance: Values of the noise parameters by name.
+
+        Returns:
+            Log densities in nats, the shape of `error`.
+        """
         return jnp.asarray(self.errors(nuisance).log_prob(error))
 
     def draw_errors(self, shape: tuple[int, ...], nuisance: Rows, key: Array) -> Array:
-        """Random errors."""
+        """Draws random errors.
+
+        Args:
+            shape: Shape of the result.
+            nuisance: Values of the noise parameters by name.
+            key: JAX random key.
+
+        Returns:
+            Errors of the given shape.
+        """
         return jnp.asarray(self.errors(nuisance).sample(key, shape))
 
     @property
@@ -50,7 +84,7 @@ class ResidualNoise(Noise):
         return self.log_error(error, nuisance) - _log_stretch(law, rows, self.transform)
 
     def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
-        """The residuals of the rows drawn again, and put on what the law predicts."""
+        """Resamples the residuals of the rows and adds them to the predictions of the law."""
         return _redraw_residuals(law, rows, self.transform, key)
 
     def deviation(self, measured: Array, predicted: Array) -> Array:
@@ -63,10 +97,19 @@ class ResidualNoise(Noise):
 
 @dataclass(frozen=True)
 class Huber(ResidualNoise):
-    """Huber's function of the residual of the log: r²/2 up to |r| = δ, then δ(|r| - δ/2), summed over rows.
+    """Huber's penalty on the residual of the log, the default of losses.
 
-    A robust penalty and no probability model. Source: Hoffmann et al. 2022 (2203.15556), eq. 3, with δ = 1e-3; summed
-    over rows as in Besiroglu et al. 2024 (2404.10102). Example: `t2.fit(law, runs, noise=t2.noise.Huber(1e-3))`.
+    The penalty of a residual r is r²/2 up to |r| = δ and δ(|r| - δ/2) beyond, summed over rows. It is robust against
+    outliers but no probability model, so `StudentT` replaces it in posteriors and comparisons. Sources: Hoffmann et al.
+    2022 (2203.15556), eq. 3, with δ = 1e-3, and Besiroglu et al. 2024 (2404.10102) for the sum over rows.
+
+    Attributes:
+        delta: Residual of the log at which the penalty becomes linear.
+
+    Example:
+        >>> row = {"params": 1e9, "tokens": 2e10, "loss": 1.01 * law(1e9, 2e10)}  # the residual is log 1.01
+        >>> round(float(t2.noise.Huber(1e-3).penalty(law, row, {})), 7)
+        9.5e-06
     """
 
     delta: float = 1e-3
@@ -82,20 +125,33 @@ class Huber(ResidualNoise):
         return inside * (size - 0.5 * inside)
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
-        """Raises TypeError: Huber's penalty has no likelihood; StudentT is the robust density."""
+        """Refuses, because Huber's penalty has no likelihood.
+
+        Raises:
+            TypeError: Always. `StudentT` is the robust density.
+        """
         raise TypeError("Huber is a penalty for point fits and has no likelihood; sample with noise.StudentT instead")
 
     def with_density(self) -> Noise:
-        """Student-t errors of the log, the robust counterpart that has a likelihood."""
+        """Returns Student-t errors of the log, the robust model with a likelihood."""
         return StudentT()
 
 
 @dataclass(frozen=True)
 class Gaussian(ResidualNoise):
-    """Normal errors on the response, or on its log. A point fit minimises ½ Σ (r/scale)²: least squares.
+    """Normal errors of the response or of its log.
 
-    scale only sets the weight of these rows beside others, as in `Joint`; the density estimates `sigma` instead.
-    On `pass_at_k` this is the sum of squared errors of Roberts et al. 2026 (2604.01411).
+    A point fit minimises ½ Σ (r/scale)², which is least squares. On `pass_at_k` that is the sum of squared errors of
+    Roberts et al. 2026 (2604.01411). A posterior estimates the standard deviation `sigma` instead.
+
+    Attributes:
+        transform: "identity" for errors of the response, "log" for errors of its log.
+        scale: Standard deviation in point fits. It only weighs these rows against others, as in `Joint`.
+
+    Example:
+        >>> least_squares = t2.fit(t2.laws.Chinchilla, runs, key=jax.random.key(0), noise=t2.noise.Gaussian("log"))
+        >>> round(least_squares.law.alpha, 3)
+        0.35
     """
 
     transform: Transform = "identity"
@@ -112,16 +168,25 @@ class Gaussian(ResidualNoise):
         return 0.5 * jnp.square(residual(law, rows, self.transform) / self.scale)
 
     def profile(self, law: Law, rows: Rows) -> dict[str, Array]:
-        """The root of the mean squared residual, each row as often as its weight."""
+        """Returns the root mean squared residual as `sigma`, each row counted by its weight."""
         squares = jnp.square(residual(law, rows, self.transform))
         return {"sigma": jnp.sqrt(jnp.sum(rows["weight"] * squares) / jnp.sum(rows["weight"]))}
 
 
 @dataclass(frozen=True)
 class StudentT(ResidualNoise):
-    """Student-t errors on the log of the response: outliers count less. A point fit estimates `sigma` with the law.
+    """Student-t errors of the log of the response, which limit the effect of outliers.
 
-    df: degrees of freedom; 4 by default, heavy tails with a variance.
+    A point fit estimates the scale `sigma` together with the law.
+
+    Attributes:
+        df: Degrees of freedom. The default of 4 gives heavy tails with a variance.
+        transform: "log" for errors of the log, "identity" for errors of the response.
+
+    Example:
+        >>> noise = t2.noise.StudentT(df=4.0)  # then t2.fit(t2.laws.Chinchilla, runs, key=key, noise=noise)
+        >>> noise.estimated
+        ('sigma',)
     """
 
     df: float = 4.0

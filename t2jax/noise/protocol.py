@@ -1,4 +1,4 @@
-"""What every noise model answers, and how to write one."""
+"""The interface of noise models, and how to write one."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -14,15 +14,15 @@ __all__ = ["DEVIATION", "LeftOutUnit", "Noise", "Rows", "Transform"]
 
 LeftOutUnit = Literal["run", "question"]
 DEVIATION = "deviation of runs"
-"""By this name, which no parameter or input of a law can have, deviations of runs go along with the rows."""
+"""Column of run deviations beside the rows. No parameter or input of a law can have this name."""
 
 
 class Noise:
-    """How far measurements may lie from a law. Every noise model is a subclass, and answers for itself.
+    """Base of every noise model: the errors of measurements around a law.
 
-    To write one for errors of a response, or of its log, subclass `ResidualNoise` and say how errors are distributed.
-    Point fits take Newton steps, and standard errors come from the Hessian: a density with a kink, such as Laplace's,
-    must be smoothed. The noise model can then be fitted, resampled, sampled, audited, compared and planned with:
+    For errors of a response or of its log, subclass `ResidualNoise` and define the distribution of an error. The
+    density needs a smooth second derivative, because point fits take Newton steps. Smooth a kink such as Laplace's. The
+    model then works in fits, bootstraps, posteriors, audits, comparisons and plans:
 
         @dataclass(frozen=True)
         class Cauchy(t2.noise.ResidualNoise):
@@ -35,14 +35,20 @@ class Noise:
 
         t2.fit(t2.laws.Chinchilla, runs, key=key, noise=Cauchy())
 
-    For other measurements subclass `Noise` and write `columns`, `penalty`, `log_density` and `simulate`; the other
-    members have defaults, and those that a model cannot answer say why in a sentence. Models are compared to know what
-    is compiled: make them frozen dataclasses.
+    For other measurements subclass `Noise` and write `columns`, `penalty`, `log_density` and `simulate`. The other
+    members have defaults, or raise an error that names the alternative. Make the class a frozen dataclass: JAX compares
+    models to reuse compiled programs.
 
-    nuisance: parameters of the density beside the law's, by name; a posterior samples them. estimated: those of them
-    that a point fit estimates too; of the others `profile` gives the best values. no_likelihood: why point fits have no
-    likelihood to compare laws by, a sentence; empty where they have one. unit: of what `log_density` is where it is not
-    of rows. deviations: whether each run has a standard normal deviation, which `log_density` reads as DEVIATION.
+    Attributes:
+        nuisance: Parameters of the density beside the law's, by name. A posterior samples them.
+        estimated: Names of the nuisance parameters that a point fit estimates too. `profile` gives the others.
+        no_likelihood: Sentence that explains why point fits have no likelihood. It is empty where they have one.
+        unit: Unit of `log_density` where that is not a row.
+        deviations: Whether each run has a standard normal deviation, which `log_density` reads as `DEVIATION`.
+
+    Example:
+        >>> fit.problem.noise, fit.problem.noise.columns(t2.laws.Chinchilla, runs)
+        (Huber(delta=0.001), ('params', 'tokens', 'loss'))
     """
 
     nuisance: Mapping[str, Param] = {}
@@ -52,83 +58,213 @@ class Noise:
     deviations: bool = False
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
-        """The columns of `table` that this model reads for `law`. Raises TableError for a zero whose log it needs.
+        """Lists the columns of a table that this model reads for a law.
 
-        A loss of zero never comes here: tables refuse it when they are made.
+        Args:
+            law: The law class.
+            table: The table.
+
+        Returns:
+            Names of the columns.
+
+        Raises:
+            NotImplementedError: The subclass does not define it.
+            TableError: A measurement is zero and the model needs its log. Tables refuse a loss of zero themselves.
         """
         raise NotImplementedError
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " rows"]:
-        """What a point fit sums over rows; smaller is better."""
+        """Computes the penalty of each row, which a point fit sums and minimises.
+
+        Args:
+            law: The law.
+            rows: Columns of the table by name, shape (rows,) each.
+            nuisance: Values of the estimated noise parameters by name.
+
+        Returns:
+            Penalties, shape (rows,).
+
+        Raises:
+            NotImplementedError: The subclass does not define it.
+        """
         raise NotImplementedError
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " rows"]:
-        """Log-likelihood of each row: the density of what was measured, whatever its errors are taken of."""
+        """Computes the log-likelihood of each row.
+
+        It is the density of the measurement itself, also where the errors belong to its log.
+
+        Args:
+            law: The law.
+            rows: Columns of the table by name, shape (rows,) each.
+            nuisance: Values of the noise parameters by name.
+
+        Returns:
+            Log-likelihoods in nats, shape (rows,).
+
+        Raises:
+            NotImplementedError: The subclass does not define it.
+        """
         raise NotImplementedError
 
     def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
-        """Columns as the law and this model would have them measured again."""
+        """Draws the measured columns again from the law and this model.
+
+        Args:
+            law: The law.
+            rows: Columns of the table by name, shape (rows,) each.
+            nuisance: Values of the noise parameters by name.
+            key: JAX random key.
+
+        Returns:
+            The new columns by name, shape (rows,) each.
+
+        Raises:
+            NotImplementedError: The subclass does not define it.
+        """
         raise NotImplementedError
 
     @property
     def compares(self) -> Transform:
-        """Whether rows are compared with the law as they are or by their logs. Raises ValueError where by neither."""
+        """Scale on which rows are compared with the law: "log" or "identity".
+
+        Raises:
+            ValueError: The model has no such scale, as for counts.
+        """
         raise ValueError(
-            f"{type(self).__name__} compares counts of samples, of which one row has no relative error, no band and no"
-            " one scale of errors: compare laws by their log scores (t2.evaluation.cross_validate,"
+            f"{type(self).__name__} compares counts of samples, and a row of counts has no relative error, no band and"
+            " no single scale of errors: compare laws by their log scores (t2.evaluation.cross_validate,"
             " t2.evaluation.log_scores), or average the table to pass_at_k"
         )
 
     @property
     def error_scale(self) -> Transform:
-        """The one scale of all errors, for choosing runs. Raises ValueError where there is none, or are several."""
+        """The common scale of all errors, "log" or "identity", which the choice of next runs needs.
+
+        Raises:
+            ValueError: There is no common scale.
+        """
         return self.compares
 
     def deviation(self, measured: Array, predicted: Array) -> Array:
-        """How far measurements lie from predictions, in what is compared."""
+        """Computes the distance of measurements from predictions, on the scale of `compares`.
+
+        Args:
+            measured: Measurements.
+            predicted: Predictions, the same shape.
+
+        Returns:
+            Distances, the same shape.
+        """
         return measured - predicted
 
     def measure_again(
         self, law: Law, predicted: Array, rows: Rows, nuisance: Rows, key: Array
     ) -> Float[Array, " rows"]:
-        """The response of each row as the density would have it measured again, for counts the share of correct ones.
+        """Draws the response of each row again from the density. For counts it is the share of correct samples.
 
-        predicted: the law's response for each row, (rows,).
+        Args:
+            law: The law.
+            predicted: The law's response for each row, shape (rows,).
+            rows: Columns of the table by name, shape (rows,) each.
+            nuisance: Values of the noise parameters by name.
+            key: JAX random key.
+
+        Returns:
+            Responses, shape (rows,).
         """
         del predicted
         name = next((name for name in law.response if name in rows), law.response[0])
         return measured_response(name, {**rows, **self.simulate(law, rows, nuisance, key)})
 
     def profile(self, law: Law, rows: Rows) -> dict[str, Array]:
-        """The best values, given the law, of what a point fit leaves out: `nuisance` that is not `estimated`.
+        """Computes the best values of nuisance parameters that a point fit does not estimate, given the law.
 
-        rows: with their `weight`.
+        Args:
+            law: The fitted law.
+            rows: Columns of the table by name, with their `weight`.
+
+        Returns:
+            Values by name.
+
+        Raises:
+            NotImplementedError: The subclass has such parameters and does not define this method.
         """
         del law, rows
-        if left := [name for name in self.nuisance if name not in self.estimated]:
-            raise NotImplementedError(f"{type(self).__name__} has to estimate {left[0]} in the fit, or to profile it")
+        if missing := [name for name in self.nuisance if name not in self.estimated]:
+            raise NotImplementedError(
+                f"{type(self).__name__} has to estimate {missing[0]} in the fit, or to profile it"
+            )
         return {}
 
     def with_density(self) -> "Noise":
-        """The model that a posterior takes by default where this is the default of a fit."""
+        """Returns the default model of a posterior where this one is the default of a fit.
+
+        Returns:
+            A noise model with a likelihood.
+        """
         return self
 
     def measurements(self, law: type[Law], table: Table) -> Measurements:
-        """The rows of a table as `penalty` reads them."""
+        """Reads the rows of a table for `penalty`.
+
+        Args:
+            law: The law class.
+            table: The table.
+
+        Returns:
+            The columns, with equal rows merged.
+        """
         return measurements(table, self.columns(law, table))
 
     def response_name(self, law: type[Law], table: Table) -> str:
-        """What the log-likelihoods of a posterior are of."""
+        """Names the measurement that the log-likelihoods of a posterior belong to.
+
+        Args:
+            law: The law class.
+            table: The table.
+
+        Returns:
+            A name, such as "loss".
+        """
         return response(law, table)
 
     def likelihood_unit(self, unit: LeftOutUnit | None) -> LeftOutUnit:
-        """Of what log-likelihoods are kept where `unit` is asked for. Raises ValueError for one that it has not."""
+        """Returns the unit for which log-likelihoods are stored.
+
+        Args:
+            unit: The requested unit. None means the model's default.
+
+        Returns:
+            "run" or "question".
+
+        Raises:
+            ValueError: The model has no likelihood of the requested unit.
+        """
         return unit or "run"
 
     def units(self, law: type[Law], table: Table) -> Units:
-        """The table as `log_density` reads it, where that is of a `unit`."""
+        """Reads a table for a `log_density` whose unit is not a row.
+
+        Args:
+            law: The law class.
+            table: The table.
+
+        Returns:
+            The columns of the units.
+
+        Raises:
+            NotImplementedError: The unit of the model is a row.
+        """
         raise NotImplementedError
 
     def require_rows(self, needed_by: str) -> None:
-        """Raise TypeError where `log_density` is not of rows, which `needed_by` reads."""
+        """Checks that `log_density` has one value for each row.
+
+        Args:
+            needed_by: Name of the caller for the error message.
+
+        Raises:
+            TypeError: The unit of the model is not a row.
+        """
         del needed_by

@@ -1,4 +1,4 @@
-"""Counts of questions as arrays of questions by checkpoints, and how a chance is integrated against each count."""
+"""Counts as arrays of questions by checkpoints, and the weights that integrate a chance against each count."""
 
 from typing import Any
 
@@ -20,19 +20,21 @@ SPREAD = 8.0  # standard errors
 
 
 def question_rows(law: type[Law], table: Table) -> Units:
-    """The table as questions are read: one row for each, in the order of `question_names`.
+    """Reads a table by question, in the order of `question_names`.
 
-    Beside the law's inputs at each checkpoint, (checkpoints,): kernel (checkpoints, counts, 1 + points + 1), weights
-    with which a density of the logit is integrated against each different count (first and last: the mass beyond the
-    grid), logit (points,); seen (questions, checkpoints, counts): how often which count was seen, by the weight of its
-    row.
+    Beside the law's inputs at each checkpoint, shape (checkpoints,), the columns are these:
 
-    Raises TableError for two checkpoints of one run (whose inputs differ between rows), and for two rows of one
-    question in one run.
+    - kernel, (checkpoints, counts, 1 + points + 1): weights that integrate a density of the logit against each count.
+      The first and last are for the mass beyond the grid.
+    - logit, (points,): the grid.
+    - seen, (questions, checkpoints, counts): total weight of the rows with each count.
+
+    Raises:
+        TableError: The inputs of a run differ between rows, or a run has two rows of one question.
     """
-    columns = [name for name in BetaBinomial().columns(law, table) if name not in ("trials", "correct")]
+    names = [name for name in BetaBinomial().columns(law, table) if name not in ("trials", "correct")]
     question, _ = question_names(table)
-    run, inputs = inputs_of_runs(table, columns)
+    run, inputs = inputs_of_runs(table, names)
     _refuse_repeats(table, question, run)
     n, c = table["trials"], table["correct"]
     end = float(np.log(n.max() / NEGLIGIBLE))
@@ -45,24 +47,29 @@ def question_rows(law: type[Law], table: Table) -> Units:
     weight = table.weights()
     for m, (pairs, which) in enumerate(kinds):
         kernel[m, : pairs.shape[1]] = _kernel(pairs[0], pairs[1], logit)
-        kernel[m, pairs.shape[1] :, 0] = 1.0  # of no question
+        kernel[m, pairs.shape[1] :, 0] = 1.0  # no question has these counts
         seen[question[run == m], m, np.ravel(which)] = weight[run == m]
-    held: dict[str, Any] = {**inputs, "kernel": kernel, "seen": seen, "logit": logit}
+    columns: dict[str, Any] = {**inputs, "kernel": kernel, "seen": seen, "logit": logit}
     whole: Any = np.ones(len(seen)), np.arange(len(seen))
-    return Units(held, *whole)
+    return Units(columns, *whole)
 
 
 def question_names(table: Table) -> tuple[np.ndarray, list[str]]:
-    """The question of each row, numbered from 0 by first appearance, (rows,), and their names; of a task's if any."""
+    """Numbers the questions from 0 by first appearance, and names them with their task if there is one.
+
+    Returns:
+        The number of each row, shape (rows,), and the names.
+    """
     table.require("question", needed_by="questions as repeated units")
     names = table["question"].astype(str)
     if "task" in table:
         names = np.char.add(np.char.add(table["task"].astype(str), ": "), names.astype(str))
-    number, found = pd.factorize(np.asarray(names, object))
-    return number, [str(one) for one in found]
+    number, unique_names = pd.factorize(np.asarray(names, object))
+    return number, [str(name) for name in unique_names]
 
 
 def _refuse_repeats(table: Table, question: np.ndarray, run: np.ndarray) -> None:
+    """Raises TableError for two rows of one question in one run."""
     pair = question * (int(run.max()) + 1) + run
     _, first, place = np.unique(pair, return_index=True, return_inverse=True)
     if np.any(repeated := first[place] != np.arange(len(pair))):
@@ -74,26 +81,27 @@ def _refuse_repeats(table: Table, question: np.ndarray, run: np.ndarray) -> None
 
 
 def _kernel(n: np.ndarray, c: np.ndarray, logit: np.ndarray) -> np.ndarray:
-    """Weights (counts, 1 + points + 1) that integrate a density on the grid against the chance of c correct of n.
+    """Computes weights (counts, 1 + points + 1) that integrate a gridded density against the chance of c correct of n.
 
-    Where that chance is wide it is taken at the points; where it is narrow, as for many trials, the density is
-    interpolated by cubics and each cubic's integral with it taken on a fine grid.
+    A wide chance is evaluated at the grid points. For a narrow one, as with many trials, the density is interpolated by
+    cubics, and each cubic is integrated with it on a fine grid.
     """
     step = logit[1] - logit[0]
     weights = np.full(len(logit), step)
     weights[: len(ENDS)] *= ENDS
     weights[len(logit) - len(ENDS) :] *= ENDS[::-1]
-    found = np.zeros((len(n), len(logit) + 2))
-    found[:, 1:-1] = weights * _chance(n[:, None], c[:, None], logit)
-    found[:, 0], found[:, -1] = c == 0, c == n
+    kernel = np.zeros((len(n), len(logit) + 2))
+    kernel[:, 1:-1] = weights * _chance(n[:, None], c[:, None], logit)
+    kernel[:, 0], kernel[:, -1] = c == 0, c == n
     size = np.sqrt(1 / np.maximum(c, 0.5) + 1 / np.maximum(n - c, 0.5))  # of the logit's standard error
     for i in np.flatnonzero((size < 1.2 * step) & (c > 0) & (c < n)):
         x = np.log(c[i] / (n[i] - c[i])) + np.linspace(-SPREAD, SPREAD, FINE) * size[i]
-        found[i, 1:-1] = (x[1] - x[0]) * _chance(n[i], c[i], x) @ _cubic(x, logit)
-    return found
+        kernel[i, 1:-1] = (x[1] - x[0]) * _chance(n[i], c[i], x) @ _cubic(x, logit)
+    return kernel
 
 
 def _chance(n: Any, c: Any, x: np.ndarray) -> np.ndarray:
+    """Computes the binomial probability of c correct of n at logits x."""
     from scipy.special import gammaln  # comes with JAX; slow to load
 
     log_choose = gammaln(n + 1) - gammaln(c + 1) - gammaln(n - c + 1)
@@ -101,7 +109,7 @@ def _chance(n: Any, c: Any, x: np.ndarray) -> np.ndarray:
 
 
 def _cubic(x: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Values at x as a matrix times values on the grid, by the cubic through the four nearest points."""
+    """Returns the matrix from grid values to values at x, by the cubic through the four nearest points."""
     step = grid[1] - grid[0]
     first = np.clip(np.floor((x - grid[0]) / step).astype(int) - 1, 0, len(grid) - 4)
     t = (x - grid[first]) / step

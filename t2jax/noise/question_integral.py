@@ -1,10 +1,10 @@
-"""Counts of questions that every checkpoint answers, each question's own effect integrated out.
+"""Likelihood of questions that every checkpoint answers, with the effect of each question integrated out.
 
-The law says that the chances of a checkpoint's questions are Beta(a, b). Here they keep exactly that distribution, and
-the *rank* of a question among its fellows is correlated from one checkpoint to another, a Gaussian copula: question q
-has at checkpoint m the chance p_qm, the z_qm quantile (in normal scores) of Beta(a_m, b_m), z_qm = √ρ s_q + √(1-ρ) e_qm
-with standard normal s and e. s is integrated out by the trapezoid rule, and e_qm on a grid of logits of p_qm.
-Source: Sklar 1959 for copulas; one common factor as in Vasicek 2002.
+By the law the chances of a checkpoint's questions are Beta(a, b). A Gaussian copula correlates the rank of a question
+between checkpoints and leaves these Betas as they are. At checkpoint m question q has the chance p_qm. It is the z_qm
+quantile, in normal scores, of Beta(a_m, b_m), with `z_qm = √ρ s_q + √(1-ρ) e_qm` and standard normal s and e.
+The trapezoid rule integrates over s, and a grid of logits of p_qm over e_qm.
+Sources: Sklar 1959 for copulas, and Vasicek 2002 for one common factor.
 """
 
 from typing import Any
@@ -20,35 +20,35 @@ from t2jax.typing import Array, Float
 NARROWEST = 8.0  # lesser of a and b above which a Beta's logits, of spreads near 0.4, are too narrow for the grid
 HIGHEST = 0.9  # rho
 SERIES = 5  # terms of the mass beyond the grid
-LEAST = 1e-30  # mass whose normal score is told from that of none
-EDGE = 4.5  # of the grid of s, in its standard deviations
-FARTHEST, KNOT = 6.4, 0.05  # of the knots along the normal scores of a chance: the last one, and their distance
+LEAST = 1e-30  # smallest mass with a normal score of its own
+EDGE = 4.5  # end of the grid of s, in standard deviations
+FARTHEST, KNOT = 6.4, 0.05  # the last knot along the normal scores of a chance, and the distance of knots
 
 
 def log_questions(
     a: Float[Array, " checkpoints"], b: Float[Array, " checkpoints"], rho: Array, rows: Rows
 ) -> Float[Array, " questions"]:
-    """Log-likelihood of each question whose chances at each checkpoint are Beta(a, b), with ranks correlated by rho.
+    """Computes the log-likelihood of each question from Beta(a, b) chances with rank correlation rho.
 
-    Of a count f(c | s) = ∫ g(c | p) dz φ((z - √ρ s) / √(1-ρ)) / √(1-ρ), with z the normal score of the chance p. The
-    integral is taken along logits of p, where g is smooth, and the normal density along z by cubic splines, so that
-    what depends on s is one matrix for all checkpoints and counts.
+    A count has the likelihood `f(c | s) = ∫ g(c | p) dz φ((z - √ρ s) / √(1-ρ)) / √(1-ρ)`, with z the normal score of p.
+    The integral runs over logits of p, where g is smooth. Cubic splines interpolate the normal density along z. The
+    dependence on s is then one matrix for all checkpoints and counts.
     """
     wide = jnp.minimum(1.0, NARROWEST / jnp.minimum(a, b))
     a, b = (wide * a)[:, None], (wide * b)[:, None]
-    # what is known of s by checkpoints that were asked without end, at the highest ρ, has this spread at least
+    # with unlimited trials and the highest ρ, the checkpoints determine s up to this spread
     spread = 1 / np.sqrt(1 + len(a) * HIGHEST / (1 - HIGHEST))
     s = jnp.linspace(-EDGE, EDGE, int(np.ceil(2 * EDGE / (1.7 * spread))) + 1)
     share, rest = jnp.sqrt(rho), jnp.sqrt(1 - rho)
     density, z = _scores(a, b, rows["logit"][None, :])
-    near = jnp.clip(z, 2 * KNOT - FARTHEST, FARTHEST - 2 * KNOT)
+    score = jnp.clip(z, 2 * KNOT - FARTHEST, FARTHEST - 2 * KNOT)
     kernel = jnp.moveaxis(rows["kernel"], 1, 2)
-    by_knot = _on_knots(near, kernel[:, 1:-1] * (density * np.sqrt(2 * np.pi) * jnp.exp(near**2 / 2))[:, :, None])
+    by_knot = _on_knots(score, kernel[:, 1:-1] * (density * np.sqrt(2 * np.pi) * jnp.exp(score**2 / 2))[:, :, None])
     inside = jnp.einsum("mjc,js->mcs", by_knot, _at_knots(s, share, rest))
     shift = share * s[None, :]
     below, above = ndtr((z[:, :1] - shift) / rest), ndtr((shift - z[:, -1:]) / rest)
     outside = rows["kernel"][:, :, :1] * below[:, None, :] + rows["kernel"][:, :, -1:] * above[:, None, :]
-    least = jnp.finfo(rho.dtype).tiny ** (1 / 3)  # whose square, in second derivatives, is a number still
+    least = jnp.finfo(rho.dtype).tiny ** (1 / 3)  # its square, in second derivatives, is still a number
     log_counts = jnp.log(jnp.maximum(inside + outside, least))
     by_node = jnp.einsum("qmc,mcs->qs", rows["seen"], log_counts)
     log_weight = -0.5 * s**2 - jnp.log(jnp.sum(jnp.exp(-0.5 * s**2)))
@@ -58,7 +58,7 @@ def log_questions(
 def _on_knots(
     z: Float[Array, "checkpoints points"], mass: Float[Array, "checkpoints points counts"]
 ) -> Float[Array, "checkpoints knots counts"]:
-    """Masses at places z as masses at the knots: what each of the cubic B-splines on them holds."""
+    """Distributes masses at z over the knots, by the cubic B-splines on them."""
     place = (z + FARTHEST) / KNOT
     first = jnp.floor(place)
     t = place - first
@@ -69,10 +69,10 @@ def _on_knots(
 
 
 def _at_knots(s: Float[Array, " nodes"], share: Array, rest: Array) -> Float[Array, "knots nodes"]:
-    """Coefficients of the B-splines for the density of z given s: a quasi-interpolant of fourth order.
+    """Computes B-spline coefficients of the density of z given s: a quasi-interpolant of fourth order.
 
-    Source: de Boor & Fix 1973 (Journal of Approximation Theory 8:19); on an even grid 8/6 of a value less 1/6 of its
-    neighbours.
+    Source: de Boor & Fix 1973 (Journal of Approximation Theory 8:19). On an even grid it takes 8/6 of a value minus 1/6
+    of its neighbours.
     """
     z = jnp.linspace(-FARTHEST - KNOT, FARTHEST + KNOT, round(2 * FARTHEST / KNOT) + 3)
     value = jnp.exp(-0.5 * ((z[:, None] - share * s[None, :]) / rest) ** 2) / (rest * np.sqrt(2 * np.pi))
@@ -82,7 +82,7 @@ def _at_knots(s: Float[Array, " nodes"], share: Array, rest: Array) -> Float[Arr
 def _scores(
     a: Float[Array, "checkpoints 1"], b: Float[Array, "checkpoints 1"], logit: Float[Array, "1 points"]
 ) -> tuple[Array, Array]:
-    """Density of the logit of a Beta(a, b) chance at grid points, and its distribution function as normal scores."""
+    """Computes the density of the logit of a Beta(a, b) chance, and its distribution as normal scores."""
     log_beta = gammaln(a) + gammaln(b) - gammaln(a + b)  # betaln's derivatives take long to compile
 
     def density(x: Array) -> Array:
@@ -102,7 +102,7 @@ def _scores(
 
 @jax.custom_jvp
 def _normal_score(p: Array) -> Array:
-    """The standard normal's quantile, whose derivative is that of the inverse and not of its rational approximation."""
+    """Computes the standard normal quantile, with the derivative of the exact inverse."""
     return ndtri(p)
 
 
@@ -113,7 +113,7 @@ def _(at: tuple[Array], along: tuple[Array]) -> tuple[Array, Array]:
 
 
 def _tail(a: Array, b: Array, x: Array, density: Any) -> Array:
-    """The mass of Beta(a, b) below the logit x, where its chance p is tiny: the series of DLMF 8.17.8 in p."""
+    """Computes the mass of Beta(a, b) below the logit x of a tiny chance p: the series DLMF 8.17.8 in p."""
     p = jax.nn.sigmoid(x)
     term = total = jnp.ones_like(a)
     for i in range(SERIES):

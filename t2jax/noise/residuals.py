@@ -1,4 +1,4 @@
-"""Residuals of a law: what was measured beside what is predicted."""
+"""Residuals: the differences between measurements and a law's predictions."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -15,12 +15,12 @@ Transform = Literal["identity", "log"]
 
 
 def response(law: type[Law], table: Table) -> str:
-    """The column of `table` that `law` predicts: the first of `law.response` that is there, else the first."""
+    """Returns the response column that a law predicts: the first of `law.response` in the table, else the first."""
     return next((name for name in law.response if name in table), law.response[0])
 
 
 def measured_response(name: str, rows: Rows) -> Array:
-    """The response `name` of rows that a noise model reads, (rows,): of counts the share of correct samples."""
+    """Returns the response `name` of rows, shape (rows,). For counts it is the share of correct samples."""
     return rows[name] if name in rows else rows["correct"] / rows["trials"]
 
 
@@ -38,18 +38,21 @@ def _response_column(law: type[Law], table: Table, transform: Transform) -> str:
 
 
 def residual(law: Law, rows: Rows, transform: Transform) -> Float[Array, " rows"]:
-    """The law less the response of each row, or with "log" the log of their ratio."""
+    """Computes prediction minus response of each row, or with "log" the log of their ratio."""
     predicted, seen = law.predict(rows), observed(law, rows)
     return jnp.log(predicted / seen) if transform == "log" else predicted - seen
 
 
 def _log_stretch(law: Law, rows: Rows, transform: Transform) -> ArrayLike:
-    """log |dy/dr| of a measurement y by its residual r: without it the densities of y and of log y compare wrongly."""
+    """Computes log |dy/dr| of a measurement y by its residual r.
+
+    Without it, densities of y and of log y would not be comparable.
+    """
     return jnp.log(observed(law, rows)) if transform == "log" else 0.0
 
 
 def observed(law: Law, rows: Rows) -> Float[Array, " rows"]:
-    """The response of rows, by the first of its names that is there."""
+    """Returns the response of rows, by the first of its names among the columns."""
     return rows[next(name for name in law.response if name in rows)]
 
 

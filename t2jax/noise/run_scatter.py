@@ -1,7 +1,7 @@
-"""Counts of runs that scatter about the law: none is exact, and a run that solves more than it says does so throughout.
+"""Counts of runs that scatter about the law, each run in one direction.
 
-Without this every question of a checkpoint counts as new evidence of the law, so that bands shrink with the number of
-questions however badly the law fits the checkpoints.
+Without this scatter every question of a checkpoint would count as new evidence of the law. Bands would then shrink
+with the number of questions, however badly the law fits the checkpoints.
 """
 
 from dataclasses import dataclass
@@ -24,32 +24,42 @@ from t2jax.tables.measurements import Units, inputs_of_runs
 from t2jax.tables.table import Table
 from t2jax.typing import Array, ArrayLike, Float
 
-STEP, REACH = 1.0, 6.0  # of the trapezoid rule, in widths of the peak: exact to 1e-6 for a normal one
+STEP, REACH = 1.0, 6.0  # trapezoid rule, in widths of the peak: exact to 1e-6 for a normal peak
 FINE = 0.2  # step of the grid on which deviations are drawn
 COARSEST, GRIDS, PARABOLAS = 32.0, 8, 4  # step in z of the first grid, on which the peak is sought; each is a quarter
 
 
 @dataclass(frozen=True)
 class RunScatter(UnitNoise):
-    """Beta-binomial counts of runs whose mean success lies z_m standard deviations off the law's, of variance ∝ μ(1-μ).
+    """Beta-binomial counts of runs whose mean success scatters about the law.
 
-    The law gives each run Beta(μν, (1-μ)ν) over questions; the run has the same ν, and the mean of `deviated`: arcsin
-    √μ moved by τ z_m, with standard normal z_m. So a mean of 1/2 is off by τ, one of μ by the factor 1 ± 2τ/√μ, or of
-    e^±2 where that is more: runs that solve much follow the law closely when those that solve next to nothing are off
-    it by factors. The law is their median. z_m is integrated out, by the trapezoid rule about its peak (error of a
-    run's log-likelihood below 1e-4, near the law below 1e-6; for peaks beyond z = 170 it is wrong), so `tau` is the one
-    parameter. Towards τ = 0 it is `BetaBinomial`.
-    What is left out together is a run, so `t2.loo` says how well a new one is predicted. A row's `weight` counts it as
-    so many questions. For `t2.sample` alone: losses in the table are not read, and there is no point fit. What a run's
-    own rows say of its deviation: `run_deviations`.
+    The law gives each run Beta(μν, (1-μ)ν) over questions. The run has the same ν and the mean of `deviated`: arcsin √μ
+    is shifted by τ z_m with standard normal z_m. A mean of 1/2 moves by τ. A small mean μ moves by the factor 1 ±
+    2τ/√μ, or by e^±2 where that is more. The variance is in proportion to μ(1-μ), and the law is the median of the
+    runs. The deviation z_m is integrated out, so `tau` is the one parameter. At τ = 0 the model is `BetaBinomial`.
 
-    Prior: at 90 % τ from 0.0035 to 0.095. A run one standard deviation off that should solve 1 % then solves 7 % more
-    than that up to 2.9 times as much, and one that should solve half 0.35 to 9.4 points more.
-    Source: variance of an overdispersed share in proportion to μ(1-μ), Williams 1982 (Appl. Stat. 31:144), model II;
-    the arcsine makes it the same everywhere, Anscombe 1948 (Biometrika 35:246).
+    Pass it to `t2.sample`, as in `t2.sample(t2.laws.T2PassK, counts, t2.noise.RunScatter(), key=key)`. It has no point
+    fit and does not read losses. `t2.loo` leaves out a run and so measures the prediction of a new run. A row's
+    `weight` counts it as so many questions. `run_deviations` estimates the deviation of each run.
 
-    Raises TableError for a run whose inputs differ between rows; TypeError where points are fitted, and inside `Joint`.
-    Example: `t2.sample(t2.laws.T2PassK, counts, t2.noise.RunScatter(), key=jax.random.key(0))`.
+    Prior: τ lies between 0.0035 and 0.095 at 90 %. Consider runs one standard deviation above the law. With 1 %
+    expected success they solve between 1.07 and 2.9 times as much. With one half expected they solve 0.35 to 9.4 points
+    more.
+
+    Accuracy: the trapezoid rule about the peak gives a run's log-likelihood to 1e-4, and near the law to 1e-6. It is
+    wrong for peaks beyond z = 170.
+
+    Sources: Williams 1982 (Appl. Stat. 31:144), model II, for the variance of an overdispersed share. Anscombe 1948
+    (Biometrika 35:246) shows that the arcsine makes it constant.
+
+    Raises:
+        TableError: The inputs of a run differ between its rows.
+        TypeError: The model is used in a point fit or inside `Joint`.
+
+    Example:
+        >>> noise = t2.noise.RunScatter()
+        >>> noise.unit, list(noise.nuisance)
+        ('run', ['tau'])
     """
 
     nuisance = {
@@ -61,39 +71,68 @@ class RunScatter(UnitNoise):
         return run_rows(law, table)
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " runs"]:
-        """Log-likelihood of each run; rows: the columns of `run_rows`."""
+        """Computes the log-likelihood of each run.
+
+        Args:
+            law: The law.
+            rows: Columns of `run_rows`.
+            nuisance: The value of `tau`.
+
+        Returns:
+            Log-likelihoods in nats, shape (runs,).
+
+        Raises:
+            TypeError: The rows do not come from `run_rows`, as inside `Joint`.
+        """
         if "times" not in rows:
             raise TypeError("RunScatter reads runs, not rows: it is for t2.sample alone, not inside Joint")
         a, b = law.questions(**law.arguments(rows, but="k"))
-        held = a, b, nuisance["tau"]
-        middle, width = likelihood_peak(rows, *map(jax.lax.stop_gradient, held))
+        parameters = a, b, nuisance["tau"]
+        middle, width = likelihood_peak(rows, *map(jax.lax.stop_gradient, parameters))
         z = middle[:, None] + width[:, None] * deviation_grid(STEP)[None, :]
         log_step = jnp.log(STEP * width) - 0.5 * np.log(2 * np.pi)
-        return logsumexp(run_log_likelihood(rows, *held, z), axis=1) + log_step
+        return logsumexp(run_log_likelihood(rows, *parameters, z), axis=1) + log_step
 
 
 def run_rows(law: type[Law], table: Table) -> Units:
-    """The table as `RunScatter` reads it: one row a run, numbered as by `Table.runs`.
+    """Reads a table by run, numbered as by `Table.runs`.
 
-    Beside the law's inputs, (runs,): trials, correct, times and run (counts,), each different count of a run once, how
-    many questions (or weight of them) showed it, and which run. Raises TableError as `inputs_of_runs`.
+    Beside the law's inputs, shape (runs,), it has trials, correct, times and run, shape (counts,). They list each
+    different count of a run once, the total weight of questions with it, and the index of the run.
+
+    Raises:
+        TableError: As `inputs_of_runs`.
     """
     names = [name for name in BetaBinomial().columns(law, table) if name not in ("trials", "correct")]
-    run, held = inputs_of_runs(table, names)
+    run, inputs = inputs_of_runs(table, names)
     weight = table.weights()
     kinds, which = np.unique(np.stack([run, table["trials"], table["correct"]]), axis=1, return_inverse=True)
     times = np.bincount(np.ravel(which), weight)
-    columns: Any = {**held, "trials": kinds[1], "correct": kinds[2], "times": times, "run": kinds[0].astype(int)}
+    columns: Any = {**inputs, "trials": kinds[1], "correct": kinds[2], "times": times, "run": kinds[0].astype(int)}
     whole: Any = np.ones(run.max() + 1), np.arange(run.max() + 1)
     return Units(columns, *whole)
 
 
 def deviated(a: ArrayLike, b: ArrayLike, tau: ArrayLike, z: ArrayLike) -> tuple[Array, Array]:
-    """The Beta over questions of a run that is z standard deviations τ off the law's Beta(a, b); shapes broadcast.
+    """Computes the Beta over questions of a run that deviates from the law.
 
-    Its mean is sin²(angle), the angle that of the law, arcsin √(a / (a + b)), moved by τ z. Within a few τ of its ends,
-    0 and π/2, it nears them ever more slowly, so that chances rise with z, stay inside, and at z = 0 are the law's:
-    near 0 the mean is multiplied by e^2z. a + b is as it was.
+    The mean is sin²(angle), where the law's angle arcsin √(a / (a + b)) is shifted by τ z. Within a few τ of the ends 0
+    and π/2 the shift shrinks smoothly. Means therefore rise with z and stay inside (0, 1). Near 0 the mean is
+    multiplied by e^2z. The sum a + b is unchanged.
+
+    Args:
+        a: The law's first Beta parameter. All shapes broadcast.
+        b: The law's second Beta parameter.
+        tau: Standard deviation of the angle.
+        z: Deviation of the run in units of `tau`.
+
+    Returns:
+        The Beta parameters (a, b) of the run.
+
+    Example:
+        >>> a, b = t2.noise.deviated(5.0, 5.0, tau=0.02, z=1.0)
+        >>> round(float(a / (a + b)), 3)  # a mean of 1/2 moves by tau
+        0.52
     """
     a, b, tau = jnp.asarray(a), jnp.asarray(b), jnp.asarray(tau)
     above, below = jnp.arctan2(jnp.sqrt(a), jnp.sqrt(b)) / tau, jnp.arctan2(jnp.sqrt(b), jnp.sqrt(a)) / tau
@@ -106,23 +145,24 @@ def deviated(a: ArrayLike, b: ArrayLike, tau: ArrayLike, z: ArrayLike) -> tuple[
 
 
 def deviation_grid(step: float) -> Array:
+    """Returns the nodes of the trapezoid rule, in widths of the peak."""
     return jnp.asarray(step * np.arange(-round(REACH / step), round(REACH / step) + 1))
 
 
 def run_log_likelihood(
     rows: Rows, a: Array, b: Array, tau: Array, z: Float[Array, "runs nodes"]
 ) -> Float[Array, "runs nodes"]:
-    """Log-likelihood of each run at deviations z, and of z itself but for its constant."""
+    """Computes the log-likelihood of each run at deviations z, with their prior up to a constant."""
     run = rows["run"]
-    one, other = deviated(a[:, None], b[:, None], tau, z)
-    each = log_beta_binomial(rows["correct"][:, None], rows["trials"][:, None], one[run], other[run])
-    return jax.ops.segment_sum(rows["times"][:, None] * each, run, num_segments=len(a)) - 0.5 * z**2
+    run_a, run_b = deviated(a[:, None], b[:, None], tau, z)
+    by_count = log_beta_binomial(rows["correct"][:, None], rows["trials"][:, None], run_a[run], run_b[run])
+    return jax.ops.segment_sum(rows["times"][:, None] * by_count, run, num_segments=len(a)) - 0.5 * z**2
 
 
 def likelihood_peak(rows: Rows, a: Array, b: Array, tau: Array) -> tuple[Array, Array]:
-    """Where the likelihood of each run is highest in z, and the width of its peak, (runs,) each.
+    """Finds the deviation z with the highest likelihood of each run, and the width of the peak, shape (runs,) each.
 
-    By ever finer grids, then parabolas: no derivatives, whose compilation would take minutes.
+    It refines grids and then fits parabolas. Derivatives would take minutes to compile.
     """
     value = partial(run_log_likelihood, rows, a, b, tau)
 
@@ -135,7 +175,7 @@ def likelihood_peak(rows: Rows, a: Array, b: Array, tau: Array) -> tuple[Array, 
         reach = 0.5 * width
         low, mid, high = jnp.moveaxis(value(z + reach * jnp.array([[-1.0, 0.0, 1.0]])), 1, 0)
         slope, bend = (high - low)[:, None] / (2 * reach), (2 * mid - low - high)[:, None] / reach**2
-        bend = jnp.maximum(bend, 1.0)  # of z alone it is 1
+        bend = jnp.maximum(bend, 1.0)  # the prior of z alone has 1
         return z + jnp.clip(slope / bend, -reach, reach), 1 / jnp.sqrt(bend)
 
     z = jax.lax.fori_loop(0, GRIDS, closer, jnp.zeros_like(a)[:, None])

@@ -278,7 +278,7 @@ def test_cuts_are_audited(noise):
 def test_runs_are_chosen_where_errors_have_one_scale(noise):
     budget = t2.Budget(train=1e23)
     if noise not in RESIDUAL:
-        with pytest.raises(ValueError, match="no one scale of errors"):
+        with pytest.raises(ValueError, match="no single scale of errors"):
             t2.next_runs(fit_of(noise), table_of(noise), budget)
         return
     candidates = t2.Table.from_columns(params=[1e8, 1e10], tokens=[1e12, 2e10])

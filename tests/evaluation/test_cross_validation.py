@@ -118,6 +118,7 @@ def test_errors():
     assert errors.rows == 4
     assert (errors.mean_absolute, errors.bias) == (pytest.approx(0.15), pytest.approx(0.05))
     assert (errors.median, errors.largest) == (pytest.approx(0.15), pytest.approx(0.3))
+    assert str(errors) == "mean 15 %, median 15 %, largest 30 %, bias +5 % (4 rows)"
     with pytest.raises(ValueError, match="no row to compare"):
         Errors.of(np.ones(0), np.ones(0))
 
@@ -135,6 +136,9 @@ def test_criteria_in_closed_form(table):
     assert found.aicc == pytest.approx(minus_two + 12 + 84 / 13, rel=1e-9)
     assert found.bic == pytest.approx(minus_two + 6 * np.log(20), rel=1e-9)
     assert replace(found, runs=7).aicc == np.inf
+    first, *lines = repr(found).splitlines()
+    assert first == "Criteria: 6 parameters, 20 runs (lower is better)"
+    assert lines[0] == f"  AIC             {found.aic:.2f}" and len(lines) == 4
     scores = t2.evaluation.log_scores(fit, paired)
     normal = norm.logpdf(residual, scale=np.sqrt(np.mean(residual**2)))
     np.testing.assert_allclose(scores, normal - np.log(paired["loss"]), rtol=1e-9)
@@ -172,9 +176,14 @@ def test_cross_validation_predicts_rows_it_has_not_seen(table):
     paired = table.with_columns(model=[str(i // 2) for i in range(40)])
     found = cross_validate(Chinchilla, paired, key=KEY, folds=5, noise=NOISE)
     assert (found.groups, found.folds, found.failed) == (20, 5, 0)
-    assert found.status.startswith("5 of 5 fits without some of 20 runs converged; ")
+    assert found.status.startswith("5 of 5 fits converged, each without a part of the 20 runs; ")
     outer = int((found.outside > 0).sum())
     assert f"{outer} of 40 rows lie outside the convex hull" in found.status and 4 <= outer <= 30
+    first, *lines = repr(found).splitlines()
+    assert first == "CrossValidation: 5 of 5 fits converged, each without a part of the 20 runs"
+    assert lines[1:3] == ["  law        chinchilla", f"  error      {found.errors}"] and lines[3].startswith(
+        "  log score"
+    )
     assert found.predicted is not None and found.errors is not None and found.log_score is not None
     mine = np.asarray(jax.random.permutation(KEY, 20)) % 5 == 2
     out = np.repeat(mine, 2)
@@ -205,7 +214,9 @@ def test_a_fold_that_fails_is_told(table, monkeypatch):
 
     monkeypatch.setattr("t2jax.evaluation.cross_validation.fit_without", failing)
     found = cross_validate(Chinchilla, table, key=KEY, folds=4, noise=NOISE)
-    assert found.status.startswith("3 of 4 fits without some of 40 runs converged; rows of the others are left out; ")
+    assert found.status.startswith(
+        "3 of 4 fits converged, each without a part of the 40 runs; rows of the other fits are left out; "
+    )
     assert found.errors is not None and found.errors.rows == 30
     monkeypatch.setattr(
         "t2jax.evaluation.cross_validation.fit_without", lambda *_, **__: replace(made[0], converged=False)
@@ -288,6 +299,10 @@ def test_extrapolation_says_what_it_did(table, above, without, audited):
     assert audited.in_ranges[above].tolist() == ranges[above].tolist() and 0 < np.sum(~ranges) < above.sum()
     assert f"{above.sum()} of {above.sum()} predictions lie outside the convex hull of these" in audited.status
     assert f"at most, {np.sum(~ranges[above])} of them beyond the range of N or D" in audited.status
+    first, *lines = repr(audited).splitlines()
+    assert first == f"Extrapolation: fitted to {np.sum(~above)} rows up to {audited.cut}: {audited.fit.status}"
+    assert f"  fitted rows    {audited.below}" in lines and f"  held-out rows  {audited.beyond}" in lines
+    assert f"  coverage       {100 * audited.coverage:.3g} % of held-out rows in their 90 % band" in lines
     assert audited.log_score == pytest.approx(
         t2.evaluation.log_scores(audited.fit, left_out(table, above))[above].mean()
     )
@@ -381,6 +396,9 @@ def test_influence_is_the_refit_optimum_over_the_optimum():
     assert found.change[0] == pytest.approx(np.log(optimum(refit.law) / optimum(found.fit.law)), rel=1e-5)
     assert found.status.startswith(f"N* = {found.params:.4g} at 1e+22 FLOPs, ")
     assert f"times the largest budget measured; without {found.labels[0]} it is " in found.status
+    first, *lines = repr(found).splitlines()
+    assert first.startswith(f"Influence: N* = {found.params:.4g} at 1e+22 FLOPs") and len(lines) == 5
+    assert lines[1] == f"  without {found.labels[0]}  N* {np.expm1(found.change[0]):+.1%} (10 rows)"
     # without the run of 36 rows the other 4 are too few for a law, and that is told
     lopsided = table.with_columns(model=["a", "b", "c", "c"] + ["many"] * 36)
     found = influence(Chinchilla, lopsided, 1e22, key=KEY, by="run", noise=NOISE)
@@ -388,5 +406,5 @@ def test_influence_is_the_refit_optimum_over_the_optimum():
     assert found.status.endswith("no answer without many")
     with pytest.raises(ValueError, match="the table has one size only"):
         influence(Chinchilla, table.with_columns(params=1e9), 1e22, key=KEY, by="size", noise=NOISE)
-    with pytest.raises(NoOptimum, match="power-law-k says nothing of N and D"):
+    with pytest.raises(NoOptimum, match="power-law-k does not depend on N and D"):
         influence(t2.laws.PowerLawK, table, 1e22, key=KEY)

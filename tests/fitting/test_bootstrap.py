@@ -137,6 +137,14 @@ def test_failed_draws_are_counted_and_left_out():
         collect((drawn, jnp.zeros(5, bool)), 5, "rows")
 
 
+def test_draws_print_their_status_and_the_band_of_each_parameter():
+    drawn = Chinchilla(**{name: np.linspace(i, i + 1, 101) for i, name in enumerate(Chinchilla.declared())})
+    first, *lines = repr(t2.Bootstrap(drawn, 104, 3, "rows")).splitlines()
+    assert first == "Bootstrap: 101 of 104 draws over rows converged"
+    assert lines[0] == "  3 reached no optimum and were left out"
+    assert lines[1] == "  E      0.5 (0.05 to 0.95)" and lines[-1] == "  beta   4.5 (4.05 to 4.95)"
+
+
 def test_bands():
     rng = np.random.default_rng(5)
     values = rng.normal(size=(1000, 3, 2))

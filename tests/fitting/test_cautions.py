@@ -49,7 +49,8 @@ def test_one_size_determines_a_sum_and_the_status_names_the_remedy():
     fit = t2.fit(t2.laws.Chinchilla, table, key=KEY)
     assert {"E"} <= set(fit.undetermined) <= {"E", "A", "alpha"}
     assert (
-        "they determine only the sum, E + A/N^alpha = 1.9; to have it as E, hold the others: --fixed A=0 " in fit.status
+        "they determine only the sum, E + A/N^alpha = 1.9; to fit it as E alone, fix the others: --fixed A=0 "
+        in fit.status
     )
     remedy = fit.status.partition("--fixed ")[2].split(";")[0].split()
     held = {name: float(value) for name, _, value in (pair.partition("=") for pair in remedy)}

@@ -225,8 +225,8 @@ def test_each_forecast_fails_as_it_says(sampled):
 def test_nothing_and_everything_solved():
     none, certain = np.zeros(Q, int), np.full(Q, DRAWN)
     low, high = forecast_beta(none), forecast_beta(certain)
-    assert low.status == "nothing solved in 12800 samples: a is undetermined, the band is an upper bound by the prior"
-    assert high.status.startswith("every one of 12800 samples correct: a, b undetermined")
+    assert low.status == "nothing solved in 12800 samples: a is undetermined, the band is an upper bound from the prior"
+    assert high.status.startswith("all 12800 samples correct: a and b are undetermined")
     for band in (low.questions, low.population):
         assert band.low[0] == 0 < band.mid[0] < band.high[0] < 0.25
     for band in (high.questions, high.population):
@@ -288,8 +288,8 @@ def test_one_sample_a_question_tells_the_mean_only():
     """With n = 1 the likelihood is (a/(a+b))^s (b/(a+b))^(q-s): a+b keeps its prior, and the status says so."""
     correct = np.repeat([1, 0], [50, 114])
     found = t2.forecasts.forecast_beta(np.ones(164), correct, [1, 10], key=jax.random.key(0))
-    said = "50 of 164 questions solved; a + b, how much questions differ, is hardly known: pass@k beyond"
-    assert found.status.startswith(f"{said} k = 1 is the prior's; a = ")
+    said = "50 of 164 questions solved; the counts hardly determine a + b: pass@k beyond"
+    assert found.status.startswith(f"{said} k = 1 rests on the prior; a = ")
     # the prior's spread of log a at a known mean: 1/(1/1² + 1/2²) = 0.8
     inside = np.abs(np.log(found.laws.b / found.laws.a) - np.log(114 / 50)) < 0.1
     assert np.var(np.log(found.laws.a[inside])) == pytest.approx(0.8, rel=0.25)
@@ -303,3 +303,23 @@ def test_status_of_one_sample_a_question():
     assert "; with one sample of a question, at every k, the interval of these questions is that of" in one.status
     odd = t2.forecasts.pass_from_counts([5, 5, 5], [1, 0, 3], [1, 2, 3])
     assert odd.status.endswith("above k = 2 the interval of these questions is that of the population")
+
+
+def test_results_print_their_status_and_pass_at_k():
+    """The status first, then a line for at most eight k, each with its intervals."""
+    trials, correct, samples = [8] * 6, [0, 0, 1, 1, 2, 6], [1, 2, 4, 8]
+    estimate = t2.forecasts.pass_from_counts(trials, correct, samples[:3])
+    first, *lines = repr(estimate).splitlines()
+    assert first == "Estimate: 4 of 6 questions solved"
+    assert [line.split()[0] for line in lines] == ["pass@1", "pass@2", "pass@4"]
+    questions, population = estimate.questions, estimate.population
+    assert lines[0] == (
+        f"  pass@1  {estimate.passed[0]:.4g}, these questions {questions.low[0]:.4g} to {questions.high[0]:.4g}, "
+        f"population {population.low[0]:.4g} to {population.high[0]:.4g}"
+    )
+    line = t2.forecasts.forecast_power_law(trials, correct, range(1, 65), key=jax.random.key(0), draws=10)
+    first, *lines = repr(line).splitlines()
+    assert first.startswith("PowerLawForecast: line through") and lines[0] == "  4 of 6 questions solved"
+    assert [text.split()[0] for text in lines[1:]] == [f"pass@{k}" for k in (1, 10, 19, 28, 37, 46, 55, 64)]
+    forecast = t2.forecasts.forecast_beta(trials, correct, samples, key=jax.random.key(0), draws=10)
+    assert repr(forecast).startswith("BetaForecast: 4 of 6 questions solved\n") and "\n  pass@8  " in repr(forecast)

@@ -141,6 +141,9 @@ def test_a_mixture_has_the_optima_of_its_laws(posteriors):
     found = t2.evaluation.averaged_frontier(mixed, {"chinchilla": 0.8, "kaplan": 0.2}, budgets, KEY, draws=200)
     (low, tokens), (high, _) = one.optimum(train), other.optimum(train)
     assert found.drawn == {"chinchilla": 160, "kaplan": 40}
+    first, *lines = repr(found).splitlines()
+    assert first == "AveragedFrontier: 200 draws: 160 of chinchilla, 40 of kaplan"
+    assert lines[1] == f"  params            {low[0]:.4g} to {low[1]:.4g} (medians of 2 bands)"
     for got, expected in (
         (found.params.low, low),
         (found.params.mid, low),
