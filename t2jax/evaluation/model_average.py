@@ -1,7 +1,7 @@
 """One frontier of several laws: draws of their posteriors mixed by weights, each with its own optimum."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -13,12 +13,13 @@ from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
 from t2jax.planning.plan import Plan
 from t2jax.posterior.posterior import Posterior
+from t2jax.printing import format_interval, report
 from t2jax.typing import Array
 
 LEVEL = 0.9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AveragedFrontier:
     """The result of `averaged_frontier`. params, tokens, tokens_per_param, samples: bands at the budgets, (budgets,).
 
@@ -31,8 +32,14 @@ class AveragedFrontier:
     tokens_per_param: Band
     samples: Band
     drawn: dict[str, int]
-    plans: Plan = field(repr=False)
+    plans: Plan
     status: str
+
+    def __repr__(self) -> str:
+        """Prints the status, then each band."""
+        bands = {name: getattr(self, name) for name in ("params", "tokens", "tokens_per_param", "samples")}
+        rows = {name: format_interval(band.low, band.mid, band.high) for name, band in bands.items()}
+        return report(f"AveragedFrontier: {self.status}", rows)
 
     def band(self, level: float) -> "AveragedFrontier":
         """The same draws with bands of another level."""

@@ -36,7 +36,7 @@ from t2jax.planning.starts import MANY, grid
 from t2jax.typing import Array
 
 FEW = ((0.5, 0.2, 0.8), (0.9,), (0.5,))
-"""Starts of convex laws, as `starts.MANY`; two sizes more than one, for where the first has nothing inside."""
+"""Starts of convex laws, as `starts.MANY`. Two more sizes serve if nothing is feasible at the first."""
 
 
 def plan_general(law: Law, budget: Budget) -> Plan:
@@ -122,7 +122,7 @@ def _solve(problem: PlanProblem) -> tuple[Plan, Array]:
     optimum = (first_of if law.convex else best_of)(objective, limits, constant, feasible_points.x)
     feasible = jnp.any(feasible_points.ok)
     usable = feasible & (optimum.kkt < 1e-3)
-    # where there is no optimum a point that is at least finite stands for it, so that no derivative is spoilt
+    # without an optimum a finite point takes its place, so that derivatives stay finite
     optimum = optimum._replace(
         x=jnp.where(usable, optimum.x, feasible_points.x[0]),
         multipliers=jnp.where(usable, optimum.multipliers, 0.0),

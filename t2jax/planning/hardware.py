@@ -122,8 +122,8 @@ def accelerator(
 
     names = {normalised(name): name for name in _PEAKS}
     if normalised(name) not in names:
-        known = ", ".join(_PEAKS)
-        raise ValueError(f"unknown accelerator {name!r}: expected one of {known}, or your own t2.Accelerator(...)")
+        listed = ", ".join(_PEAKS)
+        raise ValueError(f"unknown accelerator {name!r}: expected one of {listed}, or your own t2.Accelerator(...)")
     match = names[normalised(name)]
     return Accelerator(match, *_PEAKS[match], devices, utilisation, bandwidth_utilisation, price)
 

@@ -22,7 +22,7 @@ from t2jax.planning.problem import FAR, cost_at, inputs_at, multipliers_of_cost,
 from t2jax.typing import Array, Float
 
 IMPLIED = ("params_min", "params_max", "tokens_min", "tokens_max", "samples_max")
-"""Bounds that a problem has even where the user gives none."""
+"""Bounds that every problem has, even if the user gives none."""
 SPENDING_LIMITS = ("train", "inference", "total")
 
 
@@ -59,7 +59,7 @@ class Outcome:
     def code(self, law: Law, budget: Budget) -> Array:
         """Returns the status code, one of those in `plan`."""
         active = {name: self.active[i] for i, name in enumerate(CONSTRAINTS)}
-        # without a bound of the user's, one parameter, one token or FAR is only where the search ended
+        # without a bound from the user, one parameter, one token or FAR is only the end of the search
         implied = [active[name] for name in IMPLIED if getattr(budget, name) is None]
         implied = jnp.any(jnp.stack([*implied, jnp.zeros((), bool)]))
         bound = jnp.any(jnp.stack([binding for name, binding in active.items() if name not in BUDGETS]))

@@ -15,7 +15,7 @@ CONSTRAINTS = (
 )
 """Names of the constraints, in the order of `Plan.shadow_prices` and `Plan.active`."""
 BUDGETS = ("train", "inference", "total", "target")
-"""Constraints that hold at any optimum; the others, where they hold, keep it from being better."""
+"""Constraints that bind at every optimum. Any other binding constraint is a bound that makes the plan worse."""
 
 OPTIMAL, STATIONARY, AT_BOUND, NO_OPTIMUM, INFEASIBLE_TRAIN, INFEASIBLE_INFERENCE, FAILED, FLAT = range(8)
 CONTRADICTORY, UNREACHABLE = 8, 9
@@ -48,7 +48,7 @@ class Plan:
     Example:
         >>> plan = t2.allocate(law, t2.Budget(train=1e21))
         >>> round(plan.tokens_per_param, 1), bool(plan.ok)
-        (28.6, True)
+        (19.3, True)
     """
 
     params: Any

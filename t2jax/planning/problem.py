@@ -22,7 +22,7 @@ from t2jax.pytrees import register
 from t2jax.typing import Array, ArrayLike, Float
 
 FAR = float(np.log(1e40))
-"""Log of what stands for no upper bound on N, D or k: an optimum there is none."""
+"""Log of N, D or k without an upper bound. A solution at this value is no optimum."""
 
 
 class Limit(NamedTuple):
@@ -82,7 +82,7 @@ class HashableArray(np.ndarray):
 
 register(PlanProblem, ("law", "budget", "fixed", "offsets"), ("free", "names", "powers"))
 ABSENT = -1e30
-"""Log of a term that is not there."""
+"""Log of an absent term."""
 
 
 def objective(problem: PlanProblem, x: Array) -> Array:

@@ -19,11 +19,11 @@ from t2jax.working_precision import scope
 
 RULE = 20.0
 ENDLESS = 1e30
-"""Bytes of memory that hold any model."""
+"""Memory in bytes that is enough for any model."""
 COSTS = np.geomspace(1e-3, 1e3, 241)
-"""Training costs, over the plan's, of which the best for one sample has one where the budget leaves it the choice."""
+"""Training costs relative to the plan's, from which the best model for one sample chooses if the budget allows."""
 SLACK = 1e-6
-"""Logs by which a model may exceed a limit and still keep it, for it is made to spend all there is."""
+"""Tolerance of a limit in logs, because models spend all of their budget."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Models:
     @property
     def kept(self) -> np.ndarray:
         """Whether each model satisfies every limit."""
-        return np.all(self.excess <= SLACK, axis=1)  # not where it is NaN
+        return np.all(self.excess <= SLACK, axis=1)  # False for NaN
 
     @property
     def paid(self) -> np.ndarray:

@@ -112,7 +112,7 @@ class ShadowPrices:
 
     def __repr__(self) -> str:
         """Prints the plan's status, then the price of each limit that has one."""
-        rows = {name: f"{price:.4g}" for name, price in self.buys.items() if price}
+        rows = {name: f"{price:.4g} per unit" for name, price in self.buys.items() if price}
         return report(f"ShadowPrices: {self.plan.status}", rows)
 
     def exchange(self, one: str, other: str) -> float:
@@ -133,7 +133,7 @@ class ShadowPrices:
         for name in (one, other):
             if not self.buys.get(name):
                 priced = ", ".join(name for name, price in self.buys.items() if price) or "none"
-                raise ValueError(f"{name} has no price here: limits of this budget that hold are {priced}")
+                raise ValueError(f"{name} has no price here: the binding limits of this budget are {priced}")
         return self.buys[one] / self.buys[other]
 
 
@@ -155,7 +155,7 @@ def shadow_prices(law: Law, budget: Budget) -> ShadowPrices:
         >>> prices = t2.planning.shadow_prices(law, t2.Budget(train=1e21, tokens_max=3e10))
         >>> tokens = prices.exchange("tokens_max", "train") / 1e9
         >>> f"One more token is worth {tokens:.0f} billion training FLOPs."
-        'One more token is worth 28 billion training FLOPs.'
+        'One more token is worth 19 billion training FLOPs.'
     """
     return worth_of(allocate(law, budget), law, budget)
 

@@ -9,8 +9,8 @@ from t2jax.planning.problem import bounds, spending
 from t2jax.typing import Array, Float
 
 MANY = ((0.03, 0.12, 0.25, 0.4, 0.5, 0.6, 0.75, 0.88, 0.97), (0.3, 0.5, 0.7, 0.85, 0.97), (0.02, 0.3, 0.6, 0.9))
-"""Places of the starts of laws that are not convex: fractions of the feasible logs of N, then of those of D and k. At
-each N the best of the others is a start."""
+"""Starts of laws that are not convex, as fractions of the feasible logs of N, D and k. At each N the best D and k are a
+start."""
 
 
 def epigraph_at(budget: Budget, n: Array, d: Array, k: Array) -> Array:

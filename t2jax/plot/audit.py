@@ -45,7 +45,7 @@ def errors_against_ratio(
     """
     ratio, predicted, held_out = np.asarray(ratio, float), np.asarray(predicted, float), np.asarray(held_out)
     ends = [100 * (np.asarray(end, float) / predicted - 1)[held_out] for end in (low, high)]
-    # opaque, for bars that overlap say no more than one
+    # opaque, so that overlapping bars look like one
     ax.vlines(ratio[held_out], *ends, color=LIGHT_BLUE, linewidth=2, label=f"{level:.0%} band\nof a measurement")
     ax.axhline(0.0, color=BLACK, linewidth=1)
     ax.axvline(1.0, color=BLACK, linewidth=1, linestyle=":")

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-# Okabe & Ito 2008: told apart with any colour vision, and in grey
+# Okabe & Ito 2008: distinct for any colour vision, and in grey
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 BLACK, GREY = "#000000", "#666666"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -23,7 +23,7 @@ AXIS_LABELS = {
     "neg_log_pass": "mean of -log pass@k (nats)",
     "pass_at_k": "pass@k (share of questions)",
 }
-"""What the axis of a table column says, with its unit; N, D and k are counts."""
+"""Axis label of each table column, with its unit. N, D and k are counts."""
 
 
 def equal_axes(ax: "Axes", values: np.ndarray, quantity: str) -> None:

@@ -131,5 +131,5 @@ def _with_prior(prior: Distribution, param: Param, name: str) -> Param:
         )
     if (low, high) == (least, most):
         return param
-    # a coefficient is centred by a factor, which takes it out of any other interval than the positive numbers
+    # centring multiplies a coefficient by a factor, which only the positive numbers allow
     return replace(replaced, power=())

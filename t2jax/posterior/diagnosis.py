@@ -12,11 +12,11 @@ from t2jax.typing import Float
 
 R_HAT, ESS, E_BFMI = 1.01, 400, 0.3
 """Limits of Vehtari et al. 2021 (1903.08008) for R-hat and ESS, and of Betancourt 2016 (1604.00695) for E-BFMI."""
-
 TAILS = (0.05, 0.95)
+
 AS_PRIOR = 0.8
-"""The rows say nothing in a direction in which the posterior has more than this share of the prior's variance."""
-SHIFT = 0.5  # and in which it has moved by less than this many of the prior's standard deviations
+"""The rows do not inform a direction whose posterior has more than this share of the prior's variance."""
+SHIFT = 0.5  # and whose mean moves by less than this many standard deviations of the prior
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Diagnosis:
 
     def agrees(self, name: str) -> bool:
         """Returns whether the chains agree on a parameter, so that its draws may be summarised."""
-        return self.r_hat[name] < R_HAT  # not where it is NaN
+        return self.r_hat[name] < R_HAT  # False for NaN
 
     @property
     def sentence(self) -> str:
@@ -146,7 +146,7 @@ def diagnose(
 
 def _mixing_statistics(values: Mapping[str, np.ndarray]) -> dict[str, Any]:
     az = arviz()
-    with np.errstate(all="ignore"):  # a chain that stands still has no R-hat: NaN, which fails
+    with np.errstate(all="ignore"):  # a chain that does not move has an R-hat of NaN, which fails
         return {
             "r_hat": {name: float(az.rhat(draws)) for name, draws in values.items()},
             "ess_bulk": {name: float(az.ess(draws, method="bulk")) for name, draws in values.items()},
@@ -214,7 +214,7 @@ def _scores(values: np.ndarray, prior: np.ndarray) -> np.ndarray:
     from scipy.special import ndtri  # comes with JAX; slow to load
 
     ordered = np.sort(prior)
-    # inside a gap between two draws of the prior linearly, so that a narrow posterior keeps its spread
+    # linear between two draws of the prior, so that a narrow posterior has a spread
     share = np.interp(values, ordered, (np.arange(ordered.size) + 0.5) / ordered.size)
     return ndtri(share)
 

@@ -204,7 +204,7 @@ def stack(posteriors: Mapping[str, Posterior]) -> Stack:
     az = arviz()
     options = {"round_to": "none"} if "round_to" in az.compare.__code__.co_varnames else {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pareto k above its limit is told in the status, by name
+        warnings.simplefilter("ignore")  # the status names units with a large Pareto k
         weights = az.compare(shifted, method="stacking", **options)["weight"].astype(float).clip(0.0)
     weights = (weights / weights.sum()).to_dict()
     best = max(loos.values(), key=lambda result: result.elpd)
@@ -219,7 +219,7 @@ def _loo(post: Posterior, value: Any, shift: Any) -> Loo:
     if not post.converged:
         raise ValueError(f"there is no posterior to judge ({post.status})")
     az = arviz()
-    # a constant for each unit moves its elpd by as much, and keeps its importance weights
+    # a constant for each unit shifts its elpd and does not change its importance weights
     data = inference_data({"posterior": _dataset(post), "log_likelihood": (value - shift).to_dataset()})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -41,10 +41,11 @@ def sample(
     """Samples the posterior of a law: its priors times the likelihood of the rows, by NumPyro's NUTS.
 
     Chains run in the fit's centred coordinates, scaled by the curvature at the highest density, which many starts
-    search. Each chain starts near an optimum within 10 nats of the best. If all rows have one D (or N, or k, within 1
-    %), `linear` coefficients move in the sums of terms that the rows cannot separate. The posterior equals the prior in
-    a direction that the rows do not inform, and the status says so. The result is deterministic given the key. Source:
-    Hoffman & Gelman 2014 (1111.4246).
+    search. Each chain starts near an optimum within 10 nats of the best. Rows of one D (or N, or k, within 1 %)
+    determine only sums of some terms. The `linear` coefficients then move in these sums, with priors on the domains
+    that the law declares. In a direction that the rows do not inform, the posterior is the prior, and `status` names
+    it.
+    The result is deterministic given the key. Source: Hoffman & Gelman 2014 (1111.4246).
 
     Args:
         law: A law class.
@@ -71,8 +72,8 @@ def sample(
 
     Raises:
         TableError: When the table lacks a column that the law needs.
-        ValueError: When a prior or fixed value has an unknown name or is outside the domain, there are fewer than two
-            chains, the noise lacks the unit, or no start has a finite density.
+        ValueError: When a prior or fixed value has an unknown name or is outside the domain. Also when there are fewer
+            than two chains, the noise lacks the unit, or no start has a finite density.
         TypeError: When the noise has no likelihood.
 
     Example:

@@ -10,7 +10,7 @@ import numpy as np
 from t2jax.typing import Array, Float
 
 TOLLS = np.geomspace(1e-3, 10.0, 9)
-"""What a run is taken to cost beside its own compute, in units of the dearest run: tried in turn, the best kept."""
+"""Costs of a run on top of its compute, in units of the most expensive run. All are tried, and the best one is used."""
 
 
 def log_variance(covariance: Float[Array, "laws p p"], slopes: Float[Array, "laws p"]) -> Array:
@@ -63,7 +63,7 @@ def choose_runs(
     covariance: Array, slopes: Array, rows: Array, cost: np.ndarray, compute: float | None, count: int
 ) -> np.ndarray:
     share = jnp.asarray(cost / cost.max(), slopes.dtype)
-    if compute is None:  # nothing but the number of runs counts
+    if compute is None:  # only the number of runs matters
         picks, _ = greedy(covariance, slopes, rows, 0 * share, jnp.inf, 1.0, count)  # pyright: ignore[reportArgumentType]
         return np.asarray(picks)
     compute_share = jnp.asarray(compute / cost.max(), slopes.dtype)

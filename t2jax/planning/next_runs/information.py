@@ -28,9 +28,9 @@ from t2jax.typing import Array, Float
 from t2jax.working_precision import scope
 
 OPEN = 1.0
-"""Directions in which the rows' information is below this many times the prior's are open."""
+"""A direction is weak if the rows' information is below this multiple of the prior's."""
 SINGULAR = 1e-12
-"""And below this share of the largest the rows alone determine nothing in them."""
+"""Below this share of the largest information, the rows alone do not determine a direction."""
 
 
 @dataclass(frozen=True)

@@ -50,10 +50,9 @@ class NextRuns:
         status: Result in English.
 
     Example:
-        >>> budget, near = t2.Budget(train=1e22), t2.planning.Region(1e19, 1e20)
-        >>> chosen = t2.next_runs(fit, runs, budget, candidates=near, scale=0.01)
-        >>> float(chosen.cost[0]) <= 1.001e20, bool(chosen.after[-1] < chosen.before)
-        (True, True)
+        >>> chosen = t2.next_runs(fit, runs, t2.Budget(train=1e22), candidates=runs, count=2, scale=0.01)
+        >>> print(f"{chosen.params[0]:.3g} parameters, {chosen.tokens[0]:.3g} tokens, {chosen.cost[0]:.3g} FLOPs")
+        1e+09 parameters, 4.64e+09 tokens, 2.78e+19 FLOPs
     """
 
     params: np.ndarray
@@ -125,10 +124,9 @@ def next_runs(
         TableError: When candidates lack a column.
 
     Example:
-        >>> budget, near = t2.Budget(train=1e22), t2.planning.Region(1e19, 1e20)
-        >>> chosen = t2.next_runs(fit, runs, budget, candidates=near, count=2, scale=0.01)
-        >>> chosen.params.shape, bool(chosen.after[1] < chosen.after[0] < chosen.before)
-        ((2,), True)
+        >>> chosen = t2.next_runs(fit, runs, t2.Budget(train=1e22), candidates=runs, count=2, scale=0.01)
+        >>> print(f"{chosen.before ** 0.5:.1%} standard error now, {chosen.after[1] ** 0.5:.1%} after two runs")
+        22.5% standard error now, 19.9% after two runs
     """
     if count < 1:
         raise ValueError(f"count must be at least one run, not {count}")

@@ -11,7 +11,7 @@ from t2jax.planning.hardware import check_positive
 from t2jax.working_precision import scope
 
 COSTS, RATIOS = 13, 13
-"""How fine the lattice over a Region is, from which runs are then moved."""
+"""Size of the lattice over a Region. Runs start on it and then move."""
 
 
 @dataclass(frozen=True)

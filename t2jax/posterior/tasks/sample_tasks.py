@@ -30,7 +30,7 @@ from t2jax.typing import Array, ArrayLike
 from t2jax.working_precision import scope, to_host
 
 POOLED_UNITS = ("1", "1/nats")
-"""Parameters of these units are pooled unless others are named: exponents, and how steep a link is."""
+"""Units of the parameters that are pooled by default: exponents, and slopes of links."""
 
 
 @check_arguments
@@ -114,7 +114,7 @@ def sample_tasks(
         expansion = expand(task_density, names, data, ends[0])
         target = Pooled(task_density, names, spread_priors, fixed_spreads, expansion, ends)
         mode, _ = initialise_chains(target, data, chains, chains, warmup, accept, start_key)
-        # again about where the tasks stand together, which is elsewhere for those of few rows
+        # expand again at the joint mode, which differs from the separate modes for tasks with few rows
         mode_coordinates, expansion = expand_around_mode(target, data, mode.u)
         target = replace(target, expansion=expansion, ends=jnp.concatenate([mode_coordinates[None], ends[1:]]))
         mode, states = initialise_chains(target, data, chains, chains, warmup, accept, restart_key)
