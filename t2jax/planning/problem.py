@@ -49,7 +49,7 @@ class PlanProblem:
 
     free: tuple[int, ...]
     names: tuple[str, ...]
-    powers: "Fixed"
+    powers: "HashableArray"
     law: Law
     budget: Budget
     fixed: Float[Array, " 4"]
@@ -131,7 +131,7 @@ def _spending(budget: Budget) -> list[Limit]:
     def limit(name: str, terms: Terms, bound: ArrayLike, queries: tuple[Term, ...] = (), power: float = 0.0) -> Limit:
         """Builds the limit `terms + queries·exp(power·epigraph) <= bound`."""
         powers = [[*term.powers, 0.0] for term in terms] + [[*term.powers, power] for term in queries]
-        offsets = [jnp.log(term.coefficient) - jnp.log(bound) for term in (*terms, *queries)]
+        offsets: list[ArrayLike] = [jnp.log(term.coefficient) - jnp.log(bound) for term in (*terms, *queries)]
         return Limit(name, np.array(powers), offsets)
 
     rows = []

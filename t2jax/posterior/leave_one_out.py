@@ -107,9 +107,9 @@ class Stack:
     def __repr__(self) -> str:
         """Prints the status, then each posterior, the best first."""
         rows = {
-            name: f"weight {self.weights[name]:.2f}, elpd {row['elpd']:.1f}, "
-            f"difference {row['difference']:.1f} ± {row['difference_error']:.1f}"
-            for name, row in self.table.iterrows()
+            name: f"weight {self.weights[name]:.2f}, elpd {self.loos[name].elpd:.1f}, "
+            f"difference {self.differences[name][0]:.1f} ± {self.differences[name][1]:.1f}"
+            for name in map(str, self.table.index)
         }
         return report(f"Stack: {self.status}", rows)
 

@@ -40,10 +40,10 @@ def test_delta_band(plan):
 
 
 def test_next_runs():
-    runs = {"params": np.array([1e9, 2e9]), "tokens": np.array([1e10, 2e10])}
-    candidates = t2.Table.from_columns(**runs)
+    params, tokens = np.array([1e9, 2e9]), np.array([1e10, 2e10])
+    candidates = t2.Table.from_columns(params=params, tokens=tokens)
     cost, after = np.array([6e19, 2.4e20]), np.array([0.04, 0.01])
-    found = t2.planning.NextRuns(*runs.values(), None, cost, 0.09, after, candidates, cost, cost, 0.1, "two runs")
+    found = t2.planning.NextRuns(params, tokens, None, cost, 0.09, after, candidates, cost, cost, 0.1, "two runs")
     assert repr(found).splitlines() == [
         "NextRuns: two runs",
         "  run 1             N=1e+09, D=1e+10, cost 6e+19, then a standard error of 20.0%",
