@@ -22,6 +22,7 @@ ORDER = (
     "pytrees",
     "files",
     "working_precision",
+    "printing",
     "numerics",
     "tables",
     "datasets",

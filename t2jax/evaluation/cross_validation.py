@@ -16,7 +16,7 @@ from t2jax.laws.base import Law
 from t2jax.laws.predict import predict
 from t2jax.noise.default import default_noise
 from t2jax.noise.protocol import Noise
-from t2jax.numerics.summary import summary
+from t2jax.printing import summary
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 

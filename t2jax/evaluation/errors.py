@@ -8,7 +8,7 @@ import numpy as np
 from t2jax.laws import name_of
 from t2jax.laws.base import Law
 from t2jax.noise.residuals import response
-from t2jax.numerics.summary import percent
+from t2jax.printing import format_percent
 from t2jax.tables.table import Table
 
 
@@ -53,7 +53,7 @@ class Errors:
     def __str__(self) -> str:
         """Writes the errors in per cent."""
         mean, median, largest = map(percent, (self.mean_absolute, self.median, self.largest))
-        bias = f"{'+' if self.bias > 0 else ''}{percent(self.bias)}"
+        bias = f"{'+' if self.bias > 0 else ''}{format_percent(self.bias)}"
         return f"mean {mean}, median {median}, largest {largest}, bias {bias} ({self.rows} rows)"
 
 

@@ -23,7 +23,7 @@ from t2jax.laws.base import Law
 from t2jax.laws.predict import predict
 from t2jax.noise.default import default_noise
 from t2jax.noise.protocol import Noise
-from t2jax.numerics.summary import percent, summary
+from t2jax.printing import format_percent, summary
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 
@@ -176,8 +176,10 @@ class Extrapolation:
         """Writes the status, then errors below and beyond the cut, and the coverage."""
         places = {"fitted rows": ~self.held_out, "held-out rows": self.held_out}
         answers = {place: str(self.errors(rows)) for place, rows in places.items() if np.any(self.observed[rows] > 0)}
-        answers["coverage"] = f"{percent(self.coverage)} of held-out rows in their {percent(self.level)} band"
-        answers["band"] = f"± {percent(self.half_width)} of the prediction (median)"
+        answers["coverage"] = (
+            f"{format_percent(self.coverage)} of held-out rows in their {format_percent(self.level)} band"
+        )
+        answers["band"] = f"± {format_percent(self.half_width)} of the prediction (median)"
         if self.log_score is not None:
             answers["log score"] = f"{self.log_score:.4g} nats a held-out row"
         return summary("Extrapolation", self.status, answers)

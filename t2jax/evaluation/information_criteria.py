@@ -13,7 +13,7 @@ from t2jax.laws import name_of
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Noise, Rows
-from t2jax.numerics.summary import summary
+from t2jax.printing import summary
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 from t2jax.working_precision import scope

@@ -12,9 +12,9 @@ from t2jax.laws import name_of
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Noise
-from t2jax.numerics.summary import summary
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
+from t2jax.printing import summary
 from t2jax.tables.place import TableError
 from t2jax.tables.table import Table
 from t2jax.typing import Array

@@ -9,11 +9,11 @@ import numpy as np
 
 from t2jax.laws.arguments import check_arguments
 from t2jax.numerics.bands import Band, band
-from t2jax.numerics.summary import interval, summary
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
 from t2jax.planning.plan import Plan
 from t2jax.posterior.posterior import Posterior
+from t2jax.printing import format_interval, summary
 from t2jax.typing import Array
 
 LEVEL = 0.9
@@ -53,7 +53,9 @@ class AveragedFrontier:
     def __repr__(self) -> str:
         """Writes the status, then the bands."""
         names = ("params", "tokens", "tokens_per_param", "samples")
-        return summary("AveragedFrontier", self.status, {name: interval(getattr(self, name)) for name in names})
+        bands = {name: getattr(self, name) for name in names}
+        rows = {name: format_interval(band.low, band.mid, band.high) for name, band in bands.items()}
+        return summary("AveragedFrontier", self.status, rows)
 
     def band(self, level: float) -> "AveragedFrontier":
         """Computes bands of another level from the same draws.

@@ -17,7 +17,7 @@ from t2jax.laws.base import Law
 from t2jax.noise.protocol import Rows
 from t2jax.numerics.bands import Band, band
 from t2jax.numerics.damped_newton import Limits, minimise_each
-from t2jax.numerics.summary import interval, summary
+from t2jax.printing import format_interval, summary
 from t2jax.tables.measurements import Measurements
 from t2jax.tables.table import Table
 from t2jax.typing import Array, Float, Int
@@ -51,8 +51,9 @@ class Bootstrap:
 
     def __repr__(self) -> str:
         """Writes the status, then the median and the 90 % band of each parameter."""
-        bands = {name: interval(band(drawn)) for name, drawn in self.laws.values().items()}
-        return summary("Bootstrap", self.status, bands)
+        bands = {name: band(drawn) for name, drawn in self.laws.values().items()}
+        intervals = {name: format_interval(band.low, band.mid, band.high) for name, band in bands.items()}
+        return summary("Bootstrap", self.status, intervals)
 
     @property
     def status(self) -> str:

@@ -21,7 +21,7 @@ from t2jax.laws.base import Law
 from t2jax.laws.check import not_finite
 from t2jax.noise.protocol import Noise
 from t2jax.numerics.damped_newton import Limits, minimise
-from t2jax.numerics.summary import summary
+from t2jax.printing import summary
 from t2jax.tables.measurements import Measurements
 from t2jax.tables.table import Table
 from t2jax.typing import Array

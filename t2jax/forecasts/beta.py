@@ -18,7 +18,7 @@ from t2jax.laws.arguments import check_arguments
 from t2jax.laws.pass_at_k.beta_tail import BetaTail
 from t2jax.numerics.bands import Band, band
 from t2jax.numerics.special import log_beta_binomial, log_fail_at_k_beta
-from t2jax.numerics.summary import summary
+from t2jax.printing import summary
 from t2jax.typing import Array, Float
 from t2jax.working_precision import scope
 

@@ -15,7 +15,7 @@ from t2jax.forecasts.counts import checked_counts, checked_samples, question_pas
 from t2jax.forecasts.summary import pass_lines
 from t2jax.numerics.bands import Band
 from t2jax.numerics.special import log_pass_at_k
-from t2jax.numerics.summary import summary
+from t2jax.printing import summary
 from t2jax.typing import Float
 from t2jax.working_precision import scope
 

@@ -13,7 +13,7 @@ from t2jax.forecasts.summary import pass_lines
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.pass_at_k.power_law_k import PowerLawK
 from t2jax.numerics.bands import Band, band
-from t2jax.numerics.summary import summary
+from t2jax.printing import summary
 from t2jax.typing import Array
 from t2jax.working_precision import scope
 

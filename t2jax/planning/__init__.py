@@ -1,4 +1,4 @@
-"""From a law and a budget to a plan."""
+"""Sensitivities of a plan, and the choice of the next training runs."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What may be spent and what must be reached: every limit that a plan keeps to, and the prices that it is made at."""
+"""The limits of a plan, and the prices at which it is made."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,29 +16,45 @@ Goal = Literal["quality", "spending", "queries"]
 
 @dataclass(frozen=True)
 class Budget:
-    """What may be spent. Every limit is a number or an array; arrays broadcast, giving one problem per entry.
+    """Limits of a plan: what may be spent, what must be reached, and which sizes are allowed.
 
-    train: training FLOPs, 6ND at most. inference: FLOPs per token served, 2Nk at most; left out, one sample is drawn
-    and serving is free: Chinchilla's problem. params_min, params_max: bounds on N. tokens_max: the data there are.
-    whole_samples: k is a whole number. N and D are solved again at the whole numbers below and above the real optimum,
-    and the better plan is taken. Otherwise k is real, and at least 1.
+    Every limit is a number or an array. Arrays broadcast, which gives one problem per entry.
+    `train` and `inference` are the two budgets of Roberts et al. 2026 (2604.01411). Without `inference`, one sample is
+    drawn and serving is free, as for Chinchilla.
+    With a `target`, the plan reaches it with the least spending. With `target` and `total` but without `queries`, the
+    plan serves the most queries. If the smallest and the largest value of a quantity are equal, it is fixed at that
+    value. A `samples_max` of 1 fixes k.
 
-    Those are the paper's two budgets. Beside them:
-    total, queries: training and all queries of the model's life together cost at most `total`.
-    target: the law's prediction to reach, a loss at most or a pass@k at least. With `queries` (or neither) the least
-    spending is sought that reaches it; with `total` and no `queries`, the most queries.
-    latency: seconds a query may take, from prompt to last token. tokens_min, samples_min, samples_max: more bounds.
-    Where the least and the most are equal, for samples also where the most is one, the number is `held` there.
-    unique_tokens: how many different tokens there are, for laws in which repeated ones are worth less
-    (DataConstrained).
-    sizes: the sizes that can be trained, a list of N to choose from.
-    tokens_per_param: D/N where it is a rule, such as 20: then N is chosen, D = tokens_per_param·N follows, and bounds
-    on either keep. It is not a limit, so it has no shadow price: what it costs is the prediction's elasticity in it.
-    training, serving: prices; left out, 6ND FLOPs and 2Nk FLOPs for each token. `train` is in the unit of `training`,
-    `inference` per query in that of `serving`, `total` in both, which must agree.
+    Args:
+        train: Largest training cost, by default 6ND in FLOPs, otherwise in the unit of `training`.
+        inference: Largest cost of one query, by default 2Nk in FLOPs, otherwise in the unit of `serving`.
+        params_min: Smallest number of parameters N.
+        params_max: Largest number of parameters N.
+        tokens_max: Largest number of training tokens D.
+        whole_samples: Whether k is a whole number. N and D are then solved again at the whole numbers next to the real
+            optimum, and the better plan is returned. Otherwise k is a real number of at least 1.
+        total: Largest cost of training and of all `queries` together.
+        queries: Number of queries in the model's life.
+        target: Prediction to reach: a loss at most, or a pass@k at least.
+        latency: Longest time of a query in seconds, from the prompt to the last token.
+        tokens_min: Smallest number of training tokens D.
+        samples_min: Smallest number of samples k.
+        samples_max: Largest number of samples k.
+        unique_tokens: Number of different tokens, for laws in which repeated tokens are worth less (DataConstrained).
+        tokens_per_param: Fixed ratio D/N, such as 20. Then only N is free, and bounds on D still hold. The ratio is no
+            limit, so it has no shadow price. Its effect is the elasticity of the prediction.
+        sizes: List of the numbers of parameters that can be trained.
+        training: Price of training. The default is 6ND FLOPs.
+        serving: Price of serving. The default is 2Nk FLOPs per token.
 
-    Raises ValueError, naming the limit and its value, for one that is not positive, for bounds that leave no range, and
-    for limits that make no problem together.
+    Raises:
+        ValueError: When a limit is not positive, bounds leave no range, or the limits do not form a problem.
+            The message names the limit and its value.
+
+    Example:
+        >>> budget = t2.Budget(train=1e21, tokens_max=1e11)
+        >>> budget.given(), budget.goal
+        ({'train': 1e+21, 'tokens_max': 100000000000.0}, 'quality')
     """
 
     train: ArrayLike | None = None
@@ -59,28 +75,28 @@ class Budget:
     sizes: tuple[float, ...] | None = None
     training: Training | None = None
     serving: Serving | None = None
-    held: tuple[str, ...] = field(default=(), init=False, repr=False)  # kept, for under jit no number is known
+    held: tuple[str, ...] = field(default=(), init=False, repr=False)  # stored: under jit no number can be compared
 
     def __post_init__(self):
         check_positive(self, LIMITS)
-        object.__setattr__(self, "held", tuple(what for what in CHOSEN if self._is_held(what)))
+        object.__setattr__(self, "held", tuple(quantity for quantity in CHOSEN if self._is_fixed(quantity)))
         if len(self.held) == len(CHOSEN) and self.goal == "quality":
-            raise ValueError("Budget: params, tokens and samples are all held, so there is nothing to choose")
-        for what in CHOSEN:
-            if what not in self.held:
-                self._leaves_a_range(what)
+            raise ValueError("Budget: equal bounds fix params, tokens and samples, so there is nothing to choose")
+        for quantity in CHOSEN:
+            if quantity not in self.held:
+                self._check_range(quantity)
         if self.whole_samples and (ends := self._ends("samples")) is not None:
-            low, high = (one.ravel() for one in ends)
-            if (none := np.ceil(low * (1 - 1e-9)) > high * (1 + 1e-9)).any():
-                at = np.argmax(none)
+            low, high = (end.ravel() for end in ends)
+            if (empty := np.ceil(low * (1 - 1e-9)) > high * (1 + 1e-9)).any():
+                index = np.argmax(empty)
                 raise ValueError(
-                    f"Budget: no whole number lies between samples_min={low[at]:g} and samples_max={high[at]:g}"
+                    f"Budget: no whole number lies between samples_min={low[index]:g} and samples_max={high[index]:g}"
                 )
-        self._makes_a_problem()
+        self._check_combination()
         if self.tokens_per_param is not None and (self.sizes is not None or {"params", "tokens"} & {*self.held}):
             raise ValueError(
-                "Budget.tokens_per_param makes D follow from N, which is chosen: leave out sizes, and bounds on params "
-                "or tokens that are equal"
+                "Budget.tokens_per_param computes D from N, which must be free: leave out sizes, "
+                "and equal bounds on params or tokens"
             )
         if self.sizes is not None:
             sizes = tuple(float(size) for size in np.ravel(self.sizes))
@@ -89,69 +105,76 @@ class Budget:
             object.__setattr__(self, "sizes", sizes)
 
     def given(self) -> dict[str, ArrayLike]:
-        """The limits that are set, by name."""
+        """Returns the limits that are set.
+
+        Returns:
+            Their values by name.
+        """
         limits = {name: getattr(self, name) for name in LIMITS}
         return {name: value for name, value in limits.items() if value is not None}
 
     @property
     def goal(self) -> Goal:
-        """What is made best: "quality" at given budgets, or, with a target, least "spending" or most "queries"."""
+        """What the plan optimises: "quality", or with a target "spending" or "queries".
+
+        At given budgets the prediction is the best. With a target the spending is least, or the queries are most.
+        """
         if self.target is None:
             return "quality"
         return "queries" if self.total is not None and self.queries is None else "spending"
 
     @property
     def serves(self) -> bool:
-        """Whether samples cost anything; where they are free, one is drawn."""
+        """Whether samples cost anything. If they are free, one is drawn."""
         return self.inference is not None or self.queries is not None or self.goal == "queries"
 
     @property
     def linear(self) -> bool:
-        """Whether the limits are linear in (log N, log D, log k), as those of the paper are."""
+        """Whether all limits are linear in (log N, log D, log k), as those of the paper are."""
         plain = self.training is None and self.serving is None and self.sizes is None and not self.held
-        return plain and set(self.given()) <= PAPERS
+        return plain and set(self.given()) <= LINEAR_LIMITS
 
     @property
     def prices(self) -> tuple[Training, Serving]:
-        """The costs, with 6ND and 2Nk for those left out."""
+        """The prices of training and serving, with 6ND and 2Nk as defaults."""
         return self.training or Training(), self.serving or Serving()
 
-    def _ends(self, what: str) -> tuple[np.ndarray, np.ndarray] | None:
-        """The least and the most N, D or k, of one shape; None where one is not set or not known yet."""
-        low, high = getattr(self, f"{what}_min"), getattr(self, f"{what}_max")
-        low = 1.0 if low is None and what == "samples" else low
+    def _ends(self, quantity: str) -> tuple[np.ndarray, np.ndarray] | None:
+        """Returns the smallest and largest N, D or k in one shape, or None if one is not set or is traced."""
+        low, high = getattr(self, f"{quantity}_min"), getattr(self, f"{quantity}_max")
+        low = 1.0 if low is None and quantity == "samples" else low
         if low is None or high is None or is_traced((low, high)):
             return None
         low, high = np.broadcast_arrays(low, high)
         return low, high
 
-    def _is_held(self, what: str) -> bool:
-        ends = self._ends(what)
+    def _is_fixed(self, quantity: str) -> bool:
+        ends = self._ends(quantity)
         return ends is not None and bool(np.all(ends[0] == ends[1]))
 
-    def _leaves_a_range(self, what: str) -> None:
-        if (ends := self._ends(what)) is None:
+    def _check_range(self, quantity: str) -> None:
+        if (ends := self._ends(quantity)) is None:
             return
         low, high = ends
-        if what == "samples" and (high < 1).any():
+        if quantity == "samples" and (high < 1).any():
             raise ValueError(f"Budget.samples_max must be one sample at least, not {high[high < 1].flat[0]:g}")
         if (low >= high).any():
-            at = np.argmax(low >= high)
+            index = np.argmax(low >= high)
             raise ValueError(
-                f"Budget.{what}_min={low.flat[at]:g} must be below Budget.{what}_max={high.flat[at]:g}, "
+                f"Budget.{quantity}_min={low.flat[index]:g} must be below Budget.{quantity}_max={high.flat[index]:g}, "
                 "or equal throughout"
             )
 
-    def _makes_a_problem(self) -> None:
+    def _check_combination(self) -> None:
         training, serving = self.prices
-        together = self.total is not None or self.queries is not None
+        shared = self.total is not None or self.queries is not None
         if self.target is None:
             if self.train is None and self.total is None:
                 raise ValueError("a Budget needs train=, or total= and queries=, or a target= to reach")
-            if together and (self.total is None or self.queries is None):
-                has, lacks = ("total", "queries") if self.queries is None else ("queries", "total")
-                raise ValueError(f"Budget.{has} needs Budget.{lacks} too: training + queries x serving <= total")
-        if together and training.unit != serving.unit:
+            if shared and (self.total is None or self.queries is None):
+                given, missing = ("total", "queries") if self.queries is None else ("queries", "total")
+                raise ValueError(f"Budget.{given} needs Budget.{missing} too: training + queries x serving <= total")
+        if shared and training.unit != serving.unit:
             raise ValueError(
                 f"training costs {training.unit} and serving {serving.unit}, which do not add up: "
                 "give both an accelerator, with a price on both or neither"
@@ -167,5 +190,5 @@ LIMITS = (
     *("tokens_min", "samples_min", "samples_max", "unique_tokens", "tokens_per_param"),
 )
 CHOSEN = ("params", "tokens", "samples")
-PAPERS = {"train", "inference", "params_min", "params_max", "tokens_max"}
+LINEAR_LIMITS = {"train", "inference", "params_min", "params_max", "tokens_max"}
 register(Budget, (*LIMITS, "training", "serving"), ("whole_samples", "sizes", "held"))

@@ -1,4 +1,4 @@
-"""The compute-optimal N, D and k: one allocation, or many laws by many budgets by one compiled program."""
+"""Compute-optimal N, D and k: one allocation, or those of many laws and budgets in one compiled program."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,26 +20,40 @@ from t2jax.typing import Array
 from t2jax.working_precision import is_traced, scope, to_host
 
 CHUNK = 512
-"""Problems that are solved side by side in one call of the compiled program."""
+"""Number of problems in one call of the compiled program."""
 
 ANSWERS = ("params", "tokens", "samples", "value")
-"""What of a plan has derivatives in a float32 program."""
+"""Fields of a plan that have derivatives in a float32 program."""
 
 
 @check_arguments
 def allocate(law: Law, budget: Budget) -> Plan:
-    """The best N, D and k of one law under one budget: the law's `cost` is least and the limits are kept.
+    """Computes the optimal N, D and k of one law under one budget.
 
-    With a `target`, what is spent is least or the queries served are most (`Budget`). Laws without k, and budgets
-    without a price of samples, are solved at k = 1. Differentiable in the law's parameters and in every limit and price
-    of the budget by `jax.grad`, `jax.jacobian` and so on, any order, through the optimality conditions. In a program
-    whose JAX is in float32, first derivatives only: computed in float64 and rounded, or in float32 under jit and vmap.
-    An infeasible budget is told in `status`, with NaN for the numbers. Source: problems (P1) and (P2) of Roberts et
-    al. 2026 (2604.01411); a target at least cost as in Sardana et al. 2023 (2401.00448).
+    The law's `cost` is least under the limits. With a `target`, the plan has the least spending or the most queries
+    (see `Budget`). A law without k, or a budget in which samples have no price, is solved at k = 1.
+    The plan is differentiable in the law's parameters and in every limit and price of the budget, to any order.
+    Derivatives follow from the optimality conditions. In a float32 program only first derivatives exist. They are
+    computed in float64 and rounded, or in float32 under jit and vmap.
+    Source: problems (P1) and (P2) of Roberts et al. 2026 (2604.01411). Least cost at a target is as in Sardana et al.
+        2023
+    (2401.00448).
 
-    Raises ValueError for batches, for a law that reads more than N, D, k and the unique tokens that the budget gives or
-    fewer than it limits, and for a pass@k of one or more as target.
-    Example: `t2.allocate(fit.law, t2.Budget(train=2.56e19, inference=2e9)).params`.
+    Args:
+        law: One law with values.
+        budget: One budget, of single numbers.
+
+    Returns:
+        The plan. If the budget is infeasible, its numbers are NaN and `status` gives the reason.
+
+    Raises:
+        ValueError: When the law or the budget is a batch, or the target is a pass@k of 1 or more. Also when the law
+            reads more than N, D, k and the unique tokens of the budget, or does not read what the budget limits.
+
+    Example:
+        >>> plan = t2.allocate(law, t2.Budget(train=1e21))
+        >>> print(f"{plan.params:.3g} parameters, {plan.tokens:.3g} tokens, loss {plan.value:.3f}")
+        2.94e+09 parameters, 5.67e+10 tokens, loss 2.253
     """
     if any(np.ndim(leaf) for leaf in jax.tree.leaves((law, budget))):
         raise ValueError("allocate takes one law and one budget; use frontier for batches")
@@ -52,14 +66,27 @@ def allocate(law: Law, budget: Budget) -> Plan:
 
 @check_arguments
 def frontier(laws: Law, budgets: Budget) -> Plan:
-    """Allocations for every law and budget: leaves of `laws` may have a leading draw axis, `budgets` any shape.
+    """Computes the optimal N, D and k of every law under every budget.
 
-    Limits and prices of `budgets` broadcast against each other. Returns a Plan whose arrays have shape (draws,
-    *budgets); axes that are not there are left out. Not to be differentiated: use `allocate` under
-    `jax.vmap` and a derivative. Raises ValueError as `allocate`, and for leaves of different shapes.
+    Limits and prices of the budgets broadcast against each other. For derivatives, use `allocate` under `jax.vmap`.
+
+    Args:
+        laws: A law whose leaves may have a leading axis of draws.
+        budgets: Budgets of any shape.
+
+    Returns:
+        A plan whose arrays have shape (draws, *budgets), without the axes that the inputs lack.
+
+    Raises:
+        ValueError: As for `allocate`, or when leaves of the laws have different shapes.
+
+    Example:
+        >>> plan = t2.frontier(law, t2.Budget(train=np.array([1e20, 1e21, 1e22])))
+        >>> plan.tokens_per_param.round(1)
+        array([20.6, 19.3, 18.1])
     """
     draws = {np.shape(leaf) for leaf in jax.tree.leaves(laws)} - {()}
-    if len(draws) > 1 or any(len(one) > 1 for one in draws):
+    if len(draws) > 1 or any(len(shape) > 1 for shape in draws):
         raise ValueError(f"the leaves of a batch of laws must share one shape (draws,), not {sorted(draws)}")
     check_problem(type(laws), budgets)
     lead = next(iter(draws), ())
@@ -82,37 +109,37 @@ def frontier(laws: Law, budgets: Budget) -> Plan:
 
 
 def _lanes(count: int) -> Iterator[np.ndarray]:
-    """Indices of the problems that are solved together, the last repeated, so that few shapes are ever compiled."""
-    together = min(CHUNK, 1 << (count - 1).bit_length())
-    for begin in range(0, count, together):
-        yield np.minimum(np.arange(begin, begin + together), count - 1)
+    """Yields indices of the problems to solve together. The last index repeats, so that few shapes are compiled."""
+    size = min(CHUNK, 1 << (count - 1).bit_length())
+    for start in range(0, count, size):
+        yield np.minimum(np.arange(start, start + size), count - 1)
 
 
 def check_problem(law: type[Law], budget: Budget) -> None:
-    """Raise ValueError for a law that reads more than the budget chooses or gives, or less than it limits."""
+    """Raises ValueError for a law whose inputs do not match what the budget chooses, gives or limits."""
     inputs = ", ".join(law.inputs())
     if not {"N", "D"} <= set(law.inputs()):
-        raise ValueError(f"{law.__name__} says nothing of N and D, so it has no optimum; its inputs are {inputs}")
-    if more := [name for name in law.inputs() if name not in ("N", "D", "k", "U")]:
+        raise ValueError(f"{law.__name__} does not read N and D, so it has no optimum; its inputs are {inputs}")
+    if others := [name for name in law.inputs() if name not in ("N", "D", "k", "U")]:
         raise ValueError(
-            f"budgets choose N, D and k, but {law.__name__} reads {', '.join(more)} too: its inputs are {inputs}; "
-            "hold it in a law of your own, or plan with the law under it (such as `law.loss`)"
+            f"budgets choose N, D and k, but {law.__name__} reads {', '.join(others)} too: its inputs are {inputs}; "
+            "fix it in a law of your own, or plan with the law inside it (such as `law.loss`)"
         )
     if "U" in law.inputs() and budget.unique_tokens is None:
         raise ValueError(
             f"{law.__name__} reads U too, the unique tokens: give Budget(unique_tokens=...), or plan with the law "
-            "under it (such as `law.loss`, where every token is new)"
+            "inside it (such as `law.loss`, where every token is new)"
         )
     if budget.unique_tokens is not None and "U" not in law.inputs():
         raise ValueError(
-            f"Budget.unique_tokens says that tokens repeat, of which {law.__name__} knows nothing: its inputs are "
+            f"Budget.unique_tokens limits the different tokens, which {law.__name__} does not read: its inputs are "
             f"{inputs}; use DataConstrained.on(...) or tokens_max"
         )
-    few = budget.samples_min
-    if few is not None and "k" not in law.inputs() and not is_traced(few) and np.max(few) > 1:
+    samples_min = budget.samples_min
+    if samples_min is not None and "k" not in law.inputs() and not is_traced(samples_min) and np.max(samples_min) > 1:
         raise ValueError(
-            f"Budget.samples_min asks for {np.max(few):g} samples, of which {law.__name__} knows nothing: its inputs "
-            f"are {inputs}"
+            f"Budget.samples_min asks for {np.max(samples_min):g} samples, but {law.__name__} does not read k: "
+            f"its inputs are {inputs}"
         )
     target = budget.target
     if target is not None and not is_traced(target) and predicts_pass(law) and np.max(target) >= 1:
@@ -121,21 +148,21 @@ def check_problem(law: type[Law], budget: Budget) -> None:
 
 @jax.jit
 def _plans(laws: Law, budgets: Budget) -> Plan:
-    """Problems side by side: leaves of shape (problems,)."""
+    """Solves problems side by side, with leaves of shape (problems,)."""
     return jax.vmap(_plan)(laws, budgets)
 
 
 @jax.jit
 def _plan(law: Law, budget: Budget) -> Plan:
-    """One problem, in the precision of its inputs."""
+    """Solves one problem in the precision of its inputs."""
     return plan_separate(law, budget) if budget.linear else plan_general(law, budget)
 
 
 @jax.custom_jvp
 def _rounded_plan(law: Law, budget: Budget) -> Plan:
-    """`_plan` for a program in float32: solved in the working precision and rounded, or, inside jit, in float32.
+    """Solves a problem for a program in float32, in the working precision, and rounds the plan.
 
-    Under jit (and vmap) the numbers belong to a program that is compiled without 64-bit types, so there is no choice.
+    Under jit and vmap it solves in float32: such a program is compiled without 64-bit types.
     """
     if is_traced((law, budget)):
         return _plan(law, budget)
@@ -153,16 +180,16 @@ def _rounded_plan_jvp(primals: Any, tangents: Any) -> Any:
         with scope() as dtype:
             jacobian = _jacobian(tree, jnp.stack([leaf.astype(dtype) for leaf in leaves])).astype(jnp.float32)
     plan = _rounded_plan(*primals)
-    moved = jacobian @ jnp.stack(jax.tree.leaves(tangents))
-    still = jax.tree.map(
+    change = jacobian @ jnp.stack(jax.tree.leaves(tangents))
+    zeros = jax.tree.map(
         lambda leaf: np.zeros(leaf.shape, leaf.dtype if leaf.dtype == jnp.float32 else jax.dtypes.float0), plan
     )
-    return plan, replace(still, **dict(zip(ANSWERS, moved, strict=True)))
+    return plan, replace(zeros, **dict(zip(ANSWERS, change, strict=True)))
 
 
 @partial(jax.jit, static_argnums=0)
 def _jacobian(tree: Any, inputs: Array) -> Array:
-    """Derivatives (answers, inputs) of the plan of the law and budget that `tree` makes of the inputs."""
+    """Computes derivatives (answers, inputs) of the plan of the law and budget that `tree` builds from the inputs."""
 
     def solve(inputs: Array) -> Array:
         plan = _plan(*jax.tree.unflatten(tree, list(inputs)))

@@ -1,9 +1,9 @@
-"""Accelerators: how fast they compute and read memory, how much they hold, and what an hour of one costs.
+"""Accelerators: their peak speeds, their memory and the price of an hour.
 
-Peaks are of dense bf16 arithmetic, per device, from the vendors' own pages:
+Peaks are those of dense bf16 arithmetic, per device, from the vendors' own pages:
   A100: NVIDIA A100 80GB datasheet (nvidia-a100-datasheet-us-nvidia-1758950-r4), SXM4.
-  H100: NVIDIA H100 datasheet, SXM5; it quotes 1,979 TFLOP/s with sparsity, half of which is dense.
-  H200: NVIDIA H200 datasheet, SXM5; likewise.
+  H100: NVIDIA H100 datasheet, SXM5. It quotes 1,979 TFLOP/s with sparsity; dense arithmetic reaches half of that.
+  H200: NVIDIA H200 datasheet, SXM5, which also quotes peaks with sparsity.
   TPU v5e: cloud.google.com/tpu/docs/v5e, per chip.
 """
 
@@ -25,14 +25,28 @@ _PEAKS = {  # FLOP/s, bytes/s, bytes
 
 @dataclass(frozen=True)
 class Accelerator:
-    """One device and how it is used. Every number may be an array, giving one problem per entry.
+    """One device with its peaks, how much of them a program reaches, and its price.
 
-    flops: peak FLOP/s. bandwidth: bytes/s of its memory. memory: bytes. devices: how many serve one replica of the
-    model together; they share work evenly, and what they say to each other is not counted. utilisation,
-    bandwidth_utilisation: share of each peak that is reached where it is what limits. price: dollars per device-hour;
-    left out, costs are device-seconds. `accelerator` knows some by name.
+    Every number may be an array, which gives one problem per entry. `t2.accelerator` returns known devices by name.
 
-    Raises ValueError, naming the field and its value, for one that is not positive, or a share above 1.
+    Args:
+        name: Name of the device.
+        flops: Peak arithmetic in FLOP/s.
+        bandwidth: Peak memory bandwidth in bytes/s.
+        memory: Memory of one device in bytes.
+        devices: Number of devices that serve one replica of the model. They share the work evenly, and communication
+            between them is not counted.
+        utilisation: Share of `flops` that programs reach when arithmetic limits them.
+        bandwidth_utilisation: Share of `bandwidth` that programs reach when memory traffic limits them.
+        price: Dollars per device-hour. Without a price, costs are in device-seconds.
+
+    Raises:
+        ValueError: When a number is not positive, or a share is above 1. The message names the field and its value.
+
+    Example:
+        >>> chip = t2.Accelerator("my chip", flops=1e15, bandwidth=4e12, memory=96e9, price=3.0)
+        >>> chip.charge(7200.0), chip.unit
+        (6.0, 'dollars')
     """
 
     name: str
@@ -53,11 +67,18 @@ class Accelerator:
 
     @property
     def unit(self) -> str:
-        """What `charge` returns: "dollars" with a price, else "device-seconds"."""
+        """Unit of `charge`: "dollars" with a price, otherwise "device-seconds"."""
         return "device-seconds" if self.price is None else "dollars"
 
     def charge(self, seconds: ArrayLike) -> ArrayLike:
-        """What device-seconds cost, in `unit`."""
+        """Converts device-seconds to a cost.
+
+        Args:
+            seconds: Device-seconds.
+
+        Returns:
+            The cost in `unit`.
+        """
         return seconds if self.price is None else seconds * self.price / 3600.0  # pyright: ignore
 
 
@@ -73,30 +94,48 @@ def accelerator(
     bandwidth_utilisation: ArrayLike = 0.8,
     price: ArrayLike | None = None,
 ) -> Accelerator:
-    """A known accelerator: "H100", "H200", "A100" or "TPU v5e", in any case and with or without spaces and hyphens.
+    """Returns a known accelerator by name.
 
-    devices, utilisation, bandwidth_utilisation, price: as in `Accelerator`; the shares are what well-tuned programs
-    reach, not measurements, so give your own. Raises ValueError that lists the known names for another.
-    Example: `t2.accelerator("H100", price=2.5)`.
+    Args:
+        name: "H100", "H200", "A100" or "TPU v5e", in any case, with or without spaces and hyphens.
+        devices: Number of devices that serve one replica of the model.
+        utilisation: Share of peak FLOP/s that programs reach. The default is typical of tuned programs, not a
+            measurement, so give your own.
+        bandwidth_utilisation: Share of peak memory bandwidth that programs reach. The same caution holds.
+        price: Dollars per device-hour. Without a price, costs are in device-seconds.
+
+    Returns:
+        The accelerator with the vendor's peaks.
+
+    Raises:
+        ValueError: When the name is unknown. The message lists the known names.
+
+    Example:
+        >>> chip = t2.accelerator("tpu-v5e", devices=4)
+        >>> chip.name, chip.memory, chip.unit
+        ('TPU v5e', 16000000000.0, 'device-seconds')
     """
 
-    def plain(name: str) -> str:
+    def normalised(name: str) -> str:
+        """Lower-case letters and digits of a name."""
         return "".join(letter for letter in name.casefold() if letter.isalnum())
 
-    known = {plain(one): one for one in _PEAKS}
-    if plain(name) not in known:
-        raise ValueError(f"unknown accelerator {name!r}: known are {', '.join(_PEAKS)}; others as t2.Accelerator(...)")
-    named = known[plain(name)]
-    return Accelerator(named, *_PEAKS[named], devices, utilisation, bandwidth_utilisation, price)
+    names = {normalised(name): name for name in _PEAKS}
+    if normalised(name) not in names:
+        listed = ", ".join(_PEAKS)
+        raise ValueError(f"unknown accelerator {name!r}: expected one of {listed}, or your own t2.Accelerator(...)")
+    match = names[normalised(name)]
+    return Accelerator(match, *_PEAKS[match], devices, utilisation, bandwidth_utilisation, price)
 
 
-def check_positive(one: object, names: tuple[str, ...]) -> None:
-    """Raise ValueError for a field of a dataclass that is neither None nor positive and finite in every entry."""
+def check_positive(record: object, names: tuple[str, ...]) -> None:
+    """Raises ValueError unless every field is None, or positive and finite in every entry."""
     for name in names:
-        value = getattr(one, name)
+        value = getattr(record, name)
         if value is None or is_traced(value):
             continue
         array = np.asarray(value, float)
-        wrong = ~(np.isfinite(array) & (array > 0))
-        if wrong.any():
-            raise ValueError(f"{type(one).__name__}.{name} must be positive and finite, not {array[wrong].flat[0]:g}")
+        invalid = ~(np.isfinite(array) & (array > 0))
+        if invalid.any():
+            given = f"{array[invalid].flat[0]:g}"
+            raise ValueError(f"{type(record).__name__}.{name} must be positive and finite, not {given}")

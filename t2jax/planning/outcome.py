@@ -1,4 +1,4 @@
-"""From where a planner stopped to a `Plan`: what kind of answer it is, what its limits are worth, what is left over."""
+"""Conversion of a solver's result to a `Plan`: its status, shadow prices and unneeded budgets."""
 
 from dataclasses import dataclass
 
@@ -8,33 +8,40 @@ import numpy as np
 from t2jax.laws.base import Law
 from t2jax.planning.budget import Budget
 from t2jax.planning.plan import (
+    AT_BOUND,
     BUDGETS,
     CONSTRAINTS,
     FAILED,
     FLAT,
-    HELD,
     NO_OPTIMUM,
     OPTIMAL,
     STATIONARY,
     Plan,
 )
-from t2jax.planning.problem import FAR, cost_at, inputs_at, spending, unshaped
+from t2jax.planning.problem import FAR, cost_at, inputs_at, multipliers_of_cost, spending
 from t2jax.typing import Array, Float
 
 IMPLIED = ("params_min", "params_max", "tokens_min", "tokens_max", "samples_max")
-"""Bounds that a problem has even where the user gives none."""
-PURSES = ("train", "inference", "total")
+"""Bounds that every problem has, even if the user gives none."""
+SPENDING_LIMITS = ("train", "inference", "total")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where a planner stopped, in numbers that do not depend on how it came there.
+    """Result of a solver, independent of how it was found.
 
-    place: N, D, k and the number of queries, (4,). kkt: the KKT residual. multipliers, slacks, active: of the limits by
-    their names in `plan.CONSTRAINTS`, (12,); slacks in logs, infinite for limits that are not there. prices: of bounds
-    that hold a number at one value, (12,). sides: limits and free logs, which bound the gap of a convex problem.
-    feasible: whether any place keeps to the limits. lost: the code where none does. conflict: the limits that then
-    contradict each other, (12,). tied: whether other sizes are as good.
+    Attributes:
+        place: N, D, k and the number of queries, shape (4,).
+        kkt: KKT residual.
+        multipliers: Multipliers of the constraints in `plan.CONSTRAINTS`, shape (12,).
+        prices: Multipliers of bounds that fix a quantity at one value, shape (12,).
+        slacks: Slacks of the constraints in logs, shape (12,). They are infinite for constraints that are absent.
+        active: Whether each constraint holds with equality, shape (12,).
+        sides: Number of limits and of free logs, which bound the gap of a convex problem.
+        feasible: Whether any point satisfies the limits.
+        failure: Status code if no point does.
+        conflict: Limits that then contradict each other, shape (12,).
+        tied: Whether other sizes are equally good.
     """
 
     place: Float[Array, " 4"]
@@ -45,44 +52,44 @@ class Outcome:
     active: Array
     sides: tuple[int, int]
     feasible: Array
-    lost: Array
+    failure: Array
     conflict: Array
     tied: Array
 
     def code(self, law: Law, budget: Budget) -> Array:
-        """The outcome's status code, one of those in `plan`."""
-        at = {name: self.active[i] for i, name in enumerate(CONSTRAINTS)}
-        # without a bound of the user's, one parameter, one token or FAR is only where the search ended
-        implied = [at[name] for name in IMPLIED if getattr(budget, name) is None]
+        """Returns the status code, one of those in `plan`."""
+        active = {name: self.active[i] for i, name in enumerate(CONSTRAINTS)}
+        # without a bound from the user, one parameter, one token or FAR is only the end of the search
+        implied = [active[name] for name in IMPLIED if getattr(budget, name) is None]
         implied = jnp.any(jnp.stack([*implied, jnp.zeros((), bool)]))
-        bound = jnp.any(jnp.stack([holds for name, holds in at.items() if name not in BUDGETS]))
+        bound = jnp.any(jnp.stack([binding for name, binding in active.items() if name not in BUDGETS]))
         eps = jnp.finfo(self.kkt.dtype).eps
         # the derivatives of pass@k lose a digit or two that those of a sum of powers keep
-        good = self.kkt <= eps ** (0.7 if law.convex else 0.6)
-        code = jnp.where(bound, HELD, OPTIMAL if law.convex else STATIONARY)
-        code = jnp.where(good, jnp.where(implied, NO_OPTIMUM, code), FAILED)
-        code = jnp.where(good & self.tied, FLAT, code)
+        solved = self.kkt <= eps ** (0.7 if law.convex else 0.6)
+        code = jnp.where(bound, AT_BOUND, OPTIMAL if law.convex else STATIONARY)
+        code = jnp.where(solved, jnp.where(implied, NO_OPTIMUM, code), FAILED)
+        code = jnp.where(solved & self.tied, FLAT, code)
         if budget.goal == "quality":
             flat = jnp.max(self.multipliers) < 1e2 * eps**0.7
             if budget.tokens_per_param is None:
                 flat = flat | _is_flat_in_size(law, budget, self.place)
             code = jnp.where(flat, FLAT, code)
-        return jnp.where(self.feasible, code, self.lost)
+        return jnp.where(self.feasible, code, self.failure)
 
     def plan(self, law: Law, budget: Budget) -> Plan:
-        """The plan, with NaN for its numbers where there is no optimum."""
+        """Returns the plan, with NaN for its numbers if there is no optimum."""
         n, d, k, rate = self.place
         code = self.code(law, budget)
-        usable = code <= HELD
+        usable = code <= AT_BOUND
 
-        def shown(x: Array) -> Array:
+        def or_nan(x: Array) -> Array:
             return jnp.where(usable, x, jnp.nan)
 
         prices, spare = self.multipliers + self.prices, None
         if budget.goal == "quality":
-            prices = unshaped(law, prices, cost_at(law, budget, n, d, k))
-            given = np.array([name in PURSES and getattr(budget, name) is not None for name in CONSTRAINTS])
-            spare = jnp.asarray(given) & _idle(self.slacks, self.multipliers) & usable
+            prices = multipliers_of_cost(law, prices, cost_at(law, budget, n, d, k))
+            given = np.array([name in SPENDING_LIMITS and getattr(budget, name) is not None for name in CONSTRAINTS])
+            spare = jnp.asarray(given) & _is_unneeded(self.slacks, self.multipliers) & usable
         queries = spent = None
         if budget.goal == "queries" or budget.queries is not None:
             queries = rate if budget.goal == "queries" else jnp.asarray(budget.queries, n.dtype)
@@ -90,33 +97,33 @@ class Outcome:
             spent = spending(budget, n, d, k, jnp.zeros_like(n) if queries is None else queries)
         limits, logs = self.sides
         return Plan(
-            params=shown(n),
-            tokens=shown(d),
-            samples=shown(k),
-            value=shown(law(**inputs_at(law, budget, n, d, k))),
+            params=or_nan(n),
+            tokens=or_nan(d),
+            samples=or_nan(k),
+            value=or_nan(law(**inputs_at(law, budget, n, d, k))),
             kkt=self.kkt,
-            shadow_prices=shown(prices),
+            shadow_prices=or_nan(prices),
             active=jnp.where(self.feasible, self.active & usable, self.conflict),
             code=code,
             # the Lagrangian of a convex problem lies above its tangent, over a box no longer than FAR on any side
             gap=self.kkt * (limits + logs * FAR) if law.convex else jnp.full_like(self.kkt, jnp.inf),
-            queries=None if queries is None else shown(queries),
-            spent=None if spent is None else shown(spent),
+            queries=None if queries is None else or_nan(queries),
+            spent=None if spent is None else or_nan(spent),
             spare=spare,
         )
 
 
-def _idle(slacks: Array, multipliers: Array) -> Array:
-    """Whether limits are not needed: a share of them is left, or nothing that can be told from zero is lost by them.
+def _is_unneeded(slacks: Array, multipliers: Array) -> Array:
+    """Returns whether each limit is unneeded: part of it is left, or its multiplier cannot be told from zero.
 
-    slacks: in logs. multipliers: of the cost as the solver minimises it, which it knows to eps^0.7.
+    The slacks are in logs. The multipliers are those of the solver's cost, accurate to eps^0.7.
     """
     eps = jnp.finfo(multipliers.dtype).eps
     return (slacks > jnp.maximum(1e-6, 1e3 * eps)) | (multipliers < eps**0.7)
 
 
 def _is_flat_in_size(law: Law, budget: Budget, place: Array) -> Array:
-    """Whether ten times as large or as small a model of the same training compute and samples costs just the same."""
+    """Returns whether models ten times larger and smaller cost the same at equal training compute and samples."""
     n, d, k, _ = place
     here, larger, smaller = (cost_at(law, budget, n * step, d / step, k) for step in (1.0, 10.0, 0.1))
     return jnp.maximum(jnp.abs(larger - here), jnp.abs(smaller - here)) <= 1e3 * jnp.finfo(n.dtype).eps * jnp.abs(here)

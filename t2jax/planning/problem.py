@@ -1,9 +1,10 @@
-"""A planning problem as the solver takes it: an objective and limits over the logs of N, D, k and a fourth number.
+"""The optimisation problem of a plan: an objective and limits in the logs of N, D, k and an epigraph variable.
 
-Every limit but a target is a posynomial (`costs`), in logs a log-sum-exp of linear forms, so all are one small array.
-The fourth, the level, is the log of what is spent or of how many queries are served, where that is the goal: spending
-is the largest of several sums (`costs.Serving.terms`), and limits that bound each of them from below the level are
-smooth where their maximum has a kink. An optimum in the kink is then one at which two limits hold.
+Every limit except the target is a posynomial (`costs`). In logs it is a log-sum-exp of linear forms,
+so all limits together are one small array.
+With a target, the fourth variable is the log of the spending or of the number of queries, which is the goal.
+Spending is the largest of several sums (`costs.Serving.terms`), which has a kink. The epigraph form bounds each sum
+by the fourth variable instead, so the limits are smooth. An optimum in the kink is one at which two limits hold.
 """
 
 from dataclasses import dataclass
@@ -21,11 +22,11 @@ from t2jax.pytrees import register
 from t2jax.typing import Array, ArrayLike, Float
 
 FAR = float(np.log(1e40))
-"""Log of what stands for no upper bound on N, D or k: an optimum there is none."""
+"""Log of N, D or k without an upper bound. A solution at this value is no optimum."""
 
 
 class Limit(NamedTuple):
-    """What is used, a sum of exp(offset + powers·place) over terms, over what there is: 1 at most."""
+    """One limit: the sum over terms of `exp(offset + powers·place)` is at most 1."""
 
     name: str
     powers: np.ndarray  # (terms, 4)
@@ -34,60 +35,66 @@ class Limit(NamedTuple):
 
 @dataclass(frozen=True)
 class PlanProblem:
-    """What is free to choose, and the limits on it; a pytree but for its structure.
+    """Free variables of a plan and the limits on them. It is a pytree apart from its structure.
 
-    free: which of (log N, log D, log k, level) are chosen; the others are read from held, shape (4,). names: of the
-    limits. powers (limits, terms, 4) and offsets (limits, terms): their terms in logs; where there is none, NONE.
+    Attributes:
+        free: Indices of the free variables among (log N, log D, log k, epigraph).
+        names: Names of the limits.
+        powers: Exponents of the terms of each limit, shape (limits, terms, 4).
+        law: The law.
+        budget: The budget.
+        fixed: Values of the four variables that are not free, shape (4,).
+        offsets: Log coefficients of the terms, shape (limits, terms). An absent term has ABSENT.
     """
 
     free: tuple[int, ...]
     names: tuple[str, ...]
-    powers: "Fixed"
+    powers: "HashableArray"
     law: Law
     budget: Budget
-    held: Float[Array, " 4"]
+    fixed: Float[Array, " 4"]
     offsets: Float[Array, "limits terms"]
 
     def place(self, x: Float[Array, " free"]) -> Float[Array, " 4"]:
-        """All four numbers; D follows from N where the budget holds their ratio."""
-        place, ratio = self.held.at[np.array(self.free)].set(x), self.budget.tokens_per_param
+        """Returns all four variables. D follows from N if the budget fixes their ratio."""
+        place, ratio = self.fixed.at[np.array(self.free)].set(x), self.budget.tokens_per_param
         return place if ratio is None else place.at[1].set(place[0] + jnp.log(ratio))
 
     def cost(self, x: Array) -> Array:
-        """The law's cost."""
+        """Computes the law's cost."""
         return cost_at(self.law, self.budget, *jnp.exp(self.place(x)[:3]))
 
-    def named(self, rows: Array, together: Any) -> Array:
-        """Numbers of the limits collected by the names in `plan.CONSTRAINTS`; together: jnp.sum or jnp.any."""
-        at = {name: np.array([i for i, own in enumerate(self.names) if own == name], int) for name in CONSTRAINTS}
-        return jnp.stack([together(rows[at[name]]) for name in CONSTRAINTS])
+    def by_constraint(self, rows: Array, combine: Any) -> Array:
+        """Combines rows of limits into those of `plan.CONSTRAINTS`, by jnp.sum, jnp.any or a similar function."""
+        labels = np.array(self.names)
+        return jnp.stack([combine(rows[np.flatnonzero(labels == name)]) for name in CONSTRAINTS])
 
 
-class Fixed(np.ndarray):
-    """Numbers that are part of a program's structure, so that they compare and hash as one."""
+class HashableArray(np.ndarray):
+    """An array in the structure of a pytree, which must compare and hash."""
 
     def __hash__(self):  # pyright: ignore[reportIncompatibleVariableOverride]
         return hash((self.shape, self.tobytes()))
 
     def __eq__(self, other):
-        return isinstance(other, Fixed) and self.shape == other.shape and self.tobytes() == other.tobytes()
+        return isinstance(other, HashableArray) and self.shape == other.shape and self.tobytes() == other.tobytes()
 
 
-register(PlanProblem, ("law", "budget", "held", "offsets"), ("free", "names", "powers"))
-NONE = -1e30
-"""Log of a term that is not there."""
+register(PlanProblem, ("law", "budget", "fixed", "offsets"), ("free", "names", "powers"))
+ABSENT = -1e30
+"""Log of an absent term."""
 
 
 def objective(problem: PlanProblem, x: Array) -> Array:
-    """What is least at the optimum: the law's cost, or the level or its negative."""
+    """Computes what the solver minimises: the law's cost, the epigraph variable or its negative."""
     if problem.budget.goal == "quality":
-        return shaped(problem.law, problem.cost(x))
-    level = problem.place(x)[3]
-    return level if problem.budget.goal == "spending" else -level
+        return solver_cost(problem.law, problem.cost(x))
+    log_goal = problem.place(x)[3]
+    return log_goal if problem.budget.goal == "spending" else -log_goal
 
 
 def limits(problem: PlanProblem, x: Array) -> Array:
-    """At most zero where the plan keeps to its budget: logs of what is used over what there is."""
+    """Computes the log of usage over limit for each limit. All are at most zero if the plan is feasible."""
     logs = problem.offsets + np.asarray(problem.powers) @ problem.place(x)
     rows = logs[:, 0] if logs.shape[1] == 1 else jax.nn.logsumexp(logs, axis=1)
     if problem.budget.target is None:
@@ -96,35 +103,36 @@ def limits(problem: PlanProblem, x: Array) -> Array:
     return jnp.append(rows, reached)
 
 
-def pose(law: Law, budget: Budget, free: tuple[int, ...], held: Float[Array, " 4"]) -> PlanProblem:
-    """The problem of a law and a budget in which `free` of the four numbers are chosen."""
-    found = [*_bounds(budget, free), *_spending(budget)]
-    terms = max(len(one.offsets) for one in found)
-    powers, offsets = np.zeros((len(found), terms, 4)), []
-    for i, one in enumerate(found):
-        powers[i, : len(one.offsets)] = one.powers
-        offsets.append(jnp.stack([*(jnp.asarray(at, held.dtype) for at in one.offsets)]))
-    padded = jnp.stack([jnp.pad(one, (0, terms - len(one)), constant_values=NONE) for one in offsets])
-    names = tuple(one.name for one in found) + (() if budget.target is None else ("target",))
-    return PlanProblem(free, names, powers.view(Fixed), law, budget, held, padded)
+def pose(law: Law, budget: Budget, free: tuple[int, ...], fixed: Float[Array, " 4"]) -> PlanProblem:
+    """Builds the problem of a law and a budget, with `free` of the four variables to choose."""
+    rows = [*_bounds(budget, free), *_spending(budget)]
+    terms = max(len(limit.offsets) for limit in rows)
+    powers, offsets = np.zeros((len(rows), terms, 4)), []
+    for i, limit in enumerate(rows):
+        powers[i, : len(limit.offsets)] = limit.powers
+        offsets.append(jnp.stack([*(jnp.asarray(offset, fixed.dtype) for offset in limit.offsets)]))
+    padded = jnp.stack([jnp.pad(row, (0, terms - len(row)), constant_values=ABSENT) for row in offsets])
+    names = tuple(limit.name for limit in rows) + (() if budget.target is None else ("target",))
+    return PlanProblem(free, names, powers.view(HashableArray), law, budget, fixed, padded)
 
 
 def _bounds(budget: Budget, free: tuple[int, ...]) -> list[Limit]:
-    rows, follows = [], budget.tokens_per_param is not None
-    for at, (least, most) in enumerate(bounds(budget)):
-        if at in free or (at == 1 and follows):
-            what, unit = ("params", "tokens", "samples")[at], np.eye(4)[at][None]
-            rows += [Limit(f"{what}_min", -unit, [least]), Limit(f"{what}_max", unit, [-jnp.asarray(most)])]
+    rows, has_ratio = [], budget.tokens_per_param is not None
+    for index, (least, most) in enumerate(bounds(budget)):
+        if index in free or (index == 1 and has_ratio):
+            quantity, unit = ("params", "tokens", "samples")[index], np.eye(4)[index][None]
+            rows += [Limit(f"{quantity}_min", -unit, [least]), Limit(f"{quantity}_max", unit, [-jnp.asarray(most)])]
     return rows
 
 
 def _spending(budget: Budget) -> list[Limit]:
     training, serving = budget.prices
 
-    def limit(name: str, terms: Terms, most: ArrayLike, queries: tuple[Term, ...] = (), level: float = 0.0) -> Limit:
-        """terms + queries·(number of queries) <= most; level: power of the level in the number of queries."""
-        powers = [[*one.powers, 0.0] for one in terms] + [[*one.powers, level] for one in queries]
-        return Limit(name, np.array(powers), [jnp.log(one.coefficient) - jnp.log(most) for one in (*terms, *queries)])
+    def limit(name: str, terms: Terms, bound: ArrayLike, queries: tuple[Term, ...] = (), power: float = 0.0) -> Limit:
+        """Builds the limit `terms + queries·exp(power·epigraph) <= bound`."""
+        powers = [[*term.powers, 0.0] for term in terms] + [[*term.powers, power] for term in queries]
+        offsets: list[ArrayLike] = [jnp.log(term.coefficient) - jnp.log(bound) for term in (*terms, *queries)]
+        return Limit(name, np.array(powers), offsets)
 
     rows = []
     trained, query = training.terms(), serving.terms()
@@ -137,22 +145,22 @@ def _spending(budget: Budget) -> list[Limit]:
     if budget.latency is not None:
         rows += [limit("latency", terms, budget.latency) for terms in serving.latency_terms()]
     if budget.goal == "queries":
-        rows += [limit("total", trained, budget.total, tuple(terms), level=1.0) for terms in query]  # pyright: ignore
+        rows += [limit("total", trained, budget.total, tuple(terms), power=1.0) for terms in query]  # pyright: ignore
         return rows
     served: list[Terms] = [[]]
     if budget.queries is not None:
-        served = [[one.times(budget.queries) for one in terms] for terms in query]
+        served = [[term.times(budget.queries) for term in terms] for terms in query]
     if budget.total is not None:
         rows += [limit("total", [*trained, *terms], budget.total) for terms in served]
     if budget.goal == "spending":
         for terms in served:
-            row = limit("level", [*trained, *terms], 1.0)
+            row = limit("epigraph", [*trained, *terms], 1.0)
             rows.append(row._replace(powers=row.powers - np.eye(4)[3]))
     return rows
 
 
 def bounds(budget: Budget) -> list[tuple[Any, Any]]:
-    """Logs of the least and the most N, D and k, where no bound is set 0 and FAR."""
+    """Returns logs of the smallest and largest N, D and k. Without a bound they are 0 and FAR."""
 
     def log_or(value: Any, otherwise: float) -> Any:
         return otherwise if value is None else jnp.log(value)
@@ -166,7 +174,7 @@ def bounds(budget: Budget) -> list[tuple[Any, Any]]:
 
 
 def inputs_at(law: Law, budget: Budget, n: ArrayLike, d: ArrayLike, k: ArrayLike) -> dict[str, Any]:
-    """The inputs of a law by name, at N, D and k."""
+    """Returns the inputs of a law by name at N, D and k."""
     columns = {"params": n, "tokens": d, "samples": k}
     if budget.unique_tokens is not None:
         columns["unique_tokens"] = budget.unique_tokens
@@ -174,37 +182,37 @@ def inputs_at(law: Law, budget: Budget, n: ArrayLike, d: ArrayLike, k: ArrayLike
 
 
 def cost_at(law: Law, budget: Budget, n: ArrayLike, d: ArrayLike, k: ArrayLike) -> Array:
-    """The law's cost at N, D and k."""
+    """Computes the law's cost at N, D and k."""
     return law.cost(**inputs_at(law, budget, n, d, k))
 
 
-def shaped(law: Law, cost: Array) -> Array:
-    """The cost as the solver minimises it: its log for pass@k, which has digits left where all questions are solved."""
+def solver_cost(law: Law, cost: Array) -> Array:
+    """Computes the cost that the solver minimises. For pass@k it is the log, which keeps digits near a pass@k of 1."""
     return jnp.log(cost) if predicts_pass(type(law)) else cost
 
 
-def unshaped(law: Law, multipliers: Array, cost: Array) -> Array:
-    """Multipliers in units of the cost, from those of `shaped`."""
+def multipliers_of_cost(law: Law, multipliers: Array, cost: Array) -> Array:
+    """Converts multipliers of `solver_cost` to units of the cost."""
     return multipliers * cost if predicts_pass(type(law)) else multipliers
 
 
 def cost_of_target(law: Law, budget: Budget) -> Array:
-    """The cost that a target allows: itself, or -log of a pass@k."""
+    """Returns the cost that a target allows: the target itself, or -log of a pass@k."""
     target = jnp.asarray(budget.target)
     return -jnp.log(target) if predicts_pass(type(law)) else target
 
 
 def chooses_samples(law: type[Law], budget: Budget) -> bool:
-    """Whether a plan has samples to choose: the law reads k, and each costs something."""
+    """Returns whether a plan chooses samples: the law reads k, and samples have a price."""
     return "k" in law.inputs() and budget.serves
 
 
 def predicts_pass(law: type[Law]) -> bool:
-    """Whether a law's prediction is a pass@k, to be reached at least, rather than a loss."""
+    """Returns whether a law predicts a pass@k, with a least value as target, rather than a loss."""
     return law.response[0] == "pass_at_k"
 
 
 def spending(budget: Budget, n: Array, d: Array, k: Array, queries: Array) -> Array:
-    """What training and `queries` queries cost."""
+    """Computes the cost of training and of serving `queries` queries."""
     training, serving = budget.prices
     return training(n, d) + (queries * serving(n, k) if budget.serves else 0.0)

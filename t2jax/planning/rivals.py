@@ -1,4 +1,4 @@
-"""What others would train and serve under the same budget: twenty tokens per parameter, and the best for one sample."""
+"""Alternatives to a plan under the same budget: twenty tokens per parameter, and the best model for one sample."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,19 +19,26 @@ from t2jax.working_precision import scope
 
 RULE = 20.0
 ENDLESS = 1e30
-"""Bytes of memory that hold any model."""
+"""Memory in bytes that is enough for any model."""
 COSTS = np.geomspace(1e-3, 1e3, 241)
-"""Training costs, over the plan's, of which the best for one sample has one where the budget leaves it the choice."""
+"""Training costs relative to the plan's, from which the best model for one sample chooses if the budget allows."""
 SLACK = 1e-6
-"""Logs by which a model may exceed a limit and still keep it, for it is made to spend all there is."""
+"""Tolerance of a limit in logs, because models spend all of their budget."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A model and what becomes of it under a budget. samples, value, queries, spent: NaN where there is nothing.
+    """A model and its results under a budget.
 
-    queries: where the most are sought. spent: where training and queries are paid from one purse, or the least is
-    sought. beyond: the limits on its size, tokens, samples, latency and memory that it breaks.
+    Attributes:
+        name: Rule that chose the model.
+        params: Number of parameters N.
+        tokens: Number of training tokens D.
+        samples: Number of samples k, or NaN if no model is affordable.
+        value: The law's prediction, or NaN.
+        queries: Number of queries, if the goal is the most queries.
+        spent: Cost of training and queries, if one budget pays for both or the goal is the least spending.
+        beyond: Limits on size, tokens, samples, latency and memory that the model breaks.
     """
 
     name: str
@@ -46,10 +53,18 @@ class Choice:
 
 @dataclass(frozen=True)
 class Models:
-    """Models under a budget, each field (models,): N, D, k and the law's prediction there.
+    """Models under a budget, each field of shape (models,).
 
-    training, query: what training and one query cost. queries: how many are served. spent: on training and all queries.
-    excess: logs of what is used over what there is, of the limits in `plan.CONSTRAINTS`, (models, 12).
+    Attributes:
+        params: Number of parameters N.
+        tokens: Number of training tokens D.
+        samples: Number of samples k.
+        value: The law's prediction.
+        training: Cost of training.
+        query: Cost of one query.
+        queries: Number of queries served.
+        spent: Cost of training and all queries.
+        excess: Log of usage over limit for each constraint in `plan.CONSTRAINTS`, shape (models, 12).
     """
 
     params: np.ndarray
@@ -64,59 +79,61 @@ class Models:
 
     @property
     def kept(self) -> np.ndarray:
-        """Whether each keeps to every limit."""
-        return np.all(self.excess <= SLACK, axis=1)  # not where it is NaN
+        """Whether each model satisfies every limit."""
+        return np.all(self.excess <= SLACK, axis=1)  # False for NaN
 
     @property
     def paid(self) -> np.ndarray:
-        """Whether each keeps to all that may be spent, and reaches the target."""
+        """Whether each model stays within all budgets and reaches the target."""
         return np.all(self.excess[:, [name in BUDGETS for name in CONSTRAINTS]] <= SLACK, axis=1)
 
     def beyond(self, at: int) -> tuple[str, ...]:
-        """The limits other than budgets that the model at an index breaks, by name."""
+        """Returns the names of the limits, other than budgets, that the model at an index breaks."""
         excess = zip(CONSTRAINTS, self.excess[at], strict=True)
         return tuple(name for name, over in excess if name not in BUDGETS and over > SLACK)
 
 
 def rivals(law: Law, budget: Budget, plan: Plan) -> tuple[Choice, ...]:
-    """The best models of two rules under the budget: twenty tokens per parameter, and Chinchilla's for one sample.
+    """Returns the best models of two rules: twenty tokens per parameter, and Chinchilla's optimum for one sample.
 
-    Where training has a budget of its own they train for what the plan does; where it shares one with the queries, or
-    the least is to be spent, each rule has the training cost that suits it best (the second one of COSTS). They keep to
-    what may be spent. Limits on sizes, latency and memory are not theirs: what breaks one says so.
+    If training has its own budget, the models train at the plan's cost. If training shares a budget with queries, or
+    the goal is the least spending, each rule has the training cost that suits it best. The second rule picks it from
+    COSTS. The models stay within the budgets. They may break limits on size, latency and memory, which `beyond` then
+    names.
     """
-    alone = budget.total is None and budget.target is None
+    separate = budget.total is None and budget.target is None
     cost = models(law, budget, plan.params, plan.tokens, plan.samples).training[0]
     training = Budget(train=cost, training=budget.training, unique_tokens=budget.unique_tokens)
-    if alone:
-        ruled = allocate(loss_law(law), replace(training, tokens_per_param=RULE))
-        ruled = models(law, budget, ruled.params, ruled.tokens)
+    if separate:
+        candidates = allocate(loss_law(law), replace(training, tokens_per_param=RULE))
+        candidates = models(law, budget, candidates.params, candidates.tokens)
     else:
-        ruled = allocate(law, replace(_purses(budget), tokens_per_param=RULE))
-        ruled = models(law, budget, ruled.params, ruled.tokens, ruled.samples)
-    found = [_best("20 tokens per parameter", law, budget, ruled)]
+        candidates = allocate(law, replace(_without_limits(budget), tokens_per_param=RULE))
+        candidates = models(law, budget, candidates.params, candidates.tokens, candidates.samples)
+    choices = [_best("20 tokens per parameter", law, budget, candidates)]
     if budget.serves:
-        single = frontier(loss_law(law), training if alone else replace(training, train=cost * COSTS))
-        params, tokens = np.atleast_1d(single.params), np.atleast_1d(single.tokens)
-        asked = chooses_samples(type(law), budget)
-        samples = _fewest(law, budget, params, tokens) if asked and budget.target is not None else None
-        single = models(law, budget, params, tokens, samples)
-        found.append(_best("best for one sample" if asked else "best if serving were free", law, budget, single))
-    return tuple(found)
+        candidates = frontier(loss_law(law), training if separate else replace(training, train=cost * COSTS))
+        params, tokens = np.atleast_1d(candidates.params), np.atleast_1d(candidates.tokens)
+        has_samples = chooses_samples(type(law), budget)
+        samples = _fewest_samples(law, budget, params, tokens) if has_samples and budget.target is not None else None
+        candidates = models(law, budget, params, tokens, samples)
+        name = "best for one sample" if has_samples else "best if serving were free"
+        choices.append(_best(name, law, budget, candidates))
+    return tuple(choices)
 
 
 def models(
     law: Law, budget: Budget, params: ArrayLike, tokens: ArrayLike | None = None, samples: ArrayLike | None = None
 ) -> Models:
-    """Models under a budget. params, tokens, samples: (models,), or one number.
+    """Evaluates models under a budget. `params`, `tokens` and `samples` have shape (models,) or are one number.
 
-    Without tokens a model has all that `train` pays for, and `tokens_max` at most. Without samples it draws as many as
-    `inference`, or what training leaves of `total`, pays for, and one at least.
+    Without tokens, a model has all that `train` pays for, and at most `tokens_max`. Without samples, it draws as many
+    as `inference` pays for, or the rest of `total` after training, and at least one.
     """
     samples = samples if chooses_samples(type(law), budget) else None
     with scope() as dtype:
         place: Any = [
-            None if one is None else np.atleast_1d(np.asarray(one, dtype)) for one in (params, tokens, samples)
+            None if column is None else np.atleast_1d(np.asarray(column, dtype)) for column in (params, tokens, samples)
         ]
         numbers = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), (law, budget))
         return Models(*jax.tree.map(np.asarray, _models(*numbers, *place)))
@@ -124,57 +141,58 @@ def models(
 
 @jax.jit
 def _models(law: Law, budget: Budget, params: Array, tokens: Array | None, samples: Array | None) -> tuple[Array, ...]:
-    at_will = replace(budget, sizes=None, tokens_per_param=None)
-    return jax.vmap(partial(_model, law, at_will))(params, tokens, samples)
+    free_budget = replace(budget, sizes=None, tokens_per_param=None)
+    return jax.vmap(partial(_model, law, free_budget))(params, tokens, samples)
 
 
 def _model(law: Law, budget: Budget, n: Array, d: Array | None, k: Array | None) -> tuple[Array, ...]:
-    """The fields of `Models` for one model."""
+    """Computes the fields of `Models` for one model."""
     training, serving = budget.prices
-    one = jnp.ones_like(n)
+    ones = jnp.ones_like(n)
     if d is None:
-        most = jnp.inf if budget.tokens_max is None else jnp.asarray(budget.tokens_max)
-        d = jnp.minimum(jnp.asarray(budget.train) / training(n, one), most)
-    trained = training(n, d)
+        tokens_max = jnp.inf if budget.tokens_max is None else jnp.asarray(budget.tokens_max)
+        d = jnp.minimum(jnp.asarray(budget.train) / training(n, ones), tokens_max)
+    training_cost = training(n, d)
     if k is None:
-        asked = budget.goal == "quality" and chooses_samples(type(law), budget)
-        k = jnp.maximum(_affordable(budget, n, trained), 1.0) if asked else one
-    query = serving(n, k)
-    queries = 0 * one if budget.queries is None else one * budget.queries
+        chooses = budget.goal == "quality" and chooses_samples(type(law), budget)
+        k = jnp.maximum(_affordable_samples(budget, n, training_cost), 1.0) if chooses else ones
+    query_cost = serving(n, k)
+    queries = 0 * ones if budget.queries is None else ones * budget.queries
     if budget.goal == "queries":
-        queries = (jnp.asarray(budget.total) - trained) / query
-    level = queries if budget.goal == "queries" else trained
+        queries = (jnp.asarray(budget.total) - training_cost) / query_cost
+    epigraph = queries if budget.goal == "queries" else training_cost
     problem = pose(law, budget, (0, 1, 2, 3), jnp.zeros(4, n.dtype))
-    excess = problem.named(limits(problem, jnp.log(jnp.stack([n, d, k, level]))), partial(jnp.max, initial=-jnp.inf))
+    logs = limits(problem, jnp.log(jnp.stack([n, d, k, epigraph])))
+    excess = problem.by_constraint(logs, partial(jnp.max, initial=-jnp.inf))
     value = law(**inputs_at(law, budget, n, d, k))
-    return n, d, k, value, trained, query, queries, trained + queries * query, excess
+    return n, d, k, value, training_cost, query_cost, queries, training_cost + queries * query_cost, excess
 
 
-def _affordable(budget: Budget, n: Array, trained: Array) -> Array:
-    """The most samples that a query pays for: every sum of terms of its cost is linear in them."""
+def _affordable_samples(budget: Budget, n: Array, training_cost: Array) -> Array:
+    """Computes the most samples that a query pays for. Every sum of terms of its cost is linear in them."""
     purses = [] if budget.inference is None else [jnp.asarray(budget.inference)]
     if budget.total is not None and budget.queries is not None:
-        purses.append((jnp.asarray(budget.total) - trained) / budget.queries)
-    none, one = jnp.zeros_like(n), jnp.ones_like(n)
-    most = []
+        purses.append((jnp.asarray(budget.total) - training_cost) / budget.queries)
+    zeros, ones = jnp.zeros_like(n), jnp.ones_like(n)
+    affordable = []
     for terms in budget.prices[1].terms():
-        prompt = total(terms, n, one, none)
-        most += [(purse - prompt) / (total(terms, n, one, one) - prompt) for purse in purses]
-    return jnp.min(jnp.stack(most))
+        prompt = total(terms, n, ones, zeros)
+        affordable += [(purse - prompt) / (total(terms, n, ones, ones) - prompt) for purse in purses]
+    return jnp.min(jnp.stack(affordable))
 
 
-def _fewest(law: Law, budget: Budget, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """The fewest samples with which models (models,) reach the target, NaN where none do or there is no model."""
-    there, samples = np.isfinite(params), np.full(len(params), np.nan)
-    if there.any():
-        n, d = params[there], tokens[there]
+def _fewest_samples(law: Law, budget: Budget, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """Computes the fewest samples with which models (models,) reach the target, NaN if none do or there is no model."""
+    valid, samples = np.isfinite(params), np.full(len(params), np.nan)
+    if valid.any():
+        n, d = params[valid], tokens[valid]
         ends = {"params_min": n, "params_max": n, "tokens_min": d, "tokens_max": d}
-        samples[there] = frontier(law, replace(_purses(budget), train=None, **ends)).samples
+        samples[valid] = frontier(law, replace(_without_limits(budget), train=None, **ends)).samples
     return samples
 
 
-def _purses(budget: Budget) -> Budget:
-    """The budget without limits on sizes, samples, latency and memory."""
+def _without_limits(budget: Budget) -> Budget:
+    """Returns the budget without limits on sizes, samples, latency and memory."""
     free = dict.fromkeys(("params_min", "params_max", "tokens_min", "tokens_max", "samples_min", "samples_max"))
     serving = budget.serving
     if serving is not None and serving.on is not None:
@@ -182,30 +200,31 @@ def _purses(budget: Budget) -> Budget:
     return replace(budget, **free, latency=None, sizes=None, whole_samples=False, serving=serving)
 
 
-def _best(name: str, law: Law, budget: Budget, found: Models) -> Choice:
-    """The best of the models that are paid for."""
+def _best(name: str, law: Law, budget: Budget, candidates: Models) -> Choice:
+    """Selects the best of the models that the budgets pay for."""
     rises = "pass_at_k" in type(law).response
-    merit = {"quality": found.value if rises else -found.value, "spending": -found.spent, "queries": found.queries}
-    merit = np.where(found.paid & np.isfinite(merit[budget.goal]), merit[budget.goal], -np.inf)
-    good = bool(np.isfinite(merit).any())
-    at = int(np.argmax(merit)) if good else len(merit) // 2
+    quality = candidates.value if rises else -candidates.value
+    merit = {"quality": quality, "spending": -candidates.spent, "queries": candidates.queries}
+    merit = np.where(candidates.paid & np.isfinite(merit[budget.goal]), merit[budget.goal], -np.inf)
+    any_valid = bool(np.isfinite(merit).any())
+    index = int(np.argmax(merit)) if any_valid else len(merit) // 2
 
-    def shown(column: np.ndarray) -> float:
-        return float(column[at]) if good else np.nan
+    def value_or_nan(column: np.ndarray) -> float:
+        return float(column[index]) if any_valid else np.nan
 
     return Choice(
         name,
-        float(found.params[at]),
-        float(found.tokens[at]),
-        shown(found.samples),
-        shown(found.value),
-        shown(found.queries) if budget.goal == "queries" else None,
-        shown(found.spent) if budget.goal == "spending" or budget.queries is not None else None,
-        found.beyond(at),
+        float(candidates.params[index]),
+        float(candidates.tokens[index]),
+        value_or_nan(candidates.samples),
+        value_or_nan(candidates.value),
+        value_or_nan(candidates.queries) if budget.goal == "queries" else None,
+        value_or_nan(candidates.spent) if budget.goal == "spending" or budget.queries is not None else None,
+        candidates.beyond(index),
     )
 
 
 def loss_law(law: Law) -> Law:
-    """The law of the loss that a law of samples stands on; a law without such a part is its own."""
+    """Returns the law of the loss inside a law of samples, or the law itself if it has no such part."""
     parts = [name for name, field in type(law).fields.items() if isinstance(field, Part)]
     return getattr(law, parts[0]) if parts else law

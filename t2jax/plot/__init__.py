@@ -1,4 +1,7 @@
-"""Figures, each a function of axes and results that returns the axes. Whoever makes the axes imports Matplotlib."""
+"""Figures of results: functions that draw on given axes and return them.
+
+The caller makes the axes, so only the caller imports Matplotlib.
+"""
 
 from t2jax.plot.draw import (
     draw_frontier,

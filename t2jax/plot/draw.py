@@ -1,4 +1,4 @@
-"""Pictures of results, each a function (ax, results) -> ax; `t2jax.plot` hands them on."""
+"""Figures of results as functions of axes and results."""
 
 from typing import TYPE_CHECKING
 
@@ -30,15 +30,21 @@ LABEL = "optimum"
 
 @check_arguments
 def draw_predicted_observed(ax: "Axes", law: Law, table: Table) -> "Axes":
-    """Draw the law's prediction against the measurement of each row, on log axes with the line of equality.
+    """Draws the law's prediction against the measurement of each row, on log axes with the line of equality.
 
     Args:
-        ax: axes of Matplotlib.
-        law: one law with values, such as `fit.law`.
-        table: the rows that were measured; of counts, pass@1 of each run.
+        ax: Axes of Matplotlib.
+        law: One law with values, such as `fit.law`.
+        table: The measured rows. For counts, the figure shows pass@1 of each run.
+
     Returns:
         The axes.
-    Example: `t2.plot.draw_predicted_observed(plt.gca(), fit.law, table)`.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = Figure().subplots()
+        >>> t2.plot.draw_predicted_observed(ax, fit.law, runs).get_xlabel()
+        'observed loss (nats/token)'
     """
     rows = measured_columns(law, table)
     return predicted_observed(ax, rows["observed"], evaluate(law, **rows), quantity=response_name(law, table))
@@ -46,20 +52,27 @@ def draw_predicted_observed(ax: "Axes", law: Law, table: Table) -> "Axes":
 
 @check_arguments
 def draw_residuals(ax: "Axes", law: Law, table: Table, against: str = "params") -> "Axes":
-    """Draw log(observed / predicted) of each row against one of its columns; rows that measured zero are left out.
+    """Draws log(observed / predicted) of each row against one of its columns, without rows that measured zero.
 
     Args:
-        ax: axes of Matplotlib.
-        law: one law with values, such as `fit.law`.
-        table: the rows that were measured; of counts, pass@1 of each run.
-        against: the column on the x axis, "params", "tokens" or another input of the law.
+        ax: Axes of Matplotlib.
+        law: One law with values, such as `fit.law`.
+        table: The measured rows. For counts, the figure shows pass@1 of each run.
+        against: Column on the x axis: "params", "tokens" or another input of the law.
+
     Returns:
         The axes.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = Figure().subplots()
+        >>> t2.plot.draw_residuals(ax, fit.law, runs, against="tokens").get_xlabel()
+        'training tokens D'
     """
     rows = measured_columns(law, table)
-    there = rows["observed"] > 0
+    shown = rows["observed"] > 0
     prediction = evaluate(law, **rows)
-    return residuals(ax, rows[against][there], np.log(rows["observed"][there] / prediction[there]), against=against)
+    return residuals(ax, rows[against][shown], np.log(rows["observed"][shown] / prediction[shown]), against=against)
 
 
 @check_arguments
@@ -72,17 +85,27 @@ def draw_frontier(
     quantity: Quantity = "tokens_per_param",
     level: float = 0.9,
 ) -> "Axes":
-    """Draw one optimal quantity against training compute, with a band over draws and the 20:1 rule.
+    """Draws one optimal quantity against training compute, with a band over draws and the 20:1 rule.
+
+    Budgets without an optimum are left out.
 
     Args:
-        ax: axes of Matplotlib.
-        train: training budgets in FLOPs, shape (budgets,).
-        plan: the optima at these budgets, as `t2.frontier(fit.law, t2.Budget(train=train))` gives them.
-        draws: the optima of every draw, shape (draws, budgets), as `t2.frontier(boot.laws, budget)` gives them.
+        ax: Axes of Matplotlib.
+        train: Training budgets in FLOPs, shape (budgets,).
+        plan: Optima at these budgets, as `t2.frontier(fit.law, t2.Budget(train=train))` returns them.
+        draws: Optima of every draw, shape (draws, budgets), as `t2.frontier(boot.laws, budget)` returns them.
         quantity: "tokens_per_param", "params" or "tokens".
-        level: of the band.
+        level: Probability of the band.
+
     Returns:
-        The axes. Budgets without an optimum are left out.
+        The axes.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> train = np.geomspace(1e20, 1e22, 5)
+        >>> plan = t2.frontier(law, t2.Budget(train=train))
+        >>> t2.plot.draw_frontier(Figure().subplots(), train, plan).get_ylabel()
+        'optimal tokens per parameter D/N'
     """
     good = np.asarray(plan.ok)
     return optima_against_train(
@@ -100,17 +123,27 @@ def draw_isoflops(
     table: Table | None = None,
     level: float = 0.9,
 ) -> "Axes":
-    """Draw the law over N at each training budget for one sample (k = 1), with its optima, bands and measured rows.
+    """Draws the law over N at each training budget for one sample (k = 1), with optima, bands and measured rows.
+
+    Budgets without an optimum are left out.
 
     Args:
-        ax: axes of Matplotlib.
-        law: one law with values, such as `fit.law`.
-        train: training budgets in FLOPs, shape (budgets,).
-        laws: draws of the law, such as `boot.laws`, for bands; at most 200 of them are used.
-        table: its rows become points, where their training compute is in the range of the budgets.
-        level: of the bands.
+        ax: Axes of Matplotlib.
+        law: One law with values, such as `fit.law`.
+        train: Training budgets in FLOPs, shape (budgets,).
+        laws: Draws of the law, such as `boot.laws`, for bands. At most 200 of them are used.
+        table: Its rows become points if their training compute is in the range of the budgets.
+        level: Probability of the bands.
+
     Returns:
-        The axes. Budgets without an optimum are left out.
+        The axes.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> train = np.geomspace(1e19, 1e20, 3)
+        >>> ax = t2.plot.draw_isoflops(Figure().subplots(), law, train, table=runs)
+        >>> ax.get_ylabel()
+        'loss (nats/token)'
     """
     budget = Budget(train=np.asarray(train, float))
     plan = frontier(law, budget)
@@ -122,25 +155,34 @@ def draw_isoflops(
 
 @check_arguments
 def draw_posterior(ax: "Axes", post: Posterior, name: str) -> "Axes":
-    """Draw the draws of one parameter as a histogram, with the density of its prior over it.
+    """Draws a histogram of one parameter's draws, with the density of its prior over it.
 
     Args:
-        ax: axes of Matplotlib.
-        post: a posterior that `t2.sample` made; one read from a file does not know the densities of its priors.
-        name: the parameter, of the law or the noise.
+        ax: Axes of Matplotlib.
+        post: Result of `t2.sample`. A posterior read from a file lacks the densities of its priors.
+        name: Parameter of the law or the noise.
+
     Returns:
         The axes.
+
     Raises:
-        ValueError: for another name, or a posterior read from a file.
+        ValueError: When there is no such parameter, or the posterior comes from a file.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
+        >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
+        >>> t2.plot.draw_posterior(Figure().subplots(), post, "alpha").get_xlabel()
+        'alpha'
     """
     density = post.density
     if density is None:
-        raise ValueError("a posterior read from a file knows draws of its priors only, not their densities")
+        raise ValueError("a posterior read from a file has draws of its priors only, not their densities")
     if name not in density.names:
         raise ValueError(f"there is no parameter {name!r}, expected one of {', '.join(density.names)}")
     declared = dict(density.coordinates.declared)[name]
     values = np.asarray(post.idata["posterior"][name].values).ravel()
-    x = _around(values, declared.domain)
+    x = _points_around(values, declared.domain)
     with scope() as dtype:
         prior = np.asarray(jnp.exp(density.priors[name].log_prob(jnp.asarray(x, dtype))))
     marginal(ax, values, x, prior, name=name, unit=declared.unit)
@@ -149,7 +191,7 @@ def draw_posterior(ax: "Axes", post: Posterior, name: str) -> "Axes":
 
 
 def _optima(plan: Plan, draws: Plan | None, good: np.ndarray) -> Optima:
-    """The optima of the budgets that have one, with their draws."""
+    """Returns the optima of the budgets that have one, with their draws."""
     params, tokens = np.asarray(plan.params)[good], np.asarray(plan.tokens)[good]
     if draws is None:
         return Optima(LABEL, params, tokens)
@@ -158,9 +200,9 @@ def _optima(plan: Plan, draws: Plan | None, good: np.ndarray) -> Optima:
     )
 
 
-def _around(values: np.ndarray, domain: tuple[float, float]) -> np.ndarray:
-    """Points over the draws and a little of what lies around them, inside the domain."""
+def _points_around(values: np.ndarray, domain: tuple[float, float]) -> np.ndarray:
+    """Returns points over the draws and a margin around them, inside the domain."""
     low, high = np.quantile(values, [0.002, 0.998])
-    room = 0.25 * (high - low)
+    margin = 0.25 * (high - low)
     inside = np.nextafter(domain[0], np.inf), np.nextafter(domain[1], -np.inf)
-    return np.linspace(max(low - room, inside[0]), min(high + room, inside[1]), 200)
+    return np.linspace(max(low - margin, inside[0]), min(high + margin, inside[1]), 200)

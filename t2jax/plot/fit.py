@@ -1,6 +1,6 @@
-"""Figures of a fit, each a function (ax, arrays) -> ax: predicted against observed, and residuals.
+"""Figures of a fit as functions of axes and arrays: predicted against observed, and residuals.
 
-The caller brings the Axes, so nothing here touches pyplot or its global state. `plot.frontier` draws allocations.
+The caller brings the axes, so nothing here touches pyplot or its global state.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def predicted_observed(ax: "Axes", observed: Any, predicted: Any, *, quantity: str = "loss") -> "Axes":
-    """Prediction of the law against measurement, each (rows,), on log axes with the line of equality.
+    """Draws predictions of the law against measurements, each (rows,), on log axes with the line of equality.
 
-    quantity: the response column, which names the axes. Rows that are zero have no place on a log axis; they are left
-    out and counted in the title.
+    `quantity` is the response column, which names the axes. Rows of zero have no place on a log axis. They are left out
+    and counted in the title.
     """
     observed, predicted = np.asarray(observed, float), np.asarray(predicted, float)
     shown = (observed > 0) & (predicted > 0)
@@ -34,9 +34,9 @@ def predicted_observed(ax: "Axes", observed: Any, predicted: Any, *, quantity: s
 def residuals(
     ax: "Axes", x: Any, residual: Any, *, against: str = "params", ylabel: str = "log(observed / predicted)"
 ) -> "Axes":
-    """Residuals against an input, both (rows,), on a log x axis with a line at zero.
+    """Draws residuals against an input, both (rows,), on a log x axis with a line at zero.
 
-    against: the column that x is, "params" or "tokens", which names the axis.
+    `against` is the column of x, "params" or "tokens", which names the axis.
     """
     ax.axhline(0.0, color=BLACK, linewidth=1)
     ax.plot(x, residual, "o", color=BLUE, markersize=4, alpha=0.5, markeredgewidth=0)

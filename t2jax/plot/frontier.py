@@ -1,7 +1,7 @@
-"""Figures of an allocation: isoFLOP curves with their optima, and the optimal N, D and D/N against training compute.
+"""Figures of allocations: isoFLOP curves with their optima, and the optimal N, D and D/N against training compute.
 
-Each is a function (ax, arrays) -> ax, as in `plot`; bands are quantiles of the draws it is given. Figures 2 and 3 of
-Roberts et al. 2026 (2604.01411), with the uncertainty that a bootstrap or a posterior gives.
+Each function takes axes and arrays and returns the axes. Bands are quantiles of the given draws.
+They show figures 2 and 3 of Roberts et al. 2026 (2604.01411) with the uncertainty of a bootstrap or a posterior.
 """
 
 from collections.abc import Sequence
@@ -45,9 +45,15 @@ RULE = 20.0  # tokens per parameter, the rule of thumb taken from Hoffmann et al
 
 @dataclass(frozen=True)
 class Optima:
-    """What one rule trains at every budget: params and tokens (budgets,), and draws of both (draws, budgets) if any.
+    """Optimal N and D of one rule at every budget.
 
-    label: the name in the legend, such as "T² optimum". interval: what the spread of the draws is.
+    Attributes:
+        label: Name in the legend, such as "T² optimum".
+        params: Optimal N, shape (budgets,).
+        tokens: Optimal D, shape (budgets,).
+        params_draws: Draws of N, shape (draws, budgets), if any.
+        tokens_draws: Draws of D, shape (draws, budgets), if any.
+        interval: Name of the interval that the draws give.
     """
 
     label: str
@@ -58,20 +64,20 @@ class Optima:
     interval: str = BOOTSTRAP
 
     def line(self, quantity: Quantity) -> np.ndarray:
-        """The quantity at every budget, (budgets,)."""
+        """Returns a quantity at every budget, shape (budgets,)."""
         return _quantity(quantity, np.asarray(self.params, float), np.asarray(self.tokens, float))
 
     def draws(self, quantity: Quantity) -> np.ndarray | None:
-        """The quantity in every draw, (draws, budgets); None without draws."""
+        """Returns a quantity in every draw, shape (draws, budgets), or None without draws."""
         if self.params_draws is None:
             return None
         return _quantity(quantity, np.asarray(self.params_draws, float), np.asarray(self.tokens_draws, float))
 
 
 def frontier_panels(axes: Sequence["Axes"], train: Any, optima: Sequence[Optima], level: float = 0.9) -> None:
-    """Draw D/N, N and D against training compute on three axes, with the legend beside the last. Figure 2 of the paper.
+    """Draws D/N, N and D against training compute on three axes, with one legend. This is figure 2 of the paper.
 
-    train: FLOPs (budgets,). optima: up to two, such as the T² optimum and Chinchilla's. level: of the bands.
+    `train` is in FLOPs, shape (budgets,). `optima` are up to two rules, such as the T² optimum and Chinchilla's.
     """
     for ax, quantity in zip(axes, ("tokens_per_param", "params", "tokens"), strict=True):
         optima_against_train(ax, train, optima, quantity=quantity, level=level)
@@ -81,13 +87,16 @@ def frontier_panels(axes: Sequence["Axes"], train: Any, optima: Sequence[Optima]
 def optima_against_train(
     ax: "Axes", train: Any, optima: Sequence[Optima], *, quantity: Quantity, level: float = 0.9
 ) -> "Axes":
-    """One optimal quantity against training compute (budgets,), with a band for each rule and the 20:1 rule dashed."""
+    """Draws one optimal quantity against training compute (budgets,), with a band for each rule.
+
+    The 20:1 rule is dashed.
+    """
     train = np.asarray(train, float)
-    for one, colour in zip(optima, COLOURS[: len(optima)], strict=True):
-        ax.plot(train, one.line(quantity), color=colour, linewidth=2, label=one.label)
-        if (draws := one.draws(quantity)) is not None:
+    for rule, colour in zip(optima, COLOURS[: len(optima)], strict=True):
+        ax.plot(train, rule.line(quantity), color=colour, linewidth=2, label=rule.label)
+        if (draws := rule.draws(quantity)) is not None:
             spread = band(draws, level)
-            label = f"{100 * level:g} % {one.interval}"
+            label = f"{100 * level:g} % {rule.interval}"
             ax.fill_between(train, spread.low, spread.high, color=colour, alpha=0.2, linewidth=0, label=label)
     params = np.sqrt(train / (6 * RULE))
     ax.plot(train, _quantity(quantity, params, RULE * params), "--", color=BLACK, linewidth=1.2, label="D = 20 N")
@@ -110,19 +119,19 @@ def isoflop_curves(
     level: float = 0.9,
     interval: str = BOOTSTRAP,
 ) -> "Axes":
-    """One curve over N for each training budget, light for large budgets; with bands where `draws` are given.
+    """Draws one curve over N for each training budget, light for large budgets, with bands if there are `draws`.
 
-    params: (budgets, sizes). values: the law's prediction there, NaN where a budget has no such model. train: FLOPs
-    (budgets,). draws: predictions (draws, budgets, sizes). quantity: what the values are, which names the axis.
-    interval: what the spread of the draws is.
+    `params` has shape (budgets, sizes). `values` are the law's predictions there, NaN if a budget has no such model.
+    `train` is in FLOPs, shape (budgets,). `draws` are predictions (draws, budgets, sizes). `quantity` names the axis of
+    the values, and `interval` the interval that the draws give.
     """
     params, values, norm = np.asarray(params, float), np.asarray(values, float), _norm(train)
     for i, budget in enumerate(np.asarray(train, float)):
-        there, colour = np.isfinite(values[i]), _colour(norm, budget)
-        ax.plot(params[i, there], values[i, there], color=colour, linewidth=1.5, label=number(budget, 3))
-        if draws is not None and there.any():
-            spread = band(np.asarray(draws, float)[:, i, there], level)
-            ax.fill_between(params[i, there], spread.low, spread.high, color=colour, alpha=0.25, linewidth=0)
+        valid, colour = np.isfinite(values[i]), _colour(norm, budget)
+        ax.plot(params[i, valid], values[i, valid], color=colour, linewidth=1.5, label=number(budget, 3))
+        if draws is not None and valid.any():
+            spread = band(np.asarray(draws, float)[:, i, valid], level)
+            ax.fill_between(params[i, valid], spread.low, spread.high, color=colour, alpha=0.25, linewidth=0)
     ax.set(xscale="log", yscale="log")
     ax.set_xlabel(AXIS_LABELS["params"])
     ax.set_ylabel(AXIS_LABELS.get(quantity, quantity))
@@ -133,11 +142,11 @@ def isoflop_curves(
 
 
 def isoflop_points(ax: "Axes", params: Any, values: Any, flops: Any, train: Any) -> "Axes":
-    """Measured rows on top of `isoflop_curves`, coloured on its scale by their own training FLOPs, all (rows,).
+    """Draws measured rows on `isoflop_curves`, coloured by their training FLOPs, all of shape (rows,).
 
-    train: the budgets of the curves, (budgets,), which set the colours.
+    The budgets of the curves, `train` of shape (budgets,), set the colours.
     """
-    colours = [_colour(_norm(train), one) for one in np.asarray(flops, float)]
+    colours = [_colour(_norm(train), budget) for budget in np.asarray(flops, float)]
     ax.scatter(params, values, s=14, c=colours, edgecolors=GREY, linewidths=0.4, zorder=3, label="measured")
     log_ticks(ax)
     legend_outside(ax)
@@ -145,16 +154,16 @@ def isoflop_points(ax: "Axes", params: Any, values: Any, flops: Any, train: Any)
 
 
 def optima_on_isoflops(ax: "Axes", optima: Sequence[Optima], values: Sequence[Any], level: float = 0.9) -> "Axes":
-    """The path of each rule through the isoFLOP curves, with the interval of N at every budget as a bar.
+    """Draws the path of each rule through the isoFLOP curves, with the interval of N at every budget as a bar.
 
-    values: for each of `optima` the prediction at its allocations, (budgets,), NaN where there is none.
+    `values` are, for each of `optima`, the predictions at its allocations, shape (budgets,), NaN if there is none.
     """
-    for one, value, colour, marker in zip(optima, values, COLOURS, MARKERS, strict=False):
-        line, error = one.line("params"), None
-        if (draws := one.draws("params")) is not None:
+    for rule, value, colour, marker in zip(optima, values, COLOURS, MARKERS, strict=False):
+        line, error = rule.line("params"), None
+        if (draws := rule.draws("params")) is not None:
             spread = band(draws, level)
             error = np.maximum([line - spread.low, spread.high - line], 0.0)
-        bars = f"\n(bars: {100 * level:g} % {one.interval} of N)" if error is not None else ""
+        bars = f"\n(bars: {100 * level:g} % {rule.interval} of N)" if error is not None else ""
         ax.errorbar(
             line,
             value,
@@ -166,7 +175,7 @@ def optima_on_isoflops(ax: "Axes", optima: Sequence[Optima], values: Sequence[An
             linewidth=1.5,
             elinewidth=1,
             zorder=4,
-            label=one.label + bars,
+            label=rule.label + bars,
         )
     log_ticks(ax)
     legend_outside(ax)
@@ -185,7 +194,7 @@ def _norm(train: Any) -> "LogNorm":
 
 
 def _colour(norm: "LogNorm", flops: float) -> Any:
-    """Viridis without its palest end, which does not show on white."""
+    """Returns a colour of Viridis without its palest end, which is invisible on white."""
     from matplotlib import colormaps
 
     return colormaps["viridis"](0.9 * float(np.clip(norm(flops), 0.0, 1.0)))

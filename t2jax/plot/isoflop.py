@@ -1,4 +1,4 @@
-"""IsoFLOP pictures of a law: its prediction over N at each training budget, with measured rows and optima."""
+"""IsoFLOP figures of a law: its prediction over N at each training budget, with measured rows and optima."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -31,18 +31,19 @@ def draw_isoflops_of(
     tokens_max: float = np.inf,
     level: float = 0.9,
 ) -> "Axes":
-    """Draw the law over N, within a factor of ten of the optima at each training budget, with these optima on it.
+    """Draws the law over N, within a factor of ten of the optima at each training budget, with these optima on it.
 
     Args:
-        ax: axes of Matplotlib.
-        law: one law with values.
-        train: training budgets in FLOPs, shape (budgets,).
-        optima: what each rule trains at these budgets.
-        laws: draws of the law, leaves (draws,), for bands; at most 200 of them are used.
-        table: its rows at k = 1 become points, where their training compute is in the range of the budgets.
-        inference: FLOPs per token served, which pay for the samples; k = 1 without.
-        tokens_max: the most tokens there are.
-        level: of the bands.
+        ax: Axes of Matplotlib.
+        law: One law with values.
+        train: Training budgets in FLOPs, shape (budgets,).
+        optima: Optima of each rule at these budgets.
+        laws: Draws of the law, leaves (draws,), for bands. At most 200 of them are used.
+        table: Its rows at k = 1 become points if their training compute is in the range of the budgets.
+        inference: FLOPs per token served, which pay for the samples. Without it, k = 1.
+        tokens_max: Largest number of tokens.
+        level: Probability of the bands.
+
     Returns:
         The axes.
     """
@@ -52,20 +53,22 @@ def draw_isoflops_of(
     curves = np.where(samples >= 1, evaluate(law, params=params, tokens=tokens, samples=samples), np.nan)
     draws = None
     if laws is not None:
-        few = jax.tree.map(lambda leaf: leaf[:DRAWS], laws)
-        draws = evaluate(few, params=params, tokens=tokens, samples=samples)
+        some_laws = jax.tree.map(lambda leaf: leaf[:DRAWS], laws)
+        draws = evaluate(some_laws, params=params, tokens=tokens, samples=samples)
     isoflop_curves(ax, params, curves, train, draws=draws, quantity=response_name(law, table), level=level)
     if table is not None:
         _points(ax, law, table, train)
     values = []
-    for one in optima:
-        drawn = _samples(np.asarray(one.params), inference)
-        values.append(np.where(drawn >= 1, evaluate(law, params=one.params, tokens=one.tokens, samples=drawn), np.nan))
+    for rule in optima:
+        samples = _samples(np.asarray(rule.params), inference)
+        values.append(
+            np.where(samples >= 1, evaluate(law, params=rule.params, tokens=rule.tokens, samples=samples), np.nan)
+        )
     return optima_on_isoflops(ax, optima, values, level)
 
 
 def _points(ax: "Axes", law: Law, table: Table, train: np.ndarray) -> None:
-    """The rows measured on one sample whose training compute lies in the range of the curves."""
+    """Draws the rows measured on one sample whose training compute is in the range of the curves."""
     rows = measured_columns(law, table)
     flops = 6 * rows["params"] * rows["tokens"]
     shown = (rows["samples"] == 1) & (flops >= train.min() / 2) & (flops <= train.max() * 2) & (rows["observed"] > 0)
@@ -74,8 +77,8 @@ def _points(ax: "Axes", law: Law, table: Table, train: np.ndarray) -> None:
 
 
 def _grid(train: np.ndarray, optima: Sequence[Optima], tokens_max: float) -> tuple[np.ndarray, np.ndarray]:
-    """N and D (budgets, sizes) within a factor of ten of each budget's optima, on all tokens that may be used."""
-    optimal = np.array([one.params for one in optima])
+    """Returns N and D (budgets, sizes) within a factor of ten of each budget's optima, with all allowed tokens."""
+    optimal = np.array([rule.params for rule in optima])
     params = np.geomspace(optimal.min(axis=0) / 10, optimal.max(axis=0) * 10, SIZES, axis=1)
     return params, np.minimum(train[:, None] / (6 * params), tokens_max)
 

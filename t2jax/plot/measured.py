@@ -1,4 +1,4 @@
-"""What a table measured of a law's response, with the inputs of each measurement, as pictures show them."""
+"""Measurements of a law's response in a table, with their inputs, for figures."""
 
 import numpy as np
 
@@ -8,14 +8,14 @@ from t2jax.tables.table import Table
 
 
 def response_name(law: Law, table: Table | None) -> str:
-    """What the law predicts: the column of the table, or without one the first that it can."""
+    """Returns the column that the law predicts: that of the table, or without one the law's first."""
     return law.response[0] if table is None else response(type(law), table)
 
 
 def measured_columns(law: Law, table: Table) -> dict[str, np.ndarray]:
-    """`observed` with its inputs, each (rows,); from counts, pass@1 of each run of each task.
+    """Returns `observed` with its inputs, each (rows,). For counts it is pass@1 of each run of each task.
 
-    A run's pass@1 is the mean over its questions of correct / trials, which is unbiased whatever the trials.
+    A run's pass@1 is the mean over its questions of correct / trials, which is unbiased for any number of trials.
     """
     name = response_name(law, table)
     if name in table:
@@ -26,7 +26,7 @@ def measured_columns(law: Law, table: Table) -> dict[str, np.ndarray]:
     first = np.unique(run, return_index=True)[1]
     weight = table.weights()
     share = np.bincount(run, weight * table["correct"] / table["trials"]) / np.bincount(run, weight)
-    inputs = {name: one[first] for name, one in _inputs(law, table).items()}
+    inputs = {name: column[first] for name, column in _inputs(law, table).items()}
     return inputs | {"samples": np.ones(len(first)), "observed": share}
 
 

@@ -1,4 +1,4 @@
-"""Figures of priors and posteriors, each a function (ax, arrays) -> ax."""
+"""Figures of priors and posteriors as functions of axes and arrays."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ __all__ = ["interval_observed", "marginal", "places", "places_against"]
 
 
 def marginal(ax: "Axes", draws: Any, x: Any, prior: Any, *, name: str, unit: str = "") -> "Axes":
-    """Histogram of draws (draws,) of a parameter, with the density of its prior at `x`, both (points,), over it."""
+    """Draws a histogram of a parameter's draws (draws,), with the density of its prior at `x`, both (points,)."""
     x, draws = np.asarray(x, float), np.asarray(draws, float).ravel()
     bins = np.linspace(x[0], x[-1], 41)
     ax.hist(draws, bins, density=True, color=BLUE, alpha=0.5, linewidth=0, label="posterior")  # pyright: ignore
@@ -25,12 +25,12 @@ def marginal(ax: "Axes", draws: Any, x: Any, prior: Any, *, name: str, unit: str
 def interval_observed(
     ax: "Axes", observed: Any, low: Any, mid: Any, high: Any, *, level: float, what: str, quantity: str = "loss"
 ) -> "Axes":
-    """Median and central interval of predictions against measurements, each (rows,), on log axes.
+    """Draws the median and central interval of predictions against measurements, each (rows,), on log axes.
 
-    level: of the interval, 0.9 for 90 %. what: whose prediction, "prior" or "posterior", for the legend. Rows of zero
-    or less have no place on a log axis; they are left out and counted in the title.
+    `level` is the probability of the interval. `what` is "prior" or "posterior", for the legend.
+    Rows of zero or less have no place on a log axis. They are left out and counted in the title.
     """
-    observed, low, mid, high = (np.asarray(one, float) for one in (observed, low, mid, high))
+    observed, low, mid, high = (np.asarray(column, float) for column in (observed, low, mid, high))
     shown = (observed > 0) & (low > 0)
     x = observed[shown]
     ax.vlines(
@@ -56,9 +56,9 @@ def interval_observed(
 
 
 def places(ax: "Axes", place: Any) -> "Axes":
-    """Histogram of the share of new measurements below each row's own (rows,): flat where the law and noise are right.
+    """Draws a histogram of the shares of new measurements below each row (rows,).
 
-    The grey band holds 99 % of the bars of as many independent rows.
+    It is flat if law and noise are right. The grey band covers 99 % of the bars of as many independent rows.
     """
     from scipy.stats import binom
 
@@ -72,7 +72,10 @@ def places(ax: "Axes", place: Any) -> "Axes":
 
 
 def places_against(ax: "Axes", x: Any, place: Any, *, level: float, against: str) -> "Axes":
-    """Each row's place among new measurements against N, D or k, all (rows,); `level` lies between the dashed lines."""
+    """Draws each row's share of new measurements below it against N, D or k, all of shape (rows,).
+
+    A share `level` of the rows lies between the dashed lines.
+    """
     for end, label in ((0.5 - level / 2, f"{100 * level:g} % of rows\nbetween"), (0.5 + level / 2, None)):
         ax.axhline(end, color=BLACK, linewidth=1, linestyle="--", label=label)
     ax.plot(x, place, "o", color=BLUE, markersize=3, markeredgewidth=0)

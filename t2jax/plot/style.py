@@ -1,4 +1,4 @@
-"""Colours, labels, ticks and legends that all figures share."""
+"""Colours, labels, ticks and legends of all figures."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-# Okabe & Ito 2008: told apart with any colour vision, and in grey
+# Okabe & Ito 2008: distinct for any colour vision, and in grey
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 BLACK, GREY = "#000000", "#666666"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -23,14 +23,14 @@ AXIS_LABELS = {
     "neg_log_pass": "mean of -log pass@k (nats)",
     "pass_at_k": "pass@k (share of questions)",
 }
-"""What the axis of a table column says, with its unit; N, D and k are counts."""
+"""Axis label of each table column, with its unit. N, D and k are counts."""
 
 
 def equal_axes(ax: "Axes", values: np.ndarray, quantity: str) -> None:
-    """Make a picture of predicted against observed: log axes of one scale that hold `values`, with equality drawn."""
+    """Sets log axes of one scale that contain `values`, and draws the line of equality."""
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.1, 1.0)
-    room = (high / low) ** 0.05 if high > low else 1.1
-    ends = (low / room, high * room)
+    margin = (high / low) ** 0.05 if high > low else 1.1
+    ends = (low / margin, high * margin)
     ax.plot(ends, ends, "-", color=BLACK, linewidth=1, label="predicted = observed")
     ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     log_ticks(ax)
@@ -41,9 +41,9 @@ def equal_axes(ax: "Axes", values: np.ndarray, quantity: str) -> None:
 
 
 def legend_outside(ax: "Axes", title: str = "", **entries: Any) -> None:
-    """Put the legend to the right of the axes, where it covers no data; without a new title it keeps the one it has.
+    """Puts the legend to the right of the axes, where it covers no data. Without a new title, the old one stays.
 
-    entries: `handles` and `labels` in place of the axes' own.
+    `handles` and `labels` in `entries` replace those of the axes.
     """
     earlier = ax.get_legend()
     title = title or (earlier.get_title().get_text() if earlier else "")
@@ -52,12 +52,12 @@ def legend_outside(ax: "Axes", title: str = "", **entries: Any) -> None:
 
 
 def shared_legend(axes: Sequence["Axes"]) -> None:
-    """One legend for panels that show the same things, to the right of the last; their own are removed."""
+    """Draws one legend for panels with the same entries, to the right of the last panel, and removes the others."""
     entries: list[tuple[str, Any]] = []
     for ax in axes:
         handles, labels = ax.get_legend_handles_labels()
-        known = {label for label, _ in entries}
-        entries += [(label, handle) for label, handle in zip(labels, handles, strict=True) if label not in known]
+        listed = {label for label, _ in entries}
+        entries += [(label, handle) for label, handle in zip(labels, handles, strict=True) if label not in listed]
         if ax is not axes[-1] and (legend := ax.get_legend()):
             legend.remove()
     labels, handles = zip(*entries, strict=True)
@@ -65,10 +65,10 @@ def shared_legend(axes: Sequence["Axes"]) -> None:
 
 
 def log_ticks(ax: "Axes") -> None:
-    """Readable ticks on log axes: even steps below a decade, then 1, 2 and 5, and powers of ten over a wide range.
+    """Sets readable ticks on log axes: even steps below a decade, then 1, 2 and 5, and powers of ten over wide ranges.
 
-    Small marks between them are drawn up to three decades: beyond, they say nothing and take most of the drawing time.
-    Labels are plain text such as 2·10⁸, as mathematical type takes a parser to set.
+    Minor ticks appear up to three decades. Beyond, they are useless and take most of the drawing time.
+    Labels are plain text such as 2·10⁸, because mathematical type needs a parser.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
@@ -85,7 +85,7 @@ def log_ticks(ax: "Axes") -> None:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """A number as axes and legends write it, with a power of ten outside 0.001 to 10,000: 0.02, 2.5, 10⁸, 2·10⁸."""
+    """Formats a number for axes and legends, with a power of ten outside 0.001 to 10,000: 0.02, 2.5, 10⁸, 2·10⁸."""
     if value == 0 or 1e-3 <= abs(value) < 1e4:
         return f"{value:.{digits}g}"
     factor, exponent = f"{value:.{digits - 1}e}".split("e")

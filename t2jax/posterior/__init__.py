@@ -1,4 +1,4 @@
-"""Posteriors: laws sampled from their priors and a table."""
+"""Files, checks and comparisons of posteriors."""
 
 from typing import TYPE_CHECKING
 

@@ -15,7 +15,7 @@ PRIOR_DRAWS = 4000
 
 
 def inference_data(groups: Mapping[str, Any]) -> Any:
-    """Data sets by group as ArviZ holds them: `InferenceData`, or from ArviZ 1 on xarray's `DataTree`."""
+    """Collects data sets by group as ArviZ's `InferenceData`, or from ArviZ 1 on as xarray's `DataTree`."""
     import xarray  # slow to load
 
     kind = vars(arviz()).get("InferenceData")  # not by getattr, at which ArviZ 1 warns
@@ -23,7 +23,7 @@ def inference_data(groups: Mapping[str, Any]) -> Any:
 
 
 def sample_stats(drawn: Drawn) -> Any:
-    """How the sampler fared at each draw, by the names that ArviZ knows: an xarray data set (chain, draw)."""
+    """Returns the statistics of the sampler at each draw as an xarray data set (chain, draw), under ArviZ's names."""
     import xarray  # slow to load
 
     stats = {
@@ -37,19 +37,19 @@ def sample_stats(drawn: Drawn) -> Any:
     }
     chains, draws = drawn.lp.shape
     position = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    return xarray.Dataset({name: (("chain", "draw"), one) for name, one in stats.items()}, coords=position)
+    return xarray.Dataset({name: (("chain", "draw"), values) for name, values in stats.items()}, coords=position)
 
 
 def names_of_runs(table: Table) -> list[str]:
-    """What each run is called: its `model`, or its params and tokens."""
+    """Returns the name of each run: its `model`, or its params and tokens."""
     first = np.unique(table.runs(), return_index=True)[1]
     if "model" in table:
-        return [str(one) for one in table["model"][first]]
+        return [str(model) for model in table["model"][first]]
     sizes = zip(table["params"][first], table["tokens"][first], strict=True)
     return [f"params={params:.6g} tokens={tokens:.6g}" for params, tokens in sizes]
 
 
-def _groups(
+def sample_groups(
     target: Density,
     values: dict[str, np.ndarray],
     drawn: Drawn,
@@ -63,26 +63,27 @@ def _groups(
     chains, draws = drawn.lp.shape
     axes = ("chain", "draw")
 
-    def named(of: Mapping[str, np.ndarray], length: int, count: int) -> Any:
-        held = {
-            name: (axes, one, {"units": declared[name].unit, "doc": declared[name].doc}) for name, one in of.items()
+    def dataset(arrays: Mapping[str, np.ndarray], length: int, count: int) -> Any:
+        variables = {
+            name: (axes, array, {"units": declared[name].unit, "doc": declared[name].doc})
+            for name, array in arrays.items()
         }
-        return xarray.Dataset(held, coords={"chain": np.arange(count), "draw": np.arange(length)})
+        return xarray.Dataset(variables, coords={"chain": np.arange(count), "draw": np.arange(length)})
 
     position = {"chain": np.arange(chains), "draw": np.arange(draws)}
     return {
-        "posterior": named(values, draws, chains),
+        "posterior": dataset(values, draws, chains),
         "sample_stats": sample_stats(drawn),
         "log_likelihood": xarray.Dataset(
             {measured: ((*axes, units[0]), drawn.log_likelihood)},
             coords={**position, units[0]: units[1]},
         ),
-        "prior": named({name: one[None] for name, one in prior.items()}, PRIOR_DRAWS, 1),
+        "prior": dataset({name: array[None] for name, array in prior.items()}, PRIOR_DRAWS, 1),
     }
 
 
 def arviz() -> Any:
-    """ArviZ, which is slow to load; generation 0.23 announces its successor at import, which is no news here."""
+    """Imports ArviZ, which is slow, and ignores the warning with which generation 0.23 announces its successor."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         import arviz

@@ -1,4 +1,4 @@
-"""The density of counts whose questions and runs both deviate, with the deviations of runs as latent coordinates."""
+"""Density of counts in which questions and runs both deviate, with the runs' deviations as latent coordinates."""
 
 from dataclasses import dataclass, replace
 
@@ -14,9 +14,9 @@ from t2jax.typing import Array, Float
 
 @dataclass(frozen=True)
 class CrossedDensity(Density):
-    """A density of which each run has a coordinate too, standard normal: its deviation, in τ. A pytree.
+    """Density with one more coordinate for each run: its deviation in units of τ, standard normal a priori.
 
-    runs: how many there are. Coordinates are those of `Density`, then the deviations; where they are left out, zero.
+    The coordinates are those of `Density`, then the deviations of the `runs`. Missing deviations are zero.
     """
 
     runs: int
@@ -37,7 +37,7 @@ class CrossedDensity(Density):
         return super().row_log_likelihood(u, replace(data, columns={**data.columns, DEVIATION: z}))
 
     def values(self, u: Float[Array, " all"]) -> dict[str, Array]:
-        """As of `Density`, and `DEVIATION`: that of each run, in τ, (runs,)."""
+        """Returns the values of `Density`, and under `DEVIATION` the deviation of each run in τ, shape (runs,)."""
         u, z = self._parts(u)
         return super().values(u) | {DEVIATION: z}
 

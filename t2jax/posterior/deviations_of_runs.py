@@ -1,4 +1,4 @@
-"""How far each run lies off the law, by a posterior."""
+"""Deviations of runs from the law under a posterior."""
 
 import jax
 import jax.numpy as jnp
@@ -17,10 +17,31 @@ from t2jax.working_precision import scope
 def run_deviations(
     laws: Law, tau: Float[np.ndarray, " draws"], table: Table, *, key: Array
 ) -> Float[np.ndarray, "draws runs"]:
-    """How far off each draw's law each run of a table is, in τ, given its own rows: one random draw of z_m each.
+    """Draws how far each run of a table deviates from each draw's law, in units of τ, given the run's rows.
 
-    laws, tau: of the posterior of `RunScatter`, leaves (draws,); that of `CrossedEffects` holds its own deviations.
-    `deviated` applies it; for a run that is not in the table z is standard normal. Raises TableError as `run_rows`.
+    `t2.noise.deviated` applies a deviation to a law. A run that is not in the table has a standard normal deviation.
+    The posterior of `CrossedEffects` contains its own deviations.
+
+    Args:
+        laws: Laws of a posterior with `RunScatter`, leaves of shape (draws,).
+        tau: Scatter of the runs of each draw, shape (draws,).
+        table: Counts of each question of each run.
+        key: Random key.
+
+    Returns:
+        One random deviation for each draw and run, shape (draws, runs).
+
+    Raises:
+        TableError: When the table lacks a column.
+
+    Example:
+        >>> link = {"theta0": 1.0, "theta1": 1.0, "theta2": 0.9, "theta3": 1.5, "theta4": 0.1}
+        >>> passes = t2.laws.T2PassK(E=0.0, A=4000.0, B=18000.0, alpha=0.42, beta=0.4, **link)
+        >>> laws = jax.tree.map(lambda leaf: np.repeat(leaf, 50), passes)
+        >>> counts = {"params": [1e9, 1e9, 5e9], "tokens": 1e11, "trials": 20.0, "correct": [3.0, 2.0, 19.0]}
+        >>> table = t2.Table.from_columns(model=["small", "small", "large"], question=["1", "2", "1"], **counts)
+        >>> t2.posterior.run_deviations(laws, np.full(50, 0.1), table, key=jax.random.key(0)).shape
+        (50, 2)
     """
     with scope() as dtype:
         rows = run_rows(type(laws), table).on_device(dtype).columns
@@ -31,14 +52,14 @@ def run_deviations(
 
 @jax.jit
 def _deviations(rows: Rows, laws: Law, tau: Array, keys: Array) -> Array:
-    def one(drawn: tuple[Law, Array, Array]) -> Array:
+    def deviations_of_draw(drawn: tuple[Law, Array, Array]) -> Array:
         law, scale, key = drawn
-        held = *law.questions(**law.arguments(rows, but="k")), scale
-        middle, width = likelihood_peak(rows, *held)
+        parameters = *law.questions(**law.arguments(rows, but="k")), scale
+        middle, width = likelihood_peak(rows, *parameters)
         z = middle[:, None] + width[:, None] * deviation_grid(FINE)[None, :]
-        chance = jax.nn.softmax(run_log_likelihood(rows, *held, z), axis=1)
-        reached = jnp.cumsum(chance, axis=1) - 0.5 * chance
+        probability = jax.nn.softmax(run_log_likelihood(rows, *parameters, z), axis=1)
+        cumulative = jnp.cumsum(probability, axis=1) - 0.5 * probability
         u = jax.random.uniform(key, middle.shape, middle.dtype)
-        return jax.vmap(jnp.interp)(u, reached, z)
+        return jax.vmap(jnp.interp)(u, cumulative, z)
 
-    return jax.lax.map(one, (laws, tau, keys))
+    return jax.lax.map(deviations_of_draw, (laws, tau, keys))

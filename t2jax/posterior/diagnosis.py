@@ -1,4 +1,4 @@
-"""Whether chains can be believed: do they agree, are there enough draws, and what is only the prior again."""
+"""Convergence of chains: whether they agree, whether there are enough draws, and what the rows left to the prior."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -7,24 +7,34 @@ from typing import Any
 import numpy as np
 
 from t2jax.posterior.arviz_groups import arviz
+from t2jax.printing import format_quantiles
 from t2jax.typing import Float
 
 R_HAT, ESS, E_BFMI = 1.01, 400, 0.3
 """Limits of Vehtari et al. 2021 (1903.08008) for R-hat and ESS, and of Betancourt 2016 (1604.00695) for E-BFMI."""
+TAILS = (0.05, 0.95)
 
 AS_PRIOR = 0.8
-"""The rows say nothing in a direction in which the posterior has more than this share of the prior's variance."""
-SHIFT = 0.5  # and in which it has moved by less than this many of the prior's standard deviations
+"""The rows do not inform a direction whose posterior has more than this share of the prior's variance."""
+SHIFT = 0.5  # and whose mean moves by less than this many standard deviations of the prior
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the chains show, by parameter: rank-normalised split R-hat, bulk and tail ESS, and contraction.
+    """Convergence statistics of chains, by parameter.
 
-    contraction: 1 - variance of the posterior over that of the prior, both as normal scores of the prior: near 1 where
-    the rows determine a parameter, 0 where it is as before. divergences: of how many `draws` in all chains. bfmi: of
-    each chain. failures: a sentence for each limit that is not kept. directions: how many independent combinations of
-    the parameters have their prior as posterior. left: the parameters that make up most of these.
+    Attributes:
+        r_hat: Rank-normalised split R-hat.
+        ess_bulk: Effective sample size of the bulk.
+        ess_tail: Effective sample size of the tails.
+        contraction: 1 - (variance of the posterior)/(variance of the prior), both as normal scores of the prior. It is
+            near 1 if the rows determine a parameter, and 0 if the posterior is the prior.
+        divergences: Number of divergent draws.
+        draws: Number of draws in all chains.
+        bfmi: E-BFMI of each chain.
+        failures: A sentence for each limit that is broken.
+        directions: Number of independent combinations of parameters whose posterior is the prior.
+        left: Parameters that make up most of these combinations.
     """
 
     r_hat: dict[str, float]
@@ -40,26 +50,55 @@ class Diagnosis:
 
     @property
     def converged(self) -> bool:
-        """Whether every limit is kept."""
+        """Whether every limit is met."""
         return not self.failures
 
     def agrees(self, name: str) -> bool:
-        """Whether the chains agree on a parameter, so that its draws may be summarised."""
-        return self.r_hat[name] < R_HAT  # not where it is NaN
+        """Returns whether the chains agree on a parameter, so that its draws may be summarised."""
+        return self.r_hat[name] < R_HAT  # False for NaN
 
     @property
     def sentence(self) -> str:
-        """All of it in English."""
+        """The diagnosis in English."""
         if self.converged:
             least = min(*self.ess_bulk.values(), *self.ess_tail.values())
-            said = f"converged: R-hat at most {max(self.r_hat.values()):.4f}, ESS at least {least:.0f}, no divergence"
+            largest = max(self.r_hat.values())
+            sentence = f"converged: R-hat at most {largest:.4f}, ESS at least {least:.0f}, no divergence"
         else:
-            said = f"not converged: {'; '.join(self.failures)}"
+            sentence = f"not converged: {'; '.join(self.failures)}"
         if self.left:
-            every = len(self.r_hat)
-            where = "any direction" if self.directions == every else f"{self.directions} of {every} directions"
-            said += f"; the rows tell nothing in {where} ({', '.join(self.left)}): there the posterior is the prior"
-        return said
+            total = len(self.r_hat)
+            directions = "any direction" if self.directions == total else f"{self.directions} of {total} directions"
+            names = ", ".join(self.left)
+            sentence += f"; the rows do not inform {directions} ({names}), where the posterior is the prior"
+        return sentence
+
+
+class Diagnosed:
+    """Convergence and status of a result whose chains have a `Diagnosis`."""
+
+    diagnosis: Diagnosis
+    asked: int
+    made: int
+
+    @property
+    def converged(self) -> bool:
+        """Whether the draws may be used: the chains meet every limit of `Diagnosis`."""
+        return self.diagnosis.converged
+
+    @property
+    def status(self) -> str:
+        """The diagnosis in English: the parameter that fails, and what to do."""
+        cut = f"; interrupted: {self.made} of {self.asked} draws of each chain" if self.made < self.asked else ""
+        return self.diagnosis.sentence + cut
+
+    def _describe_draws(self, values: Mapping[str, np.ndarray]) -> dict[str, str]:
+        """Returns the number of draws, and the median with the central 90 % of each sampled name."""
+        rows = {"draws": f"{self.made} of each chain"}
+        for name, draws in values.items():
+            agrees = self.diagnosis.agrees(name)
+            rows[name] = format_quantiles(draws) if agrees else "no interval: the chains do not agree"
+        return rows
 
 
 def diagnose(
@@ -70,96 +109,98 @@ def diagnose(
     left: Callable[[np.ndarray], tuple[int, np.ndarray]],
     latent: Mapping[str, Float[np.ndarray, "chains draws"]] | None = None,
 ) -> Diagnosis:
-    """Judge draws by ArviZ's diagnostics, and beside draws from the priors of the same names.
+    """Judges draws by ArviZ's diagnostics, beside draws from the priors of the same names.
 
-    left: what is as before, of normal scores of the prior (draws, names): `left_together` where priors are independent,
-    `left_alone` where they are not, as those of tasks of one population. latent: what else was sampled; its chains are
-    held to the same limits, and told of where they fail.
-    Source of the limits and of R-hat and ESS: Vehtari, Gelman, Simpson, Carpenter & Bürkner 2021 (1903.08008).
+    `left` finds the directions in which normal scores (draws, names) are as in the prior: `left_together` for
+    independent priors, `left_alone` for dependent ones, such as those of tasks of one population. `latent` holds other
+    sampled quantities. They must meet the same limits, and the sentence names them only if they fail. Source of R-hat,
+    ESS and their limits: Vehtari, Gelman, Simpson, Carpenter & Bürkner 2021 (1903.08008).
     """
-    values = {name: np.asarray(one, float) for name, one in drawn.items()}
-    mixed = _mixed(values)
+    values = {name: np.asarray(draws, float) for name, draws in drawn.items()}
+    statistics = _mixing_statistics(values)
     with np.errstate(all="ignore"):
         bfmi = np.asarray(arviz().bfmi(np.asarray(energy, float)), float)
-    scores = np.stack([_scores(one.ravel(), np.asarray(prior[name])) for name, one in values.items()], axis=1)
+    scores = np.stack([_scores(draws.ravel(), np.asarray(prior[name])) for name, draws in values.items()], axis=1)
     directions, share = left(scores)
-    found = Diagnosis(
-        **mixed,
+    diagnosis = Diagnosis(
+        **statistics,
         contraction=dict(zip(values, (1 - scores.var(axis=0)).tolist(), strict=True)),
         divergences=int(np.sum(diverging)),
         draws=diverging.size,
         bfmi=bfmi,
         failures=(),
         directions=directions,
-        left=_most(share, directions, tuple(values)),
+        left=_main_names(share, directions, tuple(values)),
     )
-    other = replace(found, **_mixed(latent)) if latent else found
-    said = (
-        _mixing(found),
-        _mixing(other) if latent else "",
-        _size(found, diverging.shape[1]),
-        _size(other, diverging.shape[1]) if latent else "",
-        _divergences(values, diverging),
-        _energy(values, energy, bfmi),
+    latent_diagnosis = replace(diagnosis, **_mixing_statistics(latent)) if latent else diagnosis
+    failures = (
+        _mixing_failure(diagnosis),
+        _mixing_failure(latent_diagnosis) if latent else "",
+        _size_failure(diagnosis, diverging.shape[1]),
+        _size_failure(latent_diagnosis, diverging.shape[1]) if latent else "",
+        _divergence_failure(values, diverging),
+        _energy_failure(values, energy, bfmi),
     )
-    return Diagnosis(**{**vars(found), "failures": tuple(one for one in said if one)})
+    return Diagnosis(**{**vars(diagnosis), "failures": tuple(failure for failure in failures if failure)})
 
 
-def _mixed(values: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _mixing_statistics(values: Mapping[str, np.ndarray]) -> dict[str, Any]:
     az = arviz()
-    with np.errstate(all="ignore"):  # a chain that stands still has no R-hat: NaN, which fails
+    with np.errstate(all="ignore"):  # a chain that does not move has an R-hat of NaN, which fails
         return {
-            "r_hat": {name: float(az.rhat(one)) for name, one in values.items()},
-            "ess_bulk": {name: float(az.ess(one, method="bulk")) for name, one in values.items()},
-            "ess_tail": {name: float(az.ess(one, method="tail", prob=(0.05, 0.95))) for name, one in values.items()},
+            "r_hat": {name: float(az.rhat(draws)) for name, draws in values.items()},
+            "ess_bulk": {name: float(az.ess(draws, method="bulk")) for name, draws in values.items()},
+            "ess_tail": {name: float(az.ess(draws, method="tail", prob=TAILS)) for name, draws in values.items()},
         }
 
 
-def _mixing(found: Diagnosis) -> str:
-    bad = [name for name in found.r_hat if not found.agrees(name)]
-    if not bad:
+def _mixing_failure(diagnosis: Diagnosis) -> str:
+    unmixed = [name for name in diagnosis.r_hat if not diagnosis.agrees(name)]
+    if not unmixed:
         return ""
-    worst = max(bad, key=lambda name: np.nan_to_num(found.r_hat[name], nan=np.inf))
-    others = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-    so = f"the chains do not agree on {worst}{others} (R-hat {found.r_hat[worst]:.3g}, expected below {R_HAT})"
-    if found.r_hat[worst] < 1.1:
-        return f"{so}: draw twice as many, after twice the warm-up and with accept=0.95"
-    longer = f"{so}: warm up longer, with accept=0.95"
-    return f"{longer}; if that does not help there are several optima, which a narrower prior may decide"
+    worst = max(unmixed, key=lambda name: np.nan_to_num(diagnosis.r_hat[name], nan=np.inf))
+    others = f" and {len(unmixed) - 1} more" if len(unmixed) > 1 else ""
+    r_hat = diagnosis.r_hat[worst]
+    sentence = f"the chains do not agree on {worst}{others} (R-hat {r_hat:.3g}, expected below {R_HAT})"
+    if r_hat < 1.1:
+        return f"{sentence}: draw twice as many, after twice the warm-up and with accept=0.95"
+    advice = f"{sentence}: warm up longer, with accept=0.95"
+    return f"{advice}; if that does not help there are several optima, which a narrower prior may decide"
 
 
-def _size(found: Diagnosis, draws: int) -> str:
-    for kind, ess in (("", found.ess_bulk), (" in its tails", found.ess_tail)):
+def _size_failure(diagnosis: Diagnosis, draws: int) -> str:
+    for kind, ess in (("", diagnosis.ess_bulk), (" in its tails", diagnosis.ess_tail)):
         worst = min(ess, key=lambda name: np.nan_to_num(ess[name], nan=-1.0))
         if not ess[worst] > ESS:
-            more = int(np.ceil(draws * 1.2 * ESS / ess[worst])) if ess[worst] > 0 else 10 * draws
-            asked = f"take draws={more}"
-            return f"{worst} has {ess[worst]:.0f} effective draws{kind}, expected more than {ESS}: {asked}"
+            needed = int(np.ceil(draws * 1.2 * ESS / ess[worst])) if ess[worst] > 0 else 10 * draws
+            advice = f"take draws={needed}"
+            return f"{worst} has {ess[worst]:.0f} effective draws{kind}, expected more than {ESS}: {advice}"
     return ""
 
 
-def _divergences(values: Mapping[str, np.ndarray], diverging: np.ndarray) -> str:
+def _divergence_failure(values: Mapping[str, np.ndarray], diverging: np.ndarray) -> str:
     count = int(np.sum(diverging))
     if not count:
         return ""
-    at = np.asarray(diverging, bool)
-    worst = _farthest({name: abs(_rank(one)[at].mean() - 0.5) for name, one in values.items()})
-    so = f"{count} of {at.size} draws diverged, most at one end of {worst}"
-    return f"{so}: take accept=0.95 or 0.99, or a narrower prior of {worst}"
+    diverged = np.asarray(diverging, bool)
+    worst = _largest({name: abs(_rank(draws)[diverged].mean() - 0.5) for name, draws in values.items()})
+    sentence = f"{count} of {diverged.size} draws diverged, most at one end of {worst}"
+    return f"{sentence}: take accept=0.95 or 0.99, or a narrower prior of {worst}"
 
 
-def _energy(values: Mapping[str, np.ndarray], energy: np.ndarray, bfmi: np.ndarray) -> str:
-    low = np.flatnonzero(~(bfmi > E_BFMI))
-    if not low.size:
+def _energy_failure(values: Mapping[str, np.ndarray], energy: np.ndarray, bfmi: np.ndarray) -> str:
+    stuck = np.flatnonzero(~(bfmi > E_BFMI))
+    if not stuck.size:
         return ""
     with np.errstate(all="ignore"):
-        levels = {name: abs(np.corrcoef(_rank(one).ravel(), energy.ravel())[0, 1]) for name, one in values.items()}
-    worst = _farthest(levels)
-    so = f"the energy of chain {low[0]} moves too little (E-BFMI {bfmi[low[0]]:.2g}, expected above {E_BFMI})"
-    return f"{so}, most along {worst}: give {worst} a prior with lighter tails, or warm up longer"
+        ranks = {name: _rank(draws).ravel() for name, draws in values.items()}
+        correlations = {name: abs(np.corrcoef(rank, energy.ravel())[0, 1]) for name, rank in ranks.items()}
+    worst = _largest(correlations)
+    sentence = f"the energy of chain {stuck[0]} moves too little (E-BFMI {bfmi[stuck[0]]:.2g}, expected above {E_BFMI})"
+    return f"{sentence}, most along {worst}: give {worst} a prior with lighter tails, or warm up longer"
 
 
-def _farthest(measure: Mapping[str, float]) -> str:
+def _largest(measure: Mapping[str, float]) -> str:
     return max(measure, key=lambda name: np.nan_to_num(measure[name], nan=-1.0))
 
 
@@ -169,30 +210,30 @@ def _rank(values: np.ndarray) -> np.ndarray:
 
 
 def _scores(values: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """Normal quantiles of the shares of the prior below each value: standard normal for draws from the prior itself."""
+    """Computes normal scores of values: normal quantiles of the shares of the prior below them."""
     from scipy.special import ndtri  # comes with JAX; slow to load
 
     ordered = np.sort(prior)
-    # inside a gap between two draws of the prior linearly, so that a narrow posterior keeps its spread
+    # linear between two draws of the prior, so that a narrow posterior has a spread
     share = np.interp(values, ordered, (np.arange(ordered.size) + 0.5) / ordered.size)
     return ndtri(share)
 
 
 def left_together(scores: Float[np.ndarray, "draws names"]) -> tuple[int, Float[np.ndarray, " names"]]:
-    """How many directions have the scores of the prior, whose covariance is the identity, and each name's share."""
+    """Counts directions in which scores are as in the prior, with covariance one, and returns each name's share."""
     variances, axes = np.linalg.eigh(np.atleast_2d(np.cov(scores.T)))
     same = (variances > AS_PRIOR) & (np.abs(axes.T @ scores.mean(axis=0)) < SHIFT)
     return int(same.sum()), np.square(axes[:, same]).sum(axis=1)
 
 
 def left_alone(scores: Float[np.ndarray, "draws names"]) -> tuple[int, Float[np.ndarray, " names"]]:
-    """How many names have the scores of their prior, each by itself, and which, as 1 or 0."""
+    """Counts names whose scores are as in their prior, each by itself, and returns them as 1 or 0."""
     same = (scores.var(axis=0) > AS_PRIOR) & (np.abs(scores.mean(axis=0)) < SHIFT)
     return int(same.sum()), same.astype(float)
 
 
-def _most(share: np.ndarray, directions: int, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names that make up most of the directions."""
+def _main_names(share: np.ndarray, directions: int, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the names that make up most of the directions."""
     order = np.argsort(-share, kind="stable")
     enough = int(np.searchsorted(np.cumsum(share[order]), 0.8 * directions)) + 1
     return tuple(names[i] for i in sorted(order[:enough])) if directions else ()

@@ -1,4 +1,4 @@
-"""Posteriors on disk: NetCDF as ArviZ reads it, and the law at the highest density as `t2jax fit` writes its own."""
+"""Posteriors on disk: NetCDF files for ArviZ, and the law at the highest density as JSON."""
 
 import json
 import os
@@ -23,10 +23,23 @@ GROUPS = ("posterior", "sample_stats", "log_likelihood", "prior")
 
 
 def save_posterior(path: str | os.PathLike[str], post: Posterior | TaskPosterior) -> None:
-    """Write the draws as NetCDF, a group each for posterior, sample_stats, log_likelihood by unit, and prior.
+    """Writes a posterior as NetCDF, with groups posterior, sample_stats, log_likelihood by unit, and prior.
 
-    `arviz.from_netcdf` of every generation reads the file; `load_posterior`, or of several tasks `load_task_posterior`,
-    makes the result of it again.
+    `arviz.from_netcdf` of every generation reads the file. `load_posterior` and `load_task_posterior` restore the
+    result.
+
+    Args:
+        path: File to write.
+        post: Result of `sample` or `sample_tasks`.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
+        >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "posterior.nc"
+        >>> t2.posterior.save_posterior(path, post)
+        >>> path.exists()
+        True
     """
     import xarray  # slow to load
 
@@ -35,7 +48,7 @@ def save_posterior(path: str | os.PathLike[str], post: Posterior | TaskPosterior
         "kind": f"posterior: {post.status}",
         "asked": post.asked,
         "made": post.made,
-        "point": json.dumps({name: np.asarray(one).tolist() for name, one in post.point.values().items()}),
+        "point": json.dumps({name: np.asarray(value).tolist() for name, value in post.point.values().items()}),
     }
     if isinstance(post, TaskPosterior):
         about |= {"tasks": json.dumps(post.tasks), "pooled": json.dumps(post.pooled)}
@@ -49,7 +62,7 @@ def save_posterior(path: str | os.PathLike[str], post: Posterior | TaskPosterior
 
 @dataclass(frozen=True)
 class PosteriorFile:
-    """What a file holds. drawn: by parameter (chains, draws), or with tasks as the last axis."""
+    """Content of a file. Draws by parameter have shape (chains, draws), with tasks as a last axis if there are any."""
 
     groups: dict[str, Any]
     about: dict[str, Any]
@@ -61,29 +74,47 @@ class PosteriorFile:
 
 
 def load_posterior(path: str | os.PathLike[str], law: type[Law] | None = None) -> Posterior:
-    """The posterior that `save_posterior` wrote, judged anew; `law` is its class where that is not one of t2jax.
+    """Reads a posterior that `save_posterior` wrote, and diagnoses it again.
 
-    Its `density` is None. Raises ValueError, naming the file, where it is no such file, or of several tasks.
+    Args:
+        path: File to read.
+        law: Class of the law, if it is not one of t2jax.
+
+    Returns:
+        The posterior. Its `density` is None.
+
+    Raises:
+        ValueError: When the file is no posterior of t2jax, or one of several tasks. The message names the file.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
+        >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "posterior.nc"
+        >>> t2.posterior.save_posterior(path, post)
+        >>> t2.posterior.load_posterior(path).status == post.status
+        True
     """
-    read = read_posterior(path, law)
-    if "tasks" in read.about:
+    file = read_posterior(path, law)
+    if "tasks" in file.about:
         raise ValueError(f"{path}: a posterior of several tasks; read it with load_task_posterior")
-    held = {one: np.full(read.diverging.size, value) for one, value in read.about["point"].items()}
-    own = {one: values.ravel() for one, values in read.drawn.items() if one in held}
-    judged = {one: values for one, values in read.drawn.items() if one in read.prior}
+    fixed = {name: np.full(file.diverging.size, value) for name, value in file.about["point"].items()}
+    sampled = {name: values.ravel() for name, values in file.drawn.items() if name in fixed}
+    with_prior = {name: values for name, values in file.drawn.items() if name in file.prior}
     latent = {
-        f"{one}[{name}]": values[..., i]
-        for one, values in read.drawn.items()
-        if one not in read.prior
-        for i, name in enumerate(read.groups["posterior"]["run"].values)
+        f"{name}[{run}]": values[..., i]
+        for name, values in file.drawn.items()
+        if name not in file.prior
+        for i, run in enumerate(file.groups["posterior"]["run"].values)
     }
-    found = diagnose(judged, read.prior, read.diverging, read.energy, left_together, latent)
-    point = read.law(**read.about["point"])
-    idata, made = inference_data(read.groups), read.diverging.shape[1]
-    return Posterior(read.law(**(held | own)), idata, point, found, read.about["asked"], made)
+    diagnosis = diagnose(with_prior, file.prior, file.diverging, file.energy, left_together, latent)
+    point = file.law(**file.about["point"])
+    idata, made = inference_data(file.groups), file.diverging.shape[1]
+    return Posterior(file.law(**(fixed | sampled)), idata, point, diagnosis, file.about["asked"], made)
 
 
 def read_posterior(path: str | os.PathLike[str], law: type[Law] | None) -> PosteriorFile:
+    """Reads the groups and attributes of a file. Raises ValueError if `save_posterior` did not write it."""
     import xarray
 
     try:
@@ -93,10 +124,10 @@ def read_posterior(path: str | os.PathLike[str], law: type[Law] | None) -> Poste
         about |= {name: json.loads(attributes[name]) for name in ("tasks", "pooled") if name in attributes}
         stats, name = groups["sample_stats"], str(attributes["law"])
         drawn, prior = (
-            {str(one): np.asarray(values.values, float) for one, values in groups[group].items()}
+            {str(key): np.asarray(values.values, float) for key, values in groups[group].items()}
             for group in ("posterior", "prior")
         )
-        prior = {one: values.ravel() for one, values in prior.items()}
+        prior = {key: values.ravel() for key, values in prior.items()}
         diverging, energy = np.asarray(stats["diverging"].values, bool), np.asarray(stats["energy"].values, float)
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{path}: not a posterior that t2jax wrote ({type(error).__name__})") from None
@@ -104,7 +135,7 @@ def read_posterior(path: str | os.PathLike[str], law: type[Law] | None) -> Poste
 
 
 def save_point(path: str | os.PathLike[str], post: Posterior, table: Table) -> None:
-    """Write the law at the highest density as JSON, to be read by `load_law`, which refuses it if nothing converged."""
+    """Writes the law at the highest density as JSON for `load_law`, which refuses it if the chains did not converge."""
     declared = type(post.point).declared()
     parameters: dict[str, Any] = {
         name: {

@@ -1,7 +1,7 @@
-"""The posterior of one law: draws, diagnosis, summary."""
+"""The posterior of one law: its draws, their diagnosis and their summary."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -12,56 +12,77 @@ import pandas as pd
 from t2jax.laws.base import Law
 from t2jax.numerics.bands import Band, band
 from t2jax.posterior.density import Density
-from t2jax.posterior.diagnosis import Diagnosis
+from t2jax.posterior.diagnosis import Diagnosed, Diagnosis
+from t2jax.printing import report
 from t2jax.typing import Array
 from t2jax.working_precision import scope
 
 LEVEL = 0.9
 
 
-@dataclass(frozen=True)
-class Posterior:
-    """The result of `sample`. laws: one law per draw, leaves (chains * draws,), chain after chain.
+@dataclass(frozen=True, repr=False)
+class Posterior(Diagnosed):
+    """Result of `sample`: draws of a law, with a diagnosis of their chains.
 
-    idata: the same for ArviZ (`InferenceData`, or a `DataTree` from ArviZ 1 on): groups posterior, sample_stats,
-    log_likelihood by run or question, and prior. point: the law at the highest density in the coordinates that are
-    sampled, of `CrossedEffects` that of runs on the law. status: in English, "converged: ..." only if every limit of
-    `Diagnosis` is kept. made: draws of each chain that are there, of those asked for. density: what was sampled; None
-    for a posterior read from a file.
+    Attributes:
+        laws: One law per draw, leaves of shape (chains * draws,), chain after chain.
+        idata: The same draws for ArviZ, with groups posterior, sample_stats, log_likelihood by run or question, and
+            prior. It is an `InferenceData`, or a `DataTree` from ArviZ 1 on.
+        point: Law at the highest density in the coordinates of the sampler. With `CrossedEffects` it is that of runs on
+            the law.
+        diagnosis: Convergence of the chains, see `status`.
+        asked: Draws of each chain that were asked for.
+        made: Draws of each chain that exist. An interrupt makes them fewer than `asked`.
+        density: The density that was sampled, or None for a posterior read from a file.
+
+    Example:
+        >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
+        >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
+        >>> post.converged, post.laws.E.shape, round(float(np.median(post.laws.E)), 1)
+        (True, (4000,), 1.8)
     """
 
     laws: Law
-    idata: Any = field(repr=False)
+    idata: Any
     point: Law
-    diagnosis: Diagnosis = field(repr=False)
+    diagnosis: Diagnosis
     asked: int
     made: int
-    density: Density | None = field(default=None, repr=False)
+    density: Density | None = None
 
-    @property
-    def converged(self) -> bool:
-        """Whether the draws may be used: chains agree, are long enough and went everywhere; see `Diagnosis`."""
-        return self.diagnosis.converged
-
-    @property
-    def status(self) -> str:
-        """What the diagnostics say, in English, which parameter fails and what to do."""
-        cut = f"; interrupted: {self.made} of {self.asked} draws of each chain" if self.made < self.asked else ""
-        return self.diagnosis.sentence + cut
+    def __repr__(self) -> str:
+        """Prints the status, then the median and the central 90 % of each sampled parameter."""
+        values = {name: np.asarray(self.idata["posterior"][name].values, float) for name in self.diagnosis.r_hat}
+        return report(f"Posterior of {type(self.point).__name__}: {self.status}", self._describe_draws(values))
 
     def summary(self, level: float = LEVEL) -> pd.DataFrame:
-        """One row for each sampled parameter: mean, sd, median and central interval, R-hat, ESS and contraction.
+        """Summarises the draws of each sampled parameter.
 
-        Where the chains do not agree on a parameter there is no mean, sd or interval of it (NaN): they would describe
-        where the chains were, not the posterior. `attrs["status"]` is the status. Raises ValueError as `band`.
+        If the chains do not agree on a parameter, its mean, sd and interval are NaN: they would describe the chains,
+        not the posterior.
+
+        Args:
+            level: Probability of the central interval.
+
+        Returns:
+            One row for each parameter: mean, sd, median, interval, R-hat, ESS and contraction. `attrs["status"]` is the
+            status.
         """
         values = {name: np.asarray(self.idata["posterior"][name].values, float) for name in self.diagnosis.r_hat}
         return summarise(self.diagnosis, values, self.status, level)
 
     def band(self, quantity: Callable[[Law], Array], level: float = LEVEL) -> Band:
-        """Quantile band of anything computed from one law: `post.band(lambda law: law(1e9, 2e10))`.
+        """Computes a quantile band of any quantity of a law, such as `post.band(lambda law: law(1e9, 2e10))`.
 
-        Raises ValueError where the chains do not agree on a parameter: a band would say where the chains were.
+        Args:
+            quantity: Function of one law.
+            level: Probability of the central interval.
+
+        Returns:
+            Median and central interval, in the shape of the quantity.
+
+        Raises:
+            ValueError: When the chains do not agree on a parameter, or the level is outside (0, 1).
         """
         if not all(map(self.diagnosis.agrees, self.diagnosis.r_hat)):
             raise ValueError(f"there is no posterior to take a band of ({self.status})")
@@ -70,17 +91,18 @@ class Posterior:
             return band(np.asarray(jax.jit(jax.vmap(quantity))(laws)), level)
 
 
-def summarise(found: Diagnosis, values: Mapping[str, np.ndarray], status: str, level: float) -> pd.DataFrame:
-    """The table of `Posterior.summary`. values: draws (chains, draws) of each name in the diagnosis."""
+def summarise(diagnosis: Diagnosis, values: Mapping[str, np.ndarray], status: str, level: float) -> pd.DataFrame:
+    """Builds the table of `Posterior.summary` from draws (chains, draws) of each name in the diagnosis."""
     rows = {}
-    for name in found.r_hat:
-        one = values[name].ravel()
-        spread = band(one, level)
-        numbers = [one.mean(), one.std(ddof=1), spread.low, spread.mid, spread.high]
-        told = [found.r_hat[name], found.ess_bulk[name], found.ess_tail[name], found.contraction[name]]
-        rows[name] = [*(numbers if found.agrees(name) else [np.nan] * 5), *told]
+    for name in diagnosis.r_hat:
+        draws = values[name].ravel()
+        interval = band(draws, level)
+        numbers = [draws.mean(), draws.std(ddof=1), interval.low, interval.mid, interval.high]
+        columns_of = (diagnosis.r_hat, diagnosis.ess_bulk, diagnosis.ess_tail, diagnosis.contraction)
+        statistics = [column[name] for column in columns_of]
+        rows[name] = [*(numbers if diagnosis.agrees(name) else [np.nan] * 5), *statistics]
     low, high = (f"{100 * (0.5 + side * level / 2):g} %" for side in (-1, 1))
     columns = ["mean", "sd", low, "median", high, "r_hat", "ess_bulk", "ess_tail", "contraction"]
-    made = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    made.attrs["status"] = status
-    return made
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    table.attrs["status"] = status
+    return table

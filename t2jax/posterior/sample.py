@@ -1,4 +1,4 @@
-"""Posteriors: a law sampled from its priors and a table, as a batch of laws with a leading axis of draws."""
+"""Posterior of one law, from its priors and a table."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,8 +9,8 @@ from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import DEVIATION, LeftOutUnit, Noise
 from t2jax.noise.question_grid import question_names
-from t2jax.posterior.arviz_groups import PRIOR_DRAWS, _groups, inference_data, names_of_runs
-from t2jax.posterior.chains import begin, draw_all
+from t2jax.posterior.arviz_groups import PRIOR_DRAWS, inference_data, names_of_runs, sample_groups
+from t2jax.posterior.chains import draw_all, initialise_chains
 from t2jax.posterior.crossed_density import CrossedDensity
 from t2jax.posterior.density import Priors, density
 from t2jax.posterior.diagnosis import diagnose, left_together
@@ -38,73 +38,94 @@ def sample(
     unit: LeftOutUnit | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Posterior:
-    """Draw from the posterior of a law: its priors times the likelihood of the rows, by NumPyro's NUTS.
+    """Samples the posterior of a law: its priors times the likelihood of the rows, by NumPyro's NUTS.
 
-    noise: by default what suits the law and the table's columns (`noise.default_noise`, but Student-t errors of log
-    losses); its scales are sampled too. priors: in place of declared ones, by name of a parameter of law or noise.
-    fixed: parameters to hold, of law or noise; without a `loss` column a law's `gauge` is held too. A row's `weight` is
-    how often it counts; several k of one run, which were measured on the same questions, count as measurements of their
-    own unless weights of 1/(number of k) say that they go together. draws, warmup: of each chain. accept: the
-    acceptance that the step size is adapted to; nearer to one means smaller steps. unit: of what the log-likelihood is
-    kept, for `loo`: a "run", or a "question" over all runs that it was put to; by default a run, or the noise's own.
-    progress: called with the steps that every chain has made since the last call.
+    Chains run in the fit's centred coordinates, scaled by the curvature at the highest density, which many starts
+    search. Each chain starts near an optimum within 10 nats of the best. Rows of one D (or N, or k, within 1 %)
+    determine only sums of some terms. The `linear` coefficients then move in these sums, with priors on the domains
+    that the law declares. In a direction that the rows do not inform, the posterior is the prior, and `status` names
+    it.
+    The result is deterministic given the key. Source: Hoffman & Gelman 2014 (1111.4246).
 
-    The chains run in the fit's centred coordinates, scaled by the curvature at the highest density, which many starts
-    search for; each begins near one of the optima that are within 10 nats of the best. On a table of one D (or N, or k,
-    to a hundredth) a law's `linear` coefficients move in the sums of terms that its rows do not tell apart, where their
-    priors are on the domains that the law declares. An interrupt (KeyboardInterrupt) keeps the draws there are, and the
-    status says so; before the first hundred of them it is raised. Deterministic given the key. Any number of rows will
-    do: in a direction of which they tell nothing the posterior is the prior, and the status says so.
+    Args:
+        law: A law class.
+        table: Any number of rows with the columns that the law reads. A row's `weight` is how often it counts. Several
+            k of one run, measured on the same questions, count as separate measurements unless their weights are
+            1/(number of k).
+        noise: Noise model, whose scales are sampled too. The default suits the law and the columns
+            (`noise.default_noise`, but Student-t errors of log losses).
+        key: Random key.
+        priors: Priors in place of the declared ones, by name of a parameter of law or noise.
+        fixed: Values of parameters of law or noise that are not sampled. Without a `loss` column, a law's `gauge` is
+            fixed too.
+        draws: Draws of each chain.
+        warmup: Warm-up steps of each chain.
+        chains: Number of chains, at least two.
+        accept: Target acceptance of the step size. Values nearer to 1 mean smaller steps.
+        unit: Unit of the log-likelihoods for `loo`: "run", or "question" over all runs that answered it. The default is
+            a run, or the noise's own unit.
+        progress: Function that is called with the number of steps since its last call.
 
-    Raises TableError for columns the law needs and the table lacks; ValueError for priors or fixed values of names that
-    are no parameter or outside the domain, fewer than two chains, a unit that the noise does not have, and rows at
-    which no start has a finite density; TypeError for a noise without likelihood. Source: Hoffman & Gelman 2014
-    (1111.4246).
-    Example: `post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0)); post.summary()`.
+    Returns:
+        The posterior. An interrupt (KeyboardInterrupt) keeps the draws so far, and the status says so. Before the first
+        hundred draws it is raised.
+
+    Raises:
+        TableError: When the table lacks a column that the law needs.
+        ValueError: When a prior or fixed value has an unknown name or is outside the domain. Also when there are fewer
+            than two chains, the noise lacks the unit, or no start has a finite density.
+        TypeError: When the noise has no likelihood.
+
+    Example:
+        >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
+        >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
+        >>> low, high = post.summary(level=0.9).loc["alpha", ["5 %", "95 %"]]
+        >>> bool(low < 0.35 < high)
+        True
     """
     check_numbers(chains, draws, warmup, accept)
     with scope() as dtype:
         target, data = density(law, table, noise, dict(fixed or {}), dict(priors or {}))
         noise = target.noise
-        place, names = _units(table, noise.likelihood_unit(unit))
+        units, names = _units(table, noise.likelihood_unit(unit))
         if noise.unit is not None:
             data = noise.units(law, table)
-            place = np.asarray(data.place)
+            units = np.asarray(data.place)
         if noise.deviations:
             if "deviation" in law.declared():
                 name = type(noise).__name__
                 raise ValueError(f"{law.__name__} has a parameter deviation, as {name} has; rename the law's")
             target = CrossedDensity(**vars(target), runs=int(table.runs().max()) + 1)
         data = data.on_device(dtype)
-        begin_key, prior_key = jax.random.split(key)
-        mode, states = begin(target, data, STARTS, chains, warmup, accept, begin_key)
+        start_key, prior_key = jax.random.split(key)
+        mode, states = initialise_chains(target, data, STARTS, chains, warmup, accept, start_key)
         if not np.isfinite(mode.value):
             raise ValueError(f"{law.__name__} on {table.source.name}: no start has a finite density; check its priors")
         prior = jax.tree.map(np.asarray, target.prior_draws(PRIOR_DRAWS, prior_key))
-        drawn = draw_all(target, data, mode, place, states, warmup, draws, accept, progress)
+        chain_draws = draw_all(target, data, mode, units, states, warmup, draws, accept, progress)
         point, _ = to_host(target.split(mode.u))
-    values = {name: drawn.named[name] for name in target.names}
-    laws = law(**{name: drawn.named[name].ravel() for name in law.declared()})
-    groups = _groups(target, values, drawn, prior, noise.response_name(law, table), names)
+    values = {name: chain_draws.named[name] for name in target.names}
+    laws = law(**{name: chain_draws.named[name].ravel() for name in law.declared()})
+    groups = sample_groups(target, values, chain_draws, prior, noise.response_name(law, table), names)
     latent: dict[str, np.ndarray] = {}
     if noise.deviations:
-        runs, each = names_of_runs(table), drawn.named[DEVIATION]
-        held = ("chain", "draw", "run"), each, {"units": "tau"}
-        groups["posterior"] = groups["posterior"].assign_coords(run=runs).assign(deviation=held)
-        latent = {f"deviation[{run}]": each[..., i] for i, run in enumerate(runs)}
-    found = diagnose(values, prior, drawn.diverging, drawn.energy, left_together, latent)
-    return Posterior(laws, inference_data(groups), point, found, draws, drawn.lp.shape[1], target)
+        runs, deviations = names_of_runs(table), chain_draws.named[DEVIATION]
+        variable = ("chain", "draw", "run"), deviations, {"units": "tau"}
+        groups["posterior"] = groups["posterior"].assign_coords(run=runs).assign(deviation=variable)
+        latent = {f"deviation[{run}]": deviations[..., i] for i, run in enumerate(runs)}
+    diagnosis = diagnose(values, prior, chain_draws.diverging, chain_draws.energy, left_together, latent)
+    return Posterior(laws, inference_data(groups), point, diagnosis, draws, chain_draws.lp.shape[1], target)
 
 
 def check_numbers(chains: int, draws: int, warmup: int, accept: float) -> None:
-    """Raise ValueError for numbers with which nothing can be sampled or judged."""
+    """Raises ValueError for numbers of chains, draws and steps that cannot be sampled or judged."""
     if chains < 2 or draws < 4 or warmup < 20 or not 0 < accept < 1:
         given = f"chains={chains}, draws={draws}, warmup={warmup}, accept={accept:g}"
         raise ValueError(f"found {given}, expected at least 2 chains, 4 draws, 20 of warm-up, and accept inside (0, 1)")
 
 
 def _units(table: Table, unit: LeftOutUnit) -> tuple[np.ndarray, tuple[LeftOutUnit, list[str]]]:
-    """The unit of each row, numbered from 0, (rows,); what it is and its names."""
+    """Returns the unit of each row, numbered from 0, shape (rows,), with its kind and names."""
     if unit == "run":
         return table.runs(), (unit, names_of_runs(table))
     if unit == "question":

@@ -294,7 +294,7 @@ def test_a_model_that_devices_cannot_hold_says_so():
     on = t2.accelerator("TPU v5e", devices=1.0)  # 16 GB: eight billion parameters of two bytes
     budget = t2.Budget(train=1e11, latency=100.0, training=t2.Training(on=on), serving=t2.Serving(on=on))
     plan = t2.allocate(t2.laws.Chinchilla(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37), budget)
-    assert plan.params == pytest.approx(8e9, rel=1e-6) and "held by memory" in plan.status
+    assert plan.params == pytest.approx(8e9, rel=1e-6) and "limited by memory" in plan.status
     assert [one.beyond for one in rivals(LAW, budget, plan) if one.params > 8.1e9] == [("memory",)]
 
 

@@ -40,7 +40,7 @@ def test_fits_and_allocates_with_no_other_edit(law):
         np.testing.assert_allclose(fit.law.predict(rows), rows[law.response[0]], rtol=1e-8)
         budget = t2.Budget(train=1e20, inference=1e6)
         if "N" not in law.inputs():
-            with pytest.raises(ValueError, match=rf"{law.__name__} says nothing of N and D, so it has no optimum"):
+            with pytest.raises(ValueError, match=rf"{law.__name__} does not read N and D, so it has no optimum"):
                 t2.allocate(fit.law, budget)
             return
         if law is BrokenPower:  # of compute alone

@@ -107,7 +107,7 @@ def test_a_column_that_only_the_law_knows():
     law = user_law("Deep", lambda self, N, depth: self.E + depth * N**-self.alpha)
     with pytest.raises(t2.TableError, match="column 'depth', needed by Deep, is missing; columns there: 'params', "):
         t2.fit(law, TABLE, key=KEY)
-    with pytest.raises(ValueError, match="says nothing of N and D, so it has no optimum; its inputs are N, depth"):
+    with pytest.raises(ValueError, match="does not read N and D, so it has no optimum; its inputs are N, depth"):
         t2.allocate(law(E=1.0, alpha=0.3), t2.Budget(train=1e20))
     law = user_law("Deep", lambda self, N, D, depth: self.E + depth * N**-self.alpha + 1 / D)
     with pytest.raises(ValueError, match="choose N, D and k, but Deep reads depth too: its inputs are N, D, depth"):

@@ -35,7 +35,7 @@ def test_equal_bounds_hold_a_number():
     with jax.enable_x64(True):
         n, d = (float(one) for one in single.optimum(train))
     assert (once.samples, once.params, once.tokens) == pytest.approx((1.0, n, d), rel=1e-9)
-    assert once.status.startswith("optimal within bounds: held by samples_max")
+    assert once.status.startswith("optimal within bounds: limited by samples_max")
     # what one more sample is worth, by how the optimum with a few more is better
     buys = t2.planning.shadow_prices(SAMPLED, t2.Budget(**limits, samples_max=1.0)).buys
     more = [t2.allocate(SAMPLED, t2.Budget(**limits, samples_max=1.0 + step)).value for step in (1e-3, 2e-3)]
@@ -59,7 +59,7 @@ def test_equal_bounds_hold_a_number():
         ({"samples_min": 4.0, "samples_max": 2.0}, "Budget.samples_min=4 must be below Budget.samples_max=2, or equal"),
         (
             {f"{what}_{end}": 10.0 for what in ("params", "tokens", "samples") for end in ("min", "max")},
-            "are all held, so there is nothing to choose",
+            "equal bounds fix params, tokens and samples, so there is nothing to choose",
         ),
     )
     for wrong, said in refused:
@@ -76,8 +76,8 @@ def test_a_list_of_sizes_keeps_to_bounds_on_them():
     np.testing.assert_allclose(plan.params[:2], [sizes[np.argmin(values)], 1e8], rtol=1e-12)
     np.testing.assert_allclose(plan.value[:2], [values.min(), values[0]], rtol=1e-9)
     assert np.isnan(plan.params[2]) and plan.code[2] == CONTRADICTORY
-    assert "no N, D and k keep to these limits together: params_m" in plan.status
-    with pytest.raises(ValueError, match="samples_min asks for 4 samples, of which Chinchilla knows nothing"):
+    assert "no N, D and k satisfy these limits together: params_m" in plan.status
+    with pytest.raises(ValueError, match="samples_min asks for 4 samples, but Chinchilla does not read k"):
         t2.allocate(LAW, t2.Budget(train=1e22, inference=2e11, samples_min=4))
 
 
@@ -96,7 +96,9 @@ def test_what_is_left_of_a_budget_is_told():
         )
     law = t2.laws.Chinchilla(**values)
     capped = t2.frontier(law, t2.Budget(train=1e22, params_max=1e9, tokens_max=1e10))
-    assert capped.status.endswith("; not all of train is needed") and "held by params_max, tokens_max" in capped.status
+    assert (
+        capped.status.endswith("; not all of train is needed") and "limited by params_max, tokens_max" in capped.status
+    )
     served = t2.frontier(law, t2.Budget(total=1e22, queries=1e3, params_max=1e9, tokens_max=1e10))
     assert served.status.endswith("; not all of total is needed")
     assert "needed" not in t2.frontier(law, t2.Budget(total=1e22, queries=1e3)).status
@@ -117,7 +119,7 @@ def test_least_compute_for_a_target_is_the_frontier_read_backwards():
     assert plan.code[2] == UNREACHABLE and plan.code[3] == CONTRADICTORY
     assert np.isnan(plan.params[2:]).all() and np.isnan(plan.spent[2:]).all()
     assert "1 of 4 infeasible: the target is beyond what the law reaches" in plan.status
-    assert "1 of 4 infeasible: no N, D and k keep to these limits together: params_max, tokens_max, target" in (
+    assert "1 of 4 infeasible: no N, D and k satisfy these limits together: params_max, tokens_max, target" in (
         plan.status
     )
 
@@ -134,7 +136,7 @@ def test_elasticities_and_prices_of_chinchilla():
     assert found.params["E"] == pytest.approx(0.0, abs=1e-12)
     prices = t2.planning.shadow_prices(LAW, budget)
     assert prices.buys["train"] == pytest.approx(-found.value["train"] * found.plan.value / 1e24, rel=1e-9)
-    with pytest.raises(ValueError, match="inference has no price here: limits of this budget that hold are train"):
+    with pytest.raises(ValueError, match="inference has no price here: the binding limits of this budget are train"):
         prices.exchange("train", "inference")
 
 

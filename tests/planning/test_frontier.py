@@ -137,7 +137,9 @@ def test_bounds_and_infeasible_budgets_side_by_side():
                 else one.tokens <= row[name] * (1 + 1e-9)
             )
         said = ", ".join(name for name in CONSTRAINTS if name in row)
-        assert one.status.startswith(f"optimal within bounds: held by {said}" if row else "optimal: the global optimum")
+        assert one.status.startswith(
+            f"optimal within bounds: limited by {said}" if row else "optimal: the global optimum"
+        )
     reasons = (
         "inference budget is below 2·N of the smallest model",
         *("training budget does not pay for one token",) * 2,

@@ -183,7 +183,7 @@ def test_bad_input_gets_one_sentence(fit):
 
 @pytest.mark.long
 def test_no_optimum_at_the_target_and_no_scale_are_told(fit):
-    with pytest.raises(ValueError, match="5 rows do not tell how far measurements scatter"):
+    with pytest.raises(ValueError, match="5 rows cannot determine the scatter of measurements"):
         t2.next_runs(fit, TABLE.where(np.arange(8) < 5), BUDGET)
     with pytest.raises(ValueError, match=r"no optimum at the target to plan for .*does not pay for one token"):
         t2.next_runs(fit, TABLE, t2.Budget(train=1.0), scale=SCALE, laws=LAWS)
@@ -198,7 +198,7 @@ def test_an_answer_that_no_run_can_move_is_told():
     cost = cost * np.exp(0.005 * np.random.default_rng(0).normal(size=len(params)))
     rows = t2.Table.from_columns(params=params, tokens=tokens, samples=samples, neg_log_pass=cost)
     fit = t2.fit(t2.laws.T2Loss, rows, key=jax.random.key(0))
-    with pytest.raises(ValueError, match="'samples' at the target is the same whatever is measured, so no run tells"):
+    with pytest.raises(ValueError, match="'samples' at the target does not depend on the law's parameters, so no run"):
         t2.next_runs(fit, rows, t2.Budget(train=1e22), of="samples", count=1)
 
 
@@ -241,7 +241,7 @@ def test_rows_of_one_data_size_are_opened_by_another():
     candidates = t2.Table.from_columns(params=[1e9, 5e9, 1e8], tokens=[2e9, 2e9, 1e11])
     fit = t2.fit(t2.laws.Chinchilla, table, noise=t2.noise.Gaussian("log"), key=jax.random.key(0), starts=2)
     found = t2.next_runs(fit, table, BUDGET, candidates=candidates, scale=SCALE)
-    assert "the rows tell less than the priors in 2 of 5 directions (E, B, beta)" in found.status
+    assert "the priors are stronger than the rows in 2 of 5 directions (E, B, beta)" in found.status
     assert found.status.endswith("without the priors the variance would be infinite")
     assert found.tokens == [1e11] and found.after[0] < 0.8 * found.before
     assert np.isfinite(found.before) and found.gain[2] > 10 * found.gain[0]

@@ -54,7 +54,7 @@ def test_frontier_keeps_every_ratio():
 def test_bounds_on_tokens_keep():
     plan = t2.allocate(LAW, t2.Budget(train=1e22, tokens_per_param=20.0, tokens_max=1e10))
     assert plan.tokens == pytest.approx(1e10, rel=1e-9) and plan.params == pytest.approx(5e8, rel=1e-9)
-    assert "held by tokens_max" in plan.status
+    assert "limited by tokens_max" in plan.status
 
 
 def test_one_purse_is_split_as_scipy_splits_it():
@@ -104,7 +104,7 @@ def test_pass_at_k_within_two_budgets_is_best_on_a_grid():
     "other", [{"sizes": (1e9, 2e9)}, {"params_min": 1e9, "params_max": 1e9}, {"tokens_min": 1e9, "tokens_max": 1e9}]
 )
 def test_a_ratio_leaves_only_the_size_to_choose(other):
-    with pytest.raises(ValueError, match="makes D follow from N, which is chosen"):
+    with pytest.raises(ValueError, match="computes D from N, which must be free"):
         t2.Budget(train=1e22, tokens_per_param=20.0, **other)
 
 

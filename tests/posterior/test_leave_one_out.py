@@ -74,7 +74,7 @@ def test_a_run_is_left_out_whole(posteriors):
     for columns, post in enumerate(posteriors.values(), start=1):
         found = t2.loo(post)
         assert found.names == tuple(f"run {i}" for i in range(RUNS)) and found.unit == "run"
-        assert found.unsure == () and "the sum can be trusted" in found.status
+        assert found.unsure == () and "the sum is reliable" in found.status
         np.testing.assert_allclose(found.each, exact(columns), atol=0.1)
         assert found.elpd == pytest.approx(found.each.sum())
         # one and two parameters under wide priors: what each run's own rows gain, here about as many
@@ -119,7 +119,7 @@ def test_what_cannot_be_judged_is_named(posteriors):
         t2.loo(unmixed)
     found = dataclasses.replace(t2.loo(post), pareto_k=np.r_[0.1, 0.9, 0.2, 0.8, np.zeros(8)], good=0.7)
     assert found.unsure == ("run 1", "run 3")
-    assert "not to be trusted: the Pareto k of run run 1 and of 1 more (run 3) is above 0.70 (0.90)" in found.status
+    assert "unreliable: the Pareto k of run run 1 and of 1 more (run 3) is above 0.70 (0.90)" in found.status
 
 
 def of(post: t2.Posterior, law: t2.Law) -> t2.Posterior:

@@ -95,7 +95,7 @@ def test_one_size_leaves_a_direction_to_the_prior():
     agrees(post, *closed_form(x, (1.0, 1.0)))
     assert post.converged
     assert post.diagnosis.directions == 1 and post.diagnosis.left == ("a", "b")
-    assert post.status.endswith("the rows tell nothing in 1 of 2 directions (a, b): there the posterior is the prior")
+    assert post.status.endswith("the rows do not inform 1 of 2 directions (a, b), where the posterior is the prior")
 
 
 def test_two_optima_are_reported_and_not_summarised():
@@ -115,7 +115,7 @@ def test_three_runs_of_one_length_and_one_sample():
     post = t2.sample(T2Loss, table, key=KEY, fixed={"sigma": 0.05}, draws=2000, accept=0.95)
     scores = (np.log(post.laws.gamma) + 1.0) / 0.7
     assert abs(scores.mean()) < 0.12 and scores.std() == pytest.approx(1.0, abs=0.08)
-    assert "gamma" in post.diagnosis.left and "the rows tell nothing in" in post.status
+    assert "gamma" in post.diagnosis.left and "the rows do not inform" in post.status
     assert post.diagnosis.contraction["gamma"] == pytest.approx(0.0, abs=0.15)
     assert post.diagnosis.contraction["alpha"] > 0.05
 
@@ -138,7 +138,7 @@ def test_one_sample_of_each_question_does_not_say_how_they_differ():
         drawn = post.laws.values()[name] / scale
         assert abs(drawn.mean()) < 0.12 and drawn.std() == pytest.approx(1.0, abs=0.08)
         assert post.diagnosis.contraction[name] == pytest.approx(0.0, abs=0.1) and name in post.diagnosis.left
-    assert "the rows tell nothing in" in post.status and "there the posterior is the prior" in post.status
+    assert "the rows do not inform" in post.status and "where the posterior is the prior" in post.status
     assert post.diagnosis.contraction["theta2"] > 0.5
 
 
@@ -213,15 +213,18 @@ def test_bad_arguments_are_named():
     for priors, message in (
         ({"c": Normal(0.0, 1.0)}, "priors: 'c' is no parameter; those with a prior are a, b, sigma"),
         ({"a": 3.0}, "priors: a has 3.0, expected a NumPyro distribution of one number"),
-        ({"sigma": Normal(0.0, 1.0)}, "priors: the prior of sigma is on -inf to inf, expected one inside its domain"),
+        (
+            {"sigma": Normal(0.0, 1.0)},
+            "priors: the prior of sigma has support -inf to inf, expected one inside its domain",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             t2.sample(Line, table, key=KEY, priors=priors)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ValueError, match=r"priors: 'b' is held"):
+    with pytest.raises(ValueError, match=r"priors: 'b' is fixed"):
         t2.sample(Line, table, key=KEY, fixed={"b": 0.0}, priors={"b": Normal(0.0, 1.0)})
     with pytest.raises(ValueError, match=r"StudentT: sigma cannot be held at -1, its domain is 0 to inf"):
         t2.sample(Line, table, key=KEY, fixed={"sigma": -1})
-    with pytest.raises(ValueError, match="every parameter is held"):
+    with pytest.raises(ValueError, match="every parameter is fixed"):
         t2.sample(Line, table, key=KEY, fixed={"a": 1.0, "b": 0.0, "sigma": 0.1})
     with pytest.raises(ValueError, match="found chains=1, draws=1000"):
         t2.sample(Line, table, key=KEY, chains=1)

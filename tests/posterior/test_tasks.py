@@ -13,7 +13,7 @@ import t2jax as t2
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
 from t2jax.posterior.density import density
-from t2jax.posterior.tasks.pooled_density import Near, Pooled, expand, prior_draws
+from t2jax.posterior.tasks.pooled_density import LocalExpansion, Pooled, expand, prior_draws
 from t2jax.tables.place import TableError
 from t2jax.tables.tasks import tasks_of
 from t2jax.typing import Scalar
@@ -164,7 +164,7 @@ def test_files_hold_every_task(together, tmp_path):
     np.testing.assert_array_equal(again.point.a, together.point.a)
     np.testing.assert_array_equal(again.population.location["a"], together.population.location["a"])
     assert again.summary().equals(together.summary())
-    with pytest.raises(ValueError, match="a posterior read from a file does not know its priors"):
+    with pytest.raises(ValueError, match="a posterior read from a file has no priors"):
         again.new_task(KEY)
     with pytest.raises(ValueError, match=r"tasks\.nc: a posterior of several tasks; read it with load_task_posterior"):
         t2.posterior.load_posterior(path, Level)
@@ -193,8 +193,8 @@ def test_coordinates_change_variables_exactly():
         one, data = density(Power, table, None, {}, {})
         data = jax.tree.map(lambda leaf: jnp.stack([jnp.asarray(leaf)] * 2), data)
         stood = jnp.asarray([0.7, -0.1, -1.0, -2.0] + 0.1 * rng.normal(size=(1, 2, 4)))
-        near: Near = expand(one, ("alpha",), data, stood[0])
-        target = Pooled(one, ("alpha",), {"alpha": HalfNormal(0.5)}, {}, near, stood)
+        expansion = expand(one, ("alpha",), data, stood[0])
+        target = Pooled(one, ("alpha",), {"alpha": HalfNormal(0.5)}, {}, expansion, stood)
 
         @jax.jit
         def everything(shift):
@@ -212,7 +212,7 @@ def test_coordinates_change_variables_exactly():
             said = own + priors["E"] + priors["A"] + priors["sigma"]
             return target.split(start)[2], parts(x), jax.jacfwd(parts)(x), said, target.potential(x, rows)
 
-        made = jax.tree.map(np.asarray, (*everything(0.2 * rng.normal(size=10)), stood[0], near.root))
+        made = jax.tree.map(np.asarray, (*everything(0.2 * rng.normal(size=10)), stood[0], expansion.root))
     stands, found, matrix, said, potential, stood, root = made
     np.testing.assert_allclose(stands, stood, rtol=1e-9)
     location, spread, u = found[0], found[1], found[2:].reshape(2, 4)
@@ -231,9 +231,9 @@ def test_bad_arguments_are_named():
         ({"pooled": ("b",)}, "pooled: 'b' is no parameter; those that can be pooled are a, sigma"),
         ({"pooled": ()}, "pooled is empty"),
         ({"fixed": {"a": 1.0}}, "Level has no free parameter of unit 1 or 1/nats to pool; name some in pooled, out of"),
-        ({"fixed": {"a": 1.0}, "pooled": ("a",)}, "pooled: 'a' is held"),
+        ({"fixed": {"a": 1.0}, "pooled": ("a",)}, "pooled: 'a' is fixed"),
         ({"spreads": {"sigma": 0.1}}, "spreads: 'sigma' is not pooled; pooled are a"),
-        ({"spreads": {"a": -1.0}}, "spreads: a cannot be held at -1, expected a number of at least 0"),
+        ({"spreads": {"a": -1.0}}, "spreads: a cannot be fixed at -1, expected a number of at least 0"),
         ({"spreads": {"a": Normal(0.0, 1.0)}}, "expected a distribution of one number above zero"),
         ({"chains": 1}, "found chains=1"),
     ):
@@ -270,8 +270,9 @@ def test_priors_of_a_task_are_those_of_location_and_spread():
         table = t2.Table.from_columns(params=[1e7, 1e8, 1e9], tokens=1e10, loss=[3.4, 2.9, 2.6])
         one, _ = density(Power, table, None, {}, {})
         nothing = jnp.zeros((2, 1, 1))
-        near = Near(nothing, nothing[..., 0], jnp.zeros((2, 3)), jnp.zeros((2, 3, 1)), jnp.stack([jnp.eye(3)] * 2))
-        target = Pooled(one, ("alpha",), {"alpha": HalfNormal(0.5)}, {}, near, jnp.zeros((1, 2, 4)))
+        identity = jnp.stack([jnp.eye(3)] * 2)
+        expansion = LocalExpansion(nothing, nothing[..., 0], jnp.zeros((2, 3)), jnp.zeros((2, 3, 1)), identity)
+        target = Pooled(one, ("alpha",), {"alpha": HalfNormal(0.5)}, {}, expansion, jnp.zeros((1, 2, 4)))
         drawn = jax.tree.map(np.asarray, prior_draws(target, 4000, KEY))
     assert np.log(drawn["alpha"]).mean() == pytest.approx(-1.0, abs=0.06)
     assert np.log(drawn["alpha"]).var() == pytest.approx(0.25 + 0.25, rel=0.1)

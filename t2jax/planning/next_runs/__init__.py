@@ -1,1 +1,1 @@
-"""Which runs to train next."""
+"""Choice of the next runs to train."""

@@ -1,4 +1,4 @@
-"""Chooses from candidates those that reduce the variance of an answer most."""
+"""Greedy choice of the candidates that most reduce the variance of an answer."""
 
 from functools import partial
 from typing import Any
@@ -10,62 +10,63 @@ import numpy as np
 from t2jax.typing import Array, Float
 
 TOLLS = np.geomspace(1e-3, 10.0, 9)
-"""What a run is taken to cost beside its own compute, in units of the dearest run: tried in turn, the best kept."""
+"""Costs of a run on top of its compute, in units of the most expensive run. All are tried, and the best one is used."""
 
 
 def log_variance(covariance: Float[Array, "laws p p"], slopes: Float[Array, "laws p"]) -> Array:
-    """Mean over laws of the log of the variance gᵀCg."""
+    """Computes the mean over laws of the log of the variance gᵀCg."""
     return jnp.mean(jnp.log(jnp.einsum("li,lij,lj->l", slopes, covariance, slopes)))
 
 
 def reductions(
     covariance: Float[Array, "laws p p"], slopes: Float[Array, "laws p"], rows: Float[Array, "laws rows p"]
 ) -> Float[Array, " rows"]:
-    """By how much `log_variance` falls when one row is measured, for each row, by the update of rank one."""
-    moved = jnp.einsum("lij,lrj->lri", covariance, rows)
+    """Computes for each row how much `log_variance` falls if it is measured, by a rank-one update."""
+    products = jnp.einsum("lij,lrj->lri", covariance, rows)
     variance = jnp.einsum("li,lij,lj->l", slopes, covariance, slopes)
-    taken = jnp.einsum("lri,li->lr", moved, slopes) ** 2 / (1 + jnp.einsum("lri,lri->lr", moved, rows))
-    return -jnp.mean(jnp.log1p(-taken / variance[:, None]), axis=0)
+    reduction = jnp.einsum("lri,li->lr", products, slopes) ** 2 / (1 + jnp.einsum("lri,lri->lr", products, rows))
+    return -jnp.mean(jnp.log1p(-reduction / variance[:, None]), axis=0)
 
 
 def covariance_with(covariance: Float[Array, "laws p p"], row: Float[Array, "laws p"]) -> Float[Array, "laws p p"]:
-    """The covariance once a row is measured. Source: Sherman & Morrison 1950."""
-    moved = jnp.einsum("lij,lj->li", covariance, row)
-    part = 1 + jnp.einsum("li,li->l", moved, row)
-    return covariance - moved[:, :, None] * moved[:, None, :] / part[:, None, None]
+    """Computes the covariance after a row is measured. Source: Sherman & Morrison 1950."""
+    product = jnp.einsum("lij,lj->li", covariance, row)
+    denominator = 1 + jnp.einsum("li,li->l", product, row)
+    return covariance - product[:, :, None] * product[:, None, :] / denominator[:, None, None]
 
 
 @partial(jax.jit, static_argnames="count")
 def greedy(
     covariance: Array, slopes: Array, rows: Array, cost: Array, compute: Array, toll: Array, count: int
 ) -> tuple[Array, Array]:
-    """Picks (count,), each the row that reduces `log_variance` most per cost + toll among those still paid for.
+    """Picks rows (count,) one by one, and returns the picks with the final log variance.
 
-    Where none is, the pick is -1. Also the log variance in the end.
+    Each pick reduces `log_variance` most per cost + toll among the affordable rows. The pick is -1 if none is
+    affordable.
     """
 
     def step(carry: tuple[Array, Array], _: Any) -> tuple[tuple[Array, Array], Array]:
-        covariance, left = carry
-        paid = cost <= left * (1 + 1e-9)
-        score = jnp.where(paid, reductions(covariance, slopes, rows) / (cost + toll), -1.0)
+        covariance, remaining = carry
+        affordable = cost <= remaining * (1 + 1e-9)
+        score = jnp.where(affordable, reductions(covariance, slopes, rows) / (cost + toll), -1.0)
         pick = jnp.argmax(score)
-        any_paid = jnp.any(paid)
-        new = covariance_with(covariance, rows[:, pick])
-        covariance = jnp.where(any_paid, new, covariance)
-        return (covariance, left - jnp.where(any_paid, cost[pick], 0.0)), jnp.where(any_paid, pick, -1)
+        any_affordable = jnp.any(affordable)
+        updated = covariance_with(covariance, rows[:, pick])
+        covariance = jnp.where(any_affordable, updated, covariance)
+        return (covariance, remaining - jnp.where(any_affordable, cost[pick], 0.0)), jnp.where(any_affordable, pick, -1)
 
     (covariance, _), picks = jax.lax.scan(step, (covariance, compute), None, length=count)
     return picks, log_variance(covariance, slopes)
 
 
-def _chosen(
+def choose_runs(
     covariance: Array, slopes: Array, rows: Array, cost: np.ndarray, compute: float | None, count: int
 ) -> np.ndarray:
     share = jnp.asarray(cost / cost.max(), slopes.dtype)
-    if compute is None:  # nothing but the number of runs counts
+    if compute is None:  # only the number of runs matters
         picks, _ = greedy(covariance, slopes, rows, 0 * share, jnp.inf, 1.0, count)  # pyright: ignore[reportArgumentType]
         return np.asarray(picks)
-    money = jnp.asarray(compute / cost.max(), slopes.dtype)
-    found = [greedy(covariance, slopes, rows, share, money, jnp.asarray(toll), count) for toll in TOLLS]
-    picks = np.asarray(min(found, key=lambda one: float(one[1]))[0])
+    compute_share = jnp.asarray(compute / cost.max(), slopes.dtype)
+    attempts = [greedy(covariance, slopes, rows, share, compute_share, jnp.asarray(toll), count) for toll in TOLLS]
+    picks = np.asarray(min(attempts, key=lambda attempt: float(attempt[1]))[0])
     return picks[picks >= 0]

@@ -1,7 +1,7 @@
-"""What rows and priors tell of a law, to second order: its information matrix, and the slope of an answer in it.
+"""Information of rows and priors about a law to second order, and the slope of an answer.
 
-All is in the coordinates u in which the law was fitted (`Coordinates`), where the prior of each parameter is
-replaced by the normal one of equal median and central 68 %.
+All is in the coordinates u in which the law was fitted (`Coordinates`). A normal prior with equal median and
+central 68 % replaces the prior of each parameter.
 """
 
 from collections.abc import Mapping
@@ -28,17 +28,23 @@ from t2jax.typing import Array, Float
 from t2jax.working_precision import scope
 
 OPEN = 1.0
-"""Directions in which the rows' information is below this many times the prior's are open."""
+"""A direction is weak if the rows' information is below this multiple of the prior's."""
 SINGULAR = 1e-12
-"""And below this share of the largest the rows alone determine nothing in them."""
+"""Below this share of the largest information, the rows alone do not determine a direction."""
 
 
 @dataclass(frozen=True)
 class Information:
-    """Laws and what is known of each. A pytree but for law and transform.
+    """Laws, with the information about each. It is a pytree apart from law and transform.
 
-    u (laws, p): the laws in the coordinates. matrix (laws, p, p): information of rows and prior. slopes (laws, p):
-    of the log of the answer asked for. scale: standard deviation of one measurement.
+    Attributes:
+        law: Class of the laws.
+        transform: Transform of the response in which errors are additive.
+        coordinates: Coordinates in which the law was fitted.
+        u: The laws in these coordinates, shape (laws, p).
+        matrix: Information of rows and prior, shape (laws, p, p).
+        slopes: Slopes of the log of the answer, shape (laws, p).
+        scale: Standard deviation of one measurement.
     """
 
     law: type[Law]
@@ -50,8 +56,10 @@ class Information:
     scale: float
 
     def rows(self, columns: Mapping[str, Array]) -> Float[Array, "laws rows p"]:
-        """Slopes in u of the predictions of measurements, over their scale: what each adds to the information is the
-        outer product of its slopes."""
+        """Computes slopes in u of the predictions, divided by the scale.
+
+        The outer product of a row's slopes is the information that its measurement adds.
+        """
         return (
             jax.vmap(lambda u: _jacobian(self.law, self.transform, self.coordinates, u, columns))(self.u) / self.scale
         )
@@ -63,12 +71,11 @@ register(Information, ("coordinates", "u", "matrix", "slopes", "scale"), ("law",
 def inform(
     fit: Fit, table: Table, budget: Budget, of: str, scale: float | None, laws: Law | None
 ) -> tuple[Information, float, str]:
-    """Information of a table's rows and the law's priors, the scale of the errors, and what the rows leave open.
+    """Computes the information of rows and priors, the scale of the errors, and the weak directions.
 
-    laws: a batch to average over, leaves (laws,); left out, the posterior mode under normal errors, which is the fit
-    itself wherever the rows determine it. scale: left out, the root mean square of the residuals, with as many degrees
-    of freedom as rows (their weights) less parameters. Raises ValueError where there is no one scale, and no
-    optimum.
+    `laws` is a batch to average over, with leaves (laws,). By default it is the posterior mode under normal errors,
+    which is the fit itself wherever the rows determine it. `scale` is by default the root mean square of the residuals.
+    Its degrees of freedom are the rows' weights less the parameters. Raises ValueError without one scale or an optimum.
     """
     problem, transform = fit.problem, fit.problem.noise.error_scale
     coordinates = problem.law_coordinates
@@ -80,32 +87,36 @@ def inform(
             lambda leaf: jnp.asarray(leaf, dtype), (columns, observed, weight, coordinates)
         )
         prior = _prior(coordinates, dtype)
-        start = _places(coordinates, _batch(fit.law, dtype))[0]
+        start = _unconstrained(coordinates, _batch(fit.law, dtype))[0]
         if scale is None:
             scale = _residual_scale(fit, transform, coordinates, start, columns, observed, weight)
         if laws is None:
             u = _mode(problem.law, transform, coordinates, start, columns, observed, weight, prior, scale)[None]
         else:
-            u = _places(coordinates, _batch(laws, dtype))
+            u = _unconstrained(coordinates, _batch(laws, dtype))
         budget = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), budget)
         if any(leaf.ndim for leaf in jax.tree.leaves(budget)):
             raise ValueError("a run is chosen for one budget; give next_runs a Budget of single numbers")
-        measured, curvature, slopes = _known(problem.law, transform, of, coordinates, u, columns, weight, prior, budget)
-        good = jnp.all(jnp.isfinite(slopes), axis=1) & jnp.all(jnp.isfinite(measured), axis=(1, 2))
-        if 2 * int(good.sum()) < len(good) or not bool(good.any()):
+        law = problem.law
+        measured, curvature, slopes = _second_order(law, transform, of, coordinates, u, columns, weight, prior, budget)
+        valid = jnp.all(jnp.isfinite(slopes), axis=1) & jnp.all(jnp.isfinite(measured), axis=(1, 2))
+        if 2 * int(valid.sum()) < len(valid) or not bool(valid.any()):
             plans = frontier(jax.vmap(lambda u: problem.law(**coordinates.values(u)))(u), budget)
             raise ValueError(f"there is no optimum at the target to plan for ({plans.status})")
-        u, measured, curvature, slopes = u[good], measured[good], curvature[good], slopes[good]
+        u, measured, curvature, slopes = u[valid], measured[valid], curvature[valid], slopes[valid]
         if not jnp.any(slopes):
-            raise ValueError(f"{of!r} at the target is the same whatever is measured, so no run tells more of it")
+            raise ValueError(
+                f"{of!r} at the target does not depend on the law's parameters, so no run makes it more certain"
+            )
         measured = measured / jnp.square(scale)
-        known = Information(problem.law, transform, coordinates, u, measured + curvature, slopes, scale)
-        left = _left_open(coordinates.free, *(np.asarray(one).mean(0) for one in (measured, curvature, slopes)))
-    return known, float(scale), left
+        information = Information(problem.law, transform, coordinates, u, measured + curvature, slopes, scale)
+        means = (np.asarray(matrix).mean(0) for matrix in (measured, curvature, slopes))
+        weak_directions = _weak_directions(coordinates.free, *means)
+    return information, float(scale), weak_directions
 
 
 def columns_of(law: type[Law], table: Table) -> dict[str, np.ndarray]:
-    """The columns that a law's inputs are read from; one sample where the table has no samples. Raises TableError."""
+    """Returns the columns of a law's inputs, with one sample if the table has no samples. Raises TableError."""
     names = [INPUT_COLUMNS.get(name, name) for name in law.inputs()]
     needed = [INPUT_COLUMNS.get(name, name) for name in law.needed()]
     table.require(*(name for name in needed if name != "samples"), needed_by=law.__name__)
@@ -114,11 +125,11 @@ def columns_of(law: type[Law], table: Table) -> dict[str, np.ndarray]:
 
 
 @cache
-def normal_prior(one: Param) -> tuple[float, float]:
-    """Median of a prior in unconstrained coordinates, and half the width of its central 68 % there."""
+def normal_prior(param: Param) -> tuple[float, float]:
+    """Computes the median of a prior in unconstrained coordinates, and half the width of its central 68 % there."""
     shares = np.array([0.15865525393145707, 0.5, 0.8413447460685429])
-    values = one.quantiles(shares)
-    low, middle, high = np.asarray(one.unconstrain(values), float)
+    values = param.quantiles(shares)
+    low, middle, high = np.asarray(param.unconstrain(values), float)
     return float(middle), float(abs(high - low) / 2)
 
 
@@ -127,7 +138,7 @@ def _batch(laws: Law, dtype: Any) -> Law:
 
 
 @jax.jit
-def _places(coordinates: Coordinates, laws: Law) -> Array:
+def _unconstrained(coordinates: Coordinates, laws: Law) -> Array:
     return jax.vmap(lambda law: coordinates.unconstrain(law.values()))(laws)
 
 
@@ -145,8 +156,8 @@ def _jacobian(law: type[Law], transform: Transform, coordinates: Coordinates, u:
     return jax.jacfwd(lambda u: _predicted(law, transform, coordinates, u, columns))(u)
 
 
-def _own(coordinates: Coordinates, u: Array) -> Array:
-    """The parameters in their own unconstrained coordinates, in which their priors are independent."""
+def _prior_coordinates(coordinates: Coordinates, u: Array) -> Array:
+    """Returns the parameters in the unconstrained coordinates in which their priors are independent."""
     return Coordinates(coordinates.declared, coordinates.fixed, {}).unconstrain(coordinates.values(u))
 
 
@@ -161,13 +172,13 @@ def _residuals(
 def _residual_scale(
     fit: Fit, transform: Transform, coordinates: Coordinates, u: Array, columns: Any, observed: Array, weight: Array
 ) -> float:
-    left = _residuals(fit.problem.law, transform, coordinates, u, columns, observed)
+    residuals = _residuals(fit.problem.law, transform, coordinates, u, columns, observed)
     rows, count = float(weight.sum()), len(coordinates.free)
-    scale = float(jnp.sqrt(weight @ left**2 / (rows - count))) if rows >= count + 0.5 else np.nan
+    scale = float(jnp.sqrt(weight @ residuals**2 / (rows - count))) if rows >= count + 0.5 else np.nan
     if not (np.isfinite(scale) and scale > 0):
-        what = "the law" if transform == "identity" else "the log of the law"
+        quantity = "the law" if transform == "identity" else "the log of the law"
         raise ValueError(
-            f"{rows:g} rows do not tell how far measurements scatter around {what} of {count} parameters: "
+            f"{rows:g} rows cannot determine the scatter of measurements around {quantity} of {count} parameters: "
             "give scale=, the standard deviation of one (0.005 for half a per cent of the loss)"
         )
     return scale
@@ -185,23 +196,23 @@ def _mode(
     prior: Array,
     scale: Array,
 ) -> Array:
-    """The most probable u, from the fit and from the prior's medians."""
+    """Finds the most probable u, from the fit and from the prior's medians."""
 
     def objective(u: Array) -> Array:
-        left = _residuals(law, transform, coordinates, u, columns, observed) / scale
-        away = (_own(coordinates, u) - prior[:, 0]) / prior[:, 1]
-        return 0.5 * (weight @ left**2 + away @ away)
+        residuals = _residuals(law, transform, coordinates, u, columns, observed) / scale
+        scores = (_prior_coordinates(coordinates, u) - prior[:, 0]) / prior[:, 1]
+        return 0.5 * (weight @ residuals**2 + scores @ scores)
 
     names = coordinates.free
     declared = dict(coordinates.declared)
     values = {name: declared[name].constrain(prior[i, 0]) for i, name in enumerate(names)}
-    held = {name: jnp.asarray(value) for name, value in coordinates.fixed.items()}
-    ends = jax.vmap(partial(minimise, objective))(jnp.stack([start, coordinates.unconstrain(values | held)]))
+    fixed = {name: jnp.asarray(value) for name, value in coordinates.fixed.items()}
+    ends = jax.vmap(partial(minimise, objective))(jnp.stack([start, coordinates.unconstrain(values | fixed)]))
     return ends.u[jnp.argmin(jnp.where(jnp.isfinite(ends.value), ends.value, jnp.inf))]
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _known(
+def _second_order(
     law: type[Law],
     transform: Transform,
     of: str,
@@ -212,29 +223,29 @@ def _known(
     prior: Array,
     budget: Budget,
 ) -> tuple[Array, Array, Array]:
-    """Information of the rows at a scale of one, of the prior, and the slopes of the log of the answer; for each u."""
+    """Computes the information of the rows at unit scale and of the prior, and the slopes of the log answer."""
 
     def answer(u: Array) -> Array:
         return jnp.log(getattr(allocate(law(**coordinates.values(u)), budget), of))
 
-    def one(u: Array) -> tuple[Array, Array, Array]:
+    def at_place(u: Array) -> tuple[Array, Array, Array]:
         rows = _jacobian(law, transform, coordinates, u, columns)
-        own = jax.jacfwd(partial(_own, coordinates))(u)
-        return rows.T @ (weight[:, None] * rows), own.T @ (own / prior[:, 1:] ** 2), jax.jacfwd(answer)(u)
+        scores = jax.jacfwd(partial(_prior_coordinates, coordinates))(u)
+        return rows.T @ (weight[:, None] * rows), scores.T @ (scores / prior[:, 1:] ** 2), jax.jacfwd(answer)(u)
 
-    return jax.lax.map(one, u)
+    return jax.lax.map(at_place, u)
 
 
-def _left_open(names: tuple[str, ...], measured: np.ndarray, prior: np.ndarray, slope: np.ndarray) -> str:
-    """What the rows leave open, in English; empty if nothing."""
-    half = np.linalg.inv(np.linalg.cholesky(prior))
-    strengths, axes = np.linalg.eigh(half @ measured @ half.T)
+def _weak_directions(names: tuple[str, ...], measured: np.ndarray, prior: np.ndarray, slope: np.ndarray) -> str:
+    """Describes in English the directions in which the priors are stronger than the rows. Empty if there are none."""
+    prior_root = np.linalg.inv(np.linalg.cholesky(prior))
+    strengths, axes = np.linalg.eigh(prior_root @ measured @ prior_root.T)
     weak = strengths < OPEN
     if not weak.any():
         return ""
     share = np.square(axes[:, weak]).sum(axis=1)
-    who = ", ".join(name for name, one in zip(names, share, strict=True) if one > 0.1)
-    said = f"the rows tell less than the priors in {weak.sum()} of {len(names)} directions ({who})"
-    unknown = strengths < max(SINGULAR * strengths[-1], 1e-9)
-    infinite = np.abs(axes.T @ half @ slope)[unknown].max(initial=0.0) > 1e-6
-    return said + ("; without the priors the variance would be infinite" if infinite else "")
+    names_of_weak = ", ".join(name for name, part in zip(names, share, strict=True) if part > 0.1)
+    sentence = f"the priors are stronger than the rows in {weak.sum()} of {len(names)} directions ({names_of_weak})"
+    undetermined = strengths < max(SINGULAR * strengths[-1], 1e-9)
+    infinite = np.abs(axes.T @ prior_root @ slope)[undetermined].max(initial=0.0) > 1e-6
+    return sentence + ("; without the priors the variance would be infinite" if infinite else "")

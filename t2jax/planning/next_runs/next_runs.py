@@ -1,4 +1,4 @@
-"""Which run to train next: the one that most reduces the variance of an answer, for what it costs."""
+"""Choice of the training runs that most reduce the variance of a planned answer for their cost."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -14,9 +14,10 @@ from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.planning.budget import Budget
 from t2jax.planning.costs import Training
-from t2jax.planning.next_runs.choice import _chosen, covariance_with, log_variance, reductions
+from t2jax.planning.next_runs.choice import choose_runs, covariance_with, log_variance, reductions
 from t2jax.planning.next_runs.information import Information, columns_of, inform
-from t2jax.planning.next_runs.region import Region, _tokens
+from t2jax.planning.next_runs.region import Region, tokens_at_cost
+from t2jax.printing import report
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 from t2jax.working_precision import scope
@@ -29,13 +30,29 @@ STEPS = 100
 """Gradient steps in log N."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NextRuns:
-    """The result of `next_runs`: the runs to train, in order of choice, shape (chosen,).
+    """Result of `next_runs`: the runs to train, in the order of their choice.
 
-    cost: of each. before: variance of the log of the answer as it is; after: once this run and those above it are
-    measured; with several laws geometric means over them. candidates: what was chosen from, candidate_cost and gain
-    (candidates,): cost of each and decrease of the log of the variance by one run there. scale: of the errors.
+    With several laws, variances are geometric means over them.
+
+    Attributes:
+        params: N of each run, shape (chosen,).
+        tokens: D of each run, shape (chosen,).
+        samples: k of each run, shape (chosen,), or None for a law without k.
+        cost: Training cost of each run, shape (chosen,).
+        before: Variance of the log of the answer now.
+        after: This variance once each run and those before it are measured, shape (chosen,).
+        candidates: Table of the candidates.
+        candidate_cost: Training cost of each candidate, shape (candidates,).
+        gain: Decrease of the log variance by one run at each candidate, shape (candidates,).
+        scale: Standard deviation of one measurement.
+        status: Result in English.
+
+    Example:
+        >>> chosen = t2.next_runs(fit, runs, t2.Budget(train=1e22), candidates=runs, count=2, scale=0.01)
+        >>> print(f"{chosen.params[0]:.3g} parameters, {chosen.tokens[0]:.3g} tokens, {chosen.cost[0]:.3g} FLOPs")
+        1e+09 parameters, 4.64e+09 tokens, 2.78e+19 FLOPs
     """
 
     params: np.ndarray
@@ -49,6 +66,15 @@ class NextRuns:
     gain: np.ndarray
     scale: float
     status: str
+
+    def __repr__(self) -> str:
+        """Prints the status, then the runs with the standard error that each leaves."""
+        errors = np.sqrt(self.after)
+        rows = {
+            f"run {i + 1}": f"N={n:.3g}, D={d:.3g}, cost {cost:.3g}, then a standard error of {error:.1%}"
+            for i, (n, d, cost, error) in enumerate(zip(self.params, self.tokens, self.cost, errors, strict=True))
+        }
+        return report(f"NextRuns: {self.status}", rows)
 
 
 @check_arguments
@@ -64,28 +90,43 @@ def next_runs(
     scale: float | None = None,
     laws: Law | None = None,
 ) -> NextRuns:
-    """The runs that most reduce the variance of the log of N* (or of what `of` names) at a target budget.
+    """Chooses the runs that most reduce the variance of the log of an answer at a target budget.
 
-    candidates: a list of runs, a table of `params`, `tokens` and what else the law reads, any of which may be trained
-    again; or a Region, in which each run is moved along its cost by gradient; left out, the region that the table
-    spans, one to a thousand tokens per parameter. What else the law reads (samples) is at the table's median there: a
-    run is taken to be measured once, and one measured at several k is worth more. count: how many runs at most.
-    compute: what they may cost together, at the budget's price of training (6ND); left out, cost does not matter. of:
-    an answer of `t2.allocate`; "value" is the loss or pass@k reached. scale: standard deviation of one measurement, of
-    the log of a loss; left out, that of the residuals. laws: a batch (draws,), such as `boot.laws` or `post.laws`, over
-    which the log of the variance is averaged: where the fit is poor, the best run under it alone may be a bad one.
+    The law is linearised around the fit (delta method) and errors are independent. A measurement with slopes j over its
+    scale adds j jᵀ to the information M. It reduces the variance gᵀM⁻¹g by (gᵀM⁻¹j)²/(1 + jᵀM⁻¹j).
+    This is c-optimal design (Elfving 1952; Fedorov 1972; for nonlinear laws Chaloner & Verdinelli 1995).
+    M includes the law's priors, so the variance is finite even if the rows leave a direction open; `status` then names
+    it. The choice is greedy in log variance per cost, where each run costs a toll on top of its compute. The toll is
+    the one with which all runs together do best.
 
-    The law is taken as linear around the fit (the delta method) and errors as independent, so a measurement whose
-    prediction has the slopes j over its scale adds j jᵀ to the information M, and takes (gᵀM⁻¹j)²/(1 + jᵀM⁻¹j) from the
-    variance gᵀM⁻¹g: c-optimal design (Elfving 1952; Fedorov 1972; for nonlinear laws Chaloner & Verdinelli 1995). The
-    priors of the law are part of M, so the variance is finite where the rows leave a direction open; `status` tells.
-    Runs are chosen greedily by log variance per cost, each taken to cost something beside its compute; how much is
-    chosen so that all together do best.
+    Args:
+        fit: Fit of a law to the table.
+        table: The runs measured so far.
+        budget: Target budget of the plan, of single numbers.
+        candidates: Where new runs may lie. A table lists runs with `params`, `tokens` and the law's other inputs, and
+            any of them may be trained again. In a Region, each run moves along its cost by gradient. By default it is
+            the region of the table's costs with 1 to 1000 tokens per parameter. Other inputs (samples) are at the
+            table's medians there. A run counts as one measurement, so a run measured at several k is worth more.
+        count: Largest number of runs.
+        compute: Largest cost of all runs together, at the budget's price of training (6ND). Without it, cost is
+            ignored.
+        of: Answer of `t2.allocate` whose variance is reduced. "value" is the loss or pass@k.
+        scale: Standard deviation of one measurement, for a loss of its log. By default that of the residuals.
+        laws: Batch of laws (draws,), such as `boot.laws` or `post.laws`. The log variance is then averaged over it.
+            This is safer than the fit alone if the fit is poor.
 
-    Raises ValueError for a count below one, for compute that does not pay for the cheapest candidate, for a table of
-    counts, where rows are too few to tell the scale, and where the law has no optimum at the budget; TableError for
-    candidates that lack a column.
-    Example: `t2.next_runs(fit, runs, t2.Budget(train=1e24), candidates=t2.planning.Region(1e19, 1e21), count=8)`.
+    Returns:
+        The runs to train, with the variance before and after each.
+
+    Raises:
+        ValueError: When `count` is below one, or `compute` does not pay for the cheapest candidate. Also when the table
+            has counts, rows are too few to determine the scale, or the law has no optimum at the budget.
+        TableError: When candidates lack a column.
+
+    Example:
+        >>> chosen = t2.next_runs(fit, runs, t2.Budget(train=1e22), candidates=runs, count=2, scale=0.01)
+        >>> print(f"{chosen.before ** 0.5:.1%} standard error now, {chosen.after[1] ** 0.5:.1%} after two runs")
+        22.5% standard error now, 19.9% after two runs
     """
     if count < 1:
         raise ValueError(f"count must be at least one run, not {count}")
@@ -99,24 +140,24 @@ def next_runs(
         region = Region(float(costs.min()), float(costs.max()))
     if region is not None:
         params, tokens = region.lattice(training)
-        candidates = Table.from_columns(params=params, tokens=tokens, **_others(fit.problem.law, table))
+        candidates = Table.from_columns(params=params, tokens=tokens, **_median_inputs(fit.problem.law, table))
     assert isinstance(candidates, Table)
     cost = _costs(training, candidates["params"], candidates["tokens"])
     if compute is not None and compute < cost.min():
-        least = f"{cost.min():.4g} {training.unit}"
-        raise ValueError(f"compute of {compute:.4g} does not pay for the cheapest candidate, which costs {least}")
+        cheapest = f"{cost.min():.4g} {training.unit}"
+        raise ValueError(f"compute of {compute:.4g} does not pay for the cheapest candidate, which costs {cheapest}")
     columns = columns_of(fit.problem.law, candidates)
-    known, scale, left = inform(fit, table, budget, of, scale, laws)
+    information, scale, weak_directions = inform(fit, table, budget, of, scale, laws)
     with scope() as dtype:
         columns = {name: jnp.asarray(column, dtype) for name, column in columns.items()}
-        rows, covariance = _prepared(known, columns)
-        before = float(np.exp(log_variance(covariance, known.slopes)))
-        gain = np.asarray(reductions(covariance, known.slopes, rows))
-        picks = _chosen(covariance, known.slopes, rows, cost, compute, count)
+        rows, covariance = _prepare(information, columns)
+        before = float(np.exp(log_variance(covariance, information.slopes)))
+        gain = np.asarray(reductions(covariance, information.slopes, rows))
+        picks = choose_runs(covariance, information.slopes, rows, cost, compute, count)
         runs = {name: column[picks] for name, column in columns.items()}
         if region is not None:
-            runs = _moved(known, runs, training, region, cost[picks])
-        after = np.exp(np.asarray(_path(known, runs)))
+            runs = _refine(information, runs, training, region, cost[picks])
+        after = np.exp(np.asarray(_log_variance_path(information, runs)))
     runs = {name: np.asarray(column) for name, column in runs.items()}
     return NextRuns(
         params=runs["params"],
@@ -130,49 +171,49 @@ def next_runs(
         gain=gain,
         scale=scale,
         status=_status(of, runs, cost[picks], training.unit, before, float(after[-1]))
-        + _unspent(compute, cost, picks, count, training.unit)
-        + (f"; {left}" if left else ""),
+        + _unspent_compute(compute, cost, picks, count, training.unit)
+        + (f"; {weak_directions}" if weak_directions else ""),
     )
 
 
 @jax.jit
-def _prepared(known: Information, columns: Any) -> tuple[Array, Array]:
-    return known.rows(columns), jnp.linalg.inv(known.matrix)
+def _prepare(information: Information, columns: Any) -> tuple[Array, Array]:
+    return information.rows(columns), jnp.linalg.inv(information.matrix)
 
 
 @jax.jit
-def _path(known: Information, runs: Any) -> Array:
-    """The log variance after each run in turn."""
+def _log_variance_path(information: Information, runs: Any) -> Array:
+    """Computes the log variance after each run in turn."""
 
     def step(covariance: Array, row: Array) -> tuple[Array, Array]:
         covariance = covariance_with(covariance, row)
-        return covariance, log_variance(covariance, known.slopes)
+        return covariance, log_variance(covariance, information.slopes)
 
-    return jax.lax.scan(step, jnp.linalg.inv(known.matrix), jnp.swapaxes(known.rows(runs), 0, 1))[1]
-
-
-def final_log_variance(known: Information, runs: Any) -> Array:
-    """`log_variance` once all runs are measured: differentiable in their N and D."""
-    rows = known.rows(runs)
-    matrix = known.matrix + jnp.einsum("lri,lrj->lij", rows, rows)
-    solved = jnp.linalg.solve(matrix, known.slopes[..., None])[..., 0]
-    return jnp.mean(jnp.log(jnp.einsum("li,li->l", known.slopes, solved)))
+    return jax.lax.scan(step, jnp.linalg.inv(information.matrix), jnp.swapaxes(information.rows(runs), 0, 1))[1]
 
 
-def _moved(known: Information, runs: Any, training: Training, region: Region, cost: np.ndarray) -> Any:
-    """The runs moved along their costs, within the region, to where the variance is least."""
-    low, high = (jnp.asarray(one, known.u.dtype) for one in region.sizes(training, cost))
-    log_params, _ = _descend(known, runs, training, jnp.asarray(cost, known.u.dtype), low, high)
-    return runs | {"params": jnp.exp(log_params), "tokens": _tokens(training, cost, log_params)}
+def final_log_variance(information: Information, runs: Any) -> Array:
+    """Computes `log_variance` after all runs are measured. It is differentiable in their N and D."""
+    rows = information.rows(runs)
+    matrix = information.matrix + jnp.einsum("lri,lrj->lij", rows, rows)
+    solved = jnp.linalg.solve(matrix, information.slopes[..., None])[..., 0]
+    return jnp.mean(jnp.log(jnp.einsum("li,li->l", information.slopes, solved)))
+
+
+def _refine(information: Information, runs: Any, training: Training, region: Region, cost: np.ndarray) -> Any:
+    """Moves the runs along their costs, within the region, to the least variance."""
+    low, high = (jnp.asarray(end, information.u.dtype) for end in region.sizes(training, cost))
+    log_params, _ = _descend(information, runs, training, jnp.asarray(cost, information.u.dtype), low, high)
+    return runs | {"params": jnp.exp(log_params), "tokens": tokens_at_cost(training, cost, log_params)}
 
 
 @jax.jit
-def _descend(known: Information, runs: Any, training: Training, cost: Array, low: Array, high: Array) -> Any:
+def _descend(information: Information, runs: Any, training: Training, cost: Array, low: Array, high: Array) -> Any:
     method = optax.adam(optax.cosine_decay_schedule(0.1, STEPS))
 
     def objective(log_params: Array) -> Array:
-        places = {"params": jnp.exp(log_params), "tokens": _tokens(training, cost, log_params)}
-        return final_log_variance(known, runs | places)
+        moved_runs = {"params": jnp.exp(log_params), "tokens": tokens_at_cost(training, cost, log_params)}
+        return final_log_variance(information, runs | moved_runs)
 
     def step(carry: Any, _: Any) -> tuple[Any, None]:
         x, state, best = carry
@@ -191,26 +232,26 @@ def _costs(training: Training, params: np.ndarray, tokens: np.ndarray) -> np.nda
         return np.asarray(training(params, tokens), float)
 
 
-def _others(law: type[Law], table: Table) -> dict[str, Any]:
-    """What else than N and D the law reads, at the table's medians."""
+def _median_inputs(law: type[Law], table: Table) -> dict[str, Any]:
+    """Returns the law's inputs other than N and D, at the table's medians."""
     columns = columns_of(law, table)
-    return {name: float(np.median(one)) for name, one in columns.items() if name not in ("params", "tokens")}
+    return {name: float(np.median(column)) for name, column in columns.items() if name not in ("params", "tokens")}
 
 
 def _status(of: str, runs: dict[str, np.ndarray], cost: np.ndarray, unit: str, before: float, after: float) -> str:
-    many = "1 run" if len(cost) == 1 else f"{len(cost)} runs"
-    where = f" of N={runs['params'][0]:.3g}, D={runs['tokens'][0]:.3g}" if len(cost) == 1 else ""
+    count = "1 run" if len(cost) == 1 else f"{len(cost)} runs"
+    place = f" of N={runs['params'][0]:.3g}, D={runs['tokens'][0]:.3g}" if len(cost) == 1 else ""
     return (
-        f"{many}{where} for {cost.sum():.3g} {unit}: the standard error of {SHORT[of]} at the target falls from "
+        f"{count}{place} for {cost.sum():.3g} {unit}: the standard error of {SHORT[of]} at the target falls from "
         f"{np.sqrt(before):.1%} to {np.sqrt(after):.1%}"
     )
 
 
-def _unspent(compute: float | None, cost: np.ndarray, picks: np.ndarray, count: int, unit: str) -> str:
-    """How much compute is left and why; nothing where it is no more than a hundredth."""
+def _unspent_compute(compute: float | None, cost: np.ndarray, picks: np.ndarray, count: int, unit: str) -> str:
+    """Describes how much compute is left and why. Empty if it is at most a hundredth."""
     spent = float(cost[picks].sum())
     if compute is None or compute - spent <= 0.01 * compute:
         return ""
-    asked = f"{count} {'run was' if count == 1 else 'runs were'} asked for at most"
-    why = asked if len(picks) == count else f"the cheapest candidate costs {cost.min():.3g}"
-    return f"; {compute - spent:.3g} {unit} are left: {why}"
+    request = f"{count} {'run was' if count == 1 else 'runs were'} asked for at most"
+    reason = request if len(picks) == count else f"the cheapest candidate costs {cost.min():.3g}"
+    return f"; {compute - spent:.3g} {unit} are left: {reason}"
