@@ -22,7 +22,7 @@ def namespace() -> dict[str, Any]:
     """What every example may use, as `docs/api/index.md` shows it."""
     law = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
     params, tokens = np.meshgrid(np.geomspace(1e7, 1e9, 6), np.geomspace(1e9, 1e11, 4))
-    places = {"params": params.ravel(), "tokens": tokens.ravel()}
+    places: Any = {"params": params.ravel(), "tokens": tokens.ravel()}
     runs = t2.Table.from_columns(**places, loss=law.predict(places))
     fit = t2.fit(t2.laws.Chinchilla, runs, key=jax.random.key(0))
     return {"jax": jax, "jnp": jnp, "np": np, "t2": t2, "law": law, "runs": runs, "fit": fit}

@@ -52,7 +52,7 @@ class Errors:
 
     def __str__(self) -> str:
         """Writes the errors in per cent."""
-        mean, median, largest = map(percent, (self.mean_absolute, self.median, self.largest))
+        mean, median, largest = map(format_percent, (self.mean_absolute, self.median, self.largest))
         bias = f"{'+' if self.bias > 0 else ''}{format_percent(self.bias)}"
         return f"mean {mean}, median {median}, largest {largest}, bias {bias} ({self.rows} rows)"
 
