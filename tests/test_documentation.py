@@ -1,5 +1,6 @@
 """README and documentation: examples print what they say, and links inside the repository lead somewhere."""
 
+import ast
 import doctest
 import re
 from pathlib import Path
@@ -26,3 +27,18 @@ def test_links_of_the_readme_lead_somewhere():
 
 def test_the_readme_is_short():
     assert (ROOT / "README.md").stat().st_size <= 8192
+
+def test_statuses_of_the_questions_are_those_that_t2jax_prints():
+    """Each quoted heading of the FAQ, in pieces between names and numbers, stands in the source."""
+    constants = [
+        node.value
+        for path in sorted((ROOT / "t2jax").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    quoted = re.findall(r'^### "(.+)"$', (ROOT / "docs" / "faq.md").read_text(encoding="utf-8"), re.M)
+    assert len(quoted) > 8
+    for status in quoted:
+        pieces = re.split(r"\.\.\.|\d[\d,.]*|\b[A-Z]\b|[()]|: |; ", status)
+        for piece in (piece.strip(" :") for piece in pieces):
+            assert any(piece in constant for constant in constants), f"{status}: nothing prints {piece!r}"
