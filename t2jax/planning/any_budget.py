@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.base import Law
-from t2jax.numerics.feasible_point import inside
+from t2jax.numerics.feasible_point import find_feasible_point
 from t2jax.numerics.implicit_derivative import differentiable
 from t2jax.numerics.interior_point import Optimum, best_of, first_of
 from t2jax.planning.budget import CHOSEN, Budget
@@ -116,7 +116,7 @@ def _solve(problem: PlanProblem) -> tuple[Plan, Array]:
     if starts.shape[1] > 1:
         best = jnp.argmin(jax.vmap(jax.vmap(merit))(starts), axis=1)
         starts = jnp.take_along_axis(starts, best[:, None, None], axis=1)
-    begun = jax.vmap(partial(inside, limits, still))(starts[:, 0])
+    begun = jax.vmap(partial(find_feasible_point, limits, still))(starts[:, 0])
     found = (first_of if law.convex else best_of)(objective, limits, still, begun.x)
     feasible = jnp.any(begun.ok)
     usable = feasible & (found.kkt < 1e-3)
@@ -128,7 +128,7 @@ def _solve(problem: PlanProblem) -> tuple[Plan, Array]:
         kkt=jnp.where(feasible, found.kkt, jnp.inf),
     )
     found = differentiable(objective, limits, problem, found)
-    conflict = begun.weights[jnp.argmin(begun.largest)]
+    conflict = begun.blame[jnp.argmin(begun.worst)]
     return _finish(problem, found, feasible, problem.named(conflict, jnp.sum) > 0.02)
 
 
