@@ -218,7 +218,10 @@ def test_draws_of_another_fit_are_refused(fitted, tmp_path, capsys):
         (["fit", "none.csv"], "none.csv: cannot be read"),
         (["frontier"], "frontier needs either a table to fit or --law-file"),
         (["frontier", "RUNS", "--train", "1e18:1e20"], "--train: found '1e18:1e20', expected FLOPs such as 1e24"),
-        (["frontier", "RUNS", "--train", "1e18:1e20:0"], "--train: found '1e18:1e20:0', but COUNT must be at least one"),
+        (
+            ["frontier", "RUNS", "--train", "1e18:1e20:0"],
+            "--train: found '1e18:1e20:0', but COUNT must be at least one",
+        ),
         (["frontier", "RUNS", "--train", "-1"], "--train: found '-1', but training FLOPs must be positive and finite"),
         (["frontier", "RUNS", "--inference", "-1"], "Budget.inference must be positive and finite, not -1"),
     ],

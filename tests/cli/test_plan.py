@@ -236,7 +236,10 @@ def test_what_if_prices(folder, tmp_path, capsys):
     [
         (["--train", "1e22", "--what-if", "depth=x2"], "--what-if: found 'depth', expected one of train, inference"),
         (["--train", "1e22", "--what-if", "total=x2"], "--what-if total=x2: the budget has no total to multiply"),
-        (["--train", "1e22", "--price", "2"], "--price is per device-hour, so it needs a device, such as --accelerator H100"),
+        (
+            ["--train", "1e22", "--price", "2"],
+            "--price is per device-hour, so it needs a device, such as --accelerator H100",
+        ),
         (["--train", "1e22", "--accelerator", "H1000"], "unknown accelerator 'H1000': known are H100, H200, A100"),
         (["--train", "1e22", "--queries", "0"], "Budget.queries must be positive and finite, not 0"),
         (["--total", "1e24"], "Budget.total needs Budget.queries too"),
