@@ -47,7 +47,7 @@ class PriceOptions:
     context: float | None = None
     """Tokens of a training sequence; adds the costs of attention, and of the KV cache in serving."""
     accelerator: str | None = None
-    """H100, H200, A100 or TPU v5e: costs in device-seconds; decoding takes the slower of arithmetic and memory traffic."""
+    """H100, H200, A100 or TPU v5e: costs in device-seconds; decoding at the slower of arithmetic and memory traffic."""
     price: float | None = None
     """Dollars per device-hour: costs in dollars."""
     batch: float | None = None
