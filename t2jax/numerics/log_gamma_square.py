@@ -12,6 +12,8 @@ STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 
 SHIFT = 16
 # log z - 1/(2z) - digamma(z) = sum_n DIGAMMA[n] z^-2(n+1) (DLMF 5.11.2)
 DIGAMMA = (1 / 12, -1 / 120, 1 / 252, -1 / 240)
+# trigamma(z) - 1/z - 1/(2z^2) = sum_n TRIGAMMA[n] z^-(2n+3), the derivative of that
+TRIGAMMA = (1 / 6, -1 / 30, 1 / 42, -1 / 30)
 
 
 def log_gamma_square(z: Array, a: Array, k: Array) -> Array:
@@ -50,6 +52,24 @@ def _digamma_rise(x: Array, m: Array) -> Array:
     return total + jnp.log1p(m / x) + 0.5 * m / (x + m) / x + m * _digamma_slope(x, m)
 
 
+def _trigamma_fall(x: Array, m: Array) -> Array:
+    """trigamma(x) - trigamma(x+m) >= 0."""
+    total = _sum_of_shifts(lambda y: m / (y + m) / y * (1 / y + 1 / (y + m)), x)
+    x = x + SHIFT
+    w, v = 1 / x, 1 / (x + m)
+    third, fifth, seventh, ninth = _odd_quotients(w, v)
+    series = TRIGAMMA[0] * third + TRIGAMMA[1] * fifth + TRIGAMMA[2] * seventh + TRIGAMMA[3] * ninth
+    return total + m * w * v * (1 + 0.5 * (w + v) + series)
+
+
+def _trigamma(x: Array) -> Array:
+    total = _sum_of_shifts(lambda y: 1 / y / y, x)
+    w = 1 / (x + SHIFT)
+    w2 = w * w
+    series = TRIGAMMA[0] + w2 * (TRIGAMMA[1] + w2 * (TRIGAMMA[2] + w2 * TRIGAMMA[3]))
+    return total + w * (1 + w * (0.5 + w * series))
+
+
 def _sum_of_shifts(term, z: Array) -> Array:
     """Sums term(z + j) over j < SHIFT. The terms are mapped, because unrolled code compiles slowly."""
     return jax.vmap(lambda j: term(z + j))(jnp.arange(SHIFT, dtype=z.dtype)).sum(0)
@@ -68,10 +88,17 @@ def _remainder_slope(z: Array, a: Array) -> Array:
     No division by a is needed, so a may be tiny.
     """
     w, v = 1 / z, 1 / (z + a)
+    third, fifth, seventh, _ = _odd_quotients(w, v)
+    return w * v * (STIRLING[0] + STIRLING[1] * third + STIRLING[2] * fifth + STIRLING[3] * seventh)
+
+
+def _odd_quotients(w: Array, v: Array) -> tuple[Array, Array, Array, Array]:
+    """(w^m - v^m) / (w - v) for m = 3, 5, 7, 9, as polynomials in (w + v)^2 and w v."""
     t, p = (w + v) ** 2, w * v
-    # (w^m - v^m) / (w - v) for m = 3, 5, 7 in t and p, and w - v = a p
-    third, fifth, seventh = t - p, t * (t - 3 * p) + p * p, t * (t * (t - 5 * p) + 6 * p * p) - p * p * p
-    return p * (STIRLING[0] + STIRLING[1] * third + STIRLING[2] * fifth + STIRLING[3] * seventh)
+    third, fifth = t - p, t * (t - 3 * p) + p * p
+    seventh = t * (t * (t - 5 * p) + 6 * p * p) - p * p * p
+    ninth = t * (t * (t * (t - 7 * p) + 15 * p * p) - 10 * p * p * p) + p * p * p * p
+    return third, fifth, seventh, ninth
 
 
 def _digamma_slope(z: Array, a: Array) -> Array:
@@ -83,12 +110,15 @@ def _digamma_slope(z: Array, a: Array) -> Array:
     return p * (w + v) * series
 
 
-_digamma_rise_once = with_derivatives(_digamma_rise)
-_log_gamma_square = with_derivatives(
-    _value,
-    (
-        with_derivatives(_slope_in_z),
-        lambda z, a, k: _digamma_rise_once(z + a, k),
-        lambda z, a, k: _digamma_rise_once(z + k, a),
-    ),
+_rise = with_derivatives(_digamma_rise, (lambda x, m: -_trigamma_fall(x, m), lambda x, m: _trigamma(x + m)))
+
+
+def _bend_in_z(z: Array, a: Array, k: Array) -> Array:
+    return jax.jvp(lambda z: _slope_in_z(z, a, k), (z,), (jnp.ones_like(z),))[1]
+
+
+_slope = with_derivatives(
+    _slope_in_z,
+    (_bend_in_z, lambda z, a, k: -_trigamma_fall(z + a, k), lambda z, a, k: -_trigamma_fall(z + k, a)),
 )
+_log_gamma_square = with_derivatives(_value, (_slope, lambda z, a, k: _rise(z + a, k), lambda z, a, k: _rise(z + k, a)))
