@@ -53,7 +53,7 @@ def _digamma_rise(x: Array, m: Array) -> Array:
 
 
 def _trigamma_fall(x: Array, m: Array) -> Array:
-    """trigamma(x) - trigamma(x+m) >= 0."""
+    """Computes trigamma(x) - trigamma(x+m) >= 0."""
     total = _sum_of_shifts(lambda y: m / (y + m) / y * (1 / y + 1 / (y + m)), x)
     x = x + SHIFT
     w, v = 1 / x, 1 / (x + m)
@@ -63,6 +63,7 @@ def _trigamma_fall(x: Array, m: Array) -> Array:
 
 
 def _trigamma(x: Array) -> Array:
+    """Computes trigamma(x) for x > 0."""
     total = _sum_of_shifts(lambda y: 1 / y / y, x)
     w = 1 / (x + SHIFT)
     w2 = w * w
@@ -93,7 +94,7 @@ def _remainder_slope(z: Array, a: Array) -> Array:
 
 
 def _odd_quotients(w: Array, v: Array) -> tuple[Array, Array, Array, Array]:
-    """(w^m - v^m) / (w - v) for m = 3, 5, 7, 9, as polynomials in (w + v)^2 and w v."""
+    """Computes (w^m - v^m) / (w - v) for m = 3, 5, 7, 9, as polynomials in (w + v)^2 and w v."""
     t, p = (w + v) ** 2, w * v
     third, fifth = t - p, t * (t - 3 * p) + p * p
     seventh = t * (t * (t - 5 * p) + 6 * p * p) - p * p * p
@@ -110,15 +111,25 @@ def _digamma_slope(z: Array, a: Array) -> Array:
     return p * (w + v) * series
 
 
-_rise = with_derivatives(_digamma_rise, (lambda x, m: -_trigamma_fall(x, m), lambda x, m: _trigamma(x + m)))
+_digamma_rise_with_derivatives = with_derivatives(
+    _digamma_rise, (lambda x, m: -_trigamma_fall(x, m), lambda x, m: _trigamma(x + m))
+)
 
 
-def _bend_in_z(z: Array, a: Array, k: Array) -> Array:
+def _curvature_in_z(z: Array, a: Array, k: Array) -> Array:
+    """Computes the derivative of `_slope_in_z` in z by forward differentiation."""
     return jax.jvp(lambda z: _slope_in_z(z, a, k), (z,), (jnp.ones_like(z),))[1]
 
 
-_slope = with_derivatives(
+_slope_with_derivatives = with_derivatives(
     _slope_in_z,
-    (_bend_in_z, lambda z, a, k: -_trigamma_fall(z + a, k), lambda z, a, k: -_trigamma_fall(z + k, a)),
+    (_curvature_in_z, lambda z, a, k: -_trigamma_fall(z + a, k), lambda z, a, k: -_trigamma_fall(z + k, a)),
 )
-_log_gamma_square = with_derivatives(_value, (_slope, lambda z, a, k: _rise(z + a, k), lambda z, a, k: _rise(z + k, a)))
+_log_gamma_square = with_derivatives(
+    _value,
+    (
+        _slope_with_derivatives,
+        lambda z, a, k: _digamma_rise_with_derivatives(z + a, k),
+        lambda z, a, k: _digamma_rise_with_derivatives(z + k, a),
+    ),
+)
