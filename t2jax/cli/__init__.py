@@ -1,7 +1,7 @@
-"""The command line: quickstart, fit, sample, frontier, plan, next, audit, laws, data and testbed.
+"""Command line of t2jax: quickstart, fit, sample, frontier, plan, next, audit, laws, data and testbed.
 
-Each has --help and --json. Exit status: 0 if all went well and every fit and chain converged, 1 for a failed fit or bad
-input, 2 for wrong usage, 130 if interrupted.
+Every command has --help and --json. The exit status is 0 if all went well and every fit and chain converged.
+It is 1 for a failed fit or bad input, 2 for wrong usage, and 130 after an interrupt.
 """
 
 import difflib
@@ -17,9 +17,14 @@ from t2jax.cli.process.run import as_process
 
 @dataclass(frozen=True)
 class Command:
-    """Where a command is defined, and what the list of commands says of it: its config's docstring.
+    """Place of a command's definition, and its line in the list of commands.
 
-    Only the command that runs is imported: most of them bring JAX along, which takes a second.
+    Only the command that runs is imported, because most of them import JAX, which takes a second.
+
+    Attributes:
+        module: Module below `t2jax.cli`.
+        config: Name of the config class in that module.
+        purpose: First line of the config's docstring.
     """
 
     module: str
@@ -27,7 +32,7 @@ class Command:
     purpose: str
 
     def load(self) -> Any:
-        """The config class of the command."""
+        """Imports and returns the config class of the command."""
         return getattr(importlib.import_module(f"t2jax.cli.{self.module}"), self.config)
 
 
@@ -81,12 +86,12 @@ COMMANDS = {
 
 
 def main() -> int:
-    """The process `t2jax`: run the command of its arguments and return the exit status."""
+    """Runs the process `t2jax` with its arguments and returns the exit status."""
     return as_process(command, sys.argv[1:])
 
 
 def command(args: Sequence[str]) -> int:
-    """Run the command that `args` say and return its exit status; wrong usage raises SystemExit(2)."""
+    """Runs the command that `args` give and returns its exit status. Wrong usage raises SystemExit(2)."""
     return guarded(lambda: _run_args(args), args)
 
 
@@ -98,8 +103,8 @@ def _run_args(args: Sequence[str]) -> int:
 
 
 def parse(args: Sequence[str]) -> Any:
-    """The config that `args` say. Raises SystemExit after --help and for wrong usage."""
-    import tyro  # not before interrupts are watched for
+    """Returns the config that `args` give. It raises SystemExit after --help and for wrong usage."""
+    import tyro  # a slow import, so only after interrupts are handled
 
     from t2jax.cli.process.optional import registry
 
@@ -111,23 +116,23 @@ def parse(args: Sequence[str]) -> Any:
     if name in ("-h", "--help"):
         print(_overview())
         raise SystemExit(0)
-    if name.startswith("--tyro-"):  # a shell's completion script is of all commands
-        every = [Annotated[one.load(), tyro.conf.subcommand(name)] for name, one in COMMANDS.items()]
-        return tyro.cli(Union[tuple(every)], prog="t2jax", args=args, config=settings)  # pyright: ignore # noqa: UP007
-    alike = difflib.get_close_matches(name, COMMANDS, n=1)
-    meant = f"; did you mean {alike[0]!r}?" if alike else ""
-    wrong = f"there is no command {name!r}{meant}" if name else "expected a command"
-    print(f"t2jax: {wrong}\n\n{_overview()}", file=sys.stderr)
+    if name.startswith("--tyro-"):  # a shell's completion script covers all commands
+        subcommands = [Annotated[entry.load(), tyro.conf.subcommand(name)] for name, entry in COMMANDS.items()]
+        return tyro.cli(Union[tuple(subcommands)], prog="t2jax", args=args, config=settings)  # pyright: ignore # noqa: UP007
+    similar = difflib.get_close_matches(name, COMMANDS, n=1)
+    hint = f"; did you mean {similar[0]!r}?" if similar else ""
+    problem = f"there is no command {name!r}{hint}" if name else "expected a command"
+    print(f"t2jax: {problem}\n\n{_overview()}", file=sys.stderr)
     raise SystemExit(2)
 
 
 def run(config: Any) -> int:
-    """Run the command that a config belongs to and return its exit status. Raises ValueError for bad input."""
+    """Runs the command of a config and returns its exit status. It raises ValueError for bad input."""
     return importlib.import_module(type(config).__module__).run(config)
 
 
 def keep_compiled() -> None:
-    """Keep what XLA compiles in the user's cache folder, so that the next command starts faster."""
+    """Stores compiled XLA programs in the user's cache folder, so that the next command starts faster."""
     import jax
     import pooch
 
@@ -136,10 +141,10 @@ def keep_compiled() -> None:
 
 
 def _overview() -> str:
-    """The commands, each with what it does."""
+    """Returns the text of `t2jax --help`: each command with its purpose."""
     width = max(map(len, COMMANDS))
-    lines = (f"  {name:{width}}  {one.purpose}" for name, one in COMMANDS.items())
-    about = (__doc__ or "").partition("\n\n")[2].strip()
+    lines = (f"  {name:{width}}  {entry.purpose}" for name, entry in COMMANDS.items())
+    notes = (__doc__ or "").partition("\n\n")[2].strip()
     return "\n".join(
-        ("usage: t2jax COMMAND [OPTIONS]", "", *lines, "", "`t2jax COMMAND --help` lists the options of one.", about)
+        ("usage: t2jax COMMAND [OPTIONS]", "", *lines, "", "`t2jax COMMAND --help` lists the options of one.", notes)
     )

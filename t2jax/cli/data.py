@@ -1,4 +1,4 @@
-"""`t2jax data`: which public tables there are, and one of them as a CSV file."""
+"""`t2jax data`: a list of the public tables, and one of them as a CSV file."""
 
 import json
 from dataclasses import dataclass, field
@@ -36,26 +36,28 @@ class DataConfig:
 
 
 def run(config: DataConfig) -> int:
-    """List or get; returns 0. Raises DatasetError where a file cannot be had."""
+    """Lists or downloads, and returns 0. It raises DatasetError if a file is not available."""
     return _list(config.action) if isinstance(config.action, ListConfig) else _get(config.action)
 
 
 def _list(config: ListConfig) -> int:
+    """Prints the data sets."""
     entries = [datasets.info(name) for name in datasets.names()]
     if config.json:
         keys = ("name", "description", "citation", "licence")
-        print(json.dumps({"datasets": [{key: getattr(one, key) for key in keys} for one in entries]}))
+        print(json.dumps({"datasets": [{key: getattr(entry, key) for key in keys} for entry in entries]}))
         return 0
-    rows = [(one.name, one.description, one.citation, one.licence) for one in entries]
+    rows = [(entry.name, entry.description, entry.citation, entry.licence) for entry in entries]
     print(columns(("name", "what", "source", "licence"), rows))
     return 0
 
 
 def _get(config: GetConfig) -> int:
+    """Writes a data set as a CSV file."""
     table = datasets.load(config.name)
     with Output("data get", config.output, config) as out:
         name = f"{config.name}.csv"
         with out.file(name) as path, out.file(f"{name}.source.json"):
-            table.to_csv(path)  # both
+            table.to_csv(path)  # writes both files
         out.say(repr(table))
         return out.finish(0, {"name": config.name, "rows": len(table), "columns": list(table.columns)})

@@ -1,4 +1,4 @@
-"""The figures that commands write: they make the axes and the files, and `t2jax.plot` draws."""
+"""Figures of commands: axes and files are made here, and `t2jax.plot` draws."""
 
 from contextlib import ExitStack
 
@@ -14,13 +14,13 @@ from t2jax.tables.table import Table
 
 
 def figure_of(panels: int, legend: float = 0.0) -> tuple[Figure, list[Axes]]:
-    """A figure with panels side by side and `legend` inches beside the last, made without pyplot."""
+    """Returns a figure with panels side by side and `legend` inches beside the last, made without pyplot."""
     figure = Figure(figsize=(4.4 * panels + legend, 4.0), layout="constrained")
     return figure, list(np.atleast_1d(figure.subplots(1, panels)))
 
 
 def save_panels(figure: Figure, name: str, out: Output) -> None:
-    """Write a figure as NAME.png and so on, in the formats asked for, among the run's files."""
+    """Writes a figure as NAME.png and so on, in the formats of --figures, among the run's files."""
     with ExitStack() as files:
         for suffix in out.formats:
             files.enter_context(out.file(f"{name}.{suffix}"))
@@ -28,7 +28,7 @@ def save_panels(figure: Figure, name: str, out: Output) -> None:
 
 
 def picture_fit(law: Law, table: Table, out: Output, below: str = "") -> None:
-    """Predicted against observed, and residuals against params and tokens."""
+    """Draws predicted against observed values, and residuals against params and tokens."""
     figure, (ax,) = figure_of(1)
     draw_predicted_observed(ax, law, table)
     save_panels(figure, below + "predicted", out)

@@ -23,20 +23,20 @@ class FitConfig:
 
 
 def run(config: FitConfig) -> int:
-    """Fit, print and save; 0 if the fit converged, else 1. Raises ValueError for bad input."""
+    """Fits, prints and saves; returns 0 if the fit converged, else 1. It raises ValueError for bad input."""
     table = read(config.table, config.fitting.units, config.fitting.where)
     law = law_for(table, config.fitting.law)
     with Output("fit", config.output, config) as out:
         fitted = fit_and_save(law, table, config.fitting, out)
-        found = fitted.fit
+        result = fitted.fit
         out.say(f"{laws.name_of(law)} on {len(table)} rows of {table.source.name}", "", parameter_table(fitted), "")
-        out.say(f"objective {found.objective:.8g} ({type(found.problem.noise).__name__}); {found.status}")
+        out.say(f"objective {result.objective:.8g} ({type(result.problem.noise).__name__}); {result.status}")
         if fitted.draws is not None:
             out.say(f"bootstrap: {fitted.draws.status}")
-        if not found.converged:
-            print(f"t2jax: the fit gave no law ({found.status})", file=sys.stderr)
+        if not result.converged:
+            print(f"t2jax: the fit failed ({result.status})", file=sys.stderr)
             return out.finish(1, {"law": laws.name_of(law), **fit_answer(fitted)})
         with out.progress("figures") as bar:
-            picture_fit(found.law, table, out)
+            picture_fit(result.law, table, out)
             bar.update()
         return out.finish(0, {"law": laws.name_of(law), **fit_answer(fitted)})

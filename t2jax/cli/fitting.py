@@ -1,4 +1,4 @@
-"""The fit and its bootstrap as commands run them: with progress, and each result saved as soon as it is there."""
+"""Fit and bootstrap of a command, with progress bars and each result saved when it is ready."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,38 +23,43 @@ LARGEST_CHUNK, SMALLEST_CHUNK = 250, 25
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fit and the draws around it; none if there were to be none, or the fit failed."""
+    """A fit and its bootstrap.
+
+    Attributes:
+        fit: The fit.
+        draws: The bootstrap, None if it was not asked for or the fit failed.
+    """
 
     fit: Fit
     draws: Bootstrap | None
 
     @property
     def law(self) -> Law:
-        """The law as law.json has it: at the end of a domain where the fit ended there."""
+        """Law as in law.json: a parameter whose fit ended at the end of its domain is exactly there."""
         return type(self.fit.law)(**settled_values(self.fit.law))
 
 
 def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Output, below: str = "") -> Fitted:
-    """Fit, bootstrap, and write law.json and draws.nc in the folder `below` the output's. Raises as `t2.fit`."""
-    for option, given, least in (("--draws", options.draws, 0), ("--starts", options.starts, 1)):
-        if given < least:
-            raise ValueError(f"{option}: found {given}, expected at least {least}")
-    held = options.held()
+    """Fits, bootstraps, and writes law.json and draws.nc in the folder `below` the output's. It raises as `t2.fit`."""
+    for option, number, least in (("--draws", options.draws, 0), ("--starts", options.starts, 1)):
+        if number < least:
+            raise ValueError(f"{option}: found {number}, expected at least {least}")
+    fixed_values = options.fixed_values()
     key, draw_key = jax.random.split(jax.random.key(options.seed))
     with out.progress(f"fitting {law.__name__} to {len(table)} rows") as bar:
-        found = fit(law, table, key=key, noise=options.noise_model(), fixed=held, starts=options.starts)
+        result = fit(law, table, key=key, noise=options.noise_model(), fixed=fixed_values, starts=options.starts)
         bar.update()
     with out.file(below + LAW_FILE) as path:
-        save_law(path, found, table)
-    if not found.converged or not options.draws:
-        return Fitted(found, None)
-    return Fitted(found, draw_and_save(found, table, options, draw_key, out, below))
+        save_law(path, result, table)
+    if not result.converged or not options.draws:
+        return Fitted(result, None)
+    return Fitted(result, draw_and_save(result, table, options, draw_key, out, below))
 
 
-def draw_and_save(found: Fit, table: Table, options: FittingOptions, key: Any, out: Output, below: str) -> Bootstrap:
-    """The bootstrap in chunks of equal size, which compile once and let a progress bar move; writes draws.nc.
+def draw_and_save(fitted: Fit, table: Table, options: FittingOptions, key: Any, out: Output, below: str) -> Bootstrap:
+    """Bootstraps in chunks of equal size, which compile once and let a progress bar move, and writes draws.nc.
 
-    Where an interrupt or an error ends it early, the chunks that are finished are written, and the exception says so.
+    After an interrupt or an error the finished chunks are written, and the exception has a note about them.
     """
     size = chunk_size(options.draws)
     over = resampled_unit(table) if options.over == "default" else options.over
@@ -62,15 +67,15 @@ def draw_and_save(found: Fit, table: Table, options: FittingOptions, key: Any, o
 
     def save() -> Bootstrap:
         laws = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(part.laws for part in parts))
-        made = Bootstrap(laws, size * len(parts), sum(part.failed for part in parts), over)
+        drawn = Bootstrap(laws, size * len(parts), sum(part.failed for part in parts), over)
         with out.file(below + DRAWS_FILE) as path:
-            save_draws(path, laws, found.law, f"bootstrap: {made.status}", asked=options.draws, made=made.draws)
-        return made
+            save_draws(path, laws, fitted.law, f"bootstrap: {drawn.status}", asked=options.draws, made=drawn.draws)
+        return drawn
 
     try:
         with out.progress(f"bootstrap over {over}", total=options.draws) as bar:
-            for one in jax.random.split(key, options.draws // size):
-                parts.append(bootstrap(found, table, draws=size, key=one, over=over))
+            for chunk_key in jax.random.split(key, options.draws // size):
+                parts.append(bootstrap(fitted, table, draws=size, key=chunk_key, over=over))
                 bar.update(size)
     except BaseException as stop:
         if parts:
@@ -80,50 +85,53 @@ def draw_and_save(found: Fit, table: Table, options: FittingOptions, key: Any, o
 
 
 def chunk_size(draws: int) -> int:
-    """The largest divisor of `draws` that makes a good chunk, or all of them where no divisor does."""
+    """Returns the largest divisor of `draws` that is a good chunk, or `draws` without such a divisor."""
     largest = max(size for size in range(1, LARGEST_CHUNK + 1) if draws % size == 0)
     return largest if largest >= SMALLEST_CHUNK else draws
 
 
 def intervals(fitted: Fitted) -> dict[str, Band]:
-    """The interval of every parameter that was free and that the rows determine; empty without draws."""
+    """Returns the interval of every free and determined parameter, or none without draws."""
     if fitted.draws is None:
         return {}
-    held = {*fitted.fit.problem.coordinates.fixed, *fitted.fit.undetermined}
-    return {name: band(leaf, LEVEL) for name, leaf in fitted.draws.laws.values().items() if name not in held}
+    excluded = {*fitted.fit.problem.coordinates.fixed, *fitted.fit.undetermined}
+    return {name: band(leaf, LEVEL) for name, leaf in fitted.draws.laws.values().items() if name not in excluded}
 
 
 def parameter_table(fitted: Fitted) -> str:
-    """The fitted parameters with their intervals, units and meanings, as text in columns."""
-    found, bands = fitted.fit, intervals(fitted)
-    held = dict(found.problem.coordinates.fixed)
+    """Returns the fitted parameters with their intervals, units and meanings, as text in columns."""
+    result, bands = fitted.fit, intervals(fitted)
+    fixed_values = dict(result.problem.coordinates.fixed)
     rows = []
-    for name, one in type(found.law).declared().items():
-        value = "undetermined" if name in found.undetermined else f"{one.settle(found.law.values()[name]):.6g}"
-        ends = (one.settle(float(end)) for end in (bands[name].low, bands[name].high)) if name in bands else ()
+    for name, parameter in type(result.law).declared().items():
+        value = "undetermined" if name in result.undetermined else f"{parameter.settle(result.law.values()[name]):.6g}"
+        ends = (parameter.settle(float(end)) for end in (bands[name].low, bands[name].high)) if name in bands else ()
         spread = interval(*ends) if name in bands else ""
-        rows.append((name, value, "held" if name in held else spread, one.unit, one.doc))
+        rows.append((name, value, "fixed" if name in fixed_values else spread, parameter.unit, parameter.doc))
     return columns(("", "value", f"{100 * LEVEL:g} % interval", "unit", "meaning"), rows)
 
 
 def fit_answer(fitted: Fitted) -> dict[str, Any]:
-    """The fit for --json: value (null where undetermined), interval, unit and meaning of each parameter, and status."""
-    found, bands = fitted.fit, intervals(fitted)
+    """Returns the fit for --json: value, interval, unit and meaning of each parameter, and the status.
+
+    The value of an undetermined parameter is null.
+    """
+    result, bands = fitted.fit, intervals(fitted)
     return {
         "parameters": {
             name: {
-                "value": None if name in found.undetermined else finite(one.settle(found.law.values()[name])),
-                "low": finite(one.settle(float(bands[name].low))) if name in bands else None,
-                "high": finite(one.settle(float(bands[name].high))) if name in bands else None,
-                "unit": one.unit,
-                "doc": one.doc,
+                "value": None if name in result.undetermined else finite(parameter.settle(result.law.values()[name])),
+                "low": finite(parameter.settle(float(bands[name].low))) if name in bands else None,
+                "high": finite(parameter.settle(float(bands[name].high))) if name in bands else None,
+                "unit": parameter.unit,
+                "doc": parameter.doc,
             }
-            for name, one in type(found.law).declared().items()
+            for name, parameter in type(result.law).declared().items()
         },
         "level": LEVEL,
-        "objective": finite(found.objective),
-        "converged": found.converged,
-        "status": found.status,
-        "undetermined": list(found.undetermined),
+        "objective": finite(result.objective),
+        "converged": result.converged,
+        "status": result.status,
+        "undetermined": list(result.undetermined),
         "draws": None if fitted.draws is None else fitted.draws.status,
     }

@@ -1,4 +1,4 @@
-"""The law that a command plans with: from a file, with the draws beside it, or fitted to a table first."""
+"""Source of the law that a command plans with: a file with draws beside it, or a fit to a table."""
 
 import sys
 from dataclasses import dataclass, field
@@ -17,8 +17,16 @@ from t2jax.tables.table import Table
 
 
 @dataclass(frozen=True)
-class Known:
-    """The law to plan with, None where there is none; its draws, table and fit where there are any; for --json."""
+class LawSource:
+    """Law to plan with, and its origin.
+
+    Attributes:
+        law: The law, None if the fit failed or is not enough for the plan.
+        draws: Draws of the law, if there are any.
+        table: Table of the fit, if there is one.
+        fit: The fit, if there is one.
+        answer: Part of the answer for --json.
+    """
 
     law: Law | None
     draws: Law | None = None
@@ -27,38 +35,45 @@ class Known:
     answer: dict[str, Any] = field(default_factory=dict)
 
 
-def known_law(table: str | None, law_file: Path | None, fitting: FittingOptions, samples: bool, out: Output) -> Known:
-    """Read the law, or fit it and save the fit. samples: whether the plan is to draw any, so that they must be known.
+def find_law(
+    table: str | None, law_file: Path | None, fitting: FittingOptions, samples: bool, out: Output
+) -> LawSource:
+    """Reads the law from a file, or fits it to a table and saves the fit.
 
-    Says on stderr why there is no law. Raises ValueError unless exactly one of table and law_file is given.
+    If the plan chooses `samples`, the rows must determine every parameter. Without a law, the reason is printed on
+    stderr.
+    It raises ValueError unless exactly one of table and law_file is given.
     """
     if (table is None) == (law_file is None):
-        raise ValueError(f"{out.command} needs either a table to fit or --law-file, one of the two")
+        raise ValueError(f"{out.command} needs either a table to fit or --law-file")
     if law_file is not None:
         law = load_law(law_file)
-        return Known(law, _draws_beside(law_file, law))
+        return LawSource(law, _draws_beside(law_file, law))
     rows = read(str(table), fitting.units, fitting.where)
     fitted = fit_and_save(law_for(rows, fitting.law), rows, fitting, out)
-    found, answer = fitted.fit, {"fit": fit_answer(fitted)}
-    out.say(f"{laws.name_of(type(found.law))} on {rows.source.name}: {found.status}", "")
-    if not found.converged:
-        print(f"t2jax: the fit gave no law ({found.status})", file=sys.stderr)
-        return Known(None, answer=answer)
-    if found.undetermined and samples:  # without, what one sample leaves open does not matter
+    result, answer = fitted.fit, {"fit": fit_answer(fitted)}
+    out.say(f"{laws.name_of(type(result.law))} on {rows.source.name}: {result.status}", "")
+    if not result.converged:
+        print(f"t2jax: the fit failed ({result.status})", file=sys.stderr)
+        return LawSource(None, answer=answer)
+    if result.undetermined and samples:  # a plan of one sample does not depend on them
         print(
-            f"t2jax: no plan with samples, for the rows do not determine {', '.join(found.undetermined)}: fit rows that"
-            " do, or hold what they leave open with --fixed NAME=VALUE",
+            f"t2jax: no plan with samples, because the rows do not determine {', '.join(result.undetermined)}; fit rows"
+            " that do, or fix these parameters with --fixed NAME=VALUE",
             file=sys.stderr,
         )
-        return Known(None, answer=answer)
-    return Known(found.law, None if fitted.draws is None else fitted.draws.laws, rows, found, answer)
+        return LawSource(None, answer=answer)
+    return LawSource(result.law, None if fitted.draws is None else fitted.draws.laws, rows, result, answer)
 
 
 def _draws_beside(path: Path, law: Law) -> Law | None:
+    """Returns the draws in the folder of a law file, from a bootstrap or a posterior, if there are any."""
     draws, posterior = path.with_name(DRAWS_FILE), path.with_name(POSTERIOR_FILE)
     if draws.exists() or not posterior.exists():
         return load_draws(draws, law) if draws.exists() else None
-    found = load_posterior(posterior, type(law))
-    if found.point.values() != law.values():
-        raise ValueError(f"{posterior}: the draws belong to another law than {path.name} beside them; sample again")
-    return found.laws
+    sampled = load_posterior(posterior, type(law))
+    if sampled.point.values() != law.values():
+        raise ValueError(
+            f"{posterior}: the draws belong to another law than {path.name} in the same folder; sample again"
+        )
+    return sampled.laws

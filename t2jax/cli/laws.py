@@ -1,4 +1,4 @@
-"""`t2jax laws`: every law there is, with its formula."""
+"""`t2jax laws`: a list of all laws with their formulas."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ class LawsConfig:
 
 
 def run(config: LawsConfig) -> int:
-    """List the laws; returns 0."""
+    """Prints the list of laws and returns 0."""
     entries = catalogue()
     if config.json:
         print(json.dumps({"laws": [dataclasses.asdict(entry) for entry in entries]}, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""`t2jax next`: which runs to train next, so that the compute-optimal size is known better."""
+"""`t2jax next`: the runs to train next that most reduce the uncertainty of the compute-optimal size."""
 
 import sys
 from dataclasses import dataclass, field
@@ -30,35 +30,35 @@ class NextConfig:
     """Choose the runs to train next that most reduce the uncertainty of N* at a target budget."""
 
     table: tyro.conf.Positional[str]
-    """The runs there are, as for `t2jax fit`."""
+    """Table of the existing runs, as for `t2jax fit`."""
     train: float
-    """The target: training FLOPs of the model to be planned."""
+    """Target budget: training FLOPs of the planned model."""
     inference: float | None = None
-    """Its inference FLOPs per token served, 2Nk; without it one sample is drawn."""
+    """Inference FLOPs of the planned model per token served, 2Nk; by default one sample is drawn."""
     compute: float | None = None
-    """Training FLOPs that the next runs may take together; without it their cost does not matter."""
+    """Training FLOPs of all next runs together; by default their cost is not limited."""
     count: int = 1
-    """The most runs to choose."""
+    """Largest number of runs to choose."""
     largest: float | None = None
-    """Training FLOPs of the dearest run allowed; by default that of the table."""
+    """Largest training FLOPs of one run; by default the largest of the table."""
     candidates: Annotated[Path | None, tyro.conf.arg(metavar="runs.csv")] = None
-    """Runs to choose from, a table of params and tokens; by default any within the costs of the table's runs."""
+    """Table of params and tokens to choose from; by default any run within the range of costs of the table."""
     of: Literal["params", "tokens", "samples", "value"] = "params"
-    """What is to be known better: N*, D*, k* or the loss or pass@k reached."""
+    """Quantity to make more certain: N*, D*, k*, or the loss or pass@k at the optimum."""
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)
 
 
 def run(config: NextConfig) -> int:
-    """Fit, choose, print and save; 0 if all went well, else 1. Raises ValueError for bad input."""
+    """Fits, chooses, prints and saves; returns 0 if all went well, else 1. It raises ValueError for bad input."""
     if config.candidates is not None and config.largest is not None:
-        raise ValueError("--largest bounds a region; of a table of --candidates leave the dear ones out")
+        raise ValueError("--largest does not apply to --candidates; remove the expensive runs from that table")
     table = read(config.table, config.fitting.units, config.fitting.where)
-    listed = None if config.candidates is None else read_table(config.candidates)
+    candidates = None if config.candidates is None else read_table(config.candidates)
     budget = Budget(train=config.train, inference=config.inference)
     if config.count < 1:
         raise ValueError(f"--count must be at least one run, not {config.count}")
-    places = _region(table, config.largest) if listed is None else listed
+    places = _region(table, config.largest) if candidates is None else candidates
     cheapest = places.cost_min if isinstance(places, Region) else float(places.compute().min())
     if config.compute is not None and not config.compute >= cheapest:
         raise ValueError(
@@ -66,15 +66,15 @@ def run(config: NextConfig) -> int:
         )
     with Output("next", config.output, config) as out:
         fitted = fit_and_save(law_for(table, config.fitting.law), table, config.fitting, out)
-        found, answer = fitted.fit, {"fit": fit_answer(fitted)}
-        out.say(f"{laws.name_of(type(found.law))} on {table.source.name}: {found.status}", "")
-        if not found.converged:
-            print(f"t2jax: the fit gave no law ({found.status})", file=sys.stderr)
+        result, answer = fitted.fit, {"fit": fit_answer(fitted)}
+        out.say(f"{laws.name_of(type(result.law))} on {table.source.name}: {result.status}", "")
+        if not result.converged:
+            print(f"t2jax: the fit failed ({result.status})", file=sys.stderr)
             return out.finish(1, {"converged": False, **answer})
-        draws = None if fitted.draws is None else _few(fitted.draws.laws)
+        draws = None if fitted.draws is None else _first_draws(fitted.draws.laws)
         with out.progress("choosing") as bar:
             chosen = next_runs(
-                found,
+                result,
                 table,
                 budget,
                 candidates=places,
@@ -98,14 +98,14 @@ def run(config: NextConfig) -> int:
 
 
 def runs_frame(chosen: NextRuns) -> pd.DataFrame:
-    """One row for each run: what to train, its cost, and the standard error of the answer's log once it is there."""
-    made: dict[str, Any] = {"params": chosen.params, "tokens": chosen.tokens}
-    made |= {} if chosen.samples is None else {"samples": chosen.samples}
-    return pd.DataFrame(made | {"cost": chosen.cost, "log_error_after": np.sqrt(chosen.after)})
+    """Returns one row for each run: its place, its cost, and the standard error of the answer's log after it."""
+    sizes: dict[str, Any] = {"params": chosen.params, "tokens": chosen.tokens}
+    sizes |= {} if chosen.samples is None else {"samples": chosen.samples}
+    return pd.DataFrame(sizes | {"cost": chosen.cost, "log_error_after": np.sqrt(chosen.after)})
 
 
 def next_text(chosen: NextRuns, of: str) -> str:
-    """The runs in a table, with the error that is left after each, and what they do together."""
+    """Returns a table of the runs, with the error that is left after each, and the status."""
     name = SHORT[of]
     header = ("run", "N", "D", "D/N", "k", "FLOPs", f"error of {name} after it")
     samples = ["1"] * len(chosen.params) if chosen.samples is None else [f"{k:.4g}" for k in chosen.samples]
@@ -120,13 +120,13 @@ def next_text(chosen: NextRuns, of: str) -> str:
 
 
 def picture_next(chosen: NextRuns, table: Table, out: Output) -> None:
-    """next: the runs there are and those to train, on a map of what one run at each place would gain for its cost."""
+    """Draws the figure `next`: existing and chosen runs on a map of the gain of one run at each place."""
     figure, (ax,) = figure_of(1, legend=2.0)
     gain = np.maximum(chosen.gain, 0.0)
     places = ax.scatter(
         chosen.candidates["params"], chosen.candidates["tokens"], c=100 * -np.expm1(-gain / 2), s=14, cmap="viridis"
     )
-    ax.plot(table["params"], table["tokens"], ".", color=GREY, markersize=4, label="runs there are")
+    ax.plot(table["params"], table["tokens"], ".", color=GREY, markersize=4, label="existing runs")
     ax.plot(
         chosen.params, chosen.tokens, "o", markerfacecolor="none", color=VERMILLION, markersize=9, label="next runs"
     )
@@ -142,6 +142,7 @@ def picture_next(chosen: NextRuns, table: Table, out: Output) -> None:
 
 
 def _region(table: Table, largest: float | None) -> Region:
+    """Returns the range of training FLOPs in which a run may be chosen."""
     cost = table.compute()
     most = float(cost.max()) if largest is None else largest
     if not most > 0:
@@ -149,6 +150,6 @@ def _region(table: Table, largest: float | None) -> Region:
     return Region(min(float(cost.min()), most), most)
 
 
-def _few(many: Any, most: int = 64) -> Any:
-    """At most so many of the draws, over which the choice is averaged."""
-    return jax.tree.map(lambda leaf: leaf[:most], many)
+def _first_draws(laws: Any, most: int = 64) -> Any:
+    """Returns at most `most` of the draws, over which the choice is averaged."""
+    return jax.tree.map(lambda leaf: leaf[:most], laws)

@@ -1,4 +1,4 @@
-"""What the options of `fit` and `frontier` mean: tables by path or name, noise models by name, NAME=VALUE pairs."""
+"""Options shared by commands: tables by path or name, noise models by name, NAME=VALUE pairs."""
 
 import itertools
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ NOISES: dict[str, Noise] = {
 }
 LAW_NAMES = f"{', '.join(laws.names())}, or one on another, as t2-loss-on-kaplan"
 Pairs = tuple[tuple[str, ...], ...]
-"""NAME=VALUE pairs as options give them: several after one option, which may also be given again."""
+"""NAME=VALUE pairs of an option, which takes several and may be repeated."""
 NoiseName = Literal["default", "huber", "gaussian", "student-t", "binomial", "beta-binomial"]
 
 
 @dataclass(frozen=True)
 class FittingOptions:
-    """How a law is fitted and its uncertainty found."""
+    """Options of the fit and its bootstrap."""
 
     law: Annotated[
         str | None,
@@ -41,45 +41,45 @@ class FittingOptions:
         ),
     ] = None
     noise: NoiseName = "default"
-    """What a measurement is; by default what suits the law and the columns."""
+    """Noise model; by default one that suits the law and the columns."""
     units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
     """Units of columns that are not raw counts: params=M tokens=B."""
     where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
     """Rows to keep, by their value in a column: model=pythia-1b task=gsm8k."""
     fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
-    """Parameters to hold: alpha=0.35 beta=0.37."""
+    """Parameters to fix: alpha=0.35 beta=0.37."""
     starts: int = 8
-    """How many starts the fit is run from."""
+    """Number of starts of the fit."""
     draws: int = 400
-    """Bootstrap draws, from which the intervals come; 0 for none."""
+    """Bootstrap draws, which give the intervals; 0 for none."""
     over: Literal["default", "rows", "runs"] = "default"
-    """What is drawn again: rows, or whole runs, whose rows share errors; by default runs where `model` repeats."""
+    """Unit of the bootstrap: rows, or whole runs, whose rows share errors; by default runs if `model` repeats."""
     seed: int = 0
     """Seed of the random starts and draws."""
 
     def noise_model(self) -> Noise | None:
-        """The noise model by its name; None lets `t2.fit` choose."""
+        """Returns the noise model by its name; None lets `t2.fit` choose."""
         return NOISES.get(self.noise)
 
-    def held(self) -> dict[str, float]:
-        """`fixed` as numbers by name. Raises ValueError for anything else."""
+    def fixed_values(self) -> dict[str, float]:
+        """Returns `fixed` as numbers by name. It raises ValueError for anything else."""
         return numbers("--fixed", self.fixed)
 
 
 def read(name: str, units: Pairs = (), where: Pairs = ()) -> Table:
-    """A table by the path of its file or the name of a public data set. Raises TableError or DatasetError."""
-    given = pairs("--units", units)
+    """Reads a table by its path or the name of a public data set. It raises TableError or DatasetError."""
+    units_by_column = pairs("--units", units)
     if name not in datasets.names() and (Path(name).suffix or Path(name).exists()):
-        table = read_table(name, units=dict(given))
-    elif given:
-        raise ValueError(f"--units is for files; the data set {name!r} is in raw counts")
+        table = read_table(name, units=dict(units_by_column))
+    elif units_by_column:
+        raise ValueError(f"--units applies to files; the data set {name!r} is in raw counts")
     else:
         table = datasets.load(name)
-    return _kept(table, where) if where else table
+    return _select_rows(table, where) if where else table
 
 
-def _kept(table: Table, where: Pairs) -> Table:
-    """The rows that have each value of `--where`. Raises TableError where there is none, or no such column."""
+def _select_rows(table: Table, where: Pairs) -> Table:
+    """Returns the rows with each value of `--where`. It raises TableError without such rows or columns."""
     wanted: dict[str, str | float] = {}
     for column, text in pairs("--where", where).items():
         table.require(column, needed_by="--where")
@@ -91,7 +91,7 @@ def _kept(table: Table, where: Pairs) -> Table:
 
 
 def law_for(table: Table, name: str | None) -> type[Law]:
-    """The law of a name, or without one the richest that the columns of the table allow."""
+    """Returns the law of a name, or without a name the richest that the columns of the table allow."""
     if name is not None:
         return laws.by_name(name)
     if "correct" in table or "pass_at_k" in table:
@@ -99,25 +99,25 @@ def law_for(table: Table, name: str | None) -> type[Law]:
     return laws.T2Loss if "neg_log_pass" in table else laws.Chinchilla
 
 
-def pairs(option: str, given: Pairs) -> dict[str, str]:
-    """NAME=VALUE pairs as texts by name. Raises ValueError, naming the option, for anything else."""
-    found = {}
-    for one in itertools.chain.from_iterable(given):
-        name, equals, value = one.partition("=")
+def pairs(option: str, options: Pairs) -> dict[str, str]:
+    """Returns NAME=VALUE pairs as texts by name. It raises ValueError with the option for anything else."""
+    texts = {}
+    for pair in itertools.chain.from_iterable(options):
+        name, equals, value = pair.partition("=")
         if not (name and equals and value):
-            raise ValueError(f"{option}: found {one!r}, expected NAME=VALUE")
-        if name in found:
-            raise ValueError(f"{option}: {name} is given twice, as {found[name]} and as {value}")
-        found[name] = value
-    return found
+            raise ValueError(f"{option}: found {pair!r}, expected NAME=VALUE")
+        if name in texts:
+            raise ValueError(f"{option}: {name} is given twice, as {texts[name]} and as {value}")
+        texts[name] = value
+    return texts
 
 
-def numbers(option: str, given: Pairs) -> dict[str, float]:
-    """NAME=NUMBER pairs as numbers by name. Raises ValueError, naming the option, for anything else."""
-    found = {}
-    for name, text in pairs(option, given).items():
+def numbers(option: str, options: Pairs) -> dict[str, float]:
+    """Returns NAME=NUMBER pairs as numbers by name. It raises ValueError with the option for anything else."""
+    numbers_by_name = {}
+    for name, text in pairs(option, options).items():
         try:
-            found[name] = float(text)
+            numbers_by_name[name] = float(text)
         except ValueError:
             raise ValueError(f"{option}: found {name}={text!r}, expected a number") from None
-    return found
+    return numbers_by_name

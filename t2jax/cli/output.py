@@ -1,4 +1,4 @@
-"""Where a command's results go: its folder, the words and the JSON, progress, and the record of the run."""
+"""Output of a command: its folder, text and JSON, progress bars, and the record of the run."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ FIGURE_FORMATS = ("png", "pdf", "svg")
 
 @dataclasses.dataclass(frozen=True)
 class OutputOptions:
-    """Options of every command that writes."""
+    """Options of every command that writes files."""
 
     out: Annotated[Path | None, tyro.conf.arg(aliases=("-o",), metavar="FOLDER")] = None
     """Folder for the results; by default a new one, t2jax-COMMAND-DATE-TIME, in the current directory."""
@@ -33,19 +33,19 @@ class OutputOptions:
     """Print the result as JSON on stdout, and nothing else there."""
 
     def formats(self) -> tuple[str, ...]:
-        """Formats of the figures; none for a command that draws none."""
+        """Returns the formats of the figures; none for a command without figures."""
         return ()
 
 
 @dataclasses.dataclass(frozen=True)
 class FigureOptions(OutputOptions):
-    """Options of every command that writes and draws."""
+    """Options of every command that writes files and figures."""
 
     figures: Annotated[str, tyro.conf.arg(metavar="FORMATS")] = "png"
     """Formats of the figures, such as png or png,pdf; "none" draws none."""
 
     def formats(self) -> tuple[str, ...]:
-        """Formats of the figures, each once. Raises ValueError for an unknown one."""
+        """Returns the formats of the figures, each once. It raises ValueError for an unknown one."""
         if self.figures == "none":
             return ()
         formats = tuple(dict.fromkeys(self.figures.split(",")))
@@ -59,10 +59,10 @@ class FigureOptions(OutputOptions):
 
 
 class Output:
-    """One run of a command, as a context: inside it files are written, and at its end `run.json` says how it went.
+    """One run of a command, as a context in which files are written; at the end `run.json` records its outcome.
 
-    A folder that holds anything is used only if its `run.json` is of the same command, whose files are then replaced.
-    Raises ValueError otherwise. The folder is made with the first file, so a refused input leaves none behind.
+    A folder with files is used only if its `run.json` is from the same command, whose files are then replaced.
+    Otherwise the class raises ValueError. The folder is made with the first file, so a rejected input creates none.
     """
 
     def __init__(self, command: str, options: OutputOptions, config: Any):
@@ -82,13 +82,13 @@ class Output:
     def __exit__(self, kind: type[BaseException] | None, error: Any, traceback: TracebackType | None) -> None:
         if kind is None or not self.files:
             return
-        with suppress(OSError):  # where the disk is full, that is what has to be told
+        with suppress(OSError):  # a full disk is reported by the error itself
             self._record(130 if issubclass(kind, KeyboardInterrupt) else 1)
         error.add_note(f"finished before that, in {self.folder}/: {', '.join(self.files)}")
 
     @contextmanager
     def file(self, name: str) -> Iterator[Path]:
-        """The path to write the file `name` to; if the block ends well, it is one of the run's files."""
+        """Yields the path of the file `name`. If the block ends without error, the file belongs to the run."""
         if not self.files:
             self._claim()
             self._record(None)
@@ -97,29 +97,29 @@ class Output:
             self.files.append(name)
 
     def say(self, *lines: str) -> None:
-        """Print words for people: on stdout, or on stderr where stdout is for JSON."""
+        """Prints text for people: on stdout, or on stderr if stdout is for JSON."""
         print(*lines, sep="\n", file=sys.stderr if self.as_json else sys.stdout)
 
-    def progress(self, what: str, total: int = 1) -> tqdm:
-        """A progress bar on stderr for one phase; a phase of one step shows how long it took."""
+    def progress(self, phase: str, total: int = 1) -> tqdm:
+        """Returns a progress bar on stderr for one phase. A phase of one step shows its duration."""
         return tqdm(
-            total=total, desc=what, file=sys.stderr, bar_format="{desc}: {bar:20} {n_fmt}/{total_fmt}, {elapsed}"
+            total=total, desc=phase, file=sys.stderr, bar_format="{desc}: {bar:20} {n_fmt}/{total_fmt}, {elapsed}"
         )
 
     def finish(self, status: int, answer: dict[str, Any]) -> int:
-        """Write `run.json`, print the answer as JSON if that was asked for, and return `status`."""
+        """Writes `run.json`, prints the answer as JSON if --json asks for it, and returns `status`."""
         if self.files:
             self._record(status)
         if self.as_json:
             answer = {"command": self.command, "folder": str(self.folder), "files": self.files, **answer}
             print(json.dumps(answer, ensure_ascii=False, allow_nan=False))
         elif self.files:
-            done = "Written to" if status == 0 else "What was tried is recorded in"
-            print(f"\n{done} {self.folder}/: {', '.join([*self.files, RUN_FILE])}")
+            intro = "Written to" if status == 0 else "The record of the failed run is in"
+            print(f"\n{intro} {self.folder}/: {', '.join([*self.files, RUN_FILE])}")
         return status
 
     def _claim(self) -> None:
-        """Make the folder; a default one is this run's alone, though others began in the same second."""
+        """Makes the folder. A default folder is this run's alone, even if others began in the same second."""
         default, number = self.folder, 1
         while True:
             try:
@@ -130,6 +130,7 @@ class Output:
                 self.folder = default.with_name(f"{default.name}-{number}")
 
     def _record(self, status: int | None) -> None:
+        """Writes `run.json`; a status of None means that the run has not ended."""
         arguments = json.loads(json.dumps(dataclasses.asdict(self.config), default=str))
         content = {
             "command": self.command,
@@ -143,19 +144,20 @@ class Output:
             },
             "started": self.started.isoformat(timespec="seconds"),
             "ended": None if status is None else datetime.now(UTC).isoformat(timespec="seconds"),
-            "exit_status": status,  # null: the run was killed, or goes on
+            "exit_status": status,  # null: the run was killed, or has not ended
             "files": self.files,
         }
         save_json(self.folder / RUN_FILE, content)
 
 
 def _refuse_foreign(folder: Path, command: str) -> None:
-    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-    if not there.is_dir():
-        raise ValueError(f"{there}: found a file, expected a folder to write to")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise ValueError(f"{there}: the folder cannot be written to; name another one with -o")
-    if there is not folder or not any(folder.iterdir()):
+    """Raises ValueError for a folder that is not writable or holds files of another command."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise ValueError(f"{nearest}: found a file, expected a folder to write to")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ValueError(f"{nearest}: the folder cannot be written to; name another one with -o")
+    if nearest is not folder or not any(folder.iterdir()):
         return
     try:
         earlier = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))["command"]

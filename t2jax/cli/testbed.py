@@ -1,4 +1,4 @@
-"""`t2jax testbed`: lay out, train, tabulate and check a sweep of small language models."""
+"""`t2jax testbed`: plan, train, tabulate and check a sweep of small language models."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from t2jax.files import whole
 from t2jax.planning.hardware import accelerator
 
 DEVICES = {"h100": "H100", "a100": "A100", "v5e": "TPU v5e"}
-"""What `t2.accelerator` calls the choices of --device."""
+"""Names in `t2.accelerator` of the choices of --device."""
 
 
 @dataclass(frozen=True)
@@ -26,34 +26,34 @@ class PlanConfig:
     preset: Literal["paper", "tiny", "debian", "accelerator"] = "paper"
     """`paper`: 16 sizes at 12 budgets of Roberts et al. 2026; the others are sweeps of t2jax."""
     device: Literal["h100", "a100", "v5e"] = "h100"
-    """The accelerator whose hours are counted."""
+    """Accelerator of the device-hours."""
     utilisation: float = 0.4
-    """Share of the accelerator's peak bf16 rate that is reached."""
+    """Share of the accelerator's peak bf16 rate that training reaches."""
     output: OutputOptions = field(default_factory=OutputOptions)
 
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """Train and measure every checkpoint of a grid; run again after any interruption, it goes on where it was."""
+    """Train and measure every checkpoint of a grid. After an interruption, run it again to continue."""
 
     folder: tyro.conf.Positional[Path]
-    """Where the sweep is kept: corpus, settings, checkpoints, measurements, and the tables at the end."""
+    """Folder of the sweep: corpus, settings, checkpoints, measurements, and the tables at the end."""
     preset: Literal["tiny", "debian", "accelerator"] = "debian"
     """The grid and its corpus."""
     text: Path | None = None
-    """A folder of .txt files to train on instead of the preset's own text."""
+    """Folder of .txt files to train on, instead of the preset's text."""
     seeds: tuple[int, ...] = ()
-    """Seeds to train, instead of the preset's; more can be added to a folder later."""
+    """Seeds to train, instead of the preset's; a later run can add more to the folder."""
     workers: int | None = None
-    """Processes of one core each; 0 trains in one process over all devices, for GPUs and TPUs. By default 0 for the
-    preset `accelerator`, and as many as there are cores for the others."""
+    """Processes of one core each; 0 trains in one process over all devices, for GPUs and TPUs. The default is 0 for the
+    preset `accelerator`, and the number of cores for the others."""
     json: bool = False
     """Print the result as JSON on stdout, and nothing else there."""
 
 
 @dataclass(frozen=True)
 class TableConfig:
-    """Write runs.csv and questions.parquet of a sweep's finished checkpoints, also while it is under way."""
+    """Write runs.csv and questions.parquet of a sweep's finished checkpoints, also during the sweep."""
 
     folder: tyro.conf.Positional[Path]
     """The folder of the sweep."""
@@ -62,12 +62,12 @@ class TableConfig:
 
 @dataclass(frozen=True)
 class CheckConfig:
-    """Compare the exact chances of right answers with samples truly drawn, at three checkpoints of a sweep."""
+    """Compare the exact probabilities of right answers with sampled answers, at three checkpoints of a sweep."""
 
     folder: tyro.conf.Positional[Path]
     """The folder of the sweep."""
     draws: int = 1000
-    """Samples drawn of every question."""
+    """Samples of each question."""
     seed: int = 0
     """Seed of the draws."""
     output: OutputOptions = field(default_factory=OutputOptions)
@@ -86,7 +86,10 @@ class TestbedConfig:
 
 
 def run(config: TestbedConfig) -> int:
-    """Run the chosen action; returns the exit status. Raises SweepError or CorpusError, which are ValueErrors."""
+    """Runs the chosen action and returns the exit status.
+
+    It raises SweepError or CorpusError, which are ValueErrors.
+    """
     match config.action:
         case PlanConfig():
             return _plan(config.action)
@@ -99,6 +102,7 @@ def run(config: TestbedConfig) -> int:
 
 
 def _plan(config: PlanConfig) -> int:
+    """Prints and saves the cells of a grid with their costs."""
     from t2jax.testbed.sweep.layout import PAPER_BUDGETS, PAPER_PARAMS, layout, of_grid
     from t2jax.testbed.sweep.presets import PRESETS
 
@@ -116,13 +120,14 @@ def _plan(config: PlanConfig) -> int:
         out.say(columns(("params", "training FLOPs", "tokens", "tokens/param", f"{config.device}-hours"), rows), "")
         flops, total = (float(np.sum(cells[name].to_numpy())) for name in ("budget", "device_hours"))
         out.say(f"{len(cells)} runs, {flops:.3g} FLOPs: {total:.3g} {config.device}-hours at")
-        out.say(f"{config.utilisation:.0%} of {peak:.3g} FLOP/s, every cell trained on its own.")
+        out.say(f"{config.utilisation:.0%} of {peak:.3g} FLOP/s, if every cell is trained on its own.")
         with out.file("plan.csv") as path, whole(path) as unfinished:
             cells.to_csv(unfinished, index=False)
         return out.finish(0, {"runs": len(cells), "flops": flops, "device_hours": total})
 
 
 def _sweep(config: SweepConfig) -> int:
+    """Trains and measures a sweep, and writes its tables."""
     from tqdm import tqdm
 
     from t2jax.testbed.sweep.presets import PRESETS
@@ -138,19 +143,24 @@ def _sweep(config: SweepConfig) -> int:
     workers = preset.workers if config.workers is None else config.workers
     say = partial(print, file=sys.stderr if config.json else sys.stdout, flush=True)
 
-    def made() -> Corpus:
-        say("making the corpus, which takes one to three minutes for the Debian texts")
+    def make_corpus() -> Corpus:
+        say("making the corpus; this takes one to three minutes for the Debian texts")
         return source.make()
 
-    sweep = sweep_at(config.folder, grid, preset.recipe, replace(source, make=made))
-    total = sum(len(one.cells) for one in sweep.runs())
+    sweep = sweep_at(config.folder, grid, preset.recipe, replace(source, make=make_corpus))
+    total = sum(len(run.cells) for run in sweep.runs())
     with tqdm(total=total, desc="checkpoints") as bar:
         sweep_all(sweep, workers, lambda done: bar.update(done - bar.n))
-    kept = sweep_in(config.folder)  # with the seeds of earlier sweeps
-    written = write_tables(kept, config.folder)
+    whole_sweep = sweep_in(config.folder)  # includes the seeds of earlier sweeps
+    written = write_tables(whole_sweep, config.folder)
     if config.json:
         files = [path.name for path in written]
-        answer = {"command": "testbed sweep", "folder": str(config.folder), "files": files, "checkpoints": kept.count()}
+        answer = {
+            "command": "testbed sweep",
+            "folder": str(config.folder),
+            "files": files,
+            "checkpoints": whole_sweep.count(),
+        }
         print(json.dumps(answer, ensure_ascii=False))
     else:
         say(f"\nWritten: {', '.join(map(str, written))}")
@@ -158,6 +168,7 @@ def _sweep(config: SweepConfig) -> int:
 
 
 def _table(config: TableConfig) -> int:
+    """Writes the tables of a sweep."""
     from t2jax.testbed.sweep.sweep import sweep_in
     from t2jax.testbed.sweep.tables import QUESTIONS, RUNS, write_tables
 
@@ -169,6 +180,7 @@ def _table(config: TableConfig) -> int:
 
 
 def _check(config: CheckConfig) -> int:
+    """Prints and saves z-scores of sampled answers at three checkpoints."""
     import jax
 
     from t2jax.testbed.sweep.measure import agreement
@@ -183,11 +195,13 @@ def _check(config: CheckConfig) -> int:
     with Output("testbed check", config.output, config) as out:
         for (run, cell, nll, _, _), key in zip(chosen, jax.random.split(jax.random.key(config.seed), 3), strict=False):
             with out.progress(run.name(cell)) as bar:
-                found = agreement(cell.shape, sweep.params(run, cell), sweep.corpus.questions, nll, config.draws, key)
+                result = agreement(cell.shape, sweep.params(run, cell), sweep.corpus.questions, nll, config.draws, key)
                 bar.update()
-            rows.append((run.name(cell), f"{found.mean:+.3f}", f"{found.spread:.3f}", f"{found.questions}"))
-            answer.append({"model": run.name(cell), "mean_z": found.mean, "spread": found.spread})
-        out.say(f"z-scores of {config.draws} draws a question against the exact chance; unit spread is agreement")
+            rows.append((run.name(cell), f"{result.mean:+.3f}", f"{result.spread:.3f}", f"{result.questions}"))
+            answer.append({"model": run.name(cell), "mean_z": result.mean, "spread": result.spread})
+        out.say(
+            f"z-scores of {config.draws} samples per question against the exact probability; a spread of 1 is agreement"
+        )
         out.say(columns(("checkpoint", "mean z", "spread of z", "questions"), rows))
         with out.file("check.csv") as path, whole(path) as unfinished:
             lines = ("model,mean_z,spread,questions", *map(",".join, rows))

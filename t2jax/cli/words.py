@@ -1,4 +1,4 @@
-"""Numbers and tables as people read them, and which of many to show."""
+"""Numbers and tables as text, and the selection of what to show."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
 
 def count(value: float) -> str:
-    """A count in words, to three digits: 7.03e10 is "70.3 billion", 24,312 is "24,300"."""
+    """Returns a count in words, to three digits: 7.03e10 is "70.3 billion", 24,312 is "24,300"."""
     value = float(f"{value:.3g}")  # first, so that 999.9 million is a billion
     for scale, name in SCALES:
         if value >= scale:
@@ -18,17 +18,17 @@ def count(value: float) -> str:
 
 
 def interval(low: float, high: float, show: Any = "{:.4g}".format) -> str:
-    """The words "1.2 to 3.4", or nothing where there is no interval."""
+    """Returns an interval in words such as "1.2 to 3.4", or an empty text without an interval."""
     return "" if np.isnan(low) or np.isnan(high) else f"{show(low)} to {show(high)}"
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells under a header, aligned to the left, two blanks between columns."""
+    """Returns rows of cells under a header, aligned to the left with two blanks between columns."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows))
     return "\n".join(line.rstrip() for line in lines)
 
 
 def evenly(length: int, most: int) -> np.ndarray:
-    """At most `most` indices below `length`, evenly spread and with both ends."""
+    """Returns at most `most` indices below `length`, evenly spread and with both ends."""
     return np.unique(np.linspace(0, length - 1, min(length, most)).round().astype(int))

@@ -169,6 +169,7 @@ class _Found(NamedTuple):
 
 @partial(jax.jit, static_argnames="starts")
 def _solve(problem: FitProblem, data: Measurements, run: Array, limits: Limits, starts: int, key: Array) -> _Found:
+    """Minimises the objective from the best of many random starts, and computes the curvature at the optimum."""
     rows = data.weighted(jnp.ones_like(data.weight))
     objective = partial(problem.objective, rows=rows)
     draw_key, noise_key = jax.random.split(key)
@@ -177,27 +178,29 @@ def _solve(problem: FitProblem, data: Measurements, run: Array, limits: Limits, 
     draws = draw(problem.law, problem.coordinates, rows, count, draw_key, scale_keys)
     draws = draws.astype(rows["weight"].dtype)
     values = jax.vmap(objective)(draws)
-    # starts side by side fill short tables' vectors; long tables go one start at a time and stop early
-    together = min(starts, max(1, 4096 // len(rows["weight"])))
+    # starts in parallel use the vector units of short tables; for long tables, one at a time, each stops early
+    batch_size = min(starts, max(1, 4096 // len(rows["weight"])))
     search = partial(minimise, objective, limits=limits)
-    ends = jax.lax.map(search, keep_best(values, draws, starts), batch_size=together)
-    reached = jnp.where(jnp.isfinite(ends.value), ends.value, jnp.inf)
-    lowest = jnp.min(reached)
-    # rows without noise end at rounding, where only the scale of a bad fit says what is equal
+    ends = jax.lax.map(search, keep_best(values, draws, starts), batch_size=batch_size)
+    end_values = jnp.where(jnp.isfinite(ends.value), ends.value, jnp.inf)
+    lowest_value = jnp.min(end_values)
+    # rows without noise end at rounding, so equality is relative to the objective of a bad fit
     rounding = 1e-16 * jnp.nanmedian(jnp.where(jnp.isfinite(values), jnp.abs(values), jnp.nan))
-    agree = reached <= lowest + 1e-6 * jnp.abs(lowest) + rounding
-    # of those that fit as well the one nearest to the starts: what the rows do not determine may end anywhere
-    counted = jnp.where(agree, reached - jnp.where(ends.converged, rounding, 0.0), jnp.inf)
-    same = counted <= jnp.min(counted) + SAME * jnp.abs(lowest)
-    middle, spread = jnp.nanmedian(draws, axis=0, keepdims=True), jnp.nanstd(draws, axis=0, keepdims=True)
-    away = jnp.max(jnp.abs(ends.u - middle) / (1 + spread), axis=1)
-    best = jnp.argmin(jnp.where(same, away, jnp.inf))
+    agree = end_values <= lowest_value + 1e-6 * jnp.abs(lowest_value) + rounding
+    # of equally good ends take the nearest to the starts: undetermined parameters may end anywhere
+    candidate_values = jnp.where(agree, end_values - jnp.where(ends.converged, rounding, 0.0), jnp.inf)
+    is_best = candidate_values <= jnp.min(candidate_values) + SAME * jnp.abs(lowest_value)
+    median, spread = jnp.nanmedian(draws, axis=0, keepdims=True), jnp.nanstd(draws, axis=0, keepdims=True)
+    distance = jnp.max(jnp.abs(ends.u - median) / (1 + spread), axis=1)
+    best = jnp.argmin(jnp.where(is_best, distance, jnp.inf))
     u = ends.u[best]
     law, noise_values = problem.split(u)
     penalties = partial(problem.penalties, rows=data.columns)
-    shape = curvature(penalties, problem.coordinates, u, data.weight, data.place, run)
-    bend = (ends.hessian[best], ends.gradient[best])
-    return _Found(law, noise_values, reached[best], ends.converged[best], jnp.mean(agree), *bend, *shape)
+    curvature_parts = curvature(penalties, problem.coordinates, u, data.weight, data.place, run)
+    derivatives = (ends.hessian[best], ends.gradient[best])
+    return _Found(
+        law, noise_values, end_values[best], ends.converged[best], jnp.mean(agree), *derivatives, *curvature_parts
+    )
 
 
 def _outcome(found: _Found, names: tuple[str, ...], starts: int) -> str:

@@ -1,8 +1,8 @@
-"""Where fits start: exponents drawn from the priors, coefficients solved for or drawn at the size of the response.
+"""Starts of a fit: exponents from the priors, coefficients from a linear solve or at the size of the response.
 
-For fixed exponents an additive law is linear in its coefficients, so a draw of the exponents is completed by one small
-least-squares solve (variable projection, Golub & Pereyra 1973). The best draw of each of several random groups is kept:
-good starts, yet spread out.
+For fixed exponents an additive law is linear in its coefficients. One small least-squares solve therefore completes a
+draw of the exponents (variable projection, Golub & Pereyra 1973).
+The draws form random groups, and the best of each group is a start. Such starts are good, yet spread out.
 """
 
 import jax
@@ -19,22 +19,24 @@ from t2jax.typing import Array, Float
 def draw(
     law: type[Law], coordinates: Coordinates, rows: Rows, count: int, key: Array, scale_keys: Array
 ) -> Float[Array, "count free"]:
-    """`count` random coordinates. Coefficients have centred sizes within a factor e of half the losses.
+    """Draws `count` random points in coordinates, shape (count, free).
 
-    Everything else is drawn from its prior, the scales of the noise with keys of their own, (scales,). Where the law is
-    linear in coefficients that the rows' response can determine, these are solved for. A non-positive solution becomes
-    a thousandth of the response; one that is outside the parameter's domain leaves what was drawn.
+    Coefficients have centred sizes within a factor e of half the losses. All other parameters are drawn from their
+    priors, and the scales of the noise have keys of their own, (scales,).
+    If the law is linear in coefficients that the response can determine, a linear solve replaces their draws.
+    A non-positive solution becomes a thousandth of the response. A solution outside the parameter's domain is dropped,
+    and the draw remains.
     """
     declared, of_law = dict(coordinates.declared), coordinates.only(law.declared())
-    there = rows["weight"] > 0 if "weight" in rows else jnp.ones((), bool)
+    has_weight = rows["weight"] > 0 if "weight" in rows else jnp.ones((), bool)
     keys = (*jax.random.split(key, len(of_law.free)), *scale_keys)
     losses = next((rows[name] for name in ("neg_log_pass", "loss") if name in rows), jnp.ones(1))
-    half = jnp.log(0.5 * jnp.nanmedian(jnp.where(there, losses, jnp.nan)))
+    log_half_loss = jnp.log(0.5 * jnp.nanmedian(jnp.where(has_weight, losses, jnp.nan)))
     standard = jax.vmap(lambda key: jax.random.normal(key, (count,)))(jnp.stack(keys))  # at once: compiled once
     columns = []
     for name, parameter_key, normal in zip(coordinates.free, keys, standard, strict=True):
         if declared[name].power:
-            columns.append(half + normal)
+            columns.append(log_half_loss + normal)
         else:
             columns.append(declared[name].unconstrain(_sample_prior(declared[name].prior, normal, parameter_key)))
     u = jnp.stack(columns, axis=1)
@@ -43,12 +45,15 @@ def draw(
     if not solvable or response is None:
         return u
     u, scales = u[:, : len(of_law.free)], u[:, len(of_law.free) :]
-    solved = jax.vmap(lambda one: _project(law, of_law, rows, rows[response], solvable, one))(u)
+    solved = jax.vmap(lambda draw_u: _project(law, of_law, rows, rows[response], solvable, draw_u))(u)
     return jnp.concatenate([jnp.where(jnp.isfinite(solved), solved, u), scales], axis=1)
 
 
 def _sample_prior(prior: Distribution, normal: Array, key: Array) -> Array:
-    """Draws of a prior from standard normal ones where it is a function of them, else with the key."""
+    """Draws from a prior.
+
+    The draws are a function of the standard normal ones if the prior is (log-)normal. Otherwise they use the key.
+    """
     if type(prior) is Normal:  # a subclass may be another distribution
         return jnp.asarray(prior.loc) + jnp.asarray(prior.scale) * normal
     if type(prior) is LogNormal:
@@ -57,17 +62,18 @@ def _sample_prior(prior: Distribution, normal: Array, key: Array) -> Array:
 
 
 def keep_best(
-    values: Float[Array, " count"], draws: Float[Array, "count free"], kept: int
-) -> Float[Array, "kept free"]:
-    """The draw of lowest value in each of `kept` equal groups."""
-    groups = jnp.where(jnp.isfinite(values), values, jnp.inf).reshape(kept, -1)
-    best = jnp.argmin(groups, axis=1)
-    return draws.reshape(kept, -1, draws.shape[1])[jnp.arange(kept), best]
+    values: Float[Array, " count"], draws: Float[Array, "count free"], groups: int
+) -> Float[Array, "groups free"]:
+    """Returns the draw of lowest value in each of `groups` equal groups."""
+    grouped = jnp.where(jnp.isfinite(values), values, jnp.inf).reshape(groups, -1)
+    best = jnp.argmin(grouped, axis=1)
+    return draws.reshape(groups, -1, draws.shape[1])[jnp.arange(groups), best]
 
 
 def _project(
     law: type[Law], coordinates: Coordinates, rows: Rows, observed: Array, names: tuple[str, ...], u: Array
 ) -> Array:
+    """Replaces the coefficients `names` of a draw by their weighted least-squares solution."""
     values = coordinates.values(u)
 
     def predict(linear: Array) -> Array:
@@ -75,18 +81,18 @@ def _project(
 
     origin = predict(jnp.zeros(len(names), u.dtype))
     basis = jax.vmap(predict)(jnp.eye(len(names), dtype=u.dtype)).T - origin[:, None]
-    # rows of next to no weight are left out of the fit, and may not tell its starts what it does not determine
+    # rows without weight are not part of the fit, so they must not determine its starts
     weight = rows["weight"] if "weight" in rows else jnp.ones(len(observed), u.dtype)
-    there = weight > 0
-    count = jnp.sum(there, dtype=u.dtype)
+    has_weight = weight > 0
+    count = jnp.sum(has_weight, dtype=u.dtype)
     root = jnp.sqrt(weight * count / jnp.sum(weight))
-    middle = jnp.nanmedian(jnp.where(there, observed, jnp.nan))
-    size = jnp.where(observed > 0, observed, middle)  # relative errors, where there is anything to err by
+    median = jnp.nanmedian(jnp.where(has_weight, observed, jnp.nan))
+    size = jnp.where(observed > 0, observed, median)  # errors are relative to positive responses
     weighted = root[:, None] * basis / size[:, None]
     scale = jnp.sqrt(jnp.sum(weighted**2, axis=0) / count) + jnp.finfo(u.dtype).tiny
     scaled = weighted / scale[None, :]
     ridge = jnp.maximum(1e-9, 10 * jnp.finfo(u.dtype).eps) * count
-    normal = scaled.T @ scaled + ridge * jnp.eye(len(names), dtype=u.dtype)
+    gram = scaled.T @ scaled + ridge * jnp.eye(len(names), dtype=u.dtype)
     target = scaled.T @ (root * (observed - origin) / size)
-    solved = jnp.maximum(solve_positive(normal, target), 1e-3) / scale
+    solved = jnp.maximum(solve_positive(gram, target), 1e-3) / scale
     return coordinates.unconstrain(values | {name: solved[i] * values[name] for i, name in enumerate(names)})

@@ -1,1 +1,1 @@
-"""Mathematics that knows no law."""
+"""Numerical methods that do not depend on laws."""

@@ -1,4 +1,7 @@
-"""A point strictly inside smooth limits, where an interior point begins, or the limits that contradict each other."""
+"""Search for a point strictly inside smooth constraints, as the start of an interior-point method.
+
+If the constraints contradict each other, the search names those that do.
+"""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -7,56 +10,60 @@ import jax
 import jax.numpy as jnp
 
 from t2jax.numerics.damped_newton import second_order
-from t2jax.numerics.interior_point import Limits
+from t2jax.numerics.interior_point import Constraints
 from t2jax.numerics.small_linear_algebra import downhill
 from t2jax.typing import Array, Float
 
 FRACTIONS = (1.0, 0.3, 0.1, 0.02)
 
 
-class Inside(NamedTuple):
-    """x (n,): the point. largest: of the limits there. weights (m,): where that is not below 0, each one's part.
+class FeasiblePoint(NamedTuple):
+    """Result of the search for a point that satisfies every constraint.
 
-    Where convex limits contradict each other the search ends where the largest is least, and it is several that are
-    largest there: relaxing any other would not help.
+    Attributes:
+        x: The point, shape (n,).
+        worst: Largest constraint value at `x`. Negative means that `x` is feasible.
+        blame: Share of each constraint in an infeasibility, shape (m,). It means nothing for a feasible point.
+            If convex constraints contradict each other, only those with a positive share need to be relaxed.
     """
 
     x: Float[Array, " n"]
-    largest: Array
-    weights: Float[Array, " m"]
+    worst: Array
+    blame: Float[Array, " m"]
 
     @property
     def ok(self) -> Array:
-        """Whether the point is inside."""
-        return self.largest < 0
+        """Whether the point satisfies every constraint strictly."""
+        return self.worst < 0
 
 
 class _State(NamedTuple):
     x: Array
-    width: Array
+    tau: Array
     radius: Array
     count: Array
     ok: Array
 
 
-def inside(limits: Limits, theta: Any, start: Float[Array, " n"]) -> Inside:
-    """A point at which every limit is below zero, from any start: Newton on a smooth maximum of the limits.
+def find_feasible_point(constraints: Constraints, theta: Any, start: Float[Array, " n"]) -> FeasiblePoint:
+    """Finds a point at which every constraint is below zero, from any start, by Newton steps on a smooth maximum.
 
-    The maximum is τ log Σ exp(g/τ) (Boyd & Vandenberghe 2004, section 3.1.5), with τ shrinking from 1 until the point
-    is inside by a tenth of it. Steps are at most 3 in each log, and shorter where those fail. For limits that are not
-    convex it may miss a point.
+    The maximum is τ log Σ exp(g/τ) (Boyd & Vandenberghe 2004, section 3.1.5).
+    τ shrinks from 1 until every constraint is below -τ/10.
+    Steps are at most 3 in each log, and shorter after a failure. For constraints that are not convex it may miss a
+    point.
     """
-    limit = partial(limits, theta)
-    least = jnp.sqrt(jnp.finfo(start.dtype).eps) * 0.1
+    constraint_values = partial(constraints, theta)
+    least_tau = jnp.sqrt(jnp.finfo(start.dtype).eps) * 0.1
 
-    def within(x: Array, width: Array) -> Array:
-        return jnp.max(limit(x)) < -0.1 * width
+    def is_feasible(x: Array, tau: Array) -> Array:
+        return jnp.max(constraint_values(x)) < -0.1 * tau
 
-    def body(state: _State) -> _State:
-        x, width, radius, count, _ = state
+    def advance(state: _State) -> _State:
+        x, tau, radius, count, _ = state
 
         def height(x: Array) -> Array:
-            return width * jax.nn.logsumexp(limit(x) / width)
+            return tau * jax.nn.logsumexp(constraint_values(x) / tau)
 
         value, slope, hessian = second_order(height, x)
         dx = downhill(hessian, jnp.zeros_like(hessian), slope)
@@ -66,16 +73,18 @@ def inside(limits: Limits, theta: Any, start: Float[Array, " n"]) -> Inside:
         trials = jax.vmap(lambda step: height(x + step * dx))(fractions)
         trials = jnp.where(jnp.isfinite(trials), trials, jnp.inf)
         best = jnp.argmin(trials)
-        lower = trials[best] < value
-        settled = (lower & (value - trials[best] < 0.02 * width)) | (radius < 1e-4 * width)
-        x = jnp.where(lower, x + fractions[best] * dx, x)
-        radius = jnp.where(lower, jnp.minimum(2 * radius, 3.0), 0.01 * radius)
-        width = jnp.where(settled, 0.3 * width, width)
-        radius = jnp.where(settled, jnp.maximum(radius, width), radius)
-        return _State(x, width, radius, count + 1, within(x, width))
+        is_lower = trials[best] < value
+        settled = (is_lower & (value - trials[best] < 0.02 * tau)) | (radius < 1e-4 * tau)
+        x = jnp.where(is_lower, x + fractions[best] * dx, x)
+        radius = jnp.where(is_lower, jnp.minimum(2 * radius, 3.0), 0.01 * radius)
+        tau = jnp.where(settled, 0.3 * tau, tau)
+        radius = jnp.where(settled, jnp.maximum(radius, tau), radius)
+        return _State(x, tau, radius, count + 1, is_feasible(x, tau))
 
-    one = jnp.ones((), start.dtype)
-    begin = _State(start, one, 3 * one, jnp.zeros((), int), within(start, one))
-    end = jax.lax.while_loop(lambda state: ~state.ok & (state.width > least) & (state.count < 200), body, begin)
-    at = limit(end.x)
-    return Inside(end.x, jnp.max(at), jax.nn.softmax((at - jnp.max(at)) / 1e-3))
+    start_tau = jnp.ones((), start.dtype)
+    initial = _State(start, start_tau, 3 * start_tau, jnp.zeros((), int), is_feasible(start, start_tau))
+    final = jax.lax.while_loop(
+        lambda state: ~state.ok & (state.tau > least_tau) & (state.count < 200), advance, initial
+    )
+    values = constraint_values(final.x)
+    return FeasiblePoint(final.x, jnp.max(values), jax.nn.softmax((values - jnp.max(values)) / 1e-3))

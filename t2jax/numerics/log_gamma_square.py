@@ -17,7 +17,10 @@ TRIGAMMA = (1 / 6, -1 / 30, 1 / 42, -1 / 30)
 
 
 def log_gamma_square(z: Array, a: Array, k: Array) -> Array:
-    """lgamma(z+a+k) - lgamma(z+a) - lgamma(z+k) + lgamma(z) >= 0, with relative accuracy for k not much below 1."""
+    """Computes lgamma(z+a+k) - lgamma(z+a) - lgamma(z+k) + lgamma(z) >= 0.
+
+    The relative error is small unless k is much below 1.
+    """
     return _log_gamma_square(*jnp.broadcast_arrays(z, a, k))
 
 
@@ -26,31 +29,31 @@ def _value(z: Array, a: Array, k: Array) -> Array:
     total = _sum_of_shifts(lambda y: _log_square(y, a, k), z)
     z = z + SHIFT
     main = a * jnp.log1p(k / (z + a)) + k * jnp.log1p(a / (z + k)) - (z - 0.5) * _log_square(z, a, k)
-    near, far = _remainder_slope(jnp.stack([z, z + k]), jnp.stack([a, a]))
-    return total + main + a * (near - far)
+    at_z, at_z_plus_k = _remainder_slope(jnp.stack([z, z + k]), jnp.stack([a, a]))
+    return total + main + a * (at_z - at_z_plus_k)
 
 
 def _slope_in_z(z: Array, a: Array, k: Array) -> Array:
-    """digamma(z+a+k) - digamma(z+a) - digamma(z+k) + digamma(z) <= 0."""
+    """Computes digamma(z+a+k) - digamma(z+a) - digamma(z+k) + digamma(z) <= 0."""
 
     def term(y: Array) -> Array:  # 1/y - 1/(y+a) - 1/(y+k) + 1/(y+a+k)
         return (a / (y + a)) * (k / (y + k)) * (1 / y + 1 / (y + a + k))
 
     total = _sum_of_shifts(term, z)
     z = z + SHIFT
-    near, far = _digamma_slope(jnp.stack([z, z + k]), jnp.stack([a, a]))
-    return -(total + _log_square(z, a, k) + 0.5 * term(z) + a * (near - far))
+    at_z, at_z_plus_k = _digamma_slope(jnp.stack([z, z + k]), jnp.stack([a, a]))
+    return -(total + _log_square(z, a, k) + 0.5 * term(z) + a * (at_z - at_z_plus_k))
 
 
 def _digamma_rise(x: Array, m: Array) -> Array:
-    """digamma(x+m) - digamma(x) >= 0."""
+    """Computes digamma(x+m) - digamma(x) >= 0."""
     total = _sum_of_shifts(lambda y: m / (y + m) / y, x)
     x = x + SHIFT
     return total + jnp.log1p(m / x) + 0.5 * m / (x + m) / x + m * _digamma_slope(x, m)
 
 
 def _trigamma_fall(x: Array, m: Array) -> Array:
-    """trigamma(x) - trigamma(x+m) >= 0."""
+    """Computes trigamma(x) - trigamma(x+m) >= 0."""
     total = _sum_of_shifts(lambda y: m / (y + m) / y * (1 / y + 1 / (y + m)), x)
     x = x + SHIFT
     w, v = 1 / x, 1 / (x + m)
@@ -60,6 +63,7 @@ def _trigamma_fall(x: Array, m: Array) -> Array:
 
 
 def _trigamma(x: Array) -> Array:
+    """Computes trigamma(x) for x > 0."""
     total = _sum_of_shifts(lambda y: 1 / y / y, x)
     w = 1 / (x + SHIFT)
     w2 = w * w
@@ -68,26 +72,29 @@ def _trigamma(x: Array) -> Array:
 
 
 def _sum_of_shifts(term, z: Array) -> Array:
-    """The sum of term(z + j) over j < SHIFT; mapped, since unrolled code compiles slowly."""
+    """Sums term(z + j) over j < SHIFT. The terms are mapped, because unrolled code compiles slowly."""
     return jax.vmap(lambda j: term(z + j))(jnp.arange(SHIFT, dtype=z.dtype)).sum(0)
 
 
 def _log_square(z: Array, a: Array, k: Array) -> Array:
-    """log [(z+a)(z+k) / (z (z+a+k))] = log1p(ak / (z (z+a+k)))."""
+    """Computes log [(z+a)(z+k) / (z (z+a+k))] = log1p(ak / (z (z+a+k)))."""
     # In this order of the two numbers no partial derivative is a difference of nearly equal terms, nor overflows.
     high, low = jnp.where(a > k, a, k) / z, jnp.where(a > k, k, a) / z
     return jnp.log1p(low / (1 + (1 + low) / high))
 
 
 def _remainder_slope(z: Array, a: Array) -> Array:
-    """[R(z) - R(z+a)] / a for Stirling's remainder R, z >= SHIFT, with no division (so that a may be tiny)."""
+    """Computes [R(z) - R(z+a)] / a for Stirling's remainder R and z >= SHIFT.
+
+    No division by a is needed, so a may be tiny.
+    """
     w, v = 1 / z, 1 / (z + a)
     third, fifth, seventh, _ = _odd_quotients(w, v)
     return w * v * (STIRLING[0] + STIRLING[1] * third + STIRLING[2] * fifth + STIRLING[3] * seventh)
 
 
 def _odd_quotients(w: Array, v: Array) -> tuple[Array, Array, Array, Array]:
-    """(w^m - v^m) / (w - v) for m = 3, 5, 7, 9, as polynomials in (w + v)^2 and w v."""
+    """Computes (w^m - v^m) / (w - v) for m = 3, 5, 7, 9, as polynomials in (w + v)^2 and w v."""
     t, p = (w + v) ** 2, w * v
     third, fifth = t - p, t * (t - 3 * p) + p * p
     seventh = t * (t * (t - 5 * p) + 6 * p * p) - p * p * p
@@ -96,7 +103,7 @@ def _odd_quotients(w: Array, v: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def _digamma_slope(z: Array, a: Array) -> Array:
-    """[Q(z) - Q(z+a)] / a for Q(z) = log z - 1/(2z) - digamma(z), z >= SHIFT, with no division."""
+    """Computes [Q(z) - Q(z+a)] / a for Q(z) = log z - 1/(2z) - digamma(z), z >= SHIFT, without a division."""
     w, v = 1 / z, 1 / (z + a)
     p, q = w * v, w * w + v * v
     # (w^m - v^m) / (w - v) for m = 2, 4, 6, 8 is (w + v) times 1, q, q^2 - p^2 and q (q^2 - 2 p^2)
@@ -104,15 +111,25 @@ def _digamma_slope(z: Array, a: Array) -> Array:
     return p * (w + v) * series
 
 
-_rise = with_derivatives(_digamma_rise, (lambda x, m: -_trigamma_fall(x, m), lambda x, m: _trigamma(x + m)))
+_digamma_rise_with_derivatives = with_derivatives(
+    _digamma_rise, (lambda x, m: -_trigamma_fall(x, m), lambda x, m: _trigamma(x + m))
+)
 
 
-def _bend_in_z(z: Array, a: Array, k: Array) -> Array:
+def _curvature_in_z(z: Array, a: Array, k: Array) -> Array:
+    """Computes the derivative of `_slope_in_z` in z by forward differentiation."""
     return jax.jvp(lambda z: _slope_in_z(z, a, k), (z,), (jnp.ones_like(z),))[1]
 
 
-_slope = with_derivatives(
+_slope_with_derivatives = with_derivatives(
     _slope_in_z,
-    (_bend_in_z, lambda z, a, k: -_trigamma_fall(z + a, k), lambda z, a, k: -_trigamma_fall(z + k, a)),
+    (_curvature_in_z, lambda z, a, k: -_trigamma_fall(z + a, k), lambda z, a, k: -_trigamma_fall(z + k, a)),
 )
-_log_gamma_square = with_derivatives(_value, (_slope, lambda z, a, k: _rise(z + a, k), lambda z, a, k: _rise(z + k, a)))
+_log_gamma_square = with_derivatives(
+    _value,
+    (
+        _slope_with_derivatives,
+        lambda z, a, k: _digamma_rise_with_derivatives(z + a, k),
+        lambda z, a, k: _digamma_rise_with_derivatives(z + k, a),
+    ),
+)

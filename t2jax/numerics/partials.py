@@ -1,4 +1,4 @@
-"""Elementwise functions whose derivatives are worked out once an element, however many directions ask for them."""
+"""Elementwise functions that evaluate each partial derivative once, for any number of directions."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,19 +12,19 @@ Elementwise = Callable[..., Array]
 
 
 def with_derivatives(function: Elementwise, derivatives: Sequence[Elementwise] | None = None) -> Elementwise:
-    """The same function of arrays of one shape, which differentiates through its partial derivatives.
+    """Returns the same function of arrays of one shape, differentiated through its partial derivatives.
 
-    A Hessian by automatic differentiation walks through the whole function once for every pair of directions. Here each
-    partial derivative is evaluated once an element, and directions only multiply it. Without `derivatives`, one for
-    each argument, they come from forward differentiation of the function, which keeps its digits.
+    A Hessian by automatic differentiation evaluates the whole function once for every pair of directions.
+    Here each partial derivative is evaluated once for each element, and directions only multiply it.
+    Without `derivatives` (one for each argument) they come from forward differentiation, which keeps their digits.
     """
     wrapped = jax.custom_jvp(function)
 
     def derivative(place: int, primals: tuple[Array, ...]) -> Array:
         if derivatives is not None:
             return derivatives[place](*primals)
-        along = tuple(jnp.full_like(primal, i == place) for i, primal in enumerate(primals))
-        return jax.jvp(function, primals, along)[1]
+        tangents = tuple(jnp.full_like(primal, i == place) for i, primal in enumerate(primals))
+        return jax.jvp(function, primals, tangents)[1]
 
     def rule(primals: tuple[Array, ...], tangents: tuple[Array | SymbolicZero, ...]) -> tuple[Array, Array]:
         slope = jnp.zeros_like(primals[0])

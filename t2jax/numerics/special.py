@@ -1,11 +1,11 @@
-"""Log-likelihoods and log pass@k that keep their digits (and their derivatives') over the whole domain.
+"""Log-likelihoods and log pass@k that keep their digits over the whole domain, as do their derivatives.
 
-Differences of log-gammas lose everything when taken after the log-gammas are rounded. Every function here therefore
-differences *first*, on paper: what is evaluated is a sum of log1p terms of one sign plus a small Stirling remainder.
-All of it is elementary arithmetic, so automatic differentiation of any order stays elementary (no polygamma), and
-each `where` feeds its unused branch a harmless value, so no derivative meets 0 * inf.
+A difference of log-gammas loses all its digits if the log-gammas are rounded first. Every function here takes the
+difference on paper instead: it evaluates a sum of log1p terms of one sign and a small Stirling remainder.
+All of it is elementary arithmetic, so derivatives of any order are elementary too (no polygamma).
+Each `where` gives its unused branch a harmless value, so no derivative meets 0 * inf.
 
-Functions are elementwise; integers are promoted to the ambient float type, floats keep theirs.
+Functions are elementwise. Integers become the default float type, and floats keep theirs.
 """
 
 import math
@@ -29,30 +29,45 @@ __all__ = [
     "pass_at_k_from_counts",
 ]
 
-SHIFT = 8  # from here on, what Stirling's series leaves out is below 1e-15; smaller arguments are first raised by it
+SHIFT = 8  # from 8 on Stirling's series has an error below 1e-15, so smaller arguments are first raised by 8
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
 def inverse_power(x: ArrayLike, exponent: ArrayLike) -> Array:
-    """x^-exponent for x > 0, as exp(-exponent·log x): the term of every scaling law.
+    """Computes x^-exponent for x > 0 as exp(-exponent·log x), the term of every scaling law.
 
-    A third of the time of `x**-exponent`, whose special cases at x <= 0 also double the work of its derivatives.
-    Relative error about exponent·log(x)·eps: 1e-15 in float64, 1e-6 in float32. Example: `inverse_power(1e9, 0.34)`.
+    It takes a third of the time of `x**-exponent`, whose special cases at x <= 0 also double the work of derivatives.
+
+    Args:
+        x: Positive numbers, such as params or tokens.
+        exponent: Exponent, in a shape that broadcasts with `x`.
+
+    Returns:
+        The power. Its relative error is about exponent·log(x)·eps: 1e-15 in float64, 1e-6 in float32.
+
+    Example:
+        >>> round(float(t2.special.inverse_power(1e9, 0.34)), 6)
+        0.000871
     """
     return jnp.exp(-jnp.asarray(exponent) * jnp.log(x))
 
 
 def log_pass_at_k(p: ArrayLike, k: ArrayLike) -> Array:
-    """Log probability that at least one of k independent tries succeeds: log(1 - (1-p)^k).
+    """Computes the log probability that at least one of k independent samples succeeds: log(1 - (1-p)^k).
+
+    This is pass@k of Chen et al. 2021 (arXiv:2107.03374, section 2.1) for a known p.
 
     Args:
-        p: success probability of one try, in [0, 1]. Tiny p (1e-300 in float64) keeps its digits; p = 0 gives -inf,
-            and NaN as the derivative in k there.
-        k: number of tries, real, >= 1.
+        p: Success probability of one sample, in [0, 1]. Tiny p (1e-300 in float64) keeps its digits.
+            At p = 0 the result is -inf, and the derivative in k is NaN.
+        k: Number of samples, real, >= 1.
 
-    Accuracy: relative error of pass@k about 1e-14 (float64) or 1e-5 (float32).
-    Source: pass@k of Chen et al. 2021 (arXiv:2107.03374, section 2.1) for a known p.
-    Example: `log_pass_at_k(0.5, 2.0)` is log(0.75).
+    Returns:
+        Log pass@k. The relative error of pass@k is about 1e-14 (float64) or 1e-5 (float32).
+
+    Example:
+        >>> round(float(t2.special.log_pass_at_k(0.5, 2.0)), 4)  # log(3/4)
+        -0.2877
     """
     p, k = _floats(p, k)
     small = p <= 0.5  # beyond it 1-p is exact, and a power (unlike a log) is differentiable at p = 1
@@ -62,49 +77,85 @@ def log_pass_at_k(p: ArrayLike, k: ArrayLike) -> Array:
 
 
 def log_fail_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
-    """Log probability that k tries all fail, for a success rate drawn from Beta(a, b): log B(a,b+k) - log B(a,b) <= 0.
+    """Computes the log probability that k samples all fail, for a success rate drawn from Beta(a, b).
+
+    The probability is E[(1-p)^k] = B(a, b+k) / B(a, b) for p ~ Beta(a, b).
 
     Args:
-        a: first parameter of the Beta distribution, > 0.
-        b: second parameter of the Beta distribution, > 0.
-        k: number of tries, real, >= 1.
+        a: First parameter of the Beta distribution, > 0.
+        b: Second parameter of the Beta distribution, > 0.
+        k: Number of samples, real, >= 1.
 
-    Accuracy: for a in [1e-6, 1e6], b in [1e-6, 1e8], k in [1, 1e9], relative error below 1e-13 (float64) or 1e-5
-    (float32), also where the result is tiny; first derivatives in a, b and k below 1e-11 (float64).
-    Source: E[(1-p)^k] for p ~ Beta(a, b).
-    Example: `log_fail_at_k_beta(1.0, 1.0, 3.0)` is log(1/4).
+    Returns:
+        Log of the probability, <= 0. For a in [1e-6, 1e6], b in [1e-6, 1e8] and k in [1, 1e9] it keeps its digits, also
+        if it is tiny: the relative error is below 1e-13 (float64) or 1e-5 (float32).
+        First derivatives in a, b and k have relative errors below 1e-11 (float64).
+
+    Example:
+        >>> round(float(t2.special.log_fail_at_k_beta(1.0, 1.0, 3.0)), 4)  # log(1/4)
+        -1.3863
     """
     return -log_gamma_square(*_floats(b, a, k))
 
 
 def log_pass_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
-    """Log of the mean pass@k over questions whose success rates follow Beta(a, b): log(1 - B(a,b+k)/B(a,b)).
+    """Computes the log of the mean pass@k over questions whose success rates follow Beta(a, b).
+
+    The mean is 1 - E[(1-p)^k] = 1 - B(a, b+k) / B(a, b).
 
     Args:
-        a: first parameter of the Beta distribution, > 0.
-        b: second parameter of the Beta distribution, > 0.
-        k: number of tries, real, >= 1.
+        a: First parameter of the Beta distribution, > 0.
+        b: Second parameter of the Beta distribution, > 0.
+        k: Number of samples, real, >= 1.
 
-    Accuracy: as `log_fail_at_k_beta`, for pass@k itself and for the derivatives of its log. Reverse-mode derivatives
-    underflow early, where the fail probability is below 1e-280 (float64).
-    Source: 1 - E[(1-p)^k] for p ~ Beta(a, b).
-    Example: `log_pass_at_k_beta(1.0, 3.0, 1.0)` is log(a/(a+b)) = log(1/4).
+    Returns:
+        Log of the mean pass@k. Pass@k, and the derivatives of its log, are as accurate as `log_fail_at_k_beta`.
+        Reverse-mode derivatives underflow if the fail probability is below 1e-280 (float64).
+
+    Example:
+        >>> round(float(t2.special.log_pass_at_k_beta(1.0, 3.0, 1.0)), 4)  # log(a/(a+b)) = log(1/4)
+        -1.3863
     """
     return _log1mexp(log_gamma_square(*_floats(b, a, k)))
 
 
 def pass_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
-    """Mean pass@k over questions whose success rates follow Beta(a, b): the exponential of `log_pass_at_k_beta`.
+    """Computes the mean pass@k over questions whose success rates follow Beta(a, b).
 
-    Example: `pass_at_k_beta(1.0, 1.0, 3.0)` is 3/4.
+    Args:
+        a: First parameter of the Beta distribution, > 0.
+        b: Second parameter of the Beta distribution, > 0.
+        k: Number of samples, real, >= 1.
+
+    Returns:
+        Mean pass@k, the exponential of `log_pass_at_k_beta`.
+
+    Example:
+        >>> round(float(t2.special.pass_at_k_beta(1.0, 1.0, 3.0)), 4)
+        0.75
     """
     return jnp.exp(log_pass_at_k_beta(a, b, k))
 
 
 def log_pass_at_k_from_counts(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> Array:
-    """Log of `pass_at_k_from_counts` (-inf at c = 0), with its arguments, errors and accuracy.
+    """Estimates log pass@k from c successes among n samples, as `pass_at_k_from_counts` does for pass@k.
 
-    Example: `log_pass_at_k_from_counts(4, 1, 2)` is log(1/2).
+    Args:
+        n: Samples drawn, whole number (exact up to 2^24 in float32, 2^53 in float64).
+        c: Samples that succeeded, whole number, 0 <= c <= n.
+        k: Number of samples allowed, whole number, 1 <= k <= n. The estimator does not exist beyond n;
+            `pass_at_k_beta` extrapolates.
+
+    Returns:
+        Log of the unbiased estimate of pass@k: -inf at c = 0.
+
+    Raises:
+        ValueError: An entry breaks these bounds. Traced inputs (jit, vmap, grad) have no values to check, so such
+            entries give NaN.
+
+    Example:
+        >>> round(float(t2.special.log_pass_at_k_from_counts(4, 1, 2)), 4)  # log(1/2)
+        -0.6931
     """
     if not any(isinstance(x, Tracer) for x in (n, c, k)):
         _check_counts(np.asarray(n), np.asarray(c), np.asarray(k))
@@ -117,41 +168,53 @@ def log_pass_at_k_from_counts(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> Array
 
 
 def pass_at_k_from_counts(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> Array:
-    """Unbiased estimate of pass@k from c successes among n samples: 1 - C(n-c, k)/C(n, k).
+    """Estimates pass@k without bias from c successes among n samples: 1 - C(n-c, k)/C(n, k).
 
-    Exactly 0 at c = 0 and exactly 1 where fewer than k samples failed.
+    The estimator is equation 1 of Chen et al. 2021 (arXiv:2107.03374).
 
     Args:
-        n: samples drawn, whole number (exact up to 2^24 in float32, 2^53 in float64).
-        c: samples that succeeded, whole number, 0 <= c <= n.
-        k: tries, whole number, 1 <= k <= n. The estimator does not exist beyond n; `pass_at_k_beta` extrapolates.
+        n: Samples drawn, whole number (exact up to 2^24 in float32, 2^53 in float64).
+        c: Samples that succeeded, whole number, 0 <= c <= n.
+        k: Number of samples allowed, whole number, 1 <= k <= n. The estimator does not exist beyond n;
+            `pass_at_k_beta` extrapolates.
+
+    Returns:
+        The estimate. It is exactly 0 at c = 0, and exactly 1 if fewer than k samples failed.
+        Its relative error is about 1e-14 (float64) or 1e-5 (float32), also for n in the millions.
 
     Raises:
-        ValueError: an entry breaks these bounds. Traced inputs (jit, vmap, grad) have no values to look at, so
-            nothing can be raised there: such entries give NaN.
+        ValueError: An entry breaks these bounds. Traced inputs (jit, vmap, grad) have no values to check, so such
+            entries give NaN.
 
-    Accuracy: relative error about 1e-14 (float64) or 1e-5 (float32), n in the millions included.
-    Source: Chen et al. 2021 (arXiv:2107.03374), equation 1.
-    Example: `pass_at_k_from_counts(4, 1, 2)` is 1/2.
+    Example:
+        >>> round(float(t2.special.pass_at_k_from_counts(4, 1, 2)), 4)
+        0.5
     """
     return jnp.exp(log_pass_at_k_from_counts(n, c, k))
 
 
 def log_beta_binomial(c: ArrayLike, n: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
-    """Log-likelihood of c successes in n tries at a rate drawn from Beta(a, b): log [C(n,c) B(a+c, b+n-c) / B(a,b)].
+    """Computes the log-likelihood of c successes in n samples at a rate drawn from Beta(a, b).
+
+    The likelihood is C(n, c) B(a+c, b+n-c) / B(a, b) (Skellam 1948, J. R. Stat. Soc. B 10, 257).
+    It is split into Stirling remainders and deviances, as the binomial is by Loader 2000 ("Fast and accurate
+    computation of binomial probabilities").
 
     Args:
-        c: successes, whole number, 0 <= c <= n (NaN outside).
-        n: tries, whole number (exact up to 2^24 in float32, 2^53 in float64).
-        a: first parameter of the Beta distribution, > 0.
-        b: second parameter of the Beta distribution, > 0.
+        c: Successes, whole number, 0 <= c <= n (NaN outside).
+        n: Samples, whole number (exact up to 2^24 in float32, 2^53 in float64).
+        a: First parameter of the Beta distribution, > 0.
+        b: Second parameter of the Beta distribution, > 0.
 
-    Accuracy: for n up to 1e7 and a, b in [1e-6, 1e6], absolute error below 1e-12 max(1, |x|) in float64, for the
-    value x and for its first and second derivatives in log a and log b, which are always finite; 1e-5 in float32 for
-    the value. Derivatives in c and n are not meaningful.
-    Source: Skellam 1948 (J. R. Stat. Soc. B 10, 257); split into Stirling remainders and deviances as Loader 2000
-    ("Fast and accurate computation of binomial probabilities") does for the binomial.
-    Example: `log_beta_binomial(2, 5, 1.0, 1.0)` is log(1/6): uniform on 0..5.
+    Returns:
+        Log-likelihood x. For n up to 1e7 and a, b in [1e-6, 1e6] its absolute error is below 1e-12 max(1, |x|) in
+        float64.
+        The same bound holds for first and second derivatives in log a and log b, which are always finite.
+        In float32 the error of the value is below 1e-5. Derivatives in c and n are not meaningful.
+
+    Example:
+        >>> round(float(t2.special.log_beta_binomial(2, 5, 1.0, 1.0)), 4)  # log(1/6): uniform on 0, ..., 5
+        -1.7918
     """
     c, n, a, b = _floats(c, n, a, b)
     d, s = n - c, a + b
@@ -161,43 +224,50 @@ def log_beta_binomial(c: ArrayLike, n: ArrayLike, a: ArrayLike, b: ArrayLike) ->
     m, q = (a + c) / (s + n), (b + d) / (s + n)
     main = _times_log_ratio(c, n * m, e) + _times_log_ratio(d, n * q, -e)
     main = main + _times_log_ratio(a, s * m, -e) + _times_log_ratio(b, s * q, e)
-    rest = _choose_rest(n, c, d) + _rise_rest(a, c) + _rise_rest(b, d) - _rise_rest(s, n)
-    return jnp.where((c >= 0) & (d >= 0), main + rest, jnp.nan)
+    remainder = _choose_remainder(n, c, d) + _rise_remainder(a, c) + _rise_remainder(b, d) - _rise_remainder(s, n)
+    return jnp.where((c >= 0) & (d >= 0), main + remainder, jnp.nan)
 
 
 def log_binomial(c: ArrayLike, n: ArrayLike, log_p: ArrayLike, log_1mp: ArrayLike) -> Array:
-    """Log-likelihood of c successes in n independent tries: log C(n,c) + c log p + (n-c) log(1-p).
+    """Computes the log-likelihood of c successes in n independent samples: log C(n, c) + c log p + (n-c) log(1-p).
+
+    The computation follows Loader 2000 ("Fast and accurate computation of binomial probabilities").
 
     Args:
-        c: successes, whole number, 0 <= c <= n (NaN outside).
-        n: tries, whole number (exact up to 2^24 in float32, 2^53 in float64).
-        log_p: log p, <= 0. It may be -inf: 0 log 0 counts as 0, and c > 0 at p = 0 gives -inf.
-        log_1mp: log(1-p), <= 0. It is an argument because only the caller knows both without rounding.
+        c: Successes, whole number, 0 <= c <= n (NaN outside).
+        n: Samples, whole number (exact up to 2^24 in float32, 2^53 in float64).
+        log_p: Value of log p, <= 0. It may be -inf: 0 log 0 counts as 0, and c > 0 at p = 0 gives -inf.
+        log_1mp: Value of log(1-p), <= 0. It is an argument because only the caller has both logs without rounding.
 
-    Accuracy: 1e-15 (|c log_p| + |(n-c) log_1mp|) + 1e-13 in float64: what rounding the inputs costs, and little more.
-    Source: Loader 2000 ("Fast and accurate computation of binomial probabilities").
-    Example: `log_binomial(0, 5, -jnp.inf, 0.0)` is 0.
+    Returns:
+        Log-likelihood. In float64 its error is 1e-15 (|c log_p| + |(n-c) log_1mp|) + 1e-13, little more than the effect
+        of rounded inputs.
+
+    Example:
+        >>> round(float(t2.special.log_binomial(1, 2, np.log(0.5), np.log(0.5))), 4)  # log(1/2)
+        -0.6931
     """
     c, n, log_p, log_1mp = _floats(c, n, log_p, log_1mp)
     d = n - c
     by_rate = _times_log_relative(c, log_p, d) + _times_log_relative(d, log_1mp, c)
-    return jnp.where((c >= 0) & (d >= 0), by_rate + _choose_rest(n, c, d), jnp.nan)
+    return jnp.where((c >= 0) & (d >= 0), by_rate + _choose_remainder(n, c, d), jnp.nan)
 
 
 def _floats(*xs: ArrayLike) -> list[Array]:
+    """Returns the arguments as arrays of one float type."""
     dtype = jnp.result_type(*xs, 0.0)
     return [jnp.asarray(x, dtype) for x in xs]
 
 
 def _log1mexp(s: Array) -> Array:
-    """log(1 - exp(-s)) for s >= 0 (Mächler 2012, equation 7, whose two branches also keep the derivative's digits)."""
+    """Computes log(1 - exp(-s)) for s >= 0 by equation 7 of Mächler 2012. Derivatives keep their digits too."""
     small = s < math.log(2)
-    near = jnp.log(-jnp.expm1(-jnp.where(small, s, 1)))
-    return jnp.where(small, near, jnp.log1p(-jnp.exp(-jnp.where(small, 1, s))))
+    by_expm1 = jnp.log(-jnp.expm1(-jnp.where(small, s, 1)))
+    return jnp.where(small, by_expm1, jnp.log1p(-jnp.exp(-jnp.where(small, 1, s))))
 
 
-def _stirling_rest(x: Array) -> Array:
-    """lgamma(x) - (x log x - x) for x > 0."""
+def _stirling_remainder(x: Array) -> Array:
+    """Computes lgamma(x) - (x log x - x) for x > 0."""
     y = x + SHIFT
     w = 1 / y
     series = jnp.zeros_like(w)
@@ -212,46 +282,50 @@ def _stirling_rest(x: Array) -> Array:
     return x * jnp.log1p(SHIFT / x) - SHIFT - jnp.log(rise) - 0.5 * jnp.log(y) + HALF_LOG_2PI + w * series
 
 
-def _choose_rest(n: Array, c: Array, d: Array) -> Array:
-    """log C(n, c) without its x log x parts, d = n - c: each factorial is lgamma(x+1) = lgamma(x) + log x, 0! = 1."""
+def _choose_remainder(n: Array, c: Array, d: Array) -> Array:
+    """Computes log C(n, c) without its x log x parts. Here `d` = n - c, log x! = lgamma(x) + log x, 0! = 1."""
 
-    def factorial_rest(x: Array) -> Array:
+    def factorial_remainder(x: Array) -> Array:
         safe = jnp.where(x > 0, x, 1)
-        return jnp.where(x > 0, _stirling_rest(safe) + jnp.log(safe), 0)
+        return jnp.where(x > 0, _stirling_remainder(safe) + jnp.log(safe), 0)
 
-    return factorial_rest(n) - factorial_rest(c) - factorial_rest(d)
+    return factorial_remainder(n) - factorial_remainder(c) - factorial_remainder(d)
 
 
-def _rise_rest(x: Array, m: Array) -> Array:
-    """lgamma(x+m) - lgamma(x) without its x log x parts; exactly 0 at m = 0, where 1/x^2 terms would have to cancel."""
-    return jnp.where(m > 0, _stirling_rest(x + m) - _stirling_rest(x), 0)
+def _rise_remainder(x: Array, m: Array) -> Array:
+    """Computes lgamma(x+m) - lgamma(x) without its x log x parts.
+
+    At m = 0 it is exactly 0, because terms in 1/x^2 would have to cancel there.
+    """
+    return jnp.where(m > 0, _stirling_remainder(x + m) - _stirling_remainder(x), 0)
 
 
 def _times_log_ratio(x: Array, expected: Array, excess: Array) -> Array:
-    """x log(expected / x), given also excess = expected - x without its rounding; 0 at x = 0."""
+    """Computes x log(expected / x), given `excess` = expected - x without rounding. The result is 0 at x = 0."""
     safe = jnp.where(x > 0, x, 1)
-    near = jnp.abs(excess) < 0.5 * safe
-    ratio = jnp.where((x > 0) & ~near, expected, safe) / safe
-    return x * jnp.where(near, jnp.log1p(jnp.where(near, excess, 0) / safe), jnp.log(ratio))
+    close = jnp.abs(excess) < 0.5 * safe
+    ratio = jnp.where((x > 0) & ~close, expected, safe) / safe
+    return x * jnp.where(close, jnp.log1p(jnp.where(close, excess, 0) / safe), jnp.log(ratio))
 
 
 def _times_log_relative(x: Array, log_rate: Array, others: Array) -> Array:
-    """x [log_rate - log(x / (x + others))]; 0 at x = 0 whatever the rate."""
-    used = x > 0
-    share = -jnp.log1p(others / jnp.where(used, x, 1))
-    return jnp.where(used, x, 0) * (jnp.where(used, log_rate, 0) - share)
+    """Computes x [log_rate - log(x / (x + others))]. The result is 0 at x = 0 for any rate."""
+    positive = x > 0
+    share = -jnp.log1p(others / jnp.where(positive, x, 1))
+    return jnp.where(positive, x, 0) * (jnp.where(positive, log_rate, 0) - share)
 
 
 def _check_counts(n: np.ndarray, c: np.ndarray, k: np.ndarray) -> None:
+    """Raises ValueError for the first entry of the counts that is out of bounds."""
     n, c, k = np.broadcast_arrays(n, c, k)
-    for bad, message in (
+    for invalid, message in (
         (~(k >= 1), "k={k} is less than one try"),
         (~(k <= n), "k={k} is more than the n={n} samples drawn{at}; fit a distribution of rates to extrapolate"),
         (~(c >= 0), "c={c} successes is less than none"),
         (~(c <= n), "c={c} successes is more than the n={n} samples drawn"),
     ):
-        if bad.any():
-            i = tuple(int(j) for j in np.argwhere(bad)[0])
+        if invalid.any():
+            i = tuple(int(j) for j in np.argwhere(invalid)[0])
             at = f" (entry {i[0] if len(i) == 1 else i})" if i else ""
             text = message if "{at}" in message else message + "{at}"
             raise ValueError(text.format(n=n[i], c=c[i], k=k[i], at=at))

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.base import Law
-from t2jax.numerics.feasible_point import inside
+from t2jax.numerics.feasible_point import find_feasible_point
 from t2jax.numerics.implicit_derivative import differentiable
 from t2jax.numerics.interior_point import Optimum, best_of, first_of
 from t2jax.planning.budget import CHOSEN, Budget
@@ -118,7 +118,7 @@ def _solve(problem: PlanProblem) -> tuple[Plan, Array]:
     if starts.shape[1] > 1:
         best = jnp.argmin(jax.vmap(jax.vmap(merit))(starts), axis=1)
         starts = jnp.take_along_axis(starts, best[:, None, None], axis=1)
-    feasible_points = jax.vmap(partial(inside, limits, constant))(starts[:, 0])
+    feasible_points = jax.vmap(partial(find_feasible_point, limits, constant))(starts[:, 0])
     optimum = (first_of if law.convex else best_of)(objective, limits, constant, feasible_points.x)
     feasible = jnp.any(feasible_points.ok)
     usable = feasible & (optimum.kkt < 1e-3)
@@ -130,7 +130,7 @@ def _solve(problem: PlanProblem) -> tuple[Plan, Array]:
         kkt=jnp.where(feasible, optimum.kkt, jnp.inf),
     )
     optimum = differentiable(objective, limits, problem, optimum)
-    conflict = feasible_points.weights[jnp.argmin(feasible_points.largest)]
+    conflict = feasible_points.blame[jnp.argmin(feasible_points.worst)]
     return _finish(problem, optimum, feasible, problem.by_constraint(conflict, jnp.sum) > 0.02)
 
 

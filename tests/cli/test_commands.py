@@ -126,7 +126,7 @@ def test_a_failed_fit_is_saved_and_exits_with_1(runs, tmp_path, capsys, monkeypa
     monkeypatch.setattr(fitting, "fit", failing)
     args = ["fit", str(runs), "--law", "t2-loss", "--draws", "30", "--starts", "4", "-o", str(tmp_path / "out")]
     assert cli.command(args) == 1
-    assert "the fit gave no law (not converged: at all)" in capsys.readouterr().err
+    assert "the fit failed (not converged: at all)" in capsys.readouterr().err
     assert sorted(os.listdir(tmp_path / "out")) == ["law.json", "run.json"]
     assert json.loads((tmp_path / "out" / "run.json").read_text())["exit_status"] == 1
 
@@ -218,8 +218,11 @@ def test_draws_of_another_fit_are_refused(fitted, tmp_path, capsys):
         (["fit", "none.csv"], "none.csv: cannot be read"),
         (["frontier"], "frontier needs either a table to fit or --law-file"),
         (["frontier", "RUNS", "--train", "1e18:1e20"], "--train: found '1e18:1e20', expected FLOPs such as 1e24"),
-        (["frontier", "RUNS", "--train", "1e18:1e20:0"], "--train: found '1e18:1e20:0', but COUNT is one at least"),
-        (["frontier", "RUNS", "--train", "-1"], "--train: found '-1', but training FLOPs are positive and finite"),
+        (
+            ["frontier", "RUNS", "--train", "1e18:1e20:0"],
+            "--train: found '1e18:1e20:0', but COUNT must be at least one",
+        ),
+        (["frontier", "RUNS", "--train", "-1"], "--train: found '-1', but training FLOPs must be positive and finite"),
         (["frontier", "RUNS", "--inference", "-1"], "Budget.inference must be positive and finite, not -1"),
     ],
 )
@@ -385,7 +388,7 @@ def test_one_k_gives_no_plan_with_samples(runs, tmp_path, capsys):
     ]
     assert cli.command([*args, "--inference", "1e11", "--json", "-o", str(tmp_path / "with")]) == 1
     said = capsys.readouterr()
-    assert "no plan with samples, for the rows do not determine" in said.err
+    assert "no plan with samples, because the rows do not determine" in said.err
     assert {"G", "gamma"} <= set(json.loads(said.out)["fit"]["undetermined"])
     assert cli.command([*args, "--json", "-o", str(tmp_path / "without")]) == 0
     answer = json.loads(capsys.readouterr().out)

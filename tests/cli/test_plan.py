@@ -13,7 +13,7 @@ import t2jax as t2
 from t2jax import cli
 from t2jax.cli.frontier.command import budgets
 from t2jax.cli.plan.figures import other_sizes, sizes_to_draw
-from t2jax.cli.plan.planned import Planned
+from t2jax.cli.plan.report import PlanReport
 from t2jax.cli.plan.words import plan_text
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.planning.plan import Plan
@@ -112,13 +112,13 @@ def test_rivals_split_one_purse_as_suits_them_best():
     assert ruled.tokens / ruled.params == pytest.approx(20) and once.value < ruled.value
 
 
-def drawn(law: Any, budget: t2.Budget) -> tuple[Plan, Planned]:
+def drawn(law: Any, budget: t2.Budget) -> tuple[Plan, PlanReport]:
     """A plan as the pictures take it."""
     plan = t2.allocate(law, budget)
     costs = models(law, budget, plan.params, plan.tokens, plan.samples)
     worth = t2.planning.shadow_prices(law, budget)
     costs = float(costs.training[0]), float(costs.query[0])
-    return plan, Planned(law, None, budget, plan, None, *costs, (), None, worth)
+    return plan, PlanReport(law, None, budget, plan, None, *costs, (), None, worth)
 
 
 @pytest.mark.parametrize("case", [0, 1, pytest.param(2, marks=pytest.mark.long)])
@@ -170,9 +170,9 @@ def test_laws_without_samples_have_no_column_of_them():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("1e20:1e25:1", "'1e20:1e25:1', but two budgets are the fewest from one number to another"),
-        ("-1e20:1e25:3", "'-1e20:1e25:3', but training FLOPs are positive and finite"),
-        ("1e20:1e25:0", "'1e20:1e25:0', but COUNT is one at least"),
+        ("1e20:1e25:1", "'1e20:1e25:1', but a range needs at least two budgets"),
+        ("-1e20:1e25:3", "'-1e20:1e25:3', but training FLOPs must be positive and finite"),
+        ("1e20:1e25:0", "'1e20:1e25:0', but COUNT must be at least one"),
         ("1e20:1e25", "expected FLOPs such as 1e24, or FROM:TO:COUNT"),
     ],
 )
@@ -236,7 +236,10 @@ def test_what_if_prices(folder, tmp_path, capsys):
     [
         (["--train", "1e22", "--what-if", "depth=x2"], "--what-if: found 'depth', expected one of train, inference"),
         (["--train", "1e22", "--what-if", "total=x2"], "--what-if total=x2: the budget has no total to multiply"),
-        (["--train", "1e22", "--price", "2"], "--price is per device-hour: name the device too"),
+        (
+            ["--train", "1e22", "--price", "2"],
+            "--price is per device-hour, so it needs a device, such as --accelerator H100",
+        ),
         (["--train", "1e22", "--accelerator", "H1000"], "unknown accelerator 'H1000': known are H100, H200, A100"),
         (["--train", "1e22", "--queries", "0"], "Budget.queries must be positive and finite, not 0"),
         (["--total", "1e24"], "Budget.total needs Budget.queries too"),
@@ -301,10 +304,10 @@ def test_a_model_that_devices_cannot_hold_says_so():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--batch", "8"], "--batch is of a device: name it too, such as --accelerator H100"),
-        (["--bandwidth-utilisation", "0.5"], "--bandwidth-utilisation is of a device"),
-        (["--kv-share", "0.125"], "--kv-share is of the KV cache, which --context counts: give that too"),
-        (["--what-if", "devices=x2"], "--devices is of a device: name it too"),
+        (["--batch", "8"], "--batch needs a device, such as --accelerator H100"),
+        (["--bandwidth-utilisation", "0.5"], "--bandwidth-utilisation needs a device"),
+        (["--kv-share", "0.125"], "--kv-share needs --context, which adds the KV cache"),
+        (["--what-if", "devices=x2"], "--devices needs a device"),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(folder, tmp_path, capsys, options, said):

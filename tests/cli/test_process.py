@@ -40,7 +40,7 @@ sys.exit(cli.main())
     done = subprocess.run(
         [sys.executable, "-c", code, "laws"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (130, "t2jax: interrupted; the results are whole all the same\n")
+    assert (done.returncode, done.stderr) == (130, "t2jax: interrupted; the results are complete\n")
 
 
 def test_an_interrupt_that_a_callback_reports_and_drops_ends_the_command(tmp_path):

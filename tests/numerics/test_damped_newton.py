@@ -10,7 +10,7 @@ import pytest
 from scipy import optimize
 
 from t2jax.numerics.damped_newton import damped_newton, minimise, minimise_each
-from t2jax.numerics.feasible_point import inside
+from t2jax.numerics.feasible_point import find_feasible_point
 from t2jax.numerics.implicit_derivative import differentiable
 from t2jax.numerics.interior_point import best_of, first_of
 from t2jax.numerics.small_linear_algebra import downhill, solve_positive
@@ -210,9 +210,9 @@ def test_nearest_point_of_a_curved_set():
 
     def ours(radius):
         theta = (jnp.array([1.0, 2.0]), radius)
-        begun = inside(disc, jax.lax.stop_gradient(theta), jnp.array([-6.0, 8.0]))
+        begun = find_feasible_point(disc, jax.lax.stop_gradient(theta), jnp.array([-6.0, 8.0]))
         found = first_of(total, disc, jax.lax.stop_gradient(theta), begun.x[None])
-        return differentiable(total, disc, theta, found), begun.largest
+        return differentiable(total, disc, theta, found), begun.worst
 
     def x(radius):
         return ours(radius)[0].x
@@ -226,10 +226,10 @@ def test_nearest_point_of_a_curved_set():
     np.testing.assert_allclose(bend, 0.0, atol=1e-8)
 
 
-def test_contradictory_limits_are_named_by_their_weights():
+def test_contradictory_limits_are_named_by_their_blame():
     """x <= -1, -x <= -1 and y <= 0: the first two cannot hold together and share the blame."""
-    found = jax.jit(lambda x: inside(lambda _, x: jnp.array([x[0] + 1, 1 - x[0], x[1]]), 0.0, x))(
+    found = jax.jit(lambda x: find_feasible_point(lambda _, x: jnp.array([x[0] + 1, 1 - x[0], x[1]]), 0.0, x))(
         jnp.array([3.0, -1.0])
     )
-    assert found.largest > 0.99
-    np.testing.assert_allclose(found.weights, [0.5, 0.5, 0.0], atol=0.01)
+    assert found.worst > 0.99
+    np.testing.assert_allclose(found.blame, [0.5, 0.5, 0.0], atol=0.01)

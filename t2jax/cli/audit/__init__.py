@@ -1,1 +1,1 @@
-"""The command `t2jax audit`."""
+"""Command `t2jax audit`."""

@@ -1,4 +1,4 @@
-"""`t2jax audit`: laws fitted to the cheaper part of a table and judged by the rest, with what decides their optimum."""
+"""`t2jax audit`: laws fitted to the cheaper part of a table, their errors on the rest, and the influences on N*."""
 
 import sys
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import numpy as np
 import tyro
 
 from t2jax import laws
-from t2jax.cli.audit.words import Audited, audit_answer, audit_text, picture_audit, save_audit
+from t2jax.cli.audit.words import Audit, audit_answer, audit_text, picture_audit, save_audit
 from t2jax.cli.options import LAW_NAMES, NOISES, NoiseName, Pairs, law_for, read
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.evaluation.cross_validation import CrossValidation, cross_validate
@@ -44,75 +44,75 @@ class AuditConfig:
         ),
     ] = ()
     cut: Annotated[str, tyro.conf.arg(metavar="compute|tokens-per-param|samples[=VALUE]")] = "compute"
-    """Where to cut: 6ND in FLOPs, D/N, or k; without a value in the middle of the table's range, on a log scale."""
+    """Place of the cut: 6ND in FLOPs, D/N, or k; by default the middle of the table's range, on a log scale."""
     by: Literal["run", "size", "budget"] = "run"
-    """What cross-validation leaves out together (the column "left out" of the answer)."""
+    """Unit that cross-validation leaves out (the column "left out" of the answer)."""
     folds: int = 10
-    """Fits of the cross-validation; with as many groups or fewer, one is left out at a time."""
+    """Number of fits of the cross-validation; with as many groups or fewer, each fit leaves out one group."""
     train: float | None = None
-    """Training FLOPs at which to see which budgets decide N*; by default ten times the largest of the table."""
+    """Training FLOPs of the N* whose influences are computed; by default ten times the largest of the table."""
     within: float = 0.05
-    """Budgets, and sizes, that differ by a smaller share than this count as equal."""
+    """Budgets or sizes whose relative difference is smaller than this count as equal."""
     noise: NoiseName = "default"
-    """What a measurement is; by default what suits the law and the columns. Information criteria need a likelihood,
-    which huber, the default for losses, has not: take student-t."""
+    """Noise model; by default one that suits the law and the columns. Information criteria need a likelihood,
+    which huber, the default for losses, does not have: use student-t."""
     units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
     """Units of columns that are not raw counts: params=M tokens=B."""
     where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
     """Rows to keep, by their value in a column: model=pythia-1b task=gsm8k."""
     starts: int = 8
-    """How many starts each fit is run from."""
+    """Number of starts of each fit."""
     draws: int = 400
-    """Bootstrap draws behind the bands."""
+    """Bootstrap draws, which give the bands."""
     over: Literal["default", "rows", "runs"] = "default"
-    """What is drawn again: rows, or whole runs, whose rows share errors; by default runs where `model` repeats."""
+    """Unit of the bootstrap: rows, or whole runs, whose rows share errors; by default runs if `model` repeats."""
     seed: int = 0
     """Seed of the random starts, draws and folds."""
     output: FigureOptions = field(default_factory=FigureOptions)
 
 
 def run(config: AuditConfig) -> int:
-    """Audit, print and save; 0 if every fit converged, else 1. Raises ValueError for bad input."""
+    """Audits, prints and saves; returns 0 if every fit converged, else 1. It raises ValueError for bad input."""
     if config.draws < 1 or config.starts < 1 or config.folds < 2:
-        given = f"--draws {config.draws} --starts {config.starts} --folds {config.folds}"
-        raise ValueError(f"found {given}, expected at least 1, 1 and 2")
+        options = f"--draws {config.draws} --starts {config.starts} --folds {config.folds}"
+        raise ValueError(f"found {options}, expected at least 1, 1 and 2")
     table = read(config.table, config.units, config.where)
-    chosen = [laws.by_name(name) for name in dict.fromkeys(config.law)] or [law_for(table, None)]
-    refuse_different_responses(chosen, table)
+    audited_laws = [laws.by_name(name) for name in dict.fromkeys(config.law)] or [law_for(table, None)]
+    refuse_different_responses(audited_laws, table)
     cut = cut_of(config.cut, table, config.within)
-    for law in chosen:  # refused before anything is fitted
+    for law in audited_laws:  # fails before any fit
         require_rows_left(law, table, cut.above(table), noise=NOISES.get(config.noise))
     train = 10 * float(table.compute().max()) if config.train is None else config.train
-    found: list[Audited] = []
+    audits: list[Audit] = []
     failures: list[str] = []
     with Output("audit", config.output, config) as out:
-        for law in chosen:
+        for law in audited_laws:
             with out.progress(f"auditing {laws.name_of(law)}", total=4) as bar:
                 try:
-                    found.append(_audited(law, table, cut, train, config, bar.update))
+                    audits.append(_audit(law, table, cut, train, config, bar.update))
                 except NoFit as failure:
                     failures.append(str(failure))
-        for one in found:
-            crossed, decides = one.cross, one.influence
+        for audit in audits:
+            crossed, effect = audit.cross, audit.influence
             failures += (
-                [f"{one.name}: {crossed.status}"] if isinstance(crossed, CrossValidation) and crossed.failed else []
+                [f"{audit.name}: {crossed.status}"] if isinstance(crossed, CrossValidation) and crossed.failed else []
             )
-            failures += [f"{one.name}: {decides.status}"] if isinstance(decides, Influence) and decides.failed else []
+            failures += [f"{audit.name}: {effect.status}"] if isinstance(effect, Influence) and effect.failed else []
         for failure in failures:
             print(f"t2jax: {failure}", file=sys.stderr)
-        if found:
-            out.say(audit_text(found, table, cut))
-            save_audit(found, out)
+        if audits:
+            out.say(audit_text(audits, table, cut))
+            save_audit(audits, out)
             with out.progress("figures") as bar:
-                picture_audit(found, out)
+                picture_audit(audits, out)
                 bar.update()
-        return out.finish(1 if failures else 0, {**audit_answer(found, cut), "failures": failures})
+        return out.finish(1 if failures else 0, {**audit_answer(audits, cut), "failures": failures})
 
 
 def cut_of(text: str, table: Table, within: float) -> Cut:
-    """The cut of "compute", "compute=1e20", "tokens-per-param=50" or "samples=100".
+    """Returns the cut of "compute", "compute=1e20", "tokens-per-param=50" or "samples=100".
 
-    Raises ValueError for anything else, for rows all on one side, and for one budget only where compute is cut.
+    It raises ValueError for any other text, and for a cut in compute if all rows have one budget.
     """
     name, equals, value = text.partition("=")
     try:
@@ -129,28 +129,29 @@ def cut_of(text: str, table: Table, within: float) -> Cut:
     return Cut.middle(table, quantity) if number is None else Cut(quantity, number)
 
 
-def _audited(law: type[Law], table: Table, cut: Cut, train: float, config: AuditConfig, done: Any) -> Audited:
+def _audit(law: type[Law], table: Table, cut: Cut, train: float, config: AuditConfig, advance: Any) -> Audit:
+    """Returns the audit of one law. It raises NoFit if a fit fails."""
     noise = NOISES.get(config.noise) or default_noise(law, table)
     cut_key, fit_key, fold_key, out_key = jax.random.split(jax.random.key(config.seed), 4)
     over = None if config.over == "default" else config.over
     beyond = extrapolate(law, table, cut, key=cut_key, noise=noise, starts=config.starts, draws=config.draws, over=over)
-    done()
-    whole = fit_without(law, table, np.zeros(len(table), bool), key=fit_key, noise=noise, starts=config.starts)
-    if not whole.converged:
-        raise NoFit(f"{laws.name_of(law)}: the fit to all rows gave no law ({whole.status})")
-    done()
+    advance()
+    whole_fit = fit_without(law, table, np.zeros(len(table), bool), key=fit_key, noise=noise, starts=config.starts)
+    if not whole_fit.converged:
+        raise NoFit(f"{laws.name_of(law)}: the fit to all rows failed ({whole_fit.status})")
+    advance()
     cross = _cross(law, table, fold_key, noise, config)
-    done()
-    decides = _influence(law, table, train, out_key, noise, config)
-    done()
-    likely = criteria(whole, table) if not noise.no_likelihood else None
-    return Audited(law, beyond, cross, likely, decides)
+    advance()
+    effect = _influence(law, table, train, out_key, noise, config)
+    advance()
+    scores = criteria(whole_fit, table) if not noise.no_likelihood else None
+    return Audit(law, beyond, cross, scores, effect)
 
 
 def _cross(law: type[Law], table: Table, key: Any, noise: Noise, config: AuditConfig) -> CrossValidation | str:
-    """The cross-validation, or why there is none."""
+    """Returns the cross-validation, or a sentence with the reason why there is none."""
     if len(np.unique(groups(table, config.by, config.within))) < 2:
-        return f"the table has one {config.by} only"
+        return f"the table has only one {config.by}"
     shared: Any = {"noise": noise, "starts": config.starts, "within": config.within}
     return cross_validate(law, table, key=key, by=config.by, folds=config.folds, **shared)
 
@@ -158,10 +159,10 @@ def _cross(law: type[Law], table: Table, key: Any, noise: Noise, config: AuditCo
 def _influence(
     law: type[Law], table: Table, train: float, key: Any, noise: Noise, config: AuditConfig
 ) -> Influence | str:
-    """What decides N*, or why that cannot be said."""
+    """Returns the influence of the training budgets on N*, or a sentence with the reason why there is none."""
     if len(np.unique(groups(table, "budget", config.within))) < 2:
-        return "the table has one training budget only"
+        return "the table has only one training budget"
     try:
         return influence(law, table, train, key=key, noise=noise, starts=config.starts, within=config.within)
-    except NoOptimum as why:
-        return str(why)
+    except NoOptimum as reason:
+        return str(reason)

@@ -1,1 +1,1 @@
-"""The command `t2jax frontier`."""
+"""Command `t2jax frontier`."""

@@ -1,4 +1,4 @@
-"""The frontier of a law and its draws, solved together, beside what Chinchilla's rule would train."""
+"""Frontier of a law and its draws, solved together, beside the Chinchilla rule."""
 
 from dataclasses import dataclass, replace
 
@@ -20,10 +20,16 @@ from t2jax.plot.frontier import Optima
 
 @dataclass(frozen=True)
 class Allocations:
-    """The optimum at each of the budgets, shape (budgets,), and in each draw, shape (draws, budgets).
+    """Optima at each training budget, shape (budgets,), and in each draw, shape (draws, budgets).
 
-    plan: of the fitted law. draws: of its draws. chinchilla, chinchilla_draws: the same for one sample and free
-    serving, there where the problem asks for samples; else None.
+    Attributes:
+        law: The fitted law.
+        laws: Its draws, if there are any.
+        budget: The problem, with training budgets of shape (budgets,).
+        plan: Optima of the fitted law.
+        draws: Optima of its draws.
+        chinchilla: Optima for one sample and free serving, None if the problem does not choose samples.
+        chinchilla_draws: The same for the draws.
     """
 
     law: Law
@@ -41,45 +47,45 @@ class Allocations:
 
     @property
     def usable(self) -> np.ndarray:
-        """The budgets that have an optimum, (budgets,): in the fitted law and, with draws, in at least half of them."""
+        """Whether each budget has an optimum, (budgets,): in the fitted law, and in at least half of the draws."""
         usable = np.asarray(self.plan.ok)
-        for one in (self.draws, self.chinchilla_draws):
-            usable = usable if one is None else usable & (np.mean(one.ok, axis=0) >= 0.5)
+        for draws in (self.draws, self.chinchilla_draws):
+            usable = usable if draws is None else usable & (np.mean(draws.ok, axis=0) >= 0.5)
         return usable if self.chinchilla is None else usable & self.chinchilla.ok
 
     def spread(self, quantity: str) -> Band | None:
-        """The interval of a quantity of the plan at the usable budgets; None without draws or such budgets."""
+        """Returns the interval of a quantity at the usable budgets, or None without draws or such budgets."""
         if self.draws is None or not self.usable.any():
             return None
         return band(getattr(self.draws, quantity)[:, self.usable], LEVEL)
 
     def shift(self) -> Band | None:
-        """The interval of N* over that of one sample at the usable budgets; None without draws or such budgets."""
+        """Returns the interval of N* relative to that of one sample at the usable budgets, if there is one."""
         if self.draws is None or self.chinchilla_draws is None or not self.usable.any():
             return None
         return band((self.draws.params / self.chinchilla_draws.params)[:, self.usable], LEVEL)
 
     def optima(self) -> list[Optima]:
-        """Both rules for the figures, at the usable budgets."""
+        """Returns the optima of both rules for the figures, at the usable budgets."""
         label = "optimum" if self.chinchilla is None else "T² optimum"
-        found = [_optima(label, self.plan, self.draws, self.usable)]
+        optima = [_optima(label, self.plan, self.draws, self.usable)]
         if self.chinchilla is not None:
-            found.append(_optima("Chinchilla optimum, k = 1", self.chinchilla, self.chinchilla_draws, self.usable))
-        return found
+            optima.append(_optima("Chinchilla optimum, k = 1", self.chinchilla, self.chinchilla_draws, self.usable))
+        return optima
 
 
 def solve(law: Law, laws: Law | None, budget: Budget, out: Output) -> Allocations:
-    """The optimum of the law and of each of its draws at every training budget, (budgets,)."""
+    """Finds the optimum of the law and of each of its draws at every training budget, (budgets,)."""
     sampled = chooses_samples(type(law), budget)
     with out.progress("frontier", total=1 + sampled) as bar:
         plan, draws = solve_with_draws(law, laws, budget)
         bar.update()
         if not sampled:
             return Allocations(law, laws, budget, plan, draws, None, None)
-        # at one sample these laws rise and fall with their loss, whose optimum is much the faster to compile
+        # at one sample these laws are monotonic in their loss, whose optimum compiles much faster
         single, singles = loss_law(law), None if laws is None else loss_law(laws)
-        once = replace(budget, inference=None, whole_samples=False)
-        chinchilla, chinchilla_draws = solve_with_draws(single, singles, once)
+        one_sample = replace(budget, inference=None, whole_samples=False)
+        chinchilla, chinchilla_draws = solve_with_draws(single, singles, one_sample)
         chinchilla = replace(
             chinchilla, value=evaluate(law, params=chinchilla.params, tokens=chinchilla.tokens, samples=1.0)
         )
@@ -88,15 +94,16 @@ def solve(law: Law, laws: Law | None, budget: Budget, out: Output) -> Allocation
 
 
 def solve_with_draws(law: Law, laws: Law | None, budget: Budget) -> tuple[Plan, Plan | None]:
-    """The plan of a law and those of its draws, solved in one call, so that one program is compiled for both."""
+    """Returns the plans of a law and of its draws. One call solves both, so that one program is compiled."""
     if laws is None:
         return frontier(law, budget), None
-    both = jax.tree.map(lambda point, leaf: np.concatenate([np.atleast_1d(point), leaf]), law, laws)
-    plans = frontier(both, budget)
+    stacked = jax.tree.map(lambda point, leaf: np.concatenate([np.atleast_1d(point), leaf]), law, laws)
+    plans = frontier(stacked, budget)
     return jax.tree.map(lambda leaf: leaf[0], plans), jax.tree.map(lambda leaf: leaf[1:], plans)
 
 
 def _optima(label: str, plan: Plan, draws: Plan | None, usable: np.ndarray) -> Optima:
+    """Returns the optima of one rule at the usable budgets."""
     if draws is None:
         return Optima(label, plan.params[usable], plan.tokens[usable])
     return Optima(label, plan.params[usable], plan.tokens[usable], draws.params[:, usable], draws.tokens[:, usable])

@@ -1,4 +1,4 @@
-"""The figures of a frontier: optima against training compute, and isoFLOP curves with the optima on them."""
+"""Figures of a frontier: optima against training compute, and isoFLOP curves with the optima."""
 
 from dataclasses import replace
 
@@ -20,9 +20,9 @@ LEGEND = 3.4  # inches
 
 
 def picture_frontier(solved: Allocations, table: Table | None, out: Output, below: str = "") -> None:
-    """Figure 2 of the paper (optimal D/N, N, D) where there are several budgets, and figure 3 (isoFLOP curves).
+    """Draws figure 2 of the paper (optimal D/N, N, D) for several budgets, and figure 3 (isoFLOP curves).
 
-    table: whose rows at k = 1 are put on the curves, if any. below: the folder in the output's.
+    Rows of `table` at k = 1 are drawn on the curves. `below` is a folder in the output's.
     """
     if solved.usable.sum() > 1:
         figure, axes = figure_of(3, LEGEND)
@@ -41,14 +41,14 @@ def picture_frontier(solved: Allocations, table: Table | None, out: Output, belo
 
 
 def _isoflops(ax: Axes, solved: Allocations, table: Table | None, inference: float | None) -> None:
-    """The law over N with the optima of both rules, at k = 1 or with all samples that `inference` pays for."""
+    """Draws the law over N with the optima of both rules, at k = 1 or with all samples that `inference` affords."""
     chosen = evenly(int(solved.usable.sum()), CURVES)
     most = np.inf if solved.budget.tokens_max is None else float(np.asarray(solved.budget.tokens_max))
     draw_isoflops_of(
         ax,
         solved.law,
         solved.train[solved.usable][chosen],
-        [_at(one, chosen) for one in solved.optima()],
+        [_select_budgets(optima, chosen) for optima in solved.optima()],
         laws=solved.laws,
         table=table,
         inference=inference,
@@ -57,9 +57,9 @@ def _isoflops(ax: Axes, solved: Allocations, table: Table | None, inference: flo
     )
 
 
-def _at(one: Optima, chosen: np.ndarray) -> Optima:
-    """The same rule at some of its budgets."""
-    draws = None if one.params_draws is None else (one.params_draws[:, chosen], one.tokens_draws[:, chosen])
+def _select_budgets(optima: Optima, chosen: np.ndarray) -> Optima:
+    """Returns the optima of a rule at some of its budgets."""
+    draws = None if optima.params_draws is None else (optima.params_draws[:, chosen], optima.tokens_draws[:, chosen])
     params_draws, tokens_draws = draws or (None, None)
-    point = replace(one, params=one.params[chosen], tokens=one.tokens[chosen])
+    point = replace(optima, params=optima.params[chosen], tokens=optima.tokens[chosen])
     return replace(point, params_draws=params_draws, tokens_draws=tokens_draws)

@@ -1,4 +1,4 @@
-"""A frontier as text, as JSON and as a CSV file."""
+"""Text, JSON and CSV file of a frontier."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ QUANTITIES = ("params", "tokens", "tokens_per_param", "samples", "value")
 
 
 def frontier_frame(solved: Allocations) -> pd.DataFrame:
-    """One row for each training budget: the optimum, its interval (_low, _high), and the Chinchilla optimum."""
+    """Returns one row for each training budget: optimum, interval (_low, _high), and Chinchilla optimum."""
     frame = pd.DataFrame({"train": solved.train})
     for name in QUANTITIES:
         frame[name] = np.asarray(getattr(solved.plan, name), float)
@@ -32,29 +32,29 @@ def frontier_frame(solved: Allocations) -> pd.DataFrame:
 
 
 def save_frontier(solved: Allocations, path: Path) -> None:
-    """Write every budget as CSV, floats exact to the last bit; a cell is empty where there is no optimum."""
+    """Writes every budget as CSV with exact floats. A cell is empty if the budget has no optimum."""
     with whole(path) as temporary:
         frontier_frame(solved).to_csv(temporary, index=False)
 
 
 def frontier_text(solved: Allocations) -> str:
-    """The optimum at up to twelve budgets, and what kind of optimum it is."""
+    """Returns the optimum at up to twelve budgets, and the status."""
     frame = frontier_frame(solved)
     header = ["train FLOPs", "N", "D", "D/N", "k", "value"]
     if "params_low" in frame:
         header += [f"N, {100 * LEVEL:g} % interval", f"D/N, {100 * LEVEL:g} % interval"]
     rows = []
     for i in evenly(len(frame), SHOWN):
-        one = frame.iloc[i]
-        cells = [f"{one[name]:.4g}" for name in ("train", "params", "tokens", "tokens_per_param", "samples", "value")]
+        row = frame.iloc[i]
+        cells = [f"{row[name]:.4g}" for name in ("train", "params", "tokens", "tokens_per_param", "samples", "value")]
         if "params_low" in frame:
-            cells += [interval(one[f"{name}_low"], one[f"{name}_high"]) for name in ("params", "tokens_per_param")]
+            cells += [interval(row[f"{name}_low"], row[f"{name}_high"]) for name in ("params", "tokens_per_param")]
         rows.append(cells)
     return f"{columns(header, rows)}\n\n{solved.plan.status}"
 
 
 def frontier_answer(solved: Allocations) -> dict[str, Any]:
-    """The frontier for --json: every column of `frontier_frame` as a list, null where there is no optimum."""
+    """Returns the frontier for --json: columns of `frontier_frame` as lists, null without an optimum."""
     frame = frontier_frame(solved)
     return {
         "law": name_of(type(solved.law)),

@@ -1,1 +1,1 @@
-"""The command `t2jax plan`."""
+"""Command `t2jax plan`."""

@@ -1,4 +1,4 @@
-"""The pictures of a plan: other sizes at the same cost, and how its sizes move with each limit."""
+"""Figures of a plan: other sizes at the same cost, and its elasticities."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from t2jax.cli.figures import figure_of, save_panels
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.output import Output
-from t2jax.cli.plan.planned import Planned
+from t2jax.cli.plan.report import PlanReport
 from t2jax.laws.predict import evaluate
 from t2jax.numerics.bands import band
 from t2jax.planning.sensitivity import Elasticities
@@ -15,93 +15,94 @@ from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_
 
 SIZES = 121
 REACH = 30.0
-"""Sizes are drawn from a thirtieth of the plan's to thirty times it, and as far as its rivals."""
+"""The figure has sizes from a thirtieth to thirty times the plan's, and those of all alternatives."""
 MARKS = ("*", "s", "D")
 
 
-def picture_plan(found: Planned, out: Output) -> None:
-    """plan: the prediction at every size, for the plan's costs. moves: its elasticities in the limits and prices."""
+def picture_plan(report: PlanReport, out: Output) -> None:
+    """Draws `plan`, the prediction at every size for the plan's costs, and `moves`, its elasticities."""
     figure, (ax,) = figure_of(1, legend=2.2)
-    _sizes(ax, found)
+    _draw_sizes(ax, report)
     save_panels(figure, "plan", out)
-    if found.moves is not None:
+    if report.moves is not None:
         figure, (ax,) = figure_of(1, legend=1.0)
-        if _moves(ax, found, found.moves):
+        if _draw_elasticities(ax, report, report.moves):
             save_panels(figure, "moves", out)
 
 
-def _sizes(ax: Axes, found: Planned) -> None:
-    listed, sizes = found.budget.sizes is not None, sizes_to_draw(found)
+def _draw_sizes(ax: Axes, report: PlanReport) -> None:
+    """Draws predictions of other sizes, and marks the plan and its alternatives."""
+    listed, sizes = report.budget.sizes is not None, sizes_to_draw(report)
     low, high = sizes[[0, -1]]
-    models = other_sizes(found, sizes)
+    models = other_sizes(report, sizes)
     params = models["params"]
-    if found.laws is not None and len(params):
-        spread = band(evaluate(found.laws, **models), LEVEL)
-        said = f"{LEVEL:.0%} of draws"
+    if report.laws is not None and len(params):
+        spread = band(evaluate(report.laws, **models), LEVEL)
+        label = f"{LEVEL:.0%} of draws"
         if listed:
-            ax.vlines(params, spread.low, spread.high, color=BLUE, alpha=0.5, label=said)
+            ax.vlines(params, spread.low, spread.high, color=BLUE, alpha=0.5, label=label)
         else:
-            ax.fill_between(params, spread.low, spread.high, color=BLUE, alpha=0.25, linewidth=0, label=said)
-    values = evaluate(found.law, **models)
-    shared = found.budget.goal == "quality" and found.budget.total is not None
+            ax.fill_between(params, spread.low, spread.high, color=BLUE, alpha=0.25, linewidth=0, label=label)
+    values = evaluate(report.law, **models)
+    shared = report.budget.goal == "quality" and report.budget.total is not None
     kind = "listed sizes" if listed else "other sizes"
-    said = f"{kind}, each at its best" if shared else f"{kind} at its costs"
-    ax.plot(params, values, "o" if listed else "-", color=BLUE, label=said)
-    least, most = (getattr(found.budget, name) for name in ("params_min", "params_max"))
+    label = f"{kind}, each at its best" if shared else f"{kind} at its costs"
+    ax.plot(params, values, "o" if listed else "-", color=BLUE, label=label)
+    least, most = (getattr(report.budget, name) for name in ("params_min", "params_max"))
     for end, side in ((least, low), (most, high)):
         if end is not None:
             ends = sorted((float(end), side))
             ax.axvspan(*ends, color=GREY, alpha=0.2, linewidth=0, label="not allowed")
-    for one, mark, colour in zip(found.choices, MARKS, (BLACK, VERMILLION, GREY), strict=False):
-        if np.isfinite(one.value):
-            size, beyond = (11 if mark == "*" else 6), f"\n(beyond {', '.join(one.beyond)})" if one.beyond else ""
-            ax.plot(one.params, one.value, mark, color=colour, markersize=size, label=one.name + beyond)
+    for choice, mark, colour in zip(report.choices, MARKS, (BLACK, VERMILLION, GREY), strict=False):
+        if np.isfinite(choice.value):
+            size, beyond = (11 if mark == "*" else 6), f"\n(beyond {', '.join(choice.beyond)})" if choice.beyond else ""
+            ax.plot(choice.params, choice.value, mark, color=colour, markersize=size, label=choice.name + beyond)
     ax.set(xscale="log")
-    if "pass_at_k" not in type(found.law).response and len(values) and values.max() / values.min() > 3:
+    if "pass_at_k" not in type(report.law).response and len(values) and values.max() / values.min() > 3:
         ax.set_yscale("log")
     log_ticks(ax)
-    name = response_name(found.law, None)
+    name = response_name(report.law, None)
     ax.set_xlabel(AXIS_LABELS["params"])
     ax.set_ylabel(AXIS_LABELS.get(name, name))
     ax.set_title("under the plan's budget", fontsize="medium")
     legend_outside(ax)
 
 
-def sizes_to_draw(found: Planned) -> np.ndarray:
-    """N of the models to draw, ascending: many around the plan and its rivals, or the listed sizes where one is chosen
-    from a list."""
-    if found.budget.sizes is not None:
-        return np.sort(found.budget.sizes)
-    sizes = [float(found.plan.params), *(one.params for one in found.choices if np.isfinite(one.params))]
+def sizes_to_draw(report: PlanReport) -> np.ndarray:
+    """Returns N of the models to draw, ascending: many around the plan and its alternatives, or the listed sizes."""
+    if report.budget.sizes is not None:
+        return np.sort(report.budget.sizes)
+    sizes = [float(report.plan.params), *(choice.params for choice in report.choices if np.isfinite(choice.params))]
     return np.geomspace(min(*sizes, sizes[0] / REACH) / 1.2, max(*sizes, sizes[0] * REACH) * 1.2, SIZES)
 
 
-def other_sizes(found: Planned, params: np.ndarray) -> dict[str, np.ndarray]:
-    """Columns of the models to draw, (models,): of those sizes that the plan's costs pay for, what suits each best."""
-    tokens, samples = found.with_size(params)
-    there = np.isfinite(tokens) & np.isfinite(samples) & (tokens >= 1)
-    models = {"params": params[there], "tokens": tokens[there], "samples": samples[there]}
-    if found.budget.unique_tokens is not None:
-        models["unique_tokens"] = np.full(there.sum(), np.asarray(found.budget.unique_tokens, float))
+def other_sizes(report: PlanReport, params: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns columns of the models to draw, (models,): the best model of each size that the plan's costs afford."""
+    tokens, samples = report.with_size(params)
+    affordable = np.isfinite(tokens) & np.isfinite(samples) & (tokens >= 1)
+    models = {"params": params[affordable], "tokens": tokens[affordable], "samples": samples[affordable]}
+    if report.budget.unique_tokens is not None:
+        models["unique_tokens"] = np.full(affordable.sum(), np.asarray(report.budget.unique_tokens, float))
     return models
 
 
-def _moves(ax: Axes, found: Planned, moves: Elasticities) -> bool:
-    """Bars of the elasticities; whether there are any."""
-    kept = [
+def _draw_elasticities(ax: Axes, report: PlanReport, moves: Elasticities) -> bool:
+    """Draws bars of the elasticities, and returns whether there are any."""
+    names = [
         name
         for name in moves.params
-        if name not in found.law.values() and max(abs(getattr(moves, one)[name]) for one in found.answers) > 1e-3
+        if name not in report.law.values()
+        and max(abs(getattr(moves, answer)[name]) for answer in report.answers) > 1e-3
     ]
-    if not kept:
+    if not names:
         return False
-    place = np.arange(len(kept))
-    for i, ((answer, label), colour) in enumerate(zip(found.answers.items(), (BLUE, VERMILLION, GREY), strict=False)):
-        heights = [getattr(moves, answer)[name] for name in kept]
+    place = np.arange(len(names))
+    for i, ((answer, label), colour) in enumerate(zip(report.answers.items(), (BLUE, VERMILLION, GREY), strict=False)):
+        heights = [getattr(moves, answer)[name] for name in names]
         ax.barh(place + 0.25 * (i - 1), heights, 0.22, color=colour, label=label)
-    ax.set_yticks(place, kept)
+    ax.set_yticks(place, names)
     ax.invert_yaxis()
     ax.axvline(0.0, color=BLACK, linewidth=1)
-    ax.set_xlabel("change for one per cent more (%)")
+    ax.set_xlabel("change for 1 % more (%)")
     legend_outside(ax)
     return True

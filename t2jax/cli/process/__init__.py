@@ -1,1 +1,1 @@
-"""What makes a command a process: its options, interrupts, broken pipes and errors."""
+"""Process of a command: options, interrupts, broken pipes and errors."""

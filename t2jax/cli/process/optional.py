@@ -1,4 +1,4 @@
-"""Options that may be left out, as --help shows them: by their type, without the word None."""
+"""Options with a default of None, which --help shows by their type alone."""
 
 import dataclasses
 from types import NoneType
@@ -8,21 +8,22 @@ from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, Pri
 
 
 def registry() -> ConstructorRegistry:
-    """What tells tyro that an option of type X or None takes an X, and is None where it is left out."""
-    made = ConstructorRegistry()
-    made.primitive_rule(_optional)
-    return made
+    """Returns a tyro registry in which an option of type X or None takes an X, and is None by default."""
+    result = ConstructorRegistry()
+    result.primitive_rule(_optional)
+    return result
 
 
 def _optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
-    kinds = [one for one in get_args(info.type) if one is not NoneType]
-    if len(kinds) != 1 or len(get_args(info.type)) != 2:
+    """Returns how tyro parses an option of type X or None, and None for other types."""
+    types = [type_ for type_ in get_args(info.type) if type_ is not NoneType]
+    if len(types) != 1 or len(get_args(info.type)) != 2:
         return None
-    given = ConstructorRegistry.get_primitive_spec(PrimitiveTypeInfo.make(kinds[0], info.markers))
-    if not isinstance(given, PrimitiveConstructorSpec):
+    spec = ConstructorRegistry.get_primitive_spec(PrimitiveTypeInfo.make(types[0], info.markers))
+    if not isinstance(spec, PrimitiveConstructorSpec):
         return None
     return dataclasses.replace(
-        given,
-        is_instance=lambda value: value is None or given.is_instance(value),
-        str_from_instance=lambda value: ["None"] if value is None else given.str_from_instance(value),
+        spec,
+        is_instance=lambda value: value is None or spec.is_instance(value),
+        str_from_instance=lambda value: ["None"] if value is None else spec.str_from_instance(value),
     )

@@ -1,4 +1,4 @@
-"""A command as the whole of a process: interrupts at any time, and readers that go away."""
+"""Run of a command as a whole process, with interrupts at any time and closed pipes."""
 
 import os
 import signal
@@ -12,11 +12,11 @@ from t2jax.cli.process.errors import INTERRUPTED, show_warning
 
 
 def as_process(command: Callable[[Sequence[str]], int], args: Sequence[str]) -> int:
-    """Run a command as the whole of a process, and return its exit status.
+    """Runs a command as a whole process and returns its exit status.
 
-    An interrupt is noted as well as raised, for the callbacks of libraries swallow what is raised in them; those of
-    them that report so, as XLA's, have it raised again. A reader that has seen enough, as `head` has, ends the process
-    quietly.
+    An interrupt is recorded as well as raised, because callbacks of libraries swallow exceptions. If a library reports
+    a swallowed interrupt, as XLA does, the interrupt is raised again. A reader that closes the pipe early, as `head`
+    does, ends the process quietly.
     """
     interrupts: list[int] = []
 
@@ -25,44 +25,46 @@ def as_process(command: Callable[[Sequence[str]], int], args: Sequence[str]) -> 
         interrupts.append(number)
         raise KeyboardInterrupt
 
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as a parent in the background may want it
+    if (
+        signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    ):  # ignored if the parent asks for it, as for background jobs
         signal.signal(signal.SIGINT, interrupt)
-    sys.unraisablehook = again_outside
+    sys.unraisablehook = raise_interrupt_again
     warnings.showwarning = show_warning
     try:
         try:
             status = command(args)
         finally:
-            sys.stdout.flush()  # of --help too, so that a broken pipe shows here and not at exit
+            sys.stdout.flush()  # also after --help, so that a broken pipe shows here and not at exit
     except KeyboardInterrupt:
         print("t2jax: interrupted", file=sys.stderr)
         status = INTERRUPTED
     except BrokenPipeError:
         leave_quietly()
     if interrupts and status != INTERRUPTED:
-        print("t2jax: interrupted; the results are whole all the same", file=sys.stderr)
+        print("t2jax: interrupted; the results are complete", file=sys.stderr)
         status = INTERRUPTED
     if status == INTERRUPTED:
-        # XLA's threads may still compute, and crash if the interpreter is taken down around them
+        # XLA's threads may still compute, and crash when the interpreter shuts down
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
     return status
 
 
-def again_outside(swallowed: "sys.UnraisableHookArgs") -> None:
-    """Interrupt once more, a moment after a callback has swallowed an interrupt; report other exceptions as usual."""
+def raise_interrupt_again(swallowed: "sys.UnraisableHookArgs") -> None:
+    """Raises an interrupt again, shortly after a callback has swallowed it. Other exceptions are reported as usual."""
     if not issubclass(swallowed.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(swallowed)
         return
-    import threading  # rarely needed, and here the callback is not yet over
+    import threading  # rarely needed, and the callback must return first
 
     threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
 
 
 def leave_quietly() -> NoReturn:
-    """End a process whose output nobody reads any more, without another word, as a signal would have ended it."""
-    # what is left in the buffer of stdout would be written at exit, and fail once more
+    """Ends a process whose output has no reader, without a message, with the status of a SIGPIPE signal."""
+    # the rest of the stdout buffer would be written at exit, and fail again
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.stderr.flush()
     os._exit(128 + signal.SIGPIPE)

@@ -1,1 +1,1 @@
-"""The command `t2jax sample`."""
+"""Command `t2jax sample`."""

@@ -1,4 +1,4 @@
-"""`t2jax sample`: the posterior of a law, with diagnostics, files and figures."""
+"""`t2jax sample`: posterior of a law, with diagnostics, files and figures."""
 
 import re
 import sys
@@ -33,7 +33,7 @@ FAMILIES = {
     "Normal": ("loc", "scale"),
     "Uniform": ("low", "high"),
 }
-"""What each family of priors is given, all of it: NumPyro would take 1 for a scale that nobody gave."""
+"""Parameters of each family of priors. All are required, because NumPyro would use 1 for a missing scale."""
 PRIOR_DRAWS = 400
 
 
@@ -44,32 +44,32 @@ class SampleConfig:
     table: tyro.conf.Positional[str]
     """A .csv, .csv.gz or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
     law: Annotated[str | None, tyro.conf.arg(metavar="LAW")] = None
-    """The law, by its name in `t2jax laws`; by default the richest that the columns allow, as for `t2jax fit`."""
+    """Name of the law in `t2jax laws`; by default the richest that the columns allow, as for `t2jax fit`."""
     noise: Literal["default", "gaussian", "student-t", "binomial", "beta-binomial"] = "default"
-    """What a measurement is; by default what suits the law and the columns, Student-t errors for losses."""
+    """Noise model; by default one that suits the law and the columns, with Student-t errors for losses."""
     units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
     """Units of columns that are not raw counts: params=M tokens=B."""
     where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
     """Rows to keep, by their value in a column: model=pythia-1b task=gsm8k."""
     fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
-    """Parameters of the law or the noise to hold: alpha=0.35 sigma=0.01."""
+    """Parameters of the law or the noise to fix: alpha=0.35 sigma=0.01."""
     priors: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=PRIOR ...")]] = ()
     """Priors in place of the law's: "alpha=LogNormal(-1,0.2)"; also Normal, HalfNormal, Uniform, Gamma and Beta."""
     draws: int = 1000
     """Draws of each chain."""
     warmup: int = 500
-    """Steps of each chain before, which adapt the sampler."""
+    """Steps of each chain before the draws, which adapt the sampler."""
     chains: int = 4
-    """How many chains."""
+    """Number of chains."""
     accept: float = 0.9
-    """Acceptance to adapt to; nearer to one, smaller steps."""
+    """Acceptance rate to adapt to; values nearer to one give smaller steps."""
     seed: int = 0
     """Seed of the random starts and draws."""
     output: FigureOptions = field(default_factory=FigureOptions)
 
 
 def run(config: SampleConfig) -> int:
-    """Sample, print and save; 0 if the chains converged, else 1. Raises ValueError for bad input."""
+    """Samples, prints and saves; returns 0 if the chains converged, else 1. It raises ValueError for bad input."""
     table = read(config.table, config.units, config.where)
     law = law_for(table, config.law)
     fixed = numbers("--fixed", config.fixed)
@@ -104,7 +104,7 @@ def run(config: SampleConfig) -> int:
             stop.add_note(f"{post.made} of {post.asked} draws of each chain were made")
             raise stop
         if not post.converged:
-            print(f"t2jax: the draws are not to be used ({post.status})", file=sys.stderr)
+            print(f"t2jax: do not use these draws ({post.status})", file=sys.stderr)
             return out.finish(1, _answer(law, post, table))
         check = posterior_predictive(post, table, key=check_key)
         out.say(check.status)
@@ -118,12 +118,12 @@ def run(config: SampleConfig) -> int:
 
 
 def posterior_table(post: Posterior) -> str:
-    """The sampled parameters with mean, interval and diagnostics, as text in columns."""
+    """Returns the sampled parameters with mean, interval and diagnostics, as text in columns."""
     declared = dict(post.density.coordinates.declared) if post.density else type(post.point).declared()
     rows = []
     for name, *row in post.summary(LEVEL).itertuples():
         mean, _, low, _, high, r_hat, bulk, tail, contraction = row
-        value = "not known" if np.isnan(mean) else f"{mean:.6g}"
+        value = "unknown" if np.isnan(mean) else f"{mean:.6g}"
         checks = f"{r_hat:.4f}", f"{bulk:.0f}", f"{tail:.0f}", f"{contraction:.2f}"
         rows.append((name, value, interval(low, high), *checks, declared[name].unit, declared[name].doc))
     header = ("", "mean", f"{100 * LEVEL:g} % interval", "R-hat", "ESS", "tail ESS", "learned", "unit", "meaning")
@@ -131,20 +131,20 @@ def posterior_table(post: Posterior) -> str:
 
 
 def _answer(law: type[laws.Law], post: Posterior, table: Table) -> dict[str, Any]:
-    """The posterior for --json; numbers are null where the chains do not agree on them."""
-    found = post.summary(LEVEL)
+    """Returns the posterior for --json. Numbers are null if the chains do not agree on them."""
+    summary = post.summary(LEVEL)
     names = ("mean", "sd", "low", "median", "high", "r_hat", "ess_bulk", "ess_tail", "contraction")
     return {
         "law": laws.name_of(law),
         "rows": len(table),
         "parameters": {
             name: {key: finite(float(value)) for key, value in zip(names, values, strict=True)}
-            for name, *values in found.itertuples()
+            for name, *values in summary.itertuples()
         },
         "level": LEVEL,
         "draws": post.made * len(post.diagnosis.bfmi),
         "divergences": post.diagnosis.divergences,
-        "e_bfmi": [finite(float(one)) for one in post.diagnosis.bfmi],
+        "e_bfmi": [finite(float(bfmi)) for bfmi in post.diagnosis.bfmi],
         "as_prior": list(post.diagnosis.left),
         "converged": post.converged,
         "status": post.status,
@@ -152,16 +152,16 @@ def _answer(law: type[laws.Law], post: Posterior, table: Table) -> dict[str, Any
 
 
 def _prior(name: str, text: str) -> distributions.Distribution:
-    """A distribution from "LogNormal(-1,0.2)". Raises ValueError for anything else."""
-    found = re.fullmatch(r"\s*(\w+)\s*\(([^()]*)\)\s*", text)
+    """Returns a distribution from a text such as "LogNormal(-1,0.2)". It raises ValueError for anything else."""
+    match = re.fullmatch(r"\s*(\w+)\s*\(([^()]*)\)\s*", text)
     expected = f"one of {', '.join(FAMILIES)} with their numbers, such as LogNormal(-1,0.2)"
     try:
-        if found is None or found[1] not in FAMILIES:
+        if match is None or match[1] not in FAMILIES:
             raise ValueError
-        expected = f"{found[1]}({', '.join(FAMILIES[found[1]])}) with a number for each"
-        given = [float(one) for one in found[2].split(",")]
-        if len(given) != len(FAMILIES[found[1]]):
+        expected = f"{match[1]}({', '.join(FAMILIES[match[1]])}) with a number for each"
+        values = [float(number) for number in match[2].split(",")]
+        if len(values) != len(FAMILIES[match[1]]):
             raise ValueError
-        return getattr(distributions, found[1])(*given, validate_args=True)
+        return getattr(distributions, match[1])(*values, validate_args=True)
     except (ValueError, TypeError):
         raise ValueError(f"--priors: found {name}={text!r}, expected {expected}") from None

@@ -1,4 +1,4 @@
-"""The figures of `t2jax sample`: every parameter beside its prior, and what the posterior says of the rows."""
+"""Figures of `t2jax sample`: parameters beside their priors, and predictions beside the rows."""
 
 from matplotlib.figure import Figure
 
@@ -19,43 +19,43 @@ ACROSS = 3
 LEGEND = 2.8  # inches
 
 
-def picture_prior(found: PriorPredictive, quantity: str, out: Output) -> None:
-    """prior: what the priors alone say of each row, against its measurement."""
+def picture_prior(prior: PriorPredictive, quantity: str, out: Output) -> None:
+    """Draws the figure `prior`: the prior prediction of each row against its measurement."""
     figure, (ax,) = figure_of(1, legend=LEGEND)
-    ends = (found.predicted.low, found.predicted.mid, found.predicted.high)
-    interval_observed(ax, found.observed, *ends, level=found.predicted.level, what="prior", quantity=quantity)
+    ends = (prior.predicted.low, prior.predicted.mid, prior.predicted.high)
+    interval_observed(ax, prior.observed, *ends, level=prior.predicted.level, what="prior", quantity=quantity)
     save_panels(figure, "prior", out)
 
 
 def picture_posterior(post: Posterior, table: Table, out: Output) -> None:
-    """marginals: each parameter's draws with its prior over them. predictive: the law's band against the rows."""
+    """Draws `marginals`, each parameter's draws and prior, and `predictive`, the law's band against the rows."""
     if post.density is None:
-        raise ValueError("a posterior read from a file knows draws of its priors only, not their densities")
+        raise ValueError("a posterior from a file has only draws of its priors, not their densities")
     names = post.density.names
-    down = -(-len(names) // ACROSS)
-    figure = Figure(figsize=(3.2 * ACROSS + 1.2, 2.4 * down), layout="constrained")
-    panels = list(figure.subplots(down, ACROSS, squeeze=False).ravel())
+    panel_rows = -(-len(names) // ACROSS)
+    figure = Figure(figsize=(3.2 * ACROSS + 1.2, 2.4 * panel_rows), layout="constrained")
+    panels = list(figure.subplots(panel_rows, ACROSS, squeeze=False).ravel())
     for ax, name in zip(panels, names, strict=False):
         draw_posterior(ax, post, name)
     for ax in panels[len(names) :]:
         ax.set_axis_off()
-    beside = panels[min(ACROSS, len(names)) - 1]
-    shared_legend([*(ax for ax in panels[: len(names)] if ax is not beside), beside])
+    legend_panel = panels[min(ACROSS, len(names)) - 1]
+    shared_legend([*(ax for ax in panels[: len(names)] if ax is not legend_panel), legend_panel])
     save_panels(figure, "marginals", out)
     rows = measured_columns(post.laws, table)
-    found = band(evaluate(post.laws, **rows), LEVEL)
+    prediction = band(evaluate(post.laws, **rows), LEVEL)
     figure, (ax,) = figure_of(1, legend=LEGEND)
     quantity = response_name(post.laws, table)
-    ends = (found.low, found.mid, found.high)
+    ends = (prediction.low, prediction.mid, prediction.high)
     interval_observed(ax, rows["observed"], *ends, level=LEVEL, what="posterior", quantity=quantity)
     save_panels(figure, "predictive", out)
 
 
-def picture_check(found: PosteriorPredictive, table: Table, out: Output) -> None:
-    """check: where rows lie among rows measured again, over all and against N and D."""
+def picture_check(check: PosteriorPredictive, table: Table, out: Output) -> None:
+    """Draws the figure `check`: ranks of the rows among simulated rows, over all and against N and D."""
     figure, axes = figure_of(3)
-    places(axes[0], found.place)
+    places(axes[0], check.place)
     for ax, name in zip(axes[1:], ("params", "tokens"), strict=True):
-        places_against(ax, table[name], found.place, level=found.predicted.level, against=name)
+        places_against(ax, table[name], check.place, level=check.predicted.level, against=name)
     shared_legend(axes)
     save_panels(figure, "check", out)

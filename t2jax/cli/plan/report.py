@@ -1,0 +1,90 @@
+"""Plan with all its context, and other sizes at the same costs."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from t2jax.laws.base import Law
+from t2jax.planning.budget import Budget
+from t2jax.planning.frontier import frontier
+from t2jax.planning.plan import Plan
+from t2jax.planning.problem import chooses_samples
+from t2jax.planning.rivals import Choice, models
+from t2jax.planning.sensitivity import DeltaBand, Elasticities, ShadowPrices
+
+
+@dataclass(frozen=True)
+class PlanReport:
+    """A plan with its context: draws, alternatives, elasticities and shadow prices.
+
+    Attributes:
+        law: The fitted law.
+        laws: Its draws, if there are any.
+        budget: The problem.
+        plan: The optimum of the law.
+        draws: Optima of the draws.
+        training_cost: Cost of training the plan, in the unit of the budget.
+        query_cost: Cost of one query of the plan, in the same unit.
+        choices: The plan, then its alternatives under the same budget.
+        moves: Elasticities of the plan, None if small changes do not move it.
+        worth: Shadow prices of the limits.
+        delta: Intervals by the delta method, None unless the law was fitted here and small changes move the plan.
+        what_if: Plans of changed budgets by the text of --what-if.
+    """
+
+    law: Law
+    laws: Law | None
+    budget: Budget
+    plan: Plan
+    draws: Plan | None
+    training_cost: float
+    query_cost: float
+    choices: tuple[Choice, ...]
+    moves: Elasticities | None
+    worth: ShadowPrices
+    delta: DeltaBand | None = None
+    what_if: dict[str, Plan] = field(default_factory=dict)
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """Chosen quantities with their short names: N, D, and k if the plan chooses samples."""
+        sampled = {"samples": "k"} if chooses_samples(type(self.law), self.budget) else {}
+        return {"params": "N", "tokens": "D"} | sampled
+
+    def with_size(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns tokens and samples of other sizes (models,) at the plan's costs, both NaN if these afford no model.
+
+        If training and queries share one budget, `total`, each size divides it optimally. Otherwise each size costs as
+        much as the plan, to train and per query. All limits hold except those on sizes.
+        """
+        budget = replace(self.budget, params_min=params, params_max=params, sizes=None, tokens_per_param=None)
+        if self.budget.goal == "quality" and self.budget.total is not None:
+            best = frontier(self.law, budget)
+            return best.tokens, best.samples
+        costs = {"train": self.training_cost, "inference": self.query_cost if self.budget.serves else None}
+        no_limits = dict.fromkeys(("target", "total", "queries", "params_min", "params_max"))
+        budget = replace(budget, **(no_limits | costs))
+        sizes = models(self.law, budget, params)
+        samples = sizes.samples if budget.samples_max is None else np.minimum(sizes.samples, budget.samples_max)
+        # for the other sizes in the figure; the plan has the solver's k
+        samples = np.floor(samples * (1 + 1e-9)) if budget.whole_samples else samples
+        if (samples != sizes.samples).any():
+            sizes = models(self.law, budget, params, sizes.tokens, samples)
+        return np.where(sizes.kept, sizes.tokens, np.nan), np.where(sizes.kept, sizes.samples, np.nan)
+
+
+def by_option(moves: Elasticities) -> Elasticities:
+    """Returns the elasticities under the names of the command's options.
+
+    An option that changes both training and serving has the sum of both elasticities.
+    """
+
+    def sum_by_option(table: dict[str, float]) -> dict[str, float]:
+        sums: dict[str, float] = {}
+        for name, value in table.items():
+            option = name.rpartition(".")[2]
+            sums[option] = sums.get(option, 0.0) + value
+        return sums
+
+    tables = {name: sum_by_option(table) for name, table in vars(moves).items() if isinstance(table, dict)}
+    return replace(moves, **tables)
