@@ -1,7 +1,7 @@
 """How sure is the compute-optimal model? Posteriors carried to N*, D*, D*/N*, k* and to what overtraining gains.
 
-Four posteriors: Chinchilla's law on the runs of Hoffmann et al. 2022 as read by Besiroglu et al. 2024; both T² laws on
-the testbed's average task; T2PassK on the counts of GSM8K that the Pythia checkpoints solved, which scatter about it
+Three posteriors: Chinchilla's law on the runs of Hoffmann et al. 2022 as read by Besiroglu et al. 2024; T2PassK on the
+testbed's average task; T2PassK on the counts of GSM8K that the Pythia checkpoints solved, which scatter about it
 (`t2.noise.RunScatter`: without, a law that fits no checkpoint exactly has bands as if it did). At every training budget
 each draw has its own optimum, with samples k <= C_inf/(2N) and without. The bands are central intervals over draws.
 
@@ -63,18 +63,7 @@ class Question:
 
 def testbed() -> t2.Table:
     rows = t2.datasets.load("testbed", samples=SAMPLES, average=True, seeds=False)
-    return rows.where(rows["tokens"] >= LEAST_TOKENS)
-
-
-def testbed_loss() -> t2.Table:
-    rows = testbed()
-    names = ("params", "tokens", "samples", "neg_log_pass")
-    columns: Any = {name: rows[name] for name in names}
-    return t2.Table.from_columns(**columns, weight=np.full(len(rows), 1 / len(SAMPLES)))
-
-
-def testbed_pass() -> t2.Table:
-    rows = testbed()
+    rows = rows.where(rows["tokens"] >= LEAST_TOKENS)
     names = ("params", "tokens", "samples", "pass_at_k")
     columns: Any = {name: rows[name] for name in names}
     return t2.Table.from_columns(**columns, weight=np.full(len(rows), 1 / len(SAMPLES)))
@@ -93,8 +82,7 @@ QUESTIONS = (
         np.geomspace(1e19, 1e26, 15),
         None,
     ),
-    Question("testbed, loss", t2.laws.T2Loss, testbed_loss, np.geomspace(1e11, 1e15, 13), 1.28e8, accept=0.99),
-    Question("testbed, pass@k", t2.laws.T2PassK, testbed_pass, np.geomspace(1e11, 1e15, 13), 1.28e8, accept=0.99),
+    Question("testbed, pass@k", t2.laws.T2PassK, testbed, np.geomspace(1e11, 1e15, 13), 1.28e8, accept=0.99),
     Question("pythia-gsm8k", t2.laws.T2PassK, pythia, np.geomspace(1e20, 1e24, 13), 1e12, t2.noise.RunScatter()),
 )
 
@@ -115,7 +103,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(questions=("testbed, loss",), draws=400, warmup=400, planned=40)
+        return cls(questions=("testbed, pass@k",), draws=400, warmup=400, planned=40)
 
 
 @dataclass(frozen=True)
@@ -123,7 +111,7 @@ class Study:
     """One posterior. Bands are (QUANTILES, budgets), NaN where fewer than nine in ten draws have an optimum.
 
     bands, once: of each of QUANTITIES, with samples and for one sample. gain: of the fixed choice with samples over
-    the fixed choice for one, in nats of -log pass@k or in pass@k. more_tokens, wins: shares of draws, (budgets,).
+    the fixed choice for one, in pass@k. more_tokens, wins: shares of draws, (budgets,).
     optimal: share of draws with an optimum.
     """
 
@@ -135,7 +123,6 @@ class Study:
     bands: dict[str, np.ndarray]
     once: dict[str, np.ndarray]
     optimal: np.ndarray
-    unit: str
     gain: np.ndarray | None
     more_tokens: np.ndarray | None
     wins: np.ndarray | None
@@ -194,7 +181,6 @@ def study(one: Question, post: t2.Posterior, config: Config) -> Study:
         bands={name: quantiles(getattr(plans, name)) for name in QUANTITIES},
         once={name: quantiles(getattr(once, name)) for name in QUANTITIES},
         optimal=plans.ok.mean(axis=0),
-        unit="pass@k" if "pass_at_k" in one.law.response else "nats of -log pass@k",
         gain=gain,
         more_tokens=more,
         wins=wins,
@@ -219,7 +205,7 @@ def share(those: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def gains(laws: t2.Law, plans: Plan, once: Plan, train: np.ndarray, inference: float) -> np.ndarray:
-    """By how much the choice with samples is better than that for one sample, in each draw, (draws, budgets).
+    """By how much pass@k of the choice with samples exceeds that of the choice for one sample, in each draw, (draws, budgets).
 
     Both sizes are the medians over draws, trained on all of the budget, with as many samples as serving allows. NaN
     where the size for one sample cannot be served even once.
@@ -231,7 +217,7 @@ def gains(laws: t2.Law, plans: Plan, once: Plan, train: np.ndarray, inference: f
         value = t2.evaluate(laws, params=params, tokens=train / (6 * params), samples=np.maximum(samples, 1.0))
         values.append(np.where(samples >= 1, value, np.nan))
     with_samples, for_one = values
-    return with_samples - for_one if "pass_at_k" in type(laws).response else for_one - with_samples
+    return with_samples - for_one
 
 
 def words(result: Result) -> list[str]:
@@ -244,7 +230,7 @@ def words(result: Result) -> list[str]:
             if one.gain is not None and one.wins is not None and one.more_tokens is not None:
                 low, mid, high = one.gain[[0, 2, 4], i]
                 line += (
-                    f"; gain {mid:.3g} ({low:.3g} to {high:.3g}) {one.unit}; wins in {one.wins[i]:.0%} of draws, "
+                    f"; gain {mid:.3g} ({low:.3g} to {high:.3g}) of pass@k; wins in {one.wins[i]:.0%} of draws, "
                     f"more tokens per parameter in {one.more_tokens[i]:.0%}"
                 )
             said.append(line)
@@ -277,7 +263,7 @@ def _figure(one: Study) -> "Figure":
     if one.gain is not None:
         _bands(axes[-1], one.train, one.gain, BLUE, "with samples")
         axes[-1].axhline(0.0, color=BLACK, linewidth=1, linestyle=":")
-        axes[-1].set_ylabel(f"gain over the one-sample choice\n({one.unit})")
+        axes[-1].set_ylabel(f"gain over the one-sample choice\n(pass@k)")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
     served = f", serving {one.inference:.3g} FLOPs per token" if one.inference else ""
     figure.suptitle(f"{one.name}: posterior of {one.law}{served}", fontsize="medium")
