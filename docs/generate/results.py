@@ -2,8 +2,8 @@
 
 mkdocs calls `on_page_markdown` for every page (see `hooks` in mkdocs.yml). A page docs/results/NAME.md has a `title`
 and a `finding` in its front matter, and under `more` both for each section that the list of findings names too. Its
-text is Jinja, in which `r` is the result of experiments/results/NAME. A name that the result lacks, a missing figure and
-a claim that the numbers no longer support all fail the build.
+text is Jinja, in which `r` is the result of experiments/results/NAME. A name that the result lacks, a missing figure
+and a claim that the numbers no longer support all fail the build.
 """
 
 import json

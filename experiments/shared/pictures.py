@@ -16,7 +16,7 @@ LINE = 0.145
 """Height of a line of a legend, inches."""
 DOTS = 300
 """Dots per inch of a PNG."""
-SETTINGS: dict[str, Any] = {
+SETTINGS: Any = {
     "font.size": 8,
     "figure.constrained_layout.w_pad": 0.07,
     "axes.titlesize": 8,
