@@ -43,13 +43,14 @@ def save_json(path: Path, content: Any) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def save_figure(stem: Path, figure: "Figure", formats: Sequence[str] = ("png",)) -> tuple[Path, ...]:
+def save_figure(stem: Path, figure: "Figure", formats: Sequence[str] = ("png",), dpi: float = 160) -> tuple[Path, ...]:
     """Writes a figure in one or several formats.
 
     Args:
         stem: Path of the files, without suffix.
         figure: The figure.
         formats: Suffixes such as "png" and "pdf", which determine the formats.
+        dpi: Dots per inch, for formats made of dots.
 
     Returns:
         The path of each file.
@@ -58,7 +59,7 @@ def save_figure(stem: Path, figure: "Figure", formats: Sequence[str] = ("png",))
     engine = figure.get_layout_engine()
     for path in paths:
         with whole(path) as temporary:
-            figure.savefig(temporary, format=path.suffix[1:], dpi=160)
+            figure.savefig(temporary, format=path.suffix[1:], dpi=dpi)
         figure.set_layout_engine("none")  # laid out for the first, which takes as long as to draw it
     figure.set_layout_engine(engine)
     return paths

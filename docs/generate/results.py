@@ -1,8 +1,9 @@
 """Pages of results: each is a template whose numbers come from the experiment's result.json.
 
 mkdocs calls `on_page_markdown` for every page (see `hooks` in mkdocs.yml). A page docs/results/NAME.md has a `title`
-and a `finding` in its front matter. Its text is Jinja, in which `r` is the result of experiments/results/NAME. A name
-that the result lacks, a missing figure and a claim that the numbers no longer support all fail the build.
+and a `finding` in its front matter, and under `more` both for each section that the list of findings names too. Its
+text is Jinja, in which `r` is the result of experiments/results/NAME. A name that the result lacks, a missing figure
+and a claim that the numbers no longer support all fail the build.
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
+from markdown.extensions.toc import slugify
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -54,7 +56,7 @@ def render_index(markdown: str) -> str:
 
     def findings(*names: str) -> str:
         listed.extend(names)
-        return "\n".join(f"- [{title_of(name)}]({name}.md) {finding_of(name)}" for name in names)
+        return "\n".join(line for name in names for line in index_lines(name))
 
     text = Environment(undefined=StrictUndefined).from_string(markdown).render(findings=findings)
     if missing := {path.stem for path in PAGES.glob("*.md")} - {"index"} - set(listed):
@@ -66,10 +68,25 @@ def title_of(name: str) -> str:
     return get_data((PAGES / f"{name}.md").read_text(encoding="utf-8"))[1]["title"]
 
 
+def index_lines(name: str) -> list[str]:
+    """The finding of one experiment, and those of its sections that `more` in the front matter names, as a list."""
+    _, meta = get_data((PAGES / f"{name}.md").read_text(encoding="utf-8"))
+    lines = [f"- [{title_of(name)}]({name}.md) {finding_of(name)}"]
+    for section in meta.get("more", []):
+        anchor = slugify(section["title"], "-")
+        lines.append(f"- [{section['title']}]({name}.md#{anchor}) {sentence_of(name, section['finding'])}")
+    return lines
+
+
 def finding_of(name: str) -> str:
     """The finding of one experiment, a sentence with its numbers."""
     meta = get_data((PAGES / f"{name}.md").read_text(encoding="utf-8"))[1]
-    sentence = " ".join(environment_of(name).from_string(meta["finding"]).render().split())
+    return sentence_of(name, meta["finding"])
+
+
+def sentence_of(name: str, template: str) -> str:
+    """A sentence of the front matter, filled in."""
+    sentence = " ".join(environment_of(name).from_string(template).render().split())
     return STARS.sub(r"\1\\*", sentence)
 
 
@@ -115,7 +132,8 @@ def environment_of(name: str) -> Environment:
 def figure(name: str, file: str, caption: str) -> str:
     if not (RESULTS / name / file).is_file():
         raise FileNotFoundError(f"experiments/results/{name}/{file}, which docs/results/{name}.md shows")
-    picture = f"![{re.split('[.:(]', caption)[0].strip()}](figures/{name}/{file})"
+    width = int.from_bytes((RESULTS / name / file).read_bytes()[16:20]) // 2  # of a PNG, for screens of twice the dots
+    picture = f"![{re.split('[.:(]', caption)[0].strip()}](figures/{name}/{file}){{ width={width} }}"
     return f'<figure markdown="span">{picture}<figcaption>{caption}</figcaption></figure>'
 
 

@@ -17,8 +17,9 @@ import jax
 import numpy as np
 
 import t2jax as t2
+from experiments.shared.pictures import common_legend, stacked
 from experiments.shared.record import command, stage
-from t2jax.plot.style import BLACK, BLUE, GREY, VERMILLION, log_ticks
+from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, log_ticks
 from t2jax.working_precision import scope
 
 if TYPE_CHECKING:
@@ -277,10 +278,8 @@ def words(result: Result) -> list[str]:
 
 def figures(result: Result) -> dict[str, "Figure"]:
     """Shares of simulations below each error, and where one simulation's runs lie."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11.5, 4.4), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    errors, (left,) = stacked(1, 2.3)
+    places, (right,) = stacked(1, 2.3)
     styles = {
         GRID: (BLACK, "-", "o"),
         WIDE: (BLACK, "--", ""),
@@ -291,22 +290,22 @@ def figures(result: Result) -> dict[str, "Figure"]:
         OURS_MANY: (BLUE, "-", "^"),
     }
     for one in result.ways:
+        name = one.name.replace("next_runs", "t2jax")
         colour, line, marker = styles[one.name]
         share = (np.arange(len(one.errors)) + 1) / len(one.errors)
-        left.plot(np.sort(one.errors), share, line, color=colour, label=f"{one.name}: median {one.error:.3f}")
+        left.plot(np.sort(one.errors), share, line, color=colour, label=f"{name}: {one.error:.3f}")
         if marker:
             params, tokens = result.examples[one.name]
-            right.plot(6 * params * tokens, tokens / params, marker, color=colour, ms=4, alpha=0.6, label=one.name)
-    left.set(xscale="log", xlabel="|log N* - true log N*|", ylabel="share of simulations below", ylim=(0, 1))
-    left.axhline(0.5, color=GREY, linewidth=0.8)
-    right.set(xscale="log", yscale="log", xlabel="6ND of a run (FLOPs)", ylabel="tokens per parameter D/N")
-    right.set_title("runs of one simulation; places are trained more than once", fontsize="medium")
+            right.plot(6 * params * tokens, tokens / params, marker, color=colour, alpha=0.6, label=name)
+    left.set(xscale="log", xlabel="error of log N*", ylabel="share of simulations below", ylim=(0, 1))
+    left.axhline(0.5, color=GREY, linewidth=0.6)
+    right.set(xscale="log", yscale="log", xlabel=AXIS_LABELS["train"], ylabel="tokens per parameter D/N")
+    right.set_title("runs of one simulation")
     log_ticks(left)
     log_ticks(right)
-    style = {"fontsize": "small", "frameon": False}
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=2, **style)
-    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", **style)
-    return {"errors": figure}
+    common_legend(errors, columns=1, title="median error of")
+    common_legend(places, columns=1)
+    return {"errors": errors, "places": places}
 
 
 def main() -> None:

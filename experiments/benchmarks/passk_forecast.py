@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 import t2jax as t2
+from experiments.shared.pictures import common_legend, small, stacked
 from experiments.shared.record import UNSAVED, command, stage
 from t2jax.plot.style import BLACK, BLUE, VERMILLION, log_ticks
 
@@ -258,24 +259,20 @@ def words(result: Result) -> list[str]:
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
-    from matplotlib.figure import Figure
-
-    scatter = Figure(figsize=(10, 4.8), layout="constrained")
+    scatter, axes = stacked(2, 2.2, sharex=True, sharey=True)
     trained = result.trials[0]
-    for ax, method in zip(scatter.subplots(1, 2, sharex=True, sharey=True), (2, 0), strict=True):
+    for ax, method, title in zip(axes, (2, 0), ("power law", "Beta distribution of questions"), strict=True):
         draw_forecasts(ax, trained, method)
-        ax.set_xlabel(f"pass@{result.target} from all samples (share of questions)")
-    scatter.axes[0].set_ylabel(f"forecast from {result.drawn} samples per question")
-    entries = [zip(*ax.get_legend_handles_labels()[::-1], strict=True) for ax in scatter.axes]
-    told = {label: handle for one in entries for label, handle in one}
-    scatter.legend(told.values(), told.keys(), loc="outside lower center", ncols=2, frameon=False)
+        ax.set(title=title, ylabel=f"forecast from {result.drawn} samples")
+    axes[-1].set_xlabel(f"pass@{result.target} from all samples (share of questions)")
+    common_legend(scatter, columns=1)
 
-    count = len(result.curves)
-    curves = Figure(figsize=(3.6 * count, 4.0), layout="constrained")
-    for ax, one in zip(curves.subplots(1, count, squeeze=False)[0], result.curves, strict=True):
+    curves, axes = small(len(result.curves), height=1.4, sharex=True)
+    for ax, one in zip(axes, result.curves, strict=True):
         draw_curve(ax, one, result.drawn)
-    curves.axes[0].set_ylabel("pass@k (share of questions)")
-    curves.legend(*curves.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    curves.supxlabel("samples k")
+    curves.supylabel("pass@k (share of questions)")
+    common_legend(curves, axes)
     return {"forecasts": scatter, "curves": curves}
 
 
@@ -289,25 +286,26 @@ def draw_forecasts(ax: "Axes", trials: Trials, method: int) -> None:
     told = (trials.solved[first] > 0) | (method < 2)  # the Beta has a bound where there is no line
     reach = np.maximum(reach, 0)
     ax.errorbar(
-        truth[told], passed[told], reach[:, told], fmt="o", color=colour, markersize=4, elinewidth=1, label=label
+        truth[told], passed[told], reach[:, told], fmt="o", color=colour, markersize=3, elinewidth=0.8, label=label
     )
-    ax.plot([0, 1], [0, 1], color=BLACK, linewidth=1, zorder=0, label="forecast = estimate from all samples")
+    ax.plot([0, 1], [0, 1], color=BLACK, linewidth=0.6, zorder=0, label="forecast = estimate from all samples")
     if not told.all():
-        ax.plot(truth[~told], passed[~told], "x", color=colour, markersize=6, label="nothing solved: band 0 to 1")
-    ax.set(xlim=(-0.02, 1), ylim=(-0.02, 1), title=METHODS[method])
+        ax.plot(truth[~told], passed[~told], "x", color=colour, label="nothing solved: band 0 to 1")
+    ax.set(xlim=(-0.02, 1), ylim=(-0.02, 1))
 
 
 def draw_curve(ax: "Axes", one: Curve, drawn: int) -> None:
     """The empirical curve and both forecasts, with a mark where the samples that were drawn end."""
     for values, colour, label in (
-        (one.power_law, VERMILLION, "power law"),
-        (one.beta, BLUE, "Beta, these questions"),
-        (one.observed, BLACK, "all samples"),
+        (one.power_law, VERMILLION, "power law, 90 %"),
+        (one.beta, BLUE, "Beta distribution, 90 %"),
+        (one.observed, BLACK, "all samples, 90 %"),
     ):
         ax.plot(one.samples, values[1], color=colour, label=label)
         ax.fill_between(one.samples, values[0], values[2], color=colour, alpha=0.2, linewidth=0)
-    ax.axvline(drawn, color=BLACK, linewidth=1, linestyle=":", label=f"{drawn} samples; bands: 90 %")
-    ax.set(xscale="log", title=one.model, xlabel="samples k", ylim=(0, None))
+    ax.axvline(drawn, color=BLACK, linewidth=0.6, linestyle=":", label=f"{drawn} samples")
+    ax.set(xscale="log", ylim=(0, None))
+    ax.set_title("{} {}, {} tokens".format(*one.model.split("_")), fontsize=7)
     log_ticks(ax)
 
 

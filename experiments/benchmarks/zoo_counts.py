@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 import t2jax as t2
+from experiments.shared.pictures import common_legend, law_name, small
 from experiments.shared.record import command, stage
 from t2jax.evaluation.extrapolation import Extrapolation
 from t2jax.evaluation.held_out import NoFit
@@ -165,14 +166,12 @@ def words(result: Result) -> list[str]:
 
 def figures(result: Result) -> dict[str, "Figure"]:
     """pass@k beyond the cut of each law: predicted with its band against measured."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.0 * len(result.laws) + 0.8, 3.4), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, len(result.laws), sharey=True))
+    figure, axes = small(len(result.laws), height=1.45, sharex=True, sharey=True)
     for ax, one in zip(axes, result.laws, strict=True):
         draw(ax, one)
-    axes[0].set_ylabel("predicted pass@k and 90 % band")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
+    figure.supylabel("predicted pass@k, with 90 % band")
+    figure.supxlabel("measured pass@k (share of questions)")
+    common_legend(figure, axes, columns=3)
     return {"counts": figure}
 
 
@@ -182,15 +181,14 @@ def draw(ax: "Axes", one: Judged) -> None:
         there = (one.samples == k) & (one.measured > 0)
         reach = np.abs(np.stack([one.low, one.high])[:, there] - one.predicted[there])
         ax.errorbar(
-            one.measured[there], one.predicted[there], reach, fmt="o", color=colour, markersize=3, elinewidth=0.8,
+            one.measured[there], one.predicted[there], reach, fmt="o", color=colour, markersize=2, elinewidth=0.6,
             label=f"k = {number(k)}",
         )  # fmt: skip
     ends = [0.8 * one.measured[one.measured > 0].min(), min(1.2 * one.measured.max(), 1.0)]
-    ax.plot(ends, ends, "-", color=BLACK, linewidth=1)
+    ax.plot(ends, ends, "-", color=BLACK, linewidth=0.6, label="predicted = measured")
     ax.set(xscale="log", yscale="log")
     log_ticks(ax)
-    ax.set_xlabel("measured pass@k")
-    ax.set_title(one.law, fontsize="small")
+    ax.set_title(law_name(one.law), fontsize=7)
 
 
 def main() -> None:

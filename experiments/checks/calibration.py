@@ -27,6 +27,7 @@ from scipy.stats import binom, chi2
 
 import t2jax as t2
 from experiments.shared.calibration_tables import world
+from experiments.shared.pictures import small, symbol
 from experiments.shared.record import UNSAVED, command, plain, stage
 from t2jax.files import whole
 from t2jax.plot.style import BLACK, BLUE, GREY
@@ -247,18 +248,13 @@ def figures(result: Result) -> dict[str, "Figure"]:
 
 
 def _histograms(one: Study) -> "Figure":
-    from matplotlib.figure import Figure
-
-    columns = 4
-    rows = -(-len(one.quantities) // columns)
-    figure = Figure(figsize=(2.6 * columns, 2.0 * rows + 0.4), layout="constrained")
-    axes = list(np.atleast_1d(figure.subplots(rows, columns)).ravel())
-    for ax, q in zip(axes, one.quantities, strict=False):
+    figure, axes = small(len(one.quantities), height=1.0, sharex=True)
+    for ax, q in zip(axes, one.quantities, strict=True):
         _histogram(ax, q)
-    for ax in axes[len(one.quantities) :]:
-        ax.set_axis_off()
-    low = "grey: where 99 % of the bars lie if calibrated"
-    figure.suptitle(f"{one.law}: rank of the truth among {RANKED} posterior draws; {low}", fontsize="medium")
+    figure.supxlabel(
+        f"rank of the truth among {RANKED} posterior draws\n(grey: where 99 % of the bars lie if calibrated)"
+    )
+    figure.supylabel("simulated tables")
     return figure
 
 
@@ -266,11 +262,9 @@ def _histogram(ax: "Axes", q: Quantity) -> None:
     low, high = binom.ppf([0.005, 0.995], q.tables, 1 / BINS)
     edges = np.linspace(0, RANKED + 1, BINS + 1)
     ax.axhspan(low, high, color=GREY, alpha=0.25, linewidth=0)
-    ax.axhline(q.tables / BINS, color=BLACK, linewidth=1)
+    ax.axhline(q.tables / BINS, color=BLACK, linewidth=0.6)
     ax.stairs(q.ranks, edges, color=BLUE, fill=True, alpha=0.7)
-    ax.set_title(f"{q.name}: {q.inside[1]:.0%} in 90 %", fontsize="small")
-    ax.set_xlabel("rank of the truth", fontsize="small")
-    ax.set_ylabel("tables", fontsize="small")
+    ax.set_title(f"{symbol(q.name)}: {q.inside[1]:.0%} in 90 %", fontsize=7)
     ax.set_xlim(0, RANKED + 1)
 
 

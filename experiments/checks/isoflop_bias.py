@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 import t2jax as t2
+from experiments.shared.pictures import common_legend, power, stacked
 from experiments.shared.record import command, stage
 from t2jax.plot.style import BLACK, BLUE, GREY, VERMILLION
 from t2jax.working_precision import scope
@@ -210,45 +211,41 @@ def _shown(one: Spread) -> str:
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
-    """Errors without noise against the width of the grid, and with noise both ways beside each other."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10.5, 4.0), layout="constrained")
-    exact, noisy = figure.subplots(1, 2)
+    """Errors against the width of the grid: without noise, and with noise both ways beside each other."""
+    exact, (ax,) = stacked(1, 2.3)
     series = [("symmetric", 1.0, GREY), ("chinchilla", 1.0, BLUE), ("asymmetric", 1.0, VERMILLION)]
     for name, drift, colour in series:
         chosen = [one for one in result.grids if (one.surface, one.drift) == (name, drift)]
         widths = [one.width for one in chosen]
-        label = f"{name}: α = {SURFACES[name]['alpha']:g}, β = {SURFACES[name]['beta']:g}"
-        exact.plot(widths, [one.closed_form for one in chosen], color=colour, label=label)
-        exact.plot(widths, [one.parabola for one in chosen], "o", color=colour)
-        exact.plot(widths, [one.law for one in chosen], "x", color=BLACK)
+        label = f"parabolas, α = {SURFACES[name]['alpha']:g}, β = {SURFACES[name]['beta']:g}"
+        ax.plot(widths, [one.parabola for one in chosen], "o-", color=colour, label=label)
+        ax.plot(widths, [one.law for one in chosen], "x", color=BLACK, label="the law fitted, all of these")
     drifting = [one for one in result.grids if one.drift != 1]
-    label = "symmetric, centres drifting to 3 D*"
-    exact.plot([one.width for one in drifting], [one.parabola for one in drifting], "o--", color=GREY, label=label)
-    exact.plot([], [], "x", color=BLACK, label="the law fitted")
-    exact.axhline(0, color=BLACK, linewidth=0.8)
-    exact.set(title="no noise: parabolas and their closed form", ylabel=f"error of D* at {TARGET:g} FLOPs (%)")
-    exact.legend(fontsize="small", loc="lower left")
+    label = "the first, centres drifting to 3 D*"
+    ax.plot([one.width for one in drifting], [one.parabola for one in drifting], "o--", color=GREY, label=label)
+    ax.set_title("without noise")
+    common_legend(exact, columns=1)
+
+    noisy, (below,) = stacked(1, 2.0)
     chosen = [one for one in result.grids if (one.surface, one.drift) == ("chinchilla", 1.0)]
     for shift, label, colour in ((0.95, "parabolas", VERMILLION), (1.05, "the law fitted", BLUE)):
         spreads = [one.noisy_parabola if label == "parabolas" else one.noisy_law for one in chosen]
         middle = np.array([one.median for one in spreads])
         ends = np.abs(np.array([[one.low, one.high] for one in spreads]).T - middle)
         widths = [shift * one.width for one in chosen]
-        noisy.errorbar(widths, middle, ends, fmt="o", color=colour, capsize=3, label=f"{label}: median, 5 to 95 %")
-    noisy.axhline(0, color=BLACK, linewidth=0.8)
-    noisy.set(title=f"chinchilla, {result.tables} tables with noise of {100 * result.noise:g} %")
-    noisy.legend(fontsize="small")
-    for ax in (exact, noisy):
-        _widths(ax)
-    return {"bias": figure}
+        below.errorbar(widths, middle, ends, fmt="o", color=colour, label=f"{label}: median and 90 %")
+    below.set_title(f"Chinchilla's law, {result.tables} tables, {100 * result.noise:g} % noise")
+    common_legend(noisy, columns=1)
+    for one in (ax, below):
+        _widths(one)
+    return {"exact": exact, "noisy": noisy}
 
 
 def _widths(ax: "Axes") -> None:
+    ax.axhline(0, color=BLACK, linewidth=0.6)
     ax.set_xscale("log", base=2)
     ax.set_xticks(WIDTHS, [f"{one:g}×" for one in WIDTHS])
-    ax.set_xlabel("grid, times either way of D*")
+    ax.set(xlabel="range of tokens, times either way of D*", ylabel=f"error of D* at {power(TARGET)} FLOPs (%)")
 
 
 def main() -> None:

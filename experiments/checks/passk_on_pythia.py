@@ -21,8 +21,9 @@ import jax
 import numpy as np
 
 import t2jax as t2
+from experiments.shared.pictures import common_legend, stacked
 from experiments.shared.record import UNSAVED, command, stage
-from t2jax.plot.style import BLACK, BLUE, GREY, VERMILLION, log_ticks
+from t2jax.plot.style import BLACK, VERMILLION, log_ticks
 from t2jax.working_precision import scope
 
 if TYPE_CHECKING:
@@ -244,50 +245,30 @@ def words(result: Result) -> list[str]:
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
-    from matplotlib.figure import Figure
-
+    """Predicted against observed pass@k at k = 1 and at the largest k at which every question has enough samples."""
     points = result.points
-    predictions = Figure(figsize=(4 * len(points.samples), 4.2), layout="constrained")
-    axes = predictions.subplots(1, len(points.samples))
-    drawn = [draw_predictions(ax, points, i) for i, ax in enumerate(axes)]
-    predictions.colorbar(drawn[0], ax=list(axes), label="parameters N", shrink=0.9)
-    predictions.legend(*axes[-1].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-
-    frontier = Figure(figsize=(14, 4.2), layout="constrained")
-    labels = {"params": "optimal parameters N", "samples": "optimal samples k", "pass_at_k": "predicted pass@k"}
-    for ax, (name, label) in zip(frontier.subplots(1, 3), labels.items(), strict=True):
-        draw_optima(ax, result, name)
-        ax.set_ylabel(label)
-    frontier.legend(*frontier.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-    frontier.suptitle(f"T2PassK on GSM8K, training compute {result.train:.0e} FLOPs", fontsize="medium")
-    return {"predicted-observed": predictions, "frontier": frontier}
+    figure, axes = stacked(2, 2.3)
+    for ax, k in zip(axes, (1, 100), strict=True):
+        drawn = draw_predictions(ax, points, points.samples.index(k))
+    axes[-1].set_xlabel("observed pass@k (share of questions)")
+    figure.colorbar(drawn, ax=axes, label="parameters N", aspect=40)
+    common_legend(figure, axes)
+    return {"predicted-observed": figure}
 
 
 def draw_predictions(ax: "Axes", points: Points, i: int) -> "PathCollection":
-    """Predicted against observed pass@k at one k, a bar from the plug-in to the upper bound where they differ."""
-    low, high, predicted = points.low[:, i], points.high[:, i], points.predicted[:, i]
-    ax.hlines(predicted, low, high, color=GREY, linewidth=1, zorder=1, label="bounds of unsolved questions, n < k")
-    ax.plot(low, points.naive[:, i], "x", color=VERMILLION, markersize=5, zorder=2, label="naive law")
-    drawn = ax.scatter(low, predicted, c=points.params, norm="log", s=22, zorder=3, label="T2PassK, by model size")
-    ends = (0.5 * min(low[low > 0].min(), predicted.min()), min(1.5 * max(high.max(), points.naive[:, i].max()), 1.15))
-    ax.plot(ends, ends, color=BLACK, linewidth=1, zorder=0, label="predicted = observed")
-    hidden = int((low == 0).sum())
+    """Predicted against observed pass@k at one k."""
+    observed, predicted = points.low[:, i], points.predicted[:, i]
+    ax.plot(observed, points.naive[:, i], "x", color=VERMILLION, zorder=2, label="questions alike (naive law)")
+    drawn = ax.scatter(observed, predicted, c=points.params, norm="log", s=12, zorder=3, label="T² by pass@k")
+    most = min(1.5 * max(observed.max(), points.naive[:, i].max()), 1.15)
+    ends = (0.5 * min(observed[observed > 0].min(), predicted.min()), most)
+    ax.plot(ends, ends, color=BLACK, linewidth=0.6, zorder=0, label="predicted = observed")
+    hidden = int((observed == 0).sum())
     ax.set_title(f"k = {points.samples[i]}" + (f" ({hidden} checkpoints at zero not shown)" if hidden else ""))
-    ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="observed pass@k", ylabel="predicted pass@k")
+    ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends, ylabel="predicted pass@k")
     log_ticks(ax)
     return drawn
-
-
-def draw_optima(ax: "Axes", result: Result, name: str) -> None:
-    """One quantity of both optima against the inference budget, with bands."""
-    for one, colour in zip(result.optima, (BLUE, VERMILLION), strict=True):
-        low, fitted, high = getattr(one, name)
-        label = "all the tokens the budget buys" if one.tokens_most is None else f"at most {one.tokens_most:.0e} tokens"
-        ax.plot(result.inference, fitted, color=colour, label=label)
-        ax.fill_between(result.inference, low, high, color=colour, alpha=0.2, linewidth=0, label="90 % bootstrap")
-    ax.set(xscale="log", yscale="linear" if name == "pass_at_k" else "log")
-    log_ticks(ax)
-    ax.set_xlabel("inference compute 2Nk (FLOPs per token served)")
 
 
 def main() -> None:

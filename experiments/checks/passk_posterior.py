@@ -24,6 +24,7 @@ from scipy.special import ndtr
 from scipy.stats import beta as beta_distribution
 
 import t2jax as t2
+from experiments.shared.pictures import common_legend, stacked
 from experiments.shared.record import UNSAVED, command, stage
 from t2jax.plot.style import BLACK, GREEN, PURPLE, VERMILLION
 
@@ -284,20 +285,16 @@ def words(result: Result) -> list[str]:
 
 def figures(result: Result) -> dict[str, "Figure"]:
     """Measured against predicted pass@k at the largest k: the first half of each variant."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(13, 5), layout="constrained")
-    axes = figure.subplots(1, 3, sharex=True, sharey=True)
+    figure, axes = stacked(3, 1.8, sharex=True, sharey=True)
     for ax, one, colour in zip(axes, result.halves, (VERMILLION, GREEN, PURPLE), strict=False):
         seen, mid = one.observed[:, -1], one.mid[:, -1]
         reach = np.stack([mid - one.low[:, -1], one.high[:, -1] - mid])
-        ax.errorbar(seen, mid, reach, fmt="o", color=colour, markersize=4, elinewidth=1, label="median and 90 % band")
-        ax.plot([0, 1], [0, 1], color=BLACK, linewidth=1, zorder=0, label="predicted = measured")
+        ax.errorbar(seen, mid, reach, fmt="o", color=colour, markersize=3, elinewidth=0.8)
+        ax.plot([0, 1], [0, 1], color=BLACK, linewidth=0.6, zorder=0, label="predicted = measured")
         ax.set(title=one.variant + ("" if one.agrees else " (chains do not agree)"), xlim=(-0.02, 1), ylim=(-0.02, 1))
-        ax.legend(loc="upper left", frameon=False)
-    for ax in axes:
-        ax.set_xlabel(f"pass@{result.targets[-1]} of the other questions, measured (share)")
-    axes[0].set_ylabel(f"pass@{result.targets[-1]} predicted (share of questions)")
+    axes[-1].set_xlabel(f"pass@{result.targets[-1]} of the other questions, measured (share)")
+    figure.supylabel(f"pass@{result.targets[-1]} predicted, with 90 % band (share)")
+    common_legend(figure, axes)
     return {"held_out": figure}
 
 

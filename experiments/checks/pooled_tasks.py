@@ -21,6 +21,7 @@ import jax
 import numpy as np
 
 import t2jax as t2
+from experiments.shared.pictures import common_legend, stacked, task_name
 from experiments.shared.pooled_tables import DF, LEAST, choose, ridge, simulated, testbed
 from experiments.shared.record import command, stage
 from t2jax.evaluation.held_out import left_out
@@ -230,32 +231,24 @@ def _told(error: Any, covered: Any) -> str:
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
-    """Error of each task by way, a panel for each choice of what is held out."""
-    from matplotlib.figure import Figure
-
-    columns = min(len(result.means), 2)
-    rows = -(-len(result.means) // columns)
-    figure = Figure(figsize=(5.0 * columns, 3.6 * rows + 0.4), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in axes[len(result.means) :]:
-        ax.set_axis_off()
-    for ax, one, some in zip(axes, result.means, alike(result.judged), strict=False):
+    """Error of each task by way, where a third of the checkpoints of a real table is fitted."""
+    shown = [
+        (one, some)
+        for one, some in zip(result.means, alike(result.judged), strict=True)
+        if (one.source, one.third) == ("testbed", "checkpoints")
+    ]
+    figure, axes = stacked(len(shown), 2.4)
+    for ax, (one, some) in zip(axes, shown, strict=True):
         names = list(dict.fromkeys(each.task for each in some))
-        marks = zip(WAYS, (BLACK, GREY, BLUE, GREEN), "svox", strict=True)
-        for i, (way, colour, marker) in enumerate(marks):
-            y = np.array([names.index(each.task) for each in some]) + 0.13 * (i - 1.5)
+        for i, (way, colour, marker) in enumerate(zip(WAYS, (BLACK, GREY, BLUE, GREEN), "svoD", strict=True)):
+            y = np.array([names.index(each.task) for each in some]) + 0.2 * (i - 1.5)
             x = [100 * each.error[i] for each in some]
-            ax.plot(x, y, marker, color=colour, markersize=4, label=way)
-        ax.set(
-            xscale="log",
-            yticks=range(len(names)),
-            yticklabels=names,
-            title=f"{one.source}, {one.held_out} held out,\na third of the {one.third}",
-        )
-        ax.set_xlabel("mean size of log(predicted / measured) (%)")
+            ax.plot(x, y, marker, color=colour, markersize=3, label=way)
+        ax.set(xscale="log", title=f"held out: {one.held_out} checkpoints")
+        ax.set_yticks(range(len(names)), map(task_name, names))
         log_ticks(ax)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns + 1, frameon=False)
+    axes[-1].set_xlabel("mean size of log(predicted / measured) (%)")
+    common_legend(figure)
     return {"errors": figure}
 
 

@@ -1,7 +1,7 @@
 """How sure is the compute-optimal model? Posteriors carried to N*, D*, D*/N*, k* and to what overtraining gains.
 
-Four posteriors: Chinchilla's law on the runs of Hoffmann et al. 2022 as read by Besiroglu et al. 2024; both T² laws on
-the testbed's average task; T2PassK on the counts of GSM8K that the Pythia checkpoints solved, which scatter about it
+Three posteriors: Chinchilla's law on the runs of Hoffmann et al. 2022 as read by Besiroglu et al. 2024; T2PassK on the
+testbed's average task; T2PassK on the counts of GSM8K that the Pythia checkpoints solved, which scatter about it
 (`t2.noise.RunScatter`: without, a law that fits no checkpoint exactly has bands as if it did). At every training budget
 each draw has its own optimum, with samples k <= C_inf/(2N) and without. The bands are central intervals over draws.
 
@@ -21,9 +21,10 @@ import jax
 import numpy as np
 
 import t2jax as t2
+from experiments.shared.pictures import common_legend, stacked, unmeasured
 from experiments.shared.record import command, stage
 from t2jax.planning.plan import Plan
-from t2jax.plot.style import BLACK, BLUE, VERMILLION, log_ticks
+from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, VERMILLION, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,12 +32,6 @@ if TYPE_CHECKING:
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 QUANTITIES = ("params", "tokens", "tokens_per_param", "samples")
-LABELS = {
-    "params": "parameters N*",
-    "tokens": "training tokens D*",
-    "tokens_per_param": "tokens per parameter D*/N*",
-    "samples": "samples k*",
-}
 SAMPLES = (1.0, 16.0, 256.0, 4096.0)
 """The k of the testbed's rows; those of a checkpoint are of the same questions, and count together as one."""
 LEAST_TOKENS = 2.0**20
@@ -63,18 +58,7 @@ class Question:
 
 def testbed() -> t2.Table:
     rows = t2.datasets.load("testbed", samples=SAMPLES, average=True, seeds=False)
-    return rows.where(rows["tokens"] >= LEAST_TOKENS)
-
-
-def testbed_loss() -> t2.Table:
-    rows = testbed()
-    names = ("params", "tokens", "samples", "neg_log_pass")
-    columns: Any = {name: rows[name] for name in names}
-    return t2.Table.from_columns(**columns, weight=np.full(len(rows), 1 / len(SAMPLES)))
-
-
-def testbed_pass() -> t2.Table:
-    rows = testbed()
+    rows = rows.where(rows["tokens"] >= LEAST_TOKENS)
     names = ("params", "tokens", "samples", "pass_at_k")
     columns: Any = {name: rows[name] for name in names}
     return t2.Table.from_columns(**columns, weight=np.full(len(rows), 1 / len(SAMPLES)))
@@ -93,8 +77,7 @@ QUESTIONS = (
         np.geomspace(1e19, 1e26, 15),
         None,
     ),
-    Question("testbed, loss", t2.laws.T2Loss, testbed_loss, np.geomspace(1e11, 1e15, 13), 1.28e8, accept=0.99),
-    Question("testbed, pass@k", t2.laws.T2PassK, testbed_pass, np.geomspace(1e11, 1e15, 13), 1.28e8, accept=0.99),
+    Question("testbed, pass@k", t2.laws.T2PassK, testbed, np.geomspace(1e11, 1e15, 13), 1.28e8, accept=0.99),
     Question("pythia-gsm8k", t2.laws.T2PassK, pythia, np.geomspace(1e20, 1e24, 13), 1e12, t2.noise.RunScatter()),
 )
 
@@ -115,15 +98,16 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(questions=("testbed, loss",), draws=400, warmup=400, planned=40)
+        return cls(questions=("testbed, pass@k",), draws=400, warmup=400, planned=40)
 
 
 @dataclass(frozen=True)
 class Study:
     """One posterior. Bands are (QUANTILES, budgets), NaN where fewer than nine in ten draws have an optimum.
 
+    furthest: the largest training compute that was measured.
     bands, once: of each of QUANTITIES, with samples and for one sample. gain: of the fixed choice with samples over
-    the fixed choice for one, in nats of -log pass@k or in pass@k. more_tokens, wins: shares of draws, (budgets,).
+    the fixed choice for one, in pass@k. more_tokens, wins: shares of draws, (budgets,).
     optimal: share of draws with an optimum.
     """
 
@@ -132,10 +116,10 @@ class Study:
     status: str
     train: np.ndarray
     inference: float | None
+    furthest: float
     bands: dict[str, np.ndarray]
     once: dict[str, np.ndarray]
     optimal: np.ndarray
-    unit: str
     gain: np.ndarray | None
     more_tokens: np.ndarray | None
     wins: np.ndarray | None
@@ -164,14 +148,14 @@ def run(config: Config) -> Result:
             long: Any = {"draws": config.draws, "warmup": config.warmup, "accept": one.accept}
             post = t2.sample(one.law, table, one.noise, key=key, **long)
         if all(map(post.diagnosis.agrees, post.diagnosis.r_hat)):
-            studies.append(study(one, post, config))
+            studies.append(study(one, post, float(table.compute().max()), config))
         else:
             skipped.append(f"{one.name}: {post.status}")
         jax.clear_caches()
     return Result(tuple(studies), tuple(skipped))
 
 
-def study(one: Question, post: t2.Posterior, config: Config) -> Study:
+def study(one: Question, post: t2.Posterior, furthest: float, config: Config) -> Study:
     count = len(jax.tree.leaves(post.laws)[0])
     chosen = np.linspace(0, count - 1, min(config.planned, count)).astype(int)
     laws = jax.tree.map(lambda leaf: np.asarray(leaf)[chosen], post.laws)
@@ -191,10 +175,10 @@ def study(one: Question, post: t2.Posterior, config: Config) -> Study:
         status=post.status,
         train=one.train,
         inference=one.inference,
+        furthest=furthest,
         bands={name: quantiles(getattr(plans, name)) for name in QUANTITIES},
         once={name: quantiles(getattr(once, name)) for name in QUANTITIES},
         optimal=plans.ok.mean(axis=0),
-        unit="pass@k" if "pass_at_k" in one.law.response else "nats of -log pass@k",
         gain=gain,
         more_tokens=more,
         wins=wins,
@@ -219,7 +203,7 @@ def share(those: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def gains(laws: t2.Law, plans: Plan, once: Plan, train: np.ndarray, inference: float) -> np.ndarray:
-    """By how much the choice with samples is better than that for one sample, in each draw, (draws, budgets).
+    """By how much pass@k of the choice with samples exceeds that for one sample, (draws, budgets).
 
     Both sizes are the medians over draws, trained on all of the budget, with as many samples as serving allows. NaN
     where the size for one sample cannot be served even once.
@@ -231,7 +215,7 @@ def gains(laws: t2.Law, plans: Plan, once: Plan, train: np.ndarray, inference: f
         value = t2.evaluate(laws, params=params, tokens=train / (6 * params), samples=np.maximum(samples, 1.0))
         values.append(np.where(samples >= 1, value, np.nan))
     with_samples, for_one = values
-    return with_samples - for_one if "pass_at_k" in type(laws).response else for_one - with_samples
+    return with_samples - for_one
 
 
 def words(result: Result) -> list[str]:
@@ -244,7 +228,7 @@ def words(result: Result) -> list[str]:
             if one.gain is not None and one.wins is not None and one.more_tokens is not None:
                 low, mid, high = one.gain[[0, 2, 4], i]
                 line += (
-                    f"; gain {mid:.3g} ({low:.3g} to {high:.3g}) {one.unit}; wins in {one.wins[i]:.0%} of draws, "
+                    f"; gain {mid:.3g} ({low:.3g} to {high:.3g}) of pass@k; wins in {one.wins[i]:.0%} of draws, "
                     f"more tokens per parameter in {one.more_tokens[i]:.0%}"
                 )
             said.append(line)
@@ -262,36 +246,33 @@ def figures(result: Result) -> dict[str, "Figure"]:
 
 
 def _figure(one: Study) -> "Figure":
-    from matplotlib.figure import Figure
-
-    names = ("params", "tokens", "tokens_per_param", *(("samples",) if one.inference else ()))
-    panels = len(names) + (one.gain is not None)
-    figure = Figure(figsize=(2.9 * panels + 1.9, 3.0), layout="constrained")
-    axes = figure.subplots(1, panels)
-    for ax, name in zip(axes, names, strict=False):
-        if one.inference and name != "samples":
-            _bands(ax, one.train, one.once[name], VERMILLION, "one sample")
-        _bands(ax, one.train, one.bands[name], BLUE, "with samples" if one.inference else "posterior")
-        ax.set(yscale="log", ylabel=LABELS[name])
+    """Tokens per parameter, and below it the size or what the choice with samples gains."""
+    figure, (above, below) = stacked(2, 1.75, sharex=True)
+    if one.inference:
+        _bands(above, one.train, one.once["tokens_per_param"], VERMILLION, "one sample")
+    name = "with samples" if one.inference else "posterior"
+    _bands(above, one.train, one.bands["tokens_per_param"], BLUE, name)
+    above.set(yscale="log", ylabel="tokens per parameter")
+    if one.gain is None:
+        _bands(below, one.train, one.bands["params"], BLUE, name)
+        below.set(yscale="log", ylabel="optimal parameters N*")
+    else:
+        _bands(below, one.train, one.gain, BLUE, name)
+        below.axhline(0.0, color=BLACK, linewidth=0.6)
+        below.set_ylabel("pass@k gained by the\nchoice with samples")
+    for ax in (above, below):
+        ax.set_xlim(one.train[0], one.train[-1])
         log_ticks(ax)
-    if one.gain is not None:
-        _bands(axes[-1], one.train, one.gain, BLUE, "with samples")
-        axes[-1].axhline(0.0, color=BLACK, linewidth=1, linestyle=":")
-        axes[-1].set_ylabel(f"gain over the one-sample choice\n({one.unit})")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
-    served = f", serving {one.inference:.3g} FLOPs per token" if one.inference else ""
-    figure.suptitle(f"{one.name}: posterior of {one.law}{served}", fontsize="medium")
+        unmeasured(ax, one.furthest)
+    below.set_xlabel(AXIS_LABELS["train"])
+    common_legend(figure)
     return figure
 
 
 def _bands(ax: "Axes", train: np.ndarray, band: np.ndarray, colour: str, name: str) -> None:
-    for low, high, alpha, level in ((0, 4, 0.2, "90 %"), (1, 3, 0.35, "50 %")):
-        ax.fill_between(
-            train, band[low], band[high], color=colour, alpha=alpha, linewidth=0, label=f"{name}, {level}"
-        )  # fmt: skip
+    ax.fill_between(train, band[0], band[4], color=colour, alpha=0.25, linewidth=0, label=f"{name}, 90 %")
     ax.plot(train, band[2], color=colour, label=f"{name}, median")
-    ax.set(xscale="log", xlabel="training compute 6ND (FLOPs)")
-    log_ticks(ax)
+    ax.set(xscale="log")
 
 
 def main() -> None:

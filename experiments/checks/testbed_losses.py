@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 import t2jax as t2
+from experiments.shared.pictures import common_legend, stacked
 from experiments.shared.record import UNSAVED, command, stage
 from t2jax.evaluation.held_out import left_out
-from t2jax.plot.style import AXIS_LABELS, BLACK, legend_outside, log_ticks, number
+from t2jax.plot.style import AXIS_LABELS, BLACK, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -223,15 +224,19 @@ def verdict(met: bool) -> str:
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
-    from matplotlib.figure import Figure
-
-    fits = Figure(figsize=(6.5 * len(result.laws) + 3, 8), layout="constrained")
-    panels = fits.subplots(2, len(result.laws), sharex=True, sharey="row", squeeze=False, height_ratios=(3, 2))
-    for (above, below), one in zip(panels.T, result.laws, strict=True):
-        draw_losses(above, result, one)
-        draw_residuals(below, result, one)
-    legend_outside(panels[0, -1])
-    return {"losses": fits}
+    """Each law on the measured losses, and its residuals."""
+    losses, axes = stacked(len(result.laws), 2.2, sharex=True, sharey=True)
+    for ax, one in zip(axes, result.laws, strict=True):
+        draw_losses(ax, result, one)
+    axes[-1].set_xlabel(AXIS_LABELS["tokens"])
+    title = "law with 90 % bootstrap band by parameters N;\npoints: runs, fitted right of the dotted line"
+    common_legend(losses, columns=3, title=title)
+    residuals, axes = stacked(len(result.laws), 1.6, sharex=True, sharey=True)
+    for ax, one in zip(axes, result.laws, strict=True):
+        draw_residuals(ax, result, one)
+    axes[-1].set_xlabel(AXIS_LABELS["tokens"])
+    common_legend(residuals, columns=3, title="parameters N")
+    return {"losses": losses, "residuals": residuals}
 
 
 def colours(result: Result) -> np.ndarray:
@@ -245,14 +250,13 @@ def draw_losses(ax: "Axes", result: Result, one: Fitted) -> None:
     runs = result.runs
     for i, colour in enumerate(colours(result)):
         own = runs["params"] == result.params[i, 0]
-        ax.plot(runs["tokens"][own], runs["loss"][own], "o", color=colour, markersize=3.5, markeredgewidth=0)
-        label = f"N = {result.params[i, 0]:,.0f}: law, and runs as points"
-        ax.plot(result.tokens[i], one.curve[i], color=colour, linewidth=1.2, label=label)
-        label = "90 % bootstrap band of the law" if i == len(result.params) - 1 else None
-        ax.fill_between(result.tokens[i], one.low[i], one.high[i], color=colour, alpha=0.25, linewidth=0, label=label)
-    ax.axvline(result.least_tokens, color=BLACK, linewidth=1, linestyle=":", label="fitted: right of this line")
-    ax.set(xscale="log", yscale="log", ylabel="validation loss (nats/token)")
-    ax.set_title(f"{one.law}: R² {one.r2:.4f} from {number(result.judged_from, 3)} tokens on")
+        label = f"{result.params[i, 0]:,.0f}"
+        ax.fill_between(result.tokens[i], one.low[i], one.high[i], color=colour, alpha=0.25, linewidth=0)
+        ax.plot(result.tokens[i], one.curve[i], color=colour, linewidth=1, label=label)
+        ax.plot(runs["tokens"][own], runs["loss"][own], "o", color=colour, markersize=2, markeredgewidth=0)
+    ax.axvline(result.least_tokens, color=BLACK, linewidth=0.6, linestyle=":")
+    ax.set(xscale="log", yscale="log", ylabel="validation loss\n(nats/token)")
+    ax.set_title(f"{one.law}'s law (R² {one.r2:.3f})")
     log_ticks(ax)
 
 
@@ -262,10 +266,11 @@ def draw_residuals(ax: "Axes", result: Result, one: Fitted) -> None:
     error = 100 * (runs["loss"] / one.predicted - 1)
     for i, colour in enumerate(colours(result)):
         own = runs["params"] == result.params[i, 0]
-        ax.plot(runs["tokens"][own], error[own], "o", color=colour, markersize=3.5, markeredgewidth=0)
-    ax.axhline(0, color=BLACK, linewidth=1)
-    ax.axvline(result.least_tokens, color=BLACK, linewidth=1, linestyle=":")
-    ax.set(xscale="log", xlabel=AXIS_LABELS["tokens"], ylabel="measured / law - 1 (%)")
+        label = f"{result.params[i, 0]:,.0f}"
+        ax.plot(runs["tokens"][own], error[own], "o", color=colour, markersize=2.5, markeredgewidth=0, label=label)
+    ax.axhline(0, color=BLACK, linewidth=0.6)
+    ax.axvline(result.least_tokens, color=BLACK, linewidth=0.6, linestyle=":")
+    ax.set(xscale="log", ylabel="measured over law\n− 1 (%)", title=f"{one.law}'s law, fitted right of the dotted line")
     log_ticks(ax)
 
 

@@ -13,9 +13,10 @@ import jax
 import numpy as np
 
 import t2jax as t2
+from experiments.shared.pictures import common_legend, stacked, unmeasured
 from experiments.shared.record import UNSAVED, command, stage
 from t2jax.plot.fit import predicted_observed
-from t2jax.plot.style import BLACK, BLUE, VERMILLION, log_ticks
+from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, VERMILLION, log_ticks
 from t2jax.working_precision import scope
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Result:
-    """Objectives are sums of Huber penalties over the 240 rows; ratios are tokens per parameter at the optimum."""
+    """Objectives are sums of Huber penalties over the 240 rows; ratios are tokens per parameter at the optimum.
+
+    furthest: training FLOPs of the largest run.
+    """
 
     objective: float
     objective_besiroglu: float
@@ -68,6 +72,7 @@ class Result:
     parameters: dict[str, Interval]
     size_exponent: Interval
     closed_form_error: float
+    furthest: float
     train: np.ndarray
     params: np.ndarray
     tokens: np.ndarray
@@ -105,6 +110,7 @@ def run(config: Config) -> Result:
         parameters={name: interval(value, boot.laws.values()[name]) for name, value in fit.law.values().items()},
         size_exponent=interval(exponent, boot.laws.beta / (boot.laws.alpha + boot.laws.beta)),
         closed_form_error=float(np.max(np.abs([plan.params / params - 1, plan.tokens / tokens - 1]))),
+        furthest=float(runs.compute().max()),
         train=np.asarray(budgets.train),
         params=plan.params,
         tokens=plan.tokens,
@@ -166,22 +172,23 @@ def words(result: Result) -> list[str]:
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    left.plot(result.train, result.ratio, color=BLUE, label="refit to 240 runs")
-    left.fill_between(
-        result.train, result.ratio_low, result.ratio_high, color=BLUE, alpha=0.2, linewidth=0, label="90 % bootstrap"
+    ratio, (ax,) = stacked(1, 2.3)
+    ax.fill_between(
+        result.train, result.ratio_low, result.ratio_high, color=BLUE, alpha=0.25, linewidth=0, label="90 % bootstrap"
     )
-    left.plot(result.train, result.ratio_hoffmann, color=VERMILLION, label="Hoffmann et al. 2022, published")
-    left.axhline(20, color=BLACK, linestyle="--", linewidth=1, label="20 tokens per parameter")
-    left.set(xscale="log", yscale="log", xlabel="training compute 6ND (FLOPs)", ylabel="optimal tokens per parameter")
-    left.set(xlim=(result.train[0], result.train[-1]))
-    log_ticks(left)
-    left.legend(loc="upper left", frameon=False)
-    predicted_observed(right, result.observed, result.predicted)
-    return {"chinchilla": figure}
+    ax.plot(result.train, result.ratio, color=BLUE, label="fitted to 240 runs")
+    ax.plot(result.train, result.ratio_hoffmann, color=VERMILLION, label="as published in 2022")
+    ax.axhline(20, color=BLACK, linestyle="--", linewidth=0.8, label="20 tokens per parameter")
+    ax.set(xscale="log", yscale="log", xlabel=AXIS_LABELS["train"], ylabel="optimal tokens per parameter")
+    ax.set(xlim=(result.train[0], result.train[-1]))
+    log_ticks(ax)
+    unmeasured(ax, result.furthest, "beyond the largest run")
+    common_legend(ratio)
+
+    losses, (ax,) = stacked(1, 2.6)
+    predicted_observed(ax, result.observed, result.predicted)
+    common_legend(losses)
+    return {"ratio": ratio, "losses": losses}
 
 
 def main() -> None:

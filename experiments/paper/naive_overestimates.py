@@ -14,9 +14,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 import t2jax as t2
+from experiments.shared.pictures import common_legend, stacked, task_name
 from experiments.shared.record import command
 from t2jax.datasets.pass_curves import pass_curves
-from t2jax.plot.style import AXIS_LABELS, BLUE, VERMILLION, log_ticks, number
+from t2jax.plot.style import AXIS_LABELS, BLUE, VERMILLION, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -152,41 +153,25 @@ def told(one: Largest) -> str:
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
-    from matplotlib.figure import Figure
-
-    rows = -(-len(result.tasks) // 4)
-    points = Figure(figsize=(15, 3.4 * rows), layout="constrained")
-    panels = points.subplots(rows, 4, sharex=True, sharey=True, squeeze=False).ravel()
-    for ax, one in zip(panels, result.tasks, strict=False):
-        draw_points(ax, result.samples, one)
-    points.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-
-    curves = Figure(figsize=(15, 3.4 * rows), layout="constrained")
-    panels = curves.subplots(rows, 4, sharex=True, sharey=True, squeeze=False).ravel()
-    for ax, one in zip(panels, result.tasks, strict=False):
+    """The tasks at which the mean over checkpoints is furthest from the truth and nearest to it."""
+    by_points = sorted(result.tasks, key=lambda one: float(np.max(one.naive - one.true)))
+    chosen = [by_points[-1], by_points[0]][: len(by_points)]
+    figure, axes = stacked(len(chosen), 1.7, sharex=True, sharey=True)
+    for ax, one in zip(axes, chosen, strict=True):
         draw_curves(ax, result.samples, one)
-    curves.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    return {"excess": points, "curves": curves}
-
-
-def draw_points(ax: "Axes", samples: tuple[int, ...], one: Overestimate) -> None:
-    """Naive minus true pass@k over k, its spread over checkpoints, and the largest."""
-    low, mid, high = one.points
-    ax.fill_between(samples, low, high, color=BLUE, alpha=0.2, linewidth=0, label="5 % to 95 % of the checkpoints")
-    ax.plot(samples, mid, color=BLUE, label="median checkpoint")
-    ax.set(xscale="log", xlabel=AXIS_LABELS["samples"], ylabel="naive - true (points of pass@k)", title=one.task)
-    log_ticks(ax)
-    ax.label_outer()
+    axes[-1].set_xlabel(AXIS_LABELS["samples"])
+    common_legend(figure, columns=1)
+    return {"curves": figure}
 
 
 def draw_curves(ax: "Axes", samples: tuple[int, ...], one: Overestimate) -> None:
     """True and naive pass@k over k, means over checkpoints."""
-    ax.plot(samples, one.true, "o-", color=BLUE, markersize=4, label="true: mean of 1 - (1 - p)^k")
-    ax.plot(samples, one.naive, "s--", color=VERMILLION, markersize=4, label="naive: 1 - (1 - mean p)^k")
-    ax.set(xscale="log", yscale="log", xlabel=AXIS_LABELS["samples"], ylabel="pass@k, mean of checkpoints")
-    ax.set_title(f"{one.task}: at most {number(float(one.factor.max()), 2)} times the truth")
+    ax.plot(samples, one.true, "o-", color=BLUE, label="true: mean over questions of 1 − (1 − p)ᵏ")
+    ax.plot(samples, one.naive, "s--", color=VERMILLION, label="naive: 1 − (1 − mean p)ᵏ")
+    ax.set(xscale="log", yscale="log", ylabel="pass@k, mean of\ncheckpoints")
+    most = 100 * float(np.max(one.naive - one.true))
+    ax.set_title(f"{task_name(one.task)}: at most {most:.0f} points too high")
     log_ticks(ax)
-    ax.label_outer()
 
 
 def main() -> None:

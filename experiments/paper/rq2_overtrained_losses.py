@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 import t2jax as t2
+from experiments.shared.pictures import law_name, small, table_name
 from experiments.shared.real_tables import gadre, porian, testbed_losses, testbed_samples
 from experiments.shared.record import UNSAVED, command, stage
 from t2jax.evaluation.held_out import NoFit
@@ -187,22 +188,20 @@ def words(result: Result) -> list[str]:
 
 def figures(result: Result) -> dict[str, "Figure"]:
     """Error of every held-out row against D/N, one panel per table."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.0 + 2.8 * len(result.tables), 3.4), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, len(result.tables)))
+    figure, axes = small(len(result.tables), columns=1, height=1.7)
     for ax, one in zip(axes, result.tables, strict=True):
         for law, colour in zip(one.laws, COLOURS, strict=False):
-            held = f"{law.law}: {100 * law.error:.1f} %, {100 * law.coverage:.0f} % in band"
-            ax.plot(law.ratios, 100 * law.errors, "o", color=colour, markersize=3, alpha=0.6, label=held)
-        ax.axhline(0, color=BLACK, linewidth=0.8)
-        ax.set(xscale="log", xlabel="tokens per parameter D/N", ylim=_with_room(ax.get_ylim()))
-        ax.set_title(f"{one.table}, fitted below {one.cut:g}", fontsize="medium")
-        ax.legend(fontsize=7, loc="upper left", handletextpad=0.2)
+            held = f"{law_name(law.law)}: {100 * law.error:.1f} %, {100 * law.coverage:.0f} % in band"
+            ax.plot(law.ratios, 100 * law.errors, "o", color=colour, markersize=2, alpha=0.6, label=held)
+        ax.axhline(0, color=BLACK, linewidth=0.6)
+        ax.set(xscale="log", ylim=_with_room(ax.get_ylim()))
+        ax.set_title(f"{table_name(one.table)}, fitted below D/N of {one.cut:g}")
+        ax.legend(loc="upper left", handletextpad=0.2)
         low, high = ax.get_xlim()
         ax.set_xticks([one for one in TICKS if low <= one <= high], [f"{one:g}" for one in TICKS if low <= one <= high])
         ax.xaxis.set_minor_formatter("")
-    axes[0].set_ylabel("predicted / measured - 1 (%)")
+    axes[-1].set_xlabel("tokens per parameter D/N")
+    figure.supylabel("predicted / measured - 1 (%)")
     return {"extrapolation": figure}
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpyro.distributions import LogNormal
 
 import t2jax as t2
+from experiments.shared.pictures import common_legend, stacked
 from experiments.shared.record import UNSAVED, command, stage
 from t2jax.evaluation.held_out import left_out
 from t2jax.noise.joint import Joint
@@ -273,22 +274,23 @@ def share(error: float) -> str:
 
 def figures(result: Result) -> dict[str, "Figure"]:
     """Error of the average over tasks against D/N, a point per doubling of it, and the paper's number."""
-    from matplotlib.figure import Figure
-
-    figure, split, found = Figure(figsize=(13, 5), layout="constrained"), result.split, result.of()
-    for ax, column in zip(figure.subplots(1, len(found), squeeze=False)[0], found, strict=True):
+    split, found = result.split, result.of()
+    figure, axes = stacked(len(found), 1.9, sharex=True)
+    for ax, column in zip(axes, found, strict=True):
         for one in found[column]:
             errors = 100 * np.abs(one.audits[0].errors)
             doubling = np.floor(np.log2(one.audits[0].ratio / split))
             shown = np.unique(doubling)
             means = [np.nanmean(errors[doubling == i]) for i in shown]
-            ax.plot(split * 2 ** (shown + 0.5), means, "o-", color=COLOURS[one.law], label=one.law)
-        ax.set(xscale="log", yscale="log", title=f"{APPROACHES[column]} ({column}), average over tasks")
+            label = one.law.replace("T2Loss", "T² by loss").replace("T2PassK", "T² by pass@k")
+            ax.plot(split * 2 ** (shown + 0.5), means, "o-", color=COLOURS[one.law], label=label)
+        ax.set(xscale="log", yscale="log", title=f"{APPROACHES[column]}, average over tasks")
         ax.axvspan(ax.get_xlim()[0], split, color=GREY, alpha=0.12, linewidth=0, label="fitted")
-        ax.axhline(100 * PAPER[column], color=BLACK, linewidth=1, linestyle="--", label="the paper's mean")
-        ax.set(xlabel=AXIS_LABELS["tokens_per_param"], ylabel="mean relative error over k (%)")
+        ax.axhline(100 * PAPER[column], color=BLACK, linewidth=0.8, linestyle="--", label="the paper's mean")
+        ax.set_ylabel("mean relative error\nover k (%)")
         log_ticks(ax)
-        ax.legend(frameon=False)
+    axes[-1].set_xlabel(AXIS_LABELS["tokens_per_param"])
+    common_legend(figure, columns=1)
     return {"errors": figure}
 
 

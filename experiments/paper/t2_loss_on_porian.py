@@ -15,11 +15,11 @@ import jax
 import numpy as np
 
 import t2jax as t2
+from experiments.shared.pictures import common_legend, power, stacked, unmeasured
 from experiments.shared.real_tables import porian
 from experiments.shared.record import UNSAVED, command, stage
 from t2jax.plot import frontier as plot_frontier
 from t2jax.plot.frontier import Optima
-from t2jax.plot.style import number, shared_legend
 from t2jax.typing import Array
 from t2jax.working_precision import scope
 
@@ -184,8 +184,7 @@ def assumed_optima(runs: t2.Table, laws: t2.Law, config: Config) -> tuple[tuple[
             params, tokens = params[:, where], tokens[:, where]
             return Optima(label, params[0], tokens[0], params[1:], tokens[1:])
 
-        label = "T², assumed G = {:g} E', γ = {:g}".format(*config.shown)
-        return one(label, params[shown], tokens[shown]), one("Chinchilla, k = 1", *once)
+        return one("with samples, gain assumed", params[shown], tokens[shown]), one("one sample, fitted", *once)
 
     point = jax.tree.map(lambda leaf: float(leaf[0]), assumed[shown])
     two, three = optima(slice(len(train))), optima(slice(len(train), None))
@@ -214,31 +213,33 @@ def words(result: Result) -> list[str]:
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
-    from matplotlib.figure import Figure
-
+    """Tokens per parameter against training compute, and isoFLOP curves of one sample and of many."""
     curves, draw = result.curves, plot_frontier
-    panels = Figure(figsize=(15, 4.2), layout="constrained")
-    draw.frontier_panels(panels.subplots(1, 3), curves.train, curves.figure_2, LEVEL)
+    runs = curves.runs
+    frontier, (ax,) = stacked(1, 2.4)
+    draw.optima_against_train(ax, curves.train, curves.figure_2, quantity="tokens_per_param", level=LEVEL)
+    unmeasured(ax, float(runs.compute().max()), "beyond the largest run")
+    common_legend(frontier)
 
-    isoflops = Figure(figsize=(15, 6), layout="constrained")
-    left, right = isoflops.subplots(1, 2, sharey=True)
-    most = curves.inference / 2
-    sizes = np.broadcast_to(np.geomspace(3e6, most, 200), (len(ISOFLOPS), 200))
-    tokens = ISOFLOPS[:, None] / (6 * sizes)
+    isoflops, axes = stacked(2, 2.3, sharex=True)
+    shown, most = ISOFLOPS[2::3], curves.inference / 2
+    sizes = np.broadcast_to(np.geomspace(3e6, most, 200), (len(shown), 200))
+    tokens = shown[:, None] / (6 * sizes)
     near_grid = tokens > 0.5 * sizes  # below, the grid has no runs
-    for ax, samples in ((left, np.ones_like(sizes)), (right, most / sizes)):
+    for ax, samples in zip(axes, (np.ones_like(sizes), most / sizes), strict=True):
         losses = np.where(near_grid, loss(curves.law, sizes, tokens, samples), np.nan)
-        draw.isoflop_curves(ax, sizes, losses, ISOFLOPS)
+        draw.isoflop_curves(ax, sizes, losses, shown)
         at = [one.params for one in curves.figure_3]
-        served = [np.ones_like(one) if ax is left else np.maximum(most / one, 1.0) for one in at]
+        served = [np.ones_like(one) if ax is axes[0] else np.maximum(most / one, 1.0) for one in at]
         values = [loss(curves.law, one.params, one.tokens, k) for one, k in zip(curves.figure_3, served, strict=True)]
         draw.optima_on_isoflops(ax, curves.figure_3, values, LEVEL)
-    runs = curves.runs
-    draw.isoflop_points(left, runs["params"], runs["loss"], runs.compute(), ISOFLOPS)
-    shared_legend((left, right))
-    left.set_title("one sample: fitted law and measured losses")
-    right.set_title(f"k = C/2N, C = {number(curves.inference)} FLOPs per token served: assumed G and γ")
-    return {"figure-2": panels, "figure-3": isoflops}
+    near = np.abs(np.log(runs.compute()[:, None] / shown)).min(axis=1) < np.log(1.2)
+    draw.isoflop_points(axes[0], runs["params"][near], runs["loss"][near], runs.compute()[near], shown)
+    axes[0].set(title="one sample: fitted law and measured losses", xlabel="")
+    axes[1].set_title(f"assumed gain of sampling, serving {power(curves.inference)} FLOPs\nper token")
+    axes[1].set_ylabel("value with samples (nats)")
+    common_legend(isoflops, columns=2, title="curves: training compute 6ND (FLOPs)")
+    return {"frontier": frontier, "isoflops": isoflops}
 
 
 def loss(law: t2.laws.T2Loss, params: np.ndarray, tokens: np.ndarray, samples: np.ndarray) -> np.ndarray:

@@ -17,8 +17,9 @@ import pandas as pd
 
 import t2jax as t2
 from experiments.shared.isoflops import LEVEL, over_seeds
+from experiments.shared.pictures import common_legend, power, small, stacked, task_name
 from experiments.shared.record import command, stage
-from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, VERMILLION, log_ticks, number
+from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, VERMILLION, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -261,53 +262,47 @@ def words(result: Result) -> list[str]:
 
 def figures(result: Result) -> dict[str, "Figure"]:
     """The table as a picture, and the gain at every budget."""
-    from matplotlib.figure import Figure
-
-    table = Figure(figsize=(9, 5), layout="constrained")
-    draw_table(table.subplots(), result)
-    gains = Figure(figsize=(13, 6), layout="constrained")
-    axes = gains.subplots(2, -(-len(result.table) // 2), sharex=True, squeeze=False)
-    for ax in axes.flat[len(result.table) :]:
-        ax.remove()
-    for ax, one in zip(axes.flat, result.table, strict=False):
+    table, (ax,) = stacked(1, 3.4)
+    draw_table(ax, result)
+    common_legend(table, columns=1)
+    gains, axes = small(len(result.table), height=1.1, sharex=True)
+    for ax, one in zip(axes, result.table, strict=True):
         draw_gain(ax, [other for other in result.every if other.task == one.task])
-    gains.supylabel("pass@k, overtrained minus Chinchilla's range (points)", fontsize="medium")
-    gains.supxlabel(AXIS_LABELS["train"], fontsize="medium")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    gains.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+    gains.supylabel("pass@k gained by overtraining (points)")
+    gains.supxlabel(AXIS_LABELS["train"])
+    common_legend(gains, axes, columns=1)
     return {"table": table, "gains": gains}
 
 
 def draw_table(ax: "Axes", result: Result) -> None:
-    """pass@k of both choices on every task, with intervals over questions and the chosen sizes."""
+    """pass@k of both choices on every task, with intervals over questions and the chosen ratios."""
     y = np.arange(len(result.table))[::-1]
-    kinds = (("overtrained", VERMILLION, 0.14, "s"), ("chinchilla", BLUE, -0.14, "o"))
+    kinds = (("overtrained", VERMILLION, 0.17, "s"), ("chinchilla", BLUE, -0.17, "o"))
     for kind, colour, off, marker in kinds:
         choices: list[Choice] = [getattr(one, kind) for one in result.table]
         value, low, high = (100 * np.array([getattr(c, n) for c in choices]) for n in ("pass_at_k", "low", "high"))
         error = [np.maximum(value - low, 0), np.maximum(high - value, 0)]
-        label = "overtrained" if kind == "overtrained" else "D/N {:g} to {:g}".format(*result.ratios)
-        label = f"best {label}, 90 % over questions"
-        ax.errorbar(value, y + off, xerr=error, fmt=marker, color=colour, markersize=5, label=label)
+        label = "more (overtrained)" if kind == "overtrained" else "{:g} to {:g}".format(*result.ratios)
+        label = f"best with D/N of {label}, 90 % over questions"
+        ax.errorbar(value, y + off, xerr=error, fmt=marker, color=colour, elinewidth=0.8, label=label)
         for c, x, at in zip(choices, high, y + off, strict=True):
-            said = f"  N = {c.params / 1000:.3g}k, D/N = {c.tokens_per_param:.0f}"
-            ax.text(x, at, said, va="center", fontsize="x-small", color=colour)
-    ax.set_yticks(y, [one.task for one in result.table])
-    ax.set(xlim=(0, 1.3 * ax.get_xlim()[1]), xlabel="pass@k at k = C/2N (per cent of questions)")
-    ax.set_title(f"training {number(result.train, 3)} FLOPs, serving C = {number(result.inference)} FLOPs per token")
-    ax.figure.legend(loc="outside lower center", ncols=2, frameon=False)
+            ax.text(x + 1, at, f"D/N = {c.tokens_per_param:,.0f}", va="center", fontsize=6, color=colour)
+    ax.set_yticks(y, [task_name(one.task) for one in result.table])
+    ax.set(xlim=(0, 1.25 * ax.get_xlim()[1]), xlabel="pass@k (per cent of questions)")
+    ax.set_title(f"{power(result.train)} FLOPs of training,\n{power(result.inference)} FLOPs per token served")
 
 
 def draw_gain(ax: "Axes", every: list[Comparison]) -> None:
     """The gain of one task against training compute, with its interval over questions and every seed's gain."""
     train = [one.train for one in every]
-    ax.axhline(0, color=BLACK, linewidth=1)
+    ax.axhline(0, color=BLACK, linewidth=0.6)
     low, high = [one.low for one in every], [one.high for one in every]
     ax.fill_between(train, low, high, color=BLUE, alpha=0.25, linewidth=0, label="90 % over questions, chosen anew")
     ax.plot(train, [one.gain for one in every], color=BLUE, label="best against best, mean over seeds")
     points = [(one.train, gain) for one in every for gain in one.seeds]
-    ax.plot(*zip(*points, strict=True), ".", color=VERMILLION, markersize=4, label="the chosen pair in each seed")
-    ax.set(xscale="log", title=every[0].task)
+    ax.plot(*zip(*points, strict=True), ".", color=VERMILLION, markersize=2.5, label="the chosen pair in each seed")
+    ax.set_xscale("log")
+    ax.set_title(task_name(every[0].task), fontsize=7)
     log_ticks(ax)
 
 

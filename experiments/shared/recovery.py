@@ -8,8 +8,9 @@ import jax
 import numpy as np
 
 import t2jax as t2
+from experiments.shared.pictures import stacked
 from experiments.shared.record import stage
-from t2jax.plot.style import BLACK, BLUE
+from t2jax.plot.style import BLACK, BLUE, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,15 +110,15 @@ def words(result: Result) -> list[str]:
 
 def figures(result: Result) -> dict[str, "Figure"]:
     """The error of N* in every table, a row of points for each recipe."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 2.6), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = stacked(1, 1.1)
     for i, one in enumerate(result.recipes):
         error = 100 * (one.params_optimum / result.true_params_optimum - 1)
-        ax.plot(error, np.full(len(error), -i), "o", color=BLUE, alpha=0.5)
-    ax.axvline(0, color=BLACK, linewidth=1, linestyle="--")
-    ax.set(ylim=(0.5 - len(result.recipes), 0.5), xlabel="error of the optimal parameters N* (%)")
-    ax.set_yticks([-i for i in range(len(result.recipes))], [one.name for one in result.recipes])
-    ax.set_title("one point per simulated table", fontsize="medium")
+        height = -i + 0.3 * np.linspace(-1, 1, len(error))
+        ax.plot(error, height, "o", color=BLUE, alpha=0.5, markeredgewidth=0)
+        ax.plot([np.median(error)] * 2, [-i - 0.4, -i + 0.4], color=VERMILLION)
+    ax.axvline(0, color=BLACK, linewidth=0.6, linestyle="--")
+    ax.set(ylim=(0.4 - len(result.recipes), 0.6), xlabel="error of the optimal parameters N* (%)")
+    names = [one.name.replace(": ", ":\n") for one in result.recipes]
+    ax.set_yticks([-i for i in range(len(result.recipes))], names)
+    ax.set_title("a point per simulated table; red: median")
     return {"optimum": figure}

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from t2jax.plot.style import BLACK, BLUE, VERMILLION
+from experiments.shared.pictures import common_legend, law_name, stacked, table_name
+from t2jax.plot.style import BLACK, BLUE, GREEN, PURPLE, VERMILLION, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,28 +102,23 @@ def words(result: Result) -> list[str]:
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
-    """Error beyond the cut of every law on every table of losses, with its coverage."""
-    from matplotlib.figure import Figure
-
+    """Error beyond the cut of every law on every table of losses, and of the fit by hand."""
     tables = [one for one in result.tables if one.by_hand is not None]
     names = list(dict.fromkeys(law.law for one in tables for law in one.laws))
-    figure = Figure(figsize=(2.0 + 2.2 * len(tables), 4.0), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, len(tables), sharey=True))
-    for ax, one in zip(axes, tables, strict=True):
+    figure, (ax,) = stacked(1, 2.4)
+    for i, (one, colour, marker) in enumerate(
+        zip(tables, (BLUE, VERMILLION, GREEN, PURPLE, BLACK), "osD^v", strict=False)
+    ):
         assert one.by_hand is not None
+        off = 0.14 * (i - (len(tables) - 1) / 2)
+        style = {"color": colour, "markersize": 4, "markeredgewidth": 0.8}
+        ax.plot([], [], marker, fillstyle="none", label=table_name(one.table), **style)
         for law in one.laws:
-            place = (100 * law.error, names.index(law.law))
-            ax.plot(*place, "o", color=VERMILLION if law.law == one.best else BLUE)
-            inside = f"{100 * law.coverage:.0f} %"
-            ax.annotate(inside, place, (0, 7), textcoords="offset points", fontsize=7, ha="center")
-        ax.axvline(100 * one.by_hand.error, color=BLACK, linewidth=1, linestyle="--")
-        ax.set(yticks=range(len(names)), yticklabels=names, xscale="log", ylim=(len(names) - 0.4, -0.7), xlim=(0.5, 25))
-        ax.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
-        ax.xaxis.set_minor_formatter("")
-        ax.set_title(f"{one.table}\n{one.fitted} predict {one.predicted}, to {one.furthest:.0f}×", fontsize="small")
-    figure.supxlabel(
-        "mean relative error beyond the cut (%); numbers: measurements in the 90 % band; red: chosen among cheap runs; "
-        "dashed: curve_fit of Chinchilla by hand",
-        fontsize="small",
-    )
+            fill = "full" if law.law == one.best else "none"
+            ax.plot(100 * law.error, names.index(law.law) + off, marker, fillstyle=fill, **style)
+        ax.plot(100 * one.by_hand.error, len(names) + off, marker, fillstyle="none", **style)
+    ax.set(xscale="log", ylim=(len(names) + 0.6, -0.6), xlabel="mean relative error of dearer runs (%)")
+    ax.set_yticks(range(len(names) + 1), [*map(law_name, names), "Chinchilla by hand"])
+    log_ticks(ax)
+    common_legend(figure, columns=1, title="filled: the law that was chosen among cheap runs")
     return {"zoo": figure}

@@ -65,20 +65,26 @@ def shared_legend(axes: Sequence["Axes"]) -> None:
 
 
 def log_ticks(ax: "Axes") -> None:
-    """Sets readable ticks on log axes: even steps below a decade, then 1, 2 and 5, and powers of ten over wide ranges.
+    """Sets readable ticks on log axes: even steps below a decade, then 1, 2 and 5 if they fit, and powers of ten.
 
     Minor ticks appear up to three decades. Beyond, they are useless and take most of the drawing time.
     Labels are plain text such as 2·10⁸, because mathematical type needs a parser.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-    for axis in (ax.xaxis, ax.yaxis):
+    box, figure = ax.get_window_extent(), ax.get_figure(root=True)
+    for axis, length, room in ((ax.xaxis, box.width, 0.45), (ax.yaxis, box.height, 0.2)):
         if axis.get_scale() != "log":
             continue
+        fit = max(2, min(7, int(length / (room * (figure.dpi if figure else 100)))))
         low, high = axis.get_view_interval()
         decades = np.log10(high / low)
-        even = MaxNLocator(7, steps=[1, 2, 2.5, 5, 10])
-        axis.set_major_locator(even if decades < 1 else LogLocator(subs=(1, 2, 5) if decades < 2.5 else (1,)))
+        even = MaxNLocator(fit, steps=[1, 2, 2.5, 5, 10])
+        # as many of 1, 2 and 5 as there is room for
+        steps = next((some for some in ((1, 2, 5), (1, 3)) if len(some) * decades <= fit), (1,))
+        axis.set_major_locator(
+            even if decades < 1 else LogLocator(subs=steps if decades < 2.5 else (1,), numticks=max(fit, 3))
+        )
         axis.set_minor_locator(LogLocator(subs="auto") if 1 <= decades < 3 else NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
         axis.set_minor_formatter(NullFormatter())
