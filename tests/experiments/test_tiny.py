@@ -25,13 +25,6 @@ from experiments.checks import (
     pooled_tasks,
     posterior_frontier,
 )
-    calibration,
-    isoflop_bias,
-    passk_on_pythia,
-    passk_posterior,
-    pooled_tasks,
-    posterior_frontier,
-)
 from experiments.paper import approach1, approach2, chinchilla_replication, t2_loss_on_porian
 from experiments.shared import calibration_tables, pooled_tables, real_tables, record
 from tests.helpers.experiments import check_figures, check_numbers, check_output, need
