@@ -98,7 +98,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(questions=("testbed, pass@k",), draws=400, warmup=400, planned=40)
+        return cls(questions=("chinchilla-epoch",), draws=400, warmup=400, planned=40)
 
 
 @dataclass(frozen=True)

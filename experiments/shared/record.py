@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, TypeVar, Union
 import numpy as np
 import tyro
 
-from experiments.shared import pictures
+from experiments.shared.pictures import DOTS, settings
 from t2jax.files import finite, save_figure, save_json
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def command(
         seconds = time.perf_counter() - started
         print(*words(result), sep="\n")
         folder = out or Path(f"t2jax-{name.replace('_', '-')}-{datetime.now():%Y%m%d-%H%M%S}")
-        with pictures.settings():
+        with settings():
             save(folder, name, config, result, seconds, figures(result) if figures else {})
         print(f"\n{seconds:.0f} s; written to {folder}/")
 
@@ -98,7 +98,7 @@ def save(folder: Path, name: str, config: Any, result: Any, seconds: float, figu
     }
     save_json(folder / "result.json", content)
     for stem, figure in figures.items():
-        save_figure(folder / stem, figure, dpi=pictures.DOTS)
+        save_figure(folder / stem, figure, dpi=DOTS)
 
 
 def plain(value: Any) -> Any:

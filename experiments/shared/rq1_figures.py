@@ -150,14 +150,15 @@ def ratios(studies: Any) -> "Figure":
 
 
 def draw_ratios(ax: "Axes", study: Any) -> None:
-    """D/N of the optima by Approach 1 and for one sample, beside the measured ones."""
+    """D/N of the optima by Approach 1 and for one sample, if they could be fitted, beside the measured ones."""
     for rule, colour, name in (
         (study.once[study.base], BLUE, "one sample, law with 90 % band"),
         (study.rules[study.base], VERMILLION, "with samples, law with 90 % band"),
     ):
-        if len(rule.draws):
-            spread = t2.band(study.train / (6 * rule.draws**2), LEVEL)
-            ax.fill_between(study.train, spread.low, spread.high, color=colour, alpha=0.2, linewidth=0)
+        if not len(rule.draws):  # of a fit that did not converge
+            continue
+        spread = t2.band(study.train / (6 * rule.draws**2), LEVEL)
+        ax.fill_between(study.train, spread.low, spread.high, color=colour, alpha=0.2, linewidth=0)
         ax.plot(study.train, study.train / (6 * rule.params**2), color=colour, label=name)
     draw_measured(ax, study.train, study.measured[0])
     ax.set(xscale="log", yscale="log")

@@ -1,20 +1,30 @@
 """Every experiment in its tiny configuration: it runs, finds what it should, and writes what it promises."""
 
 import ast
+import dataclasses
 import importlib
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
 import t2jax as t2
 from experiments.benchmarks import bench_bayes, bench_fit, bench_frontier
-from experiments.checks import calibration, isoflop_bias, passk_on_pythia, passk_posterior, pooled_tasks
+from experiments.checks import (
+    calibration,
+    isoflop_bias,
+    passk_on_pythia,
+    passk_posterior,
+    pooled_tasks,
+    posterior_frontier,
+)
 from experiments.paper import approach1, approach2, chinchilla_replication, t2_loss_on_porian
 from experiments.shared import calibration_tables, pooled_tables, real_tables, record
 from tests.helpers.experiments import check_figures, check_numbers, check_output, need
@@ -218,6 +228,21 @@ def test_bench_frontier(tmp_path):
         assert row.largest_difference < 1e-3
         assert abs(row.scipy_worse) < 1e-9 and abs(row.ours_worse) < 1e-9
     check_output(bench_frontier, result, tmp_path)
+
+
+def test_the_choice_with_samples_gains_where_draws_agree():
+    law = t2.laws.T2PassK(
+        E=2.1, A=110.0, B=330.0, alpha=0.45, beta=0.35, theta0=1.0, theta1=1.0, theta2=0.9, theta3=0.0, theta4=0.0
+    )
+    laws = jax.tree.map(lambda leaf: np.array([leaf, leaf]), law)
+    question = dataclasses.replace(posterior_frontier.QUESTIONS[1], train=np.array([1e11, 1e12]))
+    post: Any = SimpleNamespace(laws=laws, status="converged")
+    found = posterior_frontier.study(question, post, 1e13, posterior_frontier.Config(planned=2))
+    assert found.gain is not None and found.gain.shape == (5, 2)
+    np.testing.assert_allclose(found.gain[0], found.gain[-1])
+    assert np.all(found.gain > 0) and np.all(found.wins == 1) and np.all(found.more_tokens == 1)
+    # two equal draws: the bands have no width
+    np.testing.assert_allclose(found.bands["params"][0], found.bands["params"][-1])
 
 
 def test_pooled_tasks_never_fits_what_it_judges():
