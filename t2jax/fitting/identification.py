@@ -13,6 +13,7 @@ NULL_EIGENVALUE = 1e-12
 NULL_SLOPES = 10.0
 NULL_SHARE = 1e-3
 LOOSE = float(np.log(10.0))
+LARGEST = float(np.log(1e6))
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,18 @@ class Identification:
     @property
     def sentence(self) -> str:
         """Sentences on what the rows do not determine. The text is empty where they determine everything."""
-        factors = ", ".join(f"{name} only within a factor of {np.exp(self.errors[name]):.3g}" for name in self.loose)
+        factors = ", ".join(f"{name} only within a factor of {_format_factor(self.errors[name])}" for name in self.loose)
         sentences = (
             f"the rows do not determine {', '.join(self.flat)}: any value fits as well" if self.flat else "",
             f"the rows determine {factors}" if self.loose else "",
             *(f"{name} is at the edge of its domain ({end:g})" for name, end in self.at_bound.items()),
         )
         return "; ".join(sentence for sentence in sentences if sentence)
+
+
+def _format_factor(error: float) -> str:
+    """Formats the factor of an error in logs; beyond a million its size means nothing, and it may overflow."""
+    return f"{np.exp(error):.3g}" if error < LARGEST else "more than a million"
 
 
 def curvature(

@@ -6,6 +6,7 @@ import pytest
 
 import t2jax as t2
 from t2jax.fitting.cautions import several_tasks
+from t2jax.fitting.identification import Identification
 
 KEY = jax.random.key(0)
 
@@ -77,3 +78,10 @@ def test_runs_are_drawn_where_a_model_repeats():
     assert wide > 2 * narrow
     low, high = np.quantile(drawn.laws.alpha, [0.05, 0.95])
     assert low < 0.33 < high
+
+
+@pytest.mark.parametrize(("error", "factor"), [(np.log(30.0), "30"), (800.0, "more than a million")])
+def test_the_factor_of_a_loose_parameter(error, factor):
+    """A standard error of 800 in logs is no number as a factor."""
+    known = Identification(1, {"A": float(error)}, (), ("A",), {})
+    assert known.sentence == f"the rows determine A only within a factor of {factor}"
