@@ -43,10 +43,11 @@ class Identification:
     @property
     def sentence(self) -> str:
         """Sentences on what the rows do not determine. The text is empty where they determine everything."""
-        factors = ", ".join(f"{name} only within a factor of {_format_factor(self.errors[name])}" for name in self.loose)
+        factors = {name: _format_factor(self.errors[name]) for name in self.loose}
+        ranges = ", ".join(f"{name} only within a factor of {factor}" for name, factor in factors.items())
         sentences = (
             f"the rows do not determine {', '.join(self.flat)}: any value fits as well" if self.flat else "",
-            f"the rows determine {factors}" if self.loose else "",
+            f"the rows determine {ranges}" if self.loose else "",
             *(f"{name} is at the edge of its domain ({end:g})" for name, end in self.at_bound.items()),
         )
         return "; ".join(sentence for sentence in sentences if sentence)
