@@ -231,11 +231,11 @@ def _told(error: Any, covered: Any) -> str:
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
-    """Error of each task by way, where a third of the checkpoints of a real table is fitted."""
+    """Error of each task by way, by what is held out, for the first source and the first kind of third."""
     shown = [
         (one, some)
         for one, some in zip(result.means, alike(result.judged), strict=True)
-        if (one.source, one.third) == ("testbed", "checkpoints")
+        if (one.source, one.third) == (result.means[0].source, result.means[0].third)
     ]
     figure, axes = stacked(len(shown), 2.4)
     for ax, (one, some) in zip(axes, shown, strict=True):
