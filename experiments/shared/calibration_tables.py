@@ -8,6 +8,7 @@ from scipy.special import expit
 
 import t2jax as t2
 from t2jax.evaluation.held_out import NEGLIGIBLE
+from t2jax.tables.source import Source
 
 if TYPE_CHECKING:
     from experiments.checks.calibration import Config
@@ -65,7 +66,8 @@ def simulate(law: type[t2.Law], truth: t2.Law, rng: np.random.Generator, config:
     errors = np.exp(sigma * rng.standard_t(4, len(params)))
     exact = t2.evaluate(truth, params=params, tokens=tokens, samples=samples)
     measured: Any = {law.response[0]: exact * errors} | ({"samples": samples} if "k" in law.inputs() else {})
-    return t2.Table.from_columns(params=params, tokens=tokens, **measured), sigma
+    believed = Source(units={"loss": 1.0})  # laws drawn from priors may lose more than guessing costs
+    return t2.Table.from_columns(params=params, tokens=tokens, **measured, source=believed), sigma
 
 
 def successes(
