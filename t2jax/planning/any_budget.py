@@ -42,12 +42,12 @@ FEW = ((0.5, 0.2, 0.8), (0.9,), (0.5,))
 def plan_general(law: Law, budget: Budget) -> Plan:
     """Solves one problem in the precision of its inputs. With a list of sizes, it returns the best plan over them."""
     if budget.sizes is None:
-        return _with_samples(law, budget, None)[0]
+        return _plan_at_size(law, budget, None)[0]
     sizes = jnp.log(jnp.asarray(np.array(budget.sizes), jnp.result_type(float)))
     least, most = bounds(budget)[0]
 
     def plan_at(size: Array) -> tuple[Plan, Array]:
-        plan, merit = _with_samples(law, budget, size)
+        plan, merit = _plan_at_size(law, budget, size)
         small, large = size < least - 1e-12, size > most + 1e-12
         broken = jnp.stack([small if name == "params_min" else large & (name == "params_max") for name in CONSTRAINTS])
         allowed = ~(small | large)
@@ -57,16 +57,19 @@ def plan_general(law: Law, budget: Budget) -> Plan:
     return _best(*jax.vmap(plan_at)(sizes))
 
 
-def _with_samples(law: Law, budget: Budget, size: Array | None) -> tuple[Plan, Array]:
-    """Returns a plan with k at 1, free or whole (`Budget.whole_samples`), and its merit. `size` is log N, if given."""
+def _plan_at_size(law: Law, budget: Budget, log_size: Array | None) -> tuple[Plan, Array]:
+    """Returns a plan at a given log N or the best one, and its merit, of which less is better.
+
+    k is 1 where the law or the budget has no samples, else free, or whole (`Budget.whole_samples`).
+    """
     has_samples = chooses_samples(type(law), budget)
     most = jnp.stack([jnp.asarray(high, jnp.result_type(float)) for _, high in bounds(budget)])
     fixed_choices = np.array([quantity in budget.held for quantity in CHOSEN])
     given = fixed_choices & np.array([True, True, has_samples])
     fixed = jnp.zeros(4, most.dtype).at[:3].set(jnp.where(given, most, 0.0))
-    fixed = fixed if size is None else fixed.at[0].set(size)
+    fixed = fixed if log_size is None else fixed.at[0].set(log_size)
     has_ratio = budget.tokens_per_param is not None
-    sizes = tuple(at for at in (0, 1) if not fixed_choices[at] and (at or size is None) and not (at and has_ratio))
+    sizes = tuple(at for at in (0, 1) if not fixed_choices[at] and (at or log_size is None) and not (at and has_ratio))
     epigraph = () if budget.goal == "quality" else (3,)
     if not has_samples or fixed_choices[2]:
         return _solve(pose(law, budget, (*sizes, *epigraph), fixed))
@@ -79,8 +82,8 @@ def _with_samples(law: Law, budget: Budget, size: Array | None) -> tuple[Plan, A
     whole = jnp.nan_to_num(low, nan=1.0) + jnp.arange(2.0, dtype=fixed.dtype)
     free = (*sizes, *epigraph)
     plans, merits = jax.vmap(lambda k: _solve(pose(law, budget, free, fixed.at[2].set(jnp.log(k)))))(whole)
-    least, most = bounds(budget)[2]
-    allowed = (jnp.log(whole) >= least - 1e-12) & (jnp.log(whole) <= most + 1e-12)
+    least_log_k, most_log_k = bounds(budget)[2]
+    allowed = (jnp.log(whole) >= least_log_k - 1e-12) & (jnp.log(whole) <= most_log_k + 1e-12)
     merits = jnp.where(allowed, merits, jnp.inf)
     best, merit_whole = _best(plans, merits), jnp.min(merits)
     usable = (plan.code <= AT_BOUND) & jnp.isfinite(merit_whole)

@@ -196,7 +196,10 @@ def _mode(
     prior: Array,
     scale: Array,
 ) -> Array:
-    """Finds the most probable u, from the fit and from the prior's medians."""
+    """Finds the most probable u from two starts: the fit, and the prior's medians.
+
+    `prior` is the median and the spread of each coordinate, shape (free, 2). `scale` is the size of a residual.
+    """
 
     def objective(u: Array) -> Array:
         residuals = _residuals(law, transform, coordinates, u, columns, observed) / scale

@@ -241,22 +241,26 @@ def expand(
 def _expand(
     density: Density, pooled: tuple[str, ...], potential: Callable[[Array], Array], u: Float[Array, " free"]
 ) -> LocalExpansion:
-    """Expands minus a log density in the coordinates of a task near u."""
+    """Expands a task's potential to second order around u, and integrates its own coordinates out.
+
+    What is left is a quadratic in the pooled coordinates (a Schur complement). Eigenvalues of the Hessian are at least
+    `LEAST_CURVATURE`.
+    """
     is_pooled = np.array([name in pooled for name in density.names])
-    first, rest = np.flatnonzero(is_pooled), np.flatnonzero(~is_pooled)
-    _, slope, curvature = second_order(potential, u)
+    pooled_at, own_at = np.flatnonzero(is_pooled), np.flatnonzero(~is_pooled)
+    _, gradient, curvature = second_order(potential, u)
     eigenvalues, axes = jnp.linalg.eigh(curvature)
     curvature = (axes * jnp.maximum(eigenvalues, LEAST_CURVATURE)[None, :]) @ axes.T
-    pull = curvature @ u - slope
-    cholesky = jnp.linalg.cholesky(curvature[rest][:, rest])
-    tilt = cho_solve((cholesky, True), curvature[rest][:, first])
-    place = cho_solve((cholesky, True), pull[rest])
+    pull = curvature @ u - gradient
+    cholesky = jnp.linalg.cholesky(curvature[own_at][:, own_at])
+    tilt = cho_solve((cholesky, True), curvature[own_at][:, pooled_at])
+    place = cho_solve((cholesky, True), pull[own_at])
     return LocalExpansion(
-        precision=curvature[first][:, first] - curvature[first][:, rest] @ tilt,
-        slope=pull[first] - curvature[first][:, rest] @ place,
+        precision=curvature[pooled_at][:, pooled_at] - curvature[pooled_at][:, own_at] @ tilt,
+        slope=pull[pooled_at] - curvature[pooled_at][:, own_at] @ place,
         place=place,
         tilt=tilt,
-        root=solve_triangular(cholesky, jnp.eye(len(rest), dtype=u.dtype), lower=True).T,
+        root=solve_triangular(cholesky, jnp.eye(len(own_at), dtype=u.dtype), lower=True).T,
     )
 
 
@@ -284,11 +288,14 @@ def prior_draws(target: Pooled, count: int, key: Array) -> dict[str, Array]:
 def _task_coordinates(
     location: Array, spread: Array, expansion: LocalExpansion, z: Array
 ) -> tuple[Array, Array, Array]:
-    """Returns a task's pooled deviations in units of spread, its free coordinates, and log |∂deviations/∂z|."""
+    """Returns a task's pooled deviations in units of spread, its own coordinates, and log |∂deviations/∂z|.
+
+    z begins with the standard scores of the pooled coordinates; the task's own follow.
+    """
     cholesky, mean = _conditional(location, spread, expansion)
     deviations = mean + solve_triangular(cholesky, z[: len(mean)], lower=True, trans=1)
-    free = expansion.place - expansion.tilt @ (location + spread * deviations) + expansion.root @ z[len(mean) :]
-    return deviations, free, -jnp.sum(jnp.log(jnp.diagonal(cholesky)))
+    own = expansion.place - expansion.tilt @ (location + spread * deviations) + expansion.root @ z[len(mean) :]
+    return deviations, own, -jnp.sum(jnp.log(jnp.diagonal(cholesky)))
 
 
 def _scores(location: Array, spread: Array, expansion: LocalExpansion, pooled: Array, free: Array) -> Array:

@@ -208,7 +208,10 @@ def _deviation(prior: Distribution, declared: Param) -> float:
 
 
 def _stacked(columns: list[Measurements], runs: list[np.ndarray]) -> tuple[Any, np.ndarray]:
-    """Stacks all tasks' columns, padded by rows of no weight, and returns them with the run of each row."""
+    """Stacks all tasks' columns, padded to the longest task, and numbers the runs so that no two tasks share one.
+
+    Padding repeats the last row with weight 0.
+    """
 
     def filled(arrays: list[np.ndarray], mode: Any) -> np.ndarray:
         longest = max(len(array) for array in arrays)
@@ -220,5 +223,5 @@ def _stacked(columns: list[Measurements], runs: list[np.ndarray]) -> tuple[Any, 
         filled([np.asarray(task.weight) for task in columns], "constant"),  # pyright: ignore
         filled([np.asarray(task.place) for task in columns], "constant"),  # pyright: ignore
     )
-    first = np.cumsum([0, *(int(run.max()) + 1 for run in runs[:-1])])
-    return stacked, filled([run + start for run, start in zip(runs, first, strict=True)], "edge").ravel()
+    offsets = np.cumsum([0, *(int(run.max()) + 1 for run in runs[:-1])])
+    return stacked, filled([run + offset for run, offset in zip(runs, offsets, strict=True)], "edge").ravel()
