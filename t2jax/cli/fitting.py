@@ -11,6 +11,7 @@ from t2jax.cli.output import Output
 from t2jax.cli.words import columns, interval
 from t2jax.files import finite
 from t2jax.fitting.bootstrap import Bootstrap, bootstrap, resampled_unit
+from t2jax.fitting.cautions import few_rows
 from t2jax.fitting.fit import Fit, fit
 from t2jax.fitting.law_files import DRAWS_FILE, LAW_FILE, save_draws, save_law, settled_values
 from t2jax.laws.base import Law
@@ -18,6 +19,7 @@ from t2jax.numerics.bands import Band, band
 from t2jax.tables.table import Table
 
 LEVEL = 0.9
+FEWEST_DRAWS = 20
 LARGEST_CHUNK, SMALLEST_CHUNK = 250, 25
 
 
@@ -44,6 +46,9 @@ def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Out
     for option, number, least in (("--draws", options.draws, 0), ("--starts", options.starts, 1)):
         if number < least:
             raise ValueError(f"{option}: found {number}, expected at least {least}")
+    if 0 < options.draws < FEWEST_DRAWS:
+        message = f"expected 0 or at least {FEWEST_DRAWS}: fewer draws have no ends for {LEVEL:.0%} intervals"
+        raise ValueError(f"--draws: found {options.draws}, {message}")
     fixed_values = options.fixed_values()
     key, draw_key = jax.random.split(jax.random.key(options.seed))
     with out.progress(f"fitting {law.__name__} to {len(table)} rows") as bar:
@@ -51,7 +56,8 @@ def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Out
         bar.update()
     with out.file(below + LAW_FILE) as path:
         save_law(path, result, table)
-    if not result.converged or not options.draws:
+    scarce = few_rows(table, len(result.problem.law_coordinates.free))
+    if not result.converged or not options.draws or scarce:  # the status says which
         return Fitted(result, None)
     return Fitted(result, draw_and_save(result, table, options, draw_key, out, below))
 

@@ -11,6 +11,7 @@ from t2jax.cli.options import FittingOptions, law_for, read
 from t2jax.cli.output import Output
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.law_files import DRAWS_FILE, load_draws, load_law
+from t2jax.fitting.measured_range import MeasuredRange, load_measured_range
 from t2jax.laws.base import Law
 from t2jax.posterior.files import POSTERIOR_FILE, load_posterior
 from t2jax.tables.table import Table
@@ -25,6 +26,7 @@ class LawSource:
         draws: Draws of the law, if there are any.
         table: Table of the fit, if there is one.
         fit: The fit, if there is one.
+        measured: Ranges of the rows that were fitted, None if the file of the law lacks them.
         answer: Part of the answer for --json.
     """
 
@@ -32,6 +34,7 @@ class LawSource:
     draws: Law | None = None
     table: Table | None = None
     fit: Fit | None = None
+    measured: MeasuredRange | None = None
     answer: dict[str, Any] = field(default_factory=dict)
 
 
@@ -48,7 +51,7 @@ def find_law(
         raise ValueError(f"{out.command} needs either a table to fit or --law-file")
     if law_file is not None:
         law = load_law(law_file)
-        return LawSource(law, _draws_beside(law_file, law))
+        return LawSource(law, _draws_beside(law_file, law), measured=load_measured_range(law_file))
     rows = read(str(table), fitting.units, fitting.where)
     fitted = fit_and_save(law_for(rows, fitting.law), rows, fitting, out)
     result, answer = fitted.fit, {"fit": fit_answer(fitted)}
@@ -63,7 +66,8 @@ def find_law(
             file=sys.stderr,
         )
         return LawSource(None, answer=answer)
-    return LawSource(result.law, None if fitted.draws is None else fitted.draws.laws, rows, result, answer)
+    draws = None if fitted.draws is None else fitted.draws.laws
+    return LawSource(result.law, draws, rows, result, MeasuredRange.of(rows), answer)
 
 
 def _draws_beside(path: Path, law: Law) -> Law | None:

@@ -25,6 +25,8 @@ NOISES: dict[str, Noise] = {
 LAW_NAMES = f"{', '.join(laws.names())}, or one on another, as t2-loss-on-kaplan"
 Pairs = tuple[tuple[str, ...], ...]
 """NAME=VALUE pairs of an option, which takes several and may be repeated."""
+MOST_FLOPS = 1e35
+"""At 4e14 FLOP/s and $2.50 an hour, 1e35 FLOPs cost 1.7e17 dollars: more is a slip of the exponent."""
 NoiseName = Literal["default", "huber", "gaussian", "student-t", "binomial", "beta-binomial"]
 
 
@@ -121,3 +123,9 @@ def numbers(option: str, options: Pairs) -> dict[str, float]:
         except ValueError:
             raise ValueError(f"{option}: found {name}={text!r}, expected a number") from None
     return numbers_by_name
+
+
+def refuse_absurd(train: float, text: str) -> None:
+    """Raises ValueError for a training budget beyond every machine, which is a slip of the exponent."""
+    if train > MOST_FLOPS:
+        raise ValueError(f"--train: found {text}, expected at most {MOST_FLOPS:g} FLOPs")

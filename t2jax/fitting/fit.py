@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from t2jax.fitting.cautions import refuse_unsolved, several_tasks
+from t2jax.fitting.cautions import few_rows, refuse_unsolved, several_tasks
 from t2jax.fitting.edges import edges_of, limits_of
 from t2jax.fitting.identification import Identification, curvature, identification
 from t2jax.fitting.problem import FitProblem, prepare
@@ -134,7 +134,8 @@ def fit(
         curved = np.all(np.isfinite(solution.hessian))
         gaps = (identified.sentence, remedy(best, table, identified.flat)) if curved else ()
         outcome = _outcome(solution, problem.names, starts)
-        sentences = (several_tasks(table), outcome, *gaps, turning_points(best, table))
+        scarce = few_rows(table, len(problem.law_coordinates.free))
+        sentences = (scarce, several_tasks(table), outcome, *gaps, turning_points(best, table))
     else:
         location = not_finite(law, table, tuple(data.columns))
         sentences = ("failed: the objective was not finite from any start", location)

@@ -13,6 +13,7 @@ import numpy as np
 from t2jax import laws
 from t2jax.files import finite, save_json, save_netcdf
 from t2jax.fitting.fit import Fit
+from t2jax.fitting.measured_range import range_content
 from t2jax.laws.base import Law
 from t2jax.tables.table import Table
 
@@ -21,7 +22,7 @@ DRAWS_GROUP = "posterior"  # the group in which ArviZ looks for draws of any kin
 
 
 def save_law(path: Path, fit: Fit, table: Table) -> None:
-    """Writes a fitted law as JSON: parameters with units, what the rows do not determine, and the origin of the table.
+    """Writes a fitted law as JSON: parameters with units, the measured ranges, and the origin of the table.
 
     A parameter in `fit.undetermined` has the value null, so that nobody takes an arbitrary number for a measured one. A
     parameter at an end of its domain (`Param.edge`) is written as that end.
@@ -65,6 +66,7 @@ def save_law(path: Path, fit: Fit, table: Table) -> None:
         "status": fit.status,
         "starts": fit.starts,
         "agreement": finite(fit.agreement),
+        "measured": range_content(table),
         "table": {"rows": len(table), **dataclasses.asdict(table.source)},
     }
     save_json(path, content)

@@ -68,6 +68,9 @@ def test_plan(folder, capsys):
     assert answer["elasticities"]["params"]["inference"] == pytest.approx(moved, rel=0.1)
     words = answer["words"]
     assert words.startswith("Train ") and "20 tokens per parameter" in words and "90% intervals" in words
+    # the dearest run has 6·2e9·5e10 = 6e20 FLOPs
+    assert answer["beyond"]["compute"] == pytest.approx(TRAIN / 6e20) and 1.2 < answer["horizon_decades"] < 2
+    assert words.index(" This is 16.7 times the largest measured compute") < words.index("Training costs")
     frame = pd.read_csv(folder / "plan" / "plan.csv")
     assert frame["name"].tolist() == ["this plan", "20 tokens per parameter", "best for one sample", "inference=x2"]
     assert (folder / "plan" / "plan.png").exists() and (folder / "plan" / "moves.png").exists()
@@ -234,13 +237,14 @@ def test_what_if_prices(folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
+        (["--train", "1e60"], "--train: found 1e+60, expected at most 1e+35 FLOPs"),
         (["--train", "1e22", "--what-if", "depth=x2"], "--what-if: found 'depth', expected one of train, inference"),
         (["--train", "1e22", "--what-if", "total=x2"], "--what-if total=x2: the budget has no total to multiply"),
         (
             ["--train", "1e22", "--price", "2"],
             "--price is per device-hour, so it needs a device, such as --accelerator H100",
         ),
-        (["--train", "1e22", "--accelerator", "H1000"], "unknown accelerator 'H1000': known are H100, H200, A100"),
+        (["--train", "1e22", "--accelerator", "H1000"], "unknown accelerator 'H1000': expected one of H100, H200, A100"),
         (["--train", "1e22", "--queries", "0"], "Budget.queries must be positive and finite, not 0"),
         (["--total", "1e24"], "Budget.total needs Budget.queries too"),
         ([], "a Budget needs train=, or total= and queries=, or a target= to reach"),
@@ -249,6 +253,13 @@ def test_what_if_prices(folder, tmp_path, capsys):
 def test_wrong_plans_are_told(folder, capsys, given, said):
     assert cli.command(["plan", "--law-file", str(folder / "out" / "law.json"), *given]) == 1
     assert said in capsys.readouterr().err
+
+
+def test_far_beyond_the_rows_the_distance_comes_first(folder, tmp_path, capsys):
+    """1e24 FLOPs are 1,667 times the 6e20 of the dearest run, so more than two decades."""
+    file = ["--law-file", str(folder / "out" / "law.json"), "--train", "1e24", "--inference", str(INFERENCE)]
+    assert cli.command(["plan", *file, "-o", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith("This is 1,667 times the largest measured compute")
 
 
 def test_models_too_large_to_serve_have_no_band(folder, tmp_path, capsys):

@@ -1,5 +1,7 @@
 """Tables in which nothing was solved, of several tasks, or at one size: what is said of them, and what is refused."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -85,3 +87,16 @@ def test_the_factor_of_a_loose_parameter(error, factor):
     """A standard error of 800 in logs is no number as a factor."""
     known = Identification(1, {"A": float(error)}, (), ("A",), {})
     assert known.sentence == f"the rows determine A only within a factor of {factor}"
+
+
+@pytest.mark.parametrize(("rows", "warned"), [(5, True), (7, True), (8, False)])
+def test_few_rows_leave_nothing_to_estimate_errors_from(rows, warned):
+    """Five rows for five parameters are met exactly, and no resample can tell how far that is from the truth."""
+    rng = np.random.default_rng(1)
+    params, tokens = 10 ** rng.uniform(7, 9.5, rows), 10 ** rng.uniform(9, 11, rows)
+    law = t2.laws.Chinchilla(E=1.7, A=400.0, B=1800.0, alpha=0.34, beta=0.36)
+    places: Any = {"params": params, "tokens": tokens}
+    loss = np.asarray(law.predict(places)) * np.exp(0.01 * rng.standard_normal(rows))
+    fit = t2.fit(t2.laws.Chinchilla, t2.Table.from_columns(**places, loss=loss), key=KEY)
+    said = f"{rows} rows for 5 parameters leave too little to estimate errors from"
+    assert fit.status.startswith(said) == warned

@@ -12,7 +12,7 @@ from t2jax.cli.frontier.allocations import solve
 from t2jax.cli.frontier.figures import picture_frontier
 from t2jax.cli.frontier.words import frontier_answer, frontier_text, save_frontier
 from t2jax.cli.law_source import find_law
-from t2jax.cli.options import FittingOptions
+from t2jax.cli.options import FittingOptions, refuse_absurd
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.planning.budget import Budget
 
@@ -84,4 +84,5 @@ def budgets(text: str) -> np.ndarray:
         raise ValueError(f"--train: found {text!r}, but {requirement}")
     if not all(np.isfinite(end) and end > 0 for end in (least, most)):
         raise ValueError(f"--train: found {text!r}, but training FLOPs must be positive and finite")
+    refuse_absurd(most, text)
     return np.geomspace(least, most, count)

@@ -9,14 +9,12 @@ import tyro
 
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import solve_with_draws
-from t2jax.cli.law_source import find_law
-from t2jax.cli.options import FittingOptions, pairs
+from t2jax.cli.law_source import LawSource, find_law
+from t2jax.cli.options import FittingOptions, pairs, refuse_absurd
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.plan.figures import picture_plan
 from t2jax.cli.plan.report import PlanReport, by_option
 from t2jax.cli.plan.words import plan_answer, plan_text, save_plan
-from t2jax.fitting.fit import Fit
-from t2jax.laws.base import Law
 from t2jax.planning.budget import LIMITS, Budget
 from t2jax.planning.costs import Serving, Shape, Training
 from t2jax.planning.frontier import frontier
@@ -156,6 +154,8 @@ class PlanConfig:
         """Returns the problem. It raises ValueError for limits that do not define one."""
         training, serving = self.prices.costs()
         limits = {name: getattr(self, name) for name in LIMITS}
+        if self.train is not None:
+            refuse_absurd(self.train, f"{self.train:g}")
         return Budget(
             **limits,
             sizes=self.sizes or None,
@@ -176,7 +176,7 @@ def run(config: PlanConfig) -> int:
         with out.progress("planning", total=3 + len(levers)) as bar:
             plan, draws = solve_with_draws(source.law, source.draws, budget)
             bar.update()
-            report = report_plan(source.law, source.draws, source.fit, budget, plan, draws) if plan.ok else None
+            report = report_plan(source, budget, plan, draws) if plan.ok else None
             bar.update(2)
             levers_to_solve = levers if plan.ok else {}
             variants = {text: frontier(source.law, budget) for text, budget in levers_to_solve.items()}
@@ -199,10 +199,10 @@ def run(config: PlanConfig) -> int:
         return out.finish(1 if failed else 0, {**source.answer, **plan_answer(report)})
 
 
-def report_plan(
-    law: Law, laws: Law | None, fit: Fit | None, budget: Budget, plan: Plan, draws: Plan | None
-) -> PlanReport:
+def report_plan(source: LawSource, budget: Budget, plan: Plan, draws: Plan | None) -> PlanReport:
     """Returns the plan with its alternatives at equal cost, elasticities, shadow prices and intervals."""
+    law, fit = source.law, source.fit
+    assert law is not None
     smooth = budget.sizes is None and not budget.whole_samples
     moves = by_option(elasticities(law, budget)) if smooth else None
     delta = delta_band(fit, budget, LEVEL) if smooth and fit is not None and not fit.undetermined else None
@@ -212,8 +212,9 @@ def report_plan(
     choice = Choice("this plan", *sizes, queries=queries, spent=spent)
     costs = models(law, budget, plan.params, plan.tokens, plan.samples)
     choices = (choice, *rivals(law, budget, plan))
+    cost = float(costs.training[0]), float(costs.query[0])
     return PlanReport(
-        law, laws, budget, plan, draws, float(costs.training[0]), float(costs.query[0]), choices, moves, worth, delta
+        law, source.draws, budget, plan, draws, *cost, choices, moves, worth, measured=source.measured, delta=delta
     )
 
 

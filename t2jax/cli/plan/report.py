@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.base import Law
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
@@ -28,6 +29,7 @@ class PlanReport:
         choices: The plan, then its alternatives under the same budget.
         moves: Elasticities of the plan, None if small changes do not move it.
         worth: Shadow prices of the limits.
+        measured: Ranges of the fitted rows, None if they are not known.
         delta: Intervals by the delta method, None unless the law was fitted here and small changes move the plan.
         what_if: Plans of changed budgets by the text of --what-if.
     """
@@ -42,6 +44,7 @@ class PlanReport:
     choices: tuple[Choice, ...]
     moves: Elasticities | None
     worth: ShadowPrices
+    measured: MeasuredRange | None = None
     delta: DeltaBand | None = None
     what_if: dict[str, Plan] = field(default_factory=dict)
 
@@ -50,6 +53,14 @@ class PlanReport:
         """Chosen quantities with their short names: N, D, and k if the plan chooses samples."""
         sampled = {"samples": "k"} if chooses_samples(type(self.law), self.budget) else {}
         return {"params": "N", "tokens": "D"} | sampled
+
+    @property
+    def beyond(self) -> dict[str, float] | None:
+        """How many times beyond the measured ranges the plan lies, None if they are not known."""
+        if self.measured is None:
+            return None
+        samples = float(self.plan.samples) if "samples" in self.answers else None
+        return self.measured.beyond(float(self.plan.params), float(self.plan.tokens), samples)
 
     def with_size(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns tokens and samples of other sizes (models,) at the plan's costs, both NaN if these afford no model.

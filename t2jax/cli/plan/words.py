@@ -10,12 +10,15 @@ from t2jax.cli.fitting import LEVEL
 from t2jax.cli.plan.report import PlanReport
 from t2jax.cli.words import columns, count, interval
 from t2jax.files import finite, whole
+from t2jax.fitting.measured_range import horizon_decades
 from t2jax.laws import name_of
 from t2jax.numerics.bands import band
 
 ANSWERS = ("params", "tokens", "samples")
 PAID = ("queries", "spent")
 QUANTITIES = ("params", "tokens", "tokens_per_param", "samples", "value", "queries", "spent")
+FAR_DECADES = 2.0
+"""Beyond this many decades the distance from the measurements is told first."""
 NEGLIGIBLE = 5e-4
 """Smaller elasticities are not shown."""
 NOTHING = {
@@ -30,7 +33,7 @@ DELTA_ACCURACY = "This approximation is accurate if the errors are small."
 
 def plan_text(report: PlanReport) -> str:
     """Returns the recommendation, its costs, alternatives, intervals and elasticities."""
-    parts = [recommendation(report), _costs(report), _assumptions(report), _alternatives(report), _intervals(report)]
+    parts = [_headline(report), _costs(report), _assumptions(report), _alternatives(report), _intervals(report)]
     parts += [_elasticities(report), _what_if(report)]
     return "\n\n".join(part for part in [*parts, report.plan.status] if part)
 
@@ -44,6 +47,26 @@ def recommendation(report: PlanReport) -> str:
     )
     sentence += f" and draw {count(float(plan.samples))} samples" if "samples" in report.answers else ""
     return f"{sentence}: {name_of(type(report.law))} predicts {_format_prediction(report, float(plan.value))}."
+
+
+def _headline(report: PlanReport) -> str:
+    """Returns the recommendation and how far beyond the measurements it lies; far beyond, this comes first."""
+    if not report.beyond:
+        return recommendation(report)
+    distance = describe_distance(report.beyond)
+    if horizon_decades(report.beyond) > FAR_DECADES:
+        return f"{distance} {recommendation(report)}"
+    return f"{recommendation(report)} {distance}"
+
+
+def describe_distance(beyond: dict[str, float]) -> str:
+    """Returns a sentence on how many times beyond the measured ranges a plan lies."""
+    parts = []
+    for name, factor in beyond.items():
+        times = f"{factor:,.0f}" if factor >= 100 else f"{factor:.3g}"
+        end, quantity = "largest" if factor > 1 else "smallest", name.replace("_per_param", " per parameter")
+        parts.append(f"{times} times the {end} measured {quantity}")
+    return f"This is {' and '.join([', '.join(parts[:-1]), parts[-1]] if parts[1:] else parts)}: a forecast."
 
 
 def _costs(report: PlanReport) -> str:
@@ -211,6 +234,8 @@ def plan_answer(report: PlanReport) -> dict[str, Any]:
         "level": LEVEL,
         "status": report.plan.status,
         "plan": numbers,
+        "beyond": report.beyond,
+        "horizon_decades": None if report.beyond is None else horizon_decades(report.beyond),
         "delta_method": {
             name: {"low": finite(float(spread.low)), "high": finite(float(spread.high))}
             for name, spread in by_delta_method

@@ -1,0 +1,85 @@
+"""Ranges that a table measured, and how far beyond them a plan lies."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from t2jax.tables.table import Table
+
+Range = tuple[float, float]
+ROOM = 1.01
+"""Budgets are equal only roughly, so a plan this factor beyond a range counts as inside."""
+
+
+@dataclass(frozen=True)
+class MeasuredRange:
+    """Smallest and largest value of each quantity in a table.
+
+    Attributes:
+        params: N.
+        tokens: D.
+        compute: Training compute 6ND, FLOPs.
+        tokens_per_param: D/N.
+        samples: k, or the trials of a question; None if every row has one sample.
+    """
+
+    params: Range
+    tokens: Range
+    compute: Range
+    tokens_per_param: Range
+    samples: Range | None = None
+
+    @classmethod
+    def of(cls, table: Table) -> "MeasuredRange":
+        """Reads the ranges of a table."""
+        params, tokens = table["params"], table["tokens"]
+        columns = {"params": params, "tokens": tokens, "compute": table.compute(), "tokens_per_param": tokens / params}
+        if "samples" in table:
+            columns["samples"] = table["samples"]
+        elif "trials" in table:  # counts of so many samples give pass@k for every smaller k too
+            columns["samples"] = np.append(table["trials"], 1.0)
+        return cls(**{name: (float(values.min()), float(values.max())) for name, values in columns.items()})
+
+    def beyond(self, params: float, tokens: float, samples: float | None = None) -> dict[str, float]:
+        """Computes how many times beyond its range each quantity of a plan lies; quantities inside are left out.
+
+        A factor above 1 is over the largest value, below 1 over the smallest.
+        """
+        plan = {"compute": 6 * params * tokens, "params": params, "tokens": tokens, "tokens_per_param": tokens / params}
+        ranges = {name: getattr(self, name) for name in plan}
+        if samples is not None and self.samples is not None:
+            plan["samples"], ranges["samples"] = samples, self.samples
+        factors = {}
+        for name, value in plan.items():
+            low, high = ranges[name]
+            if value > ROOM * high:
+                factors[name] = value / high
+            elif value < low / ROOM:
+                factors[name] = value / low
+        return factors
+
+
+def horizon_decades(beyond: dict[str, float]) -> float:
+    """Computes the largest distance beyond the ranges, in decades; 0 inside all of them."""
+    return max((abs(float(np.log10(factor))) for factor in beyond.values()), default=0.0)
+
+
+def load_measured_range(path: str | os.PathLike[str]) -> MeasuredRange | None:
+    """Reads the ranges from the file of a law, None if an earlier version wrote it without them."""
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    measured = content.get("measured") if isinstance(content, dict) else None
+    if not isinstance(measured, dict):
+        return None
+    try:
+        ranges = {name: None if ends is None else (float(ends[0]), float(ends[1])) for name, ends in measured.items()}
+        return MeasuredRange(**ranges)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError, IndexError) as error:
+        raise ValueError(f"{path}: the measured ranges cannot be read ({type(error).__name__}: {error})") from None
+
+
+def range_content(table: Table) -> dict[str, Range | None]:
+    """Makes the entry for the file of a law."""
+    return asdict(MeasuredRange.of(table))
