@@ -17,6 +17,7 @@ from t2jax.cli.frontier.words import frontier_answer, frontier_frame, save_front
 from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.words import count, interval
+from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
 from t2jax.laws.predict import evaluate
 from t2jax.planning.budget import Budget
@@ -73,7 +74,7 @@ def run(config: QuickstartConfig) -> int:
             save_frontier(solved, path)
         with out.progress("figures") as bar:
             picture_fit(fitted.law, table, out)
-            picture_frontier(solved, table, out)
+            picture_frontier(solved, table, out, measured=MeasuredRange.of(table))
             bar.update()
         out.say(*_summary(fitted, solved, table))
         return out.finish(0, {"fit": fit_answer(fitted), **frontier_answer(solved)})

@@ -74,13 +74,25 @@ class Optima:
         return _quantity(quantity, np.asarray(self.params_draws, float), np.asarray(self.tokens_draws, float))
 
 
-def frontier_panels(axes: Sequence["Axes"], train: Any, optima: Sequence[Optima], level: float = 0.9) -> None:
+def frontier_panels(
+    axes: Sequence["Axes"],
+    train: Any,
+    optima: Sequence[Optima],
+    level: float = 0.9,
+    largest_run: float | None = None,
+) -> None:
     """Draws D/N, N and D against training compute on three axes, with one legend. This is figure 2 of the paper.
 
     `train` is in FLOPs, shape (budgets,). `optima` are up to two rules, such as the T² optimum and Chinchilla's.
+    Budgets beyond `largest_run`, the largest measured compute, are shaded.
     """
     for ax, quantity in zip(axes, ("tokens_per_param", "params", "tokens"), strict=True):
         optima_against_train(ax, train, optima, quantity=quantity, level=level)
+        least, most = np.min(train), np.max(train)
+        if largest_run is not None and largest_run < most:
+            start = max(largest_run, least)
+            ax.axvspan(start, most, color=GREY, alpha=0.15, linewidth=0, zorder=0, label="beyond the largest run")
+            legend_outside(ax)
     shared_legend(axes)
 
 

@@ -244,7 +244,10 @@ def test_what_if_prices(folder, tmp_path, capsys):
             ["--train", "1e22", "--price", "2"],
             "--price is per device-hour, so it needs a device, such as --accelerator H100",
         ),
-        (["--train", "1e22", "--accelerator", "H1000"], "unknown accelerator 'H1000': expected one of H100, H200, A100"),
+        (
+            ["--train", "1e22", "--accelerator", "H1000"],
+            "unknown accelerator 'H1000': expected one of H100, H200, A100",
+        ),
         (["--train", "1e22", "--queries", "0"], "Budget.queries must be positive and finite, not 0"),
         (["--total", "1e24"], "Budget.total needs Budget.queries too"),
         ([], "a Budget needs train=, or total= and queries=, or a target= to reach"),

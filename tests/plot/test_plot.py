@@ -176,3 +176,14 @@ def test_pictures_without_a_value_above_zero_are_empty_and_say_so(tmp_path):
     figure.savefig(tmp_path / "none.png")
     assert axes[0].get_title() == "5 of 5 observations are zero and not shown"
     assert axes[2].get_title() == "5 of 5 rows are zero and not shown"
+
+
+def test_budgets_beyond_the_largest_run_are_shaded():
+    axes = list(Figure().subplots(1, 3))
+    frontier_panels(axes, TRAIN, [T2], largest_run=float(TRAIN[1]))
+    assert [patch.get_label() for patch in axes[0].patches] == ["beyond the largest run"]
+    (shade,) = axes[1].patches
+    assert shade.get_x() == TRAIN[1] and shade.get_x() + shade.get_width() == pytest.approx(TRAIN[-1])  # pyright: ignore
+    inside = list(Figure().subplots(1, 3))
+    frontier_panels(inside, TRAIN, [T2], largest_run=1e99)
+    assert not inside[0].patches

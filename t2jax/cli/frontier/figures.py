@@ -10,6 +10,7 @@ from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import Allocations
 from t2jax.cli.output import Output
 from t2jax.cli.words import evenly
+from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.plot.frontier import Optima, frontier_panels
 from t2jax.plot.isoflop import draw_isoflops_of
 from t2jax.plot.style import number, shared_legend
@@ -19,14 +20,18 @@ CURVES = 8
 LEGEND = 3.4  # inches
 
 
-def picture_frontier(solved: Allocations, table: Table | None, out: Output, below: str = "") -> None:
+def picture_frontier(
+    solved: Allocations, table: Table | None, out: Output, below: str = "", measured: MeasuredRange | None = None
+) -> None:
     """Draws figure 2 of the paper (optimal D/N, N, D) for several budgets, and figure 3 (isoFLOP curves).
 
-    Rows of `table` at k = 1 are drawn on the curves. `below` is a folder in the output's.
+    Rows of `table` at k = 1 are drawn on the curves. `below` is a folder in the output's. Budgets beyond the `measured`
+    compute are shaded.
     """
     if solved.usable.sum() > 1:
         figure, axes = figure_of(3, LEGEND)
-        frontier_panels(axes, solved.train[solved.usable], solved.optima(), LEVEL)
+        largest = None if measured is None else measured.compute[1]
+        frontier_panels(axes, solved.train[solved.usable], solved.optima(), LEVEL, largest)
         save_panels(figure, below + "frontier", out)
     served = None if solved.chinchilla is None else float(np.asarray(solved.budget.inference))
     figure, axes = figure_of(1 if served is None else 2, LEGEND)
