@@ -138,7 +138,7 @@ def test_criteria_in_closed_form(table):
     assert replace(found, runs=7).aicc == np.inf
     first, *lines = repr(found).splitlines()
     assert first == "Criteria: 6 parameters, 20 runs (lower is better)"
-    assert lines[0] == f"  AIC             {found.aic:.2f}" and len(lines) == 4
+    assert lines[0] == f"  AIC               {found.aic:.2f}" and len(lines) == 4
     scores = t2.evaluation.log_scores(fit, paired)
     normal = norm.logpdf(residual, scale=np.sqrt(np.mean(residual**2)))
     np.testing.assert_allclose(scores, normal - np.log(paired["loss"]), rtol=1e-9)
@@ -181,9 +181,9 @@ def test_cross_validation_predicts_rows_it_has_not_seen(table):
     assert f"{outer} of 40 rows lie outside the convex hull" in found.status and 4 <= outer <= 30
     first, *lines = repr(found).splitlines()
     assert first == "CrossValidation: 5 of 5 fits converged, each without a part of the 20 runs"
-    assert lines[1:3] == ["  law        chinchilla", f"  error      {found.errors}"] and lines[3].startswith(
-        "  log score"
-    )
+    assert lines[1:3] == ["  law               chinchilla", f"  error             {found.errors}"] and lines[
+        3
+    ].startswith("  log score")
     assert found.predicted is not None and found.errors is not None and found.log_score is not None
     mine = np.asarray(jax.random.permutation(KEY, 20)) % 5 == 2
     out = np.repeat(mine, 2)
@@ -301,8 +301,8 @@ def test_extrapolation_says_what_it_did(table, above, without, audited):
     assert f"at most, {np.sum(~ranges[above])} of them beyond the range of N or D" in audited.status
     first, *lines = repr(audited).splitlines()
     assert first == f"Extrapolation: fitted to {np.sum(~above)} rows up to {audited.cut}: {audited.fit.status}"
-    assert f"  fitted rows    {audited.below}" in lines and f"  held-out rows  {audited.beyond}" in lines
-    assert f"  coverage       {100 * audited.coverage:.3g} % of held-out rows in their 90 % band" in lines
+    assert f"  fitted rows       {audited.below}" in lines and f"  held-out rows     {audited.beyond}" in lines
+    assert f"  coverage          {100 * audited.coverage:.3g} % of held-out rows in their 90 % band" in lines
     assert audited.log_score == pytest.approx(
         t2.evaluation.log_scores(audited.fit, left_out(table, above))[above].mean()
     )

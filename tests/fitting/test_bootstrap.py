@@ -142,7 +142,9 @@ def test_draws_print_their_status_and_the_band_of_each_parameter():
     first, *lines = repr(t2.Bootstrap(drawn, 104, 3, "rows")).splitlines()
     assert first == "Bootstrap: 101 of 104 draws over rows converged"
     assert lines[0] == "  3 reached no optimum and were left out"
-    assert lines[1] == "  E      0.5 (0.05 to 0.95)" and lines[-1] == "  beta   4.5 (4.05 to 4.95)"
+    assert (
+        lines[1] == "  E                 0.5 (0.05 to 0.95)" and lines[-1] == "  beta              4.5 (4.05 to 4.95)"
+    )
 
 
 def test_bands():

@@ -381,10 +381,10 @@ def test_a_fit_prints_its_status_its_law_and_its_noise(runs):
     first, *lines = repr(fit).splitlines()
     assert first == f"Fit: {fit.status}"
     assert lines == [
-        f"  law        {fit.law}",
-        "  noise      Huber(delta=0.001)",
-        f"  objective  {fit.objective:.6g}",
+        f"  law               {fit.law}",
+        "  noise             Huber(delta=0.001)",
+        f"  objective         {fit.objective:.6g}",
     ]
     several = repr(dataclasses.replace(fit, status="converged: 8 of 8 starts; E is open", noise_values={"sigma": 0.5}))
     assert several.startswith("Fit: converged: 8 of 8 starts\n  E is open\n  law ")
-    assert "noise      Huber(delta=0.001), sigma = 0.5\n" in several
+    assert "noise             Huber(delta=0.001), sigma = 0.5\n" in several

@@ -143,7 +143,7 @@ def test_a_mixture_has_the_optima_of_its_laws(posteriors):
     assert found.drawn == {"chinchilla": 160, "kaplan": 40}
     first, *lines = repr(found).splitlines()
     assert first == "AveragedFrontier: 200 draws: 160 of chinchilla, 40 of kaplan"
-    assert lines[1] == f"  params            {low[0]:.4g} to {low[1]:.4g} (medians of 2 bands)"
+    assert lines[1].startswith("  params            ") and "(within " in lines[1]
     for got, expected in (
         (found.params.low, low),
         (found.params.mid, low),
