@@ -314,7 +314,8 @@ def test_results_print_their_status_and_pass_at_k():
     assert [line.split()[0] for line in lines] == ["pass@1", "pass@2", "pass@4"]
     questions, population = estimate.questions, estimate.population
     assert lines[0] == (
-        f"  pass@1            {estimate.passed[0]:.4g}, these questions {questions.low[0]:.4g} to {questions.high[0]:.4g}, "
+        f"  pass@1            {estimate.passed[0]:.4g}, "
+        f"these questions {questions.low[0]:.4g} to {questions.high[0]:.4g}, "
         f"population {population.low[0]:.4g} to {population.high[0]:.4g}"
     )
     line = t2.forecasts.forecast_power_law(trials, correct, range(1, 65), key=jax.random.key(0), draws=10)
