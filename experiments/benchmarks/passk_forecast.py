@@ -305,7 +305,8 @@ def draw_curve(ax: "Axes", one: Curve, drawn: int) -> None:
         ax.fill_between(one.samples, values[0], values[2], color=colour, alpha=0.2, linewidth=0)
     ax.axvline(drawn, color=BLACK, linewidth=0.6, linestyle=":", label=f"{drawn} samples")
     ax.set(xscale="log", ylim=(0, None))
-    ax.set_title("{} {}, {} tokens".format(*one.model.split("_")), fontsize=7)
+    *name, tokens = one.model.split("_")  # such as Pythia_1B_20B
+    ax.set_title(f"{' '.join(name)}, {tokens} tokens" if name else tokens, fontsize=7)
     log_ticks(ax)
 
 

@@ -134,7 +134,7 @@ def fit(
         curved = np.all(np.isfinite(solution.hessian))
         gaps = (identified.sentence, remedy(best, table, identified.flat)) if curved else ()
         outcome = _outcome(solution, problem.names, starts)
-        scarce = few_rows(table, len(problem.law_coordinates.free))
+        scarce = few_rows(table, len(problem.law_coordinates.free)) if solution.converged else ""
         sentences = (scarce, several_tasks(table), outcome, *gaps, turning_points(best, table))
     else:
         location = not_finite(law, table, tuple(data.columns))
