@@ -35,7 +35,7 @@ def precision(name: Precision) -> Iterator[None]:
     Raises:
         ValueError: The name is another one.
 
-    Example:
+    Examples:
         >>> with t2.precision("float32"):
         ...     t2.predict(law, runs).dtype
         dtype('float32')

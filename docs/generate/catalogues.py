@@ -65,7 +65,7 @@ def noises_page() -> str:
 
 def _text(docstring: str | None) -> str:
     """A docstring as Markdown: the arguments become a list and the example, which comes last, a code block."""
-    text, _, example = inspect.cleandoc(docstring or "").partition("\nExample:\n")
+    text, _, example = inspect.cleandoc(docstring or "").partition("\nExamples:\n")
     text = re.sub(r"^(Args|Attributes|Raises|Returns):\n", r"**\1**\n\n", text, flags=re.MULTILINE)
     text = re.sub(r"^ {4}(\w+): ", r"- `\1`: ", text, flags=re.MULTILINE)
     return f"{text.rstrip()}\n\n```pycon\n{textwrap.dedent(example).strip()}\n```" if example else text

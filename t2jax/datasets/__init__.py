@@ -24,7 +24,7 @@ def names() -> tuple[str, ...]:
     Returns:
         The names that `load` accepts.
 
-    Example:
+    Examples:
         >>> t2.datasets.names()
         ('chinchilla-epoch', 'pythia-gsm8k', 'testbed')
     """
@@ -43,7 +43,7 @@ def info(name: str) -> Dataset:
     Raises:
         DatasetError: There is no data set of this name.
 
-    Example:
+    Examples:
         >>> t2.datasets.info("testbed").licence
         'Apache-2.0'
     """
@@ -68,7 +68,7 @@ def fetch(name: str) -> tuple[Path, ...]:
     Raises:
         DatasetError: There is no such data set, or a file is unavailable or differs from the published one.
 
-    Example:
+    Examples:
         >>> [path.name for path in t2.datasets.fetch("testbed")]
         ['runs.csv', 'questions.parquet']
     """
@@ -90,7 +90,7 @@ def load(name: str, **options: Any) -> "Table":
     Raises:
         DatasetError: There is no such data set or option, or a file is unavailable or differs from the published one.
 
-    Example:
+    Examples:
         >>> table = t2.datasets.load("testbed", samples=(1.0,), average=True)
         >>> len(table), table.columns[:3]
         (402, ('model', 'params', 'tokens'))

@@ -18,7 +18,7 @@ FOLDER_VARIABLE = "T2JAX_DATA"
 class DatasetError(ValueError):
     """Error for a data set, option or file that is unknown, unavailable or different from the published one.
 
-    Example:
+    Examples:
         >>> try:
         ...     t2.datasets.info("chinchila-epoch")
         ... except t2.datasets.DatasetError as error:

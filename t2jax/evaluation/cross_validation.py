@@ -104,7 +104,7 @@ def cross_validate(
         TableError: A fold leaves too few rows for a fit.
         NoFit: Every fold failed.
 
-    Example:
+    Examples:
         >>> checked = t2.evaluation.cross_validate(t2.laws.Chinchilla, runs, key=jax.random.key(0), by="size", folds=2)
         >>> checked.folds, checked.failed, checked.errors.largest < 1e-6
         (2, 0, True)

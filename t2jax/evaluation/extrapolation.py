@@ -42,7 +42,7 @@ class Cut:
     Raises:
         ValueError: The quantity is unknown, or the value is not positive and finite.
 
-    Example:
+    Examples:
         >>> cut = t2.evaluation.Cut("compute", 1e19)
         >>> str(cut), int(cut.above(runs).sum())
         ('1e+19 FLOPs', 10)
@@ -316,7 +316,7 @@ def extrapolate(
         TableError: Fewer rows than parameters are below the cut, or the counts are of several tasks.
         NoFit: The fit reached no optimum.
 
-    Example:
+    Examples:
         >>> cut = t2.evaluation.Cut.middle(runs)
         >>> audit = t2.evaluation.extrapolate(t2.laws.Chinchilla, runs, cut, key=jax.random.key(0), draws=8)
         >>> audit.beyond.rows, audit.beyond.largest < 1e-6

@@ -36,7 +36,7 @@ def left_out(table: Table, out: np.ndarray) -> Table:
     Returns:
         The table with new weights.
 
-    Example:
+    Examples:
         >>> table = t2.evaluation.left_out(runs, runs["params"] > 5e8)
         >>> table.weights()[:6]
         array([1.e+00, 1.e+00, 1.e+00, 1.e+00, 1.e+00, 1.e-30])

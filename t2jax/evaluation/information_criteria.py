@@ -83,7 +83,7 @@ def criteria(fit: Fit, table: Table) -> Criteria:
     Raises:
         ValueError: The noise model has no likelihood, as Huber's penalty, or the fit did not converge.
 
-    Example:
+    Examples:
         >>> noisy = runs.with_columns(loss=runs["loss"] * (1 + 0.01 * np.sin(np.arange(24))))
         >>> normal = t2.fit(t2.laws.Chinchilla, noisy, key=jax.random.key(0), noise=t2.noise.Gaussian("log"))
         >>> found = t2.evaluation.criteria(normal, noisy)
@@ -118,7 +118,7 @@ def log_scores(fit: Fit, table: Table) -> np.ndarray:
     Raises:
         ValueError: The noise model has no likelihood, or the fit did not converge.
 
-    Example:
+    Examples:
         >>> noisy = runs.with_columns(loss=runs["loss"] * (1 + 0.01 * np.sin(np.arange(24))))
         >>> normal = t2.fit(t2.laws.Chinchilla, noisy, key=jax.random.key(0), noise=t2.noise.Gaussian("log"))
         >>> round(float(t2.evaluation.log_scores(normal, noisy).mean()), 2)

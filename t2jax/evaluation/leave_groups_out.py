@@ -107,7 +107,7 @@ def influence(
         NoFit: The fit to all rows reached no optimum.
         TableError: The table has fewer rows than the fit needs.
 
-    Example:
+    Examples:
         >>> moved = t2.evaluation.influence(t2.laws.Chinchilla, runs, 1e21, key=jax.random.key(0), by="size")
         >>> len(moved.labels), bool(np.all(np.abs(moved.change) < 1e-3))  # exact rows agree
         (6, True)

@@ -32,7 +32,7 @@ class AveragedFrontier:
         plans: Optima of all draws, arrays of shape (draws, *budgets), in the order of `drawn`.
         status: The draws by posterior, and the outcomes of their plans.
 
-    Example:
+    Examples:
         >>> noisy = runs.with_columns(loss=runs["loss"] * (1 + 0.01 * np.sin(np.arange(24))))
         >>> fixed = {"E": 1.8, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
         >>> post = t2.sample(t2.laws.Chinchilla, noisy, key=jax.random.key(0), fixed=fixed, draws=400, warmup=200)
@@ -99,7 +99,7 @@ def averaged_frontier(
         ValueError: Names differ, or weights are negative or do not sum to one. Also where a posterior with weight did
             not converge, or more than half of the draws have no optimum at a budget.
 
-    Example:
+    Examples:
         >>> noisy = runs.with_columns(loss=runs["loss"] * (1 + 0.01 * np.sin(np.arange(24))))
         >>> fixed = {"E": 1.8, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
         >>> post = t2.sample(t2.laws.Chinchilla, noisy, key=jax.random.key(0), fixed=fixed, draws=400, warmup=200)

@@ -38,7 +38,7 @@ class Bootstrap:
         failed: Number of draws that reached no optimum and were left out.
         resampled: What was resampled: "rows", "runs" or "simulated tables".
 
-    Example:
+    Examples:
         >>> boot = t2.bootstrap(fit, runs, draws=8, key=jax.random.key(0))
         >>> boot.status
         '8 of 8 draws over rows converged'
@@ -102,7 +102,7 @@ def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: Resampled
     Raises:
         ValueError: The fit did not converge, another unit is asked for, or every draw failed.
 
-    Example:
+    Examples:
         >>> boot = t2.bootstrap(fit, runs, draws=8, key=jax.random.key(0))
         >>> round(float(boot.band(lambda law: law(1e9, 2e10)).mid), 3)
         2.464
@@ -147,7 +147,7 @@ def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> B
     Raises:
         ValueError: The fit did not converge, or every draw failed.
 
-    Example:
+    Examples:
         >>> boot = t2.parametric_bootstrap(fit, runs, draws=8, key=jax.random.key(0))
         >>> round(float(np.median(boot.laws.alpha)), 3)
         0.35

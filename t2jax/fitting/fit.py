@@ -48,7 +48,7 @@ class Fit:
         noise_values: Scales of the noise by name, estimated or fixed.
         problem: The problem that was solved: law, noise and coordinates.
 
-    Example:
+    Examples:
         >>> fit.converged, round(fit.law.alpha, 3), fit.undetermined
         (True, 0.35, ())
     """
@@ -110,7 +110,7 @@ def fit(
         ValueError: `starts` is below 1, a fixed name is no parameter, or a fixed value lies outside its domain.
         TypeError: The law does not return one number for each row.
 
-    Example:
+    Examples:
         >>> exact = t2.fit(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed={"E": 1.8})
         >>> exact.law.E, round(exact.law.alpha, 3)
         (1.8, 0.35)

@@ -32,7 +32,7 @@ def save_law(path: Path, fit: Fit, table: Table) -> None:
         fit: The fit.
         table: The table that was fitted.
 
-    Example:
+    Examples:
         >>> import tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "law.json"
         >>> t2.save_law(path, fit, runs)
@@ -86,7 +86,7 @@ def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
         ValueError: The file is no such file, the fit did not converge, or a parameter is null, missing, no number or
             outside its domain. The message names the file.
 
-    Example:
+    Examples:
         >>> import tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "law.json"
         >>> t2.save_law(path, fit, runs)
@@ -138,7 +138,7 @@ def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, mad
         asked: Number of draws that were asked for.
         made: Number of draws that were tried. It is smaller after an interruption. Failed draws are left out.
 
-    Example:
+    Examples:
         >>> import tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "draws.nc"
         >>> boot = t2.bootstrap(fit, runs, draws=8, key=jax.random.key(0))
@@ -177,7 +177,7 @@ def load_draws(path: str | os.PathLike[str], point: Law) -> Law:
     Raises:
         ValueError: The file is no such file, or its draws belong to another fitted law.
 
-    Example:
+    Examples:
         >>> import tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "draws.nc"
         >>> laws = t2.laws.Chinchilla(**{name: np.full(3, value) for name, value in law.values().items()})

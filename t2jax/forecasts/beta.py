@@ -88,7 +88,7 @@ def forecast_beta(
         ValueError: A count is bad (the message names the question, from 0), a k is below 1, or the level is outside (0,
             1).
 
-    Example:
+    Examples:
         >>> trials, correct = [8] * 6, [0, 0, 1, 1, 2, 6]
         >>> forecast = t2.forecasts.forecast_beta(trials, correct, samples=[1, 64], key=jax.random.key(0))
         >>> forecast.passed.round(2)

@@ -72,7 +72,7 @@ def pass_from_counts(trials: object, correct: object, samples: Sequence[float], 
             message names the question, from 0. To leave out such questions biases the mean where hard questions were
             sampled more often. `forecast_beta` uses them all.
 
-    Example:
+    Examples:
         >>> estimate = t2.forecasts.pass_from_counts([4, 4, 4], [0, 1, 4], samples=[1, 2])
         >>> estimate.passed.round(3)
         array([0.417, 0.5  ])
@@ -117,7 +117,7 @@ def pass_from_p(p: object, samples: Sequence[float], level: float = 0.9) -> Esti
     Raises:
         ValueError: A chance lies outside [0, 1] (the message names the question, from 0), or k is below 1.
 
-    Example:
+    Examples:
         >>> t2.forecasts.pass_from_p([0.0, 0.1, 0.5], samples=[1, 10]).passed.round(3)
         array([0.2 , 0.55])
     """

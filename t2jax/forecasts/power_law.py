@@ -83,7 +83,7 @@ def forecast_power_law(
         ValueError: A count is bad, a k is below 1, or `first` is not between 1 and the smallest of `trials`. For a
             count the message names the question, from 0.
 
-    Example:
+    Examples:
         >>> trials, correct = [8] * 6, [0, 0, 1, 1, 2, 6]
         >>> forecast = t2.forecasts.forecast_power_law(trials, correct, samples=[8, 64], key=jax.random.key(0))
         >>> forecast.passed.round(3)

@@ -82,7 +82,7 @@ def names() -> tuple[str, ...]:
     Returns:
         The names in the order of the catalogue.
 
-    Example:
+    Examples:
         >>> t2.laws.names()[:3]
         ('chinchilla', 'shared-exponent', 'kaplan')
     """
@@ -98,7 +98,7 @@ def name_of(law: "type[Law]") -> str:
     Returns:
         The name of the class in lower case with hyphens.
 
-    Example:
+    Examples:
         >>> t2.laws.name_of(t2.laws.T2PassK)
         't2-pass-k'
     """
@@ -117,7 +117,7 @@ def by_name(name: str) -> "type[Law]":
     Raises:
         ValueError: No law has this name, or the first law cannot be put on the second.
 
-    Example:
+    Examples:
         >>> t2.laws.by_name("t2-loss-on-kaplan").__name__
         'T2LossOnKaplan'
     """

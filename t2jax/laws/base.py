@@ -34,7 +34,7 @@ def part(default: type["Law"]) -> Any:
     Returns:
         The declaration, to be assigned to the field.
 
-    Example:
+    Examples:
         >>> @t2.law
         ... class Halved(t2.Law):
         ...     "L(N, D) = loss(N, D)/2."
@@ -61,7 +61,7 @@ class Law:
         gauge: Parameters to fix, with their values, if no `loss` column fixes the scale of a latent loss.
         fields: Declarations of the parameters and inner laws. The decorator `law` sets them.
 
-    Example:
+    Examples:
         >>> law
         Chinchilla(E=1.8, A=480, B=2100, alpha=0.35, beta=0.37)
         >>> type(law).inputs()
@@ -267,7 +267,7 @@ def law(cls: L) -> L:
         TypeError: The class is no `Law`, a field has no prior, or `linear` or `gauge` names no parameter.
             A coefficient may also refer to an input or exponent that the law lacks. The message names law and field.
 
-    Example:
+    Examples:
         >>> from numpyro.distributions import LogNormal
         >>> @t2.law
         ... class PowerLaw(t2.Law):

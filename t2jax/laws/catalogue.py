@@ -66,7 +66,7 @@ def catalogue() -> tuple[LawEntry, ...]:
 
 def describe(law: "type[Law]") -> LawEntry:
     """Makes the catalogue's entry of a law class."""
-    formula, *about = (inspect.getdoc(law) or "").partition("\nExample:\n")[0].splitlines()
+    formula, *about = (inspect.getdoc(law) or "").partition("\nExamples:\n")[0].splitlines()
     return LawEntry(
         name=laws.name_of(law),
         formula=formula,

@@ -106,7 +106,7 @@ def param(prior: Distribution, unit: str, doc: str) -> Any:
     Raises:
         TypeError: The prior is no NumPyro distribution.
 
-    Example:
+    Examples:
         >>> from numpyro.distributions import LogNormal
         >>> E = t2.param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")
         >>> round(E.median(), 3)
@@ -137,7 +137,7 @@ def coefficient(
     Returns:
         The declaration, to be assigned to a field of the class.
 
-    Example:
+    Examples:
         >>> from numpyro.distributions import LogNormal
         >>> A = t2.coefficient(LogNormal(6.0, 2.0), "nats·params^α", "size term", of="N", exponent="alpha")
         >>> A.power

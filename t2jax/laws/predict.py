@@ -23,7 +23,7 @@ def evaluate(law: Law, **columns: ArrayLike) -> np.ndarray:
     Returns:
         Predictions in the unit of the law's response, shape (rows,), or (draws, rows) for a batch.
 
-    Example:
+    Examples:
         >>> t2.evaluate(law, params=np.array([1e8, 1e9]), tokens=2e10).round(3)
         array([2.885, 2.464])
     """
@@ -48,7 +48,7 @@ def predict(law: Law, table: Table) -> np.ndarray:
     Raises:
         TableError: A column that the law reads is missing or has a cell that is no number.
 
-    Example:
+    Examples:
         >>> rows = t2.Table.from_columns(params=[1e8, 1e9], tokens=[2e9, 2e10])
         >>> t2.predict(law, rows).round(3)
         array([3.321, 2.464])

@@ -19,7 +19,7 @@ class Binomial(Noise):
 
     `correct` of `trials` samples are binomial. Use it for laws that give all questions one chance.
 
-    Example:
+    Examples:
         >>> counts = {"trials": np.array([2.0]), "correct": np.array([1.0])}
         >>> half = t2.laws.PowerLawK(A=np.log(2), b=0.5)  # pass@1 = 1/2
         >>> round(float(np.exp(t2.noise.Binomial().log_density(half, counts, {})[0])), 3)
@@ -49,7 +49,7 @@ class BetaBinomial(Noise):
     The law gives a and b (`Law.questions`). Each question may have its own number of trials. The model is Approach 2 of
     Roberts et al. 2026 (2604.01411), with the likelihood of Kazdan et al. 2025 (2510.05197) instead of squared errors.
 
-    Example:
+    Examples:
         >>> counts = {"trials": np.array([4.0]), "correct": np.array([1.0])}
         >>> uniform = t2.laws.BetaTail(a=1.0, b=1.0)  # each of 0 to 4 correct has probability 1/5
         >>> round(float(np.exp(t2.noise.BetaBinomial().log_density(uniform, counts, {})[0])), 3)

@@ -52,7 +52,7 @@ class CrossedEffects(UnitNoise):
             rows.
         TypeError: The model is used in a point fit or outside `t2.sample`, as in `t2.sample_tasks`.
 
-    Example:
+    Examples:
         >>> noise = t2.noise.CrossedEffects()
         >>> noise.unit, list(noise.nuisance)
         ('question', ['rho', 'tau'])

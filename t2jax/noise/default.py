@@ -23,7 +23,7 @@ def default_noise(law: type[Law], table: Table) -> Noise:
     Returns:
         The noise model.
 
-    Example:
+    Examples:
         >>> t2.noise.default_noise(t2.laws.Chinchilla, runs)
         Huber(delta=0.001)
     """

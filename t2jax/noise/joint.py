@@ -31,7 +31,7 @@ class Joint(Noise):
         samples: Noise model of the response, such as `BetaBinomial()`.
         loss: Noise model of the loss, by default normal errors of its log with scale 0.01.
 
-    Example:
+    Examples:
         >>> t2.noise.Joint(t2.noise.BetaBinomial())
         Joint(samples=BetaBinomial(), loss=Gaussian(transform='log', scale=0.01))
     """

@@ -23,7 +23,7 @@ class ResidualNoise(Noise):
     Attributes:
         transform: "log" for errors log(measured / law), "identity" for errors measured - law.
 
-    Example:
+    Examples:
         >>> isinstance(t2.noise.StudentT(), t2.noise.ResidualNoise), t2.noise.StudentT().transform
         (True, 'log')
     """
@@ -106,7 +106,7 @@ class Huber(ResidualNoise):
     Attributes:
         delta: Residual of the log at which the penalty becomes linear.
 
-    Example:
+    Examples:
         >>> row = {"params": 1e9, "tokens": 2e10, "loss": 1.01 * law(1e9, 2e10)}  # the residual is log 1.01
         >>> round(float(t2.noise.Huber(1e-3).penalty(law, row, {})), 7)
         9.5e-06
@@ -148,7 +148,7 @@ class Gaussian(ResidualNoise):
         transform: "identity" for errors of the response, "log" for errors of its log.
         scale: Standard deviation in point fits. It only weighs these rows against others, as in `Joint`.
 
-    Example:
+    Examples:
         >>> least_squares = t2.fit(t2.laws.Chinchilla, runs, key=jax.random.key(0), noise=t2.noise.Gaussian("log"))
         >>> round(least_squares.law.alpha, 3)
         0.35
@@ -183,7 +183,7 @@ class StudentT(ResidualNoise):
         df: Degrees of freedom. The default of 4 gives heavy tails with a variance.
         transform: "log" for errors of the log, "identity" for errors of the response.
 
-    Example:
+    Examples:
         >>> noise = t2.noise.StudentT(df=4.0)  # then t2.fit(t2.laws.Chinchilla, runs, key=key, noise=noise)
         >>> noise.estimated
         ('sigma',)

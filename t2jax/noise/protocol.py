@@ -46,7 +46,7 @@ class Noise:
         unit: Unit of `log_density` where that is not a row.
         deviations: Whether each run has a standard normal deviation, which `log_density` reads as `DEVIATION`.
 
-    Example:
+    Examples:
         >>> fit.problem.noise, fit.problem.noise.columns(t2.laws.Chinchilla, runs)
         (Huber(delta=0.001), ('params', 'tokens', 'loss'))
     """

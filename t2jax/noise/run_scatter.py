@@ -56,7 +56,7 @@ class RunScatter(UnitNoise):
         TableError: The inputs of a run differ between its rows.
         TypeError: The model is used in a point fit or inside `Joint`.
 
-    Example:
+    Examples:
         >>> noise = t2.noise.RunScatter()
         >>> noise.unit, list(noise.nuisance)
         ('run', ['tau'])
@@ -129,7 +129,7 @@ def deviated(a: ArrayLike, b: ArrayLike, tau: ArrayLike, z: ArrayLike) -> tuple[
     Returns:
         The Beta parameters (a, b) of the run.
 
-    Example:
+    Examples:
         >>> a, b = t2.noise.deviated(5.0, 5.0, tau=0.02, z=1.0)
         >>> round(float(a / (a + b)), 3)  # a mean of 1/2 moves by tau
         0.52

@@ -16,7 +16,7 @@ class Band:
         high: Upper end of the interval, in the same shape.
         level: Share of the draws in the interval: 0.9 means from the 5 % to the 95 % quantile.
 
-    Example:
+    Examples:
         >>> band = t2.band(np.linspace(0.0, 100.0, 101), level=0.9)
         >>> [round(float(value), 3) for value in (band.low, band.mid, band.high)]
         [5.0, 50.0, 95.0]
@@ -52,7 +52,7 @@ def band(values: Any, level: float = 0.9) -> Band:
     Raises:
         ValueError: `level` is outside (0, 1), or more than half of the draws are NaN at some place.
 
-    Example:
+    Examples:
         >>> band = t2.band(np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]), level=0.5)
         >>> band.low, band.mid, band.high
         (array([ 1.5, 15. ]), array([ 2., 20.]), array([ 2.5, 25. ]))

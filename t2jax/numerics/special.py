@@ -45,7 +45,7 @@ def inverse_power(x: ArrayLike, exponent: ArrayLike) -> Array:
     Returns:
         The power. Its relative error is about exponent·log(x)·eps: 1e-15 in float64, 1e-6 in float32.
 
-    Example:
+    Examples:
         >>> round(float(t2.special.inverse_power(1e9, 0.34)), 6)
         0.000871
     """
@@ -65,7 +65,7 @@ def log_pass_at_k(p: ArrayLike, k: ArrayLike) -> Array:
     Returns:
         Log pass@k. The relative error of pass@k is about 1e-14 (float64) or 1e-5 (float32).
 
-    Example:
+    Examples:
         >>> round(float(t2.special.log_pass_at_k(0.5, 2.0)), 4)  # log(3/4)
         -0.2877
     """
@@ -91,7 +91,7 @@ def log_fail_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
         if it is tiny: the relative error is below 1e-13 (float64) or 1e-5 (float32).
         First derivatives in a, b and k have relative errors below 1e-11 (float64).
 
-    Example:
+    Examples:
         >>> round(float(t2.special.log_fail_at_k_beta(1.0, 1.0, 3.0)), 4)  # log(1/4)
         -1.3863
     """
@@ -112,7 +112,7 @@ def log_pass_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
         Log of the mean pass@k. Pass@k, and the derivatives of its log, are as accurate as `log_fail_at_k_beta`.
         Reverse-mode derivatives underflow if the fail probability is below 1e-280 (float64).
 
-    Example:
+    Examples:
         >>> round(float(t2.special.log_pass_at_k_beta(1.0, 3.0, 1.0)), 4)  # log(a/(a+b)) = log(1/4)
         -1.3863
     """
@@ -130,7 +130,7 @@ def pass_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
     Returns:
         Mean pass@k, the exponential of `log_pass_at_k_beta`.
 
-    Example:
+    Examples:
         >>> round(float(t2.special.pass_at_k_beta(1.0, 1.0, 3.0)), 4)
         0.75
     """
@@ -153,7 +153,7 @@ def log_pass_at_k_from_counts(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> Array
         ValueError: An entry breaks these bounds. Traced inputs (jit, vmap, grad) have no values to check, so such
             entries give NaN.
 
-    Example:
+    Examples:
         >>> round(float(t2.special.log_pass_at_k_from_counts(4, 1, 2)), 4)  # log(1/2)
         -0.6931
     """
@@ -186,7 +186,7 @@ def pass_at_k_from_counts(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> Array:
         ValueError: An entry breaks these bounds. Traced inputs (jit, vmap, grad) have no values to check, so such
             entries give NaN.
 
-    Example:
+    Examples:
         >>> round(float(t2.special.pass_at_k_from_counts(4, 1, 2)), 4)
         0.5
     """
@@ -212,7 +212,7 @@ def log_beta_binomial(c: ArrayLike, n: ArrayLike, a: ArrayLike, b: ArrayLike) ->
         The same bound holds for first and second derivatives in log a and log b, which are always finite.
         In float32 the error of the value is below 1e-5. Derivatives in c and n are not meaningful.
 
-    Example:
+    Examples:
         >>> round(float(t2.special.log_beta_binomial(2, 5, 1.0, 1.0)), 4)  # log(1/6): uniform on 0, ..., 5
         -1.7918
     """
@@ -243,7 +243,7 @@ def log_binomial(c: ArrayLike, n: ArrayLike, log_p: ArrayLike, log_1mp: ArrayLik
         Log-likelihood. In float64 its error is 1e-15 (|c log_p| + |(n-c) log_1mp|) + 1e-13, little more than the effect
         of rounded inputs.
 
-    Example:
+    Examples:
         >>> round(float(t2.special.log_binomial(1, 2, np.log(0.5), np.log(0.5))), 4)  # log(1/2)
         -0.6931
     """

@@ -51,7 +51,7 @@ class Budget:
         ValueError: When a limit is not positive, bounds leave no range, or the limits do not form a problem.
             The message names the limit and its value.
 
-    Example:
+    Examples:
         >>> budget = t2.Budget(train=1e21, tokens_max=1e11)
         >>> budget.given(), budget.goal
         ({'train': 1e+21, 'tokens_max': 100000000000.0}, 'quality')

@@ -56,7 +56,7 @@ class Shape:
     Raises:
         ValueError: When a number is not positive.
 
-    Example:
+    Examples:
         >>> shape = t2.Shape(aspect=128.0)
         >>> round(float(shape.depth(7e9)), 1), round(float(shape.width(7e9)))
         (32.9, 4211)
@@ -128,7 +128,7 @@ class Training:
     Raises:
         ValueError: When the context is not positive, or only one of shape and context is given.
 
-    Example:
+    Examples:
         >>> f"{float(t2.Training()(1e9, 2e10)):.3g} FLOPs"  # 6ND
         '1.2e+20 FLOPs'
         >>> dollars = t2.Training(on=t2.accelerator("H100", price=2.0))(1e9, 2e10)
@@ -202,7 +202,7 @@ class Serving:
     Raises:
         ValueError: When a number is not positive.
 
-    Example:
+    Examples:
         >>> query = t2.Serving(prompt=1000, generated=200)
         >>> f"{float(query(1e9, 4)):.3g} FLOPs"  # 2N(1000 + 4·200)
         '3.6e+12 FLOPs'

@@ -50,7 +50,7 @@ def allocate(law: Law, budget: Budget) -> Plan:
         ValueError: When the law or the budget is a batch, or the target is a pass@k of 1 or more. Also when the law
             reads more than N, D, k and the unique tokens of the budget, or does not read what the budget limits.
 
-    Example:
+    Examples:
         >>> plan = t2.allocate(law, t2.Budget(train=1e21))
         >>> print(f"{plan.params:.3g} parameters, {plan.tokens:.3g} tokens, loss {plan.value:.3f}")
         2.94e+09 parameters, 5.67e+10 tokens, loss 2.253
@@ -80,7 +80,7 @@ def frontier(laws: Law, budgets: Budget) -> Plan:
     Raises:
         ValueError: As for `allocate`, or when leaves of the laws have different shapes.
 
-    Example:
+    Examples:
         >>> plan = t2.frontier(law, t2.Budget(train=np.array([1e20, 1e21, 1e22])))
         >>> plan.tokens_per_param.round(1)
         array([20.6, 19.3, 18.1])

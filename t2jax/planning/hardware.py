@@ -43,7 +43,7 @@ class Accelerator:
     Raises:
         ValueError: When a number is not positive, or a share is above 1. The message names the field and its value.
 
-    Example:
+    Examples:
         >>> chip = t2.Accelerator("my chip", flops=1e15, bandwidth=4e12, memory=96e9, price=3.0)
         >>> chip.charge(7200.0), chip.unit
         (6.0, 'dollars')
@@ -110,7 +110,7 @@ def accelerator(
     Raises:
         ValueError: When the name is unknown. The message lists the known names.
 
-    Example:
+    Examples:
         >>> chip = t2.accelerator("tpu-v5e", devices=4)
         >>> chip.name, chip.memory, chip.unit
         ('TPU v5e', 16000000000.0, 'device-seconds')

@@ -45,7 +45,7 @@ class Plan:
         spare: Budgets that the plan does not need in full, shape (..., 12). A bound holds, or more would change nothing
             beyond rounding. None if the goal is to spend the budget.
 
-    Example:
+    Examples:
         >>> plan = t2.allocate(law, t2.Budget(train=1e21))
         >>> round(plan.tokens_per_param, 1), bool(plan.ok)
         (19.3, True)

@@ -77,7 +77,7 @@ def elasticities(law: Law, budget: Budget) -> Elasticities:
     Raises:
         ValueError: As for `allocate`, or when there is no optimum.
 
-    Example:
+    Examples:
         >>> round(t2.planning.elasticities(law, t2.Budget(train=1e21)).params["train"], 3)  # beta/(alpha + beta)
         0.514
     """
@@ -151,7 +151,7 @@ def shadow_prices(law: Law, budget: Budget) -> ShadowPrices:
     Raises:
         ValueError: As for `allocate`, or when there is no optimum.
 
-    Example:
+    Examples:
         >>> prices = t2.planning.shadow_prices(law, t2.Budget(train=1e21, tokens_max=3e10))
         >>> tokens = prices.exchange("tokens_max", "train") / 1e9
         >>> f"One more token is worth {tokens:.0f} billion training FLOPs."
@@ -214,7 +214,7 @@ def delta_band(fit: Fit, budget: Budget, level: float = 0.9) -> DeltaBand:
     Raises:
         ValueError: When the fit did not converge or leaves parameters undetermined, or there is no optimum.
 
-    Example:
+    Examples:
         >>> noisy = runs.with_columns(loss=runs["loss"] * np.exp(0.01 * np.sin(np.arange(24.0))))
         >>> noisy_fit = t2.fit(t2.laws.Chinchilla, noisy, key=jax.random.key(0))
         >>> found = t2.planning.delta_band(noisy_fit, t2.Budget(train=1e21))

@@ -40,7 +40,7 @@ def draw_predicted_observed(ax: "Axes", law: Law, table: Table) -> "Axes":
     Returns:
         The axes.
 
-    Example:
+    Examples:
         >>> from matplotlib.figure import Figure
         >>> ax = Figure().subplots()
         >>> t2.plot.draw_predicted_observed(ax, fit.law, runs).get_xlabel()
@@ -63,7 +63,7 @@ def draw_residuals(ax: "Axes", law: Law, table: Table, against: str = "params") 
     Returns:
         The axes.
 
-    Example:
+    Examples:
         >>> from matplotlib.figure import Figure
         >>> ax = Figure().subplots()
         >>> t2.plot.draw_residuals(ax, fit.law, runs, against="tokens").get_xlabel()
@@ -100,7 +100,7 @@ def draw_frontier(
     Returns:
         The axes.
 
-    Example:
+    Examples:
         >>> from matplotlib.figure import Figure
         >>> train = np.geomspace(1e20, 1e22, 5)
         >>> plan = t2.frontier(law, t2.Budget(train=train))
@@ -138,7 +138,7 @@ def draw_isoflops(
     Returns:
         The axes.
 
-    Example:
+    Examples:
         >>> from matplotlib.figure import Figure
         >>> train = np.geomspace(1e19, 1e20, 3)
         >>> ax = t2.plot.draw_isoflops(Figure().subplots(), law, train, table=runs)
@@ -168,7 +168,7 @@ def draw_posterior(ax: "Axes", post: Posterior, name: str) -> "Axes":
     Raises:
         ValueError: When there is no such parameter, or the posterior comes from a file.
 
-    Example:
+    Examples:
         >>> from matplotlib.figure import Figure
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
         >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)

@@ -34,7 +34,7 @@ def run_deviations(
     Raises:
         TableError: When the table lacks a column.
 
-    Example:
+    Examples:
         >>> link = {"theta0": 1.0, "theta1": 1.0, "theta2": 0.9, "theta3": 1.5, "theta4": 0.1}
         >>> passes = t2.laws.T2PassK(E=0.0, A=4000.0, B=18000.0, alpha=0.42, beta=0.4, **link)
         >>> laws = jax.tree.map(lambda leaf: np.repeat(leaf, 50), passes)

@@ -32,7 +32,7 @@ def save_posterior(path: str | os.PathLike[str], post: Posterior | TaskPosterior
         path: File to write.
         post: Result of `sample` or `sample_tasks`.
 
-    Example:
+    Examples:
         >>> import pathlib, tempfile
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
         >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
@@ -86,7 +86,7 @@ def load_posterior(path: str | os.PathLike[str], law: type[Law] | None = None) -
     Raises:
         ValueError: When the file is no posterior of t2jax, or one of several tasks. The message names the file.
 
-    Example:
+    Examples:
         >>> import pathlib, tempfile
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
         >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)

@@ -30,7 +30,7 @@ class Loo:
         pareto_k: Tail index of each unit's importance weights, shape (units,). Above `good` the entry is unreliable.
         good: Largest reliable `pareto_k`.
 
-    Example:
+    Examples:
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
         >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
         >>> found = t2.loo(post)
@@ -91,7 +91,7 @@ class Stack:
         loos: Leave-one-out result of each posterior, by name.
         differences: By name, `elpd` minus that of the best, with the standard error of the difference over units.
 
-    Example:
+    Examples:
         >>> known = {"A": 480.0, "B": 2100.0, "beta": 0.37}
         >>> fixed = {"one per cent": known | {"sigma": 0.01}, "two per cent": known | {"sigma": 0.02}}
         >>> key = jax.random.key(0)
@@ -151,7 +151,7 @@ def loo(post: Posterior) -> Loo:
     Raises:
         ValueError: When the chains did not converge.
 
-    Example:
+    Examples:
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
         >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
         >>> found = t2.loo(post)
@@ -175,7 +175,7 @@ def stack(posteriors: Mapping[str, Posterior]) -> Stack:
     Raises:
         ValueError: When there are fewer than two posteriors, their units differ, or chains did not converge.
 
-    Example:
+    Examples:
         >>> known = {"A": 480.0, "B": 2100.0, "beta": 0.37}
         >>> fixed = {"one per cent": known | {"sigma": 0.01}, "two per cent": known | {"sigma": 0.02}}
         >>> key = jax.random.key(0)

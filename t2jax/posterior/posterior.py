@@ -35,7 +35,7 @@ class Posterior(Diagnosed):
         made: Draws of each chain that exist. An interrupt makes them fewer than `asked`.
         density: The density that was sampled, or None for a posterior read from a file.
 
-    Example:
+    Examples:
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
         >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
         >>> post.converged, post.laws.E.shape, round(float(np.median(post.laws.E)), 1)

@@ -35,7 +35,7 @@ class PosteriorPredictive:
         tails: Two-sided p-values of the statistics by name: twice the smaller share of draws at least as extreme as the
             rows. The rows count as one draw. Below 0.01 the law misfits.
 
-    Example:
+    Examples:
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
         >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
         >>> found = t2.posterior.posterior_predictive(post, runs, key=jax.random.key(1))
@@ -94,7 +94,7 @@ def posterior_predictive(post: Posterior, table: Table, *, key: Array, draws: in
         ValueError: When the posterior comes from a file, which has no noise model, or the chains did not converge.
         TypeError: When the noise reads runs or questions (RunScatter, CrossedEffects).
 
-    Example:
+    Examples:
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
         >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
         >>> found = t2.posterior.posterior_predictive(post, runs, key=jax.random.key(1))

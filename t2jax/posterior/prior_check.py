@@ -89,7 +89,7 @@ def prior_predictive(
     Raises:
         ValueError: When most predictions at a row are not finite, or as in `sample`.
 
-    Example:
+    Examples:
         >>> found = t2.posterior.prior_predictive(t2.laws.Chinchilla, runs, key=jax.random.key(0), draws=200)
         >>> found.covered, found.predicted.level
         (1.0, 0.9)

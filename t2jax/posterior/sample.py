@@ -76,7 +76,7 @@ def sample(
             than two chains, the noise lacks the unit, or no start has a finite density.
         TypeError: When the noise has no likelihood.
 
-    Example:
+    Examples:
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
         >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
         >>> low, high = post.summary(level=0.9).loc["alpha", ["5 %", "95 %"]]

@@ -20,7 +20,7 @@ LONGEST = 60
 class TableError(ValueError):
     """Error for a table or file that is refused; the message names file, column, row, value and what was expected.
 
-    Example:
+    Examples:
         >>> try:
         ...     t2.Table.from_columns(params=1e9, tokens=2e10, loss=-1.0)
         ... except t2.TableError as error:

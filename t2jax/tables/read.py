@@ -35,7 +35,7 @@ def read_table(path: str | os.PathLike[str], units: Mapping[str, str | float] | 
     Raises:
         TableError: The file cannot be read or is invalid. The message names file, line or row, column and value.
 
-    Example:
+    Examples:
         >>> import pathlib, tempfile
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "runs.csv"
         >>> _ = path.write_text("params,tokens,loss\\n70,1.4,2.98\\n410,8.2,2.52\\n")

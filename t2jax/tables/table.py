@@ -49,7 +49,7 @@ class Table:
     Raises:
         TableError: A column, a cell or a row is invalid. The message is one sentence.
 
-    Example:
+    Examples:
         >>> import pandas as pd
         >>> t2.Table(pd.DataFrame({"params": [1e8, 1e9], "tokens": [2e9, 2e10], "loss": [3.3, 2.5]}))
         Table of 2 rows: params, tokens, loss
@@ -81,7 +81,7 @@ class Table:
         Raises:
             TableError: A column, a cell or a row is invalid, or a length differs.
 
-        Example:
+        Examples:
             >>> t2.Table.from_columns(params=[1e8, 1e9], tokens=2e10).columns
             ('params', 'tokens')
         """
@@ -182,7 +182,7 @@ class Table:
         Raises:
             TableError: A condition has another shape or type, a column is missing, or no row is left.
 
-        Example:
+        Examples:
             >>> len(runs.where(lambda table: table["loss"] < 2.6, params=1e9))
             2
         """

@@ -14,7 +14,7 @@ import t2jax as t2
 PACKAGE = Path(inspect.getfile(t2)).parent
 NAME_SPACES = ("datasets", "evaluation", "forecasts", "laws", "noise", "planning", "plot", "posterior", "special")
 LONGEST_SENTENCE = 25  # words
-SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises", "Example", "Source", "Formula", "Note")
+SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises", "Examples", "Source", "Formula", "Note")
 
 
 class Documented(NamedTuple):

@@ -24,7 +24,7 @@ class BrokenPower(Law):
     C1 is 5e15 to 2e24 FLOPs, the range of public runs.
     f is 0.44 to 2.3, from a break within a decade to one that spans half of all measurements.
 
-    Example:
+    Examples:
         >>> law = t2.laws.BrokenPower(E=1.8, A=2000.0, alpha=0.15, C1=1e20, c=0.05, f=1.0)
         >>> round(float(law(1e9, 2e10)), 3)
         3.671

@@ -24,7 +24,7 @@ class Chinchilla(Law):
     A and B are 15 to 11,000 (published: 406 and 411, then 482 and 2085); they carry the units of N and D.
     The exponents are 0.16 to 0.84 (published: 0.34 and 0.28, then 0.35 and 0.37).
 
-    Example:
+    Examples:
         >>> law = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
         >>> round(float(law(1e9, 2e10)), 3)
         2.464
@@ -53,7 +53,7 @@ class Chinchilla(Law):
         Returns:
             The optimal params and tokens, each with the shape of `flops`.
 
-        Example:
+        Examples:
             >>> params, tokens = law.optimum(1e21)
             >>> print(f"{params:.2e} {tokens:.2e}")
             2.94e+09 5.67e+10

@@ -24,7 +24,7 @@ class DataConstrained(Law):
 
     Priors (90 % ranges): R_D is 4.7 to 47, around the published value.
 
-    Example:
+    Examples:
         >>> law = t2.laws.DataConstrained(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37, R_D=15.4)
         >>> round(float(law(1e9, 2e10, U=5e9)), 3)  # four epochs
         2.473

@@ -28,7 +28,7 @@ class DownstreamError(Law):
     This includes a latent loss, which is zero at its floor.
     r is 0.44 to 2.3 per nat, from a slow fall to one within a nat.
 
-    Example:
+    Examples:
         >>> loss = t2.laws.Overtraining(E=1.8, a=200.0, b=300.0, eta=0.15)
         >>> law = t2.laws.DownstreamError(loss=loss, epsilon=0.8, drop=2.0, rate=0.9)
         >>> round(float(law(1e9, 2e10)), 3)

@@ -25,7 +25,7 @@ class ExcessParams(Law):
     Priors (90 % ranges): R_D is as for `DataConstrained`, and the loss law is as for `Chinchilla`.
     R_N is 1.7 to 17, around the published value.
 
-    Example:
+    Examples:
         >>> values = dict(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
         >>> law = t2.laws.ExcessParams(R_D=15.4, R_N=5.3, **values)
         >>> round(float(law(1e9, 2e10, U=5e9)), 3)

@@ -23,7 +23,7 @@ class Interaction(Law):
     Priors (90 % ranges): F is 30 to 16 million, about the product of A and B up to an unknown factor.
     The other priors are the same as for `Chinchilla`.
 
-    Example:
+    Examples:
         >>> law = t2.laws.Interaction(E=1.8, A=480.0, B=2100.0, F=1e5, alpha=0.35, beta=0.37)
         >>> round(float(law(1e9, 2e10)), 3)
         2.475

@@ -26,7 +26,7 @@ class Kaplan(Law):
     Kaplan's values E = 0, κ = 0.095, A = 1.5e11 and B = 5.4e13 lie outside these priors.
     The priors are for laws with a floor, so replace them to fit his law.
 
-    Example:
+    Examples:
         >>> law = t2.laws.Kaplan(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37, kappa=1.0)
         >>> round(float(law(1e9, 2e10)), 3)  # as Chinchilla, since kappa is 1
         2.464

@@ -23,7 +23,7 @@ class Overtraining(Law):
     Priors (90 % ranges): E, a and b are as E, A and B of `Chinchilla`.
     η is 0.08 to 0.42, half of Chinchilla's exponents, since C is the product of N and D.
 
-    Example:
+    Examples:
         >>> law = t2.laws.Overtraining(E=1.8, a=200.0, b=300.0, eta=0.15)
         >>> round(float(law(1e9, 2e10)), 3)
         2.291

@@ -22,7 +22,7 @@ class SharedExponent(Law):
 
     The priors are the same as for `Chinchilla`; α has the prior of each of its exponents.
 
-    Example:
+    Examples:
         >>> law = t2.laws.SharedExponent(E=1.8, A=480.0, B=2100.0, alpha=0.36)
         >>> round(float(law(1e9, 2e10)), 3)
         2.487

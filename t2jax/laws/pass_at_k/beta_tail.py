@@ -23,7 +23,7 @@ class BetaTail(Law):
     This goes from models that nearly never solve most questions to a density that falls towards zero.
     b is 0.7 to 540, which includes mean success probabilities of one per cent.
 
-    Example:
+    Examples:
         >>> law = t2.laws.BetaTail(a=0.5, b=20.0)
         >>> round(float(law(100.0)), 3)
         0.594

@@ -25,7 +25,7 @@ class ComputePassK(Law):
     Priors (90 % ranges): E and ε are as A and b of `PowerLawK`, and A and α are as in `BrokenPower`. γ has either sign.
     δ is 0.001 to 0.035: a thousand samples add at most 0.24 to the exponent.
 
-    Example:
+    Examples:
         >>> values = dict(E=0.5, A=5e3, alpha=0.18, epsilon=0.4, gamma=0.2, delta=0.005)
         >>> law = t2.laws.ComputePassK(**values)
         >>> round(float(law(1e9, 2e10, 16.0)), 3)

@@ -24,7 +24,7 @@ class ParamsTokensPassK(Law):
     The priors of A, B, α and β are as for `Chinchilla`, and the priors of E, ε, δ and η as for `ComputePassK`.
     γ and ζ have either sign.
 
-    Example:
+    Examples:
         >>> values = dict(E=0.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37, epsilon=0.4)
         >>> law = t2.laws.ParamsTokensPassK(gamma=0.2, zeta=0.2, delta=0.005, eta=0.005, **values)
         >>> round(float(law(1e9, 2e10, 16.0)), 3)

@@ -21,7 +21,7 @@ class PowerLawK(Law):
     Priors (90 % ranges): A = -log pass@1 is 0.2 to 5 nats, a pass@1 of 0.7 % to 82 %.
     b is 0.12 to 1.2, from hardly any gain by a thousand samples to a decay as 1/k.
 
-    Example:
+    Examples:
         >>> law = t2.laws.PowerLawK(A=2.0, b=0.5)
         >>> float(law(16.0))
         0.5

@@ -23,7 +23,7 @@ class T2Loss(Law):
     Priors (90 % ranges): G is 0.2 to 5 nats, since sampling gains at most the loss of one sample, a few nats.
     γ is 0.12 to 1.2, from hardly any gain by a thousand samples to a decay as 1/k.
 
-    Example:
+    Examples:
         >>> loss = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
         >>> law = t2.laws.T2Loss(loss=loss, G=0.8, gamma=0.5)
         >>> round(float(law(1e9, 2e10, 16.0)), 3)

@@ -34,7 +34,7 @@ class T2PassK(Law):
     ν goes from questions that nearly all differ (e^-5) to questions that are alike (e^5).
     It changes by a factor of 5 per nat at most, in either direction.
 
-    Example:
+    Examples:
         >>> loss = t2.laws.Chinchilla(E=0.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
         >>> law = t2.laws.T2PassK(loss=loss, theta0=1.0, theta1=2.0, theta2=0.9, theta3=1.0, theta4=0.0)
         >>> [round(float(law(1e9, 2e10, k)), 3) for k in (1.0, 16.0)]

@@ -25,7 +25,7 @@ class T2PassKNaive(Law):
 
     The priors are the same as for `T2PassK`.
 
-    Example:
+    Examples:
         >>> loss = t2.laws.Chinchilla(E=0.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
         >>> law = t2.laws.T2PassKNaive(loss=loss, theta0=1.0, theta1=2.0, theta2=0.9)
         >>> [round(float(law(1e9, 2e10, k)), 3) for k in (1.0, 16.0)]

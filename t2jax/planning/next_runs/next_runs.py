@@ -49,7 +49,7 @@ class NextRuns:
         scale: Standard deviation of one measurement.
         status: Result in English.
 
-    Example:
+    Examples:
         >>> chosen = t2.next_runs(fit, runs, t2.Budget(train=1e22), candidates=runs, count=2, scale=0.01)
         >>> print(f"{chosen.params[0]:.3g} parameters, {chosen.tokens[0]:.3g} tokens, {chosen.cost[0]:.3g} FLOPs")
         1e+09 parameters, 4.64e+09 tokens, 2.78e+19 FLOPs
@@ -123,7 +123,7 @@ def next_runs(
             has counts, rows are too few to determine the scale, or the law has no optimum at the budget.
         TableError: When candidates lack a column.
 
-    Example:
+    Examples:
         >>> chosen = t2.next_runs(fit, runs, t2.Budget(train=1e22), candidates=runs, count=2, scale=0.01)
         >>> print(f"{chosen.before ** 0.5:.1%} standard error now, {chosen.after[1] ** 0.5:.1%} after two runs")
         22.5% standard error now, 19.9% after two runs

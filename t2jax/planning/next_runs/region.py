@@ -27,7 +27,7 @@ class Region:
     Raises:
         ValueError: When an end is not positive, or a smallest value exceeds the largest.
 
-    Example:
+    Examples:
         >>> region = t2.planning.Region(1e19, 1e21, ratio_min=5.0, ratio_max=100.0)
         >>> params, tokens = region.lattice(t2.Training())
         >>> params.shape, float(round(max(tokens / params), 3))

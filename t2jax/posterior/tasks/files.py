@@ -24,7 +24,7 @@ def load_task_posterior(path: str | os.PathLike[str], law: type[Law] | None = No
     Raises:
         ValueError: When the file is no posterior of t2jax, or one of a single table. The message names the file.
 
-    Example:
+    Examples:
         >>> import pathlib, tempfile
         >>> settings = {"fixed": {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}, "chains": 2, "draws": 8}
         >>> tables = {"web": runs, "code": runs}

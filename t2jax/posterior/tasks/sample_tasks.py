@@ -88,7 +88,7 @@ def sample_tasks(
         TableError: When the law cannot read a table, or its columns differ from the first. The message names the task.
         TypeError: When the noise does not read rows.
 
-    Example:
+    Examples:
         >>> settings = {"fixed": {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}, "chains": 2, "draws": 8}
         >>> tables = {"web": runs, "code": runs}
         >>> post = t2.sample_tasks(t2.laws.Chinchilla, tables, key=jax.random.key(0), warmup=20, **settings)

@@ -29,7 +29,7 @@ class Population:
         spread: Standard deviation between tasks of each pooled parameter's unconstrained coordinate, shape (draws,).
             For a positive parameter it is that of the logarithm.
 
-    Example:
+    Examples:
         >>> settings = {"fixed": {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}, "chains": 2, "draws": 8}
         >>> tables = {"web": runs, "code": runs}
         >>> post = t2.sample_tasks(t2.laws.Chinchilla, tables, key=jax.random.key(0), warmup=20, **settings)
@@ -64,7 +64,7 @@ class TaskPosterior(Diagnosed):
         made: Draws of each chain that exist.
         target: The density that was sampled, or None for a posterior read from a file.
 
-    Example:
+    Examples:
         >>> settings = {"fixed": {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}, "chains": 2, "draws": 8}
         >>> tables = {"web": runs, "code": runs}
         >>> post = t2.sample_tasks(t2.laws.Chinchilla, tables, key=jax.random.key(0), warmup=20, **settings)
