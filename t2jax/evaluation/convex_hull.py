@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from t2jax.fitting import measured_range
 from t2jax.laws.base import Law
 from t2jax.tables.table import Table
 from t2jax.typing import Float
 
-ROOM = float(np.log10(1.01))
+ROOM = float(np.log10(measured_range.ROOM))
 
 
 def decades_outside(law: type[Law], table: Table, measured: np.ndarray) -> Float[np.ndarray, " rows"]:

@@ -13,7 +13,7 @@ import numpy as np
 from t2jax import laws
 from t2jax.files import finite, save_json, save_netcdf
 from t2jax.fitting.fit import Fit
-from t2jax.fitting.measured_range import range_content
+from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.base import Law
 from t2jax.tables.table import Table
 
@@ -66,7 +66,7 @@ def save_law(path: Path, fit: Fit, table: Table) -> None:
         "status": fit.status,
         "starts": fit.starts,
         "agreement": finite(fit.agreement),
-        "measured": range_content(table),
+        "measured": dataclasses.asdict(MeasuredRange.of(table)),
         "table": {"rows": len(table), **dataclasses.asdict(table.source)},
     }
     save_json(path, content)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -78,8 +78,3 @@ def load_measured_range(path: str | os.PathLike[str]) -> MeasuredRange | None:
         return MeasuredRange(**ranges)  # pyright: ignore[reportArgumentType]
     except (TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{path}: the measured ranges cannot be read ({type(error).__name__}: {error})") from None
-
-
-def range_content(table: Table) -> dict[str, Range | None]:
-    """Makes the entry for the file of a law."""
-    return asdict(MeasuredRange.of(table))

@@ -12,7 +12,7 @@ from scipy.stats import t as student
 
 import t2jax as t2
 from t2jax.evaluation import extrapolation as audit
-from t2jax.evaluation.convex_hull import decades_outside, in_ranges
+from t2jax.evaluation.convex_hull import decades_outside
 from t2jax.evaluation.cross_validation import cross_validate
 from t2jax.evaluation.errors import Errors, refuse_different_responses
 from t2jax.evaluation.extrapolation import Cut, extrapolate
@@ -21,7 +21,6 @@ from t2jax.evaluation.leave_groups_out import NoOptimum, influence
 from t2jax.evaluation.predictive_band import leverage
 from t2jax.fitting.problem import prepare
 from t2jax.laws.loss.chinchilla import Chinchilla
-from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
 from t2jax.laws.predict import predict
 
@@ -223,21 +222,6 @@ def test_a_fold_that_fails_is_told(table, monkeypatch):
     )
     with pytest.raises(NoFit, match="none of the 4 fits of the cross-validation by run reached an optimum"):
         cross_validate(Chinchilla, table, key=KEY, folds=4, noise=NOISE)
-
-
-def test_decades_outside_the_hull():
-    """A right triangle of one decade: distances of Euclid. With k, one decade of it; on a line, off the line."""
-    x = np.array([[7, 9], [8, 9], [7, 10], [8, 10], [7.25, 9.25], [9, 9], [7.5, 9.5], [6, 8.0]])
-    fitted = np.arange(8) < 3
-    table = t2.Table.from_columns(params=10 ** x[:, 0], tokens=10 ** x[:, 1])
-    assert in_ranges(Chinchilla, table, fitted).tolist() == [True] * 5 + [False, True, False]
-    expected = [0, 0, 0, np.sqrt(0.5), 0, 1, 0, np.sqrt(2)]
-    np.testing.assert_allclose(decades_outside(Chinchilla, table, fitted), expected, atol=1e-9)
-    on_line = decades_outside(Chinchilla, table, np.arange(8) < 2)
-    np.testing.assert_allclose(on_line[[0, 1, 3, 4, 5, 6]], [0, 0, 1, 0.25, 1, 0.5], atol=1e-9)
-    samples = table.with_columns(samples=[1.0, 1.0, 1.0, 1.0, 10.0, 1.0, 1.004, 1.0])
-    found = decades_outside(T2Loss, samples, fitted)
-    assert found[4] == pytest.approx(1.0) and found[6] == 0
 
 
 def test_cuts(table):

@@ -61,10 +61,9 @@ def run(config: FrontierConfig) -> int:
         law, draws, table = source.law, source.draws, source.table
         allocations = solve(law, draws, budget, out)
         out.say(frontier_text(allocations))
-        if source.measured is not None and allocations.train.max() > source.measured.compute[1]:
-            out.say(
-                "", f"Beyond {source.measured.compute[1]:.3g} FLOPs, the largest measured compute, these are forecasts."
-            )
+        largest_run = np.inf if source.measured is None else source.measured.compute[1]
+        if allocations.train.max() > largest_run:
+            out.say("", f"Beyond {largest_run:.3g} FLOPs, the largest measured compute, these are forecasts.")
         if not allocations.usable.any():
             print(f"t2jax: no budget has an optimum: {allocations.plan.status}", file=sys.stderr)
             return out.finish(1, {**source.answer, **frontier_answer(allocations)})
