@@ -6,6 +6,9 @@ from t2jax.on_demand import names_on_demand
 
 if TYPE_CHECKING:
     from t2jax import datasets, evaluation, forecasts, laws, noise, planning, plot, posterior
+    from t2jax.extrapolation.choose_law import LawChoice, choose_law
+    from t2jax.extrapolation.discrepancy import DiscrepancyFit, fit_discrepancy
+    from t2jax.extrapolation.predictions import Predictions, predict_band
     from t2jax.fitting.bootstrap import Bootstrap, bootstrap, parametric_bootstrap
     from t2jax.fitting.fit import Fit, fit
     from t2jax.fitting.law_files import load_draws, load_law, save_draws, save_law
@@ -35,9 +38,12 @@ __all__ = [
     "Band",
     "Bootstrap",
     "Budget",
+    "DiscrepancyFit",
     "Fit",
     "Law",
+    "LawChoice",
     "Posterior",
+    "Predictions",
     "Serving",
     "Shape",
     "Table",
@@ -47,11 +53,13 @@ __all__ = [
     "allocate",
     "band",
     "bootstrap",
+    "choose_law",
     "coefficient",
     "datasets",
     "evaluate",
     "evaluation",
     "fit",
+    "fit_discrepancy",
     "forecasts",
     "frontier",
     "law",
@@ -69,6 +77,7 @@ __all__ = [
     "posterior",
     "precision",
     "predict",
+    "predict_band",
     "read_table",
     "sample",
     "sample_tasks",
@@ -79,6 +88,9 @@ __all__ = [
 ]
 
 _PLACES = {
+    "t2jax.extrapolation.choose_law": ("LawChoice", "choose_law"),
+    "t2jax.extrapolation.discrepancy": ("DiscrepancyFit", "fit_discrepancy"),
+    "t2jax.extrapolation.predictions": ("Predictions", "predict_band"),
     "t2jax.fitting.bootstrap": ("Bootstrap", "bootstrap", "parametric_bootstrap"),
     "t2jax.fitting.fit": ("Fit", "fit"),
     "t2jax.fitting.law_files": ("load_draws", "load_law", "save_draws", "save_law"),

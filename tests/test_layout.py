@@ -29,6 +29,7 @@ ORDER = (
     "laws",
     "noise",
     "fitting",
+    "extrapolation",
     "forecasts",
     "posterior",
     "planning",

@@ -47,6 +47,7 @@ class Fit:
         identification: Rank of the Hessian, standard errors, and the parameters that the rows do not determine.
         noise_values: Scales of the noise by name, estimated or fixed.
         problem: The problem that was solved: law, noise and coordinates.
+        table: The rows that were fitted.
 
     Examples:
         >>> fit.converged, round(fit.law.alpha, 3), fit.undetermined
@@ -63,6 +64,7 @@ class Fit:
     identification: Identification
     noise_values: dict[str, float]
     problem: FitProblem
+    table: Table
 
     def __repr__(self) -> str:
         """Writes the status, then the law, the noise and the objective."""
@@ -150,6 +152,7 @@ def fit(
         identification=identified,
         noise_values=noise_values,
         problem=problem,
+        table=table,
     )
 
 

@@ -61,6 +61,18 @@ class MeasuredRange:
                 factors[name] = value / low
         return factors
 
+    def horizons(self, table: Table) -> np.ndarray:
+        """Computes the distance of each row of a table beyond the ranges, in decades; 0 inside all of them."""
+        samples = table["samples"] if "samples" in table else np.ones(len(table))
+        params, tokens = table["params"], table["tokens"]
+        rows = {"params": params, "tokens": tokens, "compute": table.compute(), "tokens_per_param": tokens / params}
+        ranges = {name: getattr(self, name) for name in rows}
+        if self.samples is not None:
+            rows["samples"], ranges["samples"] = samples, self.samples
+        beyond = [np.maximum(values / ranges[name][1], ranges[name][0] / values) for name, values in rows.items()]
+        farthest = np.max(beyond, axis=0)
+        return np.where(farthest > ROOM, np.log10(farthest), 0.0)
+
 
 def horizon_decades(beyond: dict[str, float]) -> float:
     """Computes the largest distance beyond the ranges, in decades; 0 inside all of them."""

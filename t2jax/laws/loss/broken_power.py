@@ -30,7 +30,7 @@ class BrokenPower(Law):
         3.671
     """
 
-    E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")
+    E: Scalar = param(LogNormal(0.0, 1.0), unit="nats/token", doc="irreducible loss")
     A: Scalar = coefficient(LogNormal(6.0, 2.0), "nats·FLOPs^α", "size of the term", ("N", "alpha"), ("D", "alpha"))
     alpha: Scalar = param(LogNormal(-2.0, 0.7), unit="1", doc="exponent before the break")
     C1: Scalar = param(LogNormal(46.0, 6.0), unit="FLOPs", doc="compute at the break")

@@ -20,7 +20,7 @@ class Chinchilla(Law):
     Source: Hoffmann et al. 2022 (2203.15556), eq. 10.
 
     The priors are wide around the published fits of Hoffmann et al. and Besiroglu et al. 2024 (2404.10102).
-    Priors (90 % ranges): E is 0.7 to 3.8 nats (published: 1.69 and 1.82).
+    Priors (90 % ranges): E is 0.19 to 5.2 nats (published: 1.69 and 1.82), as losses per byte are lower.
     A and B are 15 to 11,000 (published: 406 and 411, then 482 and 2085); they carry the units of N and D.
     The exponents are 0.16 to 0.84 (published: 0.34 and 0.28, then 0.35 and 0.37).
 
@@ -30,7 +30,7 @@ class Chinchilla(Law):
         2.464
     """
 
-    E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")
+    E: Scalar = param(LogNormal(0.0, 1.0), unit="nats/token", doc="irreducible loss")
     A: Scalar = coefficient(LogNormal(6.0, 2.0), unit="nats·params^α", doc="size term", of="N", exponent="alpha")
     B: Scalar = coefficient(LogNormal(6.0, 2.0), unit="nats·tokens^β", doc="data term", of="D", exponent="beta")
     alpha: Scalar = param(LogNormal(-1.0, 0.5), unit="1", doc="size exponent")

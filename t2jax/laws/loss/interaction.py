@@ -29,7 +29,7 @@ class Interaction(Law):
         2.475
     """
 
-    E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")
+    E: Scalar = param(LogNormal(0.0, 1.0), unit="nats/token", doc="irreducible loss")
     A: Scalar = coefficient(LogNormal(6.0, 2.0), unit="nats·params^α", doc="size term", of="N", exponent="alpha")
     B: Scalar = coefficient(LogNormal(6.0, 2.0), unit="nats·tokens^β", doc="data term", of="D", exponent="beta")
     F: Scalar = coefficient(

@@ -29,7 +29,7 @@ class Overtraining(Law):
         2.291
     """
 
-    E: Scalar = param(LogNormal(0.5, 0.5), unit="nats/token", doc="irreducible loss")
+    E: Scalar = param(LogNormal(0.0, 1.0), unit="nats/token", doc="irreducible loss")
     a: Scalar = coefficient(LogNormal(6.0, 2.0), "nats·FLOPs^η", "size term", ("N", "eta"), ("N", "eta"))
     b: Scalar = coefficient(LogNormal(6.0, 2.0), "nats·FLOPs^η", "data term", ("D", "eta"), ("D", "eta"))
     eta: Scalar = param(LogNormal(-1.7, 0.5), unit="1", doc="exponent of compute")

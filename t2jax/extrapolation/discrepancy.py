@@ -1,0 +1,251 @@
+"""Fits of a law with a smooth discrepancy: how far runs may lie from the law, beside their independent errors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import ndtri, stdtrit
+
+from t2jax.extrapolation.gaussian_mixture import GaussianMixture
+from t2jax.extrapolation.kernel import Kernel, Spectrum
+from t2jax.extrapolation.penalised_fit import Whiten, first_fit, minimise_squares
+from t2jax.extrapolation.response_curve import ResponseCurve
+from t2jax.extrapolation.scales import LinearModel, Nodes, ScalePrior, weigh_nodes
+from t2jax.fitting.measured_range import MeasuredRange
+from t2jax.laws.arguments import check_arguments
+from t2jax.laws.base import Law
+from t2jax.printing import format_percent, summary
+from t2jax.tables.place import TableError
+from t2jax.tables.table import Table
+from t2jax.typing import Array, Float
+
+LENGTHS = (1.0, 2.0, 4.0)
+"""Length scales of the discrepancy, in decades of the inputs."""
+RUN_SHARES = (0.0, 0.3, 3.0)
+"""Variances that rows of one run share, relative to the smooth part, where a table has several rows of a run."""
+FREEDOM = 4.0
+"""Degrees of freedom of the Student-t errors."""
+TAIL = float((stdtrit(FREEDOM, 0.95) / ndtri(0.95)) ** 2)
+"""Variance of the normal error that has the same 90 % interval as a Student-t error of scale one."""
+ROUNDS = 3
+LOGIT_UNIT = 10.0
+"""How many times the scales on the logit scale are those on the log scale."""
+DECADE = float(np.log(10.0))
+STARTS = 8
+
+
+@dataclass(frozen=True, repr=False)
+class DiscrepancyFit:
+    """A law with a smooth discrepancy, fitted to a table: log y = log law + δ(log N, log D) + e.
+
+    Predictions are a mixture of normals over the scales of δ and e. The law's parameters are linearised at the fit.
+
+    Attributes:
+        law: The law at the most probable scales.
+        table: The rows that were fitted.
+        measured: Ranges of these rows.
+        amplitude: Standard deviation of the discrepancy, on the log or logit scale, averaged over the scales.
+        noise: Scale of the independent errors, averaged likewise.
+        log_odds: Log of the odds that there is a discrepancy, from the rows alone.
+        log_evidence: Log density of the measurements.
+        curve: The law as a function of its coordinates.
+        u: Coordinates of `law`.
+        model: The linearised law.
+        spectra: Covariances that are averaged over.
+        nodes: The scales and their probabilities.
+
+    Examples:
+        >>> smooth = t2.fit_discrepancy(t2.laws.Chinchilla, runs, key=jax.random.key(0))
+        >>> round(smooth.law.alpha, 3), bool(smooth.log_odds < 0)  # the rows follow the law exactly
+        (0.35, True)
+    """
+
+    law: Law
+    table: Table
+    measured: MeasuredRange
+    amplitude: float
+    noise: float
+    log_odds: float
+    log_evidence: float
+    curve: ResponseCurve
+    u: np.ndarray
+    model: LinearModel
+    spectra: tuple[Spectrum, ...]
+    nodes: Nodes
+
+    def __repr__(self) -> str:
+        """Writes whether the rows deviate smoothly from the law, and by how much."""
+        answers = {
+            "law": repr(self.law),
+            "discrepancy": format_percent(self.amplitude),
+            "errors": format_percent(self.noise),
+        }
+        return summary("DiscrepancyFit", self.status, answers)
+
+    @property
+    def status(self) -> str:
+        """Whether the rows deviate from the law in a smooth way, in a sentence."""
+        name, errors = type(self.law).__name__, f"beside errors of {self._percent(self.noise)}"
+        if self.log_odds < 0:
+            return f"the rows follow {name}: no smooth deviation {errors}"
+        certainty = "clearly" if self.log_odds > 3 else "perhaps"
+        return f"the rows {certainty} deviate from {name} in a smooth way, by {self._percent(self.amplitude)} {errors}"
+
+    def _percent(self, size: float) -> str:
+        unit = "%" if self.curve.scale == "log" else "% of the odds"
+        return f"{100 * size:.2g} {unit}"
+
+    def predict(self, columns: Mapping[str, np.ndarray], *, new_run: bool) -> GaussianMixture:
+        """Computes the distribution of the response at rows, on the scale of the comparison.
+
+        Args:
+            columns: Inputs of the rows by column, shape (rows,) each.
+            new_run: Whether to include the independent error of one new run.
+
+        Returns:
+            The mixture at each row.
+        """
+        values, slopes = self.curve.evaluate(self.u, columns)
+        places = self.curve.places(columns)
+        start = values - slopes @ (self.u - self.curve.prior[0])
+        means, variances = np.empty((2, len(self.nodes.weight), len(values)))
+        for index, spectrum in enumerate(self.spectra):
+            chosen = np.flatnonzero(self.nodes.kernel == index)
+            if not chosen.size:
+                continue
+            amplitude, noise = self.nodes.amplitude[chosen], self.nodes.noise[chosen]
+            projected = self.model.project(spectrum)
+            shift, precision = projected.coordinates(amplitude, noise, self.model.spread)
+            variance = projected.variances(amplitude, noise)
+            gain = amplitude[:, None] ** 2 / variance
+            used = np.flatnonzero((gain * projected.values).max(0) > 1e-9)  # other modes learn nothing from the rows
+            cross = np.zeros((len(values), 0))
+            if amplitude.any():
+                cross = spectrum.kernel.between(places, spectrum.knots) @ spectrum.cross[:, used]
+            else:
+                used = used[:0]
+            own = spectrum.kernel.run_share if new_run else 0.0
+            for i, node in enumerate(chosen):
+                left = projected.residual[used] - projected.slopes[used] @ shift[i]
+                means[node] = start + slopes @ shift[i] + cross @ (gain[i, used] * left)
+                effect = slopes - cross @ (gain[i, used][:, None] * projected.slopes[used])
+                smooth = amplitude[i] ** 2 * (1 + own) - cross**2 @ (amplitude[i] ** 2 * gain[i, used])
+                root = np.linalg.solve(np.linalg.cholesky(precision[i]), effect.T)
+                variances[node] = np.maximum(smooth, 0.0) + (root**2).sum(0)
+                variances[node] += TAIL * noise[i] ** 2 if new_run else 0.0
+        return GaussianMixture(means, variances, self.nodes.weight)
+
+
+@check_arguments
+def fit_discrepancy(
+    law: type[Law],
+    table: Table,
+    *,
+    key: Array,
+    fixed: Mapping[str, float] | None = None,
+    starts: int = STARTS,
+) -> DiscrepancyFit:
+    """Fits a law with a smooth discrepancy, so that bands hold beyond the table.
+
+    The model is log y = log law(θ; N, D) + δ(log N, log D) + e. δ is a Gaussian process with a Matérn 5/2 kernel of
+    length 1, 2 or 4 decades. e has Student-t errors. Rows of one `model` share a deviation too. The amplitude of δ, its
+    length and the scale of e are averaged over a grid by their evidence. pass@k is compared by its logit.
+    Source: Kennedy & O'Hagan 2001 (J. R. Stat. Soc. B 63:425), with θ linearised at the fit.
+
+    Args:
+        law: The law class.
+        table: The table. Rows with a pass@k of exactly 0 or 1 are left out, because their logit is infinite.
+        key: JAX random key of the starts.
+        fixed: Values of fixed parameters by name.
+        starts: Number of starts, the best of many draws of the priors.
+
+    Returns:
+        A `DiscrepancyFit`.
+
+    Raises:
+        TableError: A column that the law needs is missing, or fewer than three rows are left.
+
+    Examples:
+        >>> smooth = t2.fit_discrepancy(t2.laws.Chinchilla, runs, key=jax.random.key(0))
+        >>> t2.predict_band(smooth, t2.Table.from_columns(params=1e10, tokens=[2e11])).mean.round(2)
+        array([2.08])
+    """
+    curve = ResponseCurve.of(law, table, fixed or {})
+    return fit_from(curve, table, curve.draws(key), starts)
+
+
+def fit_from(curve: ResponseCurve, table: Table, draws: Float[np.ndarray, "draws free"], starts: int) -> DiscrepancyFit:
+    """Fits as `fit_discrepancy`, from the best of the given coordinates."""
+    measured = curve.measured(table)
+    if not np.isfinite(measured).all():
+        table = table.where(np.isfinite(measured))
+        measured = curve.measured(table)
+    if len(table) < 3:
+        raise TableError(f"{table.source.name}: {len(table)} rows of {curve.response} are left, expected at least 3")
+    columns = curve.read(table)
+    u, size = first_fit(curve, columns, measured, draws, starts)
+    places, run = curve.places(columns), table.runs()
+    kernels = _kernels(len(np.unique(run)) < len(table))
+    unit = LOGIT_UNIT if curve.scale == "logit" else 1.0
+    prior = ScalePrior()
+    prior = replace(prior, amplitude=unit * prior.amplitude, noise=unit * prior.noise)
+    robust = np.ones(len(table))
+    for round_ in range(ROUNDS + 1):
+        weight = robust * table.weights()
+        spectra = tuple(kernel.spectrum(places, run, weight) for kernel in kernels)
+        values, slopes = curve.evaluate(u, columns)
+        mean, spread = curve.prior
+        model = LinearModel(measured - values + slopes @ (u - mean), slopes, weight, spread)
+        nodes = weigh_nodes(model, spectra, prior, size)
+        if round_ == ROUNDS:
+            break
+        spectrum, amplitude, noise = spectra[nodes.kernel[0]], nodes.amplitude[0], nodes.noise[0]
+        whiten = _whitener(spectrum, weight, amplitude, noise)
+        u = minimise_squares(curve, columns, measured, u, whiten).u
+        residual = measured - curve.evaluate(u, columns)[0]
+        error = residual - _smooth_part(residual, spectrum, weight, amplitude, noise)
+        # the weights of Student-t errors as normal errors of different size (Lange et al. 1989)
+        robust = (FREEDOM + 1) / (FREEDOM + (error / noise) ** 2 * table.weights())
+    return DiscrepancyFit(
+        law=curve.law_at(u),
+        table=table,
+        measured=MeasuredRange.of(table),
+        amplitude=float(nodes.weight @ nodes.amplitude),
+        noise=float(np.exp(nodes.weight @ np.log(nodes.noise))),
+        log_odds=nodes.log_odds,
+        log_evidence=nodes.log_evidence,
+        curve=curve,
+        u=u,
+        model=model,
+        spectra=spectra,
+        nodes=nodes,
+    )
+
+
+def _kernels(shared_runs: bool) -> tuple[Kernel, ...]:
+    shares = RUN_SHARES if shared_runs else (0.0,)
+    return tuple(Kernel(length * DECADE, share) for length in LENGTHS for share in shares)
+
+
+def _whitener(spectrum: Spectrum, weight: np.ndarray, amplitude: float, noise: float) -> Whiten:
+    """Returns the function that turns rows into modes of unit variance, and keeps what lies outside the modes."""
+    variance = amplitude**2 * spectrum.values + noise**2
+    root = np.sqrt(weight)[:, None]
+    whole = len(weight) == len(spectrum.values)
+
+    def whiten(rows: np.ndarray) -> np.ndarray:
+        weighted = root * rows.reshape(len(weight), -1)
+        modes = spectrum.vectors.T @ weighted
+        inner = modes / np.sqrt(variance)[:, None]
+        return inner if whole else np.vstack([inner, (weighted - spectrum.vectors @ modes) / noise])
+
+    return whiten
+
+
+def _smooth_part(
+    residual: np.ndarray, spectrum: Spectrum, weight: np.ndarray, amplitude: float, noise: float
+) -> np.ndarray:
+    """Computes the part of residuals that the discrepancy explains."""
+    gain = amplitude**2 * spectrum.values / (amplitude**2 * spectrum.values + noise**2)
+    root = np.sqrt(weight)
+    return spectrum.vectors @ (gain * (spectrum.vectors.T @ (root * residual))) / root

@@ -1,0 +1,183 @@
+"""A law as a curve of its unconstrained parameters, on the scale on which discrepancies are added."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from t2jax.laws.base import Law
+from t2jax.laws.parameter import INPUT_COLUMNS, Param
+from t2jax.noise.residuals import response
+from t2jax.tables.measurements import bucket
+from t2jax.tables.place import TableError
+from t2jax.tables.table import Table
+from t2jax.typing import Array, Float
+from t2jax.working_precision import scope, to_host
+
+Scale = Literal["log", "logit"]
+DRAWS = 256
+REACH = 5.0
+"""Standard deviations of the prior within which a start lies."""
+COLUMNS = frozenset(INPUT_COLUMNS.values())
+
+
+@dataclass(frozen=True)
+class ResponseCurve:
+    """A law's response on the log or logit scale, as a function of its free parameters.
+
+    Losses are compared by their logs, since errors of a law are relative. pass@k is compared by its logit, because an
+    error of the log would predict more than 1 where most questions are solved.
+
+    Attributes:
+        law: The law class.
+        response: Column that the law predicts.
+        fixed: Values of the fixed parameters by name.
+    """
+
+    law: type[Law]
+    response: str
+    fixed: Mapping[str, float]
+
+    @classmethod
+    def of(cls, law: type[Law], table: Table, fixed: Mapping[str, float]) -> "ResponseCurve":
+        """Reads which column of a table the law predicts, and fixes its gauge where no loss fixes the scale.
+
+        Raises:
+            TableError: The table has counts, or lacks a column.
+        """
+        name = response(law, table)
+        if name not in table:
+            counts = "; average counts of samples to pass_at_k first" if "correct" in table else ""
+            raise TableError(f"{table.source.name}: {law.__name__} needs a column {name!r} here{counts}")
+        gauge = law.gauge if "loss" not in table else {}
+        return cls(law, name, {**gauge, **fixed})
+
+    @property
+    def scale(self) -> Scale:
+        """Scale on which responses are compared."""
+        return "logit" if self.response == "pass_at_k" else "log"
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the free parameters, in the order of the coordinates."""
+        return tuple(name for name in self.law.declared() if name not in self.fixed)
+
+    @cached_property
+    def prior(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of each coordinate under the priors of the law, shape (free,) each.
+
+        They are exact for normal and lognormal priors; of others the central 68 % are matched.
+        """
+        moments = np.array([_moments(self.law.declared()[name]) for name in self.names])
+        return moments[:, 0], moments[:, 1]
+
+    def draws(self, key: Array) -> Float[np.ndarray, "draws free"]:
+        """Draws coordinates from the priors, among which a fit finds its starts."""
+        mean, spread = self.prior
+        seed = np.asarray(jax.random.key_data(key)).ravel().tolist()
+        return mean + spread * np.random.default_rng(seed).standard_normal((DRAWS, len(mean)))
+
+    def coordinates(self, law: Law) -> Float[np.ndarray, " free"]:
+        """Computes the coordinates of a law; a parameter at the end of its domain moves to the tail of its prior."""
+        declared, values, (mean, spread) = self.law.declared(), law.values(), self.prior
+        with scope():
+            u = np.array([float(declared[name].unconstrain(values[name])) for name in self.names])
+        return np.clip(np.where(np.isnan(u), mean, u), mean - REACH * spread, mean + REACH * spread)
+
+    def read(self, table: Table) -> dict[str, np.ndarray]:
+        """Reads the columns that the law reads; a missing `samples` column means one sample."""
+        names = [name for name in self.law.columns().values() if name in table or name != "samples"]
+        table.require_numbers(*names, needed_by=self.law.__name__)
+        columns = {name: np.asarray(table[name], float) for name in names}
+        return columns if "samples" in columns else {**columns, "samples": np.ones(len(table))}
+
+    def places(self, columns: Mapping[str, np.ndarray]) -> Float[np.ndarray, "rows inputs"]:
+        """Computes the places of rows in the logs of the law's sizes: params, tokens, samples and unique tokens."""
+        read = self.law.columns().values()
+        return np.log(np.stack([columns[name] for name in read if name in COLUMNS], axis=1))
+
+    def measured(self, table: Table) -> Float[np.ndarray, " rows"]:
+        """Reads the measurements on the scale of the comparison; it is infinite for a pass@k of 0 or 1."""
+        with np.errstate(divide="ignore"):
+            value = np.asarray(table[self.response], float)
+            return np.log(value) - (np.log1p(-value) if self.scale == "logit" else 0.0)
+
+    def to_response(self, value: np.ndarray) -> np.ndarray:
+        """Turns values on the scale of the comparison into responses."""
+        return np.exp(value) if self.scale == "log" else 1 / (1 + np.exp(-value))
+
+    def evaluate(
+        self, u: Float[np.ndarray, " free"], columns: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Computes the response of each row, and its derivatives by the coordinates.
+
+        Returns:
+            Values of shape (rows,) and derivatives of shape (rows, free), on the scale of the comparison.
+        """
+        with scope() as dtype:
+            rows, count = _padded(columns, dtype)
+            values, slopes = _curve(self.law, self.scale, self.names, jnp.asarray(u, dtype), dict(self.fixed), rows)
+            return np.asarray(values, float)[:count], np.asarray(slopes, float)[:count]
+
+    def evaluate_many(
+        self, u: Float[np.ndarray, "starts free"], columns: Mapping[str, np.ndarray]
+    ) -> Float[np.ndarray, "starts rows"]:
+        """Computes the response of each row for many coordinates."""
+        with scope() as dtype:
+            rows, count = _padded(columns, dtype)
+            values = _curves(self.law, self.scale, self.names, jnp.asarray(u, dtype), dict(self.fixed), rows)
+            return np.asarray(values, float)[:, :count]
+
+    def law_at(self, u: Float[np.ndarray, "... free"]) -> Law:
+        """Returns the law at coordinates, or a batch of laws for coordinates of shape (draws, free)."""
+        with scope():
+            u, declared = jnp.asarray(u, float), self.law.declared()
+            free = {name: declared[name].constrain(u[..., i]) for i, name in enumerate(self.names)}
+            fixed = {name: jnp.full(u.shape[:-1], float(value)) for name, value in self.fixed.items()}
+            return to_host(self.law(**{name: {**fixed, **free}[name] for name in declared}))
+
+
+def _moments(parameter: Param) -> tuple[float, float]:
+    with scope():
+        ends = np.asarray(parameter.unconstrain(parameter.quantiles(np.array([0.1587, 0.5, 0.8413]))), float)
+    return float(ends[1]), float(ends[2] - ends[0]) / 2
+
+
+def _padded(columns: Mapping[str, np.ndarray], dtype: np.dtype) -> tuple[dict[str, Array], int]:
+    """Repeats the last row, so that tables of similar length share a compiled program."""
+    count = len(next(iter(columns.values())))
+    extra = (0, bucket(count) - count)
+    return {name: jnp.asarray(np.pad(column, extra, mode="edge"), dtype) for name, column in columns.items()}, count
+
+
+def _values(
+    law: type[Law], scale: Scale, names: tuple[str, ...], u: Array, fixed: dict[str, Array], rows: dict[str, Array]
+) -> Array:
+    declared = law.declared()
+    free = {name: declared[name].constrain(u[i]) for i, name in enumerate(names)}
+    made = law(**{name: {**fixed, **free}[name] for name in declared})
+    if scale == "log":
+        return jnp.log(made.predict(rows))
+    log_pass = -made.cost(**made.arguments(rows))
+    return log_pass - jnp.log(-jnp.expm1(log_pass))
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _curve(
+    law: type[Law], scale: Scale, names: tuple[str, ...], u: Array, fixed: dict[str, Array], rows: dict[str, Array]
+) -> tuple[Array, Array]:
+    def values(u: Array) -> Array:
+        return _values(law, scale, names, u, fixed, rows)
+
+    return values(u), jax.jacfwd(values)(u)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _curves(
+    law: type[Law], scale: Scale, names: tuple[str, ...], u: Array, fixed: dict[str, Array], rows: dict[str, Array]
+) -> Array:
+    return jax.vmap(lambda one: _values(law, scale, names, one, fixed, rows))(u)
