@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from t2jax import datasets, evaluation, forecasts, laws, noise, planning, plot, posterior
     from t2jax.extrapolation.choose_law import LawChoice, choose_law
     from t2jax.extrapolation.discrepancy import DiscrepancyFit, fit_discrepancy
+    from t2jax.extrapolation.optimum_band import OptimumBand, optimum_band
     from t2jax.extrapolation.predictions import Predictions, predict_band
     from t2jax.fitting.bootstrap import Bootstrap, bootstrap, parametric_bootstrap
     from t2jax.fitting.fit import Fit, fit
@@ -42,6 +43,7 @@ __all__ = [
     "Fit",
     "Law",
     "LawChoice",
+    "OptimumBand",
     "Posterior",
     "Predictions",
     "Serving",
@@ -69,6 +71,7 @@ __all__ = [
     "loo",
     "next_runs",
     "noise",
+    "optimum_band",
     "param",
     "parametric_bootstrap",
     "part",
@@ -90,6 +93,7 @@ __all__ = [
 _PLACES = {
     "t2jax.extrapolation.choose_law": ("LawChoice", "choose_law"),
     "t2jax.extrapolation.discrepancy": ("DiscrepancyFit", "fit_discrepancy"),
+    "t2jax.extrapolation.optimum_band": ("OptimumBand", "optimum_band"),
     "t2jax.extrapolation.predictions": ("Predictions", "predict_band"),
     "t2jax.fitting.bootstrap": ("Bootstrap", "bootstrap", "parametric_bootstrap"),
     "t2jax.fitting.fit": ("Fit", "fit"),

@@ -32,6 +32,29 @@ def gadre(dataset: str) -> t2.Table:
     return t2.Table.from_columns(**columns, source=source)
 
 
+def farseer() -> t2.Table:
+    """Runs of Li et al. 2026 (2604.22753), "farseer": losses per character. Raises FileNotFoundError."""
+    frame = _scalebench("farseer")
+    source = Source(name="farseer", licence="CC-BY-4.0")
+    return t2.Table.from_columns(params=frame["N"], tokens=frame["D"], loss=frame["loss"], source=source)
+
+
+def data_constrained() -> t2.Table:
+    """Runs of many passes over few unique tokens, from the same source. Raises FileNotFoundError."""
+    frame = _scalebench("data_constrained")
+    source = Source(name="data_constrained", licence="CC-BY-4.0")
+    return t2.Table.from_columns(**{name: frame[name] for name in frame}, source=source)
+
+
+def code_model_losses() -> t2.Table:
+    """Losses on DCLM of the models of Krajewski et al. 2025 (2512.08894). Raises FileNotFoundError."""
+    frame = pd.read_csv(_path("apple-code", "humaneval.csv"))
+    frame = frame[(frame["samples"] == 1) & frame["loss_dclm"].notna()]
+    source = Source(name="apple-code", licence="all rights reserved")
+    columns = {"params": frame["params"], "tokens": frame["tokens"], "loss": frame["loss_dclm"]}
+    return t2.Table.from_columns(**columns, source=source)
+
+
 def testbed_losses() -> t2.Table:
     """Validation losses of the testbed's checkpoints, means over seeds."""
     rows = t2.datasets.load("testbed", samples=(1.0,), average=True, seeds=False)
@@ -45,6 +68,11 @@ def testbed_samples() -> t2.Table:
     rows = rows.where(rows["tokens"] >= LEAST_TOKENS)
     columns: Any = {name: rows[name] for name in ("params", "tokens", "samples", "neg_log_pass")}
     return t2.Table.from_columns(**columns)
+
+
+def _scalebench(name: str) -> pd.DataFrame:
+    parts = [pd.read_parquet(_path("scalebench", f"{name}_{part}.parquet")) for part in ("train", "test")]
+    return pd.concat(parts).drop_duplicates()
 
 
 def _path(*parts: str) -> Path:

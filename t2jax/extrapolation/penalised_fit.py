@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from t2jax.extrapolation.response_curve import ResponseCurve
+from t2jax.extrapolation.response_curve import DeviceRows, ResponseCurve
 from t2jax.typing import Float
 
 FIRST_NOISE = 0.01
@@ -31,7 +31,7 @@ class PenalisedFit:
 
 def minimise_squares(
     curve: ResponseCurve,
-    columns: Mapping[str, np.ndarray],
+    columns: Mapping[str, np.ndarray] | DeviceRows,
     measured: Float[np.ndarray, " rows"],
     start: Float[np.ndarray, " free"],
     whiten: Whiten,
@@ -48,10 +48,10 @@ def minimise_squares(
     Returns:
         The fit; its cost is infinite where the start has no finite cost.
     """
-    mean, spread = curve.prior
+    (mean, spread), rows = curve.prior, DeviceRows.of(columns)
 
     def evaluate(u: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        values, slopes = curve.evaluate(u, columns)
+        values, slopes = curve.evaluate(u, rows)
         both = whiten(np.column_stack([measured - values, slopes]))
         residual, slope = both[:, 0], both[:, 1:]
         cost = 0.5 * float(residual @ residual) + 0.5 * float(np.sum(((u - mean) / spread) ** 2))
@@ -103,20 +103,21 @@ def first_fit(
     Raises:
         ValueError: The law is finite at no start.
     """
+    rows = DeviceRows.of(columns)
     with np.errstate(all="ignore"):
-        squares = np.square(measured - curve.evaluate_many(draws, columns)).sum(axis=1)
+        squares = np.square(measured - curve.evaluate_many(draws, rows)).sum(axis=1)
     order = np.argsort(np.where(np.isfinite(squares), squares, np.inf))[:starts]
-    fits = [minimise_squares(curve, columns, measured, u, lambda x: x / FIRST_NOISE) for u in draws[order]]
+    fits = [minimise_squares(curve, rows, measured, u, lambda x: x / FIRST_NOISE) for u in draws[order]]
     best = min(fits, key=lambda fit: fit.cost)
     if not np.isfinite(best.cost):
         raise ValueError(f"{curve.law.__name__}: the prediction is not finite at any start")
     error = FIRST_NOISE
     for _ in range(12):
-        values, _ = curve.evaluate(best.u, columns)
+        values, _ = curve.evaluate(best.u, rows)
         size = max(float(np.sqrt(np.mean((measured - values) ** 2))), 1e-13)
         if size > 0.5 * error:
             break
         error = size
-        best = minimise_squares(curve, columns, measured, best.u, lambda x, error=error: x / error)
-    values, _ = curve.evaluate(best.u, columns)
+        best = minimise_squares(curve, rows, measured, best.u, lambda x, error=error: x / error)
+    values, _ = curve.evaluate(best.u, rows)
     return best.u, max(float(np.sqrt(np.mean((measured - values) ** 2))), 1e-13)

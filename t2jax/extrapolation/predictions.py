@@ -106,7 +106,7 @@ def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: f
     """
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, not {level!r}")
-    choice = _as_choice(fit)
+    choice = as_choice(fit)
     first = choice.fits[0]
     columns = [smooth.curve.read(rows) for smooth in choice.fits]
 
@@ -130,7 +130,7 @@ def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: f
     )
 
 
-def _as_choice(fit: Fit | DiscrepancyFit | LawChoice) -> LawChoice:
+def as_choice(fit: Fit | DiscrepancyFit | LawChoice) -> LawChoice:
     """Returns the choice of one law for a fit of it, with a backtest."""
     if isinstance(fit, LawChoice):
         return fit

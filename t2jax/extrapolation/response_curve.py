@@ -26,6 +26,30 @@ COLUMNS = frozenset(INPUT_COLUMNS.values())
 
 
 @dataclass(frozen=True)
+class DeviceRows:
+    """Columns that were moved to the device once, for a search that reads them many times.
+
+    Attributes:
+        columns: The columns, padded so that tables of similar length share a compiled program.
+        count: Number of rows.
+    """
+
+    columns: dict[str, Array]
+    count: int
+
+    @classmethod
+    def of(cls, columns: "Mapping[str, np.ndarray] | DeviceRows") -> "DeviceRows":
+        """Moves columns to the device, unless they are there."""
+        if isinstance(columns, cls):
+            return columns
+        count = len(next(iter(columns.values())))
+        extra = (0, bucket(count) - count)
+        with scope() as dtype:
+            padded = {name: jnp.asarray(np.pad(column, extra, mode="edge"), dtype) for name, column in columns.items()}
+        return cls(padded, count)
+
+
+@dataclass(frozen=True)
 class ResponseCurve:
     """A law's response on the log or logit scale, as a function of its free parameters.
 
@@ -111,26 +135,31 @@ class ResponseCurve:
         return np.exp(value) if self.scale == "log" else 1 / (1 + np.exp(-value))
 
     def evaluate(
-        self, u: Float[np.ndarray, " free"], columns: Mapping[str, np.ndarray]
+        self, u: Float[np.ndarray, " free"], columns: Mapping[str, np.ndarray] | DeviceRows
     ) -> tuple[np.ndarray, np.ndarray]:
         """Computes the response of each row, and its derivatives by the coordinates.
 
         Returns:
             Values of shape (rows,) and derivatives of shape (rows, free), on the scale of the comparison.
         """
+        rows = DeviceRows.of(columns)
         with scope() as dtype:
-            rows, count = _padded(columns, dtype)
-            values, slopes = _curve(self.law, self.scale, self.names, jnp.asarray(u, dtype), dict(self.fixed), rows)
-            return np.asarray(values, float)[:count], np.asarray(slopes, float)[:count]
+            values, slopes = _curve(self.law, self.scale, self.names, np.asarray(u, dtype), self._fixed, rows.columns)
+            return np.asarray(values, float)[: rows.count], np.asarray(slopes, float)[: rows.count]
 
     def evaluate_many(
-        self, u: Float[np.ndarray, "starts free"], columns: Mapping[str, np.ndarray]
+        self, u: Float[np.ndarray, "starts free"], columns: Mapping[str, np.ndarray] | DeviceRows
     ) -> Float[np.ndarray, "starts rows"]:
         """Computes the response of each row for many coordinates."""
+        rows = DeviceRows.of(columns)
+        padded = np.pad(u, ((0, bucket(len(u)) - len(u)), (0, 0)), mode="edge")  # few shapes are compiled
         with scope() as dtype:
-            rows, count = _padded(columns, dtype)
-            values = _curves(self.law, self.scale, self.names, jnp.asarray(u, dtype), dict(self.fixed), rows)
-            return np.asarray(values, float)[:, :count]
+            values = _curves(self.law, self.scale, self.names, np.asarray(padded, dtype), self._fixed, rows.columns)
+            return np.asarray(values, float)[: len(u), : rows.count]
+
+    @cached_property
+    def _fixed(self) -> dict[str, np.ndarray]:
+        return {name: np.asarray(value, float) for name, value in self.fixed.items()}
 
     def law_at(self, u: Float[np.ndarray, "... free"]) -> Law:
         """Returns the law at coordinates, or a batch of laws for coordinates of shape (draws, free)."""
@@ -145,13 +174,6 @@ def _moments(parameter: Param) -> tuple[float, float]:
     with scope():
         ends = np.asarray(parameter.unconstrain(parameter.quantiles(np.array([0.1587, 0.5, 0.8413]))), float)
     return float(ends[1]), float(ends[2] - ends[0]) / 2
-
-
-def _padded(columns: Mapping[str, np.ndarray], dtype: np.dtype) -> tuple[dict[str, Array], int]:
-    """Repeats the last row, so that tables of similar length share a compiled program."""
-    count = len(next(iter(columns.values())))
-    extra = (0, bucket(count) - count)
-    return {name: jnp.asarray(np.pad(column, extra, mode="edge"), dtype) for name, column in columns.items()}, count
 
 
 def _values(

@@ -1,0 +1,308 @@
+"""Do predictions beyond the table hold? Cheap runs of eight public tables predict the dearer ones.
+
+Each table is cut at shares of the log range of its compute, and one of overtraining at shares of the range of D/N too.
+Below a cut, three methods are fitted: Chinchilla's law by `scipy.optimize.curve_fit`; Chinchilla's law by `t2.fit` with
+bootstrap draws and resampled residuals; and the average of `t2.choose_law`, with discrepancies. Beyond the cut, errors
+and bands are compared with the measurements. Forms, priors and grids were chosen by looking at five of the tables
+(porian, gadre C4, farseer, data_constrained and the testbed).
+
+    python -m experiments.checks.extrapolation_bands [tiny] [-o FOLDER]    (reads tables of T2JAX_DATA)
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import jax
+import numpy as np
+from scipy.optimize import curve_fit
+
+import t2jax as t2
+from experiments.shared import real_tables
+from experiments.shared.pictures import COLUMN, common_legend
+from experiments.shared.record import command, stage
+from t2jax.evaluation.predictive_band import predictive_band
+from t2jax.typing import Array
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TABLES: dict[str, Callable[[], t2.Table]] = {
+    "porian": real_tables.porian,
+    "gadre C4": lambda: real_tables.gadre("c4_original"),
+    "gadre RedPajama": lambda: real_tables.gadre("rpj"),
+    "chinchilla-epoch": lambda: t2.datasets.load("chinchilla-epoch"),
+    "farseer": real_tables.farseer,
+    "data_constrained": real_tables.data_constrained,
+    "testbed": real_tables.testbed_losses,
+    "apple-code": real_tables.code_model_losses,
+}
+LOOKED_AT = ("porian", "gadre C4", "farseer", "data_constrained", "testbed")
+"""Tables by which forms, priors and grids were chosen."""
+OVERTRAINED = ("porian", "gadre C4", "gadre RedPajama", "testbed")
+FEWEST_ROWS, FEWEST_BEYOND = 8, 3
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which tables and cuts, and how many bootstrap draws."""
+
+    tables: tuple[str, ...] = tuple(TABLES)
+    """Names of tables; those whose files are not there are left out."""
+    compute_cuts: tuple[float, ...] = (0.35, 0.5, 0.65, 0.8)
+    """Cuts, as shares of the log range of compute."""
+    ratio_cuts: tuple[float, ...] = (0.5, 0.65)
+    """Cuts of tables of overtraining, as shares of the log range of tokens per parameter."""
+    draws: int = 200
+    """Bootstrap draws of the earlier method."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+    @classmethod
+    def tiny(cls) -> Self:
+        return cls(tables=("testbed",), compute_cuts=(0.5,), ratio_cuts=(), draws=20)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a method predicts the rows beyond a cut.
+
+    Attributes:
+        error: Mean relative error, per cent.
+        in_90: Share inside the 90 % band, per cent; NaN for a method without bands.
+        in_50: Share inside the 50 % band, per cent.
+        interval_score: Mean interval score of the 90 % band of the log loss (Gneiting & Raftery 2007).
+        half_width: Half of the mean width of the 90 % band, per cent.
+    """
+
+    error: float
+    in_90: float = float("nan")
+    in_50: float = float("nan")
+    interval_score: float = float("nan")
+    half_width: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One cut of one table, with the score of each method and of each single law with its discrepancy."""
+
+    table: str
+    cut: str
+    fitted: int
+    beyond: int
+    curve_fit: Score
+    earlier: Score | None
+    chosen: Score
+    single: dict[str, Score]
+    weights: dict[str, float]
+    widening: float
+
+
+@dataclass(frozen=True)
+class Average:
+    """Means over the cuts of one table; `best_single` has the least error in hindsight at each cut."""
+
+    table: str
+    cuts: int
+    curve_fit: Score
+    earlier: Score
+    chosen: Score
+    best_single: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """Every cut, and the averages over the cuts of each table."""
+
+    splits: tuple[Split, ...]
+    averages: tuple[Average, ...]
+    missing: tuple[str, ...]
+
+
+def run(config: Config) -> Result:
+    splits, missing = [], []
+    for name in config.tables:
+        try:
+            table = TABLES[name]()
+        except (FileNotFoundError, t2.datasets.DatasetError):
+            missing.append(name)
+            continue
+        for cut, cheap in cuts(name, table, config):
+            with stage(f"{name}, {cut}"):
+                splits.append(split(name, cut, table, cheap, config))
+    names = dict.fromkeys(one.table for one in splits)
+    return Result(tuple(splits), tuple(average(name, splits) for name in names), tuple(missing))
+
+
+def cuts(name: str, table: t2.Table, config: Config) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields the name of each cut and whether each row lies below it, where both sides have enough rows."""
+    ratio = table["tokens"] / table["params"]
+    shares = [("compute", share, table.compute()) for share in config.compute_cuts]
+    if name in OVERTRAINED:
+        shares += [("tokens per parameter", share, ratio) for share in config.ratio_cuts]
+    for what, share, values in shares:
+        logs = np.log(values)
+        cheap = logs <= logs.min() + share * np.ptp(logs)
+        if cheap.sum() >= FEWEST_ROWS and (~cheap).sum() >= FEWEST_BEYOND:
+            yield f"{what} {share:.0%}", cheap
+
+
+def split(name: str, cut: str, table: t2.Table, cheap: np.ndarray, config: Config) -> Split:
+    """Fits every method below a cut, and scores its predictions beyond it."""
+    key, fit_key, draw_key, band_key = jax.random.split(jax.random.key(config.seed), 4)
+    fitted, beyond = table.where(cheap), table.where(~cheap)
+    seen = np.log(beyond["loss"])
+    choice = t2.choose_law(fitted, key=key)
+    single = {type(fit.law).__name__: scored(fit, beyond, seen) for fit in choice.fits}
+    return Split(
+        table=name,
+        cut=cut,
+        fitted=len(fitted),
+        beyond=len(beyond),
+        curve_fit=Score(relative_error(by_scipy(fitted, beyond), seen)),
+        earlier=earlier(table, cheap, config.draws, (fit_key, draw_key, band_key)),
+        chosen=scored(choice, beyond, seen),
+        single=single,
+        weights={type(fit.law).__name__: float(w) for fit, w in zip(choice.fits, choice.weights, strict=True)},
+        widening=choice.widening,
+    )
+
+
+def scored(fit: t2.DiscrepancyFit | t2.LawChoice, beyond: t2.Table, seen: np.ndarray) -> Score:
+    """Scores predictions with bands."""
+    wide, narrow = (t2.predict_band(fit, beyond, level=level) for level in (0.9, 0.5))
+    bands = [np.log(end) for end in (wide.low, wide.high, narrow.low, narrow.high)]
+    return score(np.log(wide.mean), *bands, seen)
+
+
+def score(
+    mean: np.ndarray, low: np.ndarray, high: np.ndarray, low_50: np.ndarray, high_50: np.ndarray, seen: np.ndarray
+) -> Score:
+    """Computes the scores of log predictions with both bands."""
+    outside = np.maximum(low - seen, 0) + np.maximum(seen - high, 0)
+    return Score(
+        error=relative_error(mean, seen),
+        in_90=100 * float(np.mean((low <= seen) & (seen <= high))),
+        in_50=100 * float(np.mean((low_50 <= seen) & (seen <= high_50))),
+        interval_score=float(np.mean(high - low + 20 * outside)),
+        half_width=50 * float(np.mean(high - low)),
+    )
+
+
+def relative_error(mean: np.ndarray, seen: np.ndarray) -> float:
+    """Computes the mean relative error in per cent, from logs."""
+    return 100 * float(np.mean(np.abs(np.expm1(mean - seen))))
+
+
+def by_scipy(fitted: t2.Table, beyond: t2.Table) -> np.ndarray:
+    """Predicts log losses by Chinchilla's law, fitted to log losses by SciPy from four starts."""
+
+    def log_law(places: np.ndarray, e: float, a: float, b: float, alpha: float, beta: float) -> np.ndarray:
+        return np.log(np.exp(e) + np.exp(a - alpha * places[0]) + np.exp(b - beta * places[1]))
+
+    logs = [np.log(np.stack([table["params"], table["tokens"]])) for table in (fitted, beyond)]
+    seen = np.log(fitted["loss"])
+    fits = []
+    for e, alpha in ((-1.0, 0.3), (-1.0, 0.6), (0.5, 0.3), (0.5, 0.6)):
+        start = (e, 20 * alpha, 20 * alpha, alpha, alpha)
+        try:
+            best, _ = curve_fit(log_law, logs[0], seen, p0=start, maxfev=20_000)
+        except RuntimeError:  # no convergence from this start
+            continue
+        fits.append((float(np.sum((log_law(logs[0], *best) - seen) ** 2)), best))
+    return log_law(logs[1], *min(fits, key=lambda one: one[0])[1])
+
+
+def earlier(table: t2.Table, cheap: np.ndarray, draws: int, keys: tuple[Array, Array, Array]) -> Score | None:
+    """Scores Chinchilla's law with its default noise, bootstrap draws and resampled residuals; None without a fit."""
+    rows = t2.evaluation.left_out(table, ~cheap)
+    try:
+        fit = t2.fit(t2.laws.Chinchilla, rows, key=keys[0])
+        boot = t2.bootstrap(fit, rows, draws=draws, key=keys[1])
+        wide, narrow = (predictive_band(fit, boot.laws, rows, key=keys[2], level=level) for level in (0.9, 0.5))
+    except ValueError:
+        return None
+    beyond = table.where(~cheap)
+    ends = [np.log(end[~cheap]) for end in (wide.low, wide.high, narrow.low, narrow.high)]
+    return score(np.log(t2.predict(fit.law, beyond)), *ends, np.log(beyond["loss"]))
+
+
+def average(name: str, splits: list[Split]) -> Average:
+    """Averages the scores over the cuts of one table."""
+    own = [one for one in splits if one.table == name]
+    best = np.mean([min(score.error for score in one.single.values()) for one in own])
+    return Average(
+        table=name,
+        cuts=len(own),
+        curve_fit=mean_score([one.curve_fit for one in own]),
+        earlier=mean_score([one.earlier for one in own if one.earlier is not None]),
+        chosen=mean_score([one.chosen for one in own]),
+        best_single=float(best),
+    )
+
+
+def mean_score(scores: list[Score]) -> Score:
+    """Averages each number of the scores."""
+    if not scores:
+        return Score(float("nan"))
+    return Score(*np.mean([list(vars(one).values()) for one in scores], axis=0).tolist())
+
+
+def words(result: Result) -> list[str]:
+    head = "table             cuts  curve_fit  earlier  chosen  best single | 90 %: earlier chosen | 50 %: chosen"
+    lines = [f"{head} | interval score: earlier chosen | half-width"]
+    for one in result.averages:
+        new, old = one.chosen, one.earlier
+        lines.append(
+            f"{one.table:17} {one.cuts:4} {one.curve_fit.error:9.2f}% {old.error:7.2f}% {new.error:6.2f}%"
+            f" {one.best_single:11.2f}% | {old.in_90:12.0f}% {new.in_90:6.0f}% | {new.in_50:12.0f}% |"
+            f" {old.interval_score:21.3f} {new.interval_score:7.3f} | {new.half_width:9.1f}%"
+        )
+    scores = [(one.curve_fit.error, one.earlier, one.chosen, one.best_single) for one in result.averages]
+    better = sum(new.error <= scipy for scipy, _, new, _ in scores)
+    half = sum(new.error <= scipy / 2 for scipy, _, new, _ in scores)
+    covered = [new.in_90 for _, _, new, _ in scores]
+    narrow = [new.in_50 for _, _, new, _ in scores]
+    gains = [
+        1 - new.interval_score / old.interval_score for _, old, new, _ in scores if np.isfinite(old.interval_score)
+    ]
+    hindsight = float(np.mean([new.error / best for _, _, new, best in scores]))
+    no_fit = sum(one.earlier is None for one in result.splits)
+    return [
+        *lines,
+        f"The chosen average errs at most as much as curve_fit on {better} of {len(scores)} tables,"
+        f" and at most half as much on {half}.",
+        f"Its error is {hindsight:.2f} times that of the best single law in hindsight, on average.",
+        f"Its 90 % bands hold {np.mean(covered):.0f} % of the rows"
+        f" ({min(covered):.0f} to {max(covered):.0f} % by table), its 50 % bands {np.mean(narrow):.0f} %.",
+        f"Its mean interval score is {100 * np.mean(gains):.0f} % below the earlier one, averaged over tables,"
+        f" which had no fit at {no_fit} of {len(result.splits)} cuts.",
+        *([f"Not there: {', '.join(result.missing)}."] if result.missing else []),
+    ]
+
+
+def figures(result: Result) -> dict[str, "Figure"]:
+    from matplotlib.figure import Figure
+
+    names = [one.table for one in result.averages]
+    figure = Figure(figsize=(COLUMN, 1.0 + 0.32 * len(names)), layout="constrained")
+    errors, held = figure.subplots(1, 2, sharey=True)
+    rows = np.arange(len(names))[::-1]
+    series = {
+        "SciPy's curve_fit": ("curve_fit", "s"),
+        "earlier default": ("earlier", "^"),
+        "chosen laws": ("chosen", "o"),
+    }
+    for label, (method, marker) in series.items():
+        scores = [getattr(one, method) for one in result.averages]
+        errors.plot([one.error for one in scores], rows, marker, label=label)
+        held.plot([one.in_90 for one in scores], rows, marker)
+    errors.set(xscale="log", xlabel="mean error, %", yticks=rows, yticklabels=names, ylim=(-0.5, len(names) - 0.5))
+    held.axvspan(85, 97, color="0.9", lw=0)
+    held.set(xlabel="in the 90 % band, %", xlim=(0, 104))
+    common_legend(figure, [errors], columns=1)
+    return {"extrapolation_bands": figure}
+
+
+if __name__ == "__main__":
+    command(Config, run, words, figures)
