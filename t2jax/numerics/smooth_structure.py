@@ -1,0 +1,59 @@
+"""A test for residuals that vary smoothly over sizes and lengths, as those of a law of the wrong form do."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from t2jax.typing import Float
+
+LENGTH = 0.3 * float(np.log(10.0))
+"""Length scale of the neighbourhoods, 0.3 decades; a fitted law has no misfit left over many decades."""
+MOST_ROWS = 800
+FEWEST_ROWS = 8
+PERMUTATIONS = 400
+
+
+@dataclass(frozen=True)
+class SmoothStructure:
+    """How far residuals agree with those of their neighbours.
+
+    Attributes:
+        score: Standard deviations above what shuffled residuals give.
+        size: Standard deviation of the part that neighbours share.
+    """
+
+    score: float
+    size: float
+
+
+def measure_structure(
+    residual: Float[np.ndarray, " rows"], places: Float[np.ndarray, "rows inputs"]
+) -> SmoothStructure:
+    """Compares the products of neighbouring residuals with those of shuffled residuals (Moran 1950, Biometrika 37:17).
+
+    Neighbours have Gaussian weights. Of many rows a part is taken, spread evenly over the table.
+    A row is no neighbour of itself, nor of rows at the same place, which share more than a smooth misfit.
+
+    Args:
+        residual: Residuals.
+        places: Logs of the inputs of the rows.
+
+    Returns:
+        The score and the size; both are 0 for fewer than eight rows.
+    """
+    if len(residual) > MOST_ROWS:
+        chosen = np.linspace(0, len(residual) - 1, MOST_ROWS).round().astype(int)
+        residual, places = residual[chosen], places[chosen]
+    count = len(residual)
+    squares = ((places[:, None] - places[None]) ** 2).sum(-1)
+    weight = np.exp(-0.5 * squares / LENGTH**2)
+    weight[squares < 1e-12] = 0.0
+    if count < FEWEST_ROWS or not weight.any() or not np.any(residual):
+        return SmoothStructure(0.0, 0.0)
+    # ranks keep one outlier from deciding
+    ranks = np.argsort(np.argsort(residual)) - (count - 1) / 2
+    shuffled = np.random.default_rng(0).permuted(np.tile(ranks, (PERMUTATIONS, 1)), axis=1)
+    products = np.einsum("pi,ij,pj->p", shuffled, weight, shuffled, optimize=True)
+    spread = max(float(products.std()), np.finfo(float).tiny)
+    shared = float(residual @ weight @ residual) / float(weight.sum())
+    return SmoothStructure((float(ranks @ weight @ ranks) - float(products.mean())) / spread, np.sqrt(max(shared, 0.0)))
