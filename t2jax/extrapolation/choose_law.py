@@ -153,9 +153,13 @@ def _typical(errors: Float[np.ndarray, " origins"]) -> float:
 
 
 def _widening(forecasts: Sequence[Sequence[Forecast]], weights: Float[np.ndarray, " laws"]) -> float:
-    """Computes the factor between errors and bands, the geometric mean over origins, from 1 to `MOST_WIDENING`."""
+    """Computes the factor by which bands widen, from 1 to `MOST_WIDENING`.
+
+    It is the root of the geometric mean, over origins, of errors in units of their bands. The root takes half of it in
+    logs, because a few origins of one table say little. Bands are never narrowed.
+    """
     at_origins = list(zip(*forecasts, strict=True))
     if not at_origins:
         return 1.0
     factors = [surprise(one, weights.tolist()) for one in at_origins]
-    return float(np.clip(np.exp(np.mean(np.log(np.maximum(factors, 1e-12)))), 1.0, MOST_WIDENING))
+    return float(np.clip(np.exp(0.5 * np.mean(np.log(np.maximum(factors, 1e-12)))), 1.0, MOST_WIDENING))

@@ -112,7 +112,7 @@ def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: f
 
     def mixture(new_run: bool) -> GaussianMixture:
         parts = [smooth.predict(read, new_run=new_run) for smooth, read in zip(choice.fits, columns, strict=True)]
-        return GaussianMixture.join(parts, choice.weights).widened(choice.widening)
+        return GaussianMixture.join(parts, choice.weights.tolist()).widened(choice.widening)
 
     seen, mean = mixture(True), mixture(False)
     ends = (0.5 - level / 2, 0.5 + level / 2)
@@ -138,5 +138,6 @@ def as_choice(fit: Fit | DiscrepancyFit | LawChoice) -> LawChoice:
         return choose_from([fit])
     if not fit.converged:
         raise ValueError(f"there is no fit to predict with ({fit.status})")
-    curve = ResponseCurve.of(type(fit.law), fit.table, dict(fit.problem.coordinates.fixed))
+    fixed = {name: float(value) for name, value in fit.problem.coordinates.fixed.items()}  # pyright: ignore
+    curve = ResponseCurve.of(type(fit.law), fit.table, fixed)
     return choose_from([fit_from(curve, fit.table, curve.coordinates(fit.law)[None], 1)])

@@ -40,7 +40,7 @@ class DeviceRows:
     @classmethod
     def of(cls, columns: "Mapping[str, np.ndarray] | DeviceRows") -> "DeviceRows":
         """Moves columns to the device, unless they are there."""
-        if isinstance(columns, cls):
+        if isinstance(columns, DeviceRows):
             return columns
         count = len(next(iter(columns.values())))
         extra = (0, bucket(count) - count)
@@ -164,9 +164,9 @@ class ResponseCurve:
     def law_at(self, u: Float[np.ndarray, "... free"]) -> Law:
         """Returns the law at coordinates, or a batch of laws for coordinates of shape (draws, free)."""
         with scope():
-            u, declared = jnp.asarray(u, float), self.law.declared()
-            free = {name: declared[name].constrain(u[..., i]) for i, name in enumerate(self.names)}
-            fixed = {name: jnp.full(u.shape[:-1], float(value)) for name, value in self.fixed.items()}
+            at, declared = jnp.asarray(u, float), self.law.declared()
+            free = {name: declared[name].constrain(at[..., i]) for i, name in enumerate(self.names)}
+            fixed = {name: jnp.full(at.shape[:-1], float(value)) for name, value in self.fixed.items()}
             return to_host(self.law(**{name: {**fixed, **free}[name] for name in declared}))
 
 

@@ -12,7 +12,7 @@ PARAMS, RATIO = (axis.ravel() for axis in np.meshgrid(np.geomspace(2e7, 2e9, 6),
 TOKENS = PARAMS * RATIO
 
 
-def table(log_misfit=0.0, error=0.0, seed=0):
+def table(log_misfit: float | np.ndarray = 0.0, error: float = 0.0, seed: int = 0) -> t2.Table:
     errors = error * np.random.default_rng(seed).standard_normal(len(PARAMS))
     losses = t2.evaluate(LAW, params=PARAMS, tokens=TOKENS) * np.exp(log_misfit + errors)
     return t2.Table.from_columns(params=PARAMS, tokens=TOKENS, loss=losses)
