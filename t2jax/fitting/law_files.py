@@ -12,6 +12,7 @@ import numpy as np
 
 from t2jax import laws
 from t2jax.files import finite, save_json, save_netcdf
+from t2jax.fitting.bootstrap import Bootstrap
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.base import Law
@@ -197,6 +198,14 @@ def load_draws(path: str | os.PathLike[str], point: Law) -> Law:
     if made < asked:
         warnings.warn(f"{path}: the drawing was interrupted, {made} of {asked} draws were made", stacklevel=2)
     return type(point)(**values)
+
+
+def no_band_of(path: str | os.PathLike[str], laws: Law, level: float) -> str:
+    """Returns the reason why the draws of a file give no band, as `Bootstrap.no_band`. It is empty if they do."""
+    with _xarray().open_dataset(path, group=DRAWS_GROUP, engine="h5netcdf") as dataset:
+        made = int(dataset.attrs["made"])
+    good = len(next(iter(laws.values().values())))
+    return Bootstrap(laws, made, made - good, "a file").no_band(level)
 
 
 def settled_values(law: Law) -> dict[str, float]:
