@@ -11,7 +11,7 @@ from t2jax.cli.fitting import LEVEL, fit_and_save, fit_answer
 from t2jax.cli.options import FittingOptions, law_for
 from t2jax.cli.output import Output
 from t2jax.fitting.fit import Fit
-from t2jax.fitting.law_files import DRAWS_FILE, load_draws, load_law, no_band_of
+from t2jax.fitting.law_files import DRAWS_FILE, load_bootstrap, load_law
 from t2jax.fitting.measured_range import MeasuredRange, load_measured_range
 from t2jax.laws.base import Law
 from t2jax.numerics.bands import too_few_draws
@@ -95,11 +95,11 @@ def _law_of_file(path: Path, out: Output) -> LawSource:
     if " converged: " in status:  # something is told before it
         out.say(f"{laws.name_of(type(law))} in {path}: {status}", "")
     if draws.exists():
-        drawn = load_draws(draws, law)
-        warning = no_band_of(draws, drawn, LEVEL)
-        if warning:
+        drawn = load_bootstrap(draws, law)
+        reason = drawn.no_band(LEVEL)
+        if warning := reason or drawn.caution:
             out.say(f"bootstrap: {warning}", "")
-        return LawSource(law, None if warning else drawn, warning, measured=measured)
+        return LawSource(law, None if reason else drawn.laws, reason, measured=measured)
     if not posterior.exists():
         return LawSource(law, measured=measured)
     sampled = load_posterior(posterior, type(law))

@@ -109,8 +109,9 @@ def swept_setting(
     """Writes a sentence if rows of equal (N, D) differ by a setting and not by chance. Else it is empty.
 
     Chance would move the means of such rows too, by their scatter over the root of their number. A sweep moves every
-    mean alike. So the means are nearer to the law than chance allows (an F test), or one more column explains most of
-    the scatter (analysis of variance). Both tests are at 0.1 %, and a scatter below half a per cent is not told.
+    mean alike. So the sentence is written where the means are nearer to the law than chance allows (an F test). It is
+    also written where one more column explains most of the scatter (analysis of variance). Both tests are at 0.1 %, and
+    a scatter below half a per cent is not told.
 
     Args:
         law: The law class.

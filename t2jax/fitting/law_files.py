@@ -200,12 +200,18 @@ def load_draws(path: str | os.PathLike[str], point: Law) -> Law:
     return type(point)(**values)
 
 
-def no_band_of(path: str | os.PathLike[str], laws: Law, level: float) -> str:
-    """Returns the reason why the draws of a file give no band, as `Bootstrap.no_band`. It is empty if they do."""
+def load_bootstrap(path: str | os.PathLike[str], point: Law) -> Bootstrap:
+    """Reads the draws of a file with what is known of them: how many were tried, and errors that they do not show.
+
+    Raises:
+        ValueError: As `load_draws`.
+    """
+    drawn = load_draws(path, point)
     with _xarray().open_dataset(path, group=DRAWS_GROUP, engine="h5netcdf") as dataset:
-        made = int(dataset.attrs["made"])
-    good = len(next(iter(laws.values().values())))
-    return Bootstrap(laws, made, made - good, "a file").no_band(level)
+        made, kind = int(dataset.attrs["made"]), str(dataset.attrs.get("kind", ""))
+    good = len(next(iter(drawn.values().values())))
+    caution = next((part for part in kind.removeprefix("bootstrap: ").split("; ") if "share errors" in part), "")
+    return Bootstrap(drawn, made, made - good, "those of a file", caution)
 
 
 def settled_values(law: Law) -> dict[str, float]:
