@@ -34,7 +34,7 @@ class Population:
         >>> tables = {"web": runs, "code": runs}
         >>> post = t2.sample_tasks(t2.laws.Chinchilla, tables, key=jax.random.key(0), warmup=20, **settings)
         >>> post.population.location["alpha"].shape
-        (16,)
+        (20,)
     """
 
     law: Law
@@ -69,7 +69,7 @@ class TaskPosterior(Diagnosed):
         >>> tables = {"web": runs, "code": runs}
         >>> post = t2.sample_tasks(t2.laws.Chinchilla, tables, key=jax.random.key(0), warmup=20, **settings)
         >>> post.pooled, post.laws.alpha.shape, post.task("code").alpha.shape
-        (('alpha',), (2, 16), (16,))
+        (('alpha',), (2, 20), (20,))
     """
 
     laws: Law
