@@ -11,15 +11,15 @@ from t2jax.cli.output import Output
 from t2jax.cli.words import columns, interval
 from t2jax.files import finite
 from t2jax.fitting.bootstrap import Bootstrap, bootstrap, resampled_unit
-from t2jax.fitting.cautions import few_rows
+from t2jax.fitting.cautions import shared_errors
 from t2jax.fitting.fit import Fit, fit
 from t2jax.fitting.law_files import DRAWS_FILE, LAW_FILE, save_draws, save_law, settled_values
+from t2jax.fitting.residual_summary import ResidualSummary
 from t2jax.laws.base import Law
 from t2jax.numerics.bands import Band, band
 from t2jax.tables.table import Table
 
 LEVEL = 0.9
-FEWEST_DRAWS = 20
 LARGEST_CHUNK, SMALLEST_CHUNK = 250, 25
 
 
@@ -36,6 +36,25 @@ class Fitted:
     draws: Bootstrap | None
 
     @property
+    def laws(self) -> Law | None:
+        """Draws of the law for intervals, None without any that can be believed."""
+        return None if self.draws is None or self.no_intervals else self.draws.laws
+
+    @property
+    def no_intervals(self) -> str:
+        """Sentence on why draws that were asked for give no intervals. It is empty if they do."""
+        return self.fit.no_errors or ("" if self.draws is None else self.draws.no_band(LEVEL))
+
+    @property
+    def draws_status(self) -> str:
+        """Status of the bootstrap with the reason why it gives no intervals. It is empty without draws."""
+        if self.draws is None:
+            return ""
+        reason = self.draws.no_band(LEVEL)
+        status = self.draws.status
+        return status if not reason or reason in status else f"{reason}; {status}"
+
+    @property
     def law(self) -> Law:
         """Law as in law.json: a parameter whose fit ended at the end of its domain is exactly there."""
         return type(self.fit.law)(**settled_values(self.fit.law))
@@ -46,9 +65,6 @@ def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Out
     for option, number, least in (("--draws", options.draws, 0), ("--starts", options.starts, 1)):
         if number < least:
             raise ValueError(f"{option}: found {number}, expected at least {least}")
-    if 0 < options.draws < FEWEST_DRAWS:
-        message = f"expected 0 or at least {FEWEST_DRAWS}: fewer draws have no ends for {LEVEL:.0%} intervals"
-        raise ValueError(f"--draws: found {options.draws}, {message}")
     fixed_values = options.fixed_values()
     key, draw_key = jax.random.split(jax.random.key(options.seed))
     with out.progress(f"fitting {law.__name__} to {len(table)} rows") as bar:
@@ -56,8 +72,7 @@ def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Out
         bar.update()
     with out.file(below + LAW_FILE) as path:
         save_law(path, result, table)
-    scarce = few_rows(table, len(result.problem.law_coordinates.free))
-    if not result.converged or not options.draws or scarce:  # the status says which
+    if not result.converged or not options.draws or result.no_errors:  # the status says which
         return Fitted(result, None)
     return Fitted(result, draw_and_save(result, table, options, draw_key, out, below))
 
@@ -73,7 +88,8 @@ def draw_and_save(fitted: Fit, table: Table, options: FittingOptions, key: Any, 
 
     def save() -> Bootstrap:
         laws = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(part.laws for part in parts))
-        drawn = Bootstrap(laws, size * len(parts), sum(part.failed for part in parts), over)
+        failed, caution = sum(part.failed for part in parts), shared_errors(table, over)
+        drawn = Bootstrap(laws, size * len(parts), failed, over, caution, fitted.undetermined)
         with out.file(below + DRAWS_FILE) as path:
             save_draws(path, laws, fitted.law, f"bootstrap: {drawn.status}", asked=options.draws, made=drawn.draws)
         return drawn
@@ -97,11 +113,11 @@ def chunk_size(draws: int) -> int:
 
 
 def intervals(fitted: Fitted) -> dict[str, Band]:
-    """Returns the interval of every free and determined parameter, or none without draws."""
-    if fitted.draws is None:
+    """Returns the interval of every free and determined parameter, or none without draws to believe."""
+    if fitted.laws is None:
         return {}
     excluded = {*fitted.fit.problem.coordinates.fixed, *fitted.fit.undetermined}
-    return {name: band(leaf, LEVEL) for name, leaf in fitted.draws.laws.values().items() if name not in excluded}
+    return {name: band(leaf, LEVEL) for name, leaf in fitted.laws.values().items() if name not in excluded}
 
 
 def parameter_table(fitted: Fitted) -> str:
@@ -139,5 +155,17 @@ def fit_answer(fitted: Fitted) -> dict[str, Any]:
         "converged": result.converged,
         "status": result.status,
         "undetermined": list(result.undetermined),
-        "draws": None if fitted.draws is None else fitted.draws.status,
+        "residuals": None if result.residuals is None else _residuals_answer(result.residuals),
+        "draws": fitted.draws_status or None,
+    }
+
+
+def _residuals_answer(residuals: ResidualSummary) -> dict[str, Any]:
+    """Returns the distances of the law from its rows for --json."""
+    return {
+        "median": finite(residuals.median),
+        "p90": finite(residuals.p90),
+        "measure": residuals.measure,
+        "of": residuals.of,
+        "unit": residuals.unit,
     }

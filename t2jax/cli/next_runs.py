@@ -13,7 +13,7 @@ import tyro
 from t2jax import laws
 from t2jax.cli.figures import figure_of, save_panels
 from t2jax.cli.fitting import fit_and_save, fit_answer
-from t2jax.cli.options import FittingOptions, law_for, read
+from t2jax.cli.options import FittingOptions, law_for
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.words import columns, count
 from t2jax.files import whole
@@ -53,7 +53,7 @@ def run(config: NextConfig) -> int:
     """Fits, chooses, prints and saves; returns 0 if all went well, else 1. It raises ValueError for bad input."""
     if config.candidates is not None and config.largest is not None:
         raise ValueError("--largest does not apply to --candidates; remove the expensive runs from that table")
-    table = read(config.table, config.fitting.units, config.fitting.where)
+    table = config.fitting.read(config.table)
     candidates = None if config.candidates is None else read_table(config.candidates)
     budget = Budget(train=config.train, inference=config.inference)
     if config.count < 1:
@@ -71,7 +71,7 @@ def run(config: NextConfig) -> int:
         if not result.converged:
             print(f"t2jax: the fit failed ({result.status})", file=sys.stderr)
             return out.finish(1, {"converged": False, **answer})
-        draws = None if fitted.draws is None else _first_draws(fitted.draws.laws)
+        draws = None if fitted.laws is None else _first_draws(fitted.laws)
         with out.progress("choosing") as bar:
             chosen = next_runs(
                 result,

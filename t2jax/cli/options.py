@@ -48,6 +48,8 @@ class FittingOptions:
     """Units of columns that are not raw counts: params=M tokens=B."""
     where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
     """Rows to keep, by their value in a column: model=pythia-1b task=gsm8k."""
+    keep_best: bool = False
+    """Keep the row of the lowest loss of each (params, tokens), as after a sweep of learning rates."""
     fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
     """Parameters to fix: alpha=0.35 beta=0.37."""
     starts: int = 8
@@ -58,6 +60,11 @@ class FittingOptions:
     """Unit of the bootstrap: rows, or whole runs, whose rows share errors; by default runs if `model` repeats."""
     seed: int = 0
     """Seed of the random starts and draws."""
+
+    def read(self, name: str) -> Table:
+        """Reads a table, of which it keeps the rows that the options ask for. It raises as the function `read`."""
+        table = read(name, self.units, self.where)
+        return table.keep_lowest("loss") if self.keep_best else table
 
     def noise_model(self) -> Noise | None:
         """Returns the noise model by its name; None lets `t2.fit` choose."""

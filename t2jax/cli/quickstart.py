@@ -63,13 +63,13 @@ def run(config: QuickstartConfig) -> int:
         )
         options = FittingOptions(draws=config.draws, seed=config.seed, over="runs", starts=STARTS)
         fitted = fit_and_save(T2PassK, table, options, out)
-        if fitted.draws is None:
+        if not fitted.fit.converged:
             print(f"t2jax: the fit failed ({fitted.fit.status})", file=sys.stderr)
             return out.finish(1, {"converged": False})
         with out.progress("compiling the frontier") as bar:
             ahead.join()
             bar.update()
-        solved = solve(fitted.law, fitted.draws.laws, budget, out)
+        solved = solve(fitted.law, fitted.laws, budget, out)
         with out.file("frontier.csv") as path:
             save_frontier(solved, path)
         with out.progress("figures") as bar:
@@ -101,13 +101,14 @@ def _summary(fitted: Fitted, solved: Allocations, table: Table) -> list[str]:
     reached = float(evaluate(solved.law, params=params, tokens=row["chinchilla_tokens"], samples=samples))
 
     def ends(name: str) -> str:
-        return f"({interval(row[f'{name}_low'], row[f'{name}_high'], count)})"
+        return "" if solved.draws is None else f"({interval(row[f'{name}_low'], row[f'{name}_high'], count)})"
 
+    levels = "without intervals" if solved.draws is None else "with 90 % intervals"
     measured = (frame["params"] >= table["params"].min()) & (frame["params"] <= table["params"].max())
     return [
         "",
         f"pass@k was fitted through the loss of each answer. Status of the fit: {fitted.fit.status}.",
-        f"For {SHOWN_BUDGET:.3g} training FLOPs and {INFERENCE:.3g} FLOPs per token served (with 90 % intervals),",
+        f"For {SHOWN_BUDGET:.3g} training FLOPs and {INFERENCE:.3g} FLOPs per token served ({levels}),",
         f"train {count(row['params'])} parameters {ends('params')}",
         f"on {count(row['tokens'])} tokens {ends('tokens')},",
         f"{count(row['tokens_per_param'])} tokens per parameter {ends('tokens_per_param')},",

@@ -37,9 +37,9 @@ class AveragedFrontier:
         >>> fixed = {"E": 1.8, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
         >>> post = t2.sample(t2.laws.Chinchilla, noisy, key=jax.random.key(0), fixed=fixed, draws=400, warmup=200)
         >>> budget, shares = t2.Budget(train=1e21), {"chinchilla": 1.0}
-        >>> mixed = t2.evaluation.averaged_frontier({"chinchilla": post}, shares, budget, jax.random.key(0), draws=8)
+        >>> mixed = t2.evaluation.averaged_frontier({"chinchilla": post}, shares, budget, jax.random.key(0), draws=20)
         >>> f"{mixed.params.mid:.0e}", mixed.drawn
-        ('3e+09', {'chinchilla': 8})
+        ('3e+09', {'chinchilla': 20})
     """
 
     params: Band
@@ -104,9 +104,9 @@ def averaged_frontier(
         >>> fixed = {"E": 1.8, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
         >>> post = t2.sample(t2.laws.Chinchilla, noisy, key=jax.random.key(0), fixed=fixed, draws=400, warmup=200)
         >>> budget, shares = t2.Budget(train=1e21), {"chinchilla": 1.0}
-        >>> mixed = t2.evaluation.averaged_frontier({"chinchilla": post}, shares, budget, jax.random.key(0), draws=8)
+        >>> mixed = t2.evaluation.averaged_frontier({"chinchilla": post}, shares, budget, jax.random.key(0), draws=20)
         >>> f"{mixed.params.mid:.0e}", mixed.drawn
-        ('3e+09', {'chinchilla': 8})
+        ('3e+09', {'chinchilla': 20})
     """
     if set(posteriors) != set(weights) or not posteriors:
         raise ValueError(f"found weights of {', '.join(weights)} for posteriors {', '.join(posteriors)}")

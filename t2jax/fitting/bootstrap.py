@@ -9,13 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from t2jax.fitting.cautions import FEWEST_RUNS, shared_errors
 from t2jax.fitting.edges import limits_of, off_the_edges
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.problem import FitProblem
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Rows
-from t2jax.numerics.bands import Band, band
+from t2jax.numerics.bands import Band, band, too_few_draws
 from t2jax.numerics.damped_newton import Limits, minimise_each
 from t2jax.printing import format_interval, summary
 from t2jax.tables.measurements import Measurements
@@ -24,8 +25,8 @@ from t2jax.typing import Array, Float, Int
 from t2jax.working_precision import scope, to_host
 
 ResampledUnit = Literal["rows", "runs"]
-FEWEST_RUNS = 5  # with fewer, resamples differ too little to show a spread
-MANY = 0.1  # failed draws are no random part of all, so many of them bias a band
+MOST_FAILED = 0.1
+"""Failed draws are no random part of all, so more of them bias a band."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,6 +38,8 @@ class Bootstrap:
         draws: Number of draws that were asked for.
         failed: Number of draws that reached no optimum and were left out.
         resampled: What was resampled: "rows", "runs" or "simulated tables".
+        caution: Sentence on errors that the draws do not show, empty without such errors.
+        undetermined: Parameters whose values are arbitrary, as in the fit.
 
     Examples:
         >>> boot = t2.bootstrap(fit, runs, draws=8, key=jax.random.key(0))
@@ -48,22 +51,54 @@ class Bootstrap:
     draws: int
     failed: int
     resampled: str
+    caution: str = ""
+    undetermined: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Writes the status, then the median and the 90 % band of each parameter."""
-        bands = {name: band(drawn) for name, drawn in self.laws.values().items()}
-        intervals = {name: format_interval(band.low, band.mid, band.high) for name, band in bands.items()}
-        return summary("Bootstrap", self.status, intervals)
+        return summary("Bootstrap", self.status, {name: self._interval(name) for name in self.laws.values()})
+
+    def _interval(self, name: str) -> str:
+        """Formats the median and the 90 % band of a parameter, or the reason why it has none."""
+        drawn = self.laws.values()[name]
+        if name in self.undetermined:
+            return "undetermined"
+        if self.no_band():
+            return f"{np.median(drawn):.4g} (no interval)"
+        spread = band(drawn)
+        return format_interval(spread.low, spread.mid, spread.high)
 
     @property
     def status(self) -> str:
-        """How many draws converged, with a warning if more than a tenth failed."""
-        sentence = f"{self.draws - self.failed} of {self.draws} draws over {self.resampled} converged"
-        if not self.failed:
-            return sentence
-        sentence += f"; {self.failed} reached no optimum and were left out"
-        many = self.failed > MANY * self.draws
-        return f"{sentence}, more than a tenth, so bands may be too narrow" if many else sentence
+        """How many draws converged, after cautions: many failed, or the draws do not show errors of whole runs."""
+        good = f"{self.draws - self.failed} of {self.draws} draws over {self.resampled} converged"
+        few = f"{self.failed} reached no optimum and were left out" if self.failed and not self._biased else ""
+        return "; ".join(sentence for sentence in (self._biased, self.caution, good, few) if sentence)
+
+    @property
+    def _biased(self) -> str:
+        """Sentence on too many failed draws, or an empty text."""
+        if self.failed <= MOST_FAILED * self.draws:
+            return ""
+        return (
+            f"{self.failed} of {self.draws} draws reached no optimum, so there are no intervals: they would be biased"
+        )
+
+    def no_band(self, level: float = 0.9) -> str:
+        """Returns the reason why there is no band: too many draws failed, or too few are left for its ends.
+
+        Args:
+            level: Level of the band, in (0, 1).
+
+        Returns:
+            A sentence, empty where there is a band.
+
+        Examples:
+            >>> boot = t2.bootstrap(fit, runs, draws=8, key=jax.random.key(0))
+            >>> boot.no_band(level=0.9)
+            '8 draws are too few for the ends of a 90 % interval, which needs 20'
+        """
+        return self._biased or too_few_draws(self.draws - self.failed, level)
 
     def band(self, quantity: Callable[[Law], Array], level: float = 0.9) -> Band:
         """Computes a quantile band of anything computed from one law, as in `boot.band(lambda law: law(1e9, 2e10))`.
@@ -74,7 +109,12 @@ class Bootstrap:
 
         Returns:
             The band, with the shape of the quantity.
+
+        Raises:
+            ValueError: More than a tenth of the draws failed, or too few are left for the ends of the band.
         """
+        if reason := self.no_band(level):
+            raise ValueError(reason)
         with scope() as dtype:
             laws = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), self.laws)
             values = np.asarray(jax.jit(jax.vmap(quantity))(laws))
@@ -103,7 +143,7 @@ def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: Resampled
         ValueError: The fit did not converge, another unit is asked for, or every draw failed.
 
     Examples:
-        >>> boot = t2.bootstrap(fit, runs, draws=8, key=jax.random.key(0))
+        >>> boot = t2.bootstrap(fit, runs, draws=20, key=jax.random.key(0))
         >>> round(float(boot.band(lambda law: law(1e9, 2e10)).mid), 3)
         2.464
     """
@@ -116,7 +156,7 @@ def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: Resampled
         data = data.padded().on_device(dtype)
         units, unit = int(unit.max()) + 1, jnp.asarray(np.pad(unit, (0, len(data.weight) - len(table))))
         refits = _resampled(fit.problem, data, values, limits, unit, units, draws, key)
-        return _collect(refits, draws, over)
+        return _collect(refits, draws, over, shared_errors(table, over), fit.undetermined)
 
 
 def resampled_unit(table: Table) -> ResampledUnit:
@@ -155,7 +195,8 @@ def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> B
     with scope() as dtype:
         values, limits, data = _starting_point(fit, table)
         refits = _simulated(fit.problem, data.on_device(dtype).every_row(), values, limits, draws, key)
-        return _collect(refits, draws, "simulated tables")
+        caution = shared_errors(table, "simulated tables")
+        return _collect(refits, draws, "simulated tables", caution, fit.undetermined)
 
 
 def _starting_point(fit: Fit, table: Table) -> tuple[dict[str, float], Limits, Measurements]:
@@ -214,7 +255,9 @@ def _simulated(
     return jax.vmap(lambda u: problem.split(u)[0])(ends.u), ends.converged
 
 
-def _collect(refits: tuple[Law, Array], draws: int, resampled: str) -> Bootstrap:
+def _collect(
+    refits: tuple[Law, Array], draws: int, resampled: str, caution: str = "", undetermined: tuple[str, ...] = ()
+) -> Bootstrap:
     """Leaves out the failed draws."""
     laws, good = to_host(refits)
     count = int(np.sum(good))
@@ -224,4 +267,4 @@ def _collect(refits: tuple[Law, Array], draws: int, resampled: str) -> Bootstrap
     def good_draws(leaf: Float[np.ndarray, " draws"]) -> np.ndarray:
         return np.asarray(leaf)[np.asarray(good)]
 
-    return Bootstrap(jax.tree.map(good_draws, laws), draws, draws - count, resampled)
+    return Bootstrap(jax.tree.map(good_draws, laws), draws, draws - count, resampled, caution, undetermined)

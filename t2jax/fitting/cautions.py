@@ -1,13 +1,22 @@
-"""Checks of a table before a fit: nothing was solved, several tasks, or too few rows for errors."""
+"""Sentences on a table that is fitted: nothing was solved, several tasks, too few rows or runs, or a swept setting."""
+
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from t2jax.fitting.problem import FitProblem
+from t2jax.laws.base import Law
 from t2jax.noise.residuals import response
+from t2jax.tables.columns import NUMBERS, SIZE
 from t2jax.tables.place import TableError
 from t2jax.tables.table import Table
+from t2jax.typing import Float
 
 SHOWN = 5  # names of tasks in a sentence
+FEWEST_RUNS = 5  # with fewer, resamples differ too little to show a spread
+LEAST_SCATTER = 0.005  # of the log: less moves a law little
+CHANCE = 1e-3
 SPARE_ROWS = 3
 """Fewest rows beyond the parameters for a bootstrap interval. A law with a parameter for each row meets every row, so
 its residuals do not show the errors. That three are enough is a rule of thumb."""
@@ -50,11 +59,112 @@ def several_tasks(table: Table) -> str:
     )
 
 
-def few_rows(table: Table, parameters: int) -> str:
-    """Writes a sentence if the rows leave too little to estimate errors from. It is empty for enough rows."""
+def no_errors(law: type[Law], table: Table, parameters: int) -> str:
+    """Writes a sentence if the rows cannot show how large the errors are. It is empty if they can.
+
+    That is so for few rows beyond the parameters, and for a measurement that is the same in all rows.
+    """
+    name = response(law, table)
+    if name in table and len(table) > 1 and np.ptp(table[name]) == 0:
+        return (
+            f"{name} is {table[name][0]:g} in all {len(table)} rows, so these show neither effects of N or D nor errors"
+        )
     if len(table) >= parameters + SPARE_ROWS:
         return ""
     return (
         f"{len(table)} rows for {parameters} parameters leave too little to estimate errors from: "
         "measure more runs, or sample the posterior, where the priors speak too"
     )
+
+
+def shared_errors(table: Table, resampled: str) -> str:
+    """Writes a sentence if a bootstrap cannot see the errors that rows of one run share. Else it is empty.
+
+    Args:
+        table: The table.
+        resampled: What is resampled: "rows", "runs" or "simulated tables".
+
+    Returns:
+        The sentence. Questions of a single run are different measurements, so they get none.
+    """
+    runs = len(set(table["model"].tolist())) if "model" in table else len(table)
+    if runs == len(table) or (runs == 1 and "question" in table):
+        return ""
+    if runs < FEWEST_RUNS:
+        return (
+            f"{len(table)} rows are of {runs} run{'s' * (runs > 1)}: rows of one run share errors, and fewer than "
+            f"{FEWEST_RUNS} runs do not show them, so intervals are too narrow"
+        )
+    if resampled == "runs":
+        return ""
+    return (
+        f"{len(table)} rows are of {runs} runs: rows of one run share errors, so intervals over {resampled} are too "
+        "narrow (resample runs: over='runs', --over runs)"
+    )
+
+
+def swept_setting(
+    law: type[Law], table: Table, measured: Float[np.ndarray, " rows"], predicted: Float[np.ndarray, " rows"]
+) -> str:
+    """Writes a sentence if rows of equal (N, D) differ by a setting and not by chance. Else it is empty.
+
+    Chance would move the means of such rows too, by their scatter over the root of their number. A sweep moves every
+    mean alike. So the sentence is written where the means are nearer to the law than chance allows (an F test). It is
+    also written where one more column explains most of the scatter (analysis of variance). Both tests are at 0.1 %, and
+    a scatter below half a per cent is not told.
+
+    Args:
+        law: The law class.
+        table: The table that was fitted.
+        measured: Measurements where less is better, shape (rows,).
+        predicted: Predictions of the fitted law, shape (rows,).
+
+    Returns:
+        The sentence.
+    """
+    from scipy.special import fdtr  # comes with JAX; slow to load
+
+    read = {*law.columns().values(), *SIZE}
+    rows: Any = table.to_frame()
+    group = rows.groupby([name for name in table.columns if name in read], dropna=False).ngroup().to_numpy()
+    size = np.bincount(group)
+    inside, between = len(table) - len(size), len(size) - len(law.declared())
+    if inside < len(table) / 2 or not np.all((measured > 0) & (predicted > 0)):
+        return ""
+    residual = np.log(measured / predicted)
+    deviation = residual - (np.bincount(group, residual) / size)[group]
+    variance = float(np.sum(deviation**2)) / inside
+    if variance < LEAST_SCATTER**2:
+        return ""
+    frame: Any = pd.DataFrame({"residual": residual, "measured": measured}).groupby(group)
+    centres = (frame["residual"].mean(), frame["residual"].median())  # a fit goes through either, by its noise
+    misses = min(float(np.sum(size * centre.to_numpy() ** 2)) for centre in centres)
+    alike = between > 0 and fdtr(between, inside, misses / between / variance) < CHANCE
+    others = [name for name in table.columns if name not in {*read, *NUMBERS, "model"}]
+    varying = [name for name in others if np.mean(rows.groupby(group)[name].nunique() >= 2) > 0.5]
+    if not alike and not any(_explains(table[name], deviation, inside) for name in varying):
+        return ""
+    ends = frame["measured"].agg(["min", "max"])[size > 1]
+    spread = 100 * float(np.median(ends["max"] / ends["min"] - 1))
+    cause = f"{', '.join(varying[:SHOWN])} varies inside a pair" if varying else "no other column tells them apart"
+    return (
+        f"{np.sum(size > 1)} pairs of (params, tokens) have several rows, which differ by {spread:.2g} % as in a sweep "
+        f"and not by chance ({cause}): keep the best row of each (table.keep_lowest('loss'), --keep-best)"
+    )
+
+
+def _explains(values: np.ndarray, deviation: Float[np.ndarray, " rows"], inside: int) -> bool:
+    """Tells whether the levels of a column explain most of the scatter of rows of equal (N, D)."""
+    from scipy.special import fdtr
+
+    level = pd.factorize(values)[0]
+    size = np.bincount(level)
+    levels, left = len(size) - 1, inside - len(size) + 1
+    if (
+        len(size) > len(values) / 3 or left < 1
+    ):  # levels that do not repeat are another measurement, or a number of runs
+        return False
+    total = float(np.sum(deviation**2))
+    explained = float(np.sum(np.bincount(level, deviation) ** 2 / size))
+    unexplained = max(total - explained, 1e-12 * total)
+    return explained > 0.5 * total and 1 - fdtr(levels, left, explained / levels / (unexplained / left)) < CHANCE

@@ -1,6 +1,6 @@
 """Point fits: many starts, the best optimum, its status, and what the rows do not determine."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from t2jax.fitting.cautions import few_rows, refuse_unsolved, several_tasks
+from t2jax.fitting.cautions import no_errors, refuse_unsolved, several_tasks, swept_setting
 from t2jax.fitting.edges import edges_of, limits_of
-from t2jax.fitting.identification import Identification, curvature, identification
+from t2jax.fitting.identification import Identification, curvature, identification, remedy
 from t2jax.fitting.problem import FitProblem, prepare
-from t2jax.fitting.remedies import remedy
+from t2jax.fitting.residual_summary import ResidualSummary, measured_response, residual_summary
 from t2jax.fitting.starts import draw, keep_best
 from t2jax.fitting.turning_points import turning_points
 from t2jax.laws.arguments import check_arguments
@@ -29,6 +29,9 @@ from t2jax.working_precision import scope, to_host
 
 DRAWS_PER_START = 32
 SAME = 1e-10  # relative difference below which two starts ended equally well
+MORE = 4
+"""If one of several starts reached the best optimum, the fit takes this many times as many."""
+LESS_IS_BETTER = ("loss", "-log pass@k", "error")
 SOLVED_DRAWS_PER_START = 16  # with coefficients solved for, fewer draws are enough
 
 
@@ -41,13 +44,16 @@ class Fit:
         objective: Sum of the penalties at the optimum.
         gradient_norm: Norm of the gradient there, in centred unconstrained coordinates.
         converged: Whether the fit reached an optimum.
-        status: Whether the fit converged and how many starts agree, then what the rows do not determine.
-        starts: Number of starts.
+        status: Cautions on the table, whether the fit converged and how many starts agree, and what the rows do not
+            determine.
+        starts: Number of starts, four times as many as asked for if only one of those reached the best optimum.
         agreement: Share of the starts that ended at the best optimum.
         identification: Rank of the Hessian, standard errors, and the parameters that the rows do not determine.
         noise_values: Scales of the noise by name, estimated or fixed.
         problem: The problem that was solved: law, noise and coordinates.
         table: The rows that were fitted.
+        no_errors: Sentence on why the rows do not show how large the errors are. It is empty if they do.
+        residuals: How far the law lies from its rows, None if it does not predict what was measured.
 
     Examples:
         >>> fit.converged, round(fit.law.alpha, 3), fit.undetermined
@@ -65,6 +71,8 @@ class Fit:
     noise_values: dict[str, float]
     problem: FitProblem
     table: Table
+    no_errors: str = ""
+    residuals: ResidualSummary | None = None
 
     def __repr__(self) -> str:
         """Writes the status, then the law, the noise and the objective."""
@@ -101,7 +109,8 @@ def fit(
         fixed: Values of fixed parameters by name, also of scales that the noise would estimate. Without a `loss` column
             the parameters in the law's `gauge` are fixed too.
         starts: Number of starts. They are the best of 32 times as many random draws, or of 16 times as many where the
-            law is linear in its coefficients.
+            law is linear in its coefficients. If only one of several starts reaches the best optimum, the fit takes
+            four times as many.
 
     Returns:
         A `Fit`.
@@ -125,19 +134,26 @@ def fit(
     with scope() as dtype:
         data = jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, data.padded())
         run = np.pad(table.runs(), (0, len(data.weight) - len(table)))
-        solution = jax.tree.map(np.asarray, _solve(problem, data, run, limits_of(problem), starts, key))
+        search = partial(_solve, problem, data, run, limits_of(problem), starts)
+        solution, agree, tried = _best_of(search, starts, key)
     best, noise_values = to_host((solution.law, solution.noise_values))
     values = best.values() | noise_values
     values = {name: values[name] for name in problem.names}
     curves = solution.hessian, solution.slope, solution.meat, solution.own
     identified = identification(*curves, values, edges_of(problem))
+    residuals, scarce = None, ""
     if np.isfinite(solution.value):
         # without a finite curvature it is open what the rows determine
         curved = np.all(np.isfinite(solution.hessian))
         gaps = (identified.sentence, remedy(best, table, identified.flat)) if curved else ()
-        outcome = _outcome(solution, problem.names, starts)
-        scarce = few_rows(table, len(problem.law_coordinates.free)) if solution.converged else ""
-        sentences = (scarce, several_tasks(table), outcome, *gaps, turning_points(best, table))
+        outcome = _outcome(solution, problem.names, agree, tried)
+        scarce = no_errors(law, table, len(problem.law_coordinates.free)) if solution.converged else ""
+        read, predicted = problem.noise.columns(law, table), np.asarray(solution.predicted)[: len(table)]
+        residuals = residual_summary(law, table, read, predicted)
+        of, measured = measured_response(law, table, read)
+        sweep = "" if measured is None or of not in LESS_IS_BETTER else swept_setting(law, table, measured, predicted)
+        known = (*gaps, outcome) if curved and identified.flat else (outcome, *gaps)
+        sentences = (scarce, several_tasks(table), sweep, *known, turning_points(best, table))
     else:
         location = not_finite(law, table, tuple(data.columns))
         sentences = ("failed: the objective was not finite from any start", location)
@@ -147,12 +163,14 @@ def fit(
         gradient_norm=float(np.linalg.norm(solution.gradient)),
         converged=bool(solution.converged),
         status="; ".join(sentence for sentence in sentences if sentence),
-        starts=starts,
-        agreement=float(solution.agreement),
+        starts=tried,
+        agreement=agree / tried,
         identification=identified,
         noise_values=noise_values,
         problem=problem,
         table=table,
+        no_errors=scarce,
+        residuals=residuals,
     )
 
 
@@ -163,7 +181,9 @@ class _Found(NamedTuple):
     noise_values: dict[str, Array]
     value: Array
     converged: Array
-    agreement: Array
+    agree: Array
+    tolerance: Array
+    predicted: Array
     hessian: Array
     slope: Array
     gradient: Array
@@ -190,7 +210,8 @@ def _solve(problem: FitProblem, data: Measurements, run: Array, limits: Limits, 
     lowest_value = jnp.min(end_values)
     # rows without noise end at rounding, so equality is relative to the objective of a bad fit
     rounding = 1e-16 * jnp.nanmedian(jnp.where(jnp.isfinite(values), jnp.abs(values), jnp.nan))
-    agree = end_values <= lowest_value + 1e-6 * jnp.abs(lowest_value) + rounding
+    tolerance = 1e-6 * jnp.abs(lowest_value) + rounding
+    agree = end_values <= lowest_value + tolerance
     # of equally good ends take the nearest to the starts: undetermined parameters may end anywhere
     candidate_values = jnp.where(agree, end_values - jnp.where(ends.converged, rounding, 0.0), jnp.inf)
     is_best = candidate_values <= jnp.min(candidate_values) + SAME * jnp.abs(lowest_value)
@@ -202,14 +223,32 @@ def _solve(problem: FitProblem, data: Measurements, run: Array, limits: Limits, 
     penalties = partial(problem.penalties, rows=data.columns)
     curvature_parts = curvature(penalties, problem.coordinates, u, data.weight, data.place, run)
     derivatives = (ends.hessian[best], ends.gradient[best])
-    return _Found(
-        law, noise_values, end_values[best], ends.converged[best], jnp.mean(agree), *derivatives, *curvature_parts
-    )
+    different = jnp.shape(next(iter(data.columns.values())))  # a law of no column predicts one number
+    predicted = jnp.broadcast_to(law.predict(data.columns), different)[data.place]
+    reached = (end_values[best], ends.converged[best], jnp.sum(agree), tolerance, predicted)
+    return _Found(law, noise_values, *reached, *derivatives, *curvature_parts)
 
 
-def _outcome(found: _Found, names: tuple[str, ...], starts: int) -> str:
+def _best_of(search: Callable[[Array], _Found], starts: int, key: Array) -> tuple[_Found, int, int]:
+    """Returns the best optimum, how many starts reached it, and how many there were.
+
+    Where one of several starts reached it, the same compiled program takes more of them, from other keys.
+    """
+    first: _Found = jax.tree.map(np.asarray, search(key))
+    if starts == 1 or first.agree != 1:
+        return first, int(first.agree), starts
+    keys = [jax.random.fold_in(key, i) for i in range(1, MORE)]
+    solutions = [first, *(jax.tree.map(np.asarray, search(other)) for other in keys)]
+    lowest = min(float(found.value) for found in solutions)
+    same = [found for found in solutions if found.value <= lowest + found.tolerance]
+    best = next((found for found in same if found.converged), same[0])
+    return best, sum(int(found.agree) for found in same), MORE * starts
+
+
+def _outcome(found: _Found, names: tuple[str, ...], agree: int, starts: int) -> str:
     """Writes whether the fit converged, and how many starts agree."""
-    agreement = f"{round(float(found.agreement) * starts)} of {starts} starts reached the best optimum"
+    agreement = f"{agree} of {starts} starts reached the best optimum"
+    agreement += ", and an optimum found once may not be the best" if agree == 1 < starts else ""
     if found.converged:
         return f"converged: {agreement}"
     slopes = np.column_stack([found.gradient, found.hessian])

@@ -1,4 +1,4 @@
-"""Which parameters the rows determine: rank and null directions of the Hessian, standard errors, active bounds."""
+"""Which parameters the rows determine, and which sums of terms: rank, standard errors, active bounds, remedies."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 import jax
 import numpy as np
 
+from t2jax.laws.base import Law
 from t2jax.laws.coordinates import Coordinates
+from t2jax.laws.frames import sum_frame
+from t2jax.tables.table import Table
 from t2jax.typing import Array, ArrayLike, Float, Int
 
 NULL_EIGENVALUE = 1e-12
@@ -138,3 +141,36 @@ def identification(
     loose = tuple(name for name in names if LOOSE < errors[name] < np.inf)
     free = tuple(np.array(names)[inner].tolist())
     return Identification(int((~null).sum()), errors, flat, loose, at_bound, free, covariance)
+
+
+def remedy(law: Law, table: Table, flat: tuple[str, ...]) -> str:
+    """Writes a sentence on terms that the rows determine only as a sum, such as E + A/N^alpha at one N.
+
+    Args:
+        law: The fitted law, whose sum is the one that the rows determine.
+        table: The table.
+        flat: Parameters whose values are arbitrary.
+
+    Returns:
+        The sentence, or an empty text where no such terms exist.
+    """
+    inputs = {of: table[column] for of, column in type(law).columns().items() if column in table}
+    frame = sum_frame(type(law), inputs) if set(inputs) >= type(law).needed() else None
+    if frame is None:
+        return ""
+    declared, sentences = law.declared(), []
+    for group in frame.groups:
+        exponents = [exponent for name in group for _, exponent in declared[name].power]
+        if not set(flat) & set(group) or set(flat) - {*group, *exponents}:
+            continue
+        first, *others = group
+        values = law.values() | dict.fromkeys(set(law.linear) - set(group), 0.0)
+        total = float(np.asarray(type(law)(**values)(**frame.inputs)))
+        fixed = [f"{name}=0" for name in others]
+        fixed += [f"{exponent}={declared[exponent].median():.1g}" for exponent in dict.fromkeys(exponents)]
+        terms = [name + "".join(f"/{of}^{exponent}" for of, exponent in declared[name].power) for name in group]
+        sentences.append(
+            f"of these terms they determine only the sum, {' + '.join(terms)} = {total:.5g}; "
+            f"to fit it as {first} alone, fix the others: --fixed {' '.join(fixed)}"
+        )
+    return "; ".join(sentences)

@@ -12,6 +12,7 @@ import numpy as np
 
 from t2jax import laws
 from t2jax.files import finite, save_json, save_netcdf
+from t2jax.fitting.bootstrap import Bootstrap
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.base import Law
@@ -197,6 +198,20 @@ def load_draws(path: str | os.PathLike[str], point: Law) -> Law:
     if made < asked:
         warnings.warn(f"{path}: the drawing was interrupted, {made} of {asked} draws were made", stacklevel=2)
     return type(point)(**values)
+
+
+def load_bootstrap(path: str | os.PathLike[str], point: Law) -> Bootstrap:
+    """Reads the draws of a file with what is known of them: how many were tried, and errors that they do not show.
+
+    Raises:
+        ValueError: As `load_draws`.
+    """
+    drawn = load_draws(path, point)
+    with _xarray().open_dataset(path, group=DRAWS_GROUP, engine="h5netcdf") as dataset:
+        made, kind = int(dataset.attrs["made"]), str(dataset.attrs.get("kind", ""))
+    good = len(next(iter(drawn.values().values())))
+    caution = next((part for part in kind.removeprefix("bootstrap: ").split("; ") if "share errors" in part), "")
+    return Bootstrap(drawn, made, made - good, "those of a file", caution)
 
 
 def settled_values(law: Law) -> dict[str, float]:

@@ -34,6 +34,8 @@ NUMBERS = {
 }
 TEXTS = ("model", "task", "question")
 REQUIRED = ("params", "tokens")
+SIZE = ("params", "tokens", "unique_tokens", "samples", "task", "question")
+"""What a law is a function of. Rows that are equal in all of these are repetitions, or differ in a setting."""
 RUN_KEY = ("model", "params", "tokens", "task", "question", "samples")
 UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 UNITS |= {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12}

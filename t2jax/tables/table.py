@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from t2jax.files import write_bytes
 from t2jax.tables.checks import clean, to_numbers
-from t2jax.tables.columns import NUMBERS, TEXTS
+from t2jax.tables.columns import NUMBERS, SIZE, TEXTS
 from t2jax.tables.formats import CSV, METADATA_KEY, PARQUET, _sidecar, _with_suffix
 from t2jax.tables.magnitudes import doubts
 from t2jax.tables.place import Place, TableError, missing_column
@@ -206,6 +206,37 @@ class Table:
             raise TableError(f"{self.source.name}: {step}, expected at least one row")
         frame = self._frame.loc[selected].reset_index(drop=True)
         return _from_clean_frame(frame, self.source.then(step), self._place.where(selected))
+
+    def keep_lowest(self, name: str, *also: str) -> "Table":
+        """Keeps the row of the lowest value of each training run's size, as the best of a sweep of settings.
+
+        Rows are of one size if they have the same params, tokens, unique_tokens, samples, task and question.
+
+        Args:
+            name: Name of the column, such as "loss".
+            also: Further columns that tell sizes apart, such as "experts".
+
+        Returns:
+            A table whose history gives the number of kept rows, in the order of this one.
+
+        Raises:
+            TableError: A column is missing, or `name` holds a value that is no number.
+
+        Examples:
+            >>> swept = t2.Table.from_columns(params=[1e8, 1e8, 1e9], tokens=2e10, loss=[3.1, 2.9, 2.5])
+            >>> swept.keep_lowest("loss")["loss"]
+            array([2.9, 2.5])
+        """
+        self.require(*also, needed_by="keep_lowest")
+        self.require_numbers(name, needed_by="keep_lowest")
+        size = [column for column in dict.fromkeys((*SIZE, *also)) if column in self]
+        lowest = (
+            self._frame[name].astype(float).groupby([self._frame[column] for column in size], dropna=False).idxmin()
+        )
+        kept = np.isin(np.arange(len(self)), lowest.to_numpy())
+        step = f"keep the lowest {name} of each size: {kept.sum()} of {len(self)} rows"
+        frame = self._frame.loc[kept].reset_index(drop=True)
+        return _from_clean_frame(frame, self.source.then(step), self._place.where(kept))
 
     def with_columns(self, **values: Any) -> "Table":
         """Adds or replaces columns.

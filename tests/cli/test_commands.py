@@ -205,7 +205,6 @@ def test_draws_of_another_fit_are_refused(fitted, tmp_path, capsys):
         (["fit", "RUNS", "--fixed", "alpha"], "--fixed: found 'alpha', expected NAME=VALUE"),
         (["fit", "RUNS", "--fixed", "alpha=x"], "--fixed: found alpha='x', expected a number"),
         (["fit", "RUNS", "--draws", "-1"], "--draws: found -1, expected at least 0"),
-        (["fit", "RUNS", "--draws", "1"], "--draws: found 1, expected 0 or at least 20"),
         (["fit", "RUNS", "--figures", "gif"], "--figures: found 'gif', expected none, or formats out of png, pdf"),
         (
             ["fit", "RUNS", "--law", "t2-loss", "--fixed", "alpha=-1"],

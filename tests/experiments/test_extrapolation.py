@@ -21,7 +21,7 @@ AUDITED = rq2_overtrained_tasks.Config(
     every=1,
     least_tokens=(1.0,),
     starts=4,
-    draws=4,
+    draws=20,
 )
 CHINCHILLA = t2.laws.Chinchilla(E=1.5, A=30.0, B=60.0, alpha=0.4, beta=0.35)
 KAPLAN = t2.laws.Kaplan(E=1e-6, A=9.0, B=30.0, alpha=0.3, beta=0.4, kappa=0.6)
@@ -47,7 +47,7 @@ def losses(law: t2.Law, seeds: int = 1, shift: float = 0.0) -> t2.Table:
 
 
 def test_losses_of_a_known_law_are_predicted_where_they_are_held_out():
-    config = testbed_losses.Config(laws=("chinchilla", "kaplan"), draws=4)
+    config = testbed_losses.Config(laws=("chinchilla", "kaplan"), draws=20)
     result = testbed_losses.describe(losses(KAPLAN), config)
     _, kaplan = result.laws
     assert result.best is kaplan

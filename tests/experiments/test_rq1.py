@@ -43,7 +43,9 @@ def made_table(config, seeds=(0, 1)):
 
 @pytest.fixture(scope="module")
 def recovered():
-    config = rq1_overtrain.Config(inference=C_INF, candidates=(C_INF,), tokens_min=0.0, cuts=(), draws=8, pass_tasks=())
+    config = rq1_overtrain.Config(
+        inference=C_INF, candidates=(C_INF,), tokens_min=0.0, cuts=(), draws=20, pass_tasks=()
+    )
     return rq1_overtrain.study_all(made_table(config), config)
 
 

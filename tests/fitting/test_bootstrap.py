@@ -130,11 +130,34 @@ def test_failed_draws_are_counted_and_left_out():
     boot = collect((drawn, good), 5, "rows")
     assert [leaf.tolist() for leaf in boot.laws.values().values()] == [[i, i + 2, i + 3] for i in range(5)]
     assert (boot.draws, boot.failed) == (5, 2)
-    said = "draws over rows converged; 2 reached no optimum and were left out"
-    assert boot.status == f"3 of 5 {said}, more than a tenth, so bands may be too narrow"
-    assert dataclasses.replace(boot, draws=30).status == f"28 of 30 {said}"
+    biased = "2 of 5 draws reached no optimum, so there are no intervals: they would be biased"
+    assert boot.status == f"{biased}; 3 of 5 draws over rows converged" and boot.no_band() == biased
+    with pytest.raises(ValueError, match="2 of 5 draws reached no optimum, so there are no intervals"):
+        boot.band(lambda law: law.E)
+    assert repr(boot).splitlines()[2] == "  E                 2 (no interval)"  # the median of 0, 2 and 3
+    kept = dataclasses.replace(boot, draws=30)
+    assert kept.status == "28 of 30 draws over rows converged; 2 reached no optimum and were left out"
     with pytest.raises(ValueError, match="none of the 5 draws over rows reached an optimum"):
         collect((drawn, jnp.zeros(5, bool)), 5, "rows")
+
+
+def test_a_tenth_of_the_draws_may_fail_and_an_interval_needs_draws_beyond_its_ends():
+    """18 of 20 draws have no band at 90 %, whose ends need 2/(1 - 0.9) = 20 draws, and one at 80 %, which needs 10."""
+    drawn = Chinchilla(**{name: np.linspace(0.0, 1.0, 18) for name in Chinchilla.declared()})
+    boot = t2.Bootstrap(drawn, 20, 2, "rows")
+    assert boot.no_band() == "18 draws are too few for the ends of a 90 % interval, which needs 20"
+    with pytest.raises(ValueError, match="18 draws are too few for the ends of a 90 % interval"):
+        boot.band(lambda law: law.E)
+    assert boot.band(lambda law: law.E, level=0.8).mid == pytest.approx(0.5)
+    assert dataclasses.replace(boot, failed=3).no_band(0.8).startswith("3 of 20 draws reached no optimum")
+    with pytest.raises(ValueError, match="3 draws are too few for the ends of a 50 % interval, which needs 4"):
+        t2.band(np.arange(3.0), level=0.5)
+
+
+def test_an_undetermined_parameter_prints_no_interval():
+    drawn = Chinchilla(**{name: np.linspace(0.0, 1.0, 21) for name in Chinchilla.declared()})
+    lines = repr(t2.Bootstrap(drawn, 21, 0, "rows", undetermined=("E",))).splitlines()
+    assert lines[1] == "  E                 undetermined" and lines[2] == "  A                 0.5 (0.05 to 0.95)"
 
 
 def test_draws_print_their_status_and_the_band_of_each_parameter():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import t2jax as t2
-from t2jax.fitting.cautions import several_tasks
+from t2jax.fitting.cautions import several_tasks, shared_errors, swept_setting
 from t2jax.fitting.identification import Identification
 
 KEY = jax.random.key(0)
@@ -51,6 +51,10 @@ def test_one_size_determines_a_sum_and_the_status_names_the_remedy():
     table = t2.Table.from_columns(params=1.2e8, tokens=tokens, loss=1.9 + 900 * tokens**-0.33)
     fit = t2.fit(t2.laws.Chinchilla, table, key=KEY)
     assert {"E"} <= set(fit.undetermined) <= {"E", "A", "alpha"}
+    assert fit.status.startswith("the rows do not determine E")
+    lines = repr(t2.bootstrap(fit, table, draws=20, key=KEY)).splitlines()
+    shown = {line.split()[0]: line for line in lines[1:]}
+    assert all("undetermined" in shown[name] for name in fit.undetermined) and "to" in shown["B"]
     assert (
         "they determine only the sum, E + A/N^alpha = 1.9; to fit it as E alone, fix the others: --fixed A=0 "
         in fit.status
@@ -99,4 +103,99 @@ def test_few_rows_leave_nothing_to_estimate_errors_from(rows, warned):
     loss = np.asarray(law.predict(places)) * np.exp(0.01 * rng.standard_normal(rows))
     fit = t2.fit(t2.laws.Chinchilla, t2.Table.from_columns(**places, loss=loss), key=KEY)
     said = f"{rows} rows for 5 parameters leave too little to estimate errors from"
-    assert fit.status.startswith(said) == warned
+    assert fit.status.startswith(said) == warned and bool(fit.no_errors) == warned
+
+
+def sweep(pairs: int, *, repeats: int = 5, noise: float = 0.003, bend: float = 0.06) -> dict[str, Any]:
+    """Pairs of sizes, each at learning rates whose losses lie on a parabola, and what a law through the middle says."""
+    rng = np.random.default_rng(11)
+    params, tokens = (np.repeat(10 ** rng.uniform(low, low + 2.5, pairs), repeats) for low in (7.3, 9.0))
+    step = np.tile(np.arange(repeats) - repeats // 2, pairs)
+    exact = 1.8 + 470 * params**-0.345 + 2000 * tokens**-0.365
+    loss = (exact + bend * step**2) * np.exp(noise * rng.standard_normal(len(params)))
+    return {"params": params, "tokens": tokens, "lr": 1e-3 * 2.0**step, "loss": loss, "middle": exact + bend}
+
+
+def swept(columns: dict[str, Any], *, without: str = "") -> str:
+    """The sentence on a table with some of the columns."""
+    middle = columns["middle"]
+    table = t2.Table.from_columns(**{name: columns[name] for name in columns if name not in ("middle", without)})
+    return swept_setting(t2.laws.Chinchilla, table, table["loss"], middle)
+
+
+def test_a_sweep_of_learning_rates_is_told_and_its_best_rows_are_the_law():
+    """Without a sweep the law has E = 1.8; through the middle of rows that differ by 0.24 nats it has 1.86."""
+    columns = sweep(36)
+    table = t2.Table.from_columns(**{name: columns[name] for name in ("params", "tokens", "lr", "loss")})
+    fit = t2.fit(t2.laws.Chinchilla, table, key=KEY)
+    said = "36 pairs of (params, tokens) have several rows, which differ by "
+    assert fit.status.startswith(said) and "(lr varies inside a pair): keep the best row of each" in fit.status
+    spread = float(fit.status.removeprefix(said).partition(" ")[0])
+    lowest, highest = (table["loss"].reshape(36, 5).min(1), table["loss"].reshape(36, 5).max(1))
+    assert spread == pytest.approx(100 * np.median(highest / lowest - 1), rel=0.05)
+    best = table.keep_lowest("loss")
+    assert len(best) == 36 and np.array_equal(best["loss"], lowest)
+    kept = t2.fit(t2.laws.Chinchilla, best, key=KEY)
+    assert kept.status.startswith("converged: ")
+    assert abs(kept.law.E - 1.8) < abs(fit.law.E - 1.8)
+
+
+def test_seeds_are_no_sweep_and_few_pairs_need_the_column():
+    """Chance moves the means of rows too. With six pairs of five only the column tells."""
+    assert swept(sweep(36, bend=0.0, noise=0.02)) == ""
+    assert swept(sweep(36), without="lr").endswith(
+        "(no other column tells them apart): keep the best row of each (table.keep_lowest('loss'), --keep-best)"
+    )
+    assert "lr varies inside a pair" in swept(sweep(6, noise=0.02))
+    assert swept(sweep(6, noise=0.02), without="lr") == ""
+    assert swept(sweep(36, repeats=1)) == ""
+
+
+def test_another_measurement_is_no_setting():
+    """Bits per byte follow the loss of every seed, but no value of theirs returns, so they explain nothing."""
+    columns = sweep(36, bend=0.0, noise=0.02)
+    assert swept({**columns, "bits": columns["loss"] / np.log(2)}) == ""
+
+
+def test_one_loss_throughout_shows_no_errors():
+    params = np.geomspace(1e7, 1e9, 20)
+    table = t2.Table.from_columns(params=params, tokens=20 * params * np.tile([1, 3], 10), loss=2.5)
+    fit = t2.fit(t2.laws.Chinchilla, table, key=KEY)
+    said = "loss is 2.5 in all 20 rows, so these show neither effects of N or D nor errors"
+    assert fit.no_errors == said and fit.status.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("runs", "over", "said"),
+    [
+        (3, "rows", "12 rows are of 3 runs: rows of one run share errors, and fewer than 5 runs do not show them"),
+        (3, "runs", "12 rows are of 3 runs: rows of one run share errors, and fewer than 5 runs do not show them"),
+        (6, "rows", "12 rows are of 6 runs: rows of one run share errors, so intervals over rows are too narrow"),
+        (6, "runs", ""),
+        (6, "simulated tables", "12 rows are of 6 runs: rows of one run share errors, so intervals over simulated"),
+        (12, "rows", ""),
+    ],
+)
+def test_errors_that_rows_of_a_run_share(runs, over, said):
+    """Checkpoints share their run's error, which resampled rows do not show, and few runs neither."""
+    model = [f"m{i % runs}" for i in range(12)]
+    table = t2.Table.from_columns(model=model, params=1e8, tokens=np.geomspace(1e9, 1e11, 12), loss=2.5)
+    found = shared_errors(table, over)
+    assert found.startswith(said) if said else found == ""
+
+
+def test_the_bootstrap_tells_what_it_cannot_see():
+    """Four runs, so the default takes rows, and the status says first that its intervals are too narrow."""
+    params, tokens = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 1e11, 6)))
+    errors = np.exp(0.003 * np.random.default_rng(4).standard_normal(24))
+    loss = (1.9 + 300 * params**-0.33 + 900 * tokens**-0.36) * errors
+    models = [f"{size:.3g}" for size in params]
+    table = t2.Table.from_columns(model=models, params=params, tokens=tokens, loss=loss)
+    fit = t2.fit(t2.laws.Chinchilla, table, key=KEY)
+    boot = t2.bootstrap(fit, table, draws=8, key=KEY)
+    assert boot.resampled == "rows" and boot.status.startswith("24 rows are of 4 runs: rows of one run share errors")
+    assert t2.parametric_bootstrap(fit, table, draws=8, key=KEY).caution == boot.caution
+
+
+def test_questions_of_one_model_share_no_error():
+    assert shared_errors(counts(1.0).where(model="a"), "rows") == ""

@@ -41,6 +41,15 @@ def test_a_floor_of_zero_is_reached_along_a_bent_valley(curves):
     assert low < 0.3607 < high and high - low < 0.1
 
 
+@pytest.mark.parametrize("noise", [t2.noise.StudentT(), t2.noise.Gaussian()])
+def test_a_floor_of_zero_is_reached_with_other_noise(curves, noise):
+    """As under Huber's penalty, with the other parameters within 2 % of what they are there."""
+    fit = t2.fit(t2.laws.Chinchilla, curves, key=KEY, noise=noise)
+    assert fit.converged and fit.agreement == 1.0, fit.status
+    expected = {"E": 0.0, "A": 10.97, "B": 915.0, "alpha": 0.0782, "beta": 0.3607}
+    assert fit.law.values() == pytest.approx(expected, rel=0.02, abs=1e-8)
+
+
 @t2.law
 class Share(t2.Law):
     """A share of what there is: c·(1 - a·(N/1e7)^-b)."""

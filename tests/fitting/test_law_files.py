@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 import t2jax as t2
 from t2jax.files import save_figure, save_json, whole
-from t2jax.fitting.law_files import load_draws, load_law, save_draws, save_law
+from t2jax.fitting.law_files import load_bootstrap, load_draws, load_law, save_draws, save_law
 
 TRUE = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
 
@@ -174,3 +174,14 @@ def test_a_figure_is_written_in_the_formats_asked_for(tmp_path):
     assert paths[1].read_bytes().startswith(b"%PDF")
     assert sorted(os.listdir(tmp_path / "new")) == ["loss.pdf", "loss.png"]
     assert save_figure(tmp_path / "one", figure) == (tmp_path / "one.png",)
+
+
+def test_draws_of_a_file_keep_how_many_failed_and_what_they_do_not_show(tmp_path):
+    """A quarter of 40 draws failed, and the sentence on shared errors returns from the status that was written."""
+    laws = t2.laws.Chinchilla(**{name: np.full(30, value) for name, value in TRUE.values().items()})
+    caution = "24 rows are of 4 runs: rows of one run share errors, so intervals over rows are too narrow"
+    made = t2.Bootstrap(laws, 40, 10, "rows", caution)
+    save_draws(tmp_path / "draws.nc", laws, TRUE, f"bootstrap: {made.status}", asked=40, made=40)
+    back = load_bootstrap(tmp_path / "draws.nc", TRUE)
+    assert (back.draws, back.failed, back.caution) == (40, 10, caution)
+    assert back.no_band().startswith("10 of 40 draws reached no optimum")

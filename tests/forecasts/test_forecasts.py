@@ -318,9 +318,9 @@ def test_results_print_their_status_and_pass_at_k():
         f"these questions {questions.low[0]:.4g} to {questions.high[0]:.4g}, "
         f"population {population.low[0]:.4g} to {population.high[0]:.4g}"
     )
-    line = t2.forecasts.forecast_power_law(trials, correct, range(1, 65), key=jax.random.key(0), draws=10)
+    line = t2.forecasts.forecast_power_law(trials, correct, range(1, 65), key=jax.random.key(0), draws=20)
     first, *lines = repr(line).splitlines()
     assert first.startswith("PowerLawForecast: line through") and lines[0] == "  4 of 6 questions solved"
     assert [text.split()[0] for text in lines[1:]] == [f"pass@{k}" for k in (1, 10, 19, 28, 37, 46, 55, 64)]
-    forecast = t2.forecasts.forecast_beta(trials, correct, samples, key=jax.random.key(0), draws=10)
+    forecast = t2.forecasts.forecast_beta(trials, correct, samples, key=jax.random.key(0), draws=20)
     assert repr(forecast).startswith("BetaForecast: 4 of 6 questions solved\n") and "\n  pass@8  " in repr(forecast)

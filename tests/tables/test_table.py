@@ -302,6 +302,18 @@ def test_where(write):
         table.where(np.array([0, 1]))
 
 
+def test_keep_lowest_keeps_the_best_row_of_each_size():
+    """Sizes differ in params, tokens, k or task; `experts` counts where it is named. Order and line numbers stay."""
+    columns = {"params": [1e8, 1e8, 1e9, 1e8, 1e8], "tokens": 2e10, "task": ["a", "a", "a", "b", "a"]}
+    table = Table.from_columns(**columns, loss=[3.1, 2.9, 2.5, 2.0, 3.0], experts=[1, 1, 1, 1, 8])
+    assert table.keep_lowest("loss")["loss"].tolist() == [2.9, 2.5, 2.0]
+    assert table.keep_lowest("loss", "experts")["loss"].tolist() == [2.9, 2.5, 2.0, 3.0]
+    assert table.keep_lowest("loss").source.history[-1] == "keep the lowest loss of each size: 3 of 5 rows"
+    for name in ("los", "task"):
+        with pytest.raises(TableError):
+            table.keep_lowest(name)
+
+
 def test_where_and_with_columns_believe_small_models():
     table = small(params=[5000.0, 1e6, 1e9]).where(lambda t: t["params"] < 1e4)
     assert table.with_columns(loss=2.0)["params"].tolist() == [5000.0]

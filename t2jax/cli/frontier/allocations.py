@@ -17,6 +17,9 @@ from t2jax.planning.problem import chooses_samples
 from t2jax.planning.rivals import loss_law
 from t2jax.plot.frontier import Optima
 
+LEAST_GOOD = 0.9
+"""Share of draws with an optimum for an interval: those without are no random part of all."""
+
 
 @dataclass(frozen=True)
 class Allocations:
@@ -30,6 +33,7 @@ class Allocations:
         draws: Optima of its draws.
         chinchilla: Optima for one sample and free serving, None if the problem does not choose samples.
         chinchilla_draws: The same for the draws.
+        no_intervals: Sentence on why the draws were left out, empty if they were not.
     """
 
     law: Law
@@ -39,6 +43,7 @@ class Allocations:
     draws: Plan | None
     chinchilla: Plan | None
     chinchilla_draws: Plan | None
+    no_intervals: str = ""
 
     @property
     def train(self) -> np.ndarray:
@@ -47,11 +52,8 @@ class Allocations:
 
     @property
     def usable(self) -> np.ndarray:
-        """Whether each budget has an optimum, (budgets,): in the fitted law, and in at least half of the draws."""
-        usable = np.asarray(self.plan.ok)
-        for draws in (self.draws, self.chinchilla_draws):
-            usable = usable if draws is None else usable & (np.mean(draws.ok, axis=0) >= 0.5)
-        return usable if self.chinchilla is None else usable & self.chinchilla.ok
+        """Whether each budget has an optimum, (budgets,): in the fitted law, and in at least 90 % of the draws."""
+        return _usable(self.plan, self.draws) & _usable(self.chinchilla, self.chinchilla_draws)
 
     def spread(self, quantity: str) -> Band | None:
         """Returns the interval of a quantity at the usable budgets, or None without draws or such budgets."""
@@ -81,7 +83,7 @@ def solve(law: Law, laws: Law | None, budget: Budget, out: Output) -> Allocation
         plan, draws = solve_with_draws(law, laws, budget)
         bar.update()
         if not sampled:
-            return Allocations(law, laws, budget, plan, draws, None, None)
+            return _without_poor_draws(Allocations(law, laws, budget, plan, draws, None, None))
         # at one sample these laws are monotonic in their loss, whose optimum compiles much faster
         single, singles = loss_law(law), None if laws is None else loss_law(laws)
         one_sample = replace(budget, inference=None, whole_samples=False)
@@ -90,7 +92,22 @@ def solve(law: Law, laws: Law | None, budget: Budget, out: Output) -> Allocation
             chinchilla, value=evaluate(law, params=chinchilla.params, tokens=chinchilla.tokens, samples=1.0)
         )
         bar.update()
-    return Allocations(law, laws, budget, plan, draws, chinchilla, chinchilla_draws)
+    return _without_poor_draws(Allocations(law, laws, budget, plan, draws, chinchilla, chinchilla_draws))
+
+
+def _usable(plan: Plan | None, draws: Plan | None) -> np.ndarray:
+    """Returns whether each budget has an optimum, in the fitted law and in enough of its draws."""
+    usable = np.asarray(True if plan is None else plan.ok)
+    return usable if draws is None else usable & (np.mean(draws.ok, axis=0) >= LEAST_GOOD)
+
+
+def _without_poor_draws(solved: Allocations) -> Allocations:
+    """Leaves the draws out where too many of them have no optimum at any budget, so that the optima remain."""
+    alone = replace(solved, laws=None, draws=None, chinchilla_draws=None)
+    if solved.usable.any() or not alone.usable.any():
+        return solved
+    reason = f"fewer than {LEAST_GOOD:.0%} of the draws have an optimum, so intervals would be biased"
+    return replace(alone, no_intervals=reason)
 
 
 def solve_with_draws(law: Law, laws: Law | None, budget: Budget) -> tuple[Plan, Plan | None]:

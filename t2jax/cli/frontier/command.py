@@ -72,7 +72,8 @@ def run(config: FrontierConfig) -> int:
         with out.progress("figures") as bar:
             picture_frontier(allocations, table, out, measured=source.measured)
             bar.update()
-        return out.finish(0, {**source.answer, **frontier_answer(allocations)})
+        reason = source.no_intervals or allocations.no_intervals
+        return out.finish(0, {**source.answer, **frontier_answer(allocations), "no_intervals": reason})
 
 
 def budgets(text: str) -> np.ndarray:

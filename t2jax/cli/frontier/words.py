@@ -50,7 +50,8 @@ def frontier_text(solved: Allocations) -> str:
         if "params_low" in frame:
             cells += [interval(row[f"{name}_low"], row[f"{name}_high"]) for name in ("params", "tokens_per_param")]
         rows.append(cells)
-    return f"{columns(header, rows)}\n\n{solved.plan.status}"
+    reason = f"\n\nNo intervals: {solved.no_intervals}." if solved.no_intervals else ""
+    return f"{columns(header, rows)}\n\n{solved.plan.status}{reason}"
 
 
 def frontier_answer(solved: Allocations) -> dict[str, Any]:

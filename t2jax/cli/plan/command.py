@@ -205,7 +205,8 @@ def report_plan(source: LawSource, budget: Budget, plan: Plan, draws: Plan | Non
     assert law is not None
     smooth = budget.sizes is None and not budget.whole_samples
     moves = by_option(elasticities(law, budget)) if smooth else None
-    delta = delta_band(fit, budget, LEVEL) if smooth and fit is not None and not fit.undetermined else None
+    linear = smooth and fit is not None and not fit.undetermined and not fit.no_errors and not source.no_intervals
+    delta = delta_band(fit, budget, LEVEL) if linear and fit is not None else None
     worth = worth_of(plan, law, budget)
     sizes = [float(quantity) for quantity in (plan.params, plan.tokens, plan.samples, plan.value)]
     queries, spent = (None if quantity is None else float(quantity) for quantity in (plan.queries, plan.spent))
@@ -213,9 +214,8 @@ def report_plan(source: LawSource, budget: Budget, plan: Plan, draws: Plan | Non
     costs = models(law, budget, plan.params, plan.tokens, plan.samples)
     choices = (choice, *rivals(law, budget, plan))
     cost = float(costs.training[0]), float(costs.query[0])
-    return PlanReport(
-        law, source.draws, budget, plan, draws, *cost, choices, moves, worth, measured=source.measured, delta=delta
-    )
+    context = {"measured": source.measured, "delta": delta, "no_intervals": source.no_intervals}
+    return PlanReport(law, source.draws, budget, plan, draws, *cost, choices, moves, worth, **context)
 
 
 def change_budget(config: PlanConfig, text: str) -> Budget:

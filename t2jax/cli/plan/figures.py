@@ -36,7 +36,7 @@ def _draw_sizes(ax: Axes, report: PlanReport) -> None:
     low, high = sizes[[0, -1]]
     models = other_sizes(report, sizes)
     params = models["params"]
-    if report.laws is not None and len(params):
+    if report.laws is not None and not report.why_no_intervals and len(params):
         spread = band(evaluate(report.laws, **models), LEVEL)
         label = f"{LEVEL:.0%} of draws"
         if listed:

@@ -4,8 +4,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from t2jax.cli.fitting import LEVEL
+from t2jax.cli.frontier.allocations import LEAST_GOOD
 from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.base import Law
+from t2jax.numerics.bands import too_few_draws
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
 from t2jax.planning.plan import Plan
@@ -32,6 +35,7 @@ class PlanReport:
         measured: Ranges of the fitted rows, None if they are not known.
         delta: Intervals by the delta method, None unless the law was fitted here and small changes move the plan.
         what_if: Plans of changed budgets by the text of --what-if.
+        no_intervals: Sentence on why the law's draws give no intervals, empty if they do or there are none.
     """
 
     law: Law
@@ -47,6 +51,17 @@ class PlanReport:
     measured: MeasuredRange | None = None
     delta: DeltaBand | None = None
     what_if: dict[str, Plan] = field(default_factory=dict)
+    no_intervals: str = ""
+
+    @property
+    def why_no_intervals(self) -> str:
+        """Sentence on why there are no intervals from draws. It is empty if there are."""
+        if self.draws is None:
+            return self.no_intervals or "the law has no draws; fit with --draws, or sample it"
+        good = int(np.sum(self.draws.ok))
+        if good < LEAST_GOOD * self.draws.ok.size:
+            return f"only {good} of {self.draws.ok.size} draws have an optimum, so intervals would be biased"
+        return too_few_draws(good, LEVEL)
 
     @property
     def answers(self) -> dict[str, str]:

@@ -105,13 +105,11 @@ def _alternatives(report: PlanReport) -> str:
 def _intervals(report: PlanReport) -> str:
     """Returns a sentence with the intervals of the plan, or the reason why there are none."""
     by_delta_method = _delta_intervals(report)
-    if report.draws is None:
-        if by_delta_method:
-            return f"{by_delta_method}. {DELTA_ACCURACY} For intervals without it, fit with --draws or sample the law."
-        return "No interval: the law has no draws; fit with --draws, or sample it."
+    if report.draws is None and by_delta_method and not report.no_intervals:
+        return f"{by_delta_method}. {DELTA_ACCURACY} For intervals without it, fit with --draws or sample the law."
+    if report.draws is None or report.why_no_intervals:
+        return f"No interval: {report.why_no_intervals}."
     usable = float(np.mean(report.draws.ok))
-    if usable < 0.5:
-        return f"No interval: only {usable:.0%} of the draws have an optimum."
     quantities = []
     goal_quantity = (
         _goal_quantity(report),
@@ -218,7 +216,7 @@ def _format_number(value: Any, times: float = 1.0) -> str:
 
 def plan_answer(report: PlanReport) -> dict[str, Any]:
     """Returns the plan for --json: numbers, intervals, alternatives, elasticities, what-ifs and the text."""
-    has_intervals = report.draws is not None and np.mean(report.draws.ok) >= 0.5
+    has_intervals = not report.why_no_intervals
     numbers: dict[str, Any] = {}
     for name in QUANTITIES:
         if (value := getattr(report.plan, name)) is None:
@@ -232,6 +230,7 @@ def plan_answer(report: PlanReport) -> dict[str, Any]:
     return {
         "law": name_of(type(report.law)),
         "level": LEVEL,
+        "no_intervals": report.why_no_intervals,
         "status": report.plan.status,
         "plan": numbers,
         "beyond": report.beyond,

@@ -26,7 +26,7 @@ def load_task_posterior(path: str | os.PathLike[str], law: type[Law] | None = No
 
     Examples:
         >>> import pathlib, tempfile
-        >>> settings = {"fixed": {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}, "chains": 2, "draws": 8}
+        >>> settings = {"fixed": {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}, "chains": 2, "draws": 10}
         >>> tables = {"web": runs, "code": runs}
         >>> post = t2.sample_tasks(t2.laws.Chinchilla, tables, key=jax.random.key(0), warmup=20, **settings)
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "posterior.nc"

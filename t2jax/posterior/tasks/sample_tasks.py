@@ -89,7 +89,7 @@ def sample_tasks(
         TypeError: When the noise does not read rows.
 
     Examples:
-        >>> settings = {"fixed": {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}, "chains": 2, "draws": 8}
+        >>> settings = {"fixed": {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}, "chains": 2, "draws": 10}
         >>> tables = {"web": runs, "code": runs}
         >>> post = t2.sample_tasks(t2.laws.Chinchilla, tables, key=jax.random.key(0), warmup=20, **settings)
         >>> list(post.summary().index)

@@ -30,11 +30,11 @@ class Population:
             For a positive parameter it is that of the logarithm.
 
     Examples:
-        >>> settings = {"fixed": {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}, "chains": 2, "draws": 8}
+        >>> settings = {"fixed": {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}, "chains": 2, "draws": 10}
         >>> tables = {"web": runs, "code": runs}
         >>> post = t2.sample_tasks(t2.laws.Chinchilla, tables, key=jax.random.key(0), warmup=20, **settings)
         >>> post.population.location["alpha"].shape
-        (16,)
+        (20,)
     """
 
     law: Law
@@ -65,11 +65,11 @@ class TaskPosterior(Diagnosed):
         target: The density that was sampled, or None for a posterior read from a file.
 
     Examples:
-        >>> settings = {"fixed": {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}, "chains": 2, "draws": 8}
+        >>> settings = {"fixed": {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}, "chains": 2, "draws": 10}
         >>> tables = {"web": runs, "code": runs}
         >>> post = t2.sample_tasks(t2.laws.Chinchilla, tables, key=jax.random.key(0), warmup=20, **settings)
         >>> post.pooled, post.laws.alpha.shape, post.task("code").alpha.shape
-        (('alpha',), (2, 16), (16,))
+        (('alpha',), (2, 20), (20,))
     """
 
     laws: Law
