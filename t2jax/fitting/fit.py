@@ -13,7 +13,7 @@ from t2jax.fitting.cautions import no_errors, refuse_unsolved, several_tasks, sw
 from t2jax.fitting.edges import edges_of, limits_of
 from t2jax.fitting.identification import Identification, curvature, identification, remedy
 from t2jax.fitting.problem import FitProblem, prepare
-from t2jax.fitting.residual_summary import ResidualSummary, measured_response, residual_summary
+from t2jax.fitting.residual_summary import ResidualSummary, measured_response, residual_summary, structured_residuals
 from t2jax.fitting.starts import draw, keep_best
 from t2jax.fitting.turning_points import turning_points
 from t2jax.laws.arguments import check_arguments
@@ -153,7 +153,8 @@ def fit(
         of, measured = measured_response(law, table, read)
         sweep = "" if measured is None or of not in LESS_IS_BETTER else swept_setting(law, table, measured, predicted)
         known = (*gaps, outcome) if curved and identified.flat else (outcome, *gaps)
-        sentences = (scarce, several_tasks(table), sweep, *known, turning_points(best, table))
+        misfit = structured_residuals(law, table, read, predicted)
+        sentences = (scarce, several_tasks(table), sweep, *known, turning_points(best, table), misfit)
     else:
         location = not_finite(law, table, tuple(data.columns))
         sentences = ("failed: the objective was not finite from any start", location)

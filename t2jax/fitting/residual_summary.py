@@ -7,6 +7,7 @@ import numpy as np
 
 from t2jax.laws.base import Law
 from t2jax.noise.residuals import response
+from t2jax.numerics.smooth_structure import measure_structure
 from t2jax.tables.table import Table
 from t2jax.typing import Float
 
@@ -14,6 +15,11 @@ SHARES = ("pass@k", "pass@1", "error")
 """Quantities from 0 to 1: a relative error of a small share would mislead."""
 LEAST = 1e-6
 """Smaller errors are shown as this, because they are rounding."""
+
+CLEAR = 4.0
+"""Score beyond which residuals count as structured: 1 table in 30,000 without structure reaches it."""
+TAIL = 0.2
+"""Share of the rows at an end of a quantity among which a law is compared with its rows."""
 
 
 @dataclass(frozen=True)
@@ -107,3 +113,48 @@ def residual_summary(
     distance = np.abs(predicted / measured - 1) if relative else np.abs(predicted - measured)
     median, p90 = np.quantile(distance, [0.5, 0.9]).tolist()
     return ResidualSummary(median, p90, "relative" if relative else "absolute", of, "runs" if counts else "rows")
+
+
+def structured_residuals(law: type[Law], table: Table, columns: tuple[str, ...], predicted: np.ndarray) -> str:
+    """Writes a sentence if residuals agree with those of their neighbours, as a law of the wrong form leaves them.
+
+    Args:
+        law: The law class.
+        table: The table that was fitted.
+        columns: Columns that the noise model reads.
+        predicted: Prediction for each row, shape (rows,).
+
+    Returns:
+        A sentence with the size, and where the law lies farthest from its rows. It is empty without structure, and for
+        counts.
+    """
+    of, measured = measured_response(law, table, columns)
+    if measured is None or of == "pass@1":
+        return ""
+    relative = of not in SHARES and bool(np.all(measured > 0) and np.all(predicted > 0))
+    residual = np.log(measured / predicted) if relative else measured - predicted
+    read = [table[name] for name in law.columns().values() if name in table]
+    structure = measure_structure(residual, np.log(np.stack(read, axis=1)))
+    if structure.score < CLEAR or structure.size < LEAST:
+        return ""
+    unit = "%" if relative else "percentage points"
+    size, (excess, place) = structure.size, _farthest(residual, table)
+    low = "low" if excess > 0 else "high"
+    return (
+        f"the residuals are structured: neighbouring rows deviate together by {100 * size:.2g} {unit}, and the law is"
+        f" {100 * abs(excess):.2g} {unit} too {low} {place}; bands of t2.predict_band (t2jax predict) include this"
+    )
+
+
+def _farthest(residual: Float[np.ndarray, " rows"], table: Table) -> tuple[float, str]:
+    """Finds the end of a quantity where the mean residual is the surest, and returns it with the place in words."""
+    params, tokens = table["params"], table["tokens"]
+    quantities = {"params": params, "tokens": tokens, "tokens per param": tokens / params, "FLOPs": table.compute()}
+    ends = []
+    for name, values in quantities.items():
+        low, high = np.quantile(values, [TAIL, 1 - TAIL])
+        for rows, place in ((values <= low, f"up to {low:.3g} {name}"), (values >= high, f"from {high:.3g} {name} on")):
+            mean = float(residual[rows].mean())
+            ends.append((abs(mean) * np.sqrt(rows.sum()), mean, place))
+    _, mean, place = max(ends)
+    return mean, place
