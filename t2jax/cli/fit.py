@@ -7,8 +7,9 @@ import tyro
 
 from t2jax import laws
 from t2jax.cli.figures import picture_fit
-from t2jax.cli.fitting import fit_and_save, fit_answer, parameter_table
-from t2jax.cli.options import FittingOptions, law_for
+from t2jax.cli.fitting import fit_answer, parameter_table
+from t2jax.cli.law_source import choice_answer, fit_chosen
+from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import FigureOptions, Output
 
 
@@ -25,10 +26,10 @@ class FitConfig:
 def run(config: FitConfig) -> int:
     """Fits, prints and saves; returns 0 if the fit converged, else 1. It raises ValueError for bad input."""
     table = config.fitting.read(config.table)
-    law = law_for(table, config.fitting.law)
     with Output("fit", config.output, config) as out:
-        fitted = fit_and_save(law, table, config.fitting, out)
+        fitted, choice = fit_chosen(table, config.fitting, out)
         result = fitted.fit
+        law, answer = type(result.law), {"choice": choice_answer(choice)}
         out.say(f"{laws.name_of(law)} on {len(table)} rows of {table.source.name}", "", parameter_table(fitted), "")
         out.say(result.status, *([result.residuals.sentence] if result.residuals else []))
         out.say(f"objective {result.objective:.8g} ({type(result.problem.noise).__name__})")
@@ -36,8 +37,8 @@ def run(config: FitConfig) -> int:
             out.say(f"bootstrap: {fitted.draws_status}")
         if not result.converged:
             print(f"t2jax: the fit failed ({result.status})", file=sys.stderr)
-            return out.finish(1, {"law": laws.name_of(law), **fit_answer(fitted)})
+            return out.finish(1, {"law": laws.name_of(law), **fit_answer(fitted), **answer})
         with out.progress("figures") as bar:
             picture_fit(result.law, table, out)
             bar.update()
-        return out.finish(0, {"law": laws.name_of(law), **fit_answer(fitted)})
+        return out.finish(0, {"law": laws.name_of(law), **fit_answer(fitted), **answer})

@@ -62,9 +62,7 @@ class Fitted:
 
 def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Output, below: str = "") -> Fitted:
     """Fits, bootstraps, and writes law.json and draws.nc in the folder `below` the output's. It raises as `t2.fit`."""
-    for option, number, least in (("--draws", options.draws, 0), ("--starts", options.starts, 1)):
-        if number < least:
-            raise ValueError(f"{option}: found {number}, expected at least {least}")
+    options.check()
     fixed_values = options.fixed_values()
     key, draw_key = jax.random.split(jax.random.key(options.seed))
     with out.progress(f"fitting {law.__name__} to {len(table)} rows") as bar:

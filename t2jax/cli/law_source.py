@@ -6,10 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from t2jax import laws
-from t2jax.cli.fitting import LEVEL, fit_and_save, fit_answer
+from t2jax.cli.fitting import LEVEL, Fitted, fit_and_save, fit_answer
 from t2jax.cli.options import FittingOptions, law_for
 from t2jax.cli.output import Output
+from t2jax.extrapolation.choose_law import LawChoice, choose_from, choose_law
+from t2jax.extrapolation.discrepancy import fit_discrepancy
+from t2jax.files import finite
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.law_files import DRAWS_FILE, load_bootstrap, load_law
 from t2jax.fitting.measured_range import MeasuredRange, load_measured_range
@@ -17,6 +22,9 @@ from t2jax.laws.base import Law
 from t2jax.numerics.bands import too_few_draws
 from t2jax.posterior.files import POSTERIOR_FILE, load_posterior
 from t2jax.tables.table import Table
+
+FEWEST_ROWS = 8
+"""Fewest rows among which laws are compared."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class LawSource:
         table: Table of the fit, if there is one.
         fit: The fit, if there is one.
         measured: Ranges of the rows that were fitted, None if the file of the law lacks them.
+        choice: The law or laws with their discrepancies, which give intervals beyond the table; None for other tables.
         answer: Part of the answer for --json.
     """
 
@@ -39,6 +48,7 @@ class LawSource:
     table: Table | None = None
     fit: Fit | None = None
     measured: MeasuredRange | None = None
+    choice: LawChoice | None = None
     answer: dict[str, Any] = field(default_factory=dict)
 
 
@@ -56,8 +66,8 @@ def find_law(
     if law_file is not None:
         return _law_of_file(law_file, out)
     rows = fitting.read(str(table))
-    fitted = fit_and_save(law_for(rows, fitting.law), rows, fitting, out)
-    result, answer = fitted.fit, {"fit": fit_answer(fitted)}
+    fitted, choice = fit_chosen(rows, fitting, out)
+    result, answer = fitted.fit, {"fit": fit_answer(fitted), "choice": choice_answer(choice)}
     out.say(f"{laws.name_of(type(result.law))} on {rows.source.name}: {result.status}", "")
     if not result.converged:
         print(f"t2jax: the fit failed ({result.status})", file=sys.stderr)
@@ -73,7 +83,58 @@ def find_law(
         return LawSource(None, answer=answer)
     if fitted.draws is not None and (warning := fitted.no_intervals or fitted.draws.caution):
         out.say(f"bootstrap: {warning}", "")
-    return LawSource(result.law, fitted.laws, fitted.no_intervals, rows, result, MeasuredRange.of(rows), answer)
+    if choice is None and smooth_misfit_possible(rows) and not fitting.fixed:
+        choice = choose_from([fit_discrepancy(type(result.law), rows, key=jax.random.key(fitting.seed))])
+    return LawSource(result.law, fitted.laws, fitted.no_intervals, rows, result, MeasuredRange.of(rows), choice, answer)
+
+
+def fit_chosen(rows: Table, fitting: FittingOptions, out: Output) -> tuple[Fitted, LawChoice | None]:
+    """Fits the law that was asked for, or without one the law that predicts dearer runs best, and saves the fit.
+
+    The choice is None if a law was named, and for tables of counts, of pass@k or of several tasks, where the columns
+    decide. If the rows do not determine the best law, the next one is taken.
+    """
+    fitting.check()
+    named = None if fitting.law == "auto" else fitting.law
+    automatic = named is None and not fitting.fixed and smooth_misfit_possible(rows)
+    if not automatic:
+        return fit_and_save(law_for(rows, named), rows, fitting, out), None
+    with out.progress("choosing a law") as bar:
+        choice = choose_law(rows, key=jax.random.key(fitting.seed))
+        bar.update()
+    out.say(f"{choice.status}.", "")
+    for smooth in choice.fits:
+        fitted = fit_and_save(type(smooth.law), rows, fitting, out)
+        if fitted.fit.converged and not fitted.fit.undetermined:
+            return fitted, choice
+        out.say(f"{laws.name_of(type(smooth.law))}: {fitted.fit.status}; so the next law is fitted.", "")
+    return fit_and_save(type(choice.law), rows, fitting, out), choice
+
+
+def smooth_misfit_possible(rows: Table) -> bool:
+    """Checks whether the rows are losses of one task, to which a law with a discrepancy is fitted by default."""
+    others = ("correct", "pass_at_k", "neg_log_pass", "error")
+    one_task = "task" not in rows or len(set(rows["task"])) == 1
+    return "loss" in rows and one_task and len(rows) >= FEWEST_ROWS and not any(name in rows for name in others)
+
+
+def choice_answer(choice: LawChoice | None) -> dict[str, Any] | None:
+    """Returns the choice for --json: the sentence, and the weight, error and discrepancy of each law."""
+    if choice is None:
+        return None
+    return {
+        "status": choice.status,
+        "widening": choice.widening,
+        "laws": {
+            laws.name_of(type(smooth.law)): {
+                "weight": float(weight),
+                "errors": [finite(float(error)) for error in errors],
+                "discrepancy": finite(smooth.amplitude),
+                "status": smooth.status,
+            }
+            for smooth, weight, errors in zip(choice.fits, choice.weights, choice.errors, strict=True)
+        },
+    }
 
 
 def _of_sizes(law: type[Law]) -> set[str]:

@@ -38,8 +38,8 @@ class FittingOptions:
         str | None,
         tyro.conf.arg(
             metavar="LAW",
-            help=f"The law to fit: {LAW_NAMES}. By default the first that the "
-            "columns allow of t2-pass-k (correct or pass_at_k), t2-loss (neg_log_pass) and chinchilla.",
+            help=f"The law to fit: {LAW_NAMES}; or auto, the law that predicts dearer runs best. By default t2-pass-k "
+            "for correct or pass_at_k, t2-loss for neg_log_pass, and auto for losses.",
         ),
     ] = None
     noise: NoiseName = "default"
@@ -65,6 +65,13 @@ class FittingOptions:
         """Reads a table, of which it keeps the rows that the options ask for. It raises as the function `read`."""
         table = read(name, self.units, self.where)
         return table.keep_lowest("loss") if self.keep_best else table
+
+    def check(self) -> None:
+        """Raises ValueError for numbers out of range, before anything is computed."""
+        for option, number, least in (("--draws", self.draws, 0), ("--starts", self.starts, 1)):
+            if number < least:
+                raise ValueError(f"{option}: found {number}, expected at least {least}")
+        self.fixed_values()
 
     def noise_model(self) -> Noise | None:
         """Returns the noise model by its name; None lets `t2.fit` choose."""
@@ -100,8 +107,8 @@ def _select_rows(table: Table, where: Pairs) -> Table:
 
 
 def law_for(table: Table, name: str | None) -> type[Law]:
-    """Returns the law of a name, or without a name the richest that the columns of the table allow."""
-    if name is not None:
+    """Returns the law of a name, or without a name, or for auto, the richest that the columns of the table allow."""
+    if name not in (None, "auto"):
         return laws.by_name(name)
     if "correct" in table or "pass_at_k" in table:
         return laws.T2PassK

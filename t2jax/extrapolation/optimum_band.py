@@ -72,6 +72,25 @@ class OptimumBand:
         return sentence
 
 
+@dataclass(frozen=True)
+class OptimumDraws:
+    """The optimum of one budget in each draw of a law and its discrepancy, shape (draws,) each.
+
+    Attributes:
+        params: N*.
+        tokens: D*.
+        samples: k*.
+        value: The response there, as a mean over runs.
+        at_edge: Whether the optimum lies at an end of the range that was searched.
+    """
+
+    params: np.ndarray
+    tokens: np.ndarray
+    samples: np.ndarray
+    value: np.ndarray
+    at_edge: np.ndarray
+
+
 @check_arguments
 def optimum_band(
     fit: Fit | DiscrepancyFit | LawChoice,
@@ -106,9 +125,28 @@ def optimum_band(
         >>> bool(at.params.low <= at.params.mid <= at.params.high)
         True
     """
+    choice = as_choice(fit)
+    drawn = draw_optima(choice, train, inference, key=key, draws=draws)
+    params, tokens, samples = band(drawn.params, level), band(drawn.tokens, level), band(drawn.samples, level)
+    return OptimumBand(
+        params,
+        tokens,
+        samples,
+        band(drawn.value, level),
+        band(drawn.tokens / drawn.params, level),
+        horizon_decades(choice.fits[0].measured.beyond(params.mid, tokens.mid, samples.mid)),
+        draws,
+        float(drawn.at_edge.mean()),
+    )
+
+
+def draw_optima(choice: LawChoice, train: float, inference: float | None, *, key: Array, draws: int) -> OptimumDraws:
+    """Draws laws with their discrepancies along the sizes that the budgets allow, and finds the optimum of each.
+
+    It raises ValueError as `optimum_band` does.
+    """
     if not train > 0 or (inference is not None and not inference > 0):
         raise ValueError(f"optimum_band: found budgets {train:g} and {inference}, expected positive FLOPs")
-    choice = as_choice(fit)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel().tolist())
     centre = _middle(choice.fits[0], train, inference)
     logs = np.arange(centre - REACH, centre + REACH + STEP / 2, STEP)
@@ -124,18 +162,8 @@ def optimum_band(
     sign = -1.0 if choice.fits[0].curve.scale == "logit" else 1.0
     place, values, edge = _lowest(logs, sign * curves)
     at = _columns(10.0**place, train, inference)
-    params = band(at["params"], level)
-    tokens, samples = band(at["tokens"], level), band(at["samples"], level)
-    beyond = choice.fits[0].measured.beyond(params.mid, tokens.mid, samples.mid)
-    return OptimumBand(
-        params,
-        tokens,
-        samples,
-        band(choice.fits[0].curve.to_response(sign * values), level),
-        band(at["tokens"] / at["params"], level),
-        horizon_decades(beyond),
-        draws,
-        float(edge.mean()),
+    return OptimumDraws(
+        at["params"], at["tokens"], at["samples"], choice.fits[0].curve.to_response(sign * values), edge
     )
 
 

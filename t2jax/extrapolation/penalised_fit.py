@@ -104,10 +104,11 @@ def first_fit(
         ValueError: The law is finite at no start.
     """
     rows = DeviceRows.of(columns)
-    with np.errstate(all="ignore"):
-        squares = np.square(measured - curve.evaluate_many(draws, rows)).sum(axis=1)
-    order = np.argsort(np.where(np.isfinite(squares), squares, np.inf))[:starts]
-    fits = [minimise_squares(curve, rows, measured, u, lambda x: x / FIRST_NOISE) for u in draws[order]]
+    if len(draws) > starts:
+        with np.errstate(all="ignore"):
+            squares = np.square(measured - curve.evaluate_many(draws, rows)).sum(axis=1)
+        draws = draws[np.argsort(np.where(np.isfinite(squares), squares, np.inf))[:starts]]
+    fits = [minimise_squares(curve, rows, measured, u, lambda x: x / FIRST_NOISE) for u in draws]
     best = min(fits, key=lambda fit: fit.cost)
     if not np.isfinite(best.cost):
         raise ValueError(f"{curve.law.__name__}: the prediction is not finite at any start")

@@ -12,7 +12,6 @@ import numpy as np
 from t2jax.laws.base import Law
 from t2jax.laws.parameter import INPUT_COLUMNS, Param
 from t2jax.noise.residuals import response
-from t2jax.tables.measurements import bucket
 from t2jax.tables.place import TableError
 from t2jax.tables.table import Table
 from t2jax.typing import Array, Float
@@ -20,9 +19,15 @@ from t2jax.working_precision import scope, to_host
 
 Scale = Literal["log", "logit"]
 DRAWS = 256
+SMALLEST_LENGTH = 64
 REACH = 5.0
 """Standard deviations of the prior within which a start lies."""
 COLUMNS = frozenset(INPUT_COLUMNS.values())
+
+
+def padded_length(count: int) -> int:
+    """Rounds a number of rows up to a power of two, so that the parts of a forward chain share compiled programs."""
+    return max(SMALLEST_LENGTH, 1 << (count - 1).bit_length())
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class DeviceRows:
         if isinstance(columns, DeviceRows):
             return columns
         count = len(next(iter(columns.values())))
-        extra = (0, bucket(count) - count)
+        extra = (0, padded_length(count) - count)
         with scope() as dtype:
             padded = {name: jnp.asarray(np.pad(column, extra, mode="edge"), dtype) for name, column in columns.items()}
         return cls(padded, count)
@@ -152,7 +157,7 @@ class ResponseCurve:
     ) -> Float[np.ndarray, "starts rows"]:
         """Computes the response of each row for many coordinates."""
         rows = DeviceRows.of(columns)
-        padded = np.pad(u, ((0, bucket(len(u)) - len(u)), (0, 0)), mode="edge")  # few shapes are compiled
+        padded = np.pad(u, ((0, padded_length(len(u)) - len(u)), (0, 0)), mode="edge")  # few shapes are compiled
         with scope() as dtype:
             values = _curves(self.law, self.scale, self.names, np.asarray(padded, dtype), self._fixed, rows.columns)
             return np.asarray(values, float)[: len(u), : rows.count]

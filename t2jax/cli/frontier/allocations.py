@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from t2jax.cli.fitting import LEVEL
+from t2jax.cli.frontier.smooth_draws import SmoothDraws
 from t2jax.cli.output import Output
 from t2jax.laws.base import Law
 from t2jax.laws.predict import evaluate
@@ -30,7 +31,7 @@ class Allocations:
         laws: Its draws, if there are any.
         budget: The problem, with training budgets of shape (budgets,).
         plan: Optima of the fitted law.
-        draws: Optima of its draws.
+        draws: Optima of its draws; `SmoothDraws` include the law's discrepancy.
         chinchilla: Optima for one sample and free serving, None if the problem does not choose samples.
         chinchilla_draws: The same for the draws.
         no_intervals: Sentence on why the draws were left out, empty if they were not.
@@ -40,7 +41,7 @@ class Allocations:
     laws: Law | None
     budget: Budget
     plan: Plan
-    draws: Plan | None
+    draws: Plan | SmoothDraws | None
     chinchilla: Plan | None
     chinchilla_draws: Plan | None
     no_intervals: str = ""
@@ -76,14 +77,17 @@ class Allocations:
         return optima
 
 
-def solve(law: Law, laws: Law | None, budget: Budget, out: Output) -> Allocations:
-    """Finds the optimum of the law and of each of its draws at every training budget, (budgets,)."""
+def solve(law: Law, laws: Law | None, budget: Budget, smooth: SmoothDraws | None, out: Output) -> Allocations:
+    """Finds the optimum of the law and of each of its draws at every training budget, (budgets,).
+
+    Where there are `smooth` draws, they take the place of the optima of `laws`.
+    """
     sampled = chooses_samples(type(law), budget)
     with out.progress("frontier", total=1 + sampled) as bar:
-        plan, draws = solve_with_draws(law, laws, budget)
+        plan, draws = solve_with_draws(law, None if smooth else laws, budget)
         bar.update()
         if not sampled:
-            return _without_poor_draws(Allocations(law, laws, budget, plan, draws, None, None))
+            return _without_poor_draws(Allocations(law, laws, budget, plan, smooth or draws, None, None))
         # at one sample these laws are monotonic in their loss, whose optimum compiles much faster
         single, singles = loss_law(law), None if laws is None else loss_law(laws)
         one_sample = replace(budget, inference=None, whole_samples=False)
@@ -95,7 +99,7 @@ def solve(law: Law, laws: Law | None, budget: Budget, out: Output) -> Allocation
     return _without_poor_draws(Allocations(law, laws, budget, plan, draws, chinchilla, chinchilla_draws))
 
 
-def _usable(plan: Plan | None, draws: Plan | None) -> np.ndarray:
+def _usable(plan: Plan | None, draws: Plan | SmoothDraws | None) -> np.ndarray:
     """Returns whether each budget has an optimum, in the fitted law and in enough of its draws."""
     usable = np.asarray(True if plan is None else plan.ok)
     return usable if draws is None else usable & (np.mean(draws.ok, axis=0) >= LEAST_GOOD)
@@ -119,7 +123,7 @@ def solve_with_draws(law: Law, laws: Law | None, budget: Budget) -> tuple[Plan, 
     return jax.tree.map(lambda leaf: leaf[0], plans), jax.tree.map(lambda leaf: leaf[1:], plans)
 
 
-def _optima(label: str, plan: Plan, draws: Plan | None, usable: np.ndarray) -> Optima:
+def _optima(label: str, plan: Plan, draws: Plan | SmoothDraws | None, usable: np.ndarray) -> Optima:
     """Returns the optima of one rule at the usable budgets."""
     if draws is None:
         return Optima(label, plan.params[usable], plan.tokens[usable])

@@ -10,6 +10,7 @@ import tyro
 
 from t2jax.cli.frontier.allocations import solve
 from t2jax.cli.frontier.figures import picture_frontier
+from t2jax.cli.frontier.smooth_draws import draw_smooth_optima
 from t2jax.cli.frontier.words import frontier_answer, frontier_text, save_frontier
 from t2jax.cli.law_source import find_law
 from t2jax.cli.options import FittingOptions, refuse_absurd
@@ -59,7 +60,8 @@ def run(config: FrontierConfig) -> int:
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
         law, draws, table = source.law, source.draws, source.table
-        allocations = solve(law, draws, budget, out)
+        smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
+        allocations = solve(law, draws, budget, smooth, out)
         out.say(frontier_text(allocations))
         largest_run = np.inf if source.measured is None else source.measured.compute[1]
         if allocations.train.max() > largest_run:

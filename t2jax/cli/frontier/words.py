@@ -8,6 +8,7 @@ import pandas as pd
 
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import Allocations
+from t2jax.cli.frontier.smooth_draws import SmoothDraws
 from t2jax.cli.words import columns, evenly, interval
 from t2jax.files import finite, whole
 from t2jax.laws import name_of
@@ -17,12 +18,12 @@ QUANTITIES = ("params", "tokens", "tokens_per_param", "samples", "value")
 
 
 def frontier_frame(solved: Allocations) -> pd.DataFrame:
-    """Returns one row for each training budget: optimum, interval (_low, _high), and Chinchilla optimum."""
+    """Returns one row for each training budget: optimum, interval (_low, _median, _high), and Chinchilla optimum."""
     frame = pd.DataFrame({"train": solved.train})
     for name in QUANTITIES:
         frame[name] = np.asarray(getattr(solved.plan, name), float)
         if (spread := solved.spread(name)) is not None:
-            for end, values in (("low", spread.low), ("high", spread.high)):
+            for end, values in (("low", spread.low), ("median", spread.mid), ("high", spread.high)):
                 frame[f"{name}_{end}"] = np.nan
                 frame.loc[solved.usable, f"{name}_{end}"] = values
     if solved.chinchilla is not None:
@@ -41,16 +42,24 @@ def frontier_text(solved: Allocations) -> str:
     """Returns the optimum at up to twelve budgets, and the status."""
     frame = frontier_frame(solved)
     header = ["train FLOPs", "N", "D", "D/N", "k", "value"]
+    smooth = isinstance(solved.draws, SmoothDraws)
     if "params_low" in frame:
-        header += [f"N, {100 * LEVEL:g} % interval", f"D/N, {100 * LEVEL:g} % interval"]
+        kind = f"median and {100 * LEVEL:g} % interval" if smooth else f"{100 * LEVEL:g} % interval"
+        header += [f"N, {kind}", f"D/N, {kind}"]
     rows = []
     for i in evenly(len(frame), SHOWN):
         row = frame.iloc[i]
         cells = [f"{row[name]:.4g}" for name in ("train", "params", "tokens", "tokens_per_param", "samples", "value")]
         if "params_low" in frame:
-            cells += [interval(row[f"{name}_low"], row[f"{name}_high"]) for name in ("params", "tokens_per_param")]
+            for name in ("params", "tokens_per_param"):
+                ends = interval(row[f"{name}_low"], row[f"{name}_high"])
+                cells.append(f"{row[f'{name}_median']:.4g} ({ends})" if smooth else ends)
         rows.append(cells)
     reason = f"\n\nNo intervals: {solved.no_intervals}." if solved.no_intervals else ""
+    if smooth and not reason:
+        reason = (
+            "\n\nMedians and intervals include smooth deviations of runs from the law."
+        )
     return f"{columns(header, rows)}\n\n{solved.plan.status}{reason}"
 
 

@@ -9,6 +9,7 @@ import tyro
 
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import solve_with_draws
+from t2jax.cli.frontier.smooth_draws import SmoothDraws, draw_smooth_optima
 from t2jax.cli.law_source import LawSource, find_law
 from t2jax.cli.options import FittingOptions, pairs, refuse_absurd
 from t2jax.cli.output import FigureOptions, Output
@@ -174,9 +175,10 @@ def run(config: PlanConfig) -> int:
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
         with out.progress("planning", total=3 + len(levers)) as bar:
-            plan, draws = solve_with_draws(source.law, source.draws, budget)
+            smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
+            plan, draws = solve_with_draws(source.law, None if smooth else source.draws, budget)
             bar.update()
-            report = report_plan(source, budget, plan, draws) if plan.ok else None
+            report = report_plan(source, budget, plan, smooth or draws) if plan.ok else None
             bar.update(2)
             levers_to_solve = levers if plan.ok else {}
             variants = {text: frontier(source.law, budget) for text, budget in levers_to_solve.items()}
@@ -199,13 +201,14 @@ def run(config: PlanConfig) -> int:
         return out.finish(1 if failed else 0, {**source.answer, **plan_answer(report)})
 
 
-def report_plan(source: LawSource, budget: Budget, plan: Plan, draws: Plan | None) -> PlanReport:
+def report_plan(source: LawSource, budget: Budget, plan: Plan, draws: Plan | SmoothDraws | None) -> PlanReport:
     """Returns the plan with its alternatives at equal cost, elasticities, shadow prices and intervals."""
     law, fit = source.law, source.fit
     assert law is not None
     smooth = budget.sizes is None and not budget.whole_samples
     moves = by_option(elasticities(law, budget)) if smooth else None
     linear = smooth and fit is not None and not fit.undetermined and not fit.no_errors and not source.no_intervals
+    linear = linear and not isinstance(draws, SmoothDraws)
     delta = delta_band(fit, budget, LEVEL) if linear and fit is not None else None
     worth = worth_of(plan, law, budget)
     sizes = [float(quantity) for quantity in (plan.params, plan.tokens, plan.samples, plan.value)]

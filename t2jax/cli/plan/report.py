@@ -6,6 +6,7 @@ import numpy as np
 
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import LEAST_GOOD
+from t2jax.cli.frontier.smooth_draws import SmoothDraws
 from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.base import Law
 from t2jax.numerics.bands import too_few_draws
@@ -26,7 +27,7 @@ class PlanReport:
         laws: Its draws, if there are any.
         budget: The problem.
         plan: The optimum of the law.
-        draws: Optima of the draws.
+        draws: Optima of the draws; `SmoothDraws` include the law's discrepancy.
         training_cost: Cost of training the plan, in the unit of the budget.
         query_cost: Cost of one query of the plan, in the same unit.
         choices: The plan, then its alternatives under the same budget.
@@ -42,7 +43,7 @@ class PlanReport:
     laws: Law | None
     budget: Budget
     plan: Plan
-    draws: Plan | None
+    draws: Plan | SmoothDraws | None
     training_cost: float
     query_cost: float
     choices: tuple[Choice, ...]

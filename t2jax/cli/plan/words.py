@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from t2jax.cli.fitting import LEVEL
+from t2jax.cli.frontier.smooth_draws import SmoothDraws
 from t2jax.cli.plan.report import PlanReport
 from t2jax.cli.words import columns, count, interval
 from t2jax.files import finite, whole
@@ -110,7 +111,7 @@ def _intervals(report: PlanReport) -> str:
     if report.draws is None or report.why_no_intervals:
         return f"No interval: {report.why_no_intervals}."
     usable = float(np.mean(report.draws.ok))
-    quantities = []
+    quantities, smooth = [], isinstance(report.draws, SmoothDraws)
     goal_quantity = (
         _goal_quantity(report),
         _quantity(report) if _goal_quantity(report) == "value" else _goal_quantity(report),
@@ -119,8 +120,10 @@ def _intervals(report: PlanReport) -> str:
         if name == "samples" and name not in report.answers:
             continue
         spread = band(getattr(report.draws, name), LEVEL)
-        quantities.append(f"{short} {interval(float(spread.low), float(spread.high))}")
-    sentence = f"{LEVEL:.0%} intervals: {'; '.join(quantities)}"
+        ends = interval(float(spread.low), float(spread.high))
+        quantities.append(f"{short} {float(spread.mid):.4g} ({ends})" if smooth else f"{short} {ends}")
+    start = "With smooth deviations of runs from the law, medians and " if smooth else ""
+    sentence = f"{start}{LEVEL:.0%} intervals: {'; '.join(quantities)}"
     share = float(np.mean(report.draws.tokens_per_param[report.draws.ok] > 20))
     sentence += f". More than 20 tokens per parameter in {share:.0%} of {report.draws.ok.size} draws"
     sentence += "." if usable == 1 else f"; {1 - usable:.0%} of them have no optimum."
@@ -225,6 +228,7 @@ def plan_answer(report: PlanReport) -> dict[str, Any]:
         if has_intervals:
             spread = band(getattr(report.draws, name), LEVEL)
             numbers[name] |= {"low": finite(float(spread.low)), "high": finite(float(spread.high))}
+            numbers[name]["median"] = finite(float(spread.mid))
     moves = report.moves
     by_delta_method = [] if report.delta is None else [(name, getattr(report.delta, name)) for name in ANSWERS]
     return {
