@@ -235,7 +235,8 @@ def test_the_choice_with_samples_gains_where_draws_agree():
         E=2.1, A=110.0, B=330.0, alpha=0.45, beta=0.35, theta0=1.0, theta1=1.0, theta2=0.9, theta3=0.0, theta4=0.0
     )
     laws = jax.tree.map(lambda leaf: np.array([leaf, leaf]), law)
-    question = dataclasses.replace(posterior_frontier.QUESTIONS[1], train=np.array([1e11, 1e12]))
+    budgets: Any = {"train": np.array([1e11, 1e12]), "inference": 1.28e8}
+    question = dataclasses.replace(posterior_frontier.QUESTIONS[1], **budgets)
     post: Any = SimpleNamespace(laws=laws, status="converged")
     found = posterior_frontier.study(question, post, 1e13, posterior_frontier.Config(planned=2))
     assert found.gain is not None and found.gain.shape == (5, 2)
