@@ -58,3 +58,22 @@ def few_rows(table: Table, parameters: int) -> str:
         f"{len(table)} rows for {parameters} parameters leave too little to estimate errors from: "
         "measure more runs, or sample the posterior, where the priors speak too"
     )
+
+
+def few_solved(table: Table, parameters: int) -> str:
+    """Writes a sentence if fewer runs have a right sample than a law has parameters. It is empty otherwise.
+
+    Runs that solve nothing only bound pass@k from above. A law that fits the others exactly then may have no best fit:
+    the steeper it falls to the runs that solve nothing, the better.
+    """
+    if "correct" not in table:
+        return ""
+    run, right = table.runs(), table["correct"]
+    runs, solved = int(run.max()) + 1, len(np.unique(run[right > 0]))
+    if solved == runs or solved >= parameters:
+        return ""
+    return (
+        f"{right.sum():g} of {table['trials'].sum():g} samples are right, of {solved} of {runs} runs, for {parameters}"
+        " parameters: such counts need not have a best fit, so measure larger models or more samples,"
+        " or sample the posterior, where the priors speak too"
+    )

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from t2jax.fitting.cautions import few_rows, refuse_unsolved, several_tasks
+from t2jax.fitting.cautions import few_rows, few_solved, refuse_unsolved, several_tasks
 from t2jax.fitting.edges import edges_of, limits_of
 from t2jax.fitting.identification import Identification, curvature, identification
 from t2jax.fitting.problem import FitProblem, prepare
@@ -134,8 +134,10 @@ def fit(
         curved = np.all(np.isfinite(solution.hessian))
         gaps = (identified.sentence, remedy(best, table, identified.flat)) if curved else ()
         outcome = _outcome(solution, problem.names, starts)
-        scarce = few_rows(table, len(problem.law_coordinates.free)) if solution.converged else ""
-        sentences = (scarce, several_tasks(table), outcome, *gaps, turning_points(best, table))
+        free = len(problem.law_coordinates.free)
+        scarce = few_rows(table, free) if solution.converged else ""
+        unsolved = "" if solution.converged else few_solved(table, free)
+        sentences = (scarce, several_tasks(table), outcome, unsolved, *gaps, turning_points(best, table))
     else:
         location = not_finite(law, table, tuple(data.columns))
         sentences = ("failed: the objective was not finite from any start", location)
