@@ -113,7 +113,7 @@ def log_pass_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
     Returns:
         Log of the mean pass@k. Pass@k, and the derivatives of its log, are as accurate as `log_fail_at_k_beta`.
         Reverse-mode derivatives underflow if the fail probability is below 1e-280 (float64).
-        Derivatives are finite for all finite a and b. Below 1e-72 and above 3e75 the parameters are bounded (float64).
+        Derivatives are finite from 1e-150 to 1e150. Below 1e-72 and above 3e75 the parameters are bounded (float64).
 
     Examples:
         >>> round(float(t2.special.log_pass_at_k_beta(1.0, 3.0, 1.0)), 4)  # log(a/(a+b)) = log(1/4)
@@ -236,7 +236,7 @@ def log_beta_binomial(c: ArrayLike, n: ArrayLike, a: ArrayLike, b: ArrayLike) ->
     Returns:
         Log-likelihood x. For n up to 1e7 and a, b in [1e-6, 1e6] its absolute error is below 1e-12 max(1, |x|) in
         float64.
-        The same bound holds for first and second derivatives in log a and log b. They are finite for all finite a, b:
+        The same bound holds for first and second derivatives in log a and log b. They are finite from 1e-150 to 1e150:
         below 1e-72 and above 3e75 the parameters are bounded, at the same mean (in float32 1e-9 and 3e9).
         In float32 the error of the value is below 1e-5. Derivatives in c and n are not meaningful.
 
