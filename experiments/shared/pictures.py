@@ -57,6 +57,7 @@ LAWS = {
     "t2-pass-k-on-kaplan": "T² by pass@k, on Kaplan",
     "t2-pass-k-on-shared-exponent": "T² by pass@k, α = β",
     "t2-pass-k-naive": "all questions alike",
+    "T2PassKNaive": "all questions alike",
     "shared-exponent": "Chinchilla, α = β",
 }
 """Names of laws in words; Approach 1 of the T² paper is by loss, Approach 2 by pass@k."""

@@ -1,12 +1,14 @@
 """Tables of real runs that several experiments read, beside those of the registry.
 
-porian and gadre are pickles upstream, so they are local only: read from the folder that T2JAX_DATA names.
+porian and gadre are pickles upstream, and code_models may not be redistributed. So all three are local only: read from
+the folder that T2JAX_DATA names.
 """
 
 import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import t2jax as t2
@@ -53,6 +55,22 @@ def code_model_losses() -> t2.Table:
     source = Source(name="apple-code", licence="all rights reserved")
     columns = {"params": frame["params"], "tokens": frame["tokens"], "loss": frame["loss_dclm"]}
     return t2.Table.from_columns(**columns, source=source)
+
+
+def code_models(loss: str | None = None) -> t2.Table:
+    """HumanEval pass@k of 57 models by Krajewski et al. 2025 (2512.08894), with a `loss` on "c4", "dclm" or "fineweb".
+
+    The one model without losses is left out where a loss is asked for. Raises FileNotFoundError.
+    """
+    frame = pd.read_csv(_path("apple-code", "humaneval.csv"))
+    columns: Any = {name: frame[name] for name in ("params", "tokens", "samples", "pass_at_k")}
+    columns["model"] = frame["model"].to_numpy(str)
+    source = Source(name="apple-code", licence="all rights reserved")
+    if loss is None:
+        return t2.Table.from_columns(**columns, source=source)
+    there = frame[f"loss_{loss}"].notna().to_numpy()
+    columns = {name: np.asarray(one)[there] for name, one in columns.items()}
+    return t2.Table.from_columns(**columns, loss=frame[f"loss_{loss}"][there], source=source)
 
 
 def testbed_losses() -> t2.Table:

@@ -7,6 +7,7 @@ import numpy as np
 
 from t2jax.laws import name_of
 from t2jax.laws.base import Law
+from t2jax.noise.protocol import Noise
 from t2jax.noise.residuals import response
 from t2jax.printing import format_percent
 from t2jax.tables.table import Table
@@ -67,6 +68,18 @@ def positive_response(law: type[Law], table: Table) -> np.ndarray:
     table.require(name, needed_by=law.__name__)
     table.require_positive(name, needed_by="relative errors; leave such rows out")
     return table[name]
+
+
+def measured_response(law: type[Law], table: Table, noise: Noise) -> np.ndarray:
+    """Returns the response column of the law, shape (rows,), where a pass@k of zero stays if no log of it is taken.
+
+    Raises:
+        TableError: The column is missing, or a value is zero and has no log or is no pass@k.
+    """
+    name = response(law, table)
+    if name == "pass_at_k" and name in table and noise.compares == "identity":
+        return table[name]
+    return positive_response(law, table)
 
 
 def refuse_different_responses(laws: Sequence[type[Law]], table: Table) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from t2jax.evaluation.convex_hull import decades_outside, in_ranges
 from t2jax.evaluation.cross_validation import counted
-from t2jax.evaluation.errors import Errors, positive_response
+from t2jax.evaluation.errors import Errors, measured_response
 from t2jax.evaluation.held_out import NoFit, fit_without, left_out
 from t2jax.evaluation.information_criteria import log_scores
 from t2jax.evaluation.pass_at_k_cells import cells, simulated_band
@@ -325,7 +325,7 @@ def extrapolate(
     noise = noise or default_noise(law, table)
     from_counts = cells(law, table) if counted(law, table, noise) else None
     rows = table if from_counts is None else from_counts.table
-    measured = positive_response(law, table) if from_counts is None else rows["pass_at_k"]
+    measured = measured_response(law, table, noise) if from_counts is None else rows["pass_at_k"]
     above, held_out = cut.above(table), cut.above(rows)
     fit_key, draw_key, error_key = jax.random.split(key, 3)
     fit_below = fit_without(law, table, above, key=fit_key, noise=noise, fixed=fixed, starts=starts)

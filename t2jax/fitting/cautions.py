@@ -168,3 +168,22 @@ def _explains(values: np.ndarray, deviation: Float[np.ndarray, " rows"], inside:
     explained = float(np.sum(np.bincount(level, deviation) ** 2 / size))
     unexplained = max(total - explained, 1e-12 * total)
     return explained > 0.5 * total and 1 - fdtr(levels, left, explained / levels / (unexplained / left)) < CHANCE
+
+
+def few_solved(table: Table, parameters: int) -> str:
+    """Writes a sentence if fewer runs have a right sample than a law has parameters. It is empty otherwise.
+
+    Runs that solve nothing only bound pass@k from above. A law that fits the others exactly then may have no best fit:
+    the steeper it falls to the runs that solve nothing, the better.
+    """
+    if "correct" not in table:
+        return ""
+    run, right = table.runs(), table["correct"]
+    runs, solved = int(run.max()) + 1, len(np.unique(run[right > 0]))
+    if solved == runs or solved >= parameters:
+        return ""
+    return (
+        f"{right.sum():g} of {table['trials'].sum():g} samples are right, of {solved} of {runs} runs, for {parameters}"
+        " parameters: such counts need not have a best fit, so measure larger models or more samples,"
+        " or sample the posterior, where the priors speak too"
+    )

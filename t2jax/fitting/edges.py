@@ -7,6 +7,7 @@ from t2jax.fitting.problem import FitProblem
 from t2jax.numerics.damped_newton import Limits
 from t2jax.typing import Array, Float
 
+LEAST_SHARE = 40.0  # logit of a share below rounding, whose inverse square is a number in single precision too
 ROOM = 7.0  # in coordinates: a factor of a thousand in the distance of a parameter from its edge
 
 
@@ -25,7 +26,7 @@ def limits_of(problem: FitProblem) -> Limits:
     A limit lies at half of the distance from an end within which `Param.edge` counts a value as at the end.
     An end itself is at infinity in unconstrained coordinates, which no solver reaches.
     Coefficients of powers have no limit, because their coordinate is the size of a term and not their value.
-    If a frame replaces a parameter by a share, the lower end of a domain with two ends has no limit either.
+    If a frame replaces a parameter by a share, its limit at the lower end is `LEAST_SHARE`.
     """
     declared, edges = dict(problem.coordinates.declared), edges_of(problem)
     low, high = np.full((2, len(problem.names)), np.inf) * np.array([[-1.0], [1.0]])
@@ -35,6 +36,8 @@ def limits_of(problem: FitProblem) -> Limits:
         least, most, distance = edges[name]
         if np.isinf(most) or problem.coordinates.frame is None:
             low[i] = float(declared[name].unconstrain(least + distance / 2))
+        else:
+            low[i] = -LEAST_SHARE
         if np.isfinite(most):
             high[i] = float(declared[name].unconstrain(most - distance / 2))
     return jnp.asarray(low), jnp.asarray(high)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from t2jax.fitting.cautions import no_errors, refuse_unsolved, several_tasks, swept_setting
+from t2jax.fitting.cautions import few_solved, no_errors, refuse_unsolved, several_tasks, swept_setting
 from t2jax.fitting.edges import edges_of, limits_of
 from t2jax.fitting.identification import Identification, curvature, identification, remedy
 from t2jax.fitting.problem import FitProblem, prepare
@@ -147,12 +147,14 @@ def fit(
         curved = np.all(np.isfinite(solution.hessian))
         gaps = (identified.sentence, remedy(best, table, identified.flat)) if curved else ()
         outcome = _outcome(solution, problem.names, agree, tried)
-        scarce = no_errors(law, table, len(problem.law_coordinates.free)) if solution.converged else ""
+        free = len(problem.law_coordinates.free)
+        scarce = no_errors(law, table, free) if solution.converged else ""
+        unsolved = "" if solution.converged else few_solved(table, free)
         read, predicted = problem.noise.columns(law, table), np.asarray(solution.predicted)[: len(table)]
         residuals = residual_summary(law, table, read, predicted)
         of, measured = measured_response(law, table, read)
         sweep = "" if measured is None or of not in LESS_IS_BETTER else swept_setting(law, table, measured, predicted)
-        known = (*gaps, outcome) if curved and identified.flat else (outcome, *gaps)
+        known = (*gaps, outcome) if curved and identified.flat else (outcome, unsolved, *gaps)
         misfit = structured_residuals(law, table, read, predicted)
         sentences = (scarce, several_tasks(table), sweep, *known, turning_points(best, table), misfit)
     else:

@@ -15,11 +15,15 @@ import numpy as np
 from jax.scipy.special import gammaln, logsumexp, ndtr, ndtri
 
 from t2jax.noise.protocol import Rows
+from t2jax.numerics.special import representable
 from t2jax.typing import Array, Float
 
 NARROWEST = 8.0  # lesser of a and b above which a Beta's logits, of spreads near 0.4, are too narrow for the grid
 HIGHEST = 0.9  # rho
-SERIES = 5  # terms of the mass beyond the grid
+LARGEST = -0.65  # power of the rounding error: a larger sum of a and b leaves no digits of their log-gammas
+SMALLEST = 1e-30  # of a and b, whose densities still have derivatives
+SERIES = 24  # terms of the mass beyond the grid
+FULL = 5.0  # expected size of the first term from which on the mass beyond the grid is what the grid leaves of one
 LEAST = 1e-30  # smallest mass with a normal score of its own
 EDGE = 4.5  # end of the grid of s, in standard deviations
 FARTHEST, KNOT = 6.4, 0.05  # the last knot along the normal scores of a chance, and the distance of knots
@@ -34,8 +38,8 @@ def log_questions(
     The integral runs over logits of p, where g is smooth. Cubic splines interpolate the normal density along z. The
     dependence on s is then one matrix for all checkpoints and counts.
     """
-    wide = jnp.minimum(1.0, NARROWEST / jnp.minimum(a, b))
-    a, b = (wide * a)[:, None], (wide * b)[:, None]
+    a, b = _gridded(a, b)
+    a, b = a[:, None], b[:, None]
     # with unlimited trials and the highest ρ, the checkpoints determine s up to this spread
     spread = 1 / np.sqrt(1 + len(a) * HIGHEST / (1 - HIGHEST))
     s = jnp.linspace(-EDGE, EDGE, int(np.ceil(2 * EDGE / (1.7 * spread))) + 1)
@@ -53,6 +57,16 @@ def log_questions(
     by_node = jnp.einsum("qmc,mcs->qs", rows["seen"], log_counts)
     log_weight = -0.5 * s**2 - jnp.log(jnp.sum(jnp.exp(-0.5 * s**2)))
     return logsumexp(by_node + log_weight[None, :], axis=1)
+
+
+def _gridded(a: Float[Array, " checkpoints"], b: Float[Array, " checkpoints"]) -> tuple[Array, Array]:
+    """Widens Betas that are too narrow for the grid, and bounds those whose log-gammas have no digits, at one mean."""
+    a, b = representable(a, b)
+    wide = jnp.minimum(1.0, NARROWEST / jnp.minimum(a, b))
+    largest = jnp.finfo(a.dtype).eps ** LARGEST
+    size = jnp.maximum(wide * (a + b), SMALLEST)
+    factor = jnp.minimum(size, largest) / (a + b)
+    return jnp.maximum(factor * a, SMALLEST), jnp.maximum(factor * b, SMALLEST)
 
 
 def _on_knots(
@@ -92,7 +106,10 @@ def _scores(
     # three points of Gauss and Legendre in each cell
     middle, reach = logit[:, :-1] + step / 2, step / 2 * np.sqrt(0.6)
     cell = step / 18 * (5 * density(middle - reach) + 8 * density(middle) + 5 * density(middle + reach))
+    inside = jnp.sum(cell, axis=1, keepdims=True)
     low, high = _tail(a, b, logit[:, :1], density), _tail(b, a, -logit[:, -1:], lambda x: density(-x))
+    low = jnp.where(_beyond(a, b, logit[:, :1]), jnp.maximum(1 - inside - high, LEAST), low)
+    high = jnp.where(_beyond(b, a, -logit[:, -1:]), jnp.maximum(1 - inside - low, LEAST), high)
     below = jnp.concatenate([low, low + jnp.cumsum(cell, axis=1)], axis=1)
     above = jnp.concatenate([high, high + jnp.cumsum(cell[:, ::-1], axis=1)], axis=1)[:, ::-1]
     lower = below < above
@@ -112,11 +129,14 @@ def _(at: tuple[Array], along: tuple[Array]) -> tuple[Array, Array]:
     return z, along[0] * np.sqrt(2 * np.pi) * jnp.exp(z**2 / 2)
 
 
+def _beyond(a: Array, b: Array, x: Array) -> Array:
+    """Whether so much of Beta(a, b) lies below the logit x that the series of `_tail` is too short for it."""
+    return (jax.nn.sigmoid(x) * (a + b) > FULL) & (b > a)
+
+
 def _tail(a: Array, b: Array, x: Array, density: Any) -> Array:
     """Computes the mass of Beta(a, b) below the logit x of a tiny chance p: the series DLMF 8.17.8 in p."""
-    p = jax.nn.sigmoid(x)
-    term = total = jnp.ones_like(a)
-    for i in range(SERIES):
-        term = term * p * (a + b + i) / (a + 1 + i)
-        total = total + term
-    return density(x) * total / a
+    i = jnp.arange(SERIES, dtype=a.dtype)[None, :]
+    p = jnp.where(_beyond(a, b, x), 0.0, jax.nn.sigmoid(x))  # the series would overflow where it is not used
+    terms = jnp.cumprod(p * (a + b + i) / (a + 1 + i), axis=1)
+    return density(x) * (1 + jnp.sum(terms, axis=1, keepdims=True)) / a

@@ -19,7 +19,7 @@ from t2jax.laws.parameter import param
 from t2jax.noise.by_unit import UnitNoise
 from t2jax.noise.counts import BetaBinomial
 from t2jax.noise.protocol import Rows
-from t2jax.numerics.special import log_beta_binomial
+from t2jax.numerics.special import log_beta_binomial, representable
 from t2jax.tables.measurements import Units, inputs_of_runs
 from t2jax.tables.table import Table
 from t2jax.typing import Array, ArrayLike, Float
@@ -134,7 +134,7 @@ def deviated(a: ArrayLike, b: ArrayLike, tau: ArrayLike, z: ArrayLike) -> tuple[
         >>> round(float(a / (a + b)), 3)  # a mean of 1/2 moves by tau
         0.52
     """
-    a, b, tau = jnp.asarray(a), jnp.asarray(b), jnp.asarray(tau)
+    (a, b), tau = representable(a, b), jnp.asarray(tau)
     above, below = jnp.arctan2(jnp.sqrt(a), jnp.sqrt(b)) / tau, jnp.arctan2(jnp.sqrt(b), jnp.sqrt(a)) / tau
     # angle = τ (softplus(x) - softplus(x - π/2τ)), whose inverse is this at the law's angle
     x = above + jnp.log(-jnp.expm1(-above)) - jnp.log(-jnp.expm1(-below)) + z

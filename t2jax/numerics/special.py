@@ -27,9 +27,11 @@ __all__ = [
     "log_pass_at_k_from_counts",
     "pass_at_k_beta",
     "pass_at_k_from_counts",
+    "representable",
 ]
 
 SHIFT = 8  # from 8 on Stirling's series has an error below 1e-15, so smaller arguments are first raised by 8
+LEAST, MOST = -0.235, 0.245  # powers of the largest float, between which 1/s² of s = a k/(a + b) is a number
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -111,12 +113,15 @@ def log_pass_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
     Returns:
         Log of the mean pass@k. Pass@k, and the derivatives of its log, are as accurate as `log_fail_at_k_beta`.
         Reverse-mode derivatives underflow if the fail probability is below 1e-280 (float64).
+        Derivatives are finite from 1e-150 to 1e150. Below 1e-72 and above 3e75 the parameters are bounded (float64).
 
     Examples:
         >>> round(float(t2.special.log_pass_at_k_beta(1.0, 3.0, 1.0)), 4)  # log(a/(a+b)) = log(1/4)
         -1.3863
     """
-    return _log1mexp(log_gamma_square(*_floats(b, a, k)))
+    a, b, k = _floats(a, b, k)
+    a, b = representable(a, b)
+    return _log1mexp(log_gamma_square(b, a, k))
 
 
 def pass_at_k_beta(a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
@@ -193,6 +198,28 @@ def pass_at_k_from_counts(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> Array:
     return jnp.exp(log_pass_at_k_from_counts(n, c, k))
 
 
+def representable(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
+    """Bounds the parameters of a Beta, so that squares of their ratios and inverses are numbers.
+
+    Both shrink by one factor where the larger is too large. The mean stays, and such rates are equal to rounding.
+
+    Args:
+        a: First parameter of the Beta distribution, >= 0.
+        b: Second parameter of the Beta distribution, >= 0.
+
+    Returns:
+        The parameters, unchanged from 1e-72 to 3e75 in float64 and from 1e-9 to 3e9 in float32.
+
+    Examples:
+        >>> [float(f"{x:.3g}") for x in t2.special.representable(0.5, 2.0)]
+        [0.5, 2.0]
+    """
+    a, b = _floats(a, b)
+    most = jnp.finfo(a.dtype).max
+    shrink = jnp.minimum(1.0, most**MOST / jnp.maximum(jnp.maximum(a, b), 1.0))
+    return jnp.maximum(a * shrink, most**LEAST), jnp.maximum(b * shrink, most**LEAST)
+
+
 def log_beta_binomial(c: ArrayLike, n: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
     """Computes the log-likelihood of c successes in n samples at a rate drawn from Beta(a, b).
 
@@ -209,7 +236,8 @@ def log_beta_binomial(c: ArrayLike, n: ArrayLike, a: ArrayLike, b: ArrayLike) ->
     Returns:
         Log-likelihood x. For n up to 1e7 and a, b in [1e-6, 1e6] its absolute error is below 1e-12 max(1, |x|) in
         float64.
-        The same bound holds for first and second derivatives in log a and log b, which are always finite.
+        The same bound holds for first and second derivatives in log a and log b. They are finite from 1e-150 to 1e150:
+        below 1e-72 and above 3e75 the parameters are bounded, at the same mean (in float32 1e-9 and 3e9).
         In float32 the error of the value is below 1e-5. Derivatives in c and n are not meaningful.
 
     Examples:
@@ -217,6 +245,7 @@ def log_beta_binomial(c: ArrayLike, n: ArrayLike, a: ArrayLike, b: ArrayLike) ->
         -1.7918
     """
     c, n, a, b = _floats(c, n, a, b)
+    a, b = representable(a, b)
     d, s = n - c, a + b
     # With m the pooled rate (a+c)/(s+n), the x log x parts of all nine log-gammas combine into
     # sum x log(expected/x) over x = c, d, a, b, where expected = n m, n (1-m), s m, s (1-m) and expected - x = +-e.

@@ -25,7 +25,7 @@ from experiments.checks import (
     pooled_tasks,
     posterior_frontier,
 )
-from experiments.paper import approach1, approach2, chinchilla_replication, t2_loss_on_porian
+from experiments.paper import approach1, approach2, chinchilla_replication, t2_loss_on_porian, t2_on_code_models
 from experiments.shared import calibration_tables, pooled_tables, real_tables, record
 from tests.helpers.experiments import check_figures, check_numbers, check_output, need
 
@@ -110,6 +110,25 @@ def test_t2_loss_on_porian(tmp_path):
     sizes = [one.params for one in result.scenarios]
     assert result.chinchilla_params > sizes[0] > sizes[1]
     check_output(t2_loss_on_porian, result, tmp_path)
+
+
+@pytest.mark.tiny
+def test_t2_on_code_models(tmp_path):
+    try:
+        real_tables.code_models()
+    except FileNotFoundError as error:
+        pytest.skip(f"{error}: this table is local only, in the folder that T2JAX_DATA names")
+    result = t2_on_code_models.run(t2_on_code_models.Config.tiny())
+    assert (result.models, result.rows, result.zero_rows) == (57, 456, 8)
+    law, naive = result.forecasts
+    assert law.fitted_runs + law.predicted_runs == 57
+    assert law.errors.mean_absolute < 0.2 < naive.errors.mean_absolute
+    (one,) = result.optima
+    assert all(low <= mid <= high for low, mid, high in one.with_samples.values())
+    assert one.more_tokens > 0.9 and one.gain[1] > 0
+    # the best of the measured models is never worse than the best for one sample
+    assert len(result.measured) >= 4 and all(row.gain >= 0 for row in result.measured)
+    check_output(t2_on_code_models, result, tmp_path)
 
 
 @pytest.mark.tiny
@@ -235,7 +254,8 @@ def test_the_choice_with_samples_gains_where_draws_agree():
         E=2.1, A=110.0, B=330.0, alpha=0.45, beta=0.35, theta0=1.0, theta1=1.0, theta2=0.9, theta3=0.0, theta4=0.0
     )
     laws = jax.tree.map(lambda leaf: np.array([leaf, leaf]), law)
-    question = dataclasses.replace(posterior_frontier.QUESTIONS[1], train=np.array([1e11, 1e12]))
+    budgets: Any = {"train": np.array([1e11, 1e12]), "inference": 1.28e8}
+    question = dataclasses.replace(posterior_frontier.QUESTIONS[1], **budgets)
     post: Any = SimpleNamespace(laws=laws, status="converged")
     found = posterior_frontier.study(question, post, 1e13, posterior_frontier.Config(planned=2))
     assert found.gain is not None and found.gain.shape == (5, 2)

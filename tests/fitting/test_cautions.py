@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import t2jax as t2
-from t2jax.fitting.cautions import several_tasks, shared_errors, swept_setting
+from t2jax.fitting.cautions import few_solved, several_tasks, shared_errors, swept_setting
 from t2jax.fitting.identification import Identification
 
 KEY = jax.random.key(0)
@@ -30,6 +30,33 @@ def test_counts_in_which_nothing_was_solved_have_no_law():
     shares = t2.Table.from_columns(params=np.geomspace(1e7, 1e9, 12), tokens=1e10, samples=1.0, pass_at_k=0.0)
     with pytest.raises(t2.TableError, match=r"pass@k is 0 at every k that was measured; no law can be fitted to that"):
         t2.fit(t2.laws.T2PassK, shares, key=KEY)
+
+
+def test_few_models_that_solve_anything_are_told():
+    right = np.r_[np.zeros(6), np.zeros(6), [7.0, 0, 0, 1.0, 0, 0]]
+    few = few_solved(counts(0.0).with_columns(correct=right), 8)
+    assert few.startswith("8 of 360 samples are right, of 1 of 3 runs, for 8 parameters: such counts need not have")
+    assert few_solved(counts(1.0), 8) == "" and few_solved(counts(0.0).with_columns(correct=right), 1) == ""
+
+
+def test_a_fit_to_few_right_samples_says_why_it_has_no_optimum():
+    """One question of one model is always right, others nearly never."""
+    rng = np.random.default_rng(2)
+    params, tokens = np.repeat(np.geomspace(1e7, 1e9, 4), 3), np.tile([2e9, 2e10, 2e11], 4)
+    mean = np.exp(-450 * params**-0.3 - 1200 * tokens**-0.3)
+    mean = 60 / 3840 * mean / mean.sum()
+    right = rng.binomial(30, rng.beta(0.5 * mean[:, None], 0.5 - 0.5 * mean[:, None], (12, 128)))
+    columns: Any = {"params": params, "tokens": tokens, "model": [f"m{i}" for i in range(12)]}
+    columns = {name: np.repeat(one, 128) for name, one in columns.items()}
+    table = t2.Table.from_columns(
+        **columns, question=np.tile(np.arange(128), 12).astype(str), trials=30.0, correct=right.ravel().astype(float)
+    )
+    fit = t2.fit(t2.laws.T2PassK, table, key=KEY, starts=4)
+    assert fit.converged or "need not have a best fit" in fit.status
+    # no law can do worse than one chance for all, which is in its closure
+    share = right.mean() / 30
+    alike = -t2.special.log_binomial(right.ravel(), 30.0, np.log(share), np.log1p(-share)).sum()
+    assert fit.objective < alike
 
 
 def test_several_tasks_are_told_first():

@@ -12,6 +12,7 @@ import t2jax as t2
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
 from t2jax.noise.crossed_effects import DEVIATION, CrossedEffects
 from t2jax.noise.question_grid import question_names, question_rows
+from t2jax.noise.question_integral import _scores, log_questions
 from t2jax.numerics.special import log_pass_at_k
 from t2jax.tables.place import TableError
 from t2jax.typing import Scalar
@@ -136,3 +137,41 @@ def test_names_and_what_it_needs(table):
     again = t2.Table(table.to_frame().drop(columns="model").iloc[[0, 1, 2, 3, 0]].assign(trials=[10.0, 10, 10, 10, 20]))
     with pytest.raises(TableError, match="row 4 asks question 'q0' again of the run of row 0, expected one row"):
         question_rows(T2PassK, again)
+
+
+def test_questions_that_hardly_any_model_solves_have_a_finite_likelihood():
+    """At ρ = 0 the counts of one checkpoint are beta-binomial, also where it solves next to nothing."""
+    table = t2.Table.from_columns(
+        model="m", params=1e8, tokens=1e10, question=["p", "q"], trials=360.0, correct=[0.0, 2.0]
+    )
+    data = question_rows(T2PassK, table)
+    with scope():
+        rows = {name: jnp.asarray(column) for name, column in data.columns.items()}
+
+        @jax.jit
+        @jax.jacfwd
+        def slopes(logs):
+            return log_questions(jnp.exp(logs[:1]), jnp.exp(logs[1:]), jnp.asarray(1e-6), rows)
+
+        @jax.jit
+        def likelihood(logs):
+            return log_questions(jnp.exp(logs[:1]), jnp.exp(logs[1:]), jnp.asarray(1e-6), rows)
+
+        for a, b in ((1.0, 1e4), (1.0, 1e5), (7.0, 1e5), (1e-8, 1e-8), (1e-20, 1.0)):
+            exact = t2.special.log_beta_binomial(table["correct"], table["trials"], a, b)
+            np.testing.assert_allclose(likelihood(jnp.log(jnp.array([a, b]))), exact, atol=2e-3)
+        for powers in ((-160, 35), (30, 55), (116, 206), (-224, -69), (-300, 109), (3, 30), (-100, -30)):
+            logs = np.log(10) * jnp.array(powers, float)
+            assert np.all(np.isfinite(likelihood(logs))) and np.all(np.isfinite(slopes(logs)))
+
+
+def test_a_beta_mostly_below_the_grid_keeps_its_ranks():
+    """Beta(1, 1e7) has the share (1 - p)^1e7 above a chance p, most of it below the grid."""
+    with scope():
+        logit = jnp.linspace(-15.0, 15.0, 151)[None, :]
+        _, z = _scores(jnp.ones((1, 1)), jnp.full((1, 1), 1e7), logit)
+        p = jax.nn.sigmoid(logit[0])
+        expected = stats.norm.isf(np.exp(1e7 * np.log1p(-np.asarray(p))))
+    shown = np.abs(expected) < 5
+    assert shown.sum() > 5
+    np.testing.assert_allclose(np.asarray(z)[0, shown], expected[shown], atol=1e-3)

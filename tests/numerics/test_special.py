@@ -221,6 +221,39 @@ def test_beta_binomial_matches_mpmath(x64):
         assert np.max(np.abs(result - truth) / np.maximum(np.abs(truth), scale)) < 1e-12
 
 
+def test_a_beta_of_one_chance_is_that_chance_however_large_its_parameters(x64):
+    """At a mean of 1/4 the log-likelihood has the slope c - n/4 in log a, and the curvature -3 n/16."""
+
+    def likelihood(log_a, log_b):
+        return special.log_beta_binomial(3.0, 30.0, jnp.exp(log_a), jnp.exp(log_b))
+
+    for power in (80, 100, 140):
+        logs = power * np.log(10), power * np.log(10) + np.log(3)
+        expected = special.log_binomial(3.0, 30.0, np.log(0.25), np.log(0.75))
+        np.testing.assert_allclose(likelihood(*logs), expected, rtol=1e-10)
+        np.testing.assert_allclose(jax.grad(likelihood, (0, 1))(*logs), [-4.5, 4.5], rtol=1e-9)
+        np.testing.assert_allclose(jax.hessian(likelihood)(*logs), -5.625, rtol=1e-9)
+        slope = jax.grad(lambda a, b: special.log_pass_at_k_beta(jnp.exp(a), jnp.exp(b), 2.0))(*logs)
+        # pass@2 of one chance p is 1 - (1-p)², with the derivative 2 (1-p) p (1-p) in log a
+        np.testing.assert_allclose(slope, 2 * 0.75 * 0.25 * 0.75 / (1 - 0.75**2), rtol=1e-9)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_derivatives_of_beta_are_finite_over_300_decades(enabled):
+    with jax.enable_x64(enabled):
+        most = 150.0 if enabled else 18.0
+        logs = np.log(10) * np.stack(np.meshgrid(*2 * [np.linspace(-most, most, 13)]), axis=-1).reshape(-1, 2)
+        for count in (0.0, 3.0, 30.0):
+
+            def likelihood(x, count=count):
+                return special.log_beta_binomial(count, 30.0, jnp.exp(x[0]), jnp.exp(x[1]))
+
+            assert np.all(np.isfinite(jax.jit(jax.vmap(jax.hessian(likelihood)))(jnp.asarray(logs))))
+        hessian = jax.hessian(lambda x: special.log_pass_at_k_beta(jnp.exp(x[0]), jnp.exp(x[1]), 16.0))
+        passed = jax.jit(jax.vmap(hessian))
+        assert np.all(np.isfinite(passed(jnp.asarray(logs))))
+
+
 def test_beta_binomial_identities(x64):
     c, likelihood = np.arange(51.0), jax.jit(special.log_beta_binomial)
     for a, b in ((1e-6, 3e-6), (0.3, 7.0), (1e5, 2e6)):

@@ -57,9 +57,7 @@ def frontier_text(solved: Allocations) -> str:
         rows.append(cells)
     reason = f"\n\nNo intervals: {solved.no_intervals}." if solved.no_intervals else ""
     if smooth and not reason:
-        reason = (
-            "\n\nMedians and intervals include smooth deviations of runs from the law."
-        )
+        reason = "\n\nMedians and intervals include smooth deviations of runs from the law."
     return f"{columns(header, rows)}\n\n{solved.plan.status}{reason}"
 
 

@@ -69,5 +69,7 @@ class T2PassK(Law):
         mean = self.theta2 * jax.nn.sigmoid(logit)
         # 1 - θ2 σ(x) = σ(-x) + (1 - θ2) σ(x) keeps its digits as the mean goes to one
         rest = jax.nn.sigmoid(-logit) + (1 - self.theta2) * jax.nn.sigmoid(logit)
-        size = jnp.exp(self.theta3 + self.theta4 * loss)
+        log_size = jnp.asarray(self.theta3 + self.theta4 * loss)
+        most = np.log(jnp.finfo(log_size.dtype).max)
+        size = jnp.exp(jnp.clip(log_size, -0.16 * most, 0.9 * most))  # a and b stay numbers and keep their ratio
         return mean * size, rest * size
