@@ -48,15 +48,6 @@ def data_constrained() -> t2.Table:
     return t2.Table.from_columns(**{name: frame[name] for name in frame}, source=source)
 
 
-def code_model_losses() -> t2.Table:
-    """Losses on DCLM of the models of Krajewski et al. 2025 (2512.08894). Raises FileNotFoundError."""
-    frame = pd.read_csv(_path("apple-code", "humaneval.csv"))
-    frame = frame[(frame["samples"] == 1) & frame["loss_dclm"].notna()]
-    source = Source(name="apple-code", licence="all rights reserved")
-    columns = {"params": frame["params"], "tokens": frame["tokens"], "loss": frame["loss_dclm"]}
-    return t2.Table.from_columns(**columns, source=source)
-
-
 def code_models(loss: str | None = None) -> t2.Table:
     """HumanEval pass@k of 57 models by Krajewski et al. 2025 (2512.08894), with a `loss` on "c4", "dclm" or "fineweb".
 
@@ -71,6 +62,13 @@ def code_models(loss: str | None = None) -> t2.Table:
     there = frame[f"loss_{loss}"].notna().to_numpy()
     columns = {name: np.asarray(one)[there] for name, one in columns.items()}
     return t2.Table.from_columns(**columns, loss=frame[f"loss_{loss}"][there], source=source)
+
+
+def code_model_losses() -> t2.Table:
+    """Losses on DCLM of the same models, one row each. Raises FileNotFoundError."""
+    rows = code_models("dclm")
+    rows = rows.where(samples=1)
+    return t2.Table.from_columns(params=rows["params"], tokens=rows["tokens"], loss=rows["loss"], source=rows.source)
 
 
 def testbed_losses() -> t2.Table:

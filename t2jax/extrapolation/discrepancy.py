@@ -149,7 +149,8 @@ def fit_discrepancy(
 
     The model is log y = log law(θ; N, D) + δ(log N, log D) + e. δ is a Gaussian process with a Matérn 5/2 kernel of
     length 1, 2 or 4 decades. e has Student-t errors. Rows of one `model` share a deviation too. The amplitude of δ, its
-    length and the scale of e are averaged over a grid by their evidence. pass@k is compared by its logit.
+    length and the scale of e are averaged over a grid by their evidence. pass@k is compared by its logit, with errors
+    as of shares, whose variance is inverse to p(1-p).
     Source: Kennedy & O'Hagan 2001 (J. R. Stat. Soc. B 63:425), with θ linearised at the fit.
 
     Args:
@@ -183,7 +184,8 @@ def fit_from(curve: ResponseCurve, table: Table, draws: Float[np.ndarray, "draws
     if len(table) < 3:
         raise TableError(f"{table.source.name}: {len(table)} rows of {curve.response} are left, expected at least 3")
     columns = curve.read(table)
-    u, size = first_fit(curve, columns, measured, draws, starts)
+    own_weight = table.weights() * curve.precision(table)
+    u, size = first_fit(curve, columns, measured, own_weight, draws, starts)
     places, run = curve.places(columns), table.runs()
     kernels = _kernels(len(np.unique(run)) < len(table))
     unit = LOGIT_UNIT if curve.scale == "logit" else 1.0
@@ -191,7 +193,7 @@ def fit_from(curve: ResponseCurve, table: Table, draws: Float[np.ndarray, "draws
     prior = replace(prior, amplitude=unit * prior.amplitude, noise=unit * prior.noise)
     robust = np.ones(len(table))
     for round_ in range(ROUNDS + 1):
-        weight = robust * table.weights()
+        weight = robust * own_weight
         spectra = tuple(kernel.spectrum(places, run, weight) for kernel in kernels)
         values, slopes = curve.evaluate(u, columns)
         mean, spread = curve.prior
@@ -205,7 +207,7 @@ def fit_from(curve: ResponseCurve, table: Table, draws: Float[np.ndarray, "draws
         residual = measured - curve.evaluate(u, columns)[0]
         error = residual - _smooth_part(residual, spectrum, weight, amplitude, noise)
         # the weights of Student-t errors as normal errors of different size (Lange et al. 1989)
-        robust = (FREEDOM + 1) / (FREEDOM + (error / noise) ** 2 * table.weights())
+        robust = (FREEDOM + 1) / (FREEDOM + (error / noise) ** 2 * own_weight)
     return DiscrepancyFit(
         law=curve.law_at(u),
         table=table,

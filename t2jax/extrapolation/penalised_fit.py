@@ -83,6 +83,7 @@ def first_fit(
     curve: ResponseCurve,
     columns: Mapping[str, np.ndarray],
     measured: Float[np.ndarray, " rows"],
+    weight: Float[np.ndarray, " rows"],
     draws: Float[np.ndarray, "draws free"],
     starts: int,
 ) -> tuple[np.ndarray, float]:
@@ -94,31 +95,32 @@ def first_fit(
         curve: The law.
         columns: Inputs of the rows.
         measured: Measurements on the scale of the comparison.
+        weight: Precision of each row relative to the others.
         draws: Coordinates that may be starts.
         starts: Number of the best draws from which a fit starts.
 
     Returns:
-        The coordinates, and the root mean square of the residuals.
+        The coordinates, and the weighted root mean square of the residuals.
 
     Raises:
         ValueError: The law is finite at no start.
     """
-    rows = DeviceRows.of(columns)
+    rows, root = DeviceRows.of(columns), np.sqrt(weight)
     if len(draws) > starts:
         with np.errstate(all="ignore"):
-            squares = np.square(measured - curve.evaluate_many(draws, rows)).sum(axis=1)
+            squares = np.square(root * (measured - curve.evaluate_many(draws, rows))).sum(axis=1)
         draws = draws[np.argsort(np.where(np.isfinite(squares), squares, np.inf))[:starts]]
-    fits = [minimise_squares(curve, rows, measured, u, lambda x: x / FIRST_NOISE) for u in draws]
+    fits = [minimise_squares(curve, rows, measured, u, lambda x: root[:, None] * x / FIRST_NOISE) for u in draws]
     best = min(fits, key=lambda fit: fit.cost)
     if not np.isfinite(best.cost):
         raise ValueError(f"{curve.law.__name__}: the prediction is not finite at any start")
     error = FIRST_NOISE
     for _ in range(12):
         values, _ = curve.evaluate(best.u, rows)
-        size = max(float(np.sqrt(np.mean((measured - values) ** 2))), 1e-13)
+        size = max(float(np.sqrt(np.mean(weight * (measured - values) ** 2))), 1e-13)
         if size > 0.5 * error:
             break
         error = size
-        best = minimise_squares(curve, rows, measured, best.u, lambda x, error=error: x / error)
+        best = minimise_squares(curve, rows, measured, best.u, lambda x, error=error: root[:, None] * x / error)
     values, _ = curve.evaluate(best.u, rows)
-    return best.u, max(float(np.sqrt(np.mean((measured - values) ** 2))), 1e-13)
+    return best.u, max(float(np.sqrt(np.mean(weight * (measured - values) ** 2))), 1e-13)

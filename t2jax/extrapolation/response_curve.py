@@ -135,6 +135,14 @@ class ResponseCurve:
             value = np.asarray(table[self.response], float)
             return np.log(value) - (np.log1p(-value) if self.scale == "logit" else 0.0)
 
+    def precision(self, table: Table) -> Float[np.ndarray, " rows"]:
+        """Computes the precision of each row relative to the others, on the scale of the comparison.
+
+        It is 1 for losses. A share p of right samples has an error of its logit with a variance inverse to p(1-p).
+        """
+        value = np.asarray(table[self.response], float)
+        return 4 * value * (1 - value) if self.scale == "logit" else np.ones(len(value))
+
     def to_response(self, value: np.ndarray) -> np.ndarray:
         """Turns values on the scale of the comparison into responses."""
         return np.exp(value) if self.scale == "log" else 1 / (1 + np.exp(-value))
