@@ -110,11 +110,10 @@ def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: f
     first = choice.fits[0]
     columns = [smooth.curve.read(rows) for smooth in choice.fits]
 
-    def mixture(new_run: bool) -> GaussianMixture:
-        parts = [smooth.predict(read, new_run=new_run) for smooth, read in zip(choice.fits, columns, strict=True)]
-        return GaussianMixture.join(parts, choice.weights).widened(choice.widening)
-
-    seen, mean = mixture(True), mixture(False)
+    parts = [smooth.predict(read, new_run=False) for smooth, read in zip(choice.fits, columns, strict=True)]
+    errors = np.concatenate([smooth.run_variances() for smooth in choice.fits])
+    mean = GaussianMixture.join(parts, choice.weights.tolist())
+    seen, mean = mean.with_errors(errors).widened(choice.widening), mean.widened(choice.widening)
     ends = (0.5 - level / 2, 0.5 + level / 2)
     to_response = first.curve.to_response
     horizon = first.measured.horizons(rows)
