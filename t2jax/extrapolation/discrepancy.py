@@ -173,7 +173,7 @@ def fit_discrepancy(
     Examples:
         >>> smooth = t2.fit_discrepancy(t2.laws.Chinchilla, runs, key=jax.random.key(0))
         >>> t2.predict_band(smooth, t2.Table.from_columns(params=1e10, tokens=[2e11])).mean.round(2)
-        array([2.08])
+        array([2.09])
     """
     curve = ResponseCurve.of(law, table, fixed or {})
     return fit_from(curve, table, curve.draws(key), starts)

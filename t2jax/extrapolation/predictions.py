@@ -83,8 +83,8 @@ class Predictions:
 def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: float = 0.9) -> Predictions:
     """Predicts the response at rows, with bands that are meant to hold beyond the fitted table.
 
-    The bands cover the parameters, a smooth discrepancy of the runs from the law (`fit_discrepancy`), and for `low` and
-    `high` the error of one new run. A backtest fits the cheap rows and predicts the dearer ones. Where its errors are
+    The bands cover the parameters and a smooth discrepancy of the runs from the law (`fit_discrepancy`). `low` and
+    `high` also cover the error of one new run. A backtest fits the cheap rows and predicts the dearer ones. Where its errors are
     larger than its bands say, the bands are widened by that factor.
 
     Args:

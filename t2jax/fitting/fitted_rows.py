@@ -66,7 +66,9 @@ def _read_rows(path: Path, rows: Any) -> Table:
         data = beside.read_bytes()
     except OSError as error:
         reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-        raise ValueError(f"{beside}: {reason}, but {path.name} names it as the rows that were fitted; {REMEDY}") from None
+        raise ValueError(
+            f"{beside}: {reason}, but {path.name} names it as the rows that were fitted; {REMEDY}"
+        ) from None
     if hashlib.sha256(data).hexdigest() != rows["sha256"]:
         raise ValueError(f"{beside}: the rows have changed since {path.name} was fitted to them; {REMEDY}")
     return read_table(beside)

@@ -292,7 +292,8 @@ def test_exit_status_of_the_process(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["quickstart"], ["fit"], ["predict"], ["frontier"], ["audit"], ["laws"], ["data", "list"], ["data", "get"]]
+    "command",
+    [[], ["quickstart"], ["fit"], ["predict"], ["frontier"], ["audit"], ["laws"], ["data", "list"], ["data", "get"]],
 )
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stop:

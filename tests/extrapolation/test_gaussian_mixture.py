@@ -18,7 +18,9 @@ def mixture():
     """40 places: near normal ones, and the modes of some far apart."""
     rng = np.random.default_rng(0)
     centre, width = rng.normal(size=40), np.geomspace(1e-4, 3, 40)
-    return mixture_of(centre + width * rng.normal(size=(5, 40)), rng.uniform(0.05, 1.5, (5, 40)), rng.dirichlet([1] * 5))
+    return mixture_of(
+        centre + width * rng.normal(size=(5, 40)), rng.uniform(0.05, 1.5, (5, 40)), rng.dirichlet([1] * 5)
+    )
 
 
 @pytest.mark.parametrize("share", [1e-4, 0.05, 0.5, 0.95])

@@ -1,4 +1,4 @@
-"""Predictions beyond a table against formulas: exact rows, one dense Gaussian, horizons, weights of laws, long tables."""
+"""Predictions beyond a table against formulas: exact rows, a dense Gaussian, horizons, weights of laws, long tables."""
 
 from dataclasses import replace
 from typing import Any

@@ -106,7 +106,9 @@ def find_source(config: PredictConfig) -> Source:
     if config.law_file is not None:
         for option, given in (("--law", config.law), ("--where", config.where), ("--fixed", config.fixed)):
             if given:
-                raise ValueError(f"{option} does not apply to --law-file, whose law and rows are those that were fitted")
+                raise ValueError(
+                    f"{option} does not apply to --law-file, whose law and rows are those that were fitted"
+                )
         fitted = load_fitted_rows(config.law_file)
         return Source(fitted.table, (fitted.law,), fitted.fixed)
     fixed = numbers("--fixed", config.fixed)

@@ -49,7 +49,9 @@ def points_of(options: PointOptions, units: Pairs) -> Table:
     compute = points.compute()
     row = int(compute.argmax())
     where = "--params and --tokens" if options.at is None else f"{points.place(row)}, columns 'params' and 'tokens'"
-    refuse_absurd(compute[row], f"{points['params'][row]:g} and {points['tokens'][row]:g}, {compute[row]:g} FLOPs", where)
+    refuse_absurd(
+        compute[row], f"{points['params'][row]:g} and {points['tokens'][row]:g}, {compute[row]:g} FLOPs", where
+    )
     taken = [name for name in PREDICTED if name in points]
     if taken:
         raise ValueError(f"{points.source.name}: column {taken[0]!r} has the name of a prediction; rename it")

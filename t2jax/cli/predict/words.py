@@ -39,8 +39,8 @@ def _warning(at: Predictions) -> str:
         return ""
     which = f"{far} of {len(at.mean)} points lie" if len(at.mean) > 1 else "the point lies"
     return (
-        f"{which} more than {FAR_DECADES:g} decades beyond what was measured, by {at.horizon_decades.max():.3g} at most:"
-        " nothing measured so far tells how well a law holds there."
+        f"{which} more than {FAR_DECADES:g} decades beyond what was measured, by {at.horizon_decades.max():.3g} at"
+        " most: nothing measured so far tells how well a law holds there."
     )
 
 
