@@ -35,7 +35,7 @@ class Predictions:
         >>> rows = t2.Table.from_columns(params=[1e8, 1e10], tokens=[1e10, 2e12])
         >>> at = t2.predict_band(fit, rows)
         >>> at.mean.round(2), at.inside, at.horizon_decades.round(1)
-        (array([2.99, 2.02]), array([ True, False]), array([0. , 2.3]))
+        (array([2.98, 2.01]), array([ True, False]), array([0. , 2.3]))
     """
 
     response: str
@@ -84,8 +84,8 @@ def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: f
     """Predicts the response at rows, with bands that are meant to hold beyond the fitted table.
 
     The bands cover the parameters and a smooth discrepancy of the runs from the law (`fit_discrepancy`). `low` and
-    `high` also cover the error of one new run. A backtest fits the cheap rows and predicts the dearer ones. Where its errors are
-    larger than its bands say, the bands are widened by that factor.
+    `high` also cover the error of one new run. A backtest fits the cheap rows and predicts the dearer ones. Where its
+    errors are larger than its bands say, the bands are widened by that factor.
 
     Args:
         fit: A `Fit`, a `DiscrepancyFit`, or the `LawChoice` of `choose_law`, whose laws are averaged.
