@@ -1,6 +1,7 @@
 """Fits of a law with a smooth discrepancy: how far runs may lie from the law, beside their independent errors."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -113,11 +114,16 @@ class DiscrepancyFit:
         places = self.curve.places(columns)
         start = values - slopes @ (self.u - self.curve.prior[0])
         means, variances = np.empty((2, len(self.nodes.weight), len(values)))
-        for first in range(0, len(values), CHUNK):
+        krigings = self._krigings
+
+        def fill(first: int) -> None:
             rows = slice(first, first + CHUNK)
             distance = distances(places[rows], self.spectra[0].knots)
-            for chosen, kriging in self._krigings:
+            for chosen, kriging in krigings:
                 means[chosen, rows], variances[chosen, rows] = kriging.predict(distance, slopes[rows])
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(fill, range(0, len(values), CHUNK)))
         mixture = GaussianMixture(start + means, variances, self.nodes.weight)
         return mixture.with_errors(self.run_variances()) if new_run else mixture
 
@@ -169,12 +175,19 @@ def fit_discrepancy(
 
     Raises:
         TableError: A column that the law needs is missing, or fewer than three rows are left.
+        ValueError: A fixed parameter is unknown or outside its domain.
 
     Examples:
         >>> smooth = t2.fit_discrepancy(t2.laws.Chinchilla, runs, key=jax.random.key(0))
         >>> t2.predict_band(smooth, t2.Table.from_columns(params=1e10, tokens=[2e11])).mean.round(2)
         array([2.09])
     """
+    for name, value in (fixed or {}).items():
+        if name not in law.declared():
+            raise ValueError(f"{law.__name__} has no parameter {name!r} to fix; it has {', '.join(law.declared())}")
+        low, high = law.declared()[name].domain
+        if not (low <= value <= high and np.isfinite(value)):
+            raise ValueError(f"{law.__name__}: {name} cannot be held at {value:g}, its domain is {low:g} to {high:g}")
     curve = ResponseCurve.of(law, table, fixed or {})
     return fit_from(curve, table, curve.draws(key), starts)
 

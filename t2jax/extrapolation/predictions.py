@@ -137,5 +137,6 @@ def _as_choice(fit: Fit | DiscrepancyFit | LawChoice) -> LawChoice:
         return choose_from([fit])
     if not fit.converged:
         raise ValueError(f"there is no fit to predict with ({fit.status})")
-    curve = ResponseCurve.of(type(fit.law), fit.table, dict(fit.problem.coordinates.fixed))
+    fixed = {name: float(np.asarray(value)) for name, value in fit.problem.coordinates.fixed.items()}
+    curve = ResponseCurve.of(type(fit.law), fit.table, fixed)
     return choose_from([fit_from(curve, fit.table, curve.coordinates(fit.law)[None], 1)])

@@ -135,9 +135,9 @@ class ResponseCurve:
     def law_at(self, u: Float[np.ndarray, "... free"]) -> Law:
         """Returns the law at coordinates, or a batch of laws for coordinates of shape (draws, free)."""
         with scope():
-            u, declared = jnp.asarray(u, float), self.law.declared()
-            free = {name: declared[name].constrain(u[..., i]) for i, name in enumerate(self.names)}
-            fixed = {name: jnp.full(u.shape[:-1], float(value)) for name, value in self.fixed.items()}
+            leaves, declared = jnp.asarray(u, float), self.law.declared()
+            free = {name: declared[name].constrain(leaves[..., i]) for i, name in enumerate(self.names)}
+            fixed = {name: jnp.full(leaves.shape[:-1], float(value)) for name, value in self.fixed.items()}
             return to_host(self.law(**{name: {**fixed, **free}[name] for name in declared}))
 
 

@@ -46,14 +46,14 @@ def load_fitted_rows(path: str | os.PathLike[str]) -> FittedRows:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         name, converged, status = content["law"], content["converged"], content["status"]
-        parameters = {name: (one.get("fixed", False), one["value"]) for name, one in content["parameters"].items()}
+        parameters = content["parameters"].items()
+        fixed = {parameter: float(one["value"]) for parameter, one in parameters if one.get("fixed", False)}
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}), expected a law that t2jax wrote") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: not a law that t2jax wrote ({type(error).__name__}: {error})") from None
     if not converged:
         raise ValueError(f"{path}: the fit gave no law ({status})")
-    fixed = {name: float(value) for name, (is_fixed, value) in parameters.items() if is_fixed}
     return FittedRows(class_of(name, path), fixed, _read_rows(path, content.get("rows")))
 
 

@@ -31,10 +31,11 @@ def predictions_against_compute(
         label = f"{100 * level:g} % band {whose}"
         ax.vlines(compute, at[low], at[high], color=BLUE, linewidth=width, alpha=alpha, label=label)
     inside = at["inside"] > 0
-    for chosen, face, label in ((inside, BLUE, "inside the table"), (~inside, "white", "beyond the table")):
+    for chosen, face, edge, where in ((inside, BLUE, BLUE, "inside"), (~inside, "white", VERMILLION, "beyond")):
         if chosen.any():
-            style = {"markerfacecolor": face, "markeredgecolor": VERMILLION if face == "white" else BLUE}
-            ax.plot(compute[chosen], at["mean"][chosen], "o", markersize=5, **style, label=f"predicted, {label}")
+            colours: dict[str, Any] = {"markerfacecolor": face, "markeredgecolor": edge}
+            label = f"predicted, {where} the table"
+            ax.plot(compute[chosen], at["mean"][chosen], "o", markersize=5, label=label, **colours)
     least, most = min(compute.min(), flops.min()) / MARGIN, max(compute.max(), flops.max()) * MARGIN
     label = "compute not measured"
     for start, end in ((least, flops.min()), (flops.max(), most)):

@@ -119,7 +119,14 @@ ONE = ["--params", "1e10", "--tokens", "2e11"]
         (["RUNS", *ONE, "--level", "90"], "--level: found 90, expected a number between 0 and 1"),
         (["RUNS", *ONE, "--law", "t3"], "there is no law 't3'"),
         (["RUNS", *ONE, "--fixed", "E=1"], "--fixed needs --law LAW"),
-        (["RUNS", *ONE, "--law", "chinchilla", "--fixed", "G=1"], "--fixed: Chinchilla has no parameter 'G'"),
+        (
+            ["RUNS", *ONE, "--law", "chinchilla", "--fixed", "G=1"],
+            "Chinchilla has no parameter 'G' to fix; it has E, A",
+        ),
+        (
+            ["RUNS", *ONE, "--law", "chinchilla", "--fixed", "alpha=-1"],
+            "alpha cannot be held at -1, its domain is 0 to",
+        ),
         (["RUNS", *ONE, "--law", "data-constrained"], "column 'unique_tokens', needed by DataConstrained, is missing"),
         (["--law-file", "LAW", "--law", "kaplan", *ONE], "--law does not apply to --law-file"),
         (["--law-file", "none.json", *ONE], "none.json: cannot be read (No such file or directory)"),

@@ -73,7 +73,8 @@ class Source:
         key = jax.random.key(seed)
         if len(self.laws) > 1:
             return choose_law(self.table, key=key, laws=self.laws)
-        return choose_from([fit_discrepancy(self.laws[0], self.table, key=key, fixed=self.fixed)])
+        (law,) = self.laws
+        return choose_from([fit_discrepancy(law, self.table, key=key, fixed=self.fixed)])
 
 
 def run(config: PredictConfig) -> int:
@@ -118,7 +119,4 @@ def find_source(config: PredictConfig) -> Source:
             raise ValueError("--fixed needs --law LAW, because the laws that auto compares have different parameters")
         return Source(table, candidates(table), {})
     law = laws.by_name(config.law)
-    unknown = [name for name in fixed if name not in law.declared()]
-    if unknown:
-        raise ValueError(f"--fixed: {law.__name__} has no parameter {unknown[0]!r}; it has {', '.join(law.declared())}")
     return Source(table, (law,), fixed)

@@ -19,7 +19,7 @@ def picture_predictions(choice: LawChoice, at: Predictions, points: Table, out: 
     predictions_against_compute(
         ax,
         points.compute(),
-        at.to_frame(),
+        {str(name): column.to_numpy() for name, column in at.to_frame().items()},
         measured=(rows.compute(), rows[at.response]),
         response=at.response,
         level=at.level,

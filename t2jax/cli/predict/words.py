@@ -25,7 +25,8 @@ def predictions_frame(points: Table, at: Predictions) -> pd.DataFrame:
 
 def predictions_text(choice: LawChoice, at: Predictions, points: Table) -> str:
     """Returns how far the predictions reach, from which law they are, and a table of at most 12 of them."""
-    sentences = [_warning(at), f"{(choice if len(choice.fits) > 1 else choice.fits[0]).status}.", f"{at.status}."]
+    best, *others = choice.fits
+    sentences = [_warning(at), f"{choice.status if others else best.status}.", f"{at.status}."]
     if "samples" not in points and any("k" in type(fit.law).inputs() for fit in choice.fits):
         sentences.append("The points have no column 'samples', so they are predicted for one sample.")
     said = "\n".join(sentence[0].upper() + sentence[1:] for sentence in sentences if sentence)
@@ -58,8 +59,8 @@ def predictions_table(at: Predictions, points: Table) -> str:
         [
             *(f"{cells[name][i]:.4g}" for name, _ in sizes),
             f"{at.mean[i]:.4g}",
-            interval(at.low[i], at.high[i]),
-            interval(at.mean_low[i], at.mean_high[i]),
+            interval(float(at.low[i]), float(at.high[i])),
+            interval(float(at.mean_low[i]), float(at.mean_high[i])),
             "inside" if at.inside[i] else f"{at.horizon_decades[i]:.2f}",
         ]
         for i in shown
