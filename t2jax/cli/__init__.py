@@ -1,4 +1,4 @@
-"""Command line of t2jax: quickstart, fit, sample, frontier, plan, next, audit, laws, data and testbed.
+"""Command line of t2jax: quickstart, fit, predict, sample, frontier, plan, next, audit, laws, data and testbed.
 
 Every command has --help and --json. The exit status is 0 if all went well and every fit and chain converged.
 It is 1 for a failed fit or bad input, 2 for wrong usage, and 130 after an interrupt.
@@ -46,6 +46,11 @@ COMMANDS = {
         "fit",
         "FitConfig",
         "Fit a scaling law to a table of runs: parameters with bootstrap intervals, files and figures.",
+    ),
+    "predict": Command(
+        "predict.command",
+        "PredictConfig",
+        "Predict the loss or pass@k of runs beyond a table, with bands and their distance from what was measured.",
     ),
     "sample": Command(
         "sample.command",

@@ -13,10 +13,11 @@ from t2jax.files import finite
 from t2jax.fitting.bootstrap import Bootstrap, bootstrap, resampled_unit
 from t2jax.fitting.cautions import shared_errors
 from t2jax.fitting.fit import Fit, fit
-from t2jax.fitting.law_files import DRAWS_FILE, LAW_FILE, save_draws, save_law, settled_values
+from t2jax.fitting.law_files import DRAWS_FILE, LAW_FILE, ROWS_FILE, save_draws, save_law, settled_values
 from t2jax.fitting.residual_summary import ResidualSummary
 from t2jax.laws.base import Law
 from t2jax.numerics.bands import Band, band
+from t2jax.tables.formats import PROVENANCE
 from t2jax.tables.table import Table
 
 LEVEL = 0.9
@@ -61,15 +62,23 @@ class Fitted:
 
 
 def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Output, below: str = "") -> Fitted:
-    """Fits, bootstraps, and writes law.json and draws.nc in the folder `below` the output's. It raises as `t2.fit`."""
+    """Fits, bootstraps, and writes law.json, its rows and draws.nc in the folder `below` the output's.
+
+    It raises as `t2.fit`.
+    """
     options.check()
     fixed_values = options.fixed_values()
     key, draw_key = jax.random.split(jax.random.key(options.seed))
     with out.progress(f"fitting {law.__name__} to {len(table)} rows") as bar:
         result = fit(law, table, key=key, noise=options.noise_model(), fixed=fixed_values, starts=options.starts)
         bar.update()
+    with out.file(below + ROWS_FILE) as rows:
+        rows.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(rows)
+    with out.file(f"{below}{ROWS_FILE}{PROVENANCE}"):
+        pass  # which to_csv wrote too
     with out.file(below + LAW_FILE) as path:
-        save_law(path, result, table)
+        save_law(path, result, table, rows)
     if not result.converged or not options.draws or result.no_errors:  # the status says which
         return Fitted(result, None)
     return Fitted(result, draw_and_save(result, table, options, draw_key, out, below))

@@ -139,7 +139,7 @@ def numbers(option: str, options: Pairs) -> dict[str, float]:
     return numbers_by_name
 
 
-def refuse_absurd(train: float, text: str) -> None:
-    """Raises ValueError for a training budget beyond every machine, which is a slip of the exponent."""
+def refuse_absurd(train: float, text: str, option: str = "--train") -> None:
+    """Raises ValueError for training FLOPs beyond every machine, which are a slip of the exponent."""
     if train > MOST_FLOPS:
-        raise ValueError(f"--train: found {text}, expected at most {MOST_FLOPS:g} FLOPs")
+        raise ValueError(f"{option}: found {text}, expected at most {MOST_FLOPS:g} FLOPs")

@@ -1,13 +1,16 @@
 """Fits of a law with a smooth discrepancy: how far runs may lie from the law, beside their independent errors."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from t2jax.extrapolation.gaussian_mixture import GaussianMixture
-from t2jax.extrapolation.kernel import Kernel, Spectrum
+from t2jax.extrapolation.kernel import Kernel, Spectrum, distances
+from t2jax.extrapolation.kriging import Kriging
 from t2jax.extrapolation.penalised_fit import Whiten, first_fit, minimise_squares
 from t2jax.extrapolation.response_curve import ResponseCurve
 from t2jax.extrapolation.scales import LinearModel, Nodes, ScalePrior, weigh_nodes
@@ -32,6 +35,8 @@ LOGIT_UNIT = 10.0
 """How many times the scales on the logit scale are those on the log scale."""
 DECADE = float(np.log(10.0))
 STARTS = 8
+CHUNK = 512
+"""Rows that are predicted together, so that their covariances fit the cache."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,31 +114,37 @@ class DiscrepancyFit:
         places = self.curve.places(columns)
         start = values - slopes @ (self.u - self.curve.prior[0])
         means, variances = np.empty((2, len(self.nodes.weight), len(values)))
-        for index, spectrum in enumerate(self.spectra):
-            chosen = np.flatnonzero(self.nodes.kernel == index)
-            if not chosen.size:
-                continue
-            amplitude, noise = self.nodes.amplitude[chosen], self.nodes.noise[chosen]
-            projected = self.model.project(spectrum)
-            shift, precision = projected.coordinates(amplitude, noise, self.model.spread)
-            variance = projected.variances(amplitude, noise)
-            gain = amplitude[:, None] ** 2 / variance
-            used = np.flatnonzero((gain * projected.values).max(0) > 1e-9)  # other modes learn nothing from the rows
-            cross = np.zeros((len(values), 0))
-            if amplitude.any():
-                cross = spectrum.kernel.between(places, spectrum.knots) @ spectrum.cross[:, used]
-            else:
-                used = used[:0]
-            own = spectrum.kernel.run_share if new_run else 0.0
-            for i, node in enumerate(chosen):
-                left = projected.residual[used] - projected.slopes[used] @ shift[i]
-                means[node] = start + slopes @ shift[i] + cross @ (gain[i, used] * left)
-                effect = slopes - cross @ (gain[i, used][:, None] * projected.slopes[used])
-                smooth = amplitude[i] ** 2 * (1 + own) - cross**2 @ (amplitude[i] ** 2 * gain[i, used])
-                root = np.linalg.solve(np.linalg.cholesky(precision[i]), effect.T)
-                variances[node] = np.maximum(smooth, 0.0) + (root**2).sum(0)
-                variances[node] += TAIL * noise[i] ** 2 if new_run else 0.0
-        return GaussianMixture(means, variances, self.nodes.weight)
+        krigings = self._krigings
+
+        def fill(first: int) -> None:
+            rows = slice(first, first + CHUNK)
+            distance = distances(places[rows], self.spectra[0].knots)
+            for chosen, kriging in krigings:
+                means[chosen, rows], variances[chosen, rows] = kriging.predict(distance, slopes[rows])
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(fill, range(0, len(values), CHUNK)))
+        mixture = GaussianMixture(start + means, variances, self.nodes.weight)
+        return mixture.with_errors(self.run_variances()) if new_run else mixture
+
+    def run_variances(self) -> Float[np.ndarray, " nodes"]:
+        """Computes the variance of one new run about the mean over runs, at each node of the scales.
+
+        Returns:
+            Variances on the scale of the comparison, shape (nodes,).
+        """
+        own = np.array([spectrum.kernel.run_share for spectrum in self.spectra])[self.nodes.kernel]
+        return self.nodes.amplitude**2 * own + TAIL * self.nodes.noise**2
+
+    @cached_property
+    def _krigings(self) -> list[tuple[np.ndarray, Kriging]]:
+        """Indices of the nodes of each kernel that has any, with their predictor."""
+        groups = [np.flatnonzero(self.nodes.kernel == index) for index in range(len(self.spectra))]
+        return [
+            (nodes, Kriging.of(self.model, spectrum, self.nodes.amplitude[nodes], self.nodes.noise[nodes]))
+            for nodes, spectrum in zip(groups, self.spectra, strict=True)
+            if nodes.size
+        ]
 
 
 @check_arguments
@@ -165,12 +176,19 @@ def fit_discrepancy(
 
     Raises:
         TableError: A column that the law needs is missing, or fewer than three rows are left.
+        ValueError: A fixed parameter is unknown or outside its domain.
 
     Examples:
         >>> smooth = t2.fit_discrepancy(t2.laws.Chinchilla, runs, key=jax.random.key(0))
         >>> t2.predict_band(smooth, t2.Table.from_columns(params=1e10, tokens=[2e11])).mean.round(2)
-        array([2.08])
+        array([2.09])
     """
+    for name, value in (fixed or {}).items():
+        if name not in law.declared():
+            raise ValueError(f"{law.__name__} has no parameter {name!r} to fix; it has {', '.join(law.declared())}")
+        low, high = law.declared()[name].domain
+        if not (low <= value <= high and np.isfinite(value)):
+            raise ValueError(f"{law.__name__}: {name} cannot be held at {value:g}, its domain is {low:g} to {high:g}")
     curve = ResponseCurve.of(law, table, fixed or {})
     return fit_from(curve, table, curve.draws(key), starts)
 

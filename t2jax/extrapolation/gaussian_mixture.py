@@ -9,7 +9,11 @@ from scipy.special import ndtr, ndtri
 
 from t2jax.typing import Float
 
-NEWTON_STEPS = 12
+MOST_STEPS = 60
+SETTLED = 1e-7
+"""A Newton step this small, in units of the narrowest component, is the last: the next would be its square."""
+CHUNK = 2048
+"""Places whose quantiles are computed together, so that they fit the cache."""
 REACH = 8.0
 """Ends of a quantile's search, in standard deviations of the mixture."""
 
@@ -50,18 +54,30 @@ class GaussianMixture:
         centre = self.mean()
         return type(self)(centre + factor * (self.means - centre), factor**2 * self.variances, self.weight)
 
+    def with_errors(self, variances: Float[np.ndarray, " components"]) -> Self:
+        """Returns the mixture after adding an independent normal error of its own variance to each component."""
+        return type(self)(self.means, self.variances + variances[:, None], self.weight)
+
     def quantile(self, share: float) -> Float[np.ndarray, " places"]:
         """Computes a quantile at each place, by Newton steps inside a bracket that each step narrows."""
+        count = self.means.shape[1]
+        chunks = (slice(first, first + CHUNK) for first in range(0, count, CHUNK))
+        parts = [type(self)(self.means[:, at], self.variances[:, at], self.weight)._quantile(share) for at in chunks]
+        return np.concatenate([np.zeros(0), *parts])
+
+    def _quantile(self, share: float) -> Float[np.ndarray, " places"]:
         centre, width = self.mean(), np.maximum(self.deviation(), np.finfo(float).tiny)
         deviations = np.maximum(np.sqrt(self.variances), 1e-12 * width)
         low, high = centre - REACH * width, centre + REACH * width
-        x = centre + ndtri(share) * width
-        for _ in range(NEWTON_STEPS):
+        x, precise = centre + ndtri(share) * width, SETTLED * deviations.min(0)
+        for _ in range(MOST_STEPS):
             standard = (x - self.means) / deviations
             excess = self.weight @ ndtr(standard) - share
             low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
             slope = self.weight @ (np.exp(-0.5 * standard**2) / deviations) / np.sqrt(2 * np.pi)
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 step = x - excess / slope
-            x = np.where((step > low) & (step < high), step, 0.5 * (low + high))
+            earlier, x = x, np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
+            if (np.abs(x - earlier) <= precise).all():
+                break
         return x

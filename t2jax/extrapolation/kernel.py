@@ -18,7 +18,9 @@ def matern(distance: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     The formula is (1 + √5 r + 5 r²/3) exp(-√5 r). Source: Rasmussen & Williams 2006, eq. 4.17.
     """
     scaled = np.sqrt(5.0) * distance
-    return (1 + scaled + scaled**2 / 3) * np.exp(-scaled)
+    value = np.exp(-scaled)
+    value *= 1 + scaled * (1 + scaled / 3)
+    return value
 
 
 def distances(
@@ -47,7 +49,11 @@ class Kernel:
         self, places: Float[np.ndarray, "rows inputs"], knots: Float[np.ndarray, "knots inputs"]
     ) -> Float[np.ndarray, "rows knots"]:
         """Computes the smooth part between places and knots, which are of different runs."""
-        return matern(distances(places, knots) / self.length)
+        return self.at(distances(places, knots))
+
+    def at(self, distance: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """Computes the smooth part at distances between the logs of inputs."""
+        return matern(distance / self.length)
 
     def spectrum(
         self,

@@ -35,7 +35,7 @@ class Predictions:
         >>> rows = t2.Table.from_columns(params=[1e8, 1e10], tokens=[1e10, 2e12])
         >>> at = t2.predict_band(fit, rows)
         >>> at.mean.round(2), at.inside, at.horizon_decades.round(1)
-        (array([2.99, 2.02]), array([ True, False]), array([0. , 2.3]))
+        (array([2.98, 2.01]), array([ True, False]), array([0. , 2.3]))
     """
 
     response: str
@@ -83,9 +83,9 @@ class Predictions:
 def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: float = 0.9) -> Predictions:
     """Predicts the response at rows, with bands that are meant to hold beyond the fitted table.
 
-    The bands cover the parameters, a smooth discrepancy of the runs from the law (`fit_discrepancy`), and for `low` and
-    `high` the error of one new run. A backtest fits the cheap rows and predicts the dearer ones. Where its errors are
-    larger than its bands say, the bands are widened by that factor.
+    The bands cover the parameters and a smooth discrepancy of the runs from the law (`fit_discrepancy`). `low` and
+    `high` also cover the error of one new run. A backtest fits the cheap rows and predicts the dearer ones. Where its
+    errors are larger than its bands say, the bands are widened by that factor.
 
     Args:
         fit: A `Fit`, a `DiscrepancyFit`, or the `LawChoice` of `choose_law`, whose laws are averaged.
@@ -110,11 +110,10 @@ def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: f
     first = choice.fits[0]
     columns = [smooth.curve.read(rows) for smooth in choice.fits]
 
-    def mixture(new_run: bool) -> GaussianMixture:
-        parts = [smooth.predict(read, new_run=new_run) for smooth, read in zip(choice.fits, columns, strict=True)]
-        return GaussianMixture.join(parts, choice.weights.tolist()).widened(choice.widening)
-
-    seen, mean = mixture(True), mixture(False)
+    parts = [smooth.predict(read, new_run=False) for smooth, read in zip(choice.fits, columns, strict=True)]
+    errors = np.concatenate([smooth.run_variances() for smooth in choice.fits])
+    mean = GaussianMixture.join(parts, choice.weights.tolist())
+    seen, mean = mean.with_errors(errors).widened(choice.widening), mean.widened(choice.widening)
     ends = (0.5 - level / 2, 0.5 + level / 2)
     to_response = first.curve.to_response
     horizon = first.measured.horizons(rows)
@@ -138,6 +137,6 @@ def as_choice(fit: Fit | DiscrepancyFit | LawChoice) -> LawChoice:
         return choose_from([fit])
     if not fit.converged:
         raise ValueError(f"there is no fit to predict with ({fit.status})")
-    fixed = {name: float(value) for name, value in fit.problem.coordinates.fixed.items()}  # pyright: ignore
+    fixed = {name: float(np.asarray(value)) for name, value in fit.problem.coordinates.fixed.items()}
     curve = ResponseCurve.of(type(fit.law), fit.table, fixed)
     return choose_from([fit_from(curve, fit.table, curve.coordinates(fit.law)[None], 1)])

@@ -1,6 +1,7 @@
 """Files of fitted laws and their draws. Each file is written completely or not at all."""
 
 import dataclasses
+import hashlib
 import json
 import math
 import os
@@ -18,11 +19,11 @@ from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.base import Law
 from t2jax.tables.table import Table
 
-LAW_FILE, DRAWS_FILE = "law.json", "draws.nc"
+LAW_FILE, DRAWS_FILE, ROWS_FILE = "law.json", "draws.nc", "rows.csv"
 DRAWS_GROUP = "posterior"  # the group in which ArviZ looks for draws of any kind
 
 
-def save_law(path: Path, fit: Fit, table: Table) -> None:
+def save_law(path: Path, fit: Fit, table: Table, rows: Path | None = None) -> None:
     """Writes a fitted law as JSON: parameters with units, the measured ranges, and the origin of the table.
 
     A parameter in `fit.undetermined` has the value null, so that nobody takes an arbitrary number for a measured one. A
@@ -32,6 +33,7 @@ def save_law(path: Path, fit: Fit, table: Table) -> None:
         path: The file.
         fit: The fit.
         table: The table that was fitted.
+        rows: The file beside it to which `table.to_csv` wrote the rows, so that `t2jax predict` can fit them again.
 
     Examples:
         >>> import tempfile, pathlib
@@ -70,6 +72,8 @@ def save_law(path: Path, fit: Fit, table: Table) -> None:
         "measured": dataclasses.asdict(MeasuredRange.of(table)),
         "table": {"rows": len(table), **dataclasses.asdict(table.source)},
     }
+    if rows is not None:
+        content["rows"] = {"file": rows.name, "sha256": hashlib.sha256(rows.read_bytes()).hexdigest()}
     save_json(path, content)
 
 

@@ -8,6 +8,8 @@ from t2jax.tables.place import TableError
 CSV = (".csv", ".csv.gz")
 PARQUET = (".parquet",)
 METADATA_KEY = b"t2jax.source"
+PROVENANCE = ".source.json"
+"""Suffix of the file beside a .csv that holds its provenance."""
 
 
 def _with_suffix(path: str | os.PathLike[str], *suffixes: str) -> Path:
@@ -17,4 +19,4 @@ def _with_suffix(path: str | os.PathLike[str], *suffixes: str) -> Path:
 
 
 def _sidecar(path: Path) -> Path:
-    return path.with_name(path.name + ".source.json")
+    return path.with_name(path.name + PROVENANCE)

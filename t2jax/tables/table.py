@@ -156,6 +156,17 @@ class Table:
         cells: Any = self._frame[name]
         self._place.refuse(name, self[name] <= 0, cells, f"a value > 0, for {needed_by}")
 
+    def place(self, row: int) -> str:
+        """Names a row for a message.
+
+        Args:
+            row: Number of the row, from 0.
+
+        Returns:
+            The file and the line, as "runs.csv, line 7".
+        """
+        return f"{self._place.name}, {self._place.row(row)}"
+
     def require_rows(self, least: int, needed_by: str) -> None:
         """Checks that the table has enough rows, such as one for each parameter of a law.
 

@@ -27,6 +27,7 @@ from t2jax.datasets.files import DatasetError
 from t2jax.fitting.law_files import load_draws, load_law
 
 FIGURES = ["predicted.png", "residuals.png"]
+ROWS = ["rows.csv", "rows.csv.source.json"]
 
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
@@ -57,7 +58,7 @@ def fitted(runs, tmp_path_factory):
 
 
 def test_fit_writes_law_draws_figures_and_record(fitted, runs):
-    assert sorted(os.listdir(fitted)) == sorted(["draws.nc", "law.json", *FIGURES, "run.json"])
+    assert sorted(os.listdir(fitted)) == sorted(["draws.nc", "law.json", *ROWS, *FIGURES, "run.json"])
     law = load_law(fitted / "law.json")
     assert isinstance(law, t2.laws.T2Loss)
     assert law.gamma == pytest.approx(0.35, abs=0.05)
@@ -73,7 +74,7 @@ def test_fit_writes_law_draws_figures_and_record(fitted, runs):
     assert record["versions"]["t2jax"] == t2.__version__
     assert record["versions"]["jax"] == jax.__version__
     assert record["started"].endswith("+00:00")
-    assert sorted(record["files"]) == sorted(["draws.nc", "law.json", *FIGURES])
+    assert sorted(record["files"]) == sorted(["draws.nc", "law.json", *ROWS, *FIGURES])
 
 
 def test_frontier_reads_the_law_and_its_draws(fitted, tmp_path, capsys):
@@ -127,7 +128,7 @@ def test_a_failed_fit_is_saved_and_exits_with_1(runs, tmp_path, capsys, monkeypa
     args = ["fit", str(runs), "--law", "t2-loss", "--draws", "30", "--starts", "4", "-o", str(tmp_path / "out")]
     assert cli.command(args) == 1
     assert "the fit failed (not converged: at all)" in capsys.readouterr().err
-    assert sorted(os.listdir(tmp_path / "out")) == ["law.json", "run.json"]
+    assert sorted(os.listdir(tmp_path / "out")) == ["law.json", *ROWS, "run.json"]
     assert json.loads((tmp_path / "out" / "run.json").read_text())["exit_status"] == 1
 
 
@@ -148,7 +149,8 @@ def test_an_interrupt_keeps_what_was_finished(runs, tmp_path, capsys, monkeypatc
     assert cli.command(args) == 130
     said = capsys.readouterr().err.splitlines()[-1]
     assert said == (
-        f"t2jax: interrupted; 60 of 120 bootstrap draws were made; finished before that, in {out}/: law.json, draws.nc"
+        f"t2jax: interrupted; 60 of 120 bootstrap draws were made; finished before that, in {out}/: rows.csv,"
+        " rows.csv.source.json, law.json, draws.nc"
     )
     law = load_law(out / "law.json")
     with pytest.warns(UserWarning, match="60 of 120 draws were made"):
@@ -159,7 +161,7 @@ def test_an_interrupt_keeps_what_was_finished(runs, tmp_path, capsys, monkeypatc
         attributes = file["posterior"].attrs
         assert (attributes["asked"], attributes["made"]) == (120, 60)
     record = json.loads((out / "run.json").read_text())
-    assert (record["exit_status"], record["files"]) == (130, ["law.json", "draws.nc"])
+    assert (record["exit_status"], record["files"]) == (130, [*ROWS, "law.json", "draws.nc"])
 
 
 def test_runs_of_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
@@ -246,8 +248,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(args, said, runs, tmp_path
 def test_figures_are_drawn_in_the_formats_asked_for(given, written, runs, tmp_path, capsys):
     folder = tmp_path / "out"
     assert cli.command(["fit", str(runs), "--draws", "0", "--figures", given, "--json", "-o", str(folder)]) == 0
-    assert sorted(json.loads(capsys.readouterr().out)["files"]) == ["law.json", *written]
-    assert sorted(os.listdir(folder)) == ["law.json", *written, "run.json"]
+    assert sorted(json.loads(capsys.readouterr().out)["files"]) == sorted(["law.json", *ROWS, *written])
+    assert sorted(os.listdir(folder)) == sorted(["law.json", *ROWS, *written, "run.json"])
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_before_any_work(runs, tmp_path, capsys, monkeypatch):
@@ -289,7 +291,8 @@ def test_exit_status_of_the_process(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["quickstart"], ["fit"], ["frontier"], ["audit"], ["laws"], ["data", "list"], ["data", "get"]]
+    "command",
+    [[], ["quickstart"], ["fit"], ["predict"], ["frontier"], ["audit"], ["laws"], ["data", "list"], ["data", "get"]],
 )
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -1,0 +1,79 @@
+"""The points to predict: a file of them, or one from options."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from t2jax.cli.options import Pairs, pairs, refuse_absurd
+from t2jax.laws.base import Law
+from t2jax.tables.read import read_table
+from t2jax.tables.source import Source
+from t2jax.tables.table import Table
+
+SIZES = ("params", "tokens", "samples", "unique_tokens")
+PREDICTED = ("mean", "low", "high", "mean_low", "mean_high", "horizon_decades", "inside")
+"""Columns that are added to those of the points."""
+
+
+@dataclass(frozen=True)
+class PointOptions:
+    """The points to predict: --at for a file of them, or --params and --tokens for one."""
+
+    at: Annotated[Path | None, tyro.conf.arg(metavar="points.csv")] = None
+    """File with columns params and tokens, and any others that the law reads, such as samples."""
+    at_units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
+    """Units of the columns of --at, where they are not those of --units."""
+    params: float | None = None
+    """Parameters N of one run, a raw count such as 7e10."""
+    tokens: float | None = None
+    """Training tokens D of one run, a raw count such as 1.4e12."""
+    samples: float | None = None
+    """Samples k of one run, with --params and --tokens."""
+    unique_tokens: float | None = None
+    """Unique tokens U of one run, for laws in which repeated tokens are worth less."""
+
+
+def points_of(options: PointOptions, units: Pairs) -> Table:
+    """Reads the points. It raises ValueError unless they are given in exactly one way, and for absurd sizes."""
+    sizes = {name: getattr(options, name) for name in SIZES if getattr(options, name) is not None}
+    if (options.at is None) == (not sizes):
+        raise ValueError("predict needs the points to predict: either --at points.csv, or --params and --tokens")
+    if options.at is None:
+        points = _one_point(sizes)
+    else:
+        points = read_table(options.at, units=dict(pairs("--units", options.at_units or units)))
+    compute = points.compute()
+    row = int(compute.argmax())
+    where = "--params and --tokens" if options.at is None else f"{points.place(row)}, columns 'params' and 'tokens'"
+    refuse_absurd(
+        compute[row], f"{points['params'][row]:g} and {points['tokens'][row]:g}, {compute[row]:g} FLOPs", where
+    )
+    taken = [name for name in PREDICTED if name in points]
+    if taken:
+        raise ValueError(f"{points.source.name}: column {taken[0]!r} has the name of a prediction; rename it")
+    return points
+
+
+def _one_point(sizes: dict[str, float]) -> Table:
+    """Makes a table of one row from options. It raises ValueError for a missing one or a wrong number."""
+    for name in ("params", "tokens"):
+        if name not in sizes:
+            raise ValueError(f"predict needs both --params and --tokens; --{name} is missing")
+    for name, value in sizes.items():
+        least = 1 if name == "samples" else 0
+        if not (least <= value < np.inf) or value == 0:
+            expected = "a number of at least 1" if least else "a finite number > 0"
+            raise ValueError(f"--{name.replace('_', '-')}: found {value:g}, expected {expected}")
+    raw = dict.fromkeys(sizes, 1.0)  # a number of an option is meant as it is
+    return Table.from_columns(source=Source("the options", units=raw), **{name: [size] for name, size in sizes.items()})
+
+
+def require_inputs(points: Table, laws: Sequence[type[Law]]) -> None:
+    """Checks that the points have the columns that laws read, before any work; without `samples` there is one."""
+    for law in laws:
+        names = [name for name in law.columns().values() if name in points or name != "samples"]
+        points.require_numbers(*names, needed_by=law.__name__)
