@@ -40,7 +40,7 @@ def fit() -> t2.Fit:
     """A fit as if it had found the law itself, so that the numbers are known."""
     problem, _ = prepare(t2.laws.Chinchilla, TABLE, t2.noise.Gaussian("log"), {})
     identified = Identification(5, {}, (), (), {})
-    return t2.Fit(LAW, 0.0, 0.0, True, "converged", 1, 1.0, identified, {}, problem)
+    return t2.Fit(LAW, 0.0, 0.0, True, "converged", 1, 1.0, identified, {}, problem, TABLE)
 
 
 def slopes_by_hand(params, tokens) -> np.ndarray:
