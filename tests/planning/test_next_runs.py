@@ -20,7 +20,7 @@ BUDGET = t2.Budget(train=1e23)
 SCALE = 0.005
 PARAMS = np.tile(np.geomspace(2e7, 1e9, 4), 2)
 TOKENS = np.geomspace(2e9, 2e10, 8)
-PRIORS = np.array([0.5, 2.0, 2.0, 0.5, 0.5])  # of the logs of E, A, B, alpha, beta: the law's own
+PRIORS = np.array([1.0, 2.0, 2.0, 0.5, 0.5])  # of the logs of E, A, B, alpha, beta: the law's own
 
 
 def losses(params, tokens):
