@@ -20,7 +20,7 @@ BUDGET = t2.Budget(train=1e23)
 SCALE = 0.005
 PARAMS = np.tile(np.geomspace(2e7, 1e9, 4), 2)
 TOKENS = np.geomspace(2e9, 2e10, 8)
-PRIORS = np.array([0.5, 2.0, 2.0, 0.5, 0.5])  # of the logs of E, A, B, alpha, beta: the law's own
+PRIORS = np.array([1.0, 2.0, 2.0, 0.5, 0.5])  # of the logs of E, A, B, alpha, beta: the law's own
 
 
 def losses(params, tokens):
@@ -40,7 +40,7 @@ def fit() -> t2.Fit:
     """A fit as if it had found the law itself, so that the numbers are known."""
     problem, _ = prepare(t2.laws.Chinchilla, TABLE, t2.noise.Gaussian("log"), {})
     identified = Identification(5, {}, (), (), {})
-    return t2.Fit(LAW, 0.0, 0.0, True, "converged", 1, 1.0, identified, {}, problem)
+    return t2.Fit(LAW, 0.0, 0.0, True, "converged", 1, 1.0, identified, {}, problem, TABLE)
 
 
 def slopes_by_hand(params, tokens) -> np.ndarray:

@@ -71,9 +71,9 @@ class Source:
     def fit(self, seed: int) -> LawChoice:
         """Fits the laws, each with a smooth discrepancy, and weighs them by a backtest."""
         key = jax.random.key(seed)
-        if len(self.laws) > 1:
+        law, *others = self.laws
+        if others:
             return choose_law(self.table, key=key, laws=self.laws)
-        (law,) = self.laws
         return choose_from([fit_discrepancy(law, self.table, key=key, fixed=self.fixed)])
 
 
