@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING
 from t2jax.on_demand import names_on_demand
 
 if TYPE_CHECKING:
-    from t2jax import datasets, evaluation, forecasts, laws, noise, planning, plot, posterior
-    from t2jax.extrapolation.choose_law import LawChoice, choose_law
-    from t2jax.extrapolation.discrepancy import DiscrepancyFit, fit_discrepancy
-    from t2jax.extrapolation.optimum_band import OptimumBand, optimum_band
-    from t2jax.extrapolation.predictions import Predictions, predict_band
+    from t2jax import datasets, evaluation, extrapolation, forecasts, laws, noise, planning, plot, posterior
+    from t2jax.extrapolation.choose_law import choose_law
+    from t2jax.extrapolation.predictions import predict_band
     from t2jax.fitting.bootstrap import Bootstrap, bootstrap, parametric_bootstrap
     from t2jax.fitting.fit import Fit, fit
     from t2jax.fitting.law_files import load_draws, load_law, save_draws, save_law
@@ -39,13 +37,9 @@ __all__ = [
     "Band",
     "Bootstrap",
     "Budget",
-    "DiscrepancyFit",
     "Fit",
     "Law",
-    "LawChoice",
-    "OptimumBand",
     "Posterior",
-    "Predictions",
     "Serving",
     "Shape",
     "Table",
@@ -60,8 +54,8 @@ __all__ = [
     "datasets",
     "evaluate",
     "evaluation",
+    "extrapolation",
     "fit",
-    "fit_discrepancy",
     "forecasts",
     "frontier",
     "law",
@@ -71,7 +65,6 @@ __all__ = [
     "loo",
     "next_runs",
     "noise",
-    "optimum_band",
     "param",
     "parametric_bootstrap",
     "part",
@@ -91,10 +84,8 @@ __all__ = [
 ]
 
 _PLACES = {
-    "t2jax.extrapolation.choose_law": ("LawChoice", "choose_law"),
-    "t2jax.extrapolation.discrepancy": ("DiscrepancyFit", "fit_discrepancy"),
-    "t2jax.extrapolation.optimum_band": ("OptimumBand", "optimum_band"),
-    "t2jax.extrapolation.predictions": ("Predictions", "predict_band"),
+    "t2jax.extrapolation.choose_law": ("choose_law",),
+    "t2jax.extrapolation.predictions": ("predict_band",),
     "t2jax.fitting.bootstrap": ("Bootstrap", "bootstrap", "parametric_bootstrap"),
     "t2jax.fitting.fit": ("Fit", "fit"),
     "t2jax.fitting.law_files": ("load_draws", "load_law", "save_draws", "save_law"),
@@ -116,7 +107,7 @@ _PLACES = {
     "t2jax.tables.table": ("Table",),
     "t2jax.working_precision": ("precision",),
     "t2jax.numerics": ("special",),
-    "t2jax": ("datasets", "evaluation", "forecasts", "laws", "noise", "planning", "plot", "posterior"),
+    "t2jax": ("datasets", "evaluation", "extrapolation", "forecasts", "laws", "noise", "planning", "plot", "posterior"),
 }
 """Public names by module, imported on first use."""
 _MOVED = {

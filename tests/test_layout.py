@@ -148,7 +148,10 @@ def test_every_module_path_gives_a_module(path):
         assert isinstance(found, ModuleType), f"{found!r} stands where the module {part} should"
 
 
-SPACES = [t2jax, *(importlib.import_module(f"t2jax.{name}") for name in ("evaluation", "forecasts", "planning"))]
+SPACES = [
+    t2jax,
+    *(importlib.import_module(f"t2jax.{name}") for name in ("evaluation", "extrapolation", "forecasts", "planning")),
+]
 SPACES += [importlib.import_module(f"t2jax.{name}") for name in ("laws", "noise", "posterior")]
 
 
@@ -163,7 +166,7 @@ def test_public_names_exist_and_are_documented(space):
 def test_the_top_is_small_and_shows_public_names_only():
     importlib.import_module("t2jax.cli")  # which leaves modules in the package
     assert [name for name in dir(t2jax) if not name.startswith("_")] == t2jax.__all__
-    assert len(t2jax.__all__) <= 51
+    assert len(t2jax.__all__) <= 48
 
 
 def names_for_type_checkers(package: Path) -> set[str]:
@@ -173,7 +176,7 @@ def names_for_type_checkers(package: Path) -> set[str]:
     return {alias.name for node in first.body if isinstance(node, ast.ImportFrom) for alias in node.names}
 
 
-@pytest.mark.parametrize("space", ["", "evaluation", "forecasts", "planning", "posterior"])
+@pytest.mark.parametrize("space", ["", "evaluation", "extrapolation", "forecasts", "planning", "posterior"])
 def test_type_checkers_see_the_names_that_come_on_demand(space):
     package = ROOT / space / "__init__.py"
     assert names_for_type_checkers(package) == set(importlib.import_module(f"t2jax.{space}".strip(".")).__all__)

@@ -164,7 +164,9 @@ def split(name: str, cut: str, table: t2.Table, cheap: np.ndarray, config: Confi
     )
 
 
-def scored(fit: t2.DiscrepancyFit | t2.LawChoice, beyond: t2.Table, seen: np.ndarray) -> Score:
+def scored(
+    fit: t2.extrapolation.DiscrepancyFit | t2.extrapolation.LawChoice, beyond: t2.Table, seen: np.ndarray
+) -> Score:
     """Scores predictions with bands."""
     wide, narrow = (t2.predict_band(fit, beyond, level=level) for level in (0.9, 0.5))
     bands = [(np.log(band.low), np.log(band.high)) for band in (wide, narrow)]

@@ -113,12 +113,12 @@ def coverage(name: str, misfit: bool, config: Config, rng: np.random.Generator) 
         losses = np.exp(here + ERROR * rng.standard_normal(len(here)))
         runs = t2.Table.from_columns(params=params, tokens=params * ratio, loss=losses)
         key, draw_key = jax.random.split(jax.random.key(int(rng.integers(2**31))))
-        fit = t2.fit_discrepancy(type(law), runs, key=key)
+        fit = t2.extrapolation.fit_discrepancy(type(law), runs, key=key)
         beyond = t2.Table.from_columns(params=far, tokens=far * far_ratio)
         band = t2.predict_band(fit, beyond)
         plain = t2.predict_band(_without_discrepancy(fit), beyond)
         seen = there + ERROR * rng.standard_normal(len(there))
-        best = t2.optimum_band(fit, BEYOND * most, key=draw_key, draws=config.draws).params
+        best = t2.extrapolation.optimum_band(fit, BEYOND * most, key=draw_key, draws=config.draws).params
         optimum = line[np.argmin(isoflop)]
         tables.append(
             (
@@ -155,7 +155,7 @@ def _root(places: np.ndarray) -> np.ndarray:
     return vectors[:, kept] * np.sqrt(values[kept])
 
 
-def _without_discrepancy(fit: t2.DiscrepancyFit) -> t2.DiscrepancyFit:
+def _without_discrepancy(fit: t2.extrapolation.DiscrepancyFit) -> t2.extrapolation.DiscrepancyFit:
     """Returns the fit with independent errors alone, of the size of its residuals."""
     left = np.log(fit.table["loss"]) - fit.curve.evaluate(fit.u, fit.curve.read(fit.table))[0]
     freedom = len(left) - len(fit.u)

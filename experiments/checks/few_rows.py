@@ -93,8 +93,8 @@ def subsets_of(count: int, config: Config) -> FewRows:
         for _ in range(config.subsets):
             chosen = np.isin(np.arange(len(runs)), rng.choice(len(runs), count, replace=False))
             key, draw_key = jax.random.split(jax.random.key(int(rng.integers(2**31))))
-            fit = t2.fit_discrepancy(t2.laws.Chinchilla, runs.where(chosen), key=key)
-            at = t2.optimum_band(fit, BUDGET, key=draw_key, draws=config.draws)
+            fit = t2.extrapolation.fit_discrepancy(t2.laws.Chinchilla, runs.where(chosen), key=key)
+            at = t2.extrapolation.optimum_band(fit, BUDGET, key=draw_key, draws=config.draws)
             low, high = at.params.low, at.params.high
             bands.append((low <= best <= high, high / low < 1.001, np.log(high / low) / 2, at.at_edge > 0.1))
     held, no_width, width, unbounded = np.array(bands, float).T

@@ -60,7 +60,7 @@ class DiscrepancyFit:
         nodes: The scales and their probabilities.
 
     Examples:
-        >>> smooth = t2.fit_discrepancy(t2.laws.Chinchilla, runs, key=jax.random.key(0))
+        >>> smooth = t2.extrapolation.fit_discrepancy(t2.laws.Chinchilla, runs, key=jax.random.key(0))
         >>> round(smooth.law.alpha, 3), bool(smooth.log_odds < 0)  # the rows follow the law exactly
         (0.35, True)
     """
@@ -179,7 +179,7 @@ def fit_discrepancy(
         ValueError: A fixed parameter is unknown or outside its domain.
 
     Examples:
-        >>> smooth = t2.fit_discrepancy(t2.laws.Chinchilla, runs, key=jax.random.key(0))
+        >>> smooth = t2.extrapolation.fit_discrepancy(t2.laws.Chinchilla, runs, key=jax.random.key(0))
         >>> t2.predict_band(smooth, t2.Table.from_columns(params=1e10, tokens=[2e11])).mean.round(2)
         array([2.09])
     """

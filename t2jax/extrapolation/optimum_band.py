@@ -39,7 +39,7 @@ class OptimumBand:
         at_edge: Share of draws whose optimum lies at an end of the range that was searched.
 
     Examples:
-        >>> at = t2.optimum_band(fit, 1e21, key=jax.random.key(0))
+        >>> at = t2.extrapolation.optimum_band(fit, 1e21, key=jax.random.key(0))
         >>> print(f"{at.params.mid:.2e}")
         2.93e+09
     """
@@ -121,7 +121,7 @@ def optimum_band(
         ValueError: The budget is not positive, or too small for one sample of any size.
 
     Examples:
-        >>> at = t2.optimum_band(fit, 1e21, key=jax.random.key(0), draws=100)
+        >>> at = t2.extrapolation.optimum_band(fit, 1e21, key=jax.random.key(0), draws=100)
         >>> bool(at.params.low <= at.params.mid <= at.params.high)
         True
     """

@@ -21,8 +21,8 @@ KEPT = 0.97
 class ScalePrior:
     """Prior of the scales, in the unit of the comparison (logs of losses, logits of pass@k).
 
-    Runs lie within 1.25 % of a law's loss, from 0.34 to 4.7 % at 90 %. Errors of one run are 0.4 %, from 0.08 to 2 %. On the
-    logit scale both are ten times as large. The discrepancy is absent with probability `none`.
+    Runs lie within 1.25 % of a law's loss, from 0.34 to 4.7 % at 90 %. Errors of one run are 0.4 %, from 0.08 to 2 %.
+    On the logit scale both are ten times as large. The discrepancy is absent with probability `none`.
 
     Attributes:
         amplitude: Median of the discrepancy's standard deviation.

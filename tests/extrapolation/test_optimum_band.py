@@ -20,7 +20,9 @@ def table(log_misfit: float | np.ndarray = 0.0, error: float = 0.0, seed: int = 
 
 @pytest.mark.parametrize("flops", [1e21, 1e24])
 def test_without_noise_the_band_is_the_closed_form(flops):
-    at = t2.optimum_band(t2.fit_discrepancy(t2.laws.Chinchilla, table(), key=KEY), flops, key=KEY, draws=50)
+    at = t2.extrapolation.optimum_band(
+        t2.extrapolation.fit_discrepancy(t2.laws.Chinchilla, table(), key=KEY), flops, key=KEY, draws=50
+    )
     params, tokens = LAW.optimum(flops)
     # a parabola through three points, 0.025 decades apart
     np.testing.assert_allclose([at.params.low, at.params.mid, at.params.high], float(params), rtol=2e-3)
@@ -34,8 +36,8 @@ def test_the_optimum_with_samples_is_that_of_the_planner():
     samples = np.tile([1.0, 4.0, 16.0], len(PARAMS))
     columns = {"params": np.repeat(PARAMS, 3), "tokens": np.repeat(TOKENS, 3), "samples": samples}
     rows = t2.Table.from_columns(**columns, neg_log_pass=t2.evaluate(law, **columns))
-    fit = t2.fit_discrepancy(t2.laws.T2Loss, rows, key=KEY)
-    at = t2.optimum_band(fit, 1e21, 1e11, key=KEY, draws=50)
+    fit = t2.extrapolation.fit_discrepancy(t2.laws.T2Loss, rows, key=KEY)
+    at = t2.extrapolation.optimum_band(fit, 1e21, 1e11, key=KEY, draws=50)
     plan = t2.allocate(law, t2.Budget(train=1e21, inference=1e11))
     np.testing.assert_allclose(at.params.mid, plan.params, rtol=5e-3)
     np.testing.assert_allclose(at.samples.mid, plan.samples, rtol=5e-3)
@@ -43,15 +45,17 @@ def test_the_optimum_with_samples_is_that_of_the_planner():
 
 def test_a_smooth_misfit_widens_the_band_of_the_optimum():
     wave = 0.01 * np.sin(2 * np.pi * np.log10(PARAMS) / 2)
-    fits = [t2.fit_discrepancy(t2.laws.Chinchilla, table(misfit, 0.002), key=KEY) for misfit in (0.0, wave)]
+    fits = [
+        t2.extrapolation.fit_discrepancy(t2.laws.Chinchilla, table(misfit, 0.002), key=KEY) for misfit in (0.0, wave)
+    ]
     assert fits[0].log_odds < 3 < fits[1].log_odds
-    plain, bent = (t2.optimum_band(fit, 1e22, key=KEY).params for fit in fits)
+    plain, bent = (t2.extrapolation.optimum_band(fit, 1e22, key=KEY).params for fit in fits)
     assert bent.high / bent.low > 1.5 * plain.high / plain.low
 
 
 def test_wrong_budgets_are_refused():
-    fit = t2.fit_discrepancy(t2.laws.Chinchilla, table(), key=KEY)
+    fit = t2.extrapolation.fit_discrepancy(t2.laws.Chinchilla, table(), key=KEY)
     with pytest.raises(ValueError, match="positive FLOPs"):
-        t2.optimum_band(fit, -1.0, key=KEY)
+        t2.extrapolation.optimum_band(fit, -1.0, key=KEY)
     with pytest.raises(ValueError, match="no sample of any model"):
-        t2.optimum_band(fit, 1e21, 1e2, key=KEY)
+        t2.extrapolation.optimum_band(fit, 1e21, 1e2, key=KEY)

@@ -34,12 +34,12 @@ def table_of(rows: int, error: float, models: int | None = None) -> t2.Table:
 
 @pytest.fixture(scope="module")
 def noisy():
-    return t2.fit_discrepancy(t2.laws.Chinchilla, table_of(48, 0.003, models=24), key=KEY)
+    return t2.extrapolation.fit_discrepancy(t2.laws.Chinchilla, table_of(48, 0.003, models=24), key=KEY)
 
 
 @pytest.fixture(scope="module")
 def exact():
-    return t2.fit_discrepancy(t2.laws.Chinchilla, table_of(30, 0.0), key=KEY)
+    return t2.extrapolation.fit_discrepancy(t2.laws.Chinchilla, table_of(30, 0.0), key=KEY)
 
 
 def test_exact_rows_give_the_law_beyond_them(exact):
@@ -101,7 +101,7 @@ def test_horizons_are_decades_beyond_the_farthest_range():
 
 
 def test_weights_of_laws_are_inverse_to_square_errors_of_a_forward_chain(noisy):
-    kaplan = t2.fit_discrepancy(t2.laws.Kaplan, noisy.table, key=KEY)
+    kaplan = t2.extrapolation.fit_discrepancy(t2.laws.Kaplan, noisy.table, key=KEY)
     choice = choosing.choose_from([kaplan, noisy])
     places = origins(noisy.table)
     assert len(places) == 3
@@ -155,7 +155,7 @@ def test_wrong_arguments(noisy):
     with pytest.raises(ValueError, match="level must be between 0 and 1"):
         t2.predict_band(noisy, BEYOND, level=1.0)
     with pytest.raises(t2.TableError, match="2 rows of loss are left, expected at least 3"):
-        t2.fit_discrepancy(t2.laws.Chinchilla, noisy.table.where(np.arange(48) < 2), key=KEY)
+        t2.extrapolation.fit_discrepancy(t2.laws.Chinchilla, noisy.table.where(np.arange(48) < 2), key=KEY)
     counts = t2.Table.from_columns(params=[1e8, 1e9], tokens=1e10, trials=10, correct=[1, 2])
     with pytest.raises(t2.TableError, match="average them to pass_at_k first"):
         t2.choose_law(counts, key=KEY)

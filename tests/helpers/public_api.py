@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 import t2jax as t2
 
 PACKAGE = Path(inspect.getfile(t2)).parent
-NAME_SPACES = ("datasets", "evaluation", "forecasts", "laws", "noise", "planning", "plot", "posterior", "special")
+NAME_SPACES = (
+    "datasets",
+    "evaluation",
+    "extrapolation",
+    "forecasts",
+    "laws",
+    "noise",
+    "planning",
+    "plot",
+    "posterior",
+    "special",
+)
 LONGEST_SENTENCE = 25  # words
 SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises", "Examples", "Source", "Formula", "Note")
 

@@ -71,10 +71,9 @@ class Source:
     def fit(self, seed: int) -> LawChoice:
         """Fits the laws, each with a smooth discrepancy, and weighs them by a backtest."""
         key = jax.random.key(seed)
-        law, *others = self.laws
-        if others:
+        if len(self.laws) > 1:
             return choose_law(self.table, key=key, laws=self.laws)
-        return choose_from([fit_discrepancy(law, self.table, key=key, fixed=self.fixed)])
+        return choose_from([fit_discrepancy(law, self.table, key=key, fixed=self.fixed) for law in self.laws])
 
 
 def run(config: PredictConfig) -> int:
