@@ -6,7 +6,7 @@ from t2jax.on_demand import names_on_demand
 
 if TYPE_CHECKING:
     from t2jax import datasets, evaluation, extrapolation, forecasts, laws, noise, planning, plot, posterior
-    from t2jax.extrapolation.choose_law import choose_law
+    from t2jax.extrapolation.law_choice import choose_law
     from t2jax.extrapolation.predictions import predict_band
     from t2jax.fitting.bootstrap import Bootstrap, bootstrap, parametric_bootstrap
     from t2jax.fitting.fit import Fit, fit
@@ -84,7 +84,7 @@ __all__ = [
 ]
 
 _PLACES = {
-    "t2jax.extrapolation.choose_law": ("choose_law",),
+    "t2jax.extrapolation.law_choice": ("choose_law",),
     "t2jax.extrapolation.predictions": ("predict_band",),
     "t2jax.fitting.bootstrap": ("Bootstrap", "bootstrap", "parametric_bootstrap"),
     "t2jax.fitting.fit": ("Fit", "fit"),

@@ -12,8 +12,8 @@ from t2jax import laws
 from t2jax.cli.fitting import LEVEL, Fitted, fit_and_save, fit_answer
 from t2jax.cli.options import FittingOptions, law_for
 from t2jax.cli.output import Output
-from t2jax.extrapolation.choose_law import LawChoice, choose_from, choose_law
 from t2jax.extrapolation.discrepancy import fit_discrepancy
+from t2jax.extrapolation.law_choice import LawChoice, choose_from, choose_law
 from t2jax.files import finite
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.law_files import DRAWS_FILE, load_bootstrap, load_law

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from t2jax.extrapolation.choose_law import LawChoice, choose_from
 from t2jax.extrapolation.discrepancy import DiscrepancyFit, fit_from
 from t2jax.extrapolation.gaussian_mixture import GaussianMixture
+from t2jax.extrapolation.law_choice import LawChoice, choose_from
 from t2jax.extrapolation.response_curve import ResponseCurve
 from t2jax.fitting.fit import Fit
 from t2jax.laws.arguments import check_arguments

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import jax
 import numpy as np
 
-from t2jax.extrapolation.choose_law import LawChoice
-from t2jax.extrapolation.optimum_band import draw_optima
+from t2jax.extrapolation.law_choice import LawChoice
+from t2jax.extrapolation.optimum import draw_optima
 from t2jax.planning.budget import Budget
 
 DRAWS = 400

@@ -13,8 +13,8 @@ from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.predict.figures import picture_predictions
 from t2jax.cli.predict.points import PointOptions, points_of, require_inputs
 from t2jax.cli.predict.words import predictions_answer, predictions_frame, predictions_text
-from t2jax.extrapolation.choose_law import LawChoice, candidates, choose_from, choose_law
 from t2jax.extrapolation.discrepancy import fit_discrepancy
+from t2jax.extrapolation.law_choice import LawChoice, candidates, choose_from, choose_law
 from t2jax.extrapolation.predictions import predict_band
 from t2jax.files import whole
 from t2jax.fitting.fitted_rows import load_fitted_rows

@@ -2,7 +2,7 @@
 
 from t2jax.cli.figures import figure_of, save_panels
 from t2jax.cli.output import Output
-from t2jax.extrapolation.choose_law import LawChoice
+from t2jax.extrapolation.law_choice import LawChoice
 from t2jax.extrapolation.predictions import Predictions
 from t2jax.plot.predictions import predictions_against_compute
 from t2jax.tables.table import Table

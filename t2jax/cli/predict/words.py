@@ -7,7 +7,7 @@ import pandas as pd
 
 from t2jax import laws
 from t2jax.cli.words import columns, evenly, interval
-from t2jax.extrapolation.choose_law import LawChoice
+from t2jax.extrapolation.law_choice import LawChoice
 from t2jax.extrapolation.predictions import Predictions
 from t2jax.files import finite
 from t2jax.tables.table import Table

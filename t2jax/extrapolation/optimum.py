@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from t2jax.extrapolation.choose_law import LawChoice
 from t2jax.extrapolation.discrepancy import DiscrepancyFit
 from t2jax.extrapolation.draws import draw_curves
+from t2jax.extrapolation.law_choice import LawChoice
 from t2jax.extrapolation.predictions import as_choice
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.measured_range import horizon_decades
