@@ -18,6 +18,7 @@ from t2jax.tables.table import Table
 NOISES: dict[str, Noise] = {
     "huber": Huber(),
     "gaussian": Gaussian(),
+    "gaussian-log": Gaussian("log"),
     "student-t": StudentT(),
     "binomial": Binomial(),
     "beta-binomial": BetaBinomial(),
@@ -27,7 +28,7 @@ Pairs = tuple[tuple[str, ...], ...]
 """NAME=VALUE pairs of an option, which takes several and may be repeated."""
 MOST_FLOPS = 1e35
 """At 4e14 FLOP/s and $2.50 an hour, 1e35 FLOPs cost 1.7e17 dollars: more is a slip of the exponent."""
-NoiseName = Literal["default", "huber", "gaussian", "student-t", "binomial", "beta-binomial"]
+NoiseName = Literal["default", "huber", "gaussian", "gaussian-log", "student-t", "binomial", "beta-binomial"]
 
 
 @dataclass(frozen=True)

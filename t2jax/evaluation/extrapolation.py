@@ -27,8 +27,14 @@ from t2jax.printing import format_percent, summary
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 
-Quantity = Literal["compute", "tokens_per_param", "samples"]
-UNITS = {"compute": "FLOPs", "tokens_per_param": "tokens per parameter", "samples": "samples"}
+Quantity = Literal["compute", "params", "tokens", "tokens_per_param", "samples"]
+UNITS = {
+    "compute": "FLOPs",
+    "params": "parameters",
+    "tokens": "tokens",
+    "tokens_per_param": "tokens per parameter",
+    "samples": "samples",
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Cut:
     """A threshold: rows up to it are fitted, rows above it are predicted.
 
     Attributes:
-        quantity: "compute" (6ND), "tokens_per_param" (D/N) or "samples" (k).
+        quantity: "compute" (6ND), "params" (N), "tokens" (D), "tokens_per_param" (D/N) or "samples" (k).
         value: The threshold, in FLOPs for compute.
 
     Raises:
@@ -63,7 +69,7 @@ class Cut:
 
         Args:
             table: The table.
-            quantity: "compute", "tokens_per_param" or "samples".
+            quantity: "compute", "params", "tokens", "tokens_per_param" or "samples".
 
         Returns:
             The cut at the geometric mean of the least and the largest value.
@@ -88,7 +94,9 @@ class Cut:
         if self.quantity == "samples":
             table.require("samples", needed_by="a cut in samples")
             return table["samples"]
-        return table["tokens"] / table["params"]
+        if self.quantity == "tokens_per_param":
+            return table["tokens"] / table["params"]
+        return table[self.quantity]
 
     def above(self, table: Table) -> np.ndarray:
         """Finds the rows above the cut.

@@ -28,6 +28,8 @@ from t2jax.typing import Array
 from t2jax.working_precision import scope, to_host
 
 DRAWS_PER_START = 32
+LEFT_OUT = 1e-12
+"""Weight, relative to the largest, below which a row is left out of what a fit says about its rows."""
 SAME = 1e-10  # relative difference below which two starts ended equally well
 MORE = 4
 """If one of several starts reached the best optimum, the fit takes this many times as many."""
@@ -151,11 +153,13 @@ def fit(
         scarce = no_errors(law, table, free) if solution.converged else ""
         unsolved = "" if solution.converged else few_solved(table, free)
         read, predicted = problem.noise.columns(law, table), np.asarray(solution.predicted)[: len(table)]
-        residuals = residual_summary(law, table, read, predicted)
-        of, measured = measured_response(law, table, read)
-        sweep = "" if measured is None or of not in LESS_IS_BETTER else swept_setting(law, table, measured, predicted)
+        weighty = table.weights() > LEFT_OUT * table.weights().max()  # rows left out by their weight tell nothing
+        seen, predicted = (table, predicted) if weighty.all() else (table.where(weighty), predicted[weighty])
+        residuals = residual_summary(law, seen, read, predicted)
+        of, measured = measured_response(law, seen, read)
+        sweep = "" if measured is None or of not in LESS_IS_BETTER else swept_setting(law, seen, measured, predicted)
         known = (*gaps, outcome) if curved and identified.flat else (outcome, unsolved, *gaps)
-        misfit = structured_residuals(law, table, read, predicted)
+        misfit = structured_residuals(law, seen, read, predicted)
         sentences = (scarce, several_tasks(table), sweep, *known, turning_points(best, table), misfit)
     else:
         location = not_finite(law, table, tuple(data.columns))

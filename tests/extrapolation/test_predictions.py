@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import t2jax as t2
-from t2jax.extrapolation import choose_law as choosing
 from t2jax.extrapolation import kernel
+from t2jax.extrapolation import law_choice as choosing
 from t2jax.extrapolation.discrepancy import TAIL, fit_from
 from t2jax.extrapolation.forward_chain import origins
 from t2jax.fitting.measured_range import MeasuredRange

@@ -9,7 +9,9 @@ import numpy as np
 import tyro
 
 from t2jax import laws
+from t2jax.cli.audit.recommendation import Recommendation
 from t2jax.cli.audit.words import Audit, audit_answer, audit_text, picture_audit, save_audit
+from t2jax.cli.law_source import smooth_misfit_possible
 from t2jax.cli.options import LAW_NAMES, NOISES, NoiseName, Pairs, law_for, read
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.evaluation.cross_validation import CrossValidation, cross_validate
@@ -18,6 +20,8 @@ from t2jax.evaluation.extrapolation import Cut, Quantity, extrapolate
 from t2jax.evaluation.held_out import NoFit, fit_without, groups, require_rows_left
 from t2jax.evaluation.information_criteria import criteria
 from t2jax.evaluation.leave_groups_out import Influence, NoOptimum, influence
+from t2jax.extrapolation.law_choice import LawChoice, choose_law
+from t2jax.fitting.fit import fit
 from t2jax.laws.base import Law
 from t2jax.noise.default import default_noise
 from t2jax.noise.protocol import Noise
@@ -25,6 +29,8 @@ from t2jax.tables.table import Table
 
 QUANTITIES: dict[str, Quantity] = {
     "compute": "compute",
+    "params": "params",
+    "tokens": "tokens",
     "tokens-per-param": "tokens_per_param",
     "samples": "samples",
 }
@@ -32,7 +38,7 @@ QUANTITIES: dict[str, Quantity] = {
 
 @dataclass(frozen=True)
 class AuditConfig:
-    """Fit laws below a cut in compute, tokens per parameter or samples, predict the rows above it, and compare them."""
+    """Fit laws below a cut in compute, size, tokens, their ratio or samples, and compare their predictions above it."""
 
     table: tyro.conf.Positional[str]
     """A .csv, .csv.gz or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
@@ -40,13 +46,14 @@ class AuditConfig:
         tyro.conf.UseAppendAction[tuple[str, ...]],
         tyro.conf.arg(
             metavar="LAW",
-            help=f"A law to audit; give --law again for each: {LAW_NAMES}. By default the one that `t2jax fit` takes.",
+            help=f"A law to audit; give --law again for each: {LAW_NAMES}. By default the one that predicts dearer runs"
+            " best below the cut.",
         ),
     ] = ()
-    cut: Annotated[str, tyro.conf.arg(metavar="compute|tokens-per-param|samples[=VALUE]")] = "compute"
-    """Place of the cut: 6ND in FLOPs, D/N, or k; by default the middle of the table's range, on a log scale."""
+    cut: Annotated[str, tyro.conf.arg(metavar="compute|params|tokens|tokens-per-param|samples[=VALUE]")] = "compute"
+    """Place of the cut: 6ND in FLOPs, N, D, D/N, or k; by default the middle of the table's range, on a log scale."""
     by: Literal["run", "size", "budget"] = "run"
-    """Unit that cross-validation leaves out (the column "left out" of the answer)."""
+    """Unit that cross-validation leaves out, among the rows below the cut (the column "left out" of the answer)."""
     folds: int = 10
     """Number of fits of the cross-validation; with as many groups or fewer, each fit leaves out one group."""
     train: float | None = None
@@ -77,12 +84,15 @@ def run(config: AuditConfig) -> int:
         options = f"--draws {config.draws} --starts {config.starts} --folds {config.folds}"
         raise ValueError(f"found {options}, expected at least 1, 1 and 2")
     table = read(config.table, config.units, config.where)
-    audited_laws = [laws.by_name(name) for name in dict.fromkeys(config.law)] or [law_for(table, None)]
-    refuse_different_responses(audited_laws, table)
     cut = cut_of(config.cut, table, config.within)
+    choice = recommend(table.where(~cut.above(table)), config)
+    default = law_for(table, None) if choice is None else type(choice.law)
+    audited_laws = [laws.by_name(name) for name in dict.fromkeys(config.law)] or [default]
+    refuse_different_responses(audited_laws, table)
     for law in audited_laws:  # fails before any fit
         require_rows_left(law, table, cut.above(table), noise=NOISES.get(config.noise))
     train = 10 * float(table.compute().max()) if config.train is None else config.train
+    answer: dict[str, Any] = {}
     audits: list[Audit] = []
     failures: list[str] = []
     with Output("audit", config.output, config) as out:
@@ -102,11 +112,22 @@ def run(config: AuditConfig) -> int:
             print(f"t2jax: {failure}", file=sys.stderr)
         if audits:
             out.say(audit_text(audits, table, cut))
+            if choice is not None:
+                advice = Recommendation.of(choice, table, cut)
+                out.say("", advice.sentence)
+                answer["recommendation"] = advice.answer()
             save_audit(audits, out)
             with out.progress("figures") as bar:
                 picture_audit(audits, out)
                 bar.update()
-        return out.finish(1 if failures else 0, {**audit_answer(audits, cut), "failures": failures})
+        return out.finish(1 if failures else 0, {**audit_answer(audits, cut), **answer, "failures": failures})
+
+
+def recommend(cheap: Table, config: AuditConfig) -> LawChoice | None:
+    """Compares laws by forward chaining among the rows below the cut; None where no law is chosen so."""
+    if not smooth_misfit_possible(cheap):
+        return None
+    return choose_law(cheap, key=jax.random.key(config.seed))
 
 
 def cut_of(text: str, table: Table, within: float) -> Cut:
@@ -140,11 +161,14 @@ def _audit(law: type[Law], table: Table, cut: Cut, train: float, config: AuditCo
     if not whole_fit.converged:
         raise NoFit(f"{laws.name_of(law)}: the fit to all rows failed ({whole_fit.status})")
     advance()
-    cross = _cross(law, table, fold_key, noise, config)
+    cheap = table.where(~cut.above(table))  # scores inside the table must not see the rows beyond the cut
+    cross = _cross(law, cheap, fold_key, noise, config)
     advance()
     effect = _influence(law, table, train, out_key, noise, config)
     advance()
-    scores = criteria(whole_fit, table) if not noise.no_likelihood else None
+    scores = None
+    if not noise.no_likelihood:
+        scores = criteria(fit(law, cheap, key=fit_key, noise=noise, starts=config.starts), cheap)
     return Audit(law, beyond, cross, scores, effect)
 
 
