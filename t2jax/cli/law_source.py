@@ -16,6 +16,7 @@ from t2jax.extrapolation.discrepancy import fit_discrepancy
 from t2jax.extrapolation.law_choice import LawChoice, choose_from, choose_law
 from t2jax.files import finite
 from t2jax.fitting.fit import Fit
+from t2jax.fitting.fitted_rows import load_fitted_rows
 from t2jax.fitting.law_files import DRAWS_FILE, load_bootstrap, load_law
 from t2jax.fitting.measured_range import MeasuredRange, load_measured_range
 from t2jax.laws.base import Law
@@ -64,7 +65,7 @@ def find_law(
     if (table is None) == (law_file is None):
         raise ValueError(f"{out.command} needs either a table to fit or --law-file")
     if law_file is not None:
-        return _law_of_file(law_file, out)
+        return _law_of_file(law_file, fitting.seed, out)
     rows = fitting.read(str(table))
     fitted, choice = fit_chosen(rows, fitting, out)
     result, answer = fitted.fit, {"fit": fit_answer(fitted), "choice": choice_answer(choice)}
@@ -148,11 +149,23 @@ def _of_sizes(law: type[Law]) -> set[str]:
     }
 
 
-def _law_of_file(path: Path, out: Output) -> LawSource:
+def _choice_of_file(path: Path, content: dict[str, Any], seed: int) -> LawChoice | None:
+    """Fits the law of a file to the rows beside it again, with a discrepancy; None for a file without such rows."""
+    if "rows" not in content:
+        return None
+    fitted = load_fitted_rows(path)
+    if not smooth_misfit_possible(fitted.table) or fitted.fixed:
+        return None
+    return choose_from([fit_discrepancy(fitted.law, fitted.table, key=jax.random.key(seed))])
+
+
+def _law_of_file(path: Path, seed: int, out: Output) -> LawSource:
     """Reads a law, what its fit warned of, and the draws in the same folder, from a bootstrap or a posterior."""
     law, measured = load_law(path), load_measured_range(path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    choice = _choice_of_file(path, content, seed)
     draws, posterior = path.with_name(DRAWS_FILE), path.with_name(POSTERIOR_FILE)
-    status = str(json.loads(path.read_text(encoding="utf-8"))["status"])
+    status = str(content["status"])
     if " converged: " in status:  # something is told before it
         out.say(f"{laws.name_of(type(law))} in {path}: {status}", "")
     if draws.exists():
@@ -160,9 +173,9 @@ def _law_of_file(path: Path, out: Output) -> LawSource:
         reason = drawn.no_band(LEVEL)
         if warning := reason or drawn.caution:
             out.say(f"bootstrap: {warning}", "")
-        return LawSource(law, None if reason else drawn.laws, reason, measured=measured)
+        return LawSource(law, None if reason else drawn.laws, reason, measured=measured, choice=choice)
     if not posterior.exists():
-        return LawSource(law, measured=measured)
+        return LawSource(law, measured=measured, choice=choice)
     sampled = load_posterior(posterior, type(law))
     if sampled.point.values() != law.values():
         raise ValueError(

@@ -127,4 +127,6 @@ def _optima(label: str, plan: Plan, draws: Plan | SmoothDraws | None, usable: np
     """Returns the optima of one rule at the usable budgets."""
     if draws is None:
         return Optima(label, plan.params[usable], plan.tokens[usable])
-    return Optima(label, plan.params[usable], plan.tokens[usable], draws.params[:, usable], draws.tokens[:, usable])
+    interval = {"interval": "interval, deviations included"} if isinstance(draws, SmoothDraws) else {}
+    drawn = draws.params[:, usable], draws.tokens[:, usable]
+    return Optima(label, plan.params[usable], plan.tokens[usable], *drawn, **interval)

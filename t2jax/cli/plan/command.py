@@ -208,7 +208,6 @@ def report_plan(source: LawSource, budget: Budget, plan: Plan, draws: Plan | Smo
     smooth = budget.sizes is None and not budget.whole_samples
     moves = by_option(elasticities(law, budget)) if smooth else None
     linear = smooth and fit is not None and not fit.undetermined and not fit.no_errors and not source.no_intervals
-    linear = linear and not isinstance(draws, SmoothDraws)
     delta = delta_band(fit, budget, LEVEL) if linear and fit is not None else None
     worth = worth_of(plan, law, budget)
     sizes = [float(quantity) for quantity in (plan.params, plan.tokens, plan.samples, plan.value)]

@@ -127,7 +127,8 @@ def _intervals(report: PlanReport) -> str:
     share = float(np.mean(report.draws.tokens_per_param[report.draws.ok] > 20))
     sentence += f". More than 20 tokens per parameter in {share:.0%} of {report.draws.ok.size} draws"
     sentence += "." if usable == 1 else f"; {1 - usable:.0%} of them have no optimum."
-    return f"{sentence} {PREFER_DRAWS} {by_delta_method}." if by_delta_method else sentence
+    advice = "If the law's form is right:" if smooth else PREFER_DRAWS
+    return f"{sentence} {advice} {by_delta_method}." if by_delta_method else sentence
 
 
 def _delta_intervals(report: PlanReport) -> str:
