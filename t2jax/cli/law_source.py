@@ -149,11 +149,15 @@ def _of_sizes(law: type[Law]) -> set[str]:
     }
 
 
-def _choice_of_file(path: Path, content: dict[str, Any], seed: int) -> LawChoice | None:
+def _choice_of_file(path: Path, content: dict[str, Any], seed: int, out: Output) -> LawChoice | None:
     """Fits the law of a file to the rows beside it again, with a discrepancy; None for a file without such rows."""
     if "rows" not in content:
         return None
-    fitted = load_fitted_rows(path)
+    try:
+        fitted = load_fitted_rows(path)
+    except ValueError as reason:
+        out.say(f"{reason}; so intervals take the law for true.", "")
+        return None
     if not smooth_misfit_possible(fitted.table) or fitted.fixed:
         return None
     return choose_from([fit_discrepancy(fitted.law, fitted.table, key=jax.random.key(seed))])
@@ -163,7 +167,7 @@ def _law_of_file(path: Path, seed: int, out: Output) -> LawSource:
     """Reads a law, what its fit warned of, and the draws in the same folder, from a bootstrap or a posterior."""
     law, measured = load_law(path), load_measured_range(path)
     content = json.loads(path.read_text(encoding="utf-8"))
-    choice = _choice_of_file(path, content, seed)
+    choice = _choice_of_file(path, content, seed, out)
     draws, posterior = path.with_name(DRAWS_FILE), path.with_name(POSTERIOR_FILE)
     status = str(content["status"])
     if " converged: " in status:  # something is told before it

@@ -12,6 +12,9 @@ from t2jax.typing import Float
 NOISE_STEP = 0.25
 NOISE_STEPS = np.arange(-24, 8)
 """Errors on the grid, in steps of a quarter of a natural log around the size of the residuals."""
+PRIOR_STEPS = np.arange(-8, 9)
+SMALLEST = 4e-8
+"""Smallest size of the residuals: the grid then reaches down to errors of 1e-10, and to none below."""
 MOST_NODES = 32
 KEPT = 0.97
 """Posterior probability of the grid points that are kept."""
@@ -129,8 +132,10 @@ class Projected:
         variance = self.variances(amplitude, noise)
         mean, precision = self.coordinates(amplitude, noise, spread)
         rest = 1 / noise**2
-        force = np.einsum("hij,hj->hi", precision, mean)
-        size = (1 / variance) @ self.residual**2 + rest * self.square - np.einsum("hi,hi->h", force, mean)
+        # squares of what is left, as differences of large sums would lose their digits for small errors
+        left = self.residual - mean @ self.slopes.T
+        outside = self.square - 2 * mean @ self.mixed + np.einsum("hi,ij,hj->h", mean, self.gram, mean)
+        size = (left**2 / variance).sum(1) + rest * np.maximum(outside, 0.0) + ((mean / spread) ** 2).sum(1)
         volume = np.log(variance).sum(1) + 2 * self.count * np.log(noise)
         return -0.5 * (size + volume + slogdet(precision)[1]) - np.log(spread).sum()
 
@@ -148,7 +153,10 @@ def weigh_nodes(model: LinearModel, spectra: Sequence[Spectrum], prior: ScalePri
         The nodes that hold `KEPT` of the probability.
     """
     amplitudes, log_amplitudes = prior.amplitudes()
-    noises = size * np.exp(NOISE_STEP * NOISE_STEPS)
+    noises = max(size, SMALLEST) * np.exp(NOISE_STEP * NOISE_STEPS)
+    # with hardly more rows than parameters residuals are smaller than errors, so the prior has its part of the grid
+    likely = prior.noise * np.exp(NOISE_STEP * PRIOR_STEPS)
+    noises = np.concatenate([noises, likely[likely > noises[-1] * np.exp(NOISE_STEP / 2)]])
     log_noises = -0.5 * (np.log(noises / prior.noise) / prior.noise_spread) ** 2
     log_noises += np.log(NOISE_STEP / prior.noise_spread) - 0.5 * np.log(2 * np.pi)
     columns: list[tuple[np.ndarray, ...]] = []

@@ -72,8 +72,8 @@ def test_audit(runs, tmp_path, capsys, monkeypatch):
     assert sum(step["errors"]["rows"] for step in one["curve"]) == 20
     assert one["cross_validation"]["groups"] == one["cross_validation"]["folds"] == 5
     likely = one["criteria"]
-    assert (likely["parameters"], likely["runs"]) == (5, 40)
-    assert likely["bic"] == pytest.approx(5 * np.log(40) - 2 * likely["log_likelihood"])
+    assert (likely["parameters"], likely["runs"]) == (5, 20)  # the rows below the cut alone
+    assert likely["bic"] == pytest.approx(5 * np.log(20) - 2 * likely["log_likelihood"])
     assert one["influence"]["params"] == 2e9 and one["influence"]["train"] == pytest.approx(1e21)
     row = next(line for line in printed.err.splitlines() if line.startswith("shared-exponent  "))
     assert f"{one['beyond']['mean_absolute']:.2%}" in row and f"{likely['aic']:.1f}" in row
@@ -128,8 +128,8 @@ def test_refusals(runs, tmp_path, capsys):
         ([runs, "--law", "gompertz"], "there is no law 'gompertz'; the laws are chinchilla, "),
         ([runs, "--law", "chinchilla", "--law", "t2-pass-k"], "compare laws of one response"),
         (
-            [runs, "--cut", "tokens"],
-            "--cut: found 'tokens', expected compute, tokens-per-param or samples, and perhaps",
+            [runs, "--cut", "width"],
+            "--cut: found 'width', expected compute, params, tokens, tokens-per-param, samples, and perhaps",
         ),
         ([runs, "--cut", "compute=much"], "--cut: found 'compute=much', expected compute"),
         ([runs, "--folds", "1"], "found --draws 400 --starts 8 --folds 1, expected at least 1, 1 and 2"),

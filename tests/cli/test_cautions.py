@@ -58,7 +58,8 @@ def test_biased_draws_give_no_band_of_a_plan(runs, tmp_path, capsys, monkeypatch
 
     monkeypatch.setattr(fitting, "bootstrap", failing)
     out, reason = tmp_path / "out", "6 of 30 draws reached no optimum, so there are no intervals: they would be biased"
-    options = ["--keep-best", "--draws", "30", "--starts", "2", "--train", "1e20", "-o", out]
+    # with a fixed parameter the bootstrap alone gives intervals
+    options = ["--keep-best", "--fixed", "E=1.8", "--draws", "30", "--starts", "2", "--train", "1e20", "-o", out]
     status, answer, _ = answer_of(capsys, "plan", runs, *options)
     assert status == 0 and answer["no_intervals"] == reason and answer["fit"]["draws"].startswith(reason)
     assert answer["plan"]["params"]["value"] > 0 and answer["plan"]["params"]["low"] is None
@@ -76,7 +77,7 @@ def test_one_size_has_no_plan(tmp_path, capsys):
     tokens = np.geomspace(2e8, 2e11, 12)
     path = tmp_path / "one_size.csv"
     pd.DataFrame({"params": 1.2e8, "tokens": tokens, "loss": 1.9 + 900 * tokens**-0.33}).to_csv(path, index=False)
-    options = ["--draws", "20", "--starts", "2", "-o", tmp_path / "out"]
+    options = ["--law", "chinchilla", "--draws", "20", "--starts", "2", "-o", tmp_path / "out"]
     status, answer, said = answer_of(capsys, "plan", path, "--train", "1e21", *options)
     assert status == 1 and "no plan, because the rows do not determine A, alpha" in said
     open_parameters = answer["fit"]["undetermined"]

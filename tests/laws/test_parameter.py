@@ -118,8 +118,8 @@ def test_domain_is_the_support_of_the_prior():
     declared = T2PassK.declared()
     assert declared["theta2"].domain == (0.0, 1.0) and declared["theta2"].edge == (0.0, 1.0, 1e-6)
     assert declared["E"].edge is not None
-    low, high, near = declared["E"].edge  # the median of LogNormal(0.5, 0.5) is exp(0.5)
-    assert declared["E"].domain == (low, high) == (0.0, np.inf) and near == pytest.approx(1e-9 * np.exp(0.5))
+    low, high, near = declared["E"].edge  # the median of LogNormal(0, 1) is 1
+    assert declared["E"].domain == (low, high) == (0.0, np.inf) and near == pytest.approx(1e-9)
     assert declared["theta0"].domain == (-np.inf, np.inf) and declared["theta0"].edge is None
 
 

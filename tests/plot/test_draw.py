@@ -15,7 +15,7 @@ LAW = t2.laws.Chinchilla(E=1.7, A=400.0, B=400.0, alpha=0.34, beta=0.28)
 N, D = (one.ravel() for one in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 1e11, 4)))
 TABLE = t2.Table.from_columns(params=N, tokens=D, loss=1.01 * t2.evaluate(LAW, params=N, tokens=D))
 TRAIN = np.geomspace(1e18, 1e21, 4)
-SPREAD = np.exp(np.linspace(-0.01, 0.01, 11))
+SPREAD = np.exp(np.linspace(-0.01, 0.01, 21))
 LAWS = t2.laws.Chinchilla(**{name: value * SPREAD for name, value in LAW.values().items()})
 
 

@@ -84,13 +84,13 @@ def run(config: AuditConfig) -> int:
         options = f"--draws {config.draws} --starts {config.starts} --folds {config.folds}"
         raise ValueError(f"found {options}, expected at least 1, 1 and 2")
     table = read(config.table, config.units, config.where)
+    named_laws = [laws.by_name(name) for name in dict.fromkeys(config.law)]
+    refuse_different_responses(named_laws, table)
     cut = cut_of(config.cut, table, config.within)
-    choice = recommend(table.where(~cut.above(table)), config)
-    default = law_for(table, None) if choice is None else type(choice.law)
-    audited_laws = [laws.by_name(name) for name in dict.fromkeys(config.law)] or [default]
-    refuse_different_responses(audited_laws, table)
-    for law in audited_laws:  # fails before any fit
+    for law in named_laws:  # fails before any fit
         require_rows_left(law, table, cut.above(table), noise=NOISES.get(config.noise))
+    choice = recommend(table.where(~cut.above(table)), config)
+    audited_laws = named_laws or [law_for(table, None) if choice is None else type(choice.law)]
     train = 10 * float(table.compute().max()) if config.train is None else config.train
     answer: dict[str, Any] = {}
     audits: list[Audit] = []
@@ -140,7 +140,7 @@ def cut_of(text: str, table: Table, within: float) -> Cut:
         quantity, number = QUANTITIES[name], float(value) if equals else None
     except (KeyError, ValueError):
         raise ValueError(
-            f"--cut: found {text!r}, expected compute, tokens-per-param or samples, and perhaps a value: compute=1e20"
+            f"--cut: found {text!r}, expected {', '.join(QUANTITIES)}, and perhaps a value: compute=1e20"
         ) from None
     if quantity == "compute" and len(np.unique(groups(table, "budget", within))) < 2:
         raise ValueError(
