@@ -176,9 +176,9 @@ def run(config: PlanConfig) -> int:
             return out.finish(1, {"converged": False, **source.answer})
         with out.progress("planning", total=3 + len(levers)) as bar:
             smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
-            plan, draws = solve_with_draws(source.law, None if smooth else source.draws, budget)
+            plan, draws = solve_with_draws(source.law, source.draws, budget)
             bar.update()
-            report = report_plan(source, budget, plan, smooth or draws) if plan.ok else None
+            report = report_plan(source, budget, plan, draws, smooth) if plan.ok else None
             bar.update(2)
             levers_to_solve = levers if plan.ok else {}
             variants = {text: frontier(source.law, budget) for text, budget in levers_to_solve.items()}
@@ -201,7 +201,9 @@ def run(config: PlanConfig) -> int:
         return out.finish(1 if failed else 0, {**source.answer, **plan_answer(report)})
 
 
-def report_plan(source: LawSource, budget: Budget, plan: Plan, draws: Plan | SmoothDraws | None) -> PlanReport:
+def report_plan(
+    source: LawSource, budget: Budget, plan: Plan, draws: Plan | None, smooth_draws: SmoothDraws | None
+) -> PlanReport:
     """Returns the plan with its alternatives at equal cost, elasticities, shadow prices and intervals."""
     law, fit = source.law, source.fit
     assert law is not None
@@ -216,8 +218,14 @@ def report_plan(source: LawSource, budget: Budget, plan: Plan, draws: Plan | Smo
     costs = models(law, budget, plan.params, plan.tokens, plan.samples)
     choices = (choice, *rivals(law, budget, plan))
     cost = float(costs.training[0]), float(costs.query[0])
-    context = {"measured": source.measured, "delta": delta, "no_intervals": source.no_intervals}
-    return PlanReport(law, source.draws, budget, plan, draws, *cost, choices, moves, worth, **context)
+    laws_alone = draws if smooth_draws is not None else None
+    context = {
+        "measured": source.measured,
+        "delta": delta,
+        "no_intervals": source.no_intervals,
+        "laws_alone": laws_alone,
+    }
+    return PlanReport(law, source.draws, budget, plan, smooth_draws or draws, *cost, choices, moves, worth, **context)
 
 
 def change_budget(config: PlanConfig, text: str) -> Budget:

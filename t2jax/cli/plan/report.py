@@ -36,6 +36,7 @@ class PlanReport:
         measured: Ranges of the fitted rows, None if they are not known.
         delta: Intervals by the delta method, None unless the law was fitted here and small changes move the plan.
         what_if: Plans of changed budgets by the text of --what-if.
+        laws_alone: Optima of the draws without deviations, where `draws` include them.
         no_intervals: Sentence on why the law's draws give no intervals, empty if they do or there are none.
     """
 
@@ -52,6 +53,7 @@ class PlanReport:
     measured: MeasuredRange | None = None
     delta: DeltaBand | None = None
     what_if: dict[str, Plan] = field(default_factory=dict)
+    laws_alone: Plan | None = None
     no_intervals: str = ""
 
     @property

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from t2jax.cli.fitting import LEVEL
+from t2jax.cli.frontier.allocations import LEAST_GOOD
 from t2jax.cli.frontier.smooth_draws import SmoothDraws
 from t2jax.cli.plan.report import PlanReport
 from t2jax.cli.words import columns, count, interval
@@ -127,8 +128,21 @@ def _intervals(report: PlanReport) -> str:
     share = float(np.mean(report.draws.tokens_per_param[report.draws.ok] > 20))
     sentence += f". More than 20 tokens per parameter in {share:.0%} of {report.draws.ok.size} draws"
     sentence += "." if usable == 1 else f"; {1 - usable:.0%} of them have no optimum."
-    advice = "If the law's form is right:" if smooth else PREFER_DRAWS
-    return f"{sentence} {advice} {by_delta_method}." if by_delta_method else sentence
+    if smooth:
+        return f"{sentence} {_intervals_of_the_law(report)}".rstrip()
+    return f"{sentence} {PREFER_DRAWS} {by_delta_method}." if by_delta_method else sentence
+
+
+def _intervals_of_the_law(report: PlanReport) -> str:
+    """Returns the narrower intervals that take the law for true, or an empty text without draws."""
+    drawn = report.laws_alone
+    if drawn is None or report.no_intervals or np.mean(drawn.ok) < LEAST_GOOD:
+        return ""
+    bands = [
+        (short, band(getattr(drawn, name), LEVEL)) for name, short in (("params", "N"), ("tokens_per_param", "D/N"))
+    ]
+    quantities = "; ".join(f"{short} {interval(float(spread.low), float(spread.high))}" for short, spread in bands)
+    return f"If the law were exact: {quantities}."
 
 
 def _delta_intervals(report: PlanReport) -> str:
