@@ -24,7 +24,7 @@ KEPT = 0.97
 class ScalePrior:
     """Prior of the scales, in the unit of the comparison (logs of losses, logits of pass@k).
 
-    Runs lie within 1.25 % of a law's loss, from 0.34 to 4.7 % at 90 %. Errors of one run are 0.4 %, from 0.08 to 2 %.
+    Runs lie within 1 % of a law's loss, from 0.27 to 3.7 % at 90 %. Errors of one run are 0.4 %, from 0.08 to 2 %.
     On the logit scale both are ten times as large. The discrepancy is absent with probability `none`.
 
     Attributes:
@@ -35,11 +35,11 @@ class ScalePrior:
         none: Probability that there is no discrepancy.
     """
 
-    amplitude: float = 0.0125
+    amplitude: float = 0.01
     amplitude_spread: float = 0.8
     noise: float = 0.004
     noise_spread: float = 1.0
-    none: float = 0.05
+    none: float = 0.1
 
     def amplitudes(self) -> tuple[np.ndarray, np.ndarray]:
         """Lists the amplitudes of the grid, an eighth to eight times the median, and their log probabilities."""
