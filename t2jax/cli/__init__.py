@@ -75,7 +75,8 @@ COMMANDS = {
     "audit": Command(
         "audit.command",
         "AuditConfig",
-        "Fit laws below a cut in compute, size, tokens, their ratio or samples, and compare their predictions above it.",
+        "Fit laws below a cut in compute, size, tokens, their ratio or samples,"
+        " and compare their predictions above it.",
     ),
     "laws": Command(
         "laws", "LawsConfig", "List the laws, with what they predict, their formulas and how many parameters they have."
