@@ -70,16 +70,19 @@ def draw_forecasts(points: dict[tuple[str, str], ForecastPoints], cut: float) ->
 
 
 def draw_frontier(curves: OptimumCurves) -> "Figure":
-    """Tokens per parameter and pass@k of the best models, shaded where no run was measured."""
+    """Tokens per parameter and pass@k of the best models, shaded and dotted where no run was measured."""
     figure, (above, below) = stacked(2, 1.8, sharex=True)
     for name, found, colour in (
         ("one sample", curves.one_sample, VERMILLION),
         ("with samples", curves.with_samples, BLUE),
     ):
+        middles = zip(*(found[quantity][1].tolist() for quantity in ("params", "tokens", "samples")), strict=True)
+        inside = np.array([not curves.ranges.beyond(*one) for one in middles])
         for ax, quantity in ((above, "tokens_per_param"), (below, "value")):
             low, mid, high = found[quantity]
             ax.fill_between(curves.train, low, high, color=colour, alpha=0.25, linewidth=0, label=f"{name}, 90 %")
-            ax.plot(curves.train, mid, color=colour, label=f"{name}, median")
+            ax.plot(curves.train, mid, ":", color=colour)
+            ax.plot(curves.train, np.where(inside, mid, np.nan), color=colour, label=f"{name}, median")
     above.set(xscale="log", yscale="log", ylabel="tokens per parameter")
     below.set(xscale="log", ylabel="pass@k", ylim=(0, 1), xlabel=AXIS_LABELS["train"])
     bottom, top = above.get_ylim()
@@ -92,5 +95,5 @@ def draw_frontier(curves: OptimumCurves) -> "Figure":
         ax.set_xlim(curves.train[0], curves.train[-1])
         log_ticks(ax)
         unmeasured(ax, curves.ranges.compute[1], "not measured")
-    common_legend(figure)
+    common_legend(figure, title="dotted: models beyond the measured ranges")
     return figure

@@ -147,10 +147,13 @@ def test_optima_with_samples_and_for_one_share_draws():
     table = t2.Table.from_columns(**inputs, pass_at_k=np.exp(-law.cost(size, ratio * size, k) + error))
     choice = as_choice(t2.fit_discrepancy(t2.laws.T2PassK, table, key=jax.random.key(0)))
     found = code_models_optima.draw_pair(choice, 1e20, 4e9, seed=0, draws=50)
-    for told, served in ((found.with_samples, 4e9), (found.one_sample, None)):
-        plan = t2.allocate(law, t2.Budget(train=1e20, inference=served))
-        for name in code_models_optima.QUANTITIES:
-            assert np.median(told[name]) == pytest.approx(float(getattr(plan, name)), rel=0.05), name
+    n = np.geomspace(1e7, 2e9, 2000)
+    for told, served in ((found.with_samples, 2e9 / n), (found.one_sample, np.ones_like(n))):
+        passed = np.exp(-law.cost(n, 1e20 / (6 * n), served))
+        best = np.argmax(passed)
+        expected = (n[best], 1e20 / (6 * n[best]), 1e20 / (6 * n[best] ** 2), served[best], passed[best])
+        for name, value in zip(code_models_optima.QUANTITIES, expected, strict=True):
+            assert np.median(told[name]) == pytest.approx(value, rel=0.05), name
     assert np.all(found.gain >= -1e-6) and found.more_tokens.all() and not found.at_edge.any()
 
 
