@@ -191,6 +191,7 @@ def smooth_optimum(name: str, config: Config, key: Any, curves: bool) -> Optimum
         with_samples=many,
         one_sample=once,
         gain=span(found.gain),
+        too_large=float(np.mean(2 * found.one_sample["params"] > config.inference)),
         more_tokens=float(found.more_tokens.mean()),
         beyond=ranges.beyond(*(many[quantity][1] for quantity in ("params", "tokens", "samples"))),
         beyond_one=ranges.beyond(once["params"][1], once["tokens"][1], 1.0),
@@ -230,7 +231,8 @@ def bootstrapped_optimum(config: Config, key: Any) -> Optimum:
         laws = jax.tree.map(lambda point, draws: np.concatenate([[point], draws]), fit.law, boot.laws)
         plans = t2.frontier(laws, t2.Budget(train=train, inference=config.inference))
         once = t2.frontier(laws, t2.Budget(train=train))
-    sizes = np.minimum(np.asarray(once.params)[:, 0], config.inference / 2)
+    large = np.asarray(once.params)[:, 0]
+    sizes = np.minimum(large, config.inference / 2)
     tokens, served = config.train / (6 * sizes), config.inference / (2 * sizes)
     each = [jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], laws) for i in range(len(served))]
     rows = zip(each, sizes, tokens, served, strict=True)
@@ -249,6 +251,7 @@ def bootstrapped_optimum(config: Config, key: Any) -> Optimum:
         with_samples=many,
         one_sample=single,
         gain=interval(np.asarray(plans.value)[:, 0] - alone),
+        too_large=float(np.mean(2 * large[1:] > config.inference)),
         more_tokens=float(more[both].mean()),
         beyond=ranges.beyond(*(many[name][1] for name in ("params", "tokens", "samples"))),
         beyond_one=ranges.beyond(single["params"][1], single["tokens"][1], 1.0),

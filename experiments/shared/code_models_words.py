@@ -38,7 +38,7 @@ class Optimum:
 
     The middle is the point fit of a bootstrap, or the median of the draws with smooth deviations.
     gain: of the model with samples over that for one sample, both drawing the samples they are served; a model for one
-    sample too large to be served once is replaced by the largest that is.
+    sample too large to be served once, as in a share too_large of draws, is replaced by the largest that is.
     more_tokens: share of draws with more tokens per parameter with samples. optimal: share of draws with both optima,
     inside the sizes that were searched. beyond: how many times beyond the measured ranges the middle lies, by quantity.
     """
@@ -50,6 +50,7 @@ class Optimum:
     with_samples: dict[str, tuple[float, float, float]]
     one_sample: dict[str, tuple[float, float, float]]
     gain: tuple[float, float, float]
+    too_large: float
     more_tokens: float
     beyond: dict[str, float]
     beyond_one: dict[str, float]
@@ -93,7 +94,8 @@ def words(result: Result) -> list[str]:
             lines.append(f"{one.law} ({one.bands}), {name}: {told}")
         low, mid, high = one.gain
         lines.append(
-            f"  gain {mid:.3f} ({low:.3f} to {high:.3f}); more tokens per parameter in {one.more_tokens:.1%} of draws; "
+            f"  gain {mid:.3f} ({low:.3f} to {high:.3f}), that for one too large to serve in {one.too_large:.0%} of draws; "
+            f"more tokens per parameter in {one.more_tokens:.1%} of draws; "
             f"beyond what was measured: {beyond(one.beyond)}; for one sample: {beyond(one.beyond_one)}; "
             f"{one.optimal:.0%} of draws with both optima; {one.status}"
         )
