@@ -94,7 +94,8 @@ def words(result: Result) -> list[str]:
             lines.append(f"{one.law} ({one.bands}), {name}: {told}")
         low, mid, high = one.gain
         lines.append(
-            f"  gain {mid:.3f} ({low:.3f} to {high:.3f}), that for one too large to serve in {one.too_large:.0%} of draws; "
+            f"  gain {mid:.3f} ({low:.3f} to {high:.3f}); "
+            f"the model for one sample is too large to serve in {one.too_large:.0%} of draws; "
             f"more tokens per parameter in {one.more_tokens:.1%} of draws; "
             f"beyond what was measured: {beyond(one.beyond)}; for one sample: {beyond(one.beyond_one)}; "
             f"{one.optimal:.0%} of draws with both optima; {one.status}"
