@@ -12,7 +12,8 @@ from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, GREEN, GREY, VERMILLION, 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PANELS = ("T2PassK", "T2PassK, DCLM loss", "T2Loss", "T2PassKNaive")
+PANELS = (("T2PassK", "bootstrap"), *((law, "discrepancy") for law in ("T2PassK", "T2PassKOnKaplan", "T2Loss")))
+TITLES = {"bootstrap": "bootstrap only", "discrepancy": "with smooth deviations"}
 COLOURS = {1: BLUE, 16: GREEN, 128: VERMILLION}
 
 
@@ -37,8 +38,8 @@ class OptimumCurves:
     ranges: MeasuredRange
 
 
-def draw_forecasts(points: dict[str, ForecastPoints], cut: float) -> "Figure":
-    """Predicted against measured pass@k of the runs beyond the cut, one panel for each law."""
+def draw_forecasts(points: dict[tuple[str, str], ForecastPoints], cut: float) -> "Figure":
+    """Predicted against measured pass@k of the runs beyond the cut, one panel for each law and kind of bands."""
     laws = [name for name in PANELS if name in points]
     figure, axes = small(len(laws), height=1.5, sharex=True, sharey=True)
     shown = [points[name] for name in laws]
@@ -61,8 +62,7 @@ def draw_forecasts(points: dict[str, ForecastPoints], cut: float) -> "Figure":
             )
         ax.plot([low, high], [low, high], color=BLACK, linewidth=0.8, label="equal")
         ax.set(xlim=(low, high), ylim=(low, high))
-        head, _, loss = name.partition(", ")
-        ax.set_title(f"{law_name(head)}\n{'with ' + loss if loss else ''}".strip())
+        ax.set_title(f"{law_name(name[0])}\n{TITLES[name[1]]}")
     figure.supxlabel("measured pass@k")
     figure.supylabel("predicted pass@k")
     common_legend(figure, columns=4, title=f"fitted up to {power(cut)} FLOPs; dearer runs, with 90 % bands")
@@ -70,16 +70,19 @@ def draw_forecasts(points: dict[str, ForecastPoints], cut: float) -> "Figure":
 
 
 def draw_frontier(curves: OptimumCurves) -> "Figure":
-    """Tokens per parameter and pass@k of the best models, shaded where no run was measured."""
+    """Tokens per parameter and pass@k of the best models, shaded and dotted where no run was measured."""
     figure, (above, below) = stacked(2, 1.8, sharex=True)
     for name, found, colour in (
         ("one sample", curves.one_sample, VERMILLION),
         ("with samples", curves.with_samples, BLUE),
     ):
+        middles = zip(*(found[quantity][1].tolist() for quantity in ("params", "tokens", "samples")), strict=True)
+        inside = np.array([not curves.ranges.beyond(*one) for one in middles])
         for ax, quantity in ((above, "tokens_per_param"), (below, "value")):
             low, mid, high = found[quantity]
             ax.fill_between(curves.train, low, high, color=colour, alpha=0.25, linewidth=0, label=f"{name}, 90 %")
-            ax.plot(curves.train, mid, color=colour, label=f"{name}, fit")
+            ax.plot(curves.train, mid, ":", color=colour)
+            ax.plot(curves.train, np.where(inside, mid, np.nan), color=colour, label=f"{name}, median")
     above.set(xscale="log", yscale="log", ylabel="tokens per parameter")
     below.set(xscale="log", ylabel="pass@k", ylim=(0, 1), xlabel=AXIS_LABELS["train"])
     bottom, top = above.get_ylim()
@@ -92,5 +95,5 @@ def draw_frontier(curves: OptimumCurves) -> "Figure":
         ax.set_xlim(curves.train[0], curves.train[-1])
         log_ticks(ax)
         unmeasured(ax, curves.ranges.compute[1], "not measured")
-    common_legend(figure)
+    common_legend(figure, title="dotted: models beyond the measured ranges")
     return figure

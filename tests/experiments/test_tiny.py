@@ -26,7 +26,8 @@ from experiments.checks import (
     posterior_frontier,
 )
 from experiments.paper import approach1, approach2, chinchilla_replication, t2_loss_on_porian, t2_on_code_models
-from experiments.shared import calibration_tables, pooled_tables, real_tables, record
+from experiments.shared import calibration_tables, code_models_optima, pooled_tables, real_tables, record
+from t2jax.extrapolation.predictions import as_choice
 from tests.helpers.experiments import check_figures, check_numbers, check_output, need
 
 ROOT = Path(record.__file__).parents[2]
@@ -120,15 +121,40 @@ def test_t2_on_code_models(tmp_path):
         pytest.skip(f"{error}: this table is local only, in the folder that T2JAX_DATA names")
     result = t2_on_code_models.run(t2_on_code_models.Config.tiny())
     assert (result.models, result.rows, result.zero_rows) == (57, 456, 8)
-    law, naive = result.forecasts
-    assert law.fitted_runs + law.predicted_runs == 57
+    law, naive, smooth = result.forecasts
+    assert law.fitted_runs + law.predicted_runs == smooth.fitted_runs + smooth.predicted_runs == 57
     assert law.errors.mean_absolute < 0.2 < naive.errors.mean_absolute
-    (one,) = result.optima
-    assert all(low <= mid <= high for low, mid, high in one.with_samples.values())
-    assert one.more_tokens > 0.9 and one.gain[1] > 0
+    assert smooth.errors.mean_absolute < 0.2 and smooth.coverage > law.coverage
+    assert smooth.coverage_50 is not None and smooth.coverage_50 < smooth.coverage
+    for one in result.optima:
+        assert all(low <= mid <= high for low, mid, high in one.with_samples.values())
+        assert one.more_tokens > 0.9 and one.gain[1] > 0
+    wide, narrow = (one.with_samples["params"] for one in result.optima)
+    assert wide[2] / wide[0] > narrow[2] / narrow[0]
     # the best of the measured models is never worse than the best for one sample
     assert len(result.measured) >= 4 and all(row.gain >= 0 for row in result.measured)
     check_output(t2_on_code_models, result, tmp_path)
+
+
+def test_optima_with_samples_and_for_one_share_draws():
+    """Of rows with errors of 0.1 % both are those of the law, and the gain is never below zero, draw by draw."""
+    law = t2.laws.T2PassK(
+        E=0.0, A=300.0, B=800.0, alpha=0.3, beta=0.3, theta0=1.0, theta1=1.0, theta2=0.8, theta3=0.0, theta4=0.0
+    )
+    size, ratio, k = (one.ravel() for one in np.meshgrid([1e8, 3e8, 1e9, 3e9], [5.0, 20.0, 80.0], [1.0, 8.0, 64.0]))
+    inputs: Any = {"params": size, "tokens": ratio * size, "samples": k}
+    error = 1e-3 * np.random.default_rng(0).normal(size=len(k))
+    table = t2.Table.from_columns(**inputs, pass_at_k=np.exp(-law.cost(size, ratio * size, k) + error))
+    choice = as_choice(t2.fit_discrepancy(t2.laws.T2PassK, table, key=jax.random.key(0)))
+    found = code_models_optima.draw_pair(choice, 1e20, 4e9, seed=0, draws=50)
+    n = np.geomspace(1e7, 2e9, 2000)
+    for told, served in ((found.with_samples, 2e9 / n), (found.one_sample, np.ones_like(n))):
+        passed = np.exp(-law.cost(n, 1e20 / (6 * n), served))
+        best = np.argmax(passed)
+        expected = (n[best], 1e20 / (6 * n[best]), 1e20 / (6 * n[best] ** 2), served[best], passed[best])
+        for name, value in zip(code_models_optima.QUANTITIES, expected, strict=True):
+            assert np.median(told[name]) == pytest.approx(value, rel=0.05), name
+    assert np.all(found.gain >= -1e-6) and found.more_tokens.all() and not found.at_edge.any()
 
 
 @pytest.mark.tiny
