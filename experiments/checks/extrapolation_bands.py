@@ -19,9 +19,16 @@ import numpy as np
 from scipy.optimize import OptimizeWarning, curve_fit
 
 import t2jax as t2
-from experiments.shared import real_tables
 from experiments.shared.band_scores import Score, mean_score, relative_error, score
 from experiments.shared.pictures import COLUMN, common_legend
+from experiments.shared.real_tables import (
+    code_model_losses,
+    data_constrained,
+    farseer,
+    gadre,
+    porian,
+    testbed_losses,
+)
 from experiments.shared.record import command, stage
 from t2jax.evaluation.predictive_band import predictive_band
 from t2jax.typing import Array
@@ -30,14 +37,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TABLES: dict[str, Callable[[], t2.Table]] = {
-    "porian": real_tables.porian,
-    "gadre C4": lambda: real_tables.gadre("c4_original"),
-    "gadre RedPajama": lambda: real_tables.gadre("rpj"),
+    "porian": porian,
+    "gadre C4": lambda: gadre("c4_original"),
+    "gadre RedPajama": lambda: gadre("rpj"),
     "chinchilla-epoch": lambda: t2.datasets.load("chinchilla-epoch"),
-    "farseer": real_tables.farseer,
-    "data_constrained": real_tables.data_constrained,
-    "testbed": real_tables.testbed_losses,
-    "apple-code": real_tables.code_model_losses,
+    "farseer": farseer,
+    "data_constrained": data_constrained,
+    "testbed": testbed_losses,
+    "apple-code": code_model_losses,
 }
 LOOKED_AT = ("porian", "gadre C4", "farseer", "data_constrained", "testbed")
 """Tables by which forms, priors and grids were chosen."""

@@ -11,7 +11,7 @@ in the T² paper. T2Loss and ParamsTokensPassK predict -log pass@k by Huber's pe
 the mean over problems of pass@k, so its log takes the place of the mean of logs. The models' losses are not fitted
 along: that takes minutes for one cut.
 
-Bands are of two kinds. Those of the bootstrap resample the runs and trust the law. Those of `t2.fit_discrepancy` let
+Bands are of two kinds. Those of the bootstrap resample the runs and trust the law. Those of `t2.extrapolation.fit_discrepancy` let
 the runs deviate smoothly from the law, by as much as the fitted runs do, and widen by a backtest inside these.
 
     python -m experiments.paper.t2_on_code_models [tiny] [-o FOLDER]    (reads T2JAX_DATA/apple-code/humaneval.csv)
@@ -31,7 +31,7 @@ from experiments.shared.real_tables import code_models
 from experiments.shared.record import command, stage
 from t2jax.evaluation.errors import Errors
 from t2jax.evaluation.held_out import NoFit
-from t2jax.extrapolation.choose_law import LawChoice
+from t2jax.extrapolation.law_choice import LawChoice
 from t2jax.extrapolation.predictions import as_choice
 from t2jax.fitting.measured_range import MeasuredRange
 
@@ -139,7 +139,7 @@ def with_discrepancy(name: str, cut: float, key: Any) -> Forecast:
     table = table_for(name)
     out = t2.evaluation.Cut("compute", cut).above(table)
     with stage(f"{name} with smooth deviations, up to {cut:.2g} FLOPs"):
-        choice = as_choice(t2.fit_discrepancy(LAWS[name], table.where(~out), key=key))
+        choice = as_choice(t2.extrapolation.fit_discrepancy(LAWS[name], table.where(~out), key=key))
         dearer = table.where(out)
         wide, narrow = (t2.predict_band(choice, dearer, level=level) for level in (LEVEL, 0.5))
     arrays = [dearer[wide.response], wide.mean, wide.low, wide.high, narrow.low, narrow.high]
@@ -178,7 +178,7 @@ def judge(
 def smooth_optimum(name: str, config: Config, key: Any, curves: bool) -> Optimum:
     """Optima of a law with smooth deviations, fitted to every run: both in every draw."""
     with stage(f"{name}: optima of {config.smooth_draws} draws with smooth deviations"):
-        choice = as_choice(t2.fit_discrepancy(LAWS[name], table_for(name), key=key))
+        choice = as_choice(t2.extrapolation.fit_discrepancy(LAWS[name], table_for(name), key=key))
         found = draw_pair(choice, config.train, config.inference, config.seed, config.smooth_draws)
         frontier = frontier_of(choice, config) if curves else None
     many, once = spans(found.with_samples), spans(found.one_sample)

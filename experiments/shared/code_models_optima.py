@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 import t2jax as t2
-from t2jax.extrapolation.choose_law import LawChoice
 from t2jax.extrapolation.discrepancy import DiscrepancyFit
 from t2jax.extrapolation.draws import draw_curves
-from t2jax.extrapolation.optimum_band import COARSE, REACH, STEP
+from t2jax.extrapolation.law_choice import LawChoice
+from t2jax.extrapolation.optimum import COARSE, REACH, STEP
 
 QUANTITIES = ("params", "tokens", "tokens_per_param", "samples", "value")
 SAME_BUDGET = 1.02

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from t2jax.extrapolation.discrepancy import DiscrepancyFit
+from t2jax.extrapolation.scales import covariance_root
 from t2jax.typing import Float
 
 PROPOSALS = 4
@@ -52,7 +53,7 @@ def _laws_of_node(
     mean, spread = fit.curve.prior
     variance = projected.variances(amplitude, noise)[0]
     standard = rng.standard_normal((PROPOSALS * count, len(shift)))
-    proposed = mean + shift + np.linalg.solve(np.linalg.cholesky(precision).T, standard.T).T
+    proposed = mean + shift + standard @ covariance_root(precision).T
     measured = fit.model.residual + fit.curve.evaluate(fit.u, fitted)[0] - fit.model.slopes @ (fit.u - mean)
     weighted = np.sqrt(fit.model.weight) * (measured - fit.curve.evaluate_many(proposed, fitted))
     left = weighted @ spectrum.vectors

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from t2jax.extrapolation.kernel import Spectrum
-from t2jax.extrapolation.scales import LinearModel
+from t2jax.extrapolation.scales import LinearModel, covariance_root
 from t2jax.typing import Float
 
 LEARNED = 1e-9
@@ -24,7 +24,7 @@ class Kriging:
         spectrum: Covariance of the rows.
         amplitude: Standard deviation of the discrepancy, shape (nodes,).
         shift: Coordinates less their prior mean, shape (nodes, free).
-        spread: Matrix whose square is the covariance of the coordinates, shape (nodes, free, free).
+        spread: Root of the covariance of the coordinates (`covariance_root`), shape (nodes, free, free).
         mean: Weights of the covariances with the knots in the mean, shape (knots, nodes).
         slopes: Their weights in the derivatives by the coordinates, shape (knots, nodes, free).
         modes: Modes that narrow the band, shape (knots, modes).
@@ -54,7 +54,7 @@ class Kriging:
             spectrum=spectrum,
             amplitude=amplitude,
             shift=shift,
-            spread=np.linalg.inv(np.linalg.cholesky(precision)),
+            spread=covariance_root(precision),
             mean=spectrum.cross[:, used] @ (gain[:, used] * residual).T,
             slopes=np.tensordot(spectrum.cross[:, used], slopes, 1),
             modes=spectrum.cross[:, narrow],
@@ -74,4 +74,4 @@ class Kriging:
             effects = effects - flat.reshape(len(flat), *self.slopes.shape[1:]).swapaxes(0, 1)
             narrowing = np.square(covariance @ self.modes) @ self.narrowing
             variances = np.maximum(self.amplitude[:, None] ** 2 - narrowing.T, 0.0)
-        return means, variances + np.square(effects @ self.spread.swapaxes(1, 2)).sum(2)
+        return means, variances + np.square(effects @ self.spread).sum(2)

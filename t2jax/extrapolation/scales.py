@@ -140,6 +140,16 @@ class Projected:
         return -0.5 * (size + volume + slogdet(precision)[1]) - np.log(spread).sum()
 
 
+def covariance_root(precision: Float[np.ndarray, "... free free"]) -> Float[np.ndarray, "... free free"]:
+    """Computes a root of the inverse of precisions, whose product with its transpose is the covariance.
+
+    Rows without noise leave precisions that are singular to rounding, so eigenvalues are bounded from below.
+    """
+    values, vectors = np.linalg.eigh(precision)
+    values = np.maximum(values, np.finfo(float).eps * values[..., -1:])
+    return vectors / np.sqrt(values)[..., None, :]
+
+
 def weigh_nodes(model: LinearModel, spectra: Sequence[Spectrum], prior: ScalePrior, size: float) -> Nodes:
     """Computes the posterior probabilities of the scales on a grid.
 

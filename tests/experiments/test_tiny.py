@@ -38,6 +38,9 @@ OTHERS = (
     "experiments.benchmarks.passk_forecast",
     "experiments.benchmarks.zoo_counts",
     "experiments.checks.calibration",
+    "experiments.checks.extrapolation_bands",
+    "experiments.checks.extrapolation_simulations",
+    "experiments.checks.few_rows",
     "experiments.checks.passk_posterior",
     "experiments.checks.posterior_frontier",
     "experiments.paper.planning",
@@ -145,7 +148,7 @@ def test_optima_with_samples_and_for_one_share_draws():
     inputs: Any = {"params": size, "tokens": ratio * size, "samples": k}
     error = 1e-3 * np.random.default_rng(0).normal(size=len(k))
     table = t2.Table.from_columns(**inputs, pass_at_k=np.exp(-law.cost(size, ratio * size, k) + error))
-    choice = as_choice(t2.fit_discrepancy(t2.laws.T2PassK, table, key=jax.random.key(0)))
+    choice = as_choice(t2.extrapolation.fit_discrepancy(t2.laws.T2PassK, table, key=jax.random.key(0)))
     found = code_models_optima.draw_pair(choice, 1e20, 4e9, seed=0, draws=50)
     n = np.geomspace(1e7, 2e9, 2000)
     for told, served in ((found.with_samples, 2e9 / n), (found.one_sample, np.ones_like(n))):
