@@ -11,8 +11,8 @@ in the T² paper. T2Loss and ParamsTokensPassK predict -log pass@k by Huber's pe
 the mean over problems of pass@k, so its log takes the place of the mean of logs. The models' losses are not fitted
 along: that takes minutes for one cut.
 
-Bands are of two kinds. Those of the bootstrap resample the runs and trust the law. Those of `t2.extrapolation.fit_discrepancy` let
-the runs deviate smoothly from the law, by as much as the fitted runs do, and widen by a backtest inside these.
+Bands are of two kinds. Those of the bootstrap resample the runs and trust the law. Those with a discrepancy let the
+runs deviate smoothly from the law, by as much as the fitted runs do, and widen by a backtest inside these.
 
     python -m experiments.paper.t2_on_code_models [tiny] [-o FOLDER]    (reads T2JAX_DATA/apple-code/humaneval.csv)
 """
