@@ -40,8 +40,8 @@ class OptimumBand:
 
     Examples:
         >>> at = t2.extrapolation.optimum_band(fit, 1e21, key=jax.random.key(0))
-        >>> print(f"{at.params.mid:.2e}")
-        2.93e+09
+        >>> round(at.params.mid / 1e9, 1)
+        2.9
     """
 
     params: Band
