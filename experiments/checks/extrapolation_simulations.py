@@ -37,7 +37,7 @@ TRUTHS: dict[str, t2.Law] = {
 class Config:
     """How many tables of each truth."""
 
-    tables: int = 200
+    tables: int = 100
     """Tables of each truth, with a misfit and without."""
     draws: int = 400
     """Draws behind a band of N*."""

@@ -30,8 +30,10 @@ def run(config: FitConfig) -> int:
         fitted, choice = fit_chosen(table, config.fitting, out)
         result = fitted.fit
         law, answer = type(result.law), {"choice": choice_answer(choice)}
-        out.say(f"{laws.name_of(law)} on {len(table)} rows of {table.source.name}", "", parameter_table(fitted), "")
-        out.say(result.status, *([result.residuals.sentence] if result.residuals else []))
+        out.say(f"{laws.name_of(law)} on {len(table)} rows of {table.source.name}: {result.status}", "")
+        out.say(parameter_table(fitted), "", *([result.residuals.sentence] if result.residuals else []))
+        if choice is not None:
+            out.say(f"{choice.status}.")
         out.say(f"objective {result.objective:.8g} ({type(result.problem.noise).__name__})")
         if fitted.draws is not None:
             out.say(f"bootstrap: {fitted.draws_status}")

@@ -70,6 +70,8 @@ def find_law(
     fitted, choice = fit_chosen(rows, fitting, out)
     result, answer = fitted.fit, {"fit": fit_answer(fitted), "choice": choice_answer(choice)}
     out.say(f"{laws.name_of(type(result.law))} on {rows.source.name}: {result.status}", "")
+    if choice is not None:
+        out.say(f"{choice.status}.", "")
     if not result.converged:
         print(f"t2jax: the fit failed ({result.status})", file=sys.stderr)
         return LawSource(None, answer=answer)
@@ -103,7 +105,6 @@ def fit_chosen(rows: Table, fitting: FittingOptions, out: Output) -> tuple[Fitte
     with out.progress("choosing a law") as bar:
         choice = choose_law(rows, key=jax.random.key(fitting.seed))
         bar.update()
-    out.say(f"{choice.status}.", "")
     for smooth in choice.fits:
         fitted = fit_and_save(type(smooth.law), rows, fitting, out)
         if fitted.fit.converged and not fitted.fit.undetermined:

@@ -134,7 +134,7 @@ def structured_residuals(law: type[Law], table: Table, columns: tuple[str, ...],
     relative = of not in SHARES and bool(np.all(measured > 0) and np.all(predicted > 0))
     residual = np.log(measured / predicted) if relative else measured - predicted
     read = [table[name] for name in law.columns().values() if name in table]
-    structure = measure_structure(residual, np.log(np.stack(read, axis=1)))
+    structure = measure_structure(residual, np.log(np.stack(read, axis=1)), table.runs())
     if structure.score < CLEAR or structure.size < LEAST:
         return ""
     unit = "%" if relative else "percentage points"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from t2jax.typing import Float
+from t2jax.typing import Float, Int
 
 LENGTH = 0.3 * float(np.log(10.0))
 """Length scale of the neighbourhoods, 0.3 decades; a fitted law has no misfit left over many decades."""
@@ -27,7 +27,7 @@ class SmoothStructure:
 
 
 def measure_structure(
-    residual: Float[np.ndarray, " rows"], places: Float[np.ndarray, "rows inputs"]
+    residual: Float[np.ndarray, " rows"], places: Float[np.ndarray, "rows inputs"], run: Int[np.ndarray, " rows"]
 ) -> SmoothStructure:
     """Compares the products of neighbouring residuals with those of shuffled residuals (Moran 1950, Biometrika 37:17).
 
@@ -37,17 +37,18 @@ def measure_structure(
     Args:
         residual: Residuals.
         places: Logs of the inputs of the rows.
+        run: Number of the run of each row. Rows of one run share errors, so they are no neighbours.
 
     Returns:
         The score and the size; both are 0 for fewer than eight rows.
     """
     if len(residual) > MOST_ROWS:
         chosen = np.linspace(0, len(residual) - 1, MOST_ROWS).round().astype(int)
-        residual, places = residual[chosen], places[chosen]
+        residual, places, run = residual[chosen], places[chosen], run[chosen]
     count = len(residual)
     squares = ((places[:, None] - places[None]) ** 2).sum(-1)
     weight = np.exp(-0.5 * squares / LENGTH**2)
-    weight[squares < 1e-12] = 0.0
+    weight[(squares < 1e-12) | (run[:, None] == run)] = 0.0
     if count < FEWEST_ROWS or not weight.any() or not np.any(residual):
         return SmoothStructure(0.0, 0.0)
     # ranks keep one outlier from deciding
@@ -56,4 +57,7 @@ def measure_structure(
     products = np.einsum("pi,ij,pj->p", shuffled, weight, shuffled, optimize=True)
     spread = max(float(products.std()), np.finfo(float).tiny)
     shared = float(residual @ weight @ residual) / float(weight.sum())
-    return SmoothStructure((float(ranks @ weight @ ranks) - float(products.mean())) / spread, np.sqrt(max(shared, 0.0)))
+    score = (float(ranks @ weight @ ranks) - float(products.mean())) / spread
+    # shuffled rows are independent, but rows of a run are not: they count as one
+    alone = np.sqrt(len(np.unique(run)) / count)
+    return SmoothStructure(alone * score, np.sqrt(max(shared, 0.0)))
