@@ -11,6 +11,7 @@ from t2jax.laws.coordinates import Coordinates
 from t2jax.laws.frames import sum_frame
 from t2jax.tables.table import Table
 from t2jax.typing import Array, ArrayLike, Float, Int
+from t2jax.working_precision import scope
 
 NULL_EIGENVALUE = 1e-12
 NULL_SLOPES = 10.0
@@ -165,7 +166,8 @@ def remedy(law: Law, table: Table, flat: tuple[str, ...]) -> str:
             continue
         first, *others = group
         values = law.values() | dict.fromkeys(set(law.linear) - set(group), 0.0)
-        total = float(np.asarray(type(law)(**values)(**frame.inputs)))
+        with scope():
+            total = float(np.asarray(type(law)(**values)(**frame.inputs)))
         fixed = [f"{name}=0" for name in others]
         fixed += [f"{exponent}={declared[exponent].median():.1g}" for exponent in dict.fromkeys(exponents)]
         terms = [name + "".join(f"/{of}^{exponent}" for of, exponent in declared[name].power) for name in group]
