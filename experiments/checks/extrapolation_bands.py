@@ -264,8 +264,19 @@ def words(result: Result) -> list[str]:
         f" ({min(covered):.0f} to {max(covered):.0f} % by table), its 50 % bands {np.mean(narrow):.0f} %.",
         f"Its mean interval score is {100 * np.mean(gains):.0f} % below the earlier one, averaged over tables,"
         f" which had no fit at {no_fit} of {len(result.splits)} cuts.",
+        *new_tables(result),
         *([f"Not there: {', '.join(result.missing)}."] if result.missing else []),
     ]
+
+
+def new_tables(result: Result) -> list[str]:
+    """Says how the tables fared by which nothing was chosen."""
+    new = [one for one in result.averages if one.table not in LOOKED_AT]
+    if not new:
+        return []
+    errors = ", ".join(f"{one.table} {one.chosen.error / one.best_single:.2f}" for one in new)
+    held = ", ".join(f"{one.chosen.in_90:.0f} %" for one in new)
+    return [f"On the tables not looked at, errors over those of the best law are {errors}; 90 % bands hold {held}."]
 
 
 def figures(result: Result) -> dict[str, "Figure"]:

@@ -161,7 +161,7 @@ def _without_discrepancy(fit: t2.extrapolation.DiscrepancyFit) -> t2.extrapolati
     freedom = len(left) - len(fit.u)
     noise = np.array([np.sqrt(np.sum(left**2) / freedom)])
     one = np.zeros(1)
-    return replace(fit, nodes=Nodes(one.astype(int), one, noise, np.ones(1), fit.log_evidence, fit.log_odds))
+    return replace(fit, nodes=Nodes(one.astype(int), one, noise, np.ones(1), fit.nodes.log_evidence, fit.log_odds))
 
 
 def words(result: Result) -> list[str]:

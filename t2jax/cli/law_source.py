@@ -15,6 +15,7 @@ from t2jax.cli.output import Output
 from t2jax.extrapolation.discrepancy import fit_discrepancy
 from t2jax.extrapolation.law_choice import LawChoice, choose_from, choose_law
 from t2jax.files import finite
+from t2jax.fitting.cautions import no_errors
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.fitted_rows import load_fitted_rows
 from t2jax.fitting.law_files import DRAWS_FILE, load_bootstrap, load_law
@@ -24,8 +25,8 @@ from t2jax.numerics.bands import too_few_draws
 from t2jax.posterior.files import POSTERIOR_FILE, load_posterior
 from t2jax.tables.table import Table
 
-FEWEST_ROWS = 8
-"""Fewest rows among which laws are compared."""
+FEWEST_ROWS, FEWEST_COMPARED = 3, 8
+"""Fewest rows to which a law with a discrepancy is fitted, and among which laws are compared."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,17 @@ def find_law(
         out.say(f"bootstrap: {warning}", "")
     if choice is None and smooth_misfit_possible(rows) and not fitting.fixed:
         choice = choose_from([fit_discrepancy(type(result.law), rows, key=jax.random.key(fitting.seed))])
-    return LawSource(result.law, fitted.laws, fitted.no_intervals, rows, result, MeasuredRange.of(rows), choice, answer)
+    law = result.law if choice is None else _estimate(result.law, choice, out)
+    return LawSource(law, fitted.laws, fitted.no_intervals, rows, result, MeasuredRange.of(rows), choice, answer)
+
+
+def _estimate(law: Law, choice: LawChoice, out: Output) -> Law:
+    """Returns the law to plan with. A law through every row is no estimate, so with few rows the priors speak too."""
+    smooth = choice.fits[0]
+    if not no_errors(type(law), smooth.table, len(smooth.curve.names)):
+        return law
+    out.say(f"So the plan takes the most probable law under the priors: {choice.law!r}.", "")
+    return choice.law
 
 
 def fit_chosen(rows: Table, fitting: FittingOptions, out: Output) -> tuple[Fitted, LawChoice | None]:
@@ -99,7 +110,13 @@ def fit_chosen(rows: Table, fitting: FittingOptions, out: Output) -> tuple[Fitte
     """
     fitting.check()
     named = None if fitting.law == "auto" else fitting.law
-    automatic = named is None and not fitting.fixed and smooth_misfit_possible(rows)
+    losses = smooth_misfit_possible(rows) and len(rows) >= FEWEST_COMPARED
+    if fitting.law == "auto" and (fitting.fixed or not losses):
+        raise ValueError(
+            f"--law auto compares laws of the loss on at least {FEWEST_COMPARED} rows of one task, without --fixed:"
+            " name a law"
+        )
+    automatic = named is None and not fitting.fixed and losses
     if not automatic:
         return fit_and_save(law_for(rows, named), rows, fitting, out), None
     with out.progress("choosing a law") as bar:
@@ -169,6 +186,8 @@ def _law_of_file(path: Path, seed: int, out: Output) -> LawSource:
     law, measured = load_law(path), load_measured_range(path)
     content = json.loads(path.read_text(encoding="utf-8"))
     choice = _choice_of_file(path, content, seed, out)
+    if choice is not None and not path.with_name(DRAWS_FILE).exists():
+        law = _estimate(law, choice, out)
     draws, posterior = path.with_name(DRAWS_FILE), path.with_name(POSTERIOR_FILE)
     status = str(content["status"])
     if " converged: " in status:  # something is told before it

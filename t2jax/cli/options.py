@@ -40,7 +40,7 @@ class FittingOptions:
         tyro.conf.arg(
             metavar="LAW",
             help=f"The law to fit: {LAW_NAMES}; or auto, the law that predicts dearer runs best. By default t2-pass-k "
-            "for correct or pass_at_k, t2-loss for neg_log_pass, and auto for losses.",
+            "for correct or pass_at_k, t2-loss for neg_log_pass, and auto for 8 losses or more.",
         ),
     ] = None
     noise: NoiseName = "default"

@@ -17,7 +17,7 @@ from t2jax.extrapolation.scales import LinearModel, Nodes, ScalePrior, weigh_nod
 from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
-from t2jax.printing import format_percent, summary
+from t2jax.printing import summary
 from t2jax.tables.place import TableError
 from t2jax.tables.table import Table
 from t2jax.typing import Array, Float
@@ -28,8 +28,10 @@ RUN_SHARES = (0.0, 0.3, 3.0)
 """Variances that rows of one run share, relative to the smooth part, where a table has several rows of a run."""
 FREEDOM = 4.0
 """Degrees of freedom of the Student-t errors."""
-TAIL = float((stdtrit(FREEDOM, 0.95) / ndtri(0.95)) ** 2)
-"""Variance of the normal error that has the same 90 % interval as a Student-t error of scale one."""
+LEVEL = 0.9
+"""Level at which backtests compare errors with bands."""
+LEFT_OUT = 1e-12
+"""Weight, relative to the largest, below which a row is left out."""
 ROUNDS = 3
 LOGIT_UNIT = 10.0
 """How many times the scales on the logit scale are those on the log scale."""
@@ -52,7 +54,6 @@ class DiscrepancyFit:
         amplitude: Standard deviation of the discrepancy, on the log or logit scale, averaged over the scales.
         noise: Scale of the independent errors, averaged likewise.
         log_odds: Log of the odds that there is a discrepancy, from the rows alone.
-        log_evidence: Log density of the measurements.
         curve: The law as a function of its coordinates.
         u: Coordinates of `law`.
         model: The linearised law.
@@ -71,7 +72,6 @@ class DiscrepancyFit:
     amplitude: float
     noise: float
     log_odds: float
-    log_evidence: float
     curve: ResponseCurve
     u: np.ndarray
     model: LinearModel
@@ -82,21 +82,29 @@ class DiscrepancyFit:
         """Writes whether the rows deviate smoothly from the law, and by how much."""
         answers = {
             "law": repr(self.law),
-            "discrepancy": format_percent(self.amplitude),
-            "errors": format_percent(self.noise),
+            "discrepancy": f"{self.percent(self.amplitude)} allowed in bands",
+            "errors": self.percent(self.noise),
         }
         return summary("DiscrepancyFit", self.status, answers)
 
     @property
     def status(self) -> str:
         """Whether the rows deviate from the law in a smooth way, in a sentence."""
-        name, errors = type(self.law).__name__, f"beside errors of {self._percent(self.noise)}"
+        name, errors = type(self.law).__name__, f"beside errors of {self.percent(self.noise)}"
         if self.log_odds < 0:
-            return f"the rows follow {name}: no smooth deviation {errors}"
+            return f"the rows show no smooth deviation from {name} {errors}"
         certainty = "clearly" if self.log_odds > 3 else "perhaps"
-        return f"the rows {certainty} deviate from {name} in a smooth way, by {self._percent(self.amplitude)} {errors}"
+        return f"the rows {certainty} deviate from {name} in a smooth way, by {self.percent(self.amplitude)} {errors}"
 
-    def _percent(self, size: float) -> str:
+    def percent(self, size: float) -> str:
+        """Formats a size on the scale of the comparison, in per cent.
+
+        Args:
+            size: Difference of logs, or of logits for pass@k.
+
+        Returns:
+            The number with its unit.
+        """
         unit = "%" if self.curve.scale == "log" else "% of the odds"
         return f"{100 * size:.2g} {unit}"
 
@@ -125,16 +133,22 @@ class DiscrepancyFit:
         with ThreadPoolExecutor() as pool:
             list(pool.map(fill, range(0, len(values), CHUNK)))
         mixture = GaussianMixture(start + means, variances, self.nodes.weight)
-        return mixture.with_errors(self.run_variances()) if new_run else mixture
+        return mixture.with_errors(self.run_variances(LEVEL)) if new_run else mixture
 
-    def run_variances(self) -> Float[np.ndarray, " nodes"]:
+    def run_variances(self, level: float) -> Float[np.ndarray, " nodes"]:
         """Computes the variance of one new run about the mean over runs, at each node of the scales.
+
+        Errors are Student-t. The variance is that of a normal error with the same central interval.
+
+        Args:
+            level: Level of that interval.
 
         Returns:
             Variances on the scale of the comparison, shape (nodes,).
         """
+        tail = float(stdtrit(FREEDOM, 0.5 + level / 2) / ndtri(0.5 + level / 2))
         own = np.array([spectrum.kernel.run_share for spectrum in self.spectra])[self.nodes.kernel]
-        return self.nodes.amplitude**2 * own + TAIL * self.nodes.noise**2
+        return self.nodes.amplitude**2 * own + (tail * self.nodes.noise) ** 2
 
     @cached_property
     def _krigings(self) -> list[tuple[np.ndarray, Kriging]]:
@@ -195,6 +209,8 @@ def fit_discrepancy(
 
 def fit_from(curve: ResponseCurve, table: Table, draws: Float[np.ndarray, "draws free"], starts: int) -> DiscrepancyFit:
     """Fits as `fit_discrepancy`, from the best of the given coordinates."""
+    seen = table.weights() > LEFT_OUT * table.weights().max()  # rows left out by their weight measure nothing
+    table = table if seen.all() else table.where(seen)
     measured = curve.measured(table)
     if not np.isfinite(measured).all():
         table = table.where(np.isfinite(measured))
@@ -233,7 +249,6 @@ def fit_from(curve: ResponseCurve, table: Table, draws: Float[np.ndarray, "draws
         amplitude=float(nodes.weight @ nodes.amplitude),
         noise=float(np.exp(nodes.weight @ np.log(nodes.noise))),
         log_odds=nodes.log_odds,
-        log_evidence=nodes.log_evidence,
         curve=curve,
         u=u,
         model=model,

@@ -64,7 +64,7 @@ def origins(table: Table) -> list[Origin]:
 def forecast(fit: DiscrepancyFit, origin: Origin) -> Forecast:
     """Fits the law of a fit to the cheap rows of its table alone, and predicts the next dearer ones.
 
-    The search starts from the fit to all rows, which finds the optimum of the cheap rows.
+    The search starts from the fit to all rows. Of several optima of the cheap rows it finds the one nearest to that.
     """
     cheap, dear = fit.table.where(origin.fitted), fit.table.where(origin.predicted)
     refit = fit_from(fit.curve, cheap, fit.u[None], 1)

@@ -11,7 +11,7 @@ from t2jax.laws import DataConstrained, ExcessParams, Kaplan, SharedExponent, T2
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.loss.chinchilla import Chinchilla
-from t2jax.printing import format_percent, summary
+from t2jax.printing import summary
 from t2jax.tables.place import TableError
 from t2jax.tables.table import Table
 from t2jax.typing import Array, Float
@@ -51,7 +51,7 @@ class LawChoice:
         """Writes the sentence, then the weight and the error of each law."""
         answers = {}
         for fit, weight, errors in zip(self.fits, self.weights, self.errors, strict=True):
-            error = f", error {format_percent(_typical(errors))}" if errors.size else ""
+            error = f", error {fit.percent(_typical(errors))}" if errors.size else ""
             answers[type(fit.law).__name__] = f"weight {weight:.2f}{error}"
         return summary("LawChoice", self.status, answers)
 
@@ -65,10 +65,13 @@ class LawChoice:
             return (
                 f"the table has too few rows to see which law predicts dearer rows, so all weigh the same, {best} first"
             )
-        first, *others = (format_percent(_typical(errors)) for errors in self.errors)
+        first, *others = (
+            f"{type(fit.law).__name__} {fit.percent(_typical(errors))}"
+            for fit, errors in zip(self.fits, self.errors, strict=True)
+        )
         return (
-            f"{best} predicts dearer rows best, with an error of {first} at {len(self.origins)} origins"
-            f" (the others: {', '.join(others)})"
+            f"{best} predicts dearer rows best: errors of {first} against {', '.join(others)}, from"
+            f" {len(self.origins)} origin{'s' * (len(self.origins) > 1)}"
         )
 
 
@@ -107,7 +110,7 @@ def choose_law(table: Table, *, key: Array, laws: Sequence[type[Law]] | None = N
 
     Raises:
         TableError: The table lacks a column that a law needs.
-        ValueError: There is no law to choose from.
+        ValueError: There is no law to choose from, or the laws predict different responses.
 
     Examples:
         >>> choice = t2.choose_law(runs, key=jax.random.key(0), laws=[t2.laws.Chinchilla, t2.laws.SharedExponent])
@@ -123,7 +126,13 @@ def choose_law(table: Table, *, key: Array, laws: Sequence[type[Law]] | None = N
 
 
 def choose_from(fits: Sequence[DiscrepancyFit]) -> LawChoice:
-    """Weighs fits of several laws to one table by their forward chains, and measures how much bands must widen."""
+    """Weighs fits of several laws to one table by their forward chains, and measures how much bands must widen.
+
+    It raises ValueError if the laws predict different responses, whose errors have no common scale.
+    """
+    if len({fit.curve.response for fit in fits}) > 1:
+        pairs = ", ".join(f"{type(fit.law).__name__} of {fit.curve.response}" for fit in fits)
+        raise ValueError(f"laws of different responses have no common error: {pairs}")
     places = origins(fits[0].table)
     forecasts = [[forecast(fit, origin) for origin in places] for fit in fits]
     errors = np.array([[one.error for one in row] for row in forecasts]).reshape(len(fits), len(places))

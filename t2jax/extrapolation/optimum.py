@@ -40,8 +40,8 @@ class OptimumBand:
 
     Examples:
         >>> at = t2.extrapolation.optimum_band(fit, 1e21, key=jax.random.key(0))
-        >>> round(at.params.mid / 1e9, 1)
-        2.9
+        >>> print(f"{at.params.mid:.1e}")
+        2.9e+09
     """
 
     params: Band
@@ -104,7 +104,8 @@ def optimum_band(
     """Computes the compute-optimal N, D and k with bands that include the law's smooth discrepancy.
 
     The budgets are 6ND = train and, with `inference`, 2Nk = inference with k >= 1 (Roberts et al. 2026, 2604.01411).
-    They leave one free size, N. Each draw of the law and of its discrepancy along this line has its own optimum.
+    They leave one free size, N. All tokens are unique. Each draw of the law and of its discrepancy along this line has
+    its own optimum.
 
     Args:
         fit: As for `predict_band`; of a `LawChoice` each law gives draws in proportion to its weight.
@@ -150,7 +151,9 @@ def draw_optima(choice: LawChoice, train: float, inference: float | None, *, key
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel().tolist())
     centre = _middle(choice.fits[0], train, inference)
     logs = np.arange(centre - REACH, centre + REACH + STEP / 2, STEP)
-    logs = logs[_allowed(logs, inference)]
+    limit = np.inf if inference is None else float(np.log10(inference / 2))  # the size that leaves one sample
+    limited = limit < logs[-1]
+    logs = np.append(logs[logs < limit - STEP / 2], limit) if limited else logs
     columns = _columns(10.0**logs, train, inference)
     counts = rng.multinomial(draws, choice.weights)
     parts = [
@@ -160,7 +163,7 @@ def draw_optima(choice: LawChoice, train: float, inference: float | None, *, key
     middle = curves.mean(axis=0)
     curves = middle + choice.widening * (curves - middle)
     sign = -1.0 if choice.fits[0].curve.scale == "logit" else 1.0
-    place, values, edge = _lowest(logs, sign * curves)
+    place, values, edge = _lowest(logs, sign * curves, limited)
     at = _columns(10.0**place, train, inference)
     return OptimumDraws(
         at["params"], at["tokens"], at["samples"], choice.fits[0].curve.to_response(sign * values), edge
@@ -174,16 +177,9 @@ def _columns(params: Float[np.ndarray, " sizes"], train: float, inference: float
     return {"params": params, "tokens": tokens, "samples": samples, "unique_tokens": tokens}
 
 
-def _allowed(logs: Float[np.ndarray, " sizes"], inference: float | None) -> np.ndarray:
-    """Marks the sizes that leave at least one sample."""
-    if inference is None:
-        return np.ones(len(logs), bool)
-    return 2 * 10.0**logs <= inference
-
-
 def _middle(fit: DiscrepancyFit, train: float, inference: float | None) -> float:
     """Finds the decimal log of the fitted law's own optimum, to a step."""
-    logs = COARSE[_allowed(COARSE, inference)]
+    logs = COARSE if inference is None else COARSE[inference / 2 >= 10.0**COARSE]
     if not logs.size:
         raise ValueError(f"optimum_band: {inference:g} FLOPs a token allow no sample of any model")
     values, _ = fit.curve.evaluate(fit.u, _columns(10.0**logs, train, inference))
@@ -192,15 +188,20 @@ def _middle(fit: DiscrepancyFit, train: float, inference: float | None) -> float
 
 
 def _lowest(
-    logs: Float[np.ndarray, " sizes"], curves: Float[np.ndarray, "draws sizes"]
+    logs: Float[np.ndarray, " sizes"], curves: Float[np.ndarray, "draws sizes"], limited: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Finds the lowest point of each curve by a parabola through three points, and whether it lies at an end."""
+    """Finds the lowest point of each curve by a parabola through three points, and whether it lies at an end.
+
+    The last size of a `limited` range is the largest that the budget allows: an optimum, and no end of the search.
+    """
     index = np.argmin(curves, axis=1)
-    edge = (index == 0) | (index == len(logs) - 1)
+    last = index == len(logs) - 1
+    edge = (index == 0) | (last & (not limited))
     inner = np.clip(index, 1, len(logs) - 2)
     rows = np.arange(len(curves))
     left, mid, right = (curves[rows, inner + shift] for shift in (-1, 0, 1))
     bend = np.maximum(left - 2 * mid + right, 1e-300)
     shift = np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
-    place = np.where(edge, logs[index], logs[inner] + shift * STEP)
-    return place, np.where(edge, curves[rows, index], mid - 0.25 * (left - right) * shift), edge
+    level = edge | last | (limited & (index == len(logs) - 2))  # the step to the limit is of another length
+    place = np.where(level, logs[index], logs[inner] + shift * STEP)
+    return place, np.where(level, curves[rows, index], mid - 0.25 * (left - right) * shift), edge

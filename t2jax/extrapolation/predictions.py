@@ -30,6 +30,7 @@ class Predictions:
         horizon_decades: Distance beyond the measured ranges, in decades; 0 inside.
         inside: Whether each row lies inside the measured ranges.
         widening: Factor by which a backtest inside the fitted rows widened the bands.
+        origins: Number of origins of that backtest.
 
     Examples:
         >>> rows = t2.Table.from_columns(params=[1e8, 1e10], tokens=[1e10, 2e12])
@@ -48,6 +49,7 @@ class Predictions:
     horizon_decades: np.ndarray
     inside: np.ndarray
     widening: float
+    origins: int
 
     def __repr__(self) -> str:
         """Writes the ranges of the predictions and of their distance beyond the table."""
@@ -65,8 +67,10 @@ class Predictions:
         sentence = f"{outside} of {len(self.mean)} rows lie beyond what was measured"
         if outside:
             sentence += f", by up to {self.horizon_decades.max():.2g} decades"
+        if self.origins == 0:
+            return f"{sentence}; the table is too small for a backtest"
         if self.widening == 1:
-            return sentence
+            return f"{sentence}; a backtest inside the table asks for no wider bands"
         return f"{sentence}; a backtest inside the table widened the bands {self.widening:.2g} times"
 
     def to_frame(self) -> pd.DataFrame:
@@ -85,7 +89,7 @@ def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: f
 
     The bands cover the parameters and a smooth discrepancy of the runs from the law (`fit_discrepancy`). `low` and
     `high` also cover the error of one new run. A backtest fits the cheap rows and predicts the dearer ones. Where its
-    errors are larger than its bands say, the bands are widened by that factor.
+    errors are larger than its bands say, the bands are widened by the root of that factor, up to three times.
 
     Args:
         fit: A `Fit`, a `DiscrepancyFit`, or the `LawChoice` of `choose_law`, whose laws are averaged.
@@ -111,7 +115,7 @@ def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: f
     columns = [smooth.curve.read(rows) for smooth in choice.fits]
 
     parts = [smooth.predict(read, new_run=False) for smooth, read in zip(choice.fits, columns, strict=True)]
-    errors = np.concatenate([smooth.run_variances() for smooth in choice.fits])
+    errors = np.concatenate([smooth.run_variances(level) for smooth in choice.fits])
     mean = GaussianMixture.join(parts, choice.weights.tolist())
     seen, mean = mean.with_errors(errors).widened(choice.widening), mean.widened(choice.widening)
     ends = (0.5 - level / 2, 0.5 + level / 2)
@@ -126,6 +130,7 @@ def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: f
         horizon_decades=horizon,
         inside=horizon == 0,
         widening=choice.widening,
+        origins=len(choice.origins),
     )
 
 

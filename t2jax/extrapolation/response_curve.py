@@ -82,7 +82,7 @@ class ResponseCurve:
         if name not in table:
             counts = "; average counts of samples to pass_at_k first" if "correct" in table else ""
             raise TableError(f"{table.source.name}: {law.__name__} needs a column {name!r} here{counts}")
-        gauge = law.gauge if "loss" not in table else {}
+        gauge = law.gauge if name != "loss" else {}  # a loss beside another response is not read here
         return cls(law, name, {**gauge, **fixed})
 
     @property

@@ -133,16 +133,19 @@ def structured_residuals(law: type[Law], table: Table, columns: tuple[str, ...],
         return ""
     relative = of not in SHARES and bool(np.all(measured > 0) and np.all(predicted > 0))
     residual = np.log(measured / predicted) if relative else measured - predicted
-    read = [table[name] for name in law.columns().values() if name in table]
-    structure = measure_structure(residual, np.log(np.stack(read, axis=1)), table.runs())
-    if structure.score < CLEAR or structure.size < LEAST:
+    read = [table[name] for name in law.columns().values() if name in table and np.all(table[name] > 0)]
+    if not read:
         return ""
-    unit = "%" if relative else "percentage points"
-    size, (excess, place) = structure.size, _farthest(residual, table)
+    structure = measure_structure(residual, np.log(np.stack(read, axis=1)), table.runs())
+    if not (structure.score >= CLEAR and structure.size >= LEAST):
+        return ""
+    times, unit = (100, "%") if relative else (100, "percentage points") if of in SHARES else (1, "nats")
+    excess, place = _farthest(residual, table)
     low = "low" if excess > 0 else "high"
     return (
-        f"the residuals are structured: neighbouring rows deviate together by {100 * size:.2g} {unit}, and the law is"
-        f" {100 * abs(excess):.2g} {unit} too {low} {place}; bands of t2.predict_band (t2jax predict) include this"
+        f"the residuals are structured: neighbouring rows deviate together by {times * structure.size:.2g} {unit}, and"
+        f" the law is {times * abs(excess):.2g} {unit} too {low} {place};"
+        " bands of t2.predict_band (t2jax predict) include this"
     )
 
 

@@ -18,7 +18,7 @@ class SmoothStructure:
     """How far residuals agree with those of their neighbours.
 
     Attributes:
-        score: Standard deviations above what shuffled residuals give.
+        score: Standard deviations above what shuffled residuals give, times the root of runs over rows.
         size: Standard deviation of the part that neighbours share.
     """
 

@@ -84,3 +84,21 @@ def test_one_size_has_no_plan(tmp_path, capsys):
     assert "E" in open_parameters
     for name in open_parameters:
         assert [answer["fit"]["parameters"][name][key] for key in ("value", "low", "high")] == [None] * 3
+
+
+def test_five_rows_for_five_parameters_give_a_wide_interval_and_no_absurd_plan(tmp_path, capsys):
+    """A law through every row would be certain of anything; the priors hold the truth in the band."""
+    law = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
+    params, tokens = np.array([2e7, 6e7, 2e8, 5e8, 1e9]), np.array([4e8, 6e9, 4e9, 5e10, 2e10])
+    errors = 0.003 * np.random.default_rng(0).standard_normal(5)
+    loss = t2.evaluate(law, params=params, tokens=tokens) * np.exp(errors)
+    pd.DataFrame({"params": params, "tokens": tokens, "loss": loss}).to_csv(tmp_path / "five.csv", index=False)
+    best = float(law.optimum(1e22)[0])
+    table = [tmp_path / "five.csv", "--starts", "2", "-o", tmp_path / "out"]
+    for source in (table, ["--law-file", tmp_path / "out" / "law.json", "-o", tmp_path / "again"]):
+        status, answer, said = answer_of(capsys, "plan", *source, "--train", "1e22")
+        size = answer["plan"]["params"]
+        assert status == 0 and size["low"] < best < size["high"] and size["high"] / size["low"] > 1.5
+        assert best / 3 < size["value"] < 3 * best
+        assert "the most probable law under the priors" in said
+    assert json.loads((tmp_path / "out" / "law.json").read_text())["status"].startswith("5 rows for 5 parameters")

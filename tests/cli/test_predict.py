@@ -59,7 +59,7 @@ def test_exact_rows_predict_the_law_beyond_them(folder, tmp_path, capsys):
     assert law["parameters"]["alpha"] == pytest.approx(0.35, rel=1e-6)
     first = next(line for line in printed.err.splitlines() if "decades beyond what" in line)
     assert first.startswith("1 of 3 points lie more than 2 decades beyond what was measured, by 4.85 at most")
-    assert printed.err.index(first) < printed.err.index("rows follow Chinchilla")
+    assert printed.err.index(first) < printed.err.index("no smooth deviation from Chinchilla")
     assert sorted(answer["files"]) == ["predictions.csv", "predictions.png"]
 
 

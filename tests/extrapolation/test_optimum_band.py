@@ -59,3 +59,11 @@ def test_wrong_budgets_are_refused():
         t2.extrapolation.optimum_band(fit, -1.0, key=KEY)
     with pytest.raises(ValueError, match="no sample of any model"):
         t2.extrapolation.optimum_band(fit, 1e21, 1e2, key=KEY)
+
+
+def test_a_small_serving_budget_bounds_the_size():
+    """With 2e9 FLOPs a token, one sample of 1e9 params is the most, and best at 1e21 FLOPs of training."""
+    fit = t2.extrapolation.fit_discrepancy(t2.laws.Chinchilla, table(0.0, 0.002), key=KEY)
+    at = t2.extrapolation.optimum_band(fit, 1e21, 2e9, key=KEY, draws=50)
+    np.testing.assert_allclose([at.params.low, at.params.high], 1e9, rtol=1e-9)
+    assert at.at_edge == 0 and at.samples.mid == pytest.approx(1.0)

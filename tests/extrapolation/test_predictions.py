@@ -6,17 +6,28 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from scipy.stats import norm
+from scipy.stats import t as student_t
 
 import t2jax as t2
 from t2jax.extrapolation import kernel
 from t2jax.extrapolation import law_choice as choosing
-from t2jax.extrapolation.discrepancy import TAIL, fit_from
+from t2jax.extrapolation.discrepancy import FREEDOM, fit_from
 from t2jax.extrapolation.forward_chain import origins
 from t2jax.fitting.measured_range import MeasuredRange
 
 LAW = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
 BEYOND = t2.Table.from_columns(params=[3e8, 1e10, 7e10], tokens=[1e10, 2e12, 1.4e12])
 KEY = jax.random.key(0)
+
+
+@pytest.fixture
+def noisy_runs():
+    """48 runs with errors of 0.3 %."""
+    params, ratio = (axis.ravel() for axis in np.meshgrid(np.geomspace(2e7, 2e9, 8), np.geomspace(5, 160, 6)))
+    losses = t2.evaluate(LAW, params=params, tokens=params * ratio)
+    losses = losses * np.exp(0.003 * np.random.default_rng(0).standard_normal(len(params)))
+    return t2.Table.from_columns(params=params, tokens=params * ratio, loss=losses)
 
 
 def table_of(rows: int, error: float, models: int | None = None) -> t2.Table:
@@ -71,7 +82,8 @@ def test_a_node_predicts_as_the_dense_gaussian_does(noisy, new_run):
     at_prior = values - far @ (noisy.u - prior)
     mean = at_prior + cross @ np.linalg.solve(covariance, model.residual)
     variance = (far**2 * spread**2).sum(1) + amplitude**2 - (cross * np.linalg.solve(covariance, cross.T).T).sum(1)
-    variance += amplitude**2 * one.run_share + TAIL * noise**2 if new_run else 0.0
+    tail = student_t.ppf(0.95, FREEDOM) / norm.ppf(0.95)
+    variance += amplitude**2 * one.run_share + (tail * noise) ** 2 if new_run else 0.0
 
     found = noisy.predict(elsewhere, new_run=new_run)
     np.testing.assert_allclose(found.means[chosen], mean, rtol=1e-7)
@@ -162,3 +174,21 @@ def test_wrong_arguments(noisy):
     failed = replace(t2.fit(t2.laws.Chinchilla, noisy.table, key=KEY), converged=False, status="no")
     with pytest.raises(ValueError, match=r"there is no fit to predict with \(no\)"):
         t2.predict_band(failed, BEYOND)
+
+
+def test_rows_left_out_by_weight_measure_nothing(noisy_runs):
+    """They change no band and no range."""
+    out = noisy_runs["params"] > 5e8
+    kept = noisy_runs.where(~out)
+    alone, among = (
+        t2.extrapolation.fit_discrepancy(t2.laws.Chinchilla, rows, key=KEY)
+        for rows in (kept, t2.evaluation.left_out(noisy_runs, out))
+    )
+    assert among.measured == alone.measured and len(among.table) == len(kept)
+    np.testing.assert_allclose(among.noise, alone.noise)
+
+
+def test_laws_of_different_responses_are_not_compared(noisy_runs):
+    rows = noisy_runs.with_columns(neg_log_pass=noisy_runs["loss"], samples=1.0)
+    with pytest.raises(ValueError, match="Chinchilla of loss, T2Loss of neg_log_pass"):
+        t2.choose_law(rows, key=KEY, laws=[t2.laws.Chinchilla, t2.laws.T2Loss])

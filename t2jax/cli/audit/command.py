@@ -11,7 +11,7 @@ import tyro
 from t2jax import laws
 from t2jax.cli.audit.recommendation import Recommendation
 from t2jax.cli.audit.words import Audit, audit_answer, audit_text, picture_audit, save_audit
-from t2jax.cli.law_source import smooth_misfit_possible
+from t2jax.cli.law_source import FEWEST_COMPARED, smooth_misfit_possible
 from t2jax.cli.options import LAW_NAMES, NOISES, NoiseName, Pairs, law_for, read
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.evaluation.cross_validation import CrossValidation, cross_validate
@@ -85,7 +85,8 @@ def run(config: AuditConfig) -> int:
         raise ValueError(f"found {options}, expected at least 1, 1 and 2")
     table = read(config.table, config.units, config.where)
     named_laws = [laws.by_name(name) for name in dict.fromkeys(config.law)]
-    refuse_different_responses(named_laws, table)
+    if named_laws:
+        refuse_different_responses(named_laws, table)
     cut = cut_of(config.cut, table, config.within)
     for law in named_laws:  # fails before any fit
         require_rows_left(law, table, cut.above(table), noise=NOISES.get(config.noise))
@@ -125,7 +126,7 @@ def run(config: AuditConfig) -> int:
 
 def recommend(cheap: Table, config: AuditConfig) -> LawChoice | None:
     """Compares laws by forward chaining among the rows below the cut; None where no law is chosen so."""
-    if not smooth_misfit_possible(cheap):
+    if len(cheap) < FEWEST_COMPARED or not smooth_misfit_possible(cheap):
         return None
     return choose_law(cheap, key=jax.random.key(config.seed))
 

@@ -25,7 +25,7 @@ class FrontierConfig:
     table: tyro.conf.Positional[str | None] = None
     """Table to fit first, as for `t2jax fit`; or use --law-file."""
     law_file: Annotated[Path | None, tyro.conf.arg(metavar="law.json")] = None
-    """Law written by `t2jax fit` or `sample`; draws.nc or posterior.nc in the same folder gives the intervals."""
+    """Law written by `t2jax fit` or `sample`; rows.csv, draws.nc or posterior.nc beside it gives the intervals."""
     train: Annotated[str, tyro.conf.arg(metavar="FLOPS|FROM:TO:COUNT")] = "1e18:1e25:50"
     """Training FLOPs, 6ND: one number, or budgets spaced evenly on a log scale."""
     inference: float | None = None

@@ -110,7 +110,7 @@ class PlanConfig:
     table: tyro.conf.Positional[str | None] = None
     """Table to fit first, as for `t2jax fit`; or use --law-file."""
     law_file: Annotated[Path | None, tyro.conf.arg(metavar="law.json")] = None
-    """Law written by `t2jax fit` or `sample`; draws.nc or posterior.nc in the same folder gives the intervals."""
+    """Law written by `t2jax fit` or `sample`; rows.csv, draws.nc or posterior.nc beside it gives the intervals."""
     train: float | None = None
     """Largest cost of training, in FLOPs or the unit of the prices."""
     inference: float | None = None

@@ -62,6 +62,12 @@ class PlanReport:
         if self.draws is None:
             return self.no_intervals or "the law has no draws; fit with --draws, or sample it"
         good = int(np.sum(self.draws.ok))
+        if isinstance(self.draws, SmoothDraws) and good < LEAST_GOOD * self.draws.ok.size:
+            share = 1 - good / self.draws.ok.size
+            return (
+                f"the rows do not bound the optimum if runs may deviate from the law ({share:.0%} of the draws lie at"
+                " an end of the sizes that were searched)"
+            )
         if good < LEAST_GOOD * self.draws.ok.size:
             return f"only {good} of {self.draws.ok.size} draws have an optimum, so intervals would be biased"
         return too_few_draws(good, LEVEL)

@@ -110,7 +110,7 @@ def _intervals(report: PlanReport) -> str:
     if report.draws is None and by_delta_method and not report.no_intervals:
         return f"{by_delta_method}. {DELTA_ACCURACY} For intervals without it, fit with --draws or sample the law."
     if report.draws is None or report.why_no_intervals:
-        return f"No interval: {report.why_no_intervals}."
+        return f"No interval: {report.why_no_intervals}. {_intervals_of_the_law(report)}".rstrip()
     usable = float(np.mean(report.draws.ok))
     quantities, smooth = [], isinstance(report.draws, SmoothDraws)
     goal_quantity = (
@@ -122,7 +122,8 @@ def _intervals(report: PlanReport) -> str:
             continue
         spread = band(getattr(report.draws, name), LEVEL)
         ends = interval(float(spread.low), float(spread.high))
-        quantities.append(f"{short} {float(spread.mid):.4g} ({ends})" if smooth else f"{short} {ends}")
+        best = "best " if smooth and name == "value" else ""  # each draw at its own optimum
+        quantities.append(f"{best}{short} {float(spread.mid):.4g} ({ends})" if smooth else f"{short} {ends}")
     start = "With smooth deviations of runs from the law, medians and " if smooth else ""
     sentence = f"{start}{LEVEL:.0%} intervals: {'; '.join(quantities)}"
     share = float(np.mean(report.draws.tokens_per_param[report.draws.ok] > 20))
