@@ -242,7 +242,9 @@ def test_cuts(table):
         Cut("samples", 4.0).above(small)
     with pytest.raises(ValueError, match="must be positive and finite, not -1"):
         Cut("compute", -1.0)
-    with pytest.raises(ValueError, match="in 'compute', 'tokens_per_param', 'samples', not 'flops'"):
+    with pytest.raises(
+        ValueError, match="in 'compute', 'params', 'tokens', 'tokens_per_param', 'samples', not 'flops'"
+    ):
         Cut("flops", 1.0)  # pyright: ignore[reportArgumentType]
 
 
