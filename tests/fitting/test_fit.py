@@ -378,9 +378,10 @@ def test_starts_of_infinite_objective_do_not_make_every_end_the_best():
 
 def test_a_fit_prints_its_status_its_law_and_its_noise(runs):
     fit = t2.fit(Chinchilla, runs, key=KEY)
-    first, *lines = repr(fit).splitlines()
-    assert first == f"Fit: {fit.status}"
-    assert lines == [
+    first, *others = fit.status.split("; ")
+    assert repr(fit).splitlines() == [
+        f"Fit: {first}",
+        *(f"  {sentence}" for sentence in others),
         f"  law               {fit.law}",
         "  noise             Huber(delta=0.001)",
         f"  objective         {fit.objective:.6g}",
