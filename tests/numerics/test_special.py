@@ -243,12 +243,13 @@ def test_derivatives_of_beta_are_finite_over_300_decades(enabled):
     with jax.enable_x64(enabled):
         most = 150.0 if enabled else 18.0
         logs = np.log(10) * np.stack(np.meshgrid(*2 * [np.linspace(-most, most, 13)]), axis=-1).reshape(-1, 2)
+
+        def likelihood(x, count):
+            return special.log_beta_binomial(count, 30.0, jnp.exp(x[0]), jnp.exp(x[1]))
+
+        curvature = jax.jit(jax.vmap(jax.hessian(likelihood), (0, None)))
         for count in (0.0, 3.0, 30.0):
-
-            def likelihood(x, count=count):
-                return special.log_beta_binomial(count, 30.0, jnp.exp(x[0]), jnp.exp(x[1]))
-
-            assert np.all(np.isfinite(jax.jit(jax.vmap(jax.hessian(likelihood)))(jnp.asarray(logs))))
+            assert np.all(np.isfinite(curvature(jnp.asarray(logs), count)))
         hessian = jax.hessian(lambda x: special.log_pass_at_k_beta(jnp.exp(x[0]), jnp.exp(x[1]), 16.0))
         passed = jax.jit(jax.vmap(hessian))
         assert np.all(np.isfinite(passed(jnp.asarray(logs))))
