@@ -97,7 +97,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(laws=tuple(LAWS)[2:4], least_tokens=(2.0**15,), starts=2, draws=20, every=6)
+        return cls(laws=tuple(LAWS)[2:4], least_tokens=(2.0**15,), starts=2, draws=40, every=6)
 
 
 @dataclass(frozen=True)
