@@ -56,7 +56,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(starts=2, draws=20, budgets=3)
+        return cls(starts=2, draws=40, budgets=3)
 
 
 @dataclass(frozen=True)
