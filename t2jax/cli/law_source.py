@@ -1,6 +1,5 @@
 """Source of the law that a command plans with: a file with draws beside it, or a fit to a table."""
 
-import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from t2jax.files import finite
 from t2jax.fitting.cautions import no_errors
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.fitted_rows import load_fitted_rows
-from t2jax.fitting.law_files import DRAWS_FILE, load_bootstrap, load_law
+from t2jax.fitting.law_files import DRAWS_FILE, load_bootstrap, load_law, read_law_file
 from t2jax.fitting.measured_range import MeasuredRange, load_measured_range
 from t2jax.laws.base import Law
 from t2jax.numerics.bands import too_few_draws
@@ -184,7 +183,7 @@ def _choice_of_file(path: Path, content: dict[str, Any], seed: int, out: Output)
 def _law_of_file(path: Path, seed: int, out: Output) -> LawSource:
     """Reads a law, what its fit warned of, and the draws in the same folder, from a bootstrap or a posterior."""
     law, measured = load_law(path), load_measured_range(path)
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_law_file(path)
     choice = _choice_of_file(path, content, seed, out)
     if choice is not None and not path.with_name(DRAWS_FILE).exists():
         law = _estimate(law, choice, out)

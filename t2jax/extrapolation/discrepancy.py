@@ -12,9 +12,11 @@ from t2jax.extrapolation.gaussian_mixture import GaussianMixture
 from t2jax.extrapolation.kernel import Kernel, Spectrum, distances
 from t2jax.extrapolation.kriging import Kriging
 from t2jax.extrapolation.penalised_fit import Whiten, first_fit, minimise_squares
-from t2jax.extrapolation.response_curve import ResponseCurve
+from t2jax.extrapolation.response_curve import DeviceRows, ResponseCurve
 from t2jax.extrapolation.scales import LinearModel, Nodes, ScalePrior, weigh_nodes
 from t2jax.fitting.measured_range import MeasuredRange
+from t2jax.fitting.problem import refuse_fixed
+from t2jax.fitting.residual_summary import measuring_rows
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.printing import summary
@@ -30,8 +32,6 @@ FREEDOM = 4.0
 """Degrees of freedom of the Student-t errors."""
 LEVEL = 0.9
 """Level at which backtests compare errors with bands."""
-LEFT_OUT = 1e-12
-"""Weight, relative to the largest, below which a row is left out."""
 ROUNDS = 3
 LOGIT_UNIT = 10.0
 """How many times the scales on the logit scale are those on the log scale."""
@@ -197,19 +197,14 @@ def fit_discrepancy(
         >>> t2.predict_band(smooth, t2.Table.from_columns(params=1e10, tokens=[2e11])).mean.round(2)
         array([2.09])
     """
-    for name, value in (fixed or {}).items():
-        if name not in law.declared():
-            raise ValueError(f"{law.__name__} has no parameter {name!r} to fix; it has {', '.join(law.declared())}")
-        low, high = law.declared()[name].domain
-        if not (low <= value <= high and np.isfinite(value)):
-            raise ValueError(f"{law.__name__}: {name} cannot be held at {value:g}, its domain is {low:g} to {high:g}")
+    refuse_fixed(law, fixed or {})
     curve = ResponseCurve.of(law, table, fixed or {})
     return fit_from(curve, table, curve.draws(key), starts)
 
 
 def fit_from(curve: ResponseCurve, table: Table, draws: Float[np.ndarray, "draws free"], starts: int) -> DiscrepancyFit:
     """Fits as `fit_discrepancy`, from the best of the given coordinates."""
-    seen = table.weights() > LEFT_OUT * table.weights().max()  # rows left out by their weight measure nothing
+    seen = measuring_rows(table)
     table = table if seen.all() else table.where(seen)
     measured = curve.measured(table)
     if not np.isfinite(measured).all():
@@ -218,8 +213,9 @@ def fit_from(curve: ResponseCurve, table: Table, draws: Float[np.ndarray, "draws
     if len(table) < 3:
         raise TableError(f"{table.source.name}: {len(table)} rows of {curve.response} are left, expected at least 3")
     columns = curve.read(table)
+    rows = DeviceRows.of(columns)
     own_weight = table.weights() * curve.precision(table)
-    u, size = first_fit(curve, columns, measured, own_weight, draws, starts)
+    u, size = first_fit(curve, rows, measured, own_weight, draws, starts)
     places, run = curve.places(columns), table.runs()
     kernels = _kernels(len(np.unique(run)) < len(table))
     unit = LOGIT_UNIT if curve.scale == "logit" else 1.0
@@ -229,7 +225,7 @@ def fit_from(curve: ResponseCurve, table: Table, draws: Float[np.ndarray, "draws
     for round_ in range(ROUNDS + 1):
         weight = robust * own_weight
         spectra = tuple(kernel.spectrum(places, run, weight) for kernel in kernels)
-        values, slopes = curve.evaluate(u, columns)
+        values, slopes = curve.evaluate(u, rows)
         mean, spread = curve.prior
         model = LinearModel(measured - values + slopes @ (u - mean), slopes, weight, spread)
         nodes = weigh_nodes(model, spectra, prior, size)
@@ -237,8 +233,8 @@ def fit_from(curve: ResponseCurve, table: Table, draws: Float[np.ndarray, "draws
             break
         spectrum, amplitude, noise = spectra[nodes.kernel[0]], nodes.amplitude[0], nodes.noise[0]
         whiten = _whitener(spectrum, weight, amplitude, noise)
-        u = minimise_squares(curve, columns, measured, u, whiten).u
-        residual = measured - curve.evaluate(u, columns)[0]
+        u = minimise_squares(curve, rows, measured, u, whiten).u
+        residual = measured - curve.evaluate(u, rows)[0]
         error = residual - _smooth_part(residual, spectrum, weight, amplitude, noise)
         # the weights of Student-t errors as normal errors of different size (Lange et al. 1989)
         robust = (FREEDOM + 1) / (FREEDOM + (error / noise) ** 2 * own_weight)

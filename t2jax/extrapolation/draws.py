@@ -54,7 +54,7 @@ def _laws_of_node(
     variance = projected.variances(amplitude, noise)[0]
     standard = rng.standard_normal((PROPOSALS * count, len(shift)))
     proposed = mean + shift + standard @ covariance_root(precision).T
-    measured = fit.model.residual + fit.curve.evaluate(fit.u, fitted)[0] - fit.model.slopes @ (fit.u - mean)
+    measured = fit.curve.measured(fit.table)
     weighted = np.sqrt(fit.model.weight) * (measured - fit.curve.evaluate_many(proposed, fitted))
     left = weighted @ spectrum.vectors
     rest = np.maximum((weighted**2).sum(1) - (left**2).sum(1), 0.0) if projected.count else 0.0

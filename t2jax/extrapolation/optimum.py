@@ -148,7 +148,7 @@ def draw_optima(choice: LawChoice, train: float, inference: float | None, *, key
     """
     if not train > 0 or (inference is not None and not inference > 0):
         raise ValueError(f"optimum_band: found budgets {train:g} and {inference}, expected positive FLOPs")
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel().tolist())
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     centre = _middle(choice.fits[0], train, inference)
     logs = np.arange(centre - REACH, centre + REACH + STEP / 2, STEP)
     limit = np.inf if inference is None else float(np.log10(inference / 2))  # the size that leaves one sample

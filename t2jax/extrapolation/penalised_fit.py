@@ -81,7 +81,7 @@ def minimise_squares(
 
 def first_fit(
     curve: ResponseCurve,
-    columns: Mapping[str, np.ndarray],
+    columns: Mapping[str, np.ndarray] | DeviceRows,
     measured: Float[np.ndarray, " rows"],
     weight: Float[np.ndarray, " rows"],
     draws: Float[np.ndarray, "draws free"],

@@ -107,7 +107,7 @@ class ResponseCurve:
     def draws(self, key: Array) -> Float[np.ndarray, "draws free"]:
         """Draws coordinates from the priors, among which a fit finds its starts."""
         mean, spread = self.prior
-        seed = np.asarray(jax.random.key_data(key)).ravel().tolist()
+        seed = np.asarray(jax.random.key_data(key))
         return mean + spread * np.random.default_rng(seed).standard_normal((DRAWS, len(mean)))
 
     def coordinates(self, law: Law) -> Float[np.ndarray, " free"]:

@@ -13,7 +13,13 @@ from t2jax.fitting.cautions import few_solved, no_errors, refuse_unsolved, sever
 from t2jax.fitting.edges import edges_of, limits_of
 from t2jax.fitting.identification import Identification, curvature, identification, remedy
 from t2jax.fitting.problem import FitProblem, prepare
-from t2jax.fitting.residual_summary import ResidualSummary, measured_response, residual_summary, structured_residuals
+from t2jax.fitting.residual_summary import (
+    ResidualSummary,
+    measured_response,
+    measuring_rows,
+    residual_summary,
+    structured_residuals,
+)
 from t2jax.fitting.starts import draw, keep_best
 from t2jax.fitting.turning_points import turning_points
 from t2jax.laws.arguments import check_arguments
@@ -28,8 +34,6 @@ from t2jax.typing import Array
 from t2jax.working_precision import scope, to_host
 
 DRAWS_PER_START = 32
-LEFT_OUT = 1e-12
-"""Weight, relative to the largest, below which a row is left out of what a fit says about its rows."""
 SAME = 1e-10  # relative difference below which two starts ended equally well
 MORE = 4
 """If one of several starts reached the best optimum, the fit takes this many times as many."""
@@ -153,7 +157,7 @@ def fit(
         scarce = no_errors(law, table, free) if solution.converged else ""
         unsolved = "" if solution.converged else few_solved(table, free)
         read, predicted = problem.noise.columns(law, table), np.asarray(solution.predicted)[: len(table)]
-        weighty = table.weights() > LEFT_OUT * table.weights().max()  # rows left out by their weight tell nothing
+        weighty = measuring_rows(table)
         seen, predicted = (table, predicted) if weighty.all() else (table.where(weighty), predicted[weighty])
         residuals = residual_summary(law, seen, read, predicted)
         of, measured = measured_response(law, seen, read)

@@ -1,13 +1,12 @@
 """The rows beside a fitted law, from which a command can fit again."""
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from t2jax.fitting.law_files import class_of
+from t2jax.fitting.law_files import class_of, read_law_file
 from t2jax.laws.base import Law
 from t2jax.tables.read import read_table
 from t2jax.tables.table import Table
@@ -43,18 +42,13 @@ def load_fitted_rows(path: str | os.PathLike[str]) -> FittedRows:
         ValueError: The file is no such file or names no rows, the rows are missing or have changed, or the fit failed.
     """
     path = Path(path)
+    content = read_law_file(path)
+    parameters = content["parameters"].items()
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        name, converged, status = content["law"], content["converged"], content["status"]
-        parameters = content["parameters"].items()
-        fixed = {parameter: float(one["value"]) for parameter, one in parameters if one.get("fixed", False)}
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror}), expected a law that t2jax wrote") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        fixed = {name: float(one["value"]) for name, one in parameters if one.get("fixed", False)}
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: not a law that t2jax wrote ({type(error).__name__}: {error})") from None
-    if not converged:
-        raise ValueError(f"{path}: the fit gave no law ({status})")
-    return FittedRows(class_of(name, path), fixed, _read_rows(path, content.get("rows")))
+    return FittedRows(class_of(content["law"], path), fixed, _read_rows(path, content.get("rows")))
 
 
 def _read_rows(path: Path, rows: Any) -> Table:

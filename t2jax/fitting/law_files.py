@@ -98,23 +98,30 @@ def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
         >>> round(float(t2.load_law(path)(1e9, 2e10)), 3)
         2.464
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        parameters = {name: param["value"] for name, param in content["parameters"].items()}
-        name, converged, status = content["law"], content["converged"], content["status"]
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror}), expected a law that t2jax wrote") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: not a law that t2jax wrote ({type(error).__name__}: {error})") from None
-    if not converged:
-        raise ValueError(f"{path}: the fit gave no law ({status})")
+    content = read_law_file(path)
+    parameters = {name: param["value"] for name, param in content["parameters"].items()}
     missing = [name for name, value in parameters.items() if value is None]
     if missing:
         raise ValueError(
             f"{path}: the rows did not determine {', '.join(missing)} (null), so there is no law to use; fit it to rows"
             " that do, or hold what they leave open with --fixed NAME=VALUE"
         )
-    return _checked(law or class_of(name, path), parameters, path)
+    return _checked(law or class_of(content["law"], path), parameters, path)
+
+
+def read_law_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads the content of a law's file. It raises ValueError for another file, and for a fit that gave no law."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        _values = [param["value"] for param in content["parameters"].values()]  # fails here if one is missing
+        _law, converged, status = content["law"], content["converged"], content["status"]
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}), expected a law that t2jax wrote") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not a law that t2jax wrote ({type(error).__name__}: {error})") from None
+    if not converged:
+        raise ValueError(f"{path}: the fit gave no law ({status})")
+    return content
 
 
 def _checked(law: type[Law], parameters: dict[str, Any], path: str | os.PathLike[str]) -> Law:

@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,8 +36,7 @@ class MeasuredRange:
     @classmethod
     def of(cls, table: Table) -> "MeasuredRange":
         """Reads the ranges of a table."""
-        params, tokens = table["params"], table["tokens"]
-        columns = {"params": params, "tokens": tokens, "compute": table.compute(), "tokens_per_param": tokens / params}
+        columns = _quantities(table["params"], table["tokens"])
         if "samples" in table:
             columns["samples"] = table["samples"]
         elif "trials" in table:  # counts of so many samples give pass@k for every smaller k too
@@ -48,7 +48,7 @@ class MeasuredRange:
 
         A factor above 1 is over the largest value, below 1 over the smallest.
         """
-        plan = {"compute": 6 * params * tokens, "params": params, "tokens": tokens, "tokens_per_param": tokens / params}
+        plan = _quantities(params, tokens)
         ranges = {name: getattr(self, name) for name in plan}
         if samples is not None and self.samples is not None:
             plan["samples"], ranges["samples"] = samples, self.samples
@@ -64,14 +64,18 @@ class MeasuredRange:
     def horizons(self, table: Table) -> np.ndarray:
         """Computes the distance of each row of a table beyond the ranges, in decades; 0 inside all of them."""
         samples = table["samples"] if "samples" in table else np.ones(len(table))
-        params, tokens = table["params"], table["tokens"]
-        rows = {"params": params, "tokens": tokens, "compute": table.compute(), "tokens_per_param": tokens / params}
+        rows = _quantities(table["params"], table["tokens"])
         ranges = {name: getattr(self, name) for name in rows}
         if self.samples is not None:
             rows["samples"], ranges["samples"] = samples, self.samples
         beyond = [np.maximum(values / ranges[name][1], ranges[name][0] / values) for name, values in rows.items()]
         farthest = np.max(beyond, axis=0)
         return np.where(farthest > ROOM, np.log10(farthest), 0.0)
+
+
+def _quantities(params: Any, tokens: Any) -> dict[str, Any]:
+    """Computes the quantities of a size and a length, the compute first."""
+    return {"compute": 6 * params * tokens, "params": params, "tokens": tokens, "tokens_per_param": tokens / params}
 
 
 def horizon_decades(beyond: dict[str, float]) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from t2jax.laws.base import Law
 from t2jax.laws.check import check_law
 from t2jax.laws.coordinates import Coordinates
+from t2jax.laws.parameter import Param
 from t2jax.noise.default import default_noise
 from t2jax.noise.protocol import Noise, Rows
 from t2jax.pytrees import register
@@ -103,22 +104,31 @@ def build_problem(
     fixed_values = (dict(law.gauge) if "loss" not in table else {}) | dict(fixed)
     _refuse_several_runs(law, table, columns)
     declared = law.declared() | noise_params
-    unknown = [name for name in fixed_values if name not in declared]
-    if unknown:
-        raise ValueError(f"{law.__name__} has no parameter {unknown[0]!r} to fix; it has {', '.join(declared)}")
-    for name, value in ((name, np.asarray(value)) for name, value in fixed_values.items()):
-        low, high = declared[name].domain
-        # an irreducible loss may be fixed at zero, the end of its domain; a scale may not
-        in_domain = low < value < high if name in noise_params else low <= value <= high
-        if not (in_domain and np.isfinite(value)):
-            owner = type(noise).__name__ if name in noise_params else law.__name__
-            raise ValueError(f"{owner}: {name} cannot be held at {value:g}, its domain is {low:g} to {high:g}")
+    refuse_fixed(law, fixed_values, type(noise).__name__, noise_params)
     inputs = {column_input for parameter in declared.values() for column_input, _ in parameter.power}
     centred = {name: column for name, column in sorted(law.columns().items()) if name in inputs and column in columns}
     centre = {name: float(np.mean(np.log(table[column]))) for name, column in centred.items()}
     frame_rows = {name: table[column] for name, column in law.columns().items() if column in columns}
     problem = FitProblem(law, noise, Coordinates(tuple(declared.items()), fixed_values, centre, law.frame(frame_rows)))
     return problem, noise.measurements(law, table)
+
+
+def refuse_fixed(
+    law: type[Law], fixed: Mapping[str, ArrayLike], noise: str = "", noise_params: Mapping[str, Param] | None = None
+) -> None:
+    """Raises ValueError for a fixed name that neither the law nor its noise has, or a value outside its domain."""
+    scales = noise_params or {}
+    declared = law.declared() | dict(scales)
+    unknown = [name for name in fixed if name not in declared]
+    if unknown:
+        raise ValueError(f"{law.__name__} has no parameter {unknown[0]!r} to fix; it has {', '.join(declared)}")
+    for name, value in ((name, np.asarray(value)) for name, value in fixed.items()):
+        low, high = declared[name].domain
+        # an irreducible loss may be fixed at zero, the end of its domain; a scale may not
+        in_domain = low < value < high if name in scales else low <= value <= high
+        if not (in_domain and np.isfinite(value)):
+            owner = noise if name in scales else law.__name__
+            raise ValueError(f"{owner}: {name} cannot be held at {value:g}, its domain is {low:g} to {high:g}")
 
 
 def _refuse_several_runs(law: type[Law], table: Table, columns: tuple[str, ...]) -> None:

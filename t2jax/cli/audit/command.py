@@ -21,7 +21,6 @@ from t2jax.evaluation.held_out import NoFit, fit_without, groups, require_rows_l
 from t2jax.evaluation.information_criteria import criteria
 from t2jax.evaluation.leave_groups_out import Influence, NoOptimum, influence
 from t2jax.extrapolation.law_choice import LawChoice, choose_law
-from t2jax.fitting.fit import fit
 from t2jax.laws.base import Law
 from t2jax.noise.default import default_noise
 from t2jax.noise.protocol import Noise
@@ -167,9 +166,7 @@ def _audit(law: type[Law], table: Table, cut: Cut, train: float, config: AuditCo
     advance()
     effect = _influence(law, table, train, out_key, noise, config)
     advance()
-    scores = None
-    if not noise.no_likelihood:
-        scores = criteria(fit(law, cheap, key=fit_key, noise=noise, starts=config.starts), cheap)
+    scores = None if noise.no_likelihood else criteria(beyond.fit, beyond.fit.table)
     return Audit(law, beyond, cross, scores, effect)
 
 
