@@ -2,11 +2,22 @@
 
 import os
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
-import jax
-import matplotlib
-import pytest
+# Tests compile more than they compute: programs that LLVM does not optimise are there in half the time. Commands,
+# notebooks and benchmarks outside pytest compile as users do. One thread for each worker, as all cores have a worker.
+FAST_TO_COMPILE = ["--xla_backend_optimization_level=0", "--xla_cpu_multi_thread_eigen=false"]
+if version("jaxlib").startswith(
+    "0.10."
+):  # later versions do not know the flag, and end at a flag that they do not know
+    FAST_TO_COMPILE.append("--xla_cpu_use_fusion_emitters=false")
+os.environ.setdefault("XLA_FLAGS", " ".join(FAST_TO_COMPILE))  # read when JAX is imported
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import jax  # noqa: E402
+import matplotlib  # noqa: E402
+import pytest  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 matplotlib.use("Agg")

@@ -55,7 +55,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(laws=1, draws=20, starts=2, folds=2, questions=12)
+        return cls(laws=1, draws=40, starts=2, folds=2, questions=12)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(tables=("testbed",), compute_cuts=(0.5,), ratio_cuts=(), draws=20)
+        return cls(tables=("testbed",), compute_cuts=(0.5,), ratio_cuts=(), draws=30)
 
 
 @dataclass(frozen=True)

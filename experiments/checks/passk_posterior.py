@@ -50,6 +50,8 @@ class Config:
     """Checkpoints trained on fewer tokens are left out; those named 2B are just above."""
     checkpoints: int | None = None
     """Of these, how many, evenly chosen; all by default."""
+    questions: int | None = None
+    """How many of the questions, the first ones; all by default."""
     fitted: int = 10
     """Samples of each question that the law is sampled from."""
     targets: tuple[int, ...] = (1, 10, 100)
@@ -65,7 +67,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(checkpoints=3, halves=1, draws=100, told=100, targets=(1, 100))
+        return cls(checkpoints=3, questions=100, halves=1, draws=20, told=60, targets=(1, 100))
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ def run(config: Config) -> Result:
     if config.checkpoints:
         models = models[np.linspace(0, len(models) - 1, config.checkpoints).astype(int)]
         counts = counts.where(np.isin(counts["model"], models))
-    questions = np.unique(counts["question"])
+    questions = np.unique(counts["question"])[: config.questions]
+    counts = counts.where(np.isin(counts["question"], questions))
     halves = [predicted(one, i, counts, questions, config) for i in range(config.halves) for one in VARIANTS]
     good = [one for one in halves if one.agrees]
     told = [variant for variant in VARIANTS if any(one.variant == variant for one in good)]
