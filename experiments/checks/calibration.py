@@ -199,7 +199,7 @@ def quantities(name: str, truth: t2.Law, scale: Any, post: t2.Posterior) -> dict
     found["prediction"] = float(t2.evaluate(truth, **far)), t2.evaluate(post.laws, **far)
     best = t2.frontier(truth, BUDGETS[name])
     if best.ok:
-        every = post.made * len(post.idata["posterior"]["chain"]) // SOLVED if "pass_at_k" in law.response else 1
+        every = post.draws_made * len(post.idata["posterior"]["chain"]) // SOLVED if "pass_at_k" in law.response else 1
         many = t2.frontier(jax.tree.map(lambda leaf: leaf[::every], post.laws), BUDGETS[name])
         if many.ok.sum() >= RANKED:
             found["log N*"] = float(np.log(best.params)), np.log(many.params[many.ok])

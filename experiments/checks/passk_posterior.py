@@ -187,7 +187,7 @@ def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, 
     mean = observed.mean(axis=0)
     means = np.stack([(middle[i] <= mean) & (mean <= middle[-1 - i]) for i in (1, 0)])
     bands = side_of[0], side_of[2], side_of[4]
-    elpd = dict(zip(loo.names, map(float, loo.each), strict=True)) if loo else {}
+    elpd = dict(zip(loo.names, map(float, loo.log_densities), strict=True)) if loo else {}
     agrees = all(map(post.diagnosis.agrees, post.diagnosis.r_hat))
     unsure = len(loo.unsure) if loo else 0
     shares = (np.quantile(one, [0.05, 0.5, 0.95]) for one in (rho, tau))

@@ -338,7 +338,7 @@ def extrapolate(
     fit_key, draw_key, error_key = jax.random.split(key, 3)
     fit_below = fit_without(law, table, above, key=fit_key, noise=noise, fixed=fixed, starts=starts)
     if not fit_below.converged:
-        raise NoFit(f"{name_of(law)}: the fit below the cut at {cut} gave no law ({fit_below.status})")
+        raise NoFit(f"{name_of(law)}: the fit below the cut at {cut} failed ({fit_below.status})")
     fitted = left_out(table, above)
     boot = bootstrap(fit_below, fitted, draws=draws, key=draw_key, over=over)
     if from_counts is None:

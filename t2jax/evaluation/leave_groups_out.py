@@ -127,7 +127,7 @@ def influence(
 
     whole = fitted(np.zeros(len(table), bool))
     if not whole.converged:
-        raise NoFit(f"{name_of(law)}: the fit to all rows gave no law ({whole.status})")
+        raise NoFit(f"{name_of(law)}: the fit to all rows failed ({whole.status})")
     fits = [whole]
     for i in range(count):
         try:

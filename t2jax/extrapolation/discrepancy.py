@@ -147,8 +147,8 @@ class DiscrepancyFit:
             Variances on the scale of the comparison, shape (nodes,).
         """
         tail = float(stdtrit(FREEDOM, 0.5 + level / 2) / ndtri(0.5 + level / 2))
-        own = np.array([spectrum.kernel.run_share for spectrum in self.spectra])[self.nodes.kernel]
-        return self.nodes.amplitude**2 * own + (tail * self.nodes.noise) ** 2
+        run_share = np.array([spectrum.kernel.run_share for spectrum in self.spectra])[self.nodes.kernel]
+        return self.nodes.amplitude**2 * run_share + (tail * self.nodes.noise) ** 2
 
     @cached_property
     def _krigings(self) -> list[tuple[np.ndarray, Kriging]]:

@@ -82,7 +82,7 @@ def _discrepancies(
     spectrum = fit.spectra[fit.nodes.kernel[node]]
     cross = spectrum.kernel.between(places, spectrum.knots) @ spectrum.cross
     gain = amplitude**2 / (amplitude**2 * spectrum.values + noise**2)
-    own = spectrum.kernel.between(places, places) - (cross * gain) @ cross.T
-    values, vectors = np.linalg.eigh(own + JITTER * np.eye(len(own)))
+    remainder = spectrum.kernel.between(places, places) - (cross * gain) @ cross.T
+    values, vectors = np.linalg.eigh(remainder + JITTER * np.eye(len(remainder)))
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     return (left * gain) @ cross.T + amplitude * rng.standard_normal((len(left), len(places))) @ root.T

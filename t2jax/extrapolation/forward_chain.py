@@ -52,13 +52,13 @@ class Forecast:
 def origins(table: Table) -> list[Origin]:
     """Lists the origins that a table has rows for; a small table may have none."""
     compute = table.compute()
-    found = []
+    usable = []
     for start, end in ORIGINS:
         least, most = (float(np.quantile(compute, share, method="lower")) for share in (start, end))
         fitted, predicted = compute <= least, (compute > least) & (compute <= most)
         if fitted.sum() >= FEWEST_FITTED and predicted.sum() >= FEWEST_PREDICTED:
-            found.append(Origin(least, most, fitted, predicted))
-    return found
+            usable.append(Origin(least, most, fitted, predicted))
+    return usable
 
 
 def forecast(fit: DiscrepancyFit, origin: Origin) -> Forecast:
@@ -73,5 +73,5 @@ def forecast(fit: DiscrepancyFit, origin: Origin) -> Forecast:
 
 def surprise(forecasts: Sequence[Forecast], weights: Sequence[float]) -> float:
     """Computes how many times larger the errors of averaged forecasts are than their bands say, at one origin."""
-    mixture = GaussianMixture.join([one.mixture for one in forecasts], weights)
+    mixture = GaussianMixture.join([forecast.mixture for forecast in forecasts], weights)
     return float(np.sqrt(np.mean(((mixture.mean() - forecasts[0].measured) / mixture.deviation()) ** 2)))

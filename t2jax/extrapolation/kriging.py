@@ -9,9 +9,9 @@ from t2jax.extrapolation.scales import LinearModel, covariance_root
 from t2jax.typing import Float
 
 LEARNED = 1e-9
-"""Modes of which the rows tell a smaller share do not move the mean."""
+"""Modes do not move the mean when the rows determine less than this share of them."""
 LEARNED_VARIANCE = 1e-3
-"""Modes of which the rows tell a smaller share do not narrow the band. Its ends move by less than 1e-4 of its width."""
+"""The same for the band, whose ends move by less than 1e-4 of its width."""
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def choose_from(fits: Sequence[DiscrepancyFit]) -> LawChoice:
         raise ValueError(f"laws of different responses have no common error: {pairs}")
     places = origins(fits[0].table)
     forecasts = [[forecast(fit, origin) for origin in places] for fit in fits]
-    errors = np.array([[one.error for one in row] for row in forecasts]).reshape(len(fits), len(places))
+    errors = np.array([[forecast.error for forecast in row] for row in forecasts]).reshape(len(fits), len(places))
     weights = _weights(errors)
     order = np.argsort(-weights, kind="stable")
     return LawChoice(
@@ -170,5 +170,5 @@ def _widening(forecasts: Sequence[Sequence[Forecast]], weights: Float[np.ndarray
     at_origins = list(zip(*forecasts, strict=True))
     if not at_origins:
         return 1.0
-    factors = [surprise(one, weights.tolist()) for one in at_origins]
+    factors = [surprise(at_origin, weights.tolist()) for at_origin in at_origins]
     return float(np.clip(np.exp(0.5 * np.mean(np.log(np.maximum(factors, 1e-12)))), 1.0, MOST_WIDENING))

@@ -194,10 +194,10 @@ def _values(
 ) -> Array:
     declared = law.declared()
     free = {name: declared[name].constrain(u[i]) for i, name in enumerate(names)}
-    made = law(**{name: {**fixed, **free}[name] for name in declared})
+    instance = law(**{name: {**fixed, **free}[name] for name in declared})
     if scale == "log":
-        return jnp.log(made.predict(rows))
-    log_pass = -made.cost(**made.arguments(rows))
+        return jnp.log(instance.predict(rows))
+    log_pass = -instance.cost(**instance.arguments(rows))
     return log_pass - jnp.log(-jnp.expm1(log_pass))
 
 

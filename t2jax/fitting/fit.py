@@ -162,9 +162,9 @@ def fit(
         residuals = residual_summary(law, seen, read, predicted)
         of, measured = measured_response(law, seen, read)
         sweep = "" if measured is None or of not in LESS_IS_BETTER else swept_setting(law, seen, measured, predicted)
-        known = (*gaps, outcome) if curved and identified.flat else (outcome, unsolved, *gaps)
+        identified_and_solved = (*gaps, outcome) if curved and identified.flat else (outcome, unsolved, *gaps)
         misfit = structured_residuals(law, seen, read, predicted)
-        sentences = (scarce, several_tasks(table), sweep, *known, turning_points(best, table), misfit)
+        sentences = (scarce, several_tasks(table), sweep, *identified_and_solved, turning_points(best, table), misfit)
     else:
         location = not_finite(law, table, tuple(data.columns))
         sentences = ("failed: the objective was not finite from any start", location)
@@ -185,7 +185,7 @@ def fit(
     )
 
 
-class _Found(NamedTuple):
+class _Solution(NamedTuple):
     """Arrays of the best optimum, as the compiled solver returns them."""
 
     law: Law
@@ -203,7 +203,7 @@ class _Found(NamedTuple):
 
 
 @partial(jax.jit, static_argnames="starts")
-def _solve(problem: FitProblem, data: Measurements, run: Array, limits: Limits, starts: int, key: Array) -> _Found:
+def _solve(problem: FitProblem, data: Measurements, run: Array, limits: Limits, starts: int, key: Array) -> _Solution:
     """Minimises the objective from the best of many random starts, and computes the curvature at the optimum."""
     rows = data.weighted(jnp.ones_like(data.weight))
     objective = partial(problem.objective, rows=rows)
@@ -237,35 +237,35 @@ def _solve(problem: FitProblem, data: Measurements, run: Array, limits: Limits, 
     different = jnp.shape(next(iter(data.columns.values())))  # a law of no column predicts one number
     predicted = jnp.broadcast_to(law.predict(data.columns), different)[data.place]
     reached = (end_values[best], ends.converged[best], jnp.sum(agree), tolerance, predicted)
-    return _Found(law, noise_values, *reached, *derivatives, *curvature_parts)
+    return _Solution(law, noise_values, *reached, *derivatives, *curvature_parts)
 
 
-def _best_of(search: Callable[[Array], _Found], starts: int, key: Array) -> tuple[_Found, int, int]:
+def _best_of(search: Callable[[Array], _Solution], starts: int, key: Array) -> tuple[_Solution, int, int]:
     """Returns the best optimum, how many starts reached it, and how many there were.
 
     Where one of several starts reached it, the same compiled program takes more of them, from other keys.
     """
-    first: _Found = jax.tree.map(np.asarray, search(key))
+    first: _Solution = jax.tree.map(np.asarray, search(key))
     if starts == 1 or first.agree != 1:
         return first, int(first.agree), starts
     keys = [jax.random.fold_in(key, i) for i in range(1, MORE)]
     solutions = [first, *(jax.tree.map(np.asarray, search(other)) for other in keys)]
-    lowest = min(float(found.value) for found in solutions)
-    same = [found for found in solutions if found.value <= lowest + found.tolerance]
-    best = next((found for found in same if found.converged), same[0])
-    return best, sum(int(found.agree) for found in same), MORE * starts
+    lowest = min(float(solution.value) for solution in solutions)
+    same = [solution for solution in solutions if solution.value <= lowest + solution.tolerance]
+    best = next((solution for solution in same if solution.converged), same[0])
+    return best, sum(int(solution.agree) for solution in same), MORE * starts
 
 
-def _outcome(found: _Found, names: tuple[str, ...], agree: int, starts: int) -> str:
+def _outcome(solution: _Solution, names: tuple[str, ...], agree: int, starts: int) -> str:
     """Writes whether the fit converged, and how many starts agree."""
     agreement = f"{agree} of {starts} starts reached the best optimum"
     agreement += ", and an optimum found once may not be the best" if agree == 1 < starts else ""
-    if found.converged:
+    if solution.converged:
         return f"converged: {agreement}"
-    slopes = np.column_stack([found.gradient, found.hessian])
+    slopes = np.column_stack([solution.gradient, solution.hessian])
     broken = ", ".join(name for name, row in zip(names, slopes, strict=True) if not np.all(np.isfinite(row)))
     why = (
-        f"the derivatives of {type(found.law).__name__} in {broken} are not finite"
+        f"the derivatives of {type(solution.law).__name__} in {broken} are not finite"
         if broken
         else "the solver stopped short of an optimum"
     )

@@ -110,7 +110,7 @@ def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
 
 
 def read_law_file(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Reads the content of a law's file. It raises ValueError for another file, and for a fit that gave no law."""
+    """Reads the content of a law's file. It raises ValueError for another file, and for a fit that failed."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         _values = [param["value"] for param in content["parameters"].values()]  # fails here if one is missing
@@ -120,7 +120,7 @@ def read_law_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: not a law that t2jax wrote ({type(error).__name__}: {error})") from None
     if not converged:
-        raise ValueError(f"{path}: the fit gave no law ({status})")
+        raise ValueError(f"{path}: the fit failed ({status})")
     return content
 
 

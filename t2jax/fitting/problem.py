@@ -128,7 +128,7 @@ def refuse_fixed(
         in_domain = low < value < high if name in scales else low <= value <= high
         if not (in_domain and np.isfinite(value)):
             owner = noise if name in scales else law.__name__
-            raise ValueError(f"{owner}: {name} cannot be held at {value:g}, its domain is {low:g} to {high:g}")
+            raise ValueError(f"{owner}: {name} cannot be fixed at {value:g}, its domain is {low:g} to {high:g}")
 
 
 def _refuse_several_runs(law: type[Law], table: Table, columns: tuple[str, ...]) -> None:

@@ -64,7 +64,7 @@ def _plan_at_size(law: Law, budget: Budget, log_size: Array | None) -> tuple[Pla
     """
     has_samples = chooses_samples(type(law), budget)
     most = jnp.stack([jnp.asarray(high, jnp.result_type(float)) for _, high in bounds(budget)])
-    fixed_choices = np.array([quantity in budget.held for quantity in CHOSEN])
+    fixed_choices = np.array([quantity in budget.fixed for quantity in CHOSEN])
     given = fixed_choices & np.array([True, True, has_samples])
     fixed = jnp.zeros(4, most.dtype).at[:3].set(jnp.where(given, most, 0.0))
     fixed = fixed if log_size is None else fixed.at[0].set(log_size)
@@ -167,7 +167,7 @@ def _bound_prices(problem: PlanProblem, optimum: Optimum) -> Array:
     """Computes multipliers of bounds with equal ends: how the Lagrangian falls if the fixed quantity moves."""
     ends = (("min", 1.0), ("max", -1.0))
     signs = {f"{quantity}_{end}": (i, sign) for i, quantity in enumerate(CHOSEN) for end, sign in ends}
-    signs = {name: index for name, index in signs.items() if name.rpartition("_")[0] in problem.budget.held}
+    signs = {name: index for name, index in signs.items() if name.rpartition("_")[0] in problem.budget.fixed}
     if not signs:
         return jnp.zeros(len(CONSTRAINTS), optimum.x.dtype)
 

@@ -75,15 +75,15 @@ class Budget:
     sizes: tuple[float, ...] | None = None
     training: Training | None = None
     serving: Serving | None = None
-    held: tuple[str, ...] = field(default=(), init=False, repr=False)  # stored: under jit no number can be compared
+    fixed: tuple[str, ...] = field(default=(), init=False, repr=False)  # stored: under jit no number can be compared
 
     def __post_init__(self):
         check_positive(self, LIMITS)
-        object.__setattr__(self, "held", tuple(quantity for quantity in CHOSEN if self._is_fixed(quantity)))
-        if len(self.held) == len(CHOSEN) and self.goal == "quality":
+        object.__setattr__(self, "fixed", tuple(quantity for quantity in CHOSEN if self._is_fixed(quantity)))
+        if len(self.fixed) == len(CHOSEN) and self.goal == "quality":
             raise ValueError("Budget: equal bounds fix params, tokens and samples, so there is nothing to choose")
         for quantity in CHOSEN:
-            if quantity not in self.held:
+            if quantity not in self.fixed:
                 self._check_range(quantity)
         if self.whole_samples and (ends := self._ends("samples")) is not None:
             low, high = (end.ravel() for end in ends)
@@ -93,7 +93,7 @@ class Budget:
                     f"Budget: no whole number lies between samples_min={low[index]:g} and samples_max={high[index]:g}"
                 )
         self._check_combination()
-        if self.tokens_per_param is not None and (self.sizes is not None or {"params", "tokens"} & {*self.held}):
+        if self.tokens_per_param is not None and (self.sizes is not None or {"params", "tokens"} & {*self.fixed}):
             raise ValueError(
                 "Budget.tokens_per_param computes D from N, which must be free: leave out sizes, "
                 "and equal bounds on params or tokens"
@@ -131,7 +131,7 @@ class Budget:
     @property
     def linear(self) -> bool:
         """Whether all limits are linear in (log N, log D, log k), as those of the paper are."""
-        plain = self.training is None and self.serving is None and self.sizes is None and not self.held
+        plain = self.training is None and self.serving is None and self.sizes is None and not self.fixed
         return plain and set(self.given()) <= LINEAR_LIMITS
 
     @property
@@ -191,4 +191,4 @@ LIMITS = (
 )
 CHOSEN = ("params", "tokens", "samples")
 LINEAR_LIMITS = {"train", "inference", "params_min", "params_max", "tokens_max"}
-register(Budget, (*LIMITS, "training", "serving"), ("whole_samples", "sizes", "held"))
+register(Budget, (*LIMITS, "training", "serving"), ("whole_samples", "sizes", "fixed"))

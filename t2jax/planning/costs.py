@@ -287,7 +287,7 @@ class Serving:
             raise ValueError("latency is in seconds: give Serving an accelerator, such as on=t2.accelerator('H100')")
         return _largest([total(terms, N, 1.0, 1.0) for terms in self.latency_terms()])
 
-    def held_terms(self) -> Terms:
+    def memory_terms(self) -> Terms:
         """Returns the memory that the weights and the KV caches of a batch take.
 
         Returns:
@@ -295,7 +295,7 @@ class Serving:
         """
         return [*self._weights(1.0), *self._cache(self.batch * (self._prompt_length() + jnp.asarray(self.generated)))]
 
-    def held(self, N: ArrayLike) -> Array:
+    def memory_used(self, N: ArrayLike) -> Array:
         """Computes the memory that the weights and the KV caches of a batch take.
 
         Args:
@@ -304,7 +304,7 @@ class Serving:
         Returns:
             Bytes.
         """
-        return total(self.held_terms(), N, 1.0, 1.0)
+        return total(self.memory_terms(), N, 1.0, 1.0)
 
     def _prompt_length(self) -> ArrayLike:
         return 0.0 if self.prompt is None else self.prompt

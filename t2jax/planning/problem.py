@@ -141,7 +141,7 @@ def _spending(budget: Budget) -> list[Limit]:
     if budget.inference is not None:
         rows += [limit("inference", terms, budget.inference) for terms in query]
     if serving.on is not None and (budget.serves or budget.latency is not None):
-        rows.append(limit("memory", serving.held_terms(), jnp.asarray(serving.on.memory) * serving.on.devices))
+        rows.append(limit("memory", serving.memory_terms(), jnp.asarray(serving.on.memory) * serving.on.devices))
     if budget.latency is not None:
         rows += [limit("latency", terms, budget.latency) for terms in serving.latency_terms()]
     if budget.goal == "queries":

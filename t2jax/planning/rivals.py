@@ -78,7 +78,7 @@ class Models:
     excess: np.ndarray
 
     @property
-    def kept(self) -> np.ndarray:
+    def within_limits(self) -> np.ndarray:
         """Whether each model satisfies every limit."""
         return np.all(self.excess <= SLACK, axis=1)  # False for NaN
 

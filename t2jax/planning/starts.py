@@ -61,7 +61,7 @@ def grid(budget: Budget, fixed: Array, free: tuple[int, ...], parts: tuple[Array
         if budget.tokens_per_param is not None:
             good &= (tokens_of_ratio(n) >= d_low) & (tokens_of_ratio(n) <= tokens)
         if serving.on is not None and (budget.serves or budget.latency is not None):
-            good &= serving.held(jnp.exp(n)) < serving.on.memory * serving.on.devices
+            good &= serving.memory_used(jnp.exp(n)) < serving.on.memory * serving.on.devices
         if budget.latency is not None:
             good &= serving.latency(jnp.exp(n)) < budget.latency
         return good

@@ -78,8 +78,8 @@ class Diagnosed:
     """Convergence and status of a result whose chains have a `Diagnosis`."""
 
     diagnosis: Diagnosis
-    asked: int
-    made: int
+    draws_requested: int
+    draws_made: int
 
     @property
     def converged(self) -> bool:
@@ -89,12 +89,16 @@ class Diagnosed:
     @property
     def status(self) -> str:
         """The diagnosis in English: the parameter that fails, and what to do."""
-        cut = f"; interrupted: {self.made} of {self.asked} draws of each chain" if self.made < self.asked else ""
+        cut = (
+            f"; interrupted: {self.draws_made} of {self.draws_requested} draws of each chain"
+            if self.draws_made < self.draws_requested
+            else ""
+        )
         return self.diagnosis.sentence + cut
 
     def _describe_draws(self, values: Mapping[str, np.ndarray]) -> dict[str, str]:
         """Returns the number of draws, and the median with the central 90 % of each sampled name."""
-        rows = {"draws": f"{self.made} of each chain"}
+        rows = {"draws": f"{self.draws_made} of each chain"}
         for name, draws in values.items():
             agrees = self.diagnosis.agrees(name)
             rows[name] = format_quantiles(draws) if agrees else "no interval: the chains do not agree"

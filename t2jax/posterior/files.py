@@ -46,8 +46,8 @@ def save_posterior(path: str | os.PathLike[str], post: Posterior | TaskPosterior
     about = {
         "law": laws.name_of(type(post.point)),
         "kind": f"posterior: {post.status}",
-        "asked": post.asked,
-        "made": post.made,
+        "asked": post.draws_requested,
+        "made": post.draws_made,
         "point": json.dumps({name: np.asarray(value).tolist() for name, value in post.point.values().items()}),
     }
     if isinstance(post, TaskPosterior):

@@ -26,7 +26,7 @@ class Loo:
             summed.
         unit: Kind of the unit that is left out.
         names: Names of the units, shape (units,).
-        each: Log density of each unit, shape (units,).
+        log_densities: Log density of each unit, shape (units,).
         pareto_k: Tail index of each unit's importance weights, shape (units,). Above `good` the entry is unreliable.
         good: Largest reliable `pareto_k`.
 
@@ -43,7 +43,7 @@ class Loo:
     effective: float
     unit: str
     names: tuple[str, ...]
-    each: Float[np.ndarray, " units"]
+    log_densities: Float[np.ndarray, " units"]
     pareto_k: Float[np.ndarray, " units"]
     good: float
 
@@ -155,7 +155,7 @@ def loo(post: Posterior) -> Loo:
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
         >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
         >>> found = t2.loo(post)
-        >>> bool(found.elpd == found.each.sum())
+        >>> bool(found.elpd == found.log_densities.sum())
         True
     """
     return _loo(post, _by_unit(post), 0.0)
@@ -210,7 +210,7 @@ def stack(posteriors: Mapping[str, Posterior]) -> Stack:
     best = max(loos.values(), key=lambda result: result.elpd)
     differences = {
         name: (float(difference.sum()), float(np.sqrt(difference.size * difference.var())))
-        for name, difference in ((name, result.each - best.each) for name, result in loos.items())
+        for name, difference in ((name, result.log_densities - best.log_densities) for name, result in loos.items())
     }
     return Stack({name: float(weights[name]) for name in posteriors}, loos, differences)
 
@@ -232,7 +232,7 @@ def _loo(post: Posterior, value: Any, shift: Any) -> Loo:
         effective=float(result["p_loo"] if is_old_arviz else result.p),
         unit=str(value.dims[2]),
         names=tuple(_names(value)),
-        each=each,
+        log_densities=each,
         pareto_k=np.asarray(result["pareto_k"] if is_old_arviz else result.pareto_k, float),
         good=float(result["good_k"] if is_old_arviz else result.good_k),
     )

@@ -31,8 +31,8 @@ class Posterior(Diagnosed):
         point: Law at the highest density in the coordinates of the sampler. With `CrossedEffects` it is that of runs on
             the law.
         diagnosis: Convergence of the chains, see `status`.
-        asked: Draws of each chain that were asked for.
-        made: Draws of each chain that exist. An interrupt makes them fewer than `asked`.
+        draws_requested: Draws of each chain that were asked for.
+        draws_made: Draws of each chain that exist. An interrupt makes them fewer than `draws_requested`.
         density: The density that was sampled, or None for a posterior read from a file.
 
     Examples:
@@ -46,8 +46,8 @@ class Posterior(Diagnosed):
     idata: Any
     point: Law
     diagnosis: Diagnosis
-    asked: int
-    made: int
+    draws_requested: int
+    draws_made: int
     density: Density | None = None
 
     def __repr__(self) -> str:

@@ -244,10 +244,10 @@ class Table:
         lowest = (
             self._frame[name].astype(float).groupby([self._frame[column] for column in size], dropna=False).idxmin()
         )
-        kept = np.isin(np.arange(len(self)), lowest.to_numpy())
-        step = f"keep the lowest {name} of each size: {kept.sum()} of {len(self)} rows"
-        frame = self._frame.loc[kept].reset_index(drop=True)
-        return _from_clean_frame(frame, self.source.then(step), self._place.where(kept))
+        lowest_row = np.isin(np.arange(len(self)), lowest.to_numpy())
+        step = f"keep the lowest {name} of each size: {lowest_row.sum()} of {len(self)} rows"
+        frame = self._frame.loc[lowest_row].reset_index(drop=True)
+        return _from_clean_frame(frame, self.source.then(step), self._place.where(lowest_row))
 
     def with_columns(self, **values: Any) -> "Table":
         """Adds or replaces columns.

@@ -85,7 +85,7 @@ def test_audit(runs, tmp_path, capsys, monkeypatch):
 
     def failing(law, *args, **rest):
         if law is t2.laws.Chinchilla:
-            raise NoFit("chinchilla: the fit below the cut gave no law (for the test)")
+            raise NoFit("chinchilla: the fit below the cut failed (for the test)")
         return real(law, *args, **rest)
 
     def flat(*_, **__):
@@ -96,7 +96,7 @@ def test_audit(runs, tmp_path, capsys, monkeypatch):
     both = ["audit", str(runs), "--law", "chinchilla", "--law", "shared-exponent", *options]
     assert cli.command([*both, "-o", str(tmp_path / "both")]) == 1
     printed = capsys.readouterr()
-    assert "t2jax: chinchilla: the fit below the cut gave no law (for the test)" in printed.err
+    assert "t2jax: chinchilla: the fit below the cut failed (for the test)" in printed.err
     assert "No influence: shared-exponent has no optimum at 1e+21 FLOPs: for the test" in printed.out
     assert f"{one['beyond']['mean_absolute']:.2%}" in printed.out
     assert "influence.csv" not in os.listdir(tmp_path / "both")

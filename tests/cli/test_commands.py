@@ -210,9 +210,9 @@ def test_draws_of_another_fit_are_refused(fitted, tmp_path, capsys):
         (["fit", "RUNS", "--figures", "gif"], "--figures: found 'gif', expected none, or formats out of png, pdf"),
         (
             ["fit", "RUNS", "--law", "t2-loss", "--fixed", "alpha=-1"],
-            "alpha cannot be held at -1, its domain is 0 to inf",
+            "alpha cannot be fixed at -1, its domain is 0 to inf",
         ),
-        (["fit", "RUNS", "--law", "t2-loss", "--fixed", "alpha=nan"], "alpha cannot be held at nan"),
+        (["fit", "RUNS", "--law", "t2-loss", "--fixed", "alpha=nan"], "alpha cannot be fixed at nan"),
         (["fit", "RUNS", "-o", "RUNS"], "runs.csv: found a file, expected a folder to write to"),
         (["fit", "RUNS", "-o", "RUNS/below"], "runs.csv: found a file, expected a folder to write to"),
         (["fit", "."], ".: found suffix '', expected .csv or .csv.gz or .parquet"),

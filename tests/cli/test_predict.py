@@ -125,7 +125,7 @@ ONE = ["--params", "1e10", "--tokens", "2e11"]
         ),
         (
             ["RUNS", *ONE, "--law", "chinchilla", "--fixed", "alpha=-1"],
-            "alpha cannot be held at -1, its domain is 0 to",
+            "alpha cannot be fixed at -1, its domain is 0 to",
         ),
         (["RUNS", *ONE, "--law", "data-constrained"], "column 'unique_tokens', needed by DataConstrained, is missing"),
         (["--law-file", "LAW", "--law", "kaplan", *ONE], "--law does not apply to --law-file"),
@@ -205,4 +205,4 @@ def test_rows_beside_a_law(folder, tmp_path, capsys):
     law.write_text(json.dumps(content))
     assert "law.json: the file does not name the rows that were fitted" in said()
     law.write_text(json.dumps(content | {"converged": False, "status": "failed: no"}))
-    assert "law.json: the fit gave no law (failed: no)" in said()
+    assert "law.json: the fit failed (failed: no)" in said()

@@ -247,7 +247,7 @@ def test_a_scale_of_the_noise_is_held_as_a_parameter_is(runs):
     assert law_held.problem.names == law_held.problem.scales == ("sigma",)
     assert law_held.law.values() == free.law.values()
     np.testing.assert_allclose(law_held.noise_values["sigma"], free.noise_values["sigma"], rtol=1e-6)
-    with pytest.raises(ValueError, match="StudentT: sigma cannot be held at 0, its domain is 0 to inf"):
+    with pytest.raises(ValueError, match="StudentT: sigma cannot be fixed at 0, its domain is 0 to inf"):
         t2.fit(Chinchilla, runs, **arguments, fixed={"sigma": 0.0})
 
 
@@ -258,7 +258,7 @@ def test_held_parameters_and_refusals(runs):
     with pytest.raises(ValueError, match="Chinchilla has no parameter 'aplha' to fix; it has E, A, B, alpha, beta"):
         t2.fit(Chinchilla, runs, key=KEY, fixed={"aplha": 0.34})
     for value in (math.nan, -0.1, math.inf):
-        with pytest.raises(ValueError, match=f"Chinchilla: alpha cannot be held at {value:g}, its domain is 0 to inf"):
+        with pytest.raises(ValueError, match=f"Chinchilla: alpha cannot be fixed at {value:g}, its domain is 0 to inf"):
             t2.fit(Chinchilla, runs, key=KEY, fixed={"alpha": value})
     with pytest.raises(t2.TableError, match="4 rows, but Chinchilla needs at least 5"):
         t2.fit(Chinchilla, runs.where(np.arange(len(runs)) < 4), key=KEY)

@@ -81,7 +81,7 @@ def test_a_failed_fit_is_no_law_to_load(tmp_path, fit, runs):
     failed = dataclasses.replace(fit, converged=False, status="failed: no", objective=float("nan"))
     save_law(tmp_path / "law.json", failed, runs)
     assert json.loads((tmp_path / "law.json").read_text())["objective"] is None
-    with pytest.raises(ValueError, match=r"law\.json: the fit gave no law \(failed: no\)"):
+    with pytest.raises(ValueError, match=r"law\.json: the fit failed \(failed: no\)"):
         load_law(tmp_path / "law.json")
 
 

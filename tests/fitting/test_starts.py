@@ -8,7 +8,7 @@ import pytest
 from numpyro.distributions import Normal
 
 import t2jax as t2
-from t2jax.fitting.fit import _best_of, _Found, _outcome
+from t2jax.fitting.fit import _best_of, _Solution, _outcome
 from t2jax.typing import Scalar
 from tests.helpers.tables import count_compilations
 
@@ -19,11 +19,11 @@ def search_of(*ends: tuple[float, int]) -> tuple[Any, list[Any]]:
     """A search whose calls end at (value, number of starts there) in turn, and the keys that it was given."""
     keys: list[Any] = []
 
-    def search(key: Any) -> _Found:
+    def search(key: Any) -> _Solution:
         value, agree = ends[len(keys)]
         keys.append(key)
-        rest: Any = dict.fromkeys(_Found._fields, np.zeros(1)) | {"law": None, "noise_values": {}}
-        return _Found(**(rest | {"value": np.asarray(value), "converged": np.asarray(True)}))._replace(
+        rest: Any = dict.fromkeys(_Solution._fields, np.zeros(1)) | {"law": None, "noise_values": {}}
+        return _Solution(**(rest | {"value": np.asarray(value), "converged": np.asarray(True)}))._replace(
             agree=np.asarray(agree), tolerance=np.asarray(1e-6)
         )
 

@@ -59,7 +59,7 @@ def test_decoding_is_priced_by_the_slower_of_arithmetic_and_memory():
         prompt = (2 * N * 1e4 + 4 * 100 * depth**2 * (1e8 + 1e4) / 2) / flops
         by_hand = prompt + K * np.maximum(arithmetic, cache * seen / bandwidth)
         np.testing.assert_allclose(cached(N, K), 1e-3 * by_hand, rtol=1e-7)
-        np.testing.assert_allclose(cached.held(N), 2 * N + 1e9 * cache * 10_010, rtol=1e-12)
+        np.testing.assert_allclose(cached.memory_used(N), 2 * N + 1e9 * cache * 10_010, rtol=1e-12)
         trained = t2.Training(on=chip)(N, D)
     np.testing.assert_allclose(trained, 1e-3 * 6 * N * D / flops, rtol=1e-12)
     assert alone.unit == "dollars" and t2.Serving(on=t2.accelerator("TPU-v5e")).unit == "device-seconds"

@@ -75,15 +75,15 @@ def test_a_run_is_left_out_whole(posteriors):
         found = t2.loo(post)
         assert found.names == tuple(f"run {i}" for i in range(RUNS)) and found.unit == "run"
         assert found.unsure == () and "the sum is reliable" in found.status
-        np.testing.assert_allclose(found.each, exact(columns), atol=0.1)
-        assert found.elpd == pytest.approx(found.each.sum())
+        np.testing.assert_allclose(found.log_densities, exact(columns), atol=0.1)
+        assert found.elpd == pytest.approx(found.log_densities.sum())
         # one and two parameters under wide priors: what each run's own rows gain, here about as many
         assert 0.5 * columns < found.effective < 3 * columns + 1
 
 
 def test_weights_are_those_of_another_optimiser(posteriors):
     found = t2.stack(posteriors)
-    each = np.stack([one.each for one in found.loos.values()], axis=1)
+    each = np.stack([one.log_densities for one in found.loos.values()], axis=1)
 
     def loss(share: float) -> float:
         return -float(np.sum(np.logaddexp(each[:, 0] + np.log(share), each[:, 1] + np.log1p(-share))))

@@ -38,7 +38,7 @@ def posterior() -> t2.Posterior:
     laws = t2.laws.Chinchilla(**{name: values.ravel() for name, values in draws.items()}, **KNOWN)
     point = t2.laws.Chinchilla(E=2.0, A=480.0, **KNOWN)
     idata: Any = {"posterior": {name: Values(values) for name, values in draws.items()}}
-    return t2.Posterior(laws, idata, point, diagnosis("E", "A"), asked=667, made=667)
+    return t2.Posterior(laws, idata, point, diagnosis("E", "A"), draws_requested=667, draws_made=667)
 
 
 def test_a_posterior():
@@ -57,7 +57,10 @@ def test_a_posterior_whose_chains_disagree():
 
 
 def test_both_kinds_of_posterior_tell_of_an_interrupt():
-    for post in (dataclasses.replace(posterior(), asked=1000), dataclasses.replace(tasks(), asked=1000)):
+    for post in (
+        dataclasses.replace(posterior(), draws_requested=1000),
+        dataclasses.replace(tasks(), draws_requested=1000),
+    ):
         assert post.converged and post.status.endswith("; interrupted: 667 of 1000 draws of each chain")
 
 

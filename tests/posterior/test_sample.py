@@ -222,7 +222,7 @@ def test_bad_arguments_are_named():
             t2.sample(Line, table, key=KEY, priors=priors)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match=r"priors: 'b' is fixed"):
         t2.sample(Line, table, key=KEY, fixed={"b": 0.0}, priors={"b": Normal(0.0, 1.0)})
-    with pytest.raises(ValueError, match=r"StudentT: sigma cannot be held at -1, its domain is 0 to inf"):
+    with pytest.raises(ValueError, match=r"StudentT: sigma cannot be fixed at -1, its domain is 0 to inf"):
         t2.sample(Line, table, key=KEY, fixed={"sigma": -1})
     with pytest.raises(ValueError, match="every parameter is fixed"):
         t2.sample(Line, table, key=KEY, fixed={"a": 1.0, "b": 0.0, "sigma": 0.1})
@@ -242,7 +242,7 @@ def test_an_interrupt_keeps_the_draws_so_far(line):
 
     arguments: Any = {"noise": t2.noise.Gaussian(), "key": KEY, "fixed": {"sigma": SIGMA}}
     post = t2.sample(Line, line_table(X), progress=stop, **arguments)
-    assert (post.made, post.asked, post.laws.a.shape) == (200, 1000, (800,))
+    assert (post.draws_made, post.draws_requested, post.laws.a.shape) == (200, 1000, (800,))
     assert post.status.endswith("; interrupted: 200 of 1000 draws of each chain")
     whole = line.laws.a.reshape(4, 1000)
     np.testing.assert_array_equal(post.laws.a.reshape(4, 200), whole[:, :200])

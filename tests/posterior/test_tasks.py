@@ -180,7 +180,7 @@ def test_an_interrupt_keeps_the_draws_so_far(together):
             raise KeyboardInterrupt
 
     post = levels(exact_means(), progress=stop)
-    assert (post.made, post.asked, post.laws.a.shape) == (200, 1000, (5, 800))
+    assert (post.draws_made, post.draws_requested, post.laws.a.shape) == (200, 1000, (5, 800))
     assert post.status.endswith("; interrupted: 200 of 1000 draws of each chain")
     np.testing.assert_array_equal(post.laws.a.reshape(5, 4, 200), together.laws.a.reshape(5, 4, 1000)[:, :, :200])
 

@@ -105,7 +105,7 @@ class PlanReport:
         samples = np.floor(samples * (1 + 1e-9)) if budget.whole_samples else samples
         if (samples != sizes.samples).any():
             sizes = models(self.law, budget, params, sizes.tokens, samples)
-        return np.where(sizes.kept, sizes.tokens, np.nan), np.where(sizes.kept, sizes.samples, np.nan)
+        return np.where(sizes.within_limits, sizes.tokens, np.nan), np.where(sizes.within_limits, sizes.samples, np.nan)
 
 
 def by_option(moves: Elasticities) -> Elasticities:

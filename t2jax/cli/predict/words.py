@@ -29,8 +29,8 @@ def predictions_text(choice: LawChoice, at: Predictions, points: Table) -> str:
     sentences = [_warning(at), f"{choice.status if others else best.status}.", f"{at.status}."]
     if "samples" not in points and any("k" in type(fit.law).inputs() for fit in choice.fits):
         sentences.append("The points have no column 'samples', so they are predicted for one sample.")
-    said = "\n".join(sentence[0].upper() + sentence[1:] for sentence in sentences if sentence)
-    return f"{said}\n\n{predictions_table(at, points)}\n"
+    lines = "\n".join(sentence[0].upper() + sentence[1:] for sentence in sentences if sentence)
+    return f"{lines}\n\n{predictions_table(at, points)}\n"
 
 
 def _warning(at: Predictions) -> str:

@@ -99,9 +99,9 @@ def run(config: SampleConfig) -> int:
             save_point(path, post, table)
         out.say(f"{laws.name_of(law)} on {len(table)} rows of {table.source.name}", "", posterior_table(post), "")
         out.say(post.status, before.status)
-        if post.made < post.asked:
+        if post.draws_made < post.draws_requested:
             stop = KeyboardInterrupt()
-            stop.add_note(f"{post.made} of {post.asked} draws of each chain were made")
+            stop.add_note(f"{post.draws_made} of {post.draws_requested} draws of each chain were made")
             raise stop
         if not post.converged:
             print(f"t2jax: do not use these draws ({post.status})", file=sys.stderr)
@@ -142,7 +142,7 @@ def _answer(law: type[laws.Law], post: Posterior, table: Table) -> dict[str, Any
             for name, *values in summary.itertuples()
         },
         "level": LEVEL,
-        "draws": post.made * len(post.diagnosis.bfmi),
+        "draws": post.draws_made * len(post.diagnosis.bfmi),
         "divergences": post.diagnosis.divergences,
         "e_bfmi": [finite(float(bfmi)) for bfmi in post.diagnosis.bfmi],
         "as_prior": list(post.diagnosis.left),

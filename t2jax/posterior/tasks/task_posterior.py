@@ -60,8 +60,8 @@ class TaskPosterior(Diagnosed):
             NAME_spread, and log_likelihood by task and run.
         point: Laws at the highest density, leaves of shape (tasks,).
         diagnosis: Convergence of the chains, see `status`.
-        asked: Draws of each chain that were asked for.
-        made: Draws of each chain that exist.
+        draws_requested: Draws of each chain that were asked for.
+        draws_made: Draws of each chain that exist.
         target: The density that was sampled, or None for a posterior read from a file.
 
     Examples:
@@ -78,8 +78,8 @@ class TaskPosterior(Diagnosed):
     idata: Any
     point: Law
     diagnosis: Diagnosis
-    asked: int
-    made: int
+    draws_requested: int
+    draws_made: int
     target: Pooled | None = None
 
     def __repr__(self) -> str:
