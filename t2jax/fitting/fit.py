@@ -162,7 +162,7 @@ def fit(
         residuals = residual_summary(law, seen, read, predicted)
         of, measured = measured_response(law, seen, read)
         sweep = "" if measured is None or of not in LESS_IS_BETTER else swept_setting(law, seen, measured, predicted)
-        identified_and_solved = (*gaps, outcome) if curved and identified.flat else (outcome, unsolved, *gaps)
+        identified_and_solved = (*gaps, outcome, unsolved) if curved and identified.flat else (outcome, unsolved, *gaps)
         misfit = structured_residuals(law, seen, read, predicted)
         sentences = (scarce, several_tasks(table), sweep, *identified_and_solved, turning_points(best, table), misfit)
     else:
