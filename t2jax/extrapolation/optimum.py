@@ -127,7 +127,7 @@ def optimum_band(
         True
     """
     choice = as_choice(fit)
-    drawn = draw_optima(choice, train, inference, key=key, draws=draws)
+    drawn = draw_optima(choice, training_line(choice, train, inference), key=key, draws=draws)
     params, tokens, samples = band(drawn.params, level), band(drawn.tokens, level), band(drawn.samples, level)
     return OptimumBand(
         params,
@@ -141,33 +141,74 @@ def optimum_band(
     )
 
 
-def draw_optima(choice: LawChoice, train: float, inference: float | None, *, key: Array, draws: int) -> OptimumDraws:
-    """Draws laws with their discrepancies along the sizes that the budgets allow, and finds the optimum of each.
+@dataclass(frozen=True)
+class SizeLine:
+    """Sizes that a budget allows, with the tokens and samples that each of them leaves, shape (sizes,) each.
+
+    Attributes:
+        params: N, increasing in steps of `STEP` decades. The step before a limit may be shorter.
+        tokens: D.
+        samples: k.
+        unique_tokens: Tokens of D that are not repeated.
+        least_is_limit: Whether the budget allows no smaller size, so that an optimum there is one.
+        most_is_limit: The same of the largest size.
+    """
+
+    params: np.ndarray
+    tokens: np.ndarray
+    samples: np.ndarray
+    unique_tokens: np.ndarray
+    least_is_limit: bool = False
+    most_is_limit: bool = False
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """Inputs of a law by column."""
+        return {
+            "params": self.params,
+            "tokens": self.tokens,
+            "samples": self.samples,
+            "unique_tokens": self.unique_tokens,
+        }
+
+
+def size_grid(centre: float) -> Float[np.ndarray, " sizes"]:
+    """Lists the sizes about a decimal log of N among which each draw has its optimum."""
+    steps = round(REACH / STEP)
+    return 10.0 ** (centre + STEP * np.arange(-steps, steps + 1))
+
+
+def training_line(choice: LawChoice, train: float, inference: float | None) -> SizeLine:
+    """Lists sizes about the fitted law's optimum under 6ND = train and 2Nk = inference with k >= 1.
 
     It raises ValueError as `optimum_band` does.
     """
     if not train > 0 or (inference is not None and not inference > 0):
         raise ValueError(f"optimum_band: found budgets {train:g} and {inference}, expected positive FLOPs")
+    params = size_grid(_middle(choice.fits[0], train, inference))
+    limit = np.inf if inference is None else inference / 2  # the size that leaves one sample
+    limited = bool(limit < params[-1])
+    if limited:
+        params = np.append(params[params < limit * 10 ** (-STEP / 2)], limit)
+    columns = _columns(params, train, inference)
+    return SizeLine(params, columns["tokens"], columns["samples"], columns["unique_tokens"], most_is_limit=limited)
+
+
+def draw_optima(choice: LawChoice, line: SizeLine, *, key: Array, draws: int) -> OptimumDraws:
+    """Draws laws with their discrepancies along sizes, and finds the optimum of each draw."""
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-    centre = _middle(choice.fits[0], train, inference)
-    logs = np.arange(centre - REACH, centre + REACH + STEP / 2, STEP)
-    limit = np.inf if inference is None else float(np.log10(inference / 2))  # the size that leaves one sample
-    limited = limit < logs[-1]
-    logs = np.append(logs[logs < limit - STEP / 2], limit) if limited else logs
-    columns = _columns(10.0**logs, train, inference)
     counts = rng.multinomial(draws, choice.weights)
     parts = [
-        draw_curves(one, columns, int(count), rng) for one, count in zip(choice.fits, counts, strict=True) if count
+        draw_curves(fit, line.columns, int(count), rng) for fit, count in zip(choice.fits, counts, strict=True) if count
     ]
     curves = np.concatenate(parts)
     middle = curves.mean(axis=0)
     curves = middle + choice.widening * (curves - middle)
     sign = -1.0 if choice.fits[0].curve.scale == "logit" else 1.0
-    place, values, edge = _lowest(logs, sign * curves, limited)
-    at = _columns(10.0**place, train, inference)
-    return OptimumDraws(
-        at["params"], at["tokens"], at["samples"], choice.fits[0].curve.to_response(sign * values), edge
-    )
+    logs = np.log10(line.params)
+    place, values, edge = _lowest(logs, sign * curves, line)
+    tokens, samples = (10.0 ** np.interp(place, logs, np.log10(column)) for column in (line.tokens, line.samples))
+    return OptimumDraws(10.0**place, tokens, samples, choice.fits[0].curve.to_response(sign * values), edge)
 
 
 def _columns(params: Float[np.ndarray, " sizes"], train: float, inference: float | None) -> dict[str, np.ndarray]:
@@ -188,20 +229,20 @@ def _middle(fit: DiscrepancyFit, train: float, inference: float | None) -> float
 
 
 def _lowest(
-    logs: Float[np.ndarray, " sizes"], curves: Float[np.ndarray, "draws sizes"], limited: bool
+    logs: Float[np.ndarray, " sizes"], curves: Float[np.ndarray, "draws sizes"], line: SizeLine
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Finds the lowest point of each curve by a parabola through three points, and whether it lies at an end.
+    """Finds the lowest point of each curve by a parabola through three points, and whether the search ended there.
 
-    The last size of a `limited` range is the largest that the budget allows: an optimum, and no end of the search.
+    An end of the line that is a limit of the budget is an optimum, and no end of the search.
     """
-    index = np.argmin(curves, axis=1)
-    last = index == len(logs) - 1
-    edge = (index == 0) | (last & (not limited))
-    inner = np.clip(index, 1, len(logs) - 2)
+    index, end = np.argmin(curves, axis=1), len(logs) - 1
+    first, last = index == 0, index == end
+    edge = (first & (not line.least_is_limit)) | (last & (not line.most_is_limit))
+    inner = np.clip(index, 1, end - 1)
     rows = np.arange(len(curves))
     left, mid, right = (curves[rows, inner + shift] for shift in (-1, 0, 1))
     bend = np.maximum(left - 2 * mid + right, 1e-300)
     shift = np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
-    level = edge | last | (limited & (index == len(logs) - 2))  # the step to the limit is of another length
+    level = first | last | (line.most_is_limit & (index == end - 1))  # the step to the limit is of another length
     place = np.where(level, logs[index], logs[inner] + shift * STEP)
     return place, np.where(level, curves[rows, index], mid - 0.25 * (left - right) * shift), edge
