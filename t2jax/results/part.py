@@ -11,6 +11,10 @@ LONGEST = 60
 """Largest number of characters of a value in a message."""
 
 
+MOST = 600
+"""Largest number of characters of a message."""
+
+
 @dataclass(frozen=True)
 class Part:
     """A value of a parsed file.
@@ -122,3 +126,9 @@ def _finite(value: int | float) -> bool:
         return math.isfinite(value)
     except OverflowError:  # a whole number beyond float64
         return False
+
+
+def one_sentence(text: str) -> str:
+    """Writes a message on one line of at most 600 characters, without its middle where it is longer."""
+    line = " ".join(text.split())
+    return line if len(line) <= MOST else f"{line[: MOST // 2]} ... {line[-MOST // 2 :]}"

@@ -12,9 +12,10 @@ import pandas as pd
 from t2jax.results.counts import bigcode, evalplus, every_eval_ever, inspect_log, lm_eval, monkeys
 from t2jax.results.documents import SUFFIXES, Document, load_document
 from t2jax.results.losses import nanochat, olmo_ladder, wandb
+from t2jax.results.part import one_sentence
 from t2jax.results.record import Reading, ReadOptions, frame_of
 from t2jax.results.results import Results
-from t2jax.results.sizes import read_model_sizes, with_sizes
+from t2jax.results.sizes import KnownSizes, read_model_sizes
 from t2jax.tables.place import TableError
 
 READERS: tuple[ModuleType, ...] = (
@@ -93,34 +94,36 @@ def read_results(
         {'model': 'acme/tiny', 'task': 'gsm8k', 'question': '1', 'trials': 1, 'correct': 1}
     """
     options = ReadOptions(model, task, metric, answer_pattern, params_column, batch_tokens, bytes_per_token)
-    _check_options(options)
-    if units and models is None:
-        raise TableError("units are given without models, whose params and tokens they are factors of")
-    sizes = None if models is None else read_model_sizes(models, units or {})
+    try:
+        _check_options(options)
+        if units and models is None:
+            raise TableError("units are given without models, whose params and tokens they are factors of")
+        sizes = None if models is None else read_model_sizes(models, units or {})
+        return _read_all(paths, options, KnownSizes(sizes, params, tokens))
+    except TableError as error:
+        raise TableError(one_sentence(str(error))) from None
+
+
+def _read_all(paths: Sequence[str | os.PathLike[str]], options: ReadOptions, sizes: KnownSizes) -> Results:
     files, notes = _files(paths)
     groups, unknown = _by_reader(files)
     notes += unknown
     readings = [_read(reader, documents, options) for reader, documents in groups.items()]
     rows = [row for reading in readings for row in reading.rows]
     names = tuple(str(document.path) for documents in groups.values() for document in documents)
+    where = ", ".join(map(str, paths[:3]))
     if not rows:
-        raise TableError(f"{', '.join(map(str, paths))}: found no results; {'; '.join(notes) or 'no file was read'}")
+        raise TableError(f"{where}: found no results; {'; '.join(notes) or 'no file was read'}")
     kinds = {row.KIND: reading.tool for reading in readings for row in reading.rows}
     if len(kinds) > 1:
         found = " and ".join(f"{kind} ({tool})" for kind, tool in kinds.items())
-        raise TableError(f"{', '.join(map(str, paths))}: found {found}, expected one kind; import them apart")
-    units_of_sizes = {} if sizes is None else sizes.units
-    frame, told = with_sizes(frame_of(rows), sizes, params, tokens)
+        raise TableError(f"{where}: found {found}, expected one kind; import them apart")
+    frame, told = sizes.add_to(frame_of(rows))
     _check_repetition(frame)
     notes += [note for reading in readings for note in reading.notes] + told + _unequal_trials(frame)
-    return Results(
-        next(iter(kinds)),
-        frame,
-        tuple(reading.tool for reading in readings),
-        names,
-        tuple(notes),
-        units_of_sizes,
-    )
+    tools = tuple(reading.tool for reading in readings)
+    units = {} if sizes.models is None else sizes.models.units
+    return Results(next(iter(kinds)), frame, tools, names, tuple(map(one_sentence, notes)), units)
 
 
 def _read(reader: ModuleType, documents: Sequence[Document], options: ReadOptions) -> Reading:

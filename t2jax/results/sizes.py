@@ -68,46 +68,53 @@ def read_model_sizes(path: str | os.PathLike[str], units: Mapping[str, str | flo
     return ModelSizes(name, values, factors)
 
 
-def with_sizes(
-    frame: pd.DataFrame, models: ModelSizes | None, params: float | None, tokens: float | None
-) -> tuple[pd.DataFrame, list[str]]:
-    """Adds the sizes of each model, where they are known.
+@dataclass(frozen=True)
+class KnownSizes:
+    """What is known of sizes beside the files.
 
-    Args:
-        frame: Rows with a column `model`, and perhaps sizes from the files.
+    Attributes:
         models: Sizes by model, which win over those of the files.
         params: Parameters, for results of one model.
         tokens: Training tokens, for results of one model.
-
-    Returns:
-        The frame, and a sentence for each size of a file that the table of models replaces.
     """
-    names = list(dict.fromkeys(frame["model"]))
-    given = {size: value for size, value in (("params", params), ("tokens", tokens)) if value is not None}
-    for size, value in given.items():
-        if len(names) > 1:
-            raise TableError(f"found {len(names)} models, but one number of {size}; give a table of models (--models)")
-        if not 0 < value < np.inf:
-            raise TableError(f"found {value:g} {size}, expected a number > 0")
-    sizes = {name: {**(models.find(name) if models else {}), **given} for name in names}
-    notes = []
-    for size in SIZES:
-        known = {name: values[size] for name, values in sizes.items() if size in values}
-        if not known:
-            continue
-        models_of_rows = frame["model"].tolist()
-        column = np.array([known.get(name, np.nan) for name in models_of_rows])
-        if size in frame:
-            told = frame[size].to_numpy(float, na_value=np.nan)
-            replaced = ~np.isnan(told) & ~np.isnan(column) & (told != column)
-            by_model = {models_of_rows[i]: told[i] for i in np.flatnonzero(replaced)}
-            notes += [
-                f"{size} of {name}: {known[name]:g} as given, not {old:g} as in its file"
-                for name, old in by_model.items()
-            ]
-            column = np.where(np.isnan(column), told, column)
-        frame = frame.assign(**{size: column})
-    return frame, notes
+
+    models: ModelSizes | None
+    params: float | None
+    tokens: float | None
+
+    def add_to(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+        """Adds the sizes of each model to rows with a column `model`, where they are known.
+
+        It returns the frame, and a sentence for each size of a file that a given one replaces.
+        """
+        names = list(dict.fromkeys(frame["model"]))
+        given = {size: value for size, value in (("params", self.params), ("tokens", self.tokens)) if value is not None}
+        for size, value in given.items():
+            if len(names) > 1:
+                raise TableError(
+                    f"found {len(names)} models, but one number of {size}; give a table of models (--models)"
+                )
+            if not 0 < value < np.inf:
+                raise TableError(f"found {value:g} {size}, expected a number > 0")
+        sizes = {name: {**(self.models.find(name) if self.models else {}), **given} for name in names}
+        notes = []
+        for size in SIZES:
+            known = {name: values[size] for name, values in sizes.items() if size in values}
+            if not known:
+                continue
+            models_of_rows = frame["model"].tolist()
+            column = np.array([known.get(name, np.nan) for name in models_of_rows])
+            if size in frame:
+                told = frame[size].to_numpy(float, na_value=np.nan)
+                replaced = ~np.isnan(told) & ~np.isnan(column) & (told != column)
+                by_model = {models_of_rows[i]: told[i] for i in np.flatnonzero(replaced)}
+                notes += [
+                    f"{size} of {name}: {known[name]:g} as given, not {old:g} as in its file"
+                    for name, old in by_model.items()
+                ]
+                column = np.where(np.isnan(column), told, column)
+            frame = frame.assign(**{size: column})
+        return frame, notes
 
 
 def _positive(frame: pd.DataFrame, place: Place, size: str) -> np.ndarray:

@@ -29,9 +29,18 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
             name = options.model or row["model_id"].text(), options.task or row["evaluation_name"].text()
             tally = tallies.setdefault(name, Tally())
             tally.add(row["sample_id"].identifier(), _right(row["evaluation"]))
+        _refuse_repetition(document)
         notes.append(f"{document.path}: nothing in the file says how many rows there should be")
     rows = [row for name, tally in tallies.items() for row in tally.rows(*name)]
     return Reading(TOOL, rows, notes)
+
+
+def _refuse_repetition(document: Document) -> None:
+    """Raises TableError for a file of several questions that was written twice, one copy after the other."""
+    values = [row.value for row in document.rows]
+    half = len(values) // 2
+    if len({str(value["sample_id"]) for value in values}) > 1 and values[:half] == values[half:]:
+        raise TableError(f"{document.path}: the second half of the {2 * half} rows repeats the first, expected it once")
 
 
 def _right(evaluation: Part) -> int:

@@ -38,7 +38,8 @@ def recognises(document: Document) -> bool:
     if content.has("results", "config") and isinstance(content["results"].value, dict):
         return content.has("versions") or content.has("configs")
     rows = document.rows
-    return bool(rows) and rows[0].has("doc_id", "resps", "filtered_resps")
+    named = SAMPLES.fullmatch(document.path.name) is not None
+    return bool(rows) and (named or rows[0].has("doc_id", "resps", "filtered_resps"))
 
 
 def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
@@ -61,6 +62,8 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
         notes += told
         if place is not None and result is not None:
             sampled.add((place, task))
+    if options.answer_pattern is not None and not samples:
+        raise TableError(f"{documents[0].path}: no samples were logged, so there are no responses to score again")
     with_samples = {place for place, _ in sampled}
     for place, document in results.items():
         tasks = list(document.content["results"].mapping())
@@ -142,9 +145,15 @@ def _scores(document: Document, options: ReadOptions) -> tuple[list[Score], list
         for key in _metrics(metrics):
             if options.metric in (None, key, key.partition(",")[0]):
                 name, comma, chosen = key.partition(",")
-                stderr = part.get(f"{name}_stderr{comma}{chosen}")
-                error = None if stderr.value in (None, "N/A") else stderr.number()
+                stderr_name = f"{name}_stderr{comma}{chosen}"
+                stderr = part.get(stderr_name)
+                unknown = stderr.value == "N/A" or (stderr.value is None and not part.has(stderr_name))
+                error = None if unknown else stderr.number()
+                if error is not None and error < 0:
+                    stderr.refuse("a standard error >= 0")
                 score = part[key].number()
+                if _out_of_range(name, score):
+                    part[key].refuse(f"a value that {name} can have")
                 size = {"params": model.params, "step": model.step, "tokens": model.tokens}
                 rows.append(Score(model.name, options.task or task, key, score, error, **size))
     if not rows:
@@ -154,6 +163,13 @@ def _scores(document: Document, options: ReadOptions) -> tuple[list[Score], list
     if model.params is None:
         note += "; the size of the model is not in the file"
     return rows, [note]
+
+
+def _out_of_range(metric: str, score: float) -> bool:
+    """Checks a share, or a perplexity; other metrics may have any value."""
+    if metric in ("acc", "acc_norm", "exact_match", "em", "f1"):
+        return not 0 <= score <= 1
+    return bool({"ppl", "perplexity"} & set(metric.split("_"))) and score < 1
 
 
 def _metrics(names: Iterable[str]) -> list[str]:

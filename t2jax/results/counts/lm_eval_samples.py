@@ -31,7 +31,7 @@ def read_samples(
         rows = by_filter[chosen]
         counts = [_reported(row, metric) for row in rows]
         notes = _notes(task, metric, rows, counts)
-    questions = [row["doc_id"].identifier() for row in rows]
+    questions = [str(row["doc_id"].whole()) for row in rows]
     question, times = Counter(questions).most_common(1)[0]
     if times > 1:
         raise TableError(f"{document.path}: found document {question} {times} times, expected once for each filter")

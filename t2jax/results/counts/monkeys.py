@@ -13,8 +13,9 @@ UNNAMED = "unnamed"
 
 
 def recognises(document: Document) -> bool:
-    """Checks that a file has the samples of one question."""
-    return document.path.suffix.lower() in (".yaml", ".yml") and document.content.has("samples")
+    """Checks that a file has the samples of one question, or is named after one by its number."""
+    path = document.path
+    return path.suffix.lower() in (".yaml", ".yml") and (document.content.has("samples") or path.stem.isdigit())
 
 
 def read(documents: Sequence[Document], options: ReadOptions) -> Reading:

@@ -30,6 +30,13 @@ def positive(document: Document, name: str) -> np.ndarray:
     return values
 
 
+def counts(document: Document, name: str) -> np.ndarray:
+    """Returns a column of whole numbers >= 1, without empty cells. It raises TableError for any other."""
+    values = column(document, name)
+    document.refuse(name, ~(np.isfinite(values) & (values >= 1) & (values == np.floor(values))), "a whole number >= 1")
+    return values
+
+
 def positive_or_empty(document: Document, name: str) -> np.ndarray:
     """Returns a column of numbers > 0, NaN for empty cells. It raises TableError for any other."""
     values = column(document, name)

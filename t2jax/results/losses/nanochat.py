@@ -4,13 +4,12 @@ import math
 from collections.abc import Sequence
 
 from t2jax.results.documents import Document
-from t2jax.results.losses.columns import has_columns, positive
+from t2jax.results.losses.columns import counts, has_columns, positive
 from t2jax.results.record import Reading, ReadOptions, RunLoss
 from t2jax.tables.place import TableError
 
 TOOL = "nanochat"
 SIZES = ("num_scaling_params", "num_params")
-NAMES = ("depth", "flops_budget")
 
 
 def recognises(document: Document) -> bool:
@@ -30,8 +29,8 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
         )
     rows = []
     for document in documents:
-        params = positive(document, _size(document, options.params_column))
-        tokens, bpb = positive(document, "tokens_trained"), positive(document, "val_bpb")
+        params = counts(document, _size(document, options.params_column))
+        tokens, bpb = counts(document, "tokens_trained"), positive(document, "val_bpb")
         losses = bpb * math.log(2) * options.bytes_per_token
         for i, name in enumerate(_names(document)):
             rows.append(RunLoss(name, float(losses[i]), params=float(params[i]), tokens=float(tokens[i])))
@@ -47,9 +46,11 @@ def _size(document: Document, wanted: str | None) -> str:
 
 
 def _names(document: Document) -> list[str]:
-    """Returns names such as d10-1e18, of the depth and the budget."""
-    there = [name for name in NAMES if has_columns(document, name)]
-    if not there:
-        raise TableError(f"{document.path}: found neither {' nor '.join(NAMES)}, expected them to name the runs")
-    cells = zip(*(positive(document, name) for name in there), strict=True)
-    return ["d" + "-".join(f"{cell:.12g}".replace("e+", "e") for cell in row) for row in cells]
+    """Returns names such as d10-1e18, of depth and budget; where both repeat, the row's number is added."""
+    if not has_columns(document, "depth"):
+        raise TableError(f"{document.path}: column 'depth' is missing, which names the runs")
+    names = [f"d{depth:g}" for depth in counts(document, "depth")]
+    if has_columns(document, "flops_budget"):
+        budgets = positive(document, "flops_budget")
+        names = [f"{name}-{budget:g}".replace("e+", "e") for name, budget in zip(names, budgets, strict=True)]
+    return [f"{name}-{i}" if names.count(name) > 1 else name for i, name in enumerate(names)]

@@ -25,6 +25,7 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
         losses = [name for name in document.columns if name.startswith("eval/") and name.endswith("/CrossEntropyLoss")]
         metric = chosen_metric(document, losses, options.metric)
         values, tokens = positive_or_empty(document, metric), rising(document, TOKENS)
+        document.refuse(TOKENS, (tokens < 1) | (tokens != np.floor(tokens)), "a whole number >= 1")
         logged = np.flatnonzero(np.isfinite(values))
         if not logged.size:
             raise TableError(f"{document.path}: column {metric!r} is empty, expected a loss in one row at least")
