@@ -33,6 +33,5 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
         step = float(rising(document, STEP)[last]) if STEP in document.columns else None
         name = options.model or document.path.stem
         rows.append(RunLoss(name, float(values[last]), tokens=float(tokens[last]), step=step))
-    return Reading(
-        TOOL, rows, [f"{TOOL} keeps sizes in another file: give params of each model with models (--models)"]
-    )
+    ends = ", ".join(f"{row.model} ends at {row.tokens:g} tokens" for row in rows)
+    return Reading(TOOL, rows, [f"{TOOL} keeps params in another file: give those of each model with --models", ends])
