@@ -45,6 +45,10 @@ def majority_at_k(answers: Sequence[str], right: Sequence[bool], k: int) -> floa
     silent = votes.pop(NO_ANSWER, 0)
     if verdicts.get(NO_ANSWER):
         raise ValueError("found a right sample without an answer, expected an answer in each right sample")
+    if k == n:  # there is one subset only
+        most = max(votes.values(), default=0)
+        winners = [verdicts[answer] for answer, count in votes.items() if count == most]
+        return sum(winners) / len(winners) if winners else 0.0
     total = sum(
         comb(count, t) * _ways(k - t, t, [other for name, other in votes.items() if name != answer], silent)
         for answer, count in votes.items()

@@ -13,7 +13,7 @@ from t2jax.typing import Array
 
 MOST = 1e9
 """Largest k of a forecast."""
-POINTS = 200
+POINTS, DRAWS = 32, 400
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def samples_for_target(
         status = f"beyond the {fewest} samples a question: it rests on the Beta distribution of the forecast"
     if fewest > 1 and math.inf in (passed, low, high):
         grid = np.geomspace(fewest + 1, MOST, POINTS)
-        forecast = forecast_beta(n, c, list(grid), key=key, level=level)
+        forecast = forecast_beta(n, c, list(grid), key=key, draws=DRAWS, level=level)
         curves = forecast.passed, forecast.population.low, forecast.population.high
         passed, low, high = (
             _crossing(grid, curve, target) if math.isinf(at) else at
