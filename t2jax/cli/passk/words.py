@@ -29,8 +29,8 @@ def _shown(cells: Sequence[Cell], quantity: str, k: int) -> str:
     if found is None:
         return "undefined"
     if math.isnan(found.value):
-        return f"unknown ({found.low:.3g} to {found.high:.3g})"
-    return f"{found.value:.4g} ({found.low:.3g} to {found.high:.3g})"
+        return f"unknown ({found.low:.4g} to {found.high:.4g})"
+    return f"{found.value:.4g} ({found.low:.4g} to {found.high:.4g})"
 
 
 def _basis(cells: Sequence[Cell], k: int) -> str:
