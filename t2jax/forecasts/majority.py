@@ -15,8 +15,8 @@ def majority_at_k(answers: Sequence[str], right: Sequence[bool], k: int) -> floa
     """Computes the chance that the most frequent answer of k samples, drawn without replacement, is right.
 
     Ties are broken at random. A sample without an answer casts no vote. The sum over all subsets of k samples is exact
-    up to rounding: for each right answer and each number t of its votes, it counts the subsets in which every other
-    answer has at most t votes, by how many of them have t. Source: Wang et al. 2022 (2203.11171) for the vote.
+    up to rounding. For each right answer and each number t of its votes, it counts the subsets in which every other
+    answer has at most t votes. Source: Wang et al. 2022 (2203.11171) for the vote.
 
     Args:
         answers: The answer of each sample, shape (samples,); empty for a sample without one.

@@ -51,8 +51,8 @@ def read_counts(path: str | os.PathLike[str], where: Mapping[str, str] | None = 
     """Reads counts by model and task from a .csv, .csv.gz or .parquet file.
 
     Args:
-        path: A table with `trials` and `correct` in a row for each question, or with `correct` of 0 or 1 and `answer`
-            in a row for each sample. Columns model, task and question are optional, and sizes are not needed.
+        path: A table with `trials` and `correct` in a row for each question. Or a row for each sample has `answer`, and
+            `correct` of 0 or 1. Columns model, task and question are optional, and sizes are not needed.
         where: Values that rows must have, by column.
 
     Returns:

@@ -30,7 +30,6 @@ READERS: tuple[ModuleType, ...] = (
     nanochat,
 )
 KEYS = ("model", "task", "question", "samples", "metric", "params", "tokens", "step")
-MOST_PATHS = 10_000
 
 
 @dataclass(frozen=True)
