@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from t2jax.planning.frontier import allocate, frontier
     from t2jax.planning.hardware import Accelerator, accelerator
     from t2jax.planning.next_runs.next_runs import next_runs
-    from t2jax.posterior.leave_one_out import loo, stack
+    from t2jax.posterior.leave_one_out import loo
     from t2jax.posterior.posterior import Posterior
     from t2jax.posterior.sample import sample
     from t2jax.posterior.tasks.sample_tasks import sample_tasks
+    from t2jax.results.read import read_results
     from t2jax.tables.place import TableError
     from t2jax.tables.read import read_table
     from t2jax.tables.table import Table
@@ -74,13 +75,13 @@ __all__ = [
     "precision",
     "predict",
     "predict_band",
+    "read_results",
     "read_table",
     "sample",
     "sample_tasks",
     "save_draws",
     "save_law",
     "special",
-    "stack",
 ]
 
 _PLACES = {
@@ -98,10 +99,11 @@ _PLACES = {
     "t2jax.planning.frontier": ("allocate", "frontier"),
     "t2jax.planning.hardware": ("Accelerator", "accelerator"),
     "t2jax.planning.next_runs.next_runs": ("next_runs",),
-    "t2jax.posterior.leave_one_out": ("loo", "stack"),
+    "t2jax.posterior.leave_one_out": ("loo",),
     "t2jax.posterior.posterior": ("Posterior",),
     "t2jax.posterior.sample": ("sample",),
     "t2jax.posterior.tasks.sample_tasks": ("sample_tasks",),
+    "t2jax.results.read": ("read_results",),
     "t2jax.tables.place": ("TableError",),
     "t2jax.tables.read": ("read_table",),
     "t2jax.tables.table": ("Table",),
@@ -137,6 +139,7 @@ _MOVED = {
         "prior_predictive",
         "run_deviations",
         "save_posterior",
+        "stack",
     ),
 }
 """Names that moved, by their new name space; the old ones are removed in version 0.2."""

@@ -26,6 +26,7 @@ ORDER = (
     "numerics",
     "tables",
     "datasets",
+    "results",
     "laws",
     "noise",
     "fitting",
@@ -189,7 +190,7 @@ MOVED = {
     "noise": "CrossedEffects RunScatter deviated",
     "planning": "NextRuns Region delta_band elasticities shadow_prices",
     "posterior": "Loo Population PosteriorPredictive Stack TaskPosterior load_posterior load_task_posterior "
-    "posterior_predictive prior_predictive run_deviations save_posterior",
+    "posterior_predictive prior_predictive run_deviations save_posterior stack",
 }
 
 

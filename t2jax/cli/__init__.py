@@ -1,4 +1,4 @@
-"""Command line of t2jax: quickstart, fit, predict, sample, frontier, plan, next, audit, laws, data and testbed.
+"""Command line of t2jax: from result files and tables of runs to fits, forecasts and plans.
 
 Every command has --help and --json. The exit status is 0 if all went well and every fit and chain converged.
 It is 1 for a failed fit or bad input, 2 for wrong usage, and 130 after an interrupt.
@@ -44,6 +44,11 @@ COMMANDS = {
         "QuickstartConfig",
         "See what t2jax does, on a table of its own: fit, bootstrap, frontier and samples at test time, in a minute.",
     ),
+    "import": Command(
+        "results_import.command",
+        "ImportConfig",
+        "Import result files of evaluation tools: EvalPlus, lm-evaluation-harness, inspect_ai, W&B and others.",
+    ),
     "fit": Command(
         "fit",
         "FitConfig",
@@ -53,6 +58,11 @@ COMMANDS = {
         "predict.command",
         "PredictConfig",
         "Predict the loss or pass@k of runs beyond a table, with bands and their distance from what was measured.",
+    ),
+    "passk": Command(
+        "passk.command",
+        "PasskConfig",
+        "Estimate pass@k, pass^k and maj@k from counts, forecast beyond them, and compare two models.",
     ),
     "sample": Command(
         "sample.command",

@@ -86,7 +86,7 @@ def averaged_frontier(
 
     Args:
         posteriors: Converged posteriors by name.
-        weights: Weight of each posterior by name, such as from `t2.stack`.
+        weights: Weight of each posterior by name, such as from `t2.posterior.stack`.
         budgets: One budget or several.
         key: JAX random key.
         draws: Number of draws of all posteriors together.

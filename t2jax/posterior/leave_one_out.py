@@ -96,7 +96,7 @@ class Stack:
         >>> fixed = {"one per cent": known | {"sigma": 0.01}, "two per cent": known | {"sigma": 0.02}}
         >>> key = jax.random.key(0)
         >>> posts = {name: t2.sample(t2.laws.Chinchilla, runs, key=key, fixed=values) for name, values in fixed.items()}
-        >>> list(t2.stack(posts).table.index)
+        >>> list(t2.posterior.stack(posts).table.index)
         ['one per cent', 'two per cent']
     """
 
@@ -180,7 +180,7 @@ def stack(posteriors: Mapping[str, Posterior]) -> Stack:
         >>> fixed = {"one per cent": known | {"sigma": 0.01}, "two per cent": known | {"sigma": 0.02}}
         >>> key = jax.random.key(0)
         >>> posts = {name: t2.sample(t2.laws.Chinchilla, runs, key=key, fixed=values) for name, values in fixed.items()}
-        >>> {name: round(weight, 2) for name, weight in t2.stack(posts).weights.items()}
+        >>> {name: round(weight, 2) for name, weight in t2.posterior.stack(posts).weights.items()}
         {'one per cent': 1.0, 'two per cent': 0.0}
     """
     if len(posteriors) < 2:

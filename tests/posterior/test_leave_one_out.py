@@ -82,7 +82,7 @@ def test_a_run_is_left_out_whole(posteriors):
 
 
 def test_weights_are_those_of_another_optimiser(posteriors):
-    found = t2.stack(posteriors)
+    found = t2.posterior.stack(posteriors)
     each = np.stack([one.log_densities for one in found.loos.values()], axis=1)
 
     def loss(share: float) -> float:
@@ -96,7 +96,7 @@ def test_weights_are_those_of_another_optimiser(posteriors):
     np.testing.assert_allclose(found.differences[worse], (-abs(apart.sum()), np.sqrt(RUNS) * apart.std()), rtol=1e-9)
     assert found.status.startswith("weights: ") and list(found.table.index)[1] == worse
     shifted = {name: moved(post, -2000.0) for name, post in posteriors.items()}
-    for name, weight in t2.stack(shifted).weights.items():  # exp(-2000) is zero in float64
+    for name, weight in t2.posterior.stack(shifted).weights.items():  # exp(-2000) is zero in float64
         assert weight == pytest.approx(found.weights[name], abs=1e-3)
 
 
@@ -113,7 +113,7 @@ def moved(post: t2.Posterior, nats: float) -> t2.Posterior:
 def test_what_cannot_be_judged_is_named(posteriors):
     post = posteriors["Level"]
     with pytest.raises(ValueError, match="found 1 posterior, expected at least two"):
-        t2.stack({"Level": post})
+        t2.posterior.stack({"Level": post})
     unmixed = dataclasses.replace(post, diagnosis=dataclasses.replace(post.diagnosis, failures=("for the test",)))
     with pytest.raises(ValueError, match=r"no posterior to judge \(not converged: for the test\)"):
         t2.loo(unmixed)

@@ -1,0 +1,149 @@
+"""`t2jax passk`: pass@k, pass^k and maj@k from counts, with intervals over questions and paired differences."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import pandas as pd
+import tyro
+
+from t2jax import datasets
+from t2jax.cli.options import Pairs, pairs
+from t2jax.cli.output import Output, OutputOptions
+from t2jax.cli.passk.rows import Cell, Difference, cells_of, differences
+from t2jax.cli.passk.words import answer_cells, counts_text, differences_text, target_text
+from t2jax.files import finite, whole
+from t2jax.forecasts.target import TargetSamples, samples_for_target
+from t2jax.results.counts_file import QuestionCounts, counts_of, read_counts
+from t2jax.tables.place import Place
+
+
+@dataclass(frozen=True)
+class PasskConfig:
+    """Estimate pass@k, pass^k and maj@k from counts, forecast beyond them, and compare two models."""
+
+    table: tyro.conf.Positional[str]
+    """Counts as `t2jax import` writes them: question, trials, correct; or a public data set of counts."""
+    k: tuple[int, ...] = (1, 10, 100)
+    """Numbers of samples."""
+    target: float | None = None
+    """pass@k to reach, between 0 and 1: the smallest k that does is given."""
+    compare: Annotated[tuple[str, str] | None, tyro.conf.arg(metavar="MODEL MODEL")] = None
+    """Two models to compare on their common questions: the first minus the second."""
+    where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
+    """Rows to keep, by their value in a column: model=pythia-1b task=humaneval."""
+    level: float = 0.9
+    """Level of the intervals."""
+    draws: int = 1000
+    """Draws behind the bands of forecasts."""
+    seed: int = 0
+    """Seed of the draws."""
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The k that a model needs to reach the target on a task."""
+
+    counts: QuestionCounts
+    found: TargetSamples
+
+    def answer(self) -> dict[str, Any]:
+        """Returns it for --json, with null for a k that is not reached."""
+        found = self.found
+        sizes = {"k": finite(found.samples), "low": finite(found.low), "high": finite(found.high)}
+        return {
+            "model": self.counts.model,
+            "task": self.counts.task,
+            "target": found.target,
+            **sizes,
+            "status": found.status,
+        }
+
+
+def run(config: PasskConfig) -> int:
+    """Estimates, prints and saves; returns 0. It raises ValueError for bad input."""
+    samples = _checked(config)
+    groups = _read(config.table, config.where)
+    if config.compare is not None:
+        groups = [counts for counts in groups if counts.model in config.compare]
+        for name in config.compare:
+            if name not in {counts.model for counts in groups}:
+                raise ValueError(f"--compare: found no model {name!r} in {config.table}")
+    key = jax.random.key(config.seed)
+    cells: list[Cell] = []
+    targets: list[Target] = []
+    lines: list[Difference] = []
+    statuses: list[str] = []
+    with Output("passk", config.output, config) as out:
+        for counts in groups:
+            found, told = cells_of(counts, samples, key, config.draws, config.level)
+            cells += found
+            statuses += [f"{counts.name}: {sentence}" for sentence in told]
+            out.say(counts_text(counts, found, told, config.level))
+            if config.target is not None:
+                reached = samples_for_target(counts.trials, counts.correct, config.target, key=key, level=config.level)
+                targets.append(Target(counts, reached))
+                out.say(target_text(reached))
+            out.say("")
+        for first, second in _pairs(groups, config.compare):
+            found_lines, status = differences(first, second, samples, config.level)
+            lines += found_lines
+            statuses.append(status)
+            out.say(differences_text(found_lines, status, config.level), "")
+        _save(out, "passk.csv", cells)
+        if lines:
+            _save(out, "differences.csv", lines)
+        answer = {
+            "level": config.level,
+            "cells": answer_cells(cells),
+            "targets": [target.answer() for target in targets],
+            "differences": answer_cells(lines),
+            "statuses": statuses,
+        }
+        return out.finish(0, answer)
+
+
+def _checked(config: PasskConfig) -> list[int]:
+    """Returns the values of k, each once and rising. It raises ValueError for options out of range."""
+    if not config.k or min(config.k) < 1:
+        raise ValueError(f"--k: found {' '.join(map(str, config.k)) or 'nothing'}, expected whole numbers >= 1")
+    for option, value in (("--level", config.level), ("--target", config.target)):
+        if value is not None and not 0 < value < 1:
+            raise ValueError(f"{option}: found {value:g}, expected a number between 0 and 1, such as 0.8")
+    if config.draws < 100:
+        raise ValueError(f"--draws: found {config.draws}, expected at least 100")
+    return sorted(set(config.k))
+
+
+def _read(name: str, where: Pairs) -> list[QuestionCounts]:
+    """Reads counts from a file, or from a public data set."""
+    conditions = pairs("--where", where)
+    if name in datasets.names() and not Path(name).exists():
+        return counts_of(datasets.load(name).to_frame(), Place(name), conditions)
+    return read_counts(name, conditions)
+
+
+def _pairs(
+    groups: Sequence[QuestionCounts], compare: tuple[str, str] | None
+) -> list[tuple[QuestionCounts, QuestionCounts]]:
+    """Returns the counts of both models for each task that both have."""
+    if compare is None:
+        return []
+    by_place = {(counts.model, counts.task): counts for counts in groups}
+    tasks = dict.fromkeys(counts.task for counts in groups)
+    found = [
+        (by_place[compare[0], task], by_place[compare[1], task])
+        for task in tasks
+        if all((name, task) in by_place for name in compare)
+    ]
+    if not found:
+        raise ValueError(f"--compare: {compare[0]} and {compare[1]} have no common task")
+    return found
+
+
+def _save(out: Output, name: str, rows: Sequence[Cell] | Sequence[Difference]) -> None:
+    with out.file(name) as path, whole(path) as unfinished:
+        pd.DataFrame([vars(row) for row in rows]).to_csv(unfinished, index=False)

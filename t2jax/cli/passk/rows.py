@@ -1,0 +1,186 @@
+"""pass@k, pass^k and maj@k of one model on one task, measured up to n samples and forecast beyond them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from t2jax.forecasts.beta import forecast_beta
+from t2jax.forecasts.estimates import pass_from_counts
+from t2jax.forecasts.majority import MOST, majority_at_k
+from t2jax.forecasts.paired import compare_counts
+from t2jax.forecasts.pass_power import all_pass_from_counts
+from t2jax.forecasts.power_law import forecast_power_law
+from t2jax.results.counts_file import QuestionCounts
+from t2jax.tables.place import TableError
+from t2jax.typing import Array
+
+COUNTS, BETA, POWER_LAW, PRIOR = "counts", "beta forecast", "power law", "prior"
+PASS, ALL, MAJORITY = "pass@k", "pass^k", "maj@k"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One quantity at one k.
+
+    Attributes:
+        model: Name of the model.
+        task: Name of the task.
+        quantity: "pass@k", "pass^k" or "maj@k".
+        k: Number of samples.
+        value: The estimate or forecast.
+        low: Lower end of its interval over questions.
+        high: Upper end.
+        rests_on: "counts", "beta forecast", "power law" or "prior".
+        questions: Number of questions.
+    """
+
+    model: str
+    task: str
+    quantity: str
+    k: int
+    value: float
+    low: float
+    high: float
+    rests_on: str
+    questions: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """pass@k of one model minus that of another on common questions.
+
+    Attributes:
+        first: Name of the first model.
+        second: Name of the second model.
+        task: Name of the task.
+        k: Number of samples.
+        value: The mean difference.
+        low: Lower end of its interval over questions.
+        high: Upper end.
+        questions: Number of common questions.
+    """
+
+    first: str
+    second: str
+    task: str
+    k: int
+    value: float
+    low: float
+    high: float
+    questions: int
+
+
+def cells_of(
+    counts: QuestionCounts, samples: Sequence[int], key: Array, draws: int, level: float
+) -> tuple[list[Cell], list[str]]:
+    """Computes every quantity at every k, and sentences on what the forecasts rest on."""
+    n, c = counts.trials, counts.correct
+    fewest = int(n.min())
+    measured = [k for k in samples if k <= fewest]
+    beyond = [k for k in samples if k > fewest]
+    cells: list[Cell] = []
+    told: list[str] = []
+    if measured:
+        for quantity, estimate in (
+            (PASS, pass_from_counts(n, c, measured, level)),
+            (ALL, all_pass_from_counts(n, c, measured, level)),
+        ):
+            band = estimate.population
+            cells += _cells(counts, quantity, measured, estimate.passed, band.low, band.high, COUNTS)
+        cells += _majorities(counts, measured, level)
+    if beyond and fewest == 1:
+        cells += _bounds(counts, beyond, level)
+        told.append(
+            "one sample a question says pass@1 and nothing of larger k: pass@k may be anything between"
+            " pass@1, if each question is always or never solved, and 1 - (1 - pass@1)^k, if all are alike"
+        )
+    elif beyond:
+        forecast = forecast_beta(n, c, beyond, key=key, draws=draws, level=level)
+        band = forecast.population
+        cells += _cells(counts, PASS, beyond, forecast.passed, band.low, band.high, BETA)
+        told.append(
+            f"beyond the {fewest} samples of a question pass@k is undefined; the forecast rests on a Beta distribution"
+            f" of the questions' chances ({forecast.status.replace('; ', ', ')})"
+        )
+        line = forecast_power_law(n, c, beyond, key=key, draws=draws, level=level)
+        if line.law is not None:
+            band = line.population
+            cells += _cells(counts, PASS, beyond, line.passed, band.low, band.high, POWER_LAW)
+    return cells, told
+
+
+def differences(
+    first: QuestionCounts, second: QuestionCounts, samples: Sequence[int], level: float
+) -> tuple[list[Difference], str]:
+    """Compares two models on the questions of both. It raises TableError without at least two of them."""
+    places = [{name: i for i, name in enumerate(counts.questions)} for counts in (first, second)]
+    common = [name for name in first.questions if name in places[1]]
+    if len(common) < 2:
+        raise TableError(f"{first.name} and {second.name} have {len(common)} common questions, expected at least 2")
+    rows = [[place[name] for name in common] for place in places]
+    pairs = [(counts.trials[at], counts.correct[at]) for counts, at in zip((first, second), rows, strict=True)]
+    fewest = int(min(n.min() for n, _ in pairs))
+    measured = [k for k in samples if k <= fewest] or [1]
+    found = compare_counts(pairs[0], pairs[1], measured, level)
+    band = found.population
+    lines = [
+        Difference(
+            first.model,
+            second.model,
+            first.task,
+            k,
+            float(found.difference[i]),
+            float(band.low[i]),
+            float(band.high[i]),
+            len(common),
+        )
+        for i, k in enumerate(measured)
+    ]
+    left_out = [k for k in samples if k > fewest]
+    status = found.status
+    if left_out:
+        status += f"; k = {', '.join(map(str, left_out))} is beyond the {fewest} samples of a question"
+    return lines, status
+
+
+def _cells(
+    counts: QuestionCounts, quantity: str, samples: Sequence[int], value: Any, low: Any, high: Any, rests_on: str
+) -> list[Cell]:
+    numbers = [np.asarray(array, float) for array in (value, low, high)]
+    return [
+        Cell(
+            counts.model,
+            counts.task,
+            quantity,
+            k,
+            *(float(array[i]) for array in numbers),
+            rests_on=rests_on,
+            questions=len(counts.trials),
+        )
+        for i, k in enumerate(samples)
+    ]
+
+
+def _bounds(counts: QuestionCounts, samples: Sequence[int], level: float) -> list[Cell]:
+    """Bounds pass@k of questions with one sample each; the middle of the bounds is no estimate."""
+    band = pass_from_counts(counts.trials, counts.correct, [1], level).population
+    low, high = float(band.low[0]), float(band.high[0])
+    highs = [-math.expm1(k * math.log1p(-high)) if high < 1 else 1.0 for k in samples]
+    none = [math.nan] * len(samples)
+    return _cells(counts, PASS, samples, none, [low] * len(samples), highs, PRIOR)
+
+
+def _majorities(counts: QuestionCounts, samples: Sequence[int], level: float) -> list[Cell]:
+    """Computes maj@k, whose interval over questions is normal and within 0 and 1; none without answers."""
+    if not counts.answers or counts.trials.max() > MOST:
+        return []
+    from scipy.special import ndtri
+
+    shares = np.array([[majority_at_k(*answers, k) for k in samples] for answers in counts.answers.values()])
+    mean, total = shares.mean(axis=0), len(shares)
+    error = shares.std(axis=0, ddof=1) / math.sqrt(total) if total > 1 else np.full(len(samples), 0.5)
+    reach = float(ndtri(0.5 + level / 2)) * error
+    return _cells(counts, MAJORITY, samples, mean, np.maximum(mean - reach, 0), np.minimum(mean + reach, 1), COUNTS)

@@ -1,0 +1,126 @@
+"""`t2jax import`: result files of evaluation tools, written as one table of counts, scores or losses."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from t2jax.results.read import read_results
+from t2jax.results.results import Results, checked_target
+
+Pairs = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class ImportConfig:
+    """Import result files of evaluation tools: EvalPlus, lm-evaluation-harness, inspect_ai, W&B and others."""
+
+    paths: tyro.conf.Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PATH ...")]]
+    """Files or folders: JSON, JSON lines, YAML, CSV or .eval, of which each is recognised by its content."""
+    out: Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="counts.csv")]
+    """File to write: .csv, .csv.gz or .parquet."""
+    models: Annotated[Path | None, tyro.conf.arg(metavar="models.csv")] = None
+    """CSV table with the columns model, params and tokens; it wins over sizes in the files."""
+    units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
+    """Units of params and tokens in --models that are not raw counts: params=M tokens=B."""
+    params: float | None = None
+    """Parameters N, for files of one model."""
+    tokens: float | None = None
+    """Training tokens D, for files of one model."""
+    model: str | None = None
+    """Name of the model, for files that do not name it."""
+    task: str | None = None
+    """Name of the task, for files that do not name it."""
+    metric: str | None = None
+    """The metric to read where a file has several, such as exact_match,strict-match; for inspect_ai the scorer."""
+    answer_pattern: Annotated[str | None, tyro.conf.arg(metavar="REGEX")] = None
+    """Pattern of an answer, with which every response of lm-evaluation-harness is scored again."""
+    params_column: str | None = None
+    """Column of nanochat that is N: num_scaling_params or num_params."""
+    batch_tokens: float | None = None
+    """Tokens of a training step, for W&B and for revisions such as step113000."""
+    bytes_per_token: float | None = None
+    """Bytes of a token on average, for nanochat's bits per byte."""
+    json: bool = False
+    """Print the result as JSON on stdout, and nothing else there."""
+
+
+def run(config: ImportConfig) -> int:
+    """Reads, prints and writes; returns 0. It raises TableError for files that are not whole or not clear."""
+    checked_target(config.out)
+    if config.out.absolute() in {path.absolute() for path in config.paths}:
+        raise ValueError(f"-o: found {config.out}, which is one of the files to read")
+    results = read_results(
+        *config.paths,
+        models=config.models,
+        units=_units(config.units),
+        params=config.params,
+        tokens=config.tokens,
+        model=config.model,
+        task=config.task,
+        metric=config.metric,
+        answer_pattern=config.answer_pattern,
+        params_column=config.params_column,
+        batch_tokens=config.batch_tokens,
+        bytes_per_token=config.bytes_per_token,
+    )
+    results.save(config.out)
+    print(results_text(results, config.out), file=sys.stderr if config.json else sys.stdout)
+    if config.json:
+        print(json.dumps(results_answer(results, config.out), ensure_ascii=False, allow_nan=False))
+    return 0
+
+
+def results_text(results: Results, out: Path) -> str:
+    """Describes what was read, what the files leave open, and the command that may come next."""
+    frame = results.frame
+    tasks = f", {_count(len(set(frame['task'])), 'task')}" if "task" in frame else ""
+    found = f"{_count(len(frame), 'row')} of {results.kind}, {_count(len(set(frame['model'])), 'model')}{tasks}"
+    lines = [f"{out}: {found}, from {_count(len(results.files), 'file')} of {', '.join(results.tools)}"]
+    lines += [f"  {note}" for note in results.notes]
+    if results.unknown_sizes:
+        unknown = " and ".join(results.unknown_sizes)
+        lines.append(f"  {unknown} of the models are not known; a fit needs --models models.csv (model,params,tokens)")
+    if results.kind == "counts":
+        lines.append(f"\npass@k of each model: t2jax passk {out} --k 1 10")
+    if results.kind == "counts" and not results.unknown_sizes:
+        tasks_there = list(dict.fromkeys(frame["task"]))
+        where = f" --where task={tasks_there[0]}" if len(tasks_there) > 1 else ""
+        lines.append(f"a law of the models: t2jax fit {out} --law t2-pass-k{where}")
+    return "\n".join(lines)
+
+
+def results_answer(results: Results, out: Path) -> dict[str, Any]:
+    """Returns the answer for --json."""
+    frame = results.frame
+    return {
+        "command": "import",
+        "file": str(out),
+        "kind": results.kind,
+        "rows": len(frame),
+        "columns": [str(name) for name in frame],
+        "models": [str(name) for name in dict.fromkeys(frame["model"])],
+        "tasks": [str(name) for name in dict.fromkeys(frame["task"])] if "task" in frame else [],
+        "tools": list(results.tools),
+        "files": list(results.files),
+        "unknown_sizes": list(results.unknown_sizes),
+        "notes": list(results.notes),
+    }
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+def _units(options: Pairs) -> dict[str, str | float]:
+    """Returns the units by column. It raises ValueError for anything but COLUMN=UNIT."""
+    units: dict[str, str | float] = {}
+    for pair in (pair for group in options for pair in group):
+        name, equals, unit = pair.partition("=")
+        if not (name and equals and unit):
+            raise ValueError(f"--units: found {pair!r}, expected COLUMN=UNIT")
+        units[name] = unit
+    return units

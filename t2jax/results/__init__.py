@@ -1,0 +1,1 @@
+"""Result files of evaluation tools, read into one table of questions, losses or scores."""

@@ -1,0 +1,50 @@
+"""large_language_monkeys: one YAML file per question."""
+
+from collections.abc import Sequence
+
+from t2jax.results.documents import Document
+from t2jax.results.part import Part
+from t2jax.results.record import QuestionCount, Reading, ReadOptions
+from t2jax.tables.place import TableError
+
+TOOL = "large_language_monkeys"
+KEYS = ("is_corrects", "is_correct")
+UNNAMED = "unnamed"
+
+
+def recognises(document: Document) -> bool:
+    """Checks that a file has the samples of one question, or is named after one by its number."""
+    path = document.path
+    return path.suffix.lower() in (".yaml", ".yml") and (document.content.has("samples") or path.stem.isdigit())
+
+
+def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
+    """Reads the counts of each question, whose name is the file's; the model is the folder's name unless given."""
+    rows, folders = [], {}
+    for document in documents:
+        right = [part.boolean() for part in _verdicts(document).items()]
+        samples = document.content["samples"].items()
+        if len(right) != len(samples) or not samples:
+            found = f"{len(right)} verdicts of {len(samples)} samples"
+            raise TableError(f"{document.path}: found {found}, expected one for each of at least one sample")
+        folder = document.path.absolute().parent.name
+        model, task = options.model or folder, options.task or UNNAMED
+        folders[model] = document.path
+        rows.append(QuestionCount(model, task, document.path.stem, len(right), sum(right)))
+    notes = []
+    if options.model is None:
+        notes.append(
+            f"the files of {TOOL} do not name the model, so it has the name of the folder: {', '.join(folders)}"
+        )
+    if options.task is None:
+        notes.append(f"the files of {TOOL} do not name the task, which is called {UNNAMED!r} unless task is given")
+    return Reading(TOOL, rows, notes)
+
+
+def _verdicts(document: Document) -> Part:
+    """Returns the list of verdicts, under the key of the tool's code or of its README."""
+    there = [key for key in KEYS if document.content.has(key)]
+    if len(there) != 1:
+        found = " and ".join(there) or f"neither {KEYS[0]} nor {KEYS[1]}"
+        raise TableError(f"{document.path}: found {found}, expected one of them; was the file scored, and is it whole?")
+    return document.content[there[0]]

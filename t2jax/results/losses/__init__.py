@@ -1,0 +1,1 @@
+"""Readers of tools that log the loss of training runs."""

@@ -1,0 +1,206 @@
+"""`t2jax import` and `t2jax passk`: from result files to pass@k, and what cannot be known is said."""
+
+import json
+from fractions import Fraction
+from math import comb
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from t2jax import cli
+from tests.helpers import result_files
+
+pytestmark = pytest.mark.usefixtures("settings_alone")
+
+
+def run(*args: object) -> int:
+    return cli.command([str(arg) for arg in args])
+
+
+def answer_of(capsys, *args: object) -> dict:
+    assert run(*args, "--json") == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def counts(tmp_path):
+    """Two models on 40 questions of 8 samples, the second with one more right where there is room."""
+    first = [min(i // 5, 8) for i in range(40)]
+    rows = {
+        "model": ["a"] * 40 + ["b"] * 40,
+        "task": "math",
+        "question": [f"q{i}" for i in range(40)] * 2,
+        "trials": 8,
+        "correct": first + [min(c + 1, 8) for c in first],
+    }
+    pd.DataFrame(rows).to_csv(tmp_path / "counts.csv", index=False)
+    return tmp_path / "counts.csv"
+
+
+def test_pass_at_k_of_each_model_is_the_exact_mean(counts, tmp_path, capsys):
+    answer = answer_of(capsys, "passk", counts, "--k", 1, 3, 8, "-o", tmp_path / "out")
+    cells = {(cell["model"], cell["quantity"], cell["k"]): cell for cell in answer["cells"]}
+    for k in (1, 3, 8):
+        fails = [Fraction(comb(8 - i // 5, k), comb(8, k)) for i in range(40)]
+        powers = [Fraction(comb(i // 5, k), comb(8, k)) for i in range(40)]
+        assert cells["a", "pass@k", k]["value"] == pytest.approx(float(1 - sum(fails) / 40), rel=1e-12)
+        assert cells["a", "pass^k", k]["value"] == pytest.approx(float(sum(powers) / 40), rel=1e-12, abs=1e-14)
+        assert cells["a", "pass@k", k]["rests_on"] == "counts"
+    written = pd.read_csv(tmp_path / "out" / "passk.csv")
+    np.testing.assert_allclose(written["value"], [cell["value"] for cell in answer["cells"]], rtol=1e-14)
+    assert answer["files"] == ["passk.csv"] and answer["differences"] == []
+
+
+def test_a_paired_comparison_and_a_target(counts, tmp_path, capsys):
+    args = ["passk", counts, "--k", 1, 100, "--compare", "b", "a", "--target", 0.8, "-o", tmp_path / "out"]
+    answer = answer_of(capsys, *args)
+    (line,) = answer["differences"]
+    assert (line["first"], line["second"], line["k"], line["questions"]) == ("b", "a", 1, 40)
+    assert line["value"] == pytest.approx(1 / 8) and line["low"] <= line["value"] <= line["high"]
+    assert any("k = 100 is beyond the 8 samples of a question" in status for status in answer["statuses"])
+    (of_b,) = [target for target in answer["targets"] if target["model"] == "b"]
+    assert of_b["k"] == 3 and of_b["status"] == "reached within the 8 samples a question"
+
+
+def test_k_beyond_the_samples_is_a_forecast_and_pass_to_the_k_undefined(counts, tmp_path, capsys):
+    assert run("passk", counts, "--k", 8, 100, "--where", "model=a", "-o", tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    assert "beyond the 8 samples of a question pass@k is undefined; the forecast rests on a Beta" in said
+    (line,) = [line for line in said.splitlines() if line.startswith("k = 100")]
+    assert "undefined" in line and "beta forecast" in line
+
+
+def test_one_greedy_sample_a_question_gives_bounds_only(tmp_path, capsys):
+    """50 of 164: pass@1 is 0.305, and pass@10 lies between it and 1 - 0.695^10 = 0.974, widened by their interval."""
+    rows = {"question": range(164), "trials": 1, "correct": [1] * 50 + [0] * 114}
+    pd.DataFrame(rows).to_csv(tmp_path / "greedy.csv", index=False)
+    answer = answer_of(capsys, "passk", tmp_path / "greedy.csv", "--k", 1, 10, "-o", tmp_path / "out")
+    cells = {(cell["quantity"], cell["k"]): cell for cell in answer["cells"]}
+    assert cells["pass@k", 1]["value"] == pytest.approx(50 / 164)
+    at_ten = cells["pass@k", 10]
+    assert (at_ten["value"], at_ten["rests_on"]) == (None, "prior")
+    assert at_ten["low"] == cells["pass@k", 1]["low"] < 50 / 164
+    assert at_ten["high"] == pytest.approx(1 - (1 - cells["pass@k", 1]["high"]) ** 10) and at_ten["high"] > 0.973
+    assert "one sample a question says pass@1 and nothing of larger k" in answer["statuses"][0]
+
+
+def test_a_total_over_problems_is_no_count_of_samples(tmp_path, capsys):
+    (tmp_path / "total.csv").write_text("model,trials,correct\na,164,50\n")
+    assert run("passk", tmp_path / "total.csv", "-o", tmp_path / "out") == 1
+    assert "50 of 164 problems solved once are 164 rows of one trial" in capsys.readouterr().err
+
+
+def test_answers_of_samples_give_maj_at_k(tmp_path, capsys):
+    """Answers 4 4 4 7: of the six pairs three agree on 4 and three tie, so maj@2 is (3 + 3/2)/6."""
+    rows = {"question": "q", "answer": [4, 4, 4, 7], "correct": [1, 1, 1, 0]}
+    pd.DataFrame(rows).to_csv(tmp_path / "samples.csv", index=False)
+    answer = answer_of(capsys, "passk", tmp_path / "samples.csv", "--k", 2, "-o", tmp_path / "out")
+    values = {cell["quantity"]: cell["value"] for cell in answer["cells"]}
+    assert values == {"pass@k": 1.0, "pass^k": pytest.approx(0.5), "maj@k": pytest.approx(0.75)}
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--k", 0], "--k: found 0, expected whole numbers >= 1"),
+        (["--target", 80], "--target: found 80, expected a number between 0 and 1"),
+        (["--level", 90], "--level: found 90"),
+        (["--draws", 1], "--draws: found 1, expected at least 100"),
+        (["--compare", "a", "c"], "--compare: found no model 'c'"),
+        (["--where", "size=1"], "column 'size', needed by --where, is missing"),
+        (["--where", "model=c"], "no row is left, expected at least one by --where"),
+    ],
+)
+def test_wrong_options_are_one_sentence(args, said, counts, tmp_path, capsys):
+    assert run("passk", counts, *args, "-o", tmp_path / "out") == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("question,trials,correct\nq,4,5\n", "line 2, column 'correct': found '5', expected no more than the trials"),
+        ("question,trials,correct\nq,4,1\nq,4,1\n", "line 3: question 'q' of the model is repeated"),
+        ("question,trials,correct\nq,4.5,1\n", "line 2, column 'trials': found '4.5', expected a whole number"),
+        ("question,n,c\nq,4,1\n", "column 'trials' is missing, expected counts; columns there: question, n, c"),
+        ("question,answer,correct\nq,4,2\n", "column 'correct': found '2', expected 0 or 1"),
+        ("answer,correct\n4,1\n", "column 'question' is missing"),
+    ],
+)
+def test_wrong_counts_are_one_sentence(text, said, tmp_path, capsys):
+    (tmp_path / "counts.csv").write_text(text)
+    assert run("passk", tmp_path / "counts.csv", "-o", tmp_path / "out") == 1
+    assert said in capsys.readouterr().err
+
+
+def write_five_models(folder, questions=30, n=8):
+    """EvalPlus files of five models whose chances rise with their size, and the table of their sizes."""
+    draw = np.random.default_rng(0)
+    hard = draw.uniform(-4, 2, questions)
+    sizes = [(f"acme/m{i}", 1e8 * 3**i, 2e9 * 3**i) for i in range(5)]
+    for i, (name, _, _) in enumerate(sizes):
+        chance = 1 / (1 + np.exp(hard - 1.2 * i + 2))
+        content = {}
+        for question, p in enumerate(chance):
+            base = draw.uniform(size=n) < p
+            plus = base & (draw.uniform(size=n) < 0.8)
+            content[f"HumanEval/{question}"] = [
+                {
+                    "task_id": f"HumanEval/{question}",
+                    "base_status": "pass" if passed else "fail",
+                    "plus_status": "pass" if both else "fail",
+                }
+                for passed, both in zip(base, plus, strict=True)
+            ]
+        file = folder / f"{name.replace('/', '--')}_vllm_temp_0.8.eval_results.json"
+        result_files.write_json(file, {"date": "2026", "hash": "0", "eval": content})
+    table = pd.DataFrame(sizes, columns=["model", "params", "tokens"])
+    table.to_csv(folder.parent / "models.csv", index=False)
+
+
+def test_five_models_of_evalplus_come_to_a_table_that_a_fit_reads(tmp_path, capsys):
+    write_five_models(tmp_path / "evalplus")
+    counts = tmp_path / "counts.parquet"
+    answer = answer_of(capsys, "import", tmp_path / "evalplus", "--models", tmp_path / "models.csv", "-o", counts)
+    assert (answer["rows"], answer["models"]) == (300, [f"acme/m{i}" for i in range(5)])
+    assert answer["tasks"] == ["humaneval", "humaneval+"] and answer["unknown_sizes"] == []
+    from t2jax.tables.read import read_table
+
+    table = read_table(counts).where(task="humaneval")
+    assert len(table) == 150 and set(table["params"]) == {1e8 * 3**i for i in range(5)}
+    said = answer_of(capsys, "passk", counts, "--k", 1, "--where", "task=humaneval", "-o", tmp_path / "passk")
+    means = [cell["value"] for cell in said["cells"] if cell["quantity"] == "pass@k"]
+    frame = table.to_frame()
+    expected = [np.mean(rows["correct"] / rows["trials"]) for _, rows in frame.groupby("model", sort=False)]
+    np.testing.assert_allclose(means, expected, rtol=1e-12)
+
+
+def test_import_prints_what_comes_next(tmp_path, capsys):
+    write_five_models(tmp_path / "evalplus", questions=2)
+    assert run("import", tmp_path / "evalplus", "-o", tmp_path / "counts.csv") == 0
+    said = capsys.readouterr().out
+    assert "20 rows of counts, 5 models, 2 tasks, from 5 files of EvalPlus" in said
+    assert "params and tokens of the models are not known; a fit needs --models models.csv" in said
+    assert f"t2jax passk {tmp_path / 'counts.csv'}" in said and "t2jax fit" not in said
+    args = ["--models", tmp_path / "models.csv", "--units", "params=1", "-o", tmp_path / "counts.csv"]
+    assert run("import", tmp_path / "evalplus", *args) == 0
+    assert "--law t2-pass-k --where task=humaneval" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["-o", "counts.txt"], "counts.txt: found suffix '.txt', expected .csv or .csv.gz or .parquet"),
+        (["-o", "counts.csv", "--units", "params"], "--units: found 'params', expected COLUMN=UNIT"),
+        (["-o", "counts.csv", "--metric", "x", "--params", "1e8"], "found 5 models, but one number of params"),
+        (["-o", "counts.csv", "--models", "none.csv"], "none.csv: cannot be read"),
+    ],
+)
+def test_import_refuses_in_one_sentence(args, said, tmp_path, capsys, monkeypatch):
+    write_five_models(tmp_path / "evalplus", questions=2)
+    monkeypatch.chdir(tmp_path)
+    assert run("import", tmp_path / "evalplus", *args) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "counts.csv").exists()

@@ -1,0 +1,175 @@
+"""pass^k, maj@k, paired differences and targets: against exact fractions, all subsets, and simulated draws."""
+
+import itertools
+from fractions import Fraction
+from math import comb, inf
+
+import jax
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+from scipy.special import betaln
+from scipy.stats import beta
+
+from t2jax.forecasts import (
+    all_pass_from_counts,
+    compare_counts,
+    majority_at_k,
+    pass_from_counts,
+    samples_for_target,
+)
+
+KEY = jax.random.key(0)
+
+
+def exact(n: list[int], c: list[int], k: int) -> tuple[float, float]:
+    """Means over questions of pass@k and pass^k, in exact fractions."""
+    fails = [Fraction(comb(n - c, k), comb(n, k)) for n, c in zip(n, c, strict=True)]
+    powers = [Fraction(comb(c, k), comb(n, k)) for n, c in zip(n, c, strict=True)]
+    return float(1 - sum(fails) / len(n)), float(sum(powers) / len(n))
+
+
+def test_pass_at_k_and_pass_to_the_k_are_the_exact_fractions():
+    draw = np.random.default_rng(0)
+    n = draw.integers(20, 60, 40)
+    c = [int(draw.integers(0, most + 1)) for most in n]
+    for k in (1, 2, 5, 20):
+        expected = exact(n.tolist(), c, k)
+        assert pass_from_counts(n, c, [k]).passed[0] == pytest.approx(expected[0], rel=1e-12)
+        assert all_pass_from_counts(n, c, [k]).passed[0] == pytest.approx(expected[1], rel=1e-12, abs=1e-14)
+
+
+def test_pass_to_the_third_of_seven_in_ten_is_a_published_number():
+    found = all_pass_from_counts([10], [7], samples=[3])
+    assert found.passed[0] == pytest.approx(35 / 120, rel=1e-12)
+    assert found.population.low[0] < 35 / 120 < found.population.high[0]
+
+
+@pytest.mark.parametrize("estimate", [pass_from_counts, all_pass_from_counts])
+@pytest.mark.parametrize(("n", "c", "k"), [(2, 0, 5), (99, 0, 100), (1, 1, 2)])
+def test_k_beyond_the_samples_is_refused(estimate, n, c, k):
+    with pytest.raises(ValueError, match=rf"n = {n} samples, fewer than k = {k}"):
+        estimate([n], [c], [k])
+
+
+def brute_majority(answers: list[str], right: list[bool], k: int) -> Fraction:
+    """The share of all subsets whose most frequent answer is right, a tie as the share of right ones in it."""
+    verdict = dict(zip(answers, right, strict=True))
+    total, subsets = Fraction(0), 0
+    for chosen in itertools.combinations(range(len(answers)), k):
+        votes = [answers[i] for i in chosen if answers[i]]
+        subsets += 1
+        if votes:
+            most = max(map(votes.count, votes))
+            winners = [answer for answer in set(votes) if votes.count(answer) == most]
+            total += Fraction(sum(verdict[answer] for answer in winners), len(winners))
+    return total / subsets
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_maj_at_k_is_the_share_of_all_subsets(seed):
+    draw = np.random.default_rng(seed)
+    answers = [("", "4", "4.0", "7", "8", "9")[i] for i in draw.integers(0, 6, 10)]
+    right = [answer in ("4", "4.0") for answer in answers]
+    for k in (1, 2, 3, 5, 8, 10):
+        assert majority_at_k(answers, right, k) == pytest.approx(float(brute_majority(answers, right, k)), abs=1e-12)
+
+
+def test_maj_at_1_is_pass_at_1_and_many_samples_stay_a_probability():
+    answers = ["a"] * 300 + ["b"] * 500 + [str(i) for i in range(200)]
+    right = [answer == "a" for answer in answers]
+    assert majority_at_k(answers, right, 1) == pytest.approx(0.3, rel=1e-12)
+    assert 0 < majority_at_k(answers, right, 5) < 0.3
+    assert majority_at_k(answers, right, 1000) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("answers", "right", "k", "said"),
+    [
+        (["a", "a"], [True, False], 1, "both right and wrong"),
+        (["", "a"], [True, True], 1, "right sample without an answer"),
+        (["a"], [True], 2, "expected 1 <= k <= n"),
+        (["a", "b"], [True], 1, "2 answers and 1 verdicts"),
+    ],
+)
+def test_answers_that_contradict_are_refused(answers, right, k, said):
+    with pytest.raises(ValueError, match=said):
+        majority_at_k(answers, right, k)
+
+
+def paired_counts(draw: np.random.Generator, questions: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Correct samples of two models whose chances rise and fall together: p of the second is p² of the first."""
+    p = draw.beta(0.5, 0.8, questions)
+    return draw.binomial(n, p), draw.binomial(n, p**2)
+
+
+def paired_truth(k: int) -> float:
+    """Difference of pass@k over the population, by quadrature over the Beta."""
+    at = (np.arange(200_000) + 0.5) / 200_000
+    p = beta(0.5, 0.8).ppf(at)
+    return float(np.mean((1 - p**2) ** k - (1 - p) ** k))
+
+
+def coverage_of_differences(simulations: int, k: int, seed: int, questions: int = 164, n: int = 16) -> float:
+    draw, truth, held = np.random.default_rng(seed), paired_truth(k), 0
+    trials = np.full(questions, n)
+    for _ in range(simulations):
+        first, second = paired_counts(draw, questions, n)
+        band = compare_counts((trials, first), (trials, second), [k]).population
+        held += bool(band.low[0] <= truth <= band.high[0])
+    return held / simulations
+
+
+def test_intervals_of_paired_differences_hold_the_truth_as_often_as_they_say():
+    # with 150 simulations and a true coverage of 0.9 the share has a standard error of 0.024
+    assert 0.82 < coverage_of_differences(150, k=4, seed=0) < 0.97
+
+
+def test_a_paired_interval_is_that_of_the_differences():
+    """Textbook: mean 0.25, standard deviation 0.25 of three differences, Student's 95 % quantile of 2 is 2.91999."""
+    found = compare_counts(([4] * 3, [1, 2, 4]), ([4] * 3, [0, 2, 2]), [1])
+    assert found.difference[0] == pytest.approx(0.25)
+    assert found.population.high[0] == pytest.approx(0.25 + 2.9199856 * 0.25 / 3**0.5, rel=1e-6)
+    assert "fewer than 30 differ" in found.status
+
+
+def test_models_that_agree_everywhere_may_still_differ_elsewhere():
+    found = compare_counts(([4] * 50, [2] * 50), ([4] * 50, [2] * 50), [1])
+    assert found.population.high[0] == pytest.approx(1 - 0.05 ** (1 / 50)) and found.population.low[0] < 0
+
+
+@pytest.mark.parametrize(
+    ("second", "k", "said"),
+    [
+        (([4], [1]), 1, "found 2 and 1 questions"),
+        (([4, 4], [1, 5]), 1, "question 1 has 5 correct of 4"),
+        (([4, 2], [1, 1]), 3, "found k = 3, expected at most 2"),
+    ],
+)
+def test_models_that_cannot_be_compared_are_refused(second, k, said):
+    with pytest.raises(ValueError, match=said):
+        compare_counts(([4, 4], [1, 2]), second, [k])
+
+
+def test_the_k_of_a_target_within_the_counts_is_the_smallest_that_reaches_it():
+    """Questions of 8 samples with 1 right: pass@k is k/8, so 0.6 needs 5 of them."""
+    found = samples_for_target([8] * 40, [1] * 40, 0.6, key=KEY)
+    assert found.samples == 5 and found.low <= 5 <= found.high
+    assert found.status == "reached within the 8 samples a question"
+
+
+def test_the_k_of_a_target_beyond_the_counts_is_that_of_the_beta():
+    draw = np.random.default_rng(100)  # the truth was in 26 of 30 intervals of such seeds
+    n = np.full(600, 10)
+    c = draw.binomial(n, draw.beta(0.5, 4.0, 600))
+    found = samples_for_target(n, c, 0.9, key=KEY)
+    truth = float(np.asarray(brentq(lambda k: np.expm1(betaln(0.5, 4.0 + k) - betaln(0.5, 4.0)) + 0.9, 1, 1e6)))
+    assert found.low <= truth <= found.high and truth / 2 < found.samples < 2 * truth
+    assert "rests on the Beta distribution" in found.status
+
+
+def test_one_sample_a_question_gives_no_k():
+    found = samples_for_target([1] * 164, [1] * 50 + [0] * 114, 0.8, key=KEY)
+    assert found.samples == inf and found.status.startswith("one sample a question: only pass@1 is known")
+    with pytest.raises(ValueError, match="found the target 80"):
+        samples_for_target([4], [2], 80.0, key=KEY)
