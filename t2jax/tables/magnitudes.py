@@ -18,7 +18,9 @@ A bound of ours, as unigram models reach about 7."""
 FEWEST_TOKENS_PER_PARAM, MOST_TOKENS_PER_PARAM = 0.3, 1e6
 """Bounds on the median of D/N over the rows, or over the last checkpoints of named models. Published tables have
 medians from 5 to 400, so swapped columns have less than 0.2, and so have tokens in thousands."""
-SMALLEST_LOSS = 1e-3
+LOSS_GAP = 10.0
+"""Losses of one task that are apart by this factor, with none between, are not of one unit."""
+SMALLEST_LOSS = 0.05
 """Bound on the largest loss of a table: text has at least some tenths of a nat per token."""
 RESPONSES = ("loss", "error", "neg_log_pass", "pass_at_k", "correct")
 
@@ -77,6 +79,22 @@ def _counts(name: str, values: np.ndarray) -> Iterator[Doubt]:
             f"found {values[row]:g} among values from {ordered[gaps[-1] + 1]:g} to {values[largest]:g}, expected one"
             f" unit in all rows: write the raw count{_how_to_confirm(name)}",
         )
+        return
+    alone = [
+        end for end, next_one in ((0, 1), (-1, -2)) if len(ordered) > 3 and _apart(ordered[end], ordered[next_one])
+    ]
+    if alone:
+        row, others = int(order[alone[0]]), np.delete(ordered, alone[0])
+        yield Doubt(
+            name,
+            row,
+            f"found {values[row]:g}, while all others are from {others[0]:g} to {others[-1]:g}, expected one unit in"
+            f" all rows: write the raw count{_how_to_confirm(name)}",
+        )
+
+
+def _apart(first: float, second: float) -> bool:
+    return max(first, second) >= GAP * min(first, second)
 
 
 def _losses(values: np.ndarray, columns: Mapping[str, Any]) -> Iterator[Doubt]:
@@ -102,6 +120,17 @@ def _losses(values: np.ndarray, columns: Mapping[str, Any]) -> Iterator[Doubt]:
         yield Doubt(
             "loss", row, f"the largest value is {values[row]:g}, expected nats a token{_how_to_confirm('loss')}"
         )
+    elif "task" not in columns:
+        ordered = np.sort(values)
+        gaps = np.flatnonzero(ordered[1:] >= LOSS_GAP * ordered[:-1])
+        if gaps.size:
+            row, above = int(values.argmin()), ordered[gaps[-1] + 1]
+            yield Doubt(
+                "loss",
+                row,
+                f"found {values[row]:g} among values from {above:g} to {ordered[-1]:g}, expected one unit in all rows"
+                f"{_how_to_confirm('loss')}",
+            )
 
 
 def _trained(columns: Mapping[str, Any]) -> bool:

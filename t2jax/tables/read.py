@@ -127,6 +127,7 @@ def read_with(path: str | os.PathLike[str], reading: Reading) -> Table:
     sha256 = hashlib.sha256(data).hexdigest()
     raw = raw_table(data, path, sha256, reading)
     known = _columns(raw, reading)
+    reading = reading.renamed(dict(zip(map(str, raw.frame), known.names, strict=True)))
     frame, place, steps = raw.frame.set_axis(list(known.names), axis=1), raw.place, [*raw.notes, *known.notes]
     frame, place, step = long_form(frame, place)
     steps.append(step)
@@ -137,8 +138,7 @@ def read_with(path: str | os.PathLike[str], reading: Reading) -> Table:
     frame, place, selected = select_rows(frame, reading.where, factors, style, place)
     frame, place, step = measured_rows(frame, reading.missing, style, place)
     steps.append(step)
-    frame, step = normalised(frame, style, factors, place)
-    steps.append(step)
+    frame = normalised(frame, style, factors, place)
     _ask_about_units(frame, known.units, reading.units, place)
     frame = multiplied(_typed(frame, style), factors, place)
     frame, step = losses_in_nats(frame, known.loss_units, reading, place)

@@ -34,8 +34,8 @@ def best_rows(table: Table, settings: tuple[str, ...]) -> Table:
         The best row of each size, in order.
 
     Raises:
-        TableError: A column is missing, or rows that are equal in the settings differ in another column with few
-            values, so that it is open whether that one was swept too.
+        TableError: A column is missing. Or rows with equal settings differ in another column of few values, so that it
+            is open whether that one was swept too.
     """
     table.require("loss", *settings, needed_by="best_of (--best-of)")
     group = _sizes(table, settings)

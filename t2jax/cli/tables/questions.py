@@ -20,8 +20,8 @@ def refuse_pooled(table: Table, pooled: Sequence[str]) -> None:
     if len(tasks) > 1 and "task" not in pooled:
         shown = ", ".join(tasks[:SHOWN]) + (", ..." if len(tasks) > SHOWN else "")
         raise TableError(
-            f"{table.source.name}: the rows are of {len(tasks)} tasks ({shown}), and each task has its own law: keep one"
-            f" with --where task={tasks[0]}, or fit one law to all of them with --pooled task"
+            f"{table.source.name}: the rows are of {len(tasks)} tasks ({shown}), and each task has its own law: keep"
+            f" one with --where task={tasks[0]}, or fit one law to all of them with --pooled task"
         )
     swept = [name for name in swept_settings(table) if name not in pooled]
     if swept and "loss" in table:

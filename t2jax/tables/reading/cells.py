@@ -141,9 +141,7 @@ def _plain(text: str, style: Style) -> float | None:
     return float(text)
 
 
-def normalised(
-    frame: pd.DataFrame, style: Style, scaled: Mapping[str, float], place: Place
-) -> tuple[pd.DataFrame, str]:
+def normalised(frame: pd.DataFrame, style: Style, scaled: Mapping[str, float], place: Place) -> pd.DataFrame:
     """Writes numbers of columns with a fixed meaning as Python reads them.
 
     Args:
@@ -153,12 +151,12 @@ def normalised(
         place: The file.
 
     Returns:
-        The columns, with cells that are no numbers as they are, and a sentence on suffixes, empty without any.
+        The columns, with cells that are no numbers as they are.
 
     Raises:
         TableError: A number has a decimal point in a file with decimal commas.
     """
-    columns, suffixed = {}, []
+    columns = {}
     for name, cells in frame.items():
         if name not in NUMBERS or cells.dtype.kind in "iuf":
             columns[name] = cells
@@ -167,18 +165,8 @@ def normalised(
         if style.decimal == ",":
             pointed = np.array([isinstance(cell, str) and "." in cell for cell in read], dtype=bool)
             place.refuse(str(name), pointed, cells, "a number with a decimal comma, as other cells have")
-        suffixes = [
-            row for row, cell in enumerate(read) if cell is not cells.iloc[row] and _has_suffix(cells.iloc[row])
-        ]
-        if suffixes:
-            row = suffixes[0]
-            suffixed.append(f"{cells.iloc[row].strip()!r} in column {name!r} is {read[row]:g}")
         columns[name] = pd.Series(read, dtype=object, index=cells.index)
-    return pd.DataFrame(columns, index=frame.index), "; ".join(suffixed)
-
-
-def _has_suffix(cell: Any) -> bool:
-    return isinstance(cell, str) and SUFFIXED.fullmatch(cell.strip()) is not None
+    return pd.DataFrame(columns, index=frame.index)
 
 
 def is_number(cell: Any) -> bool:

@@ -2,7 +2,7 @@
 
 import codecs
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from t2jax.tables.reading.loss_units import LOSS_UNITS, LossUnit
 
@@ -64,6 +64,23 @@ class Reading:
         for target in targets:
             if targets.count(target) > 1:
                 raise ValueError(f"columns: {targets.count(target)} columns are named {target!r}, expected one")
+
+    def renamed(self, names: Mapping[str, str]) -> "Reading":
+        """Returns the options with the columns of `units`, `where` and `best_of` by their names in t2jax.
+
+        Args:
+            names: Name in t2jax of each column, by its name in the file.
+
+        Returns:
+            The options.
+        """
+        ours = {theirs: name for theirs, name in names.items() if theirs not in names.values()}
+        return replace(
+            self,
+            units={ours.get(name, name): unit for name, unit in self.units.items()},
+            where={ours.get(name, name): value for name, value in self.where.items()},
+            best_of=tuple(ours.get(name, name) for name in self.best_of),
+        )
 
     @property
     def separator_character(self) -> str | None:

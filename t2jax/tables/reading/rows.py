@@ -10,6 +10,7 @@ import pandas as pd
 from t2jax.tables.columns import NUMBERS, TEXTS
 from t2jax.tables.place import Place, TableError, missing_column
 from t2jax.tables.reading.cells import Style, is_number, number_of, says_missing
+from t2jax.tables.reading.files.text import numbers_or_text
 from t2jax.tables.reading.recognise import RESPONSES
 
 
@@ -46,7 +47,8 @@ def select_rows(
             raise missing_column(place, name, frame.columns, "where")
         values = [wanted] if isinstance(wanted, str | int | float) else list(wanted)
         cells = frame.loc[:, name]
-        if name in NUMBERS or (name not in TEXTS and cells.dtype.kind in "iuf"):
+        typed = cells if name in NUMBERS or name in TEXTS else numbers_or_text(cells, style.decimal)
+        if name in NUMBERS or typed.dtype.kind in "iuf":
             numbers = _numbers(cells, name, factors.get(name, 1.0), style, name in factors)
             kept &= np.isin(numbers, [_as_number(name, value) for value in values])
         else:
