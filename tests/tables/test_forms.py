@@ -4,6 +4,7 @@ import gzip
 import json
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -153,7 +154,7 @@ WITH_ONE_OPTION = [
 def test_one_option_answers_the_question(write, content, options, part):
     path = write(content)
     assert part in asked(path)
-    options = options or {"columns": {"active_params": "params"}}
+    options: dict[str, Any] = options or {"columns": {"active_params": "params"}}
     if options.get("decimal"):  # the file has 3 decimals of each loss
         np.testing.assert_allclose(read_with(path, Reading(**options))["loss"], np.round(LOSS, 3))
     else:

@@ -41,7 +41,7 @@ class AuditConfig:
     """Fit laws below a cut in compute, size, tokens, their ratio or samples, and compare their predictions above it."""
 
     table: tyro.conf.Positional[str]
-    """A .csv, .csv.gz or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
+    """A .csv, .tsv, .jsonl, .xlsx or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
     law: Annotated[
         tyro.conf.UseAppendAction[tuple[str, ...]],
         tyro.conf.arg(

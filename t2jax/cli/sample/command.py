@@ -44,7 +44,7 @@ class SampleConfig:
     """Sample the posterior of a scaling law: parameters with intervals, whether to believe them, files and figures."""
 
     table: tyro.conf.Positional[str]
-    """A .csv, .csv.gz or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
+    """A .csv, .tsv, .jsonl, .xlsx or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
     law: Annotated[str | None, tyro.conf.arg(metavar="LAW")] = None
     """Name of the law in `t2jax laws`; by default the richest that the columns allow, as for `t2jax fit`."""
     noise: Literal["default", "gaussian", "student-t", "binomial", "beta-binomial"] = "default"

@@ -95,7 +95,8 @@ class ReadingOptions:
         It raises TableError for rows of several tasks or settings that nobody said to pool.
         """
         refuse_pooled(table, items("--pooled", self.pooled))
-        if unread := unread_columns(table, law):
+        unread = unread_columns(table, law)
+        if unread and table.source.name not in datasets.names():
             print(f"t2jax: {table.source.name}: {unread}", file=sys.stderr)
 
     def read_rows(self, name: str, law: str | None) -> Table:
@@ -112,7 +113,7 @@ class ReadingOptions:
         reading = self.reading()
         names = column_names(path, reading)
         points = Reading(
-            columns={theirs: ours for theirs, ours in reading.columns.items() if theirs in names or ours not in names},
+            columns={theirs: ours for theirs, ours in reading.columns.items() if theirs in names},
             units=dict(pairs("--units", units)),
             separator=reading.separator,
             decimal=reading.decimal,

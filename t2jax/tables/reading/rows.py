@@ -127,7 +127,11 @@ def _refuse_unmeasured(cells: pd.Series, name: str, style: Style, place: Place) 
             return  # the check of all columns names the value
     word = _text(cells.iloc[int(bad.argmax())])
     option = f"--missing {word}" if word.isalnum() else f'--missing "{word}"'
-    remedy = f"; if nothing was measured: missing=[{word!r}], in commands {option}, leaves such rows out"
+    remedy = (
+        ""
+        if any(map(str.isdigit, word))
+        else f"; if nothing was measured: missing=[{word!r}], in commands {option}, leaves such rows out"
+    )
     place.refuse(name, bad, cells, expected + remedy)
 
 
