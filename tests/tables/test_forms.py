@@ -151,10 +151,10 @@ WITH_ONE_OPTION = [
 
 
 @pytest.mark.parametrize(("content", "options", "part"), WITH_ONE_OPTION)
-def test_one_option_answers_the_question(write, content, options, part):
+def test_one_option_answers_the_question(write, content, options: Any, part):
     path = write(content)
     assert part in asked(path)
-    options: dict[str, Any] = options or {"columns": {"active_params": "params"}}
+    options = options or {"columns": {"active_params": "params"}}
     if options.get("decimal"):  # the file has 3 decimals of each loss
         np.testing.assert_allclose(read_with(path, Reading(**options))["loss"], np.round(LOSS, 3))
     else:
@@ -283,7 +283,9 @@ def test_several_losses_are_named_and_none_is_taken(write):
     ("options", "part"),
     [
         ({"separator": "::"}, "separator: found '::'"),
+        ({"separator": '"'}, "separator: found '\"', expected one character"),
         ({"decimal": ";"}, "decimal: found ';'"),
+        ({"encoding": "base64"}, "encoding: found 'base64'"),
         ({"encoding": "klingon"}, "encoding: found 'klingon'"),
         ({"loss_unit": "dits"}, "loss_unit: found 'dits', expected one of nats, "),
         ({"bytes_per_token": -1.0}, "bytes_per_token: found -1.0"),

@@ -1,6 +1,5 @@
 """The options with which a table is read, the same in Python and on the command line."""
 
-import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -44,7 +43,8 @@ class Reading:
 
     def check(self) -> None:
         """Raises ValueError for an option that no file could be read with."""
-        if self.separator is not None and len(SEPARATORS.get(self.separator, self.separator)) != 1:
+        separator = self.separator_character
+        if separator is not None and (len(separator) != 1 or separator in '"\r\n#'):
             words = ", ".join(word for word in SEPARATORS if word.isalpha())
             raise ValueError(f"separator: found {self.separator!r}, expected one character, or one of {words}")
         if self.decimal not in (None, ".", ","):
@@ -57,7 +57,7 @@ class Reading:
                 raise ValueError(f"{name}: found {value}, expected a number > 0, such as 4.4")
         if self.encoding is not None:
             try:
-                codecs.lookup(self.encoding)
+                "".encode(self.encoding)  # base64 and the like are no encodings of text
             except LookupError:
                 raise ValueError(f"encoding: found {self.encoding!r}, expected one such as utf-8 or cp1252") from None
         targets = list(self.columns.values())

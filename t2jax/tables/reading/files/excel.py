@@ -1,7 +1,7 @@
 """Reads the cells of an Excel file."""
 
 import io
-import zipfile
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -25,23 +25,16 @@ def excel_cells(data: bytes, name: str, sheet: str | None) -> RawTable:
         TableError: The optional package openpyxl is missing, the file is damaged, or the sheet is open.
     """
     try:
-        sheets = pd.read_excel(
-            io.BytesIO(data), sheet_name=None, header=None, dtype=object, na_filter=False, engine="openpyxl"
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and extensions, which hold no cells
+            sheets = pd.read_excel(
+                io.BytesIO(data), sheet_name=None, header=None, dtype=object, na_filter=False, engine="openpyxl"
+            )
     except ImportError:
         raise TableError(
             f"{name}: Excel files need the package openpyxl (pip install 't2jax[excel]'); or save the sheet as CSV"
         ) from None
-    except (
-        zipfile.BadZipFile,
-        ValueError,
-        KeyError,
-        OSError,
-        IndexError,
-        TypeError,
-        AttributeError,
-        SyntaxError,
-    ) as error:
+    except Exception as error:  # a damaged archive fails anywhere inside openpyxl
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TableError(f"{name}: not a whole Excel file ({reason})") from None
     filled = {str(title): cells for title, cells in sheets.items() if not _empty(cells).all()}
