@@ -18,7 +18,8 @@ PROVENANCE = ".source.json"
 
 def _with_suffix(path: str | os.PathLike[str], *suffixes: str) -> Path:
     if not str(path).lower().endswith(suffixes):
-        raise TableError(f"{path}: found suffix {Path(path).suffix!r}, expected {' or '.join(suffixes)}")
+        expected = " or ".join(suffixes) if len(suffixes) < 3 else f"one of {', '.join(suffixes)}"
+        raise TableError(f"{path}: found suffix {Path(path).suffix!r}, expected {expected}")
     return Path(path)
 
 

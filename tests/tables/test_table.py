@@ -162,7 +162,7 @@ def test_counts_lines_through_quoted_line_breaks(write):
         (GOOD, "runs.csv.gz", "not a whole gzip file"),
         (b"PAR1 and no more", "runs.parquet", "not a whole Parquet file"),
         (b"", "runs.parquet", "the file is empty"),
-        (GOOD, "runs.xls", "found suffix '.xls', expected .csv or .csv.gz or .tsv"),
+        (GOOD, "runs.xls", "found suffix '.xls', expected one of .csv, .csv.gz, .tsv"),
     ],
 )
 def test_refuses_files(write, content, name, part):
