@@ -18,7 +18,7 @@ class FitConfig:
     """Fit a scaling law to a table of runs: parameters with bootstrap intervals, files and figures."""
 
     table: tyro.conf.Positional[str]
-    """A .csv, .csv.gz or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
+    """A .csv, .tsv, .jsonl, .xlsx or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)
 

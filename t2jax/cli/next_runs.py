@@ -21,7 +21,6 @@ from t2jax.planning.budget import Budget
 from t2jax.planning.next_runs.next_runs import SHORT, NextRuns, next_runs
 from t2jax.planning.next_runs.region import Region
 from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside, log_ticks
-from t2jax.tables.read import read_table
 from t2jax.tables.table import Table
 
 
@@ -54,7 +53,7 @@ def run(config: NextConfig) -> int:
     if config.candidates is not None and config.largest is not None:
         raise ValueError("--largest does not apply to --candidates; remove the expensive runs from that table")
     table = config.fitting.read(config.table)
-    candidates = None if config.candidates is None else read_table(config.candidates)
+    candidates = None if config.candidates is None else config.fitting.reading.read_points(config.candidates, ())
     budget = Budget(train=config.train, inference=config.inference)
     if config.count < 1:
         raise ValueError(f"--count must be at least one run, not {config.count}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from t2jax.tables.columns import NUMBERS, REQUIRED, RUN_KEY, TEXTS, UNITS
+from t2jax.tables.columns import NUMBERS, REQUIRED, RUN_KEY, SHARES, TEXTS, UNITS
 from t2jax.tables.magnitudes import doubts
 from t2jax.tables.place import Place, TableError, _format_cell, missing_column, suggestion, unique_names
 
@@ -61,7 +61,11 @@ def clean(frame: pd.DataFrame, place: Place, known_raw: Collection[str]) -> pd.D
             values = to_numbers(cells, place, name)
             finite = np.isfinite(values)
             good = finite & NUMBERS[name].accepts(np.where(finite, values, 1.0))
-            place.refuse(name, ~good, cells, NUMBERS[name].expected)
+            percent = name in SHARES and np.all((values >= 0) & (values <= 100))
+            hint = (
+                f" (of percent: units={{{name!r}: 'percent'}}, in commands --units {name}=percent)" if percent else ""
+            )
+            place.refuse(name, ~good, cells, NUMBERS[name].expected + hint)
             columns[name] = pd.Series(values)
         elif name in TEXTS:
             texts = ["" if missing else str(cell) for cell, missing in zip(cells, cells.isna(), strict=True)]
@@ -78,10 +82,8 @@ def clean(frame: pd.DataFrame, place: Place, known_raw: Collection[str]) -> pd.D
     return cleaned
 
 
-def multiplied(
-    frame: pd.DataFrame, units: Mapping[str, str | float], place: Place
-) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Multiplies each column named in `units`, as float64.
+def unit_factors(frame: pd.DataFrame, units: Mapping[str, str | float], place: Place) -> dict[str, float]:
+    """Reads the factor of each column named in `units`.
 
     Args:
         frame: One row per measurement.
@@ -89,7 +91,7 @@ def multiplied(
         place: Names the table in messages.
 
     Returns:
-        The new frame, and the factors by column.
+        The factors by column.
 
     Raises:
         TableError: A unit is neither a number > 0 nor a word of UNITS, or a column is text or missing.
@@ -106,8 +108,26 @@ def multiplied(
         if not 0 < factors[name] < np.inf:
             expected = f"a number > 0 or one of {', '.join(UNITS)}"
             raise TableError(f"{place.name}: found units {unit!r} for column {name!r}, expected {expected}")
-    scaled = {name: to_numbers(frame.loc[:, name], place, name) * factor for name, factor in factors.items()}
-    return frame.assign(**scaled), factors
+    return factors
+
+
+def multiplied(frame: pd.DataFrame, factors: Mapping[str, float], place: Place) -> pd.DataFrame:
+    """Multiplies each column that has a factor, as float64.
+
+    Args:
+        frame: One row per measurement.
+        factors: Factors by column.
+        place: Names the table in messages.
+
+    Returns:
+        The new frame.
+
+    Raises:
+        TableError: A cell is not a number.
+    """
+    return frame.assign(
+        **{name: to_numbers(frame.loc[:, name], place, name) * factor for name, factor in factors.items()}
+    )
 
 
 def _number(cell: Any) -> float | None:
@@ -131,6 +151,12 @@ def _number_hint(column: str, cell: Any) -> str:
     if suffixed:
         return f" (write raw counts, or plain numbers and units={{{column!r}: {suffixed[2].upper()!r}}})"
     return " (write it without commas)" if re.fullmatch(r"\s*[\d.,]*\d[\d.,]*\s*", str(cell)) else ""
+
+
+def _percent_hint(column: str, values: np.ndarray) -> str:
+    if column in SHARES and np.all((values >= 0) & (values <= 100)):
+        return f" (of percent: units={{{column!r}: 'percent'}}, in commands --units {column}=percent)"
+    return ""
 
 
 def _check_counts(columns: Mapping[str, pd.Series], place: Place) -> None:

@@ -32,10 +32,13 @@ NUMBERS = {
         Column("weight", "w", "a weight > 0", lambda x: x > 0),
     )
 }
+SHARES = ("pass_at_k", "error")
+"""Columns of shares, which people also write in percent."""
 TEXTS = ("model", "task", "question")
 REQUIRED = ("params", "tokens")
 SIZE = ("params", "tokens", "unique_tokens", "samples", "task", "question")
 """What a law is a function of. Rows that are equal in all of these are repetitions, or differ in a setting."""
 RUN_KEY = ("model", "params", "tokens", "task", "question", "samples")
 UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
-UNITS |= {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12}
+UNITS |= {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12, "percent": 0.01, "%": 0.01}
+UNITS |= {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}

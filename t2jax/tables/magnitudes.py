@@ -12,7 +12,15 @@ LARGEST = {"params": 1e15, "tokens": 1e18, "unique_tokens": 1e18, "samples": 1e1
 """At least a thousand times the largest published values."""
 LARGEST_LOSS = 15.0
 """Guessing evenly among the 262,144 tokens of the largest vocabulary in use costs ln 262,144 = 12.5 nats."""
-SMALLEST_LOSS = 1e-3
+PERPLEXITIES = 6.0
+"""Nats a token that a model of a million parameters falls below on 1e8 tokens: if no row does, these are perplexities.
+A bound of ours, as unigram models reach about 7."""
+FEWEST_TOKENS_PER_PARAM, MOST_TOKENS_PER_PARAM = 0.3, 1e6
+"""Bounds on the median of D/N over the rows, or over the last checkpoints of named models. Published tables have
+medians from 5 to 400, so swapped columns have less than 0.2, and so have tokens in thousands."""
+LOSS_GAP = 10.0
+"""Losses of one task that are apart by this factor, with none between, are not of one unit."""
+SMALLEST_LOSS = 0.05
 """Bound on the largest loss of a table: text has at least some tenths of a nat per token."""
 RESPONSES = ("loss", "error", "neg_log_pass", "pass_at_k", "correct")
 
@@ -44,9 +52,9 @@ def doubts(columns: Mapping[str, Any]) -> Iterator[Doubt]:
             if values[row] > limit:
                 yield Doubt(name, row, f"found {values[row]:g}, expected at most {limit:g}{_how_to_confirm(name)}")
     if "loss" in columns:
-        yield from _losses(np.asarray(columns["loss"], float))
+        yield from _losses(np.asarray(columns["loss"], float), columns)
     if any(name in columns for name in RESPONSES):
-        yield from _ratios(np.asarray(columns["params"], float), np.asarray(columns["tokens"], float))
+        yield from _ratios(columns)
 
 
 def _counts(name: str, values: np.ndarray) -> Iterator[Doubt]:
@@ -71,25 +79,69 @@ def _counts(name: str, values: np.ndarray) -> Iterator[Doubt]:
             f"found {values[row]:g} among values from {ordered[gaps[-1] + 1]:g} to {values[largest]:g}, expected one"
             f" unit in all rows: write the raw count{_how_to_confirm(name)}",
         )
+        return
+    alone = [
+        end for end, next_one in ((0, 1), (-1, -2)) if len(ordered) > 3 and _apart(ordered[end], ordered[next_one])
+    ]
+    if alone:
+        row, others = int(order[alone[0]]), np.delete(ordered, alone[0])
+        yield Doubt(
+            name,
+            row,
+            f"found {values[row]:g}, while all others are from {others[0]:g} to {others[-1]:g}, expected one unit in"
+            f" all rows: write the raw count{_how_to_confirm(name)}",
+        )
 
 
-def _losses(values: np.ndarray) -> Iterator[Doubt]:
+def _apart(first: float, second: float) -> bool:
+    return max(first, second) >= GAP * min(first, second)
+
+
+def _losses(values: np.ndarray, columns: Mapping[str, Any]) -> Iterator[Doubt]:
     row = int(np.flatnonzero(values > LARGEST_LOSS)[0]) if np.any(values > LARGEST_LOSS) else int(values.argmax())
     if values[row] > LARGEST_LOSS:
         yield Doubt(
             "loss",
             row,
             f"found {values[row]:g}, expected at most {LARGEST_LOSS:g} nats a token, which is more than guessing costs;"
-            f" of a perplexity take the log{_how_to_confirm('loss')}",
+            f" of a perplexity take the log (loss_unit='perplexity', in commands --loss-unit perplexity)"
+            f"{_how_to_confirm('loss')}",
+        )
+    elif len(values) >= 3 and values.min() > PERPLEXITIES and _trained(columns):
+        row = int(values.argmin())
+        yield Doubt(
+            "loss",
+            row,
+            f"the smallest value is {values[row]:g}, expected fewer nats a token of models of this size;"
+            f" of a perplexity take the log (loss_unit='perplexity', in commands --loss-unit perplexity)"
+            f"{_how_to_confirm('loss')}",
         )
     elif values[row] < SMALLEST_LOSS:
         yield Doubt(
             "loss", row, f"the largest value is {values[row]:g}, expected nats a token{_how_to_confirm('loss')}"
         )
+    elif "task" not in columns:
+        ordered = np.sort(values)
+        gaps = np.flatnonzero(ordered[1:] >= LOSS_GAP * ordered[:-1])
+        if gaps.size:
+            row, above = int(values.argmin()), ordered[gaps[-1] + 1]
+            yield Doubt(
+                "loss",
+                row,
+                f"found {values[row]:g} among values from {above:g} to {ordered[-1]:g}, expected one unit in all rows"
+                f"{_how_to_confirm('loss')}",
+            )
 
 
-def _ratios(params: np.ndarray, tokens: np.ndarray) -> Iterator[Doubt]:
-    row = int(np.argmax(tokens / params))
+def _trained(columns: Mapping[str, Any]) -> bool:
+    """Tells whether a row has a million parameters and 1e8 tokens."""
+    return bool(np.any((np.asarray(columns["params"], float) >= 1e6) & (np.asarray(columns["tokens"], float) >= 1e8)))
+
+
+def _ratios(columns: Mapping[str, Any]) -> Iterator[Doubt]:
+    params, tokens = np.asarray(columns["params"], float), np.asarray(columns["tokens"], float)
+    ratio = tokens / params
+    row = int(np.argmax(ratio))
     if tokens[row] < params[row]:
         yield Doubt(
             "tokens",
@@ -97,6 +149,30 @@ def _ratios(params: np.ndarray, tokens: np.ndarray) -> Iterator[Doubt]:
             f"found {tokens[row]:g} tokens for {params[row]:g} params, and no row has as many tokens as params: are"
             f" tokens in thousands, or the two columns swapped?{_how_to_confirm('tokens')}",
         )
+        return
+    if len(ratio) < 3:
+        return
+    typical = float(np.median(_last_checkpoints(ratio, columns)))
+    if not FEWEST_TOKENS_PER_PARAM <= typical <= MOST_TOKENS_PER_PARAM:
+        row = int(np.argmin(np.abs(np.log(ratio / typical))))
+        scale = "thousands" if typical < 1 else "a smaller unit"
+        yield Doubt(
+            "tokens",
+            row,
+            f"found {tokens[row]:g} tokens for {params[row]:g} params, and half of the rows have at"
+            f" {'most' if typical < 1 else 'least'} {typical:.2g} tokens for each param:"
+            f" are tokens in {scale}, or the two columns swapped?{_how_to_confirm('tokens')}",
+        )
+
+
+def _last_checkpoints(ratio: np.ndarray, columns: Mapping[str, Any]) -> np.ndarray:
+    """Returns D/N of the last checkpoint of each model, or of all rows without names, as early ones have few tokens."""
+    if "model" not in columns:
+        return ratio
+    last = np.zeros(len(ratio))
+    index = np.unique(np.asarray(columns["model"]).astype(str), return_inverse=True)[1]
+    np.maximum.at(last, index, ratio)
+    return last[np.unique(index)]
 
 
 def _how_to_confirm(name: str) -> str:

@@ -1,108 +1,210 @@
-"""Reads tables from CSV and Parquet files."""
+"""Reads tables from text, Parquet, JSON Lines and Excel files."""
 
 import dataclasses
-import gzip
 import hashlib
-import json
 import os
-import zlib
-from collections.abc import Mapping
-from pathlib import Path
+import warnings
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from t2jax.tables.checks import check_sizes, clean, multiplied
-from t2jax.tables.csv_cells import csv_cells
-from t2jax.tables.formats import CSV, METADATA_KEY, PARQUET, _sidecar, _with_suffix
+from t2jax.tables.checks import check_sizes, clean, multiplied, unit_factors
+from t2jax.tables.columns import NUMBERS, TEXTS
+from t2jax.tables.formats import READABLE, _with_suffix
 from t2jax.tables.place import Place, TableError, unique_names
-from t2jax.tables.source import Source
+from t2jax.tables.reading.cells import Style, is_number, normalised, style_of
+from t2jax.tables.reading.files.by_suffix import raw_table, read_bytes
+from t2jax.tables.reading.files.raw import RawTable
+from t2jax.tables.reading.files.text import numbers_or_text
+from t2jax.tables.reading.loss_units import LossUnit
+from t2jax.tables.reading.losses import losses_in_nats
+from t2jax.tables.reading.options import Reading
+from t2jax.tables.reading.recognise import Recognised, recognise
+from t2jax.tables.reading.rows import measured_rows, select_rows
+from t2jax.tables.reading.wide import long_form, with_size_of_compute
+from t2jax.tables.sweeps import best_rows
 from t2jax.tables.table import Table, _from_clean_frame
 
+MOST_IN_UNITS = 1e5
+"""A column with a unit in its name, such as `params_M`, whose values are all larger holds raw counts."""
 
-def read_table(path: str | os.PathLike[str], units: Mapping[str, str | float] | None = None) -> Table:
-    """Reads a table of measurements from a .csv, .csv.gz or .parquet file.
+
+def read_table(
+    path: str | os.PathLike[str],
+    units: Mapping[str, str | float] | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    missing: Sequence[str] = (),
+    where: Mapping[str, str | float | Sequence[str | float]] | None = None,
+    best_of: Sequence[str] = (),
+    loss_unit: LossUnit | None = None,
+    bytes_per_token: float | None = None,
+    characters_per_token: float | None = None,
+) -> Table:
+    """Reads a table of measurements from a .csv, .tsv, .txt, .jsonl, .xlsx or .parquet file; text may be gzipped.
+
+    Well-known names such as `N`, `n_params` or `val_loss` are recognised, as are numbers such as "1.3B" and "1,234".
+    What was recognised, converted or left out is told in a warning and in `table.notes`. Nothing is guessed between
+    two candidates: the error names both.
 
     Args:
         path: The file.
         units: Factor of each column that is not in raw counts: a number, a number as text ("1e6"), a letter
-            ("K", "M", "B", "T") or a word ("millions"). Numbers of a column named here are accepted as they are.
+            ("K", "M", "B", "T") or a word ("millions", "percent"). Numbers of a column named here are accepted as they
+            are.
+        columns: Names in t2jax by names in the file, as {"N": "params"}. `compute` means 6ND, of which a missing
+            `params` or `tokens` is computed.
+        separator: Character between cells, or its name ("semicolon", "tab"); by default that of the column names.
+        decimal: Decimal mark, "." or ","; by default found in the cells.
+        encoding: Encoding of a text file; by default UTF-8, or UTF-16 with a byte order mark.
+        sheet: Sheet of an Excel file with several.
+        missing: Words of cells that mean that nothing was measured, beside "n/a"; "" is an empty cell. Their rows are
+            left out.
+        where: Value, or list of values, of the rows to keep, by column. Other rows are not checked.
+        best_of: Settings of a sweep, such as ("lr", "batch"): the row of the lowest loss of each size is kept.
+        loss_unit: Unit of the losses: "nats" (per token), "bits-per-token", "bits-per-byte", "bits-per-character",
+            "perplexity", or "accuracy", which becomes the column `error`.
+        bytes_per_token: Bytes of a token, for bits per byte.
+        characters_per_token: Characters of a token, for bits per character.
 
     Returns:
         A checked table. Its source is the file, with the history from `to_csv` or `to_parquet`.
 
     Raises:
         TableError: The file cannot be read or is invalid. The message names file, line or row, column and value.
+        ValueError: An option has an impossible value.
 
     Examples:
         >>> import pathlib, tempfile
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "runs.csv"
-        >>> _ = path.write_text("params,tokens,loss\\n70,1.4,2.98\\n410,8.2,2.52\\n")
-        >>> t2.read_table(path, units={"params": "M", "tokens": "B"})["params"]
+        >>> _ = path.write_text("size,tokens,loss\\n70M,1.4B,2.98\\n410M,8.2B,2.52\\n")
+        >>> t2.read_table(path, columns={"size": "params"})["params"]
         array([7.0e+07, 4.1e+08])
     """
-    path = _with_suffix(path, *CSV, *PARQUET)
-    data = _read_bytes(path)
-    sha256 = hashlib.sha256(data).hexdigest()
+    options = Reading(
+        columns=columns or {},
+        units=units or {},
+        separator=separator,
+        decimal=decimal,
+        encoding=encoding,
+        sheet=sheet,
+        missing=tuple(missing),
+        where=where or {},
+        best_of=tuple(best_of),
+        loss_unit=loss_unit,
+        bytes_per_token=bytes_per_token,
+        characters_per_token=characters_per_token,
+    )
+    table = read_with(path, options)
+    if table.notes:
+        warnings.warn(f"{path}: {'; '.join(table.notes)}", stacklevel=2)
+    return table
+
+
+def read_with(path: str | os.PathLike[str], reading: Reading) -> Table:
+    """Reads a file as `read_table` does, with its options in one object, and without a warning.
+
+    Args:
+        path: The file.
+        reading: The options.
+
+    Returns:
+        A checked table, whose `notes` tell what was recognised, converted or left out.
+
+    Raises:
+        TableError: The file cannot be read or is invalid.
+        ValueError: An option has an impossible value.
+    """
+    reading.check()
+    path = _with_suffix(path, *READABLE)
+    data = read_bytes(path)
     if not data:
         raise TableError(f"{path}: the file is empty, expected columns and rows")
-    if path.name.lower().endswith(PARQUET):
-        frame, earlier = _read_parquet(data, str(path))
-        place = Place(str(path))
-    else:
-        frame, place = csv_cells(_unzipped(data, path), str(path))
-        earlier = _read_sidecar(path, sha256)
-    frame, factors = multiplied(frame, units or {}, place)
-    source = dataclasses.replace(earlier, name=str(path), sha256=sha256, units={**earlier.units, **factors})
+    sha256 = hashlib.sha256(data).hexdigest()
+    raw = raw_table(data, path, sha256, reading)
+    known = _columns(raw, reading)
+    reading = reading.renamed(dict(zip(map(str, raw.frame), known.names, strict=True)))
+    frame, place, steps = raw.frame.set_axis(list(known.names), axis=1), raw.place, [*raw.notes, *known.notes]
+    frame, place, step = long_form(frame, place)
+    steps.append(step)
+    units = {**known.units, **reading.units}
+    factors = unit_factors(frame, units, place)
+    style = style_of(frame, reading.decimal, place)
+    steps.append(style.note)
+    frame, place, selected = select_rows(frame, reading.where, factors, style, place)
+    frame, place, step = measured_rows(frame, reading.missing, style, place)
+    steps.append(step)
+    frame = normalised(frame, style, factors, place)
+    _ask_about_units(frame, known.units, reading.units, place)
+    frame = multiplied(_typed(frame, style), factors, place)
+    frame, step = losses_in_nats(frame, known.loss_units, reading, place)
+    steps.append(step)
+    frame, step = with_size_of_compute(frame, place)
+    notes = tuple(note for note in (*steps, step) if note)
+    source = dataclasses.replace(
+        raw.earlier, name=str(path), sha256=sha256, units={**raw.earlier.units, **factors}, notes=notes
+    )
     scaled = "".join(f", {column} times {factor:g}" for column, factor in factors.items())
-    source = source.then(f"read {path} (sha256 {sha256}){scaled}")
+    for step in (f"read {path} (sha256 {sha256}){scaled}", *notes, selected):
+        source = source.then(step) if step else source
     frame = clean(frame, place, known_raw=source.units)
     check_sizes(frame, place)
-    return _from_clean_frame(frame, source, place)
+    table = _from_clean_frame(frame, source, place)
+    return best_rows(table, reading.best_of) if reading.best_of else table
 
 
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise TableError(f"{path}: cannot be read ({error.strerror}), expected a file") from None
+def column_names(path: str | os.PathLike[str], reading: Reading) -> tuple[str, ...]:
+    """Reads the names of the columns of a file, as they are there.
+
+    Args:
+        path: The file.
+        reading: The options, of which the separator, the encoding and the sheet count.
+
+    Returns:
+        The names.
+
+    Raises:
+        TableError: The file cannot be read.
+    """
+    path = _with_suffix(path, *READABLE)
+    return tuple(raw_table(read_bytes(path), path, "", reading).frame.columns)
 
 
-def _unzipped(data: bytes, path: Path) -> bytes:
-    try:
-        return gzip.decompress(data) if path.name.lower().endswith(".gz") else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise TableError(f"{path}: not a whole gzip file ({error}), expected compressed CSV") from None
+def _columns(raw: RawTable, reading: Reading) -> Recognised:
+    """Returns the names of the columns in t2jax. Those of a file that t2jax wrote are as they should be."""
+    names = [str(name) for name in raw.frame]
+    if raw.by_t2jax and not reading.columns:
+        return Recognised(tuple(names))
+    found = recognise(names, reading.columns, raw.place)
+    unique_names(found.names, raw.place)
+    return found
 
 
-def _read_parquet(data: bytes, name: str) -> tuple[pd.DataFrame, Source]:
-    try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        unique_names(file.schema_arrow.names, Place(name))
-        frame = file.read().to_pandas()
-    except (pa.ArrowException, OSError) as error:
-        raise TableError(f"{name}: not a whole Parquet file ({str(error).splitlines()[0]})") from None
-    frame = frame.reset_index(level=[level for level in frame.index.names if level is not None])  # is a column too
-    frame.columns = unique_names(frame.columns, Place(name))
-    metadata = (file.schema_arrow.metadata or {}).get(METADATA_KEY)
-    return frame, Source() if metadata is None else _source_from(metadata, name)
+def _typed(frame: pd.DataFrame, style: Style) -> pd.DataFrame:
+    """Gives columns of numbers without a fixed meaning their type. Those of a fixed meaning are checked as text."""
+    return pd.DataFrame(
+        {
+            name: cells if name in NUMBERS or name in TEXTS else numbers_or_text(cells, style.decimal)
+            for name, cells in frame.items()
+        }
+    )
 
 
-def _read_sidecar(path: Path, sha256: str) -> Source:
-    sidecar = _sidecar(path)
-    if not sidecar.exists():
-        return Source()
-    source = _source_from(_read_bytes(sidecar), str(sidecar))
-    if source.sha256 == sha256:
-        return source
-    # Somebody edited or replaced the numbers: where they came from may still hold, their units need not.
-    return dataclasses.replace(source, units={}).then(f"{path.name} changed after it was written")
-
-
-def _source_from(text: bytes, name: str) -> Source:
-    try:
-        fields = json.loads(text)
-        return Source(**{**fields, "history": tuple(fields["history"])})
-    except (ValueError, TypeError, KeyError):
-        raise TableError(f"{name}: found other provenance than to_csv or to_parquet write, expected theirs") from None
+def _ask_about_units(
+    frame: pd.DataFrame, found: Mapping[str, str], told: Mapping[str, str | float], place: Place
+) -> None:
+    """Raises TableError where a column name holds a unit, but the cells are raw counts."""
+    for name, unit in found.items():
+        if name in told or name not in ("params", "tokens"):
+            continue
+        values = [float(cell) if is_number(cell) else 0.0 for cell in frame[name]]
+        if min(values, default=0.0) > MOST_IN_UNITS:
+            raise TableError(
+                f"{place.name}, {place.row(0)}, column {name!r}: found {values[0]:g}, but the column's name says"
+                f" units of {unit}: pass units={{{name!r}: 1}} if these are raw counts, or units={{{name!r}: {unit!r}}}"
+                f" (in commands --units {name}=1 or {name}={unit})"
+            )

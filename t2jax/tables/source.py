@@ -16,6 +16,7 @@ class Source:
         licence: Licence of the original data.
         units: Factor of each column that was not in raw counts; 1.0 marks a column as raw.
         history: One step for each operation, such as "where task='arc': 120 of 240 rows".
+        notes: Sentences on what was recognised or left out when the file was read. They are not written to files.
     """
 
     name: str = "a table from memory"
@@ -24,6 +25,7 @@ class Source:
     licence: str = ""
     units: Mapping[str, float] = field(default_factory=dict)
     history: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def then(self, step: str) -> "Source":
         """Adds one step to the history."""

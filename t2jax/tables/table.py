@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from t2jax.files import write_bytes
 from t2jax.tables.checks import clean, to_numbers
 from t2jax.tables.columns import NUMBERS, SIZE, TEXTS
-from t2jax.tables.formats import CSV, METADATA_KEY, PARQUET, _sidecar, _with_suffix
+from t2jax.tables.formats import CSV, METADATA_KEY, PARQUET, _with_suffix, provenance_path
 from t2jax.tables.magnitudes import doubts
 from t2jax.tables.place import Place, TableError, missing_column
 from t2jax.tables.source import Source
@@ -110,7 +110,12 @@ class Table:
     def __repr__(self) -> str:
         ranges = [f"{name} {self[name].min():.4g} to {self[name].max():.4g}" for name in ("params", "tokens")]
         origin = f"from {self.source.name}, {len(self.source.history)} steps in .source.history"
-        return "\n  ".join([f"Table of {len(self)} rows: {', '.join(self.columns)}", *ranges, origin])
+        return "\n  ".join([f"Table of {len(self)} rows: {', '.join(self.columns)}", *ranges, origin, *self.notes])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was recognised, converted or left out when the file was read."""
+        return self.source.notes
 
     def require(self, *names: str, needed_by: str) -> None:
         """Checks that columns exist.
@@ -318,7 +323,7 @@ class Table:
         text = blank.to_csv(None, index=False, na_rep="nan", lineterminator="\n").encode()
         data = gzip.compress(text, mtime=0) if path.name.lower().endswith(".gz") else text
         write_bytes(path, data)
-        write_bytes(_sidecar(path), _provenance_bytes(self, path, hashlib.sha256(data).hexdigest()))
+        write_bytes(provenance_path(path), _provenance_bytes(self, path, hashlib.sha256(data).hexdigest()))
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
         """Writes a .parquet that includes the provenance.
@@ -360,4 +365,5 @@ def _provenance_bytes(table: Table, path: Path, sha256: str) -> bytes:
     fields = dataclasses.asdict(
         dataclasses.replace(source, name=path.name, sha256=sha256, units={**small, **source.units})
     )
+    del fields["notes"]  # they are about the file that was read
     return json.dumps(fields, indent=2, ensure_ascii=False).encode()

@@ -47,6 +47,10 @@ def test_few_draws_give_no_interval_and_everything_else(runs, tmp_path, capsys):
 def test_a_sweep_is_told_by_every_command_that_fits(runs, tmp_path, capsys):
     options = ["--draws", "0", "--starts", "2", "--train", "1e20", "-o", tmp_path / "out"]
     status, answer, _ = answer_of(capsys, "plan", runs, *options)
+    assert (
+        status == 1 and "differ in lr, as in a sweep: keep the best of each size with --best-of lr" in answer["error"]
+    )
+    status, answer, _ = answer_of(capsys, "plan", runs, *options, "--pooled", "lr")
     assert status == 0 and answer["fit"]["status"].startswith("25 pairs of (params, tokens) have several rows")
 
 

@@ -215,7 +215,7 @@ def test_draws_of_another_fit_are_refused(fitted, tmp_path, capsys):
         (["fit", "RUNS", "--law", "t2-loss", "--fixed", "alpha=nan"], "alpha cannot be fixed at nan"),
         (["fit", "RUNS", "-o", "RUNS"], "runs.csv: found a file, expected a folder to write to"),
         (["fit", "RUNS", "-o", "RUNS/below"], "runs.csv: found a file, expected a folder to write to"),
-        (["fit", "."], ".: found suffix '', expected .csv or .csv.gz or .parquet"),
+        (["fit", "."], ".: found suffix '', expected one of .csv, .csv.gz, .tsv"),
         (["fit", "chinchila-epoch"], "did you mean 'chinchilla-epoch'?"),
         (["fit", "none.csv"], "none.csv: cannot be read"),
         (["frontier"], "frontier needs either a table to fit or --law-file"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from t2jax.cli.options import read
+from t2jax.cli.tables.options import ReadingOptions
 from t2jax.tables.place import TableError
 from t2jax.tables.table import Table
 
@@ -17,21 +17,21 @@ def path(tmp_path):
 
 
 def test_rows_of_a_model(path):
-    kept = read(path, where=(("model=b", "samples=2"),))
+    kept = ReadingOptions(where=(("model=b", "samples=2"),)).read(path)
     assert len(kept) == 1 and kept["params"].tolist() == [2e8]
-    assert len(read(path, where=(("params=1e8",),))) == 3
-    assert len(read(path)) == 6
+    assert len(ReadingOptions(where=(("params=1e8",),)).read(path)) == 3
+    assert len(ReadingOptions().read(path)) == 6
 
 
 @pytest.mark.parametrize(
     ("given", "error", "said"),
     [
         ("model=c", TableError, "where model='c': 0 of 6 rows, expected at least one row"),
-        ("modle=a", TableError, "column 'modle', needed by --where, is missing; .*did you mean 'model'"),
-        ("params=many", ValueError, "--where: found params='many', expected a number"),
+        ("modle=a", TableError, "column 'modle', needed by where, is missing; .*did you mean 'model'"),
+        ("params=many", ValueError, "where: found params='many', expected a number"),
         ("model", ValueError, "--where: found 'model', expected NAME=VALUE"),
     ],
 )
 def test_what_no_row_has(path, given, error, said):
     with pytest.raises(error, match=said):
-        read(path, where=((given,),))
+        ReadingOptions(where=((given,),)).read(path)

@@ -82,8 +82,8 @@ def test_other_columns_are_kept(write):
 @pytest.mark.parametrize(
     ("old", "new", "parts"),
     [
-        ("b,1e8", "b,7B", ["line 4, column 'params': found '7B'", "expected a number", "units={'params': 'B'}"]),
-        ("b,1e8", 'b,"100,000,000"', ["line 4, column 'params': found '100,000,000'", "without commas"]),
+        ("b,1e8", "b,7G", ["line 4, column 'params': found '7G'", "expected a number"]),
+        ("b,1e8", 'b,"100,00,000"', ["line 4, column 'params': found '100,00,000'", "without commas"]),
         ("b,1e8", "b,1_000_000", ["line 4, column 'params': found '1_000_000', expected a number"]),
         ("b,1e8", "b,", ["line 4, column 'params': found an empty cell, expected a number of parameters > 0"]),
         ("b,1e8", "b,nan", ["line 4, column 'params': found 'nan'"]),
@@ -100,14 +100,15 @@ def test_other_columns_are_kept(write):
         (",qa,2.5,1\n", ",qa", ["line 4: found 4 cells, expected 6; the file may be cut off"]),
         ("qa", '"qa', ["line 4: unexpected end of data, expected CSV with every quotation mark closed"]),
         ("task", "loss ", ["found 2 columns named 'loss', expected one"]),
-        ("params", "N", ["column 'params', needed by every table, is missing", "'model', 'N'", "rename column 'N'?"]),
-        ("tokens", "Tokens", ["column 'tokens'", "did you mean 'Tokens'?"]),
-        (",", ";", ["line 1: found one column 'model;params;tokens", "expected commas"]),
+        (
+            "params",
+            "pramas",
+            ["column 'params', needed by every table, is missing", "'model', 'pramas'", "did you mean"],
+        ),
     ],
 )
 def test_refuses_a_csv_in_one_sentence(write, old, new, parts):
-    count = -1 if old == "," else 1
-    message = refusal(write(GOOD.replace(old, new, count)))
+    message = refusal(write(GOOD.replace(old, new, 1)))
     for part in parts:
         assert part in message
 
@@ -156,12 +157,12 @@ def test_counts_lines_through_quoted_line_breaks(write):
             "runs.csv",
             "line 2: found byte 0xe9 at offset 30, expected a file in UTF-8",
         ),
-        (GOOD.encode("utf-16"), "runs.csv", "byte 0xff at offset 0"),
+        (GOOD.encode("utf-16")[:-1], "runs.csv", "expected a file in utf-16"),
         (gzip.compress(GOOD.encode(), mtime=0)[:-12], "runs.csv.gz", "not a whole gzip file"),
         (GOOD, "runs.csv.gz", "not a whole gzip file"),
         (b"PAR1 and no more", "runs.parquet", "not a whole Parquet file"),
         (b"", "runs.parquet", "the file is empty"),
-        (GOOD, "runs.xlsx", "found suffix '.xlsx', expected .csv or .csv.gz or .parquet"),
+        (GOOD, "runs.xls", "found suffix '.xls', expected one of .csv, .csv.gz, .tsv"),
     ],
 )
 def test_refuses_files(write, content, name, part):

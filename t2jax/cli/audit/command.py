@@ -12,8 +12,9 @@ from t2jax import laws
 from t2jax.cli.audit.recommendation import Recommendation
 from t2jax.cli.audit.words import Audit, audit_answer, audit_text, picture_audit, save_audit
 from t2jax.cli.law_source import FEWEST_COMPARED, smooth_misfit_possible
-from t2jax.cli.options import LAW_NAMES, NOISES, NoiseName, Pairs, law_for, read
+from t2jax.cli.options import LAW_NAMES, NOISES, NoiseName, law_for
 from t2jax.cli.output import FigureOptions, Output
+from t2jax.cli.tables.options import ReadingOptions
 from t2jax.evaluation.cross_validation import CrossValidation, cross_validate
 from t2jax.evaluation.errors import refuse_different_responses
 from t2jax.evaluation.extrapolation import Cut, Quantity, extrapolate
@@ -40,7 +41,7 @@ class AuditConfig:
     """Fit laws below a cut in compute, size, tokens, their ratio or samples, and compare their predictions above it."""
 
     table: tyro.conf.Positional[str]
-    """A .csv, .csv.gz or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
+    """A .csv, .tsv, .jsonl, .xlsx or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
     law: Annotated[
         tyro.conf.UseAppendAction[tuple[str, ...]],
         tyro.conf.arg(
@@ -62,10 +63,7 @@ class AuditConfig:
     noise: NoiseName = "default"
     """Noise model; by default one that suits the law and the columns. Information criteria need a likelihood,
     which huber, the default for losses, does not have: use student-t."""
-    units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
-    """Units of columns that are not raw counts: params=M tokens=B."""
-    where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
-    """Rows to keep, by their value in a column: model=pythia-1b task=gsm8k."""
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     starts: int = 8
     """Number of starts of each fit."""
     draws: int = 400
@@ -82,7 +80,7 @@ def run(config: AuditConfig) -> int:
     if config.draws < 1 or config.starts < 1 or config.folds < 2:
         options = f"--draws {config.draws} --starts {config.starts} --folds {config.folds}"
         raise ValueError(f"found {options}, expected at least 1, 1 and 2")
-    table = read(config.table, config.units, config.where)
+    table = config.reading.read_rows(config.table, None)
     named_laws = [laws.by_name(name) for name in dict.fromkeys(config.law)]
     if named_laws:
         refuse_different_responses(named_laws, table)

@@ -11,11 +11,12 @@ from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import solve_with_draws
 from t2jax.cli.frontier.smooth_draws import SmoothDraws, draw_smooth_optima
 from t2jax.cli.law_source import LawSource, find_law
-from t2jax.cli.options import FittingOptions, pairs, refuse_absurd
+from t2jax.cli.options import FittingOptions, refuse_absurd
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.plan.figures import picture_plan
 from t2jax.cli.plan.report import PlanReport, by_option
 from t2jax.cli.plan.words import plan_answer, plan_text, save_plan
+from t2jax.cli.tables.pairs import pairs
 from t2jax.planning.budget import LIMITS, Budget
 from t2jax.planning.costs import Serving, Shape, Training
 from t2jax.planning.frontier import frontier

@@ -8,11 +8,13 @@ import jax
 import tyro
 
 from t2jax import laws
-from t2jax.cli.options import LAW_NAMES, Pairs, numbers, read
+from t2jax.cli.options import LAW_NAMES
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.predict.figures import picture_predictions
 from t2jax.cli.predict.points import PointOptions, points_of, require_inputs
 from t2jax.cli.predict.words import predictions_answer, predictions_frame, predictions_text
+from t2jax.cli.tables.options import ReadingOptions
+from t2jax.cli.tables.pairs import Pairs, numbers
 from t2jax.extrapolation.discrepancy import fit_discrepancy
 from t2jax.extrapolation.law_choice import LawChoice, candidates, choose_from, choose_law
 from t2jax.extrapolation.predictions import predict_band
@@ -43,10 +45,7 @@ class PredictConfig:
     points: PointOptions = field(default_factory=PointOptions)
     level: float = 0.9
     """Level of the bands."""
-    units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
-    """Units of columns that are not raw counts, in the table and in --at: params=M tokens=B."""
-    where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
-    """Rows of the table to keep, by their value in a column: model=pythia-1b task=gsm8k."""
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
     """Parameters of --law to fix: alpha=0.35 beta=0.37."""
     seed: int = 0
@@ -81,7 +80,7 @@ def run(config: PredictConfig) -> int:
     if not 0 < config.level < 1:
         raise ValueError(f"--level: found {config.level:g}, expected a number between 0 and 1, such as 0.9")
     source = find_source(config)
-    points = points_of(config.points, config.units)
+    points = points_of(config.points, config.reading)
     require_inputs(points, source.laws)
     with Output("predict", config.output, config) as out:
         names = ", ".join(laws.name_of(law) for law in source.laws)
@@ -104,7 +103,7 @@ def find_source(config: PredictConfig) -> Source:
     if (config.table is None) == (config.law_file is None):
         raise ValueError("predict needs either a table to fit or --law-file")
     if config.law_file is not None:
-        for option, given in (("--law", config.law), ("--where", config.where), ("--fixed", config.fixed)):
+        for option, given in (("--law", config.law), ("--where", config.reading.where), ("--fixed", config.fixed)):
             if given:
                 raise ValueError(
                     f"{option} does not apply to --law-file, whose law and rows are those that were fitted"
@@ -112,7 +111,7 @@ def find_source(config: PredictConfig) -> Source:
         fitted = load_fitted_rows(config.law_file)
         return Source(fitted.table, (fitted.law,), fitted.fixed)
     fixed = numbers("--fixed", config.fixed)
-    table = read(str(config.table), config.units, config.where)
+    table = config.reading.read_rows(str(config.table), config.law)
     if config.law in (None, AUTO):
         if fixed:
             raise ValueError("--fixed needs --law LAW, because the laws that auto compares have different parameters")

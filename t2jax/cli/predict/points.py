@@ -8,9 +8,10 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from t2jax.cli.options import Pairs, pairs, refuse_absurd
+from t2jax.cli.options import refuse_absurd
+from t2jax.cli.tables.options import ReadingOptions
+from t2jax.cli.tables.pairs import Pairs
 from t2jax.laws.base import Law
-from t2jax.tables.read import read_table
 from t2jax.tables.source import Source
 from t2jax.tables.table import Table
 
@@ -37,7 +38,7 @@ class PointOptions:
     """Unique tokens U of one run, for laws in which repeated tokens are worth less."""
 
 
-def points_of(options: PointOptions, units: Pairs) -> Table:
+def points_of(options: PointOptions, reading: ReadingOptions) -> Table:
     """Reads the points. It raises ValueError unless they are given in exactly one way, and for absurd sizes."""
     sizes = {name: getattr(options, name) for name in SIZES if getattr(options, name) is not None}
     if (options.at is None) == (not sizes):
@@ -45,7 +46,7 @@ def points_of(options: PointOptions, units: Pairs) -> Table:
     if options.at is None:
         points = _one_point(sizes)
     else:
-        points = read_table(options.at, units=dict(pairs("--units", options.at_units or units)))
+        points = reading.read_points(options.at, options.at_units or reading.units)
     compute = points.compute()
     row = int(compute.argmax())
     where = "--params and --tokens" if options.at is None else f"{points.place(row)}, columns 'params' and 'tokens'"

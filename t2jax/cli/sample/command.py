@@ -11,9 +11,11 @@ import tyro
 from numpyro import distributions
 
 from t2jax import laws
-from t2jax.cli.options import NOISES, Pairs, law_for, numbers, pairs, read
+from t2jax.cli.options import NOISES, law_for
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.sample.figures import picture_check, picture_posterior, picture_prior
+from t2jax.cli.tables.options import ReadingOptions
+from t2jax.cli.tables.pairs import Pairs, numbers, pairs
 from t2jax.cli.words import columns, interval
 from t2jax.files import finite
 from t2jax.fitting.law_files import LAW_FILE
@@ -42,15 +44,12 @@ class SampleConfig:
     """Sample the posterior of a scaling law: parameters with intervals, whether to believe them, files and figures."""
 
     table: tyro.conf.Positional[str]
-    """A .csv, .csv.gz or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
+    """A .csv, .tsv, .jsonl, .xlsx or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
     law: Annotated[str | None, tyro.conf.arg(metavar="LAW")] = None
     """Name of the law in `t2jax laws`; by default the richest that the columns allow, as for `t2jax fit`."""
     noise: Literal["default", "gaussian", "student-t", "binomial", "beta-binomial"] = "default"
     """Noise model; by default one that suits the law and the columns, with Student-t errors for losses."""
-    units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
-    """Units of columns that are not raw counts: params=M tokens=B."""
-    where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
-    """Rows to keep, by their value in a column: model=pythia-1b task=gsm8k."""
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
     """Parameters of the law or the noise to fix: alpha=0.35 sigma=0.01."""
     priors: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=PRIOR ...")]] = ()
@@ -70,7 +69,7 @@ class SampleConfig:
 
 def run(config: SampleConfig) -> int:
     """Samples, prints and saves; returns 0 if the chains converged, else 1. It raises ValueError for bad input."""
-    table = read(config.table, config.units, config.where)
+    table = config.reading.read_rows(config.table, config.law)
     law = law_for(table, config.law)
     fixed = numbers("--fixed", config.fixed)
     priors = {name: _prior(name, value) for name, value in pairs("--priors", config.priors).items()}

@@ -1,0 +1,45 @@
+"""Questions about a table before a law is fitted to it: several tasks, swept settings, columns that nothing reads."""
+
+from collections.abc import Sequence
+
+from t2jax import laws
+from t2jax.tables.columns import NUMBERS, TEXTS
+from t2jax.tables.place import TableError
+from t2jax.tables.sweeps import swept_settings
+from t2jax.tables.table import Table
+
+SHOWN = 5
+"""Largest number of tasks or columns in a sentence."""
+
+
+def refuse_pooled(table: Table, pooled: Sequence[str]) -> None:
+    """Raises TableError for rows of several tasks, or of a swept setting, that nobody said to pool."""
+    for name in pooled:
+        table.require(name, needed_by="--pooled")
+    tasks = list(dict.fromkeys(map(str, table["task"]))) if "task" in table else []
+    if len(tasks) > 1 and "task" not in pooled:
+        shown = ", ".join(tasks[:SHOWN]) + (", ..." if len(tasks) > SHOWN else "")
+        raise TableError(
+            f"{table.source.name}: the rows are of {len(tasks)} tasks ({shown}), and each task has its own law: keep"
+            f" one with --where task={tasks[0]}, or fit one law to all of them with --pooled task"
+        )
+    swept = [name for name in swept_settings(table) if name not in pooled]
+    if swept and "loss" in table:
+        names = ",".join(swept)
+        raise TableError(
+            f"{table.source.name}: rows of equal params and tokens differ in {' and '.join(swept)}, as in a sweep: keep"
+            f" the best of each size with --best-of {names}, rows of one value with --where {swept[0]}=..., or take all"
+            f" rows as repetitions with --pooled {names}"
+        )
+
+
+def unread_columns(table: Table, law: str | None) -> str:
+    """Writes a sentence on columns that no law reads, or not the law of that name. It is empty without any."""
+    classes = laws.ALL if law in (None, "auto") else (laws.by_name(law),)
+    read = {*NUMBERS, *TEXTS}.union(*(set(each.columns().values()) for each in classes))
+    unread = [repr(name) for name in table.columns if name not in read]
+    if not unread:
+        return ""
+    several, more = len(unread) > 1, len(unread) - SHOWN
+    shown = ", ".join(unread[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return f"column{'s' * several} {shown} {'are' if several else 'is'} not read"
