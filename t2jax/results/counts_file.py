@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from t2jax.results.csv_cells import csv_cells
 from t2jax.tables.checks import to_numbers
 from t2jax.tables.columns import NUMBERS
-from t2jax.tables.csv_cells import csv_cells
 from t2jax.tables.formats import CSV, PARQUET
 from t2jax.tables.place import Place, TableError, missing_column
 

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from t2jax.results.csv_cells import csv_cells
 from t2jax.results.part import Part
 from t2jax.tables.checks import to_numbers
-from t2jax.tables.csv_cells import csv_cells
 from t2jax.tables.place import Place, TableError
 
 LARGEST = 4 << 30

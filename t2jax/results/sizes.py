@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from t2jax.tables.checks import multiplied, to_numbers
-from t2jax.tables.csv_cells import csv_cells
+from t2jax.results.csv_cells import csv_cells
+from t2jax.tables.checks import multiplied, to_numbers, unit_factors
 from t2jax.tables.place import Place, TableError
 
 SIZES = ("params", "tokens")
@@ -54,7 +54,8 @@ def read_model_sizes(path: str | os.PathLike[str], units: Mapping[str, str | flo
         cells, place = csv_cells(Path(path).read_bytes(), name)
     except OSError as error:
         raise TableError(f"{name}: cannot be read ({error.strerror}), expected a table of models") from None
-    cells, factors = multiplied(cells, units, place)
+    factors = unit_factors(cells, units, place)
+    cells = multiplied(cells, factors, place)
     known = [size for size in SIZES if size in cells]
     if "model" not in cells or not known:
         raise TableError(f"{name}: found columns {', '.join(cells)}, expected model, params and tokens")

@@ -8,7 +8,7 @@ import pytest
 from numpyro.distributions import Normal
 
 import t2jax as t2
-from t2jax.fitting.fit import _best_of, _Solution, _outcome
+from t2jax.fitting.fit import _best_of, _outcome, _Solution
 from t2jax.typing import Scalar
 from tests.helpers.tables import count_compilations
 

@@ -10,10 +10,10 @@ import pandas as pd
 import tyro
 
 from t2jax import datasets
-from t2jax.cli.options import Pairs, pairs
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.cli.passk.rows import Cell, Difference, cells_of, differences
 from t2jax.cli.passk.words import answer_cells, counts_text, differences_text, target_text
+from t2jax.cli.tables.pairs import Pairs, pairs
 from t2jax.files import finite, whole
 from t2jax.forecasts.target import TargetSamples, samples_for_target
 from t2jax.results.counts_file import QuestionCounts, counts_of, read_counts
