@@ -5,19 +5,9 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-# Tests compile more than they compute: programs that LLVM does not optimise are there in half the time. Commands,
-# notebooks and benchmarks outside pytest compile as users do. One thread for each worker, as all cores have a worker.
-FAST_TO_COMPILE = ["--xla_backend_optimization_level=0", "--xla_cpu_multi_thread_eigen=false"]
-if version("jaxlib").startswith(
-    "0.10."
-):  # later versions do not know the flag, and end at a flag that they do not know
-    FAST_TO_COMPILE.append("--xla_cpu_use_fusion_emitters=false")
-os.environ.setdefault("XLA_FLAGS", " ".join(FAST_TO_COMPILE))  # read when JAX is imported
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-import jax  # noqa: E402
-import matplotlib  # noqa: E402
-import pytest  # noqa: E402
+import jax
+import matplotlib
+import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 matplotlib.use("Agg")
@@ -26,13 +16,29 @@ MAPPINGS = 45_000  # of the 65,530 that Linux allows a process; every compiled p
 
 
 def pytest_configure(config):
-    """What one process has compiled is there for all: workers, and commands that tests start; gone with the run."""
+    """Settings of workers and of commands that tests start, which have the environment of this process."""
+    os.environ.setdefault("XLA_FLAGS", " ".join(flags_for_fast_compilation(config.option.markexpr)))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as every core has a worker
+    # what one process has compiled is there for all, and gone with the run
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         folder = tempfile.TemporaryDirectory(prefix="t2jax-compiled-")
         config.add_cleanup(folder.cleanup)
         os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name  # workers are started with it
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
         jax.config.update("jax_compilation_cache_dir", folder.name)
+
+
+def flags_for_fast_compilation(marks: str) -> list[str]:
+    """XLA's flags for tests, which compile more than they compute; JAX reads them when it makes the first array.
+
+    Commands, notebooks and benchmarks outside pytest compile as users do.
+    """
+    flags = ["--xla_cpu_multi_thread_eigen=false"]  # as every core has a worker
+    if marks != "tiny":  # experiments compute more
+        flags.append("--xla_backend_optimization_level=0")
+    if version("jaxlib").startswith("0.10."):  # later versions end at this flag, which they do not know
+        flags.append("--xla_cpu_use_fusion_emitters=false")
+    return flags
 
 
 @pytest.fixture
