@@ -1,7 +1,7 @@
 """Command line of t2jax: from result files and tables of runs to fits, forecasts and plans.
 
 Every command has --help and --json. The exit status is 0 if all went well and every fit and chain converged.
-It is 1 for a failed fit or bad input, 2 for wrong usage, and 130 after an interrupt.
+It is 1 for a failed fit or bad input, 2 for wrong usage, and 130 after an interrupt. `t2jax --version` prints versions.
 """
 
 import difflib
@@ -133,6 +133,9 @@ def parse(args: Sequence[str]) -> Any:
             return tyro.cli(COMMANDS[name].load(), prog=f"t2jax {name}", args=args[1:], config=settings)
     if name in ("-h", "--help"):
         print(_overview())
+        raise SystemExit(0)
+    if name in ("-V", "--version"):
+        print(f"t2jax {version('t2jax')}, jax {version('jax')}, Python {sys.version.split()[0]}")
         raise SystemExit(0)
     if name.startswith("--tyro-"):  # a shell's completion script covers all commands
         subcommands = [Annotated[entry.load(), tyro.conf.subcommand(name)] for name, entry in COMMANDS.items()]

@@ -24,7 +24,9 @@ sys.exit(f"status {status}, imported {late}" if status or late else 0)
 """
 
 
-@pytest.mark.parametrize("args", [["--help"], ["laws"], ["laws", "--json"], ["data", "list"], ["data", "--help"]])
+@pytest.mark.parametrize(
+    "args", [["--help"], ["--version"], ["laws"], ["laws", "--json"], ["data", "list"], ["data", "--help"]]
+)
 def test_what_only_lists_does_not_import_jax(args):
     environment = {**os.environ, "PYTHONPATH": str(Path(t2jax.__file__).parent.parent)}
     command = [sys.executable, "-W", "error", "-c", WITHOUT_JAX, *args]
@@ -71,3 +73,13 @@ def test_the_catalogue_says_what_the_classes_say():
     """Written again by `python -m t2jax.laws.catalogue`."""
     assert catalogue() == tuple(map(describe, t2jax.laws.ALL))
     assert t2jax.laws.names() == tuple(map(t2jax.laws.name_of, t2jax.laws.ALL))
+
+
+def test_the_module_is_the_command_and_both_print_versions(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.command(["--version"])
+    printed = capsys.readouterr().out
+    assert end.value.code == 0 and printed.startswith(f"t2jax {t2jax.__version__}, jax ")
+    environment = {**os.environ, "PYTHONPATH": str(Path(t2jax.__file__).parent.parent)}
+    module = [sys.executable, "-m", "t2jax", "--version"]
+    assert subprocess.run(module, env=environment, capture_output=True, text=True, check=True).stdout == printed
