@@ -26,6 +26,8 @@ from t2jax.tables.table import Table
 
 FEWEST_ROWS, FEWEST_COMPARED = 3, 8
 """Fewest rows to which a law with a discrepancy is fitted, and among which laws are compared."""
+WITH_DEVIATIONS = ("loss", "pass_at_k", "neg_log_pass")
+"""Columns of measurements whose law may have smooth deviations."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,8 @@ def find_law(
         return LawSource(None, answer=answer)
     if fitted.draws is not None and (warning := fitted.no_intervals or fitted.draws.caution):
         out.say(f"bootstrap: {warning}", "")
-    if choice is None and smooth_misfit_possible(rows) and not fitting.fixed:
-        choice = choose_from([fit_discrepancy(type(result.law), rows, key=jax.random.key(fitting.seed))])
+    if choice is None and not fitting.fixed:
+        choice = _with_deviations(type(result.law), rows, fitting.seed)
     law = result.law if choice is None else _estimate(result.law, choice, out)
     return LawSource(law, fitted.laws, fitted.no_intervals, rows, result, MeasuredRange.of(rows), choice, answer)
 
@@ -132,8 +134,19 @@ def fit_chosen(rows: Table, fitting: FittingOptions, out: Output) -> tuple[Fitte
 def smooth_misfit_possible(rows: Table) -> bool:
     """Checks whether the rows are losses of one task, to which a law with a discrepancy is fitted by default."""
     others = ("correct", "pass_at_k", "neg_log_pass", "error")
-    one_task = "task" not in rows or len(set(rows["task"])) == 1
-    return "loss" in rows and one_task and len(rows) >= FEWEST_ROWS and not any(name in rows for name in others)
+    return "loss" in rows and _one_task(rows) and len(rows) >= FEWEST_ROWS and not any(name in rows for name in others)
+
+
+def _with_deviations(law: type[Law], rows: Table, seed: int) -> LawChoice | None:
+    """Fits a law with smooth deviations, or returns None for few rows, and for rows of counts or of several tasks."""
+    measured = any(name in rows for name in WITH_DEVIATIONS) and "correct" not in rows
+    if not measured or not _one_task(rows) or len(rows) < FEWEST_ROWS:
+        return None
+    return choose_from([fit_discrepancy(law, rows, key=jax.random.key(seed))])
+
+
+def _one_task(rows: Table) -> bool:
+    return "task" not in rows or len(set(rows["task"])) == 1
 
 
 def choice_answer(choice: LawChoice | None) -> dict[str, Any] | None:
@@ -175,9 +188,7 @@ def _choice_of_file(path: Path, content: dict[str, Any], seed: int, out: Output)
     except ValueError as reason:
         out.say(f"{reason}; so intervals take the law for true.", "")
         return None
-    if not smooth_misfit_possible(fitted.table) or fitted.fixed:
-        return None
-    return choose_from([fit_discrepancy(fitted.law, fitted.table, key=jax.random.key(seed))])
+    return None if fitted.fixed else _with_deviations(fitted.law, fitted.table, seed)
 
 
 def _law_of_file(path: Path, seed: int, out: Output) -> LawSource:

@@ -89,14 +89,15 @@ def solve(law: Law, laws: Law | None, budget: Budget, smooth: SmoothDraws | None
         if not sampled:
             return _without_poor_draws(Allocations(law, laws, budget, plan, smooth or draws, None, None))
         # at one sample these laws are monotonic in their loss, whose optimum compiles much faster
-        single, singles = loss_law(law), None if laws is None else loss_law(laws)
+        # smooth draws along two lines of sizes are not the same deviations, so those of one sample are left out
+        single, singles = loss_law(law), None if laws is None or smooth else loss_law(laws)
         one_sample = replace(budget, inference=None, whole_samples=False)
         chinchilla, chinchilla_draws = solve_with_draws(single, singles, one_sample)
         chinchilla = replace(
             chinchilla, value=evaluate(law, params=chinchilla.params, tokens=chinchilla.tokens, samples=1.0)
         )
         bar.update()
-    return _without_poor_draws(Allocations(law, laws, budget, plan, draws, chinchilla, chinchilla_draws))
+    return _without_poor_draws(Allocations(law, laws, budget, plan, smooth or draws, chinchilla, chinchilla_draws))
 
 
 def _usable(plan: Plan | None, draws: Plan | SmoothDraws | None) -> np.ndarray:
