@@ -56,6 +56,8 @@ class Config:
     """Samples of each question that the law is sampled from."""
     targets: tuple[int, ...] = (1, 10, 100)
     """The k at which other questions are predicted."""
+    variants: tuple[str, ...] = tuple(VARIANTS)
+    """Which noise models."""
     halves: int = 4
     """Halves of the questions fitted, to predict the others: the first, its complement, then of a new split."""
     draws: int = 600
@@ -67,7 +69,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(checkpoints=3, questions=100, halves=1, draws=20, told=60, targets=(1, 100))
+        return cls(checkpoints=3, questions=30, variants=(ANEW, BOTH), halves=1, draws=20, told=60, targets=(1, 100))
 
 
 @dataclass(frozen=True)
@@ -133,11 +135,11 @@ def run(config: Config) -> Result:
         counts = counts.where(np.isin(counts["model"], models))
     questions = np.unique(counts["question"])[: config.questions]
     counts = counts.where(np.isin(counts["question"], questions))
-    halves = [predicted(one, i, counts, questions, config) for i in range(config.halves) for one in VARIANTS]
+    halves = [predicted(one, i, counts, questions, config) for i in range(config.halves) for one in config.variants]
     good = [one for one in halves if one.agrees]
-    told = [variant for variant in VARIANTS if any(one.variant == variant for one in good)]
+    told = [variant for variant in config.variants if any(one.variant == variant for one in good)]
     scores = tuple(score(good, variant, i, k) for variant in told for i, k in enumerate(config.targets))
-    by = {variant: [one for one in halves if one.variant == variant] for variant in VARIANTS}
+    by = {variant: [one for one in halves if one.variant == variant] for variant in config.variants}
     gained = better(by[BOTH], by[ANEW])
     return Result(tuple(map(str, models)), len(questions), config.targets, tuple(halves), scores, gained)
 
