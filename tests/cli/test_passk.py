@@ -85,6 +85,34 @@ def test_one_greedy_sample_a_question_gives_bounds_only(tmp_path, capsys):
     assert "one sample a question says pass@1 and nothing of larger k" in answer["statuses"][0]
 
 
+def test_a_question_of_one_sample_beside_longer_ones_leaves_a_forecast(tmp_path, capsys):
+    rows = {"question": range(50), "trials": [200] * 49 + [1], "correct": [*range(2, 198, 4), 0]}
+    pd.DataFrame(rows).to_csv(tmp_path / "mix.csv", index=False)
+    answer = answer_of(capsys, "passk", tmp_path / "mix.csv", "--k", 10, "-o", tmp_path / "out")
+    (cell,) = [cell for cell in answer["cells"] if cell["rests_on"] == "beta forecast"]
+    assert cell["value"] == pytest.approx(10 / 11, abs=0.03)  # chances are even in (0, 1)
+    assert "of the question with the fewest (1 of 50 have so few)" in answer["statuses"][0]
+
+
+def test_nothing_solved_rests_on_the_prior(tmp_path, capsys):
+    pd.DataFrame({"question": range(20), "trials": 2, "correct": 0}).to_csv(tmp_path / "zero.csv", index=False)
+    args = ["passk", tmp_path / "zero.csv", "--k", 10**21, "--target", 0.5]
+    answer = answer_of(capsys, *args, "-o", tmp_path / "out")
+    assert answer["cells"][0]["rests_on"] == "prior"
+    assert "rests on the prior" in answer["statuses"][0] and "not on the counts" in answer["targets"][0]["status"]
+    assert run(*args, "-o", tmp_path / "again") == 0
+    assert "\nk = 1e+21 " in capsys.readouterr().out
+
+
+def test_one_question_has_no_interval(tmp_path, capsys):
+    (tmp_path / "one.csv").write_text("question,trials,correct\nq,4,1\n")
+    assert run("passk", tmp_path / "one.csv", "--k", 2, 9, "--target", 0.5, "-o", tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    assert "1 question, 1 solved, 4 samples of each" in said and "0.5 (no interval)" in said
+    assert "one question: an interval over questions needs at least two" in said
+    assert "pass@k of 0.5: k = 2; reached within the 4 samples a question" in said
+
+
 def test_a_total_over_problems_is_no_count_of_samples(tmp_path, capsys):
     (tmp_path / "total.csv").write_text("model,trials,correct\na,164,50\n")
     assert run("passk", tmp_path / "total.csv", "-o", tmp_path / "out") == 1
