@@ -35,7 +35,7 @@ def forecast_beyond(
     """Forecasts pass@k beyond the fewest samples of a question, never below what was measured there.
 
     The chance that one of k samples is right cannot fall as k grows. The posterior mean of a Beta may still lie below
-    the unbiased estimate at the fewest samples. Then that estimate is the forecast, and so for each end of the interval.
+    the unbiased estimate at the fewest samples. Then that estimate is the forecast, and likewise for its interval.
 
     Args:
         n: Samples of each question, shape (questions,).

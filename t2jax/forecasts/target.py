@@ -14,6 +14,8 @@ from t2jax.typing import Array
 MOST = 1e9
 """Largest k of a forecast."""
 POINTS, DRAWS = 32, 400
+ROUNDING = 1e-12
+"""A measured pass@k may round to just below the target that it equals."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def samples_for_target(
         estimate = pass_from_counts(n, c, [k], level)
         return np.array([estimate.passed[0], estimate.population.low[0], estimate.population.high[0]])
 
-    passed, low, high = (_smallest(lambda k, i=i: float(measured(k)[i]) >= target, fewest) for i in range(3))
+    passed, low, high = (_smallest(lambda k, i=i: float(measured(k)[i]) >= target - ROUNDING, fewest) for i in range(3))
     forecast: RisingForecast | None = None
     if n.max() > 1 and math.inf in (passed, low, high):
         grid = np.geomspace(fewest + 1, MOST, POINTS)

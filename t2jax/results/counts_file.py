@@ -156,7 +156,9 @@ def _selected(frame: pd.DataFrame, place: Place, where: Mapping[str, str]) -> np
         cells: Any = frame[name]
         selected &= np.array([_same(cell, value) for cell in cells], dtype=bool)
     if not selected.any():
-        raise TableError(f"{place.name}: no row is left, expected at least one" + (" by --where" if where else ""))
+        conditions = " and ".join(f"{name}={value}" for name, value in where.items())
+        cause = f"no row has {conditions} (--where)" if where else "there are no rows"
+        raise TableError(f"{place.name}: {cause}, expected at least one")
     return selected
 
 

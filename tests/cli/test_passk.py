@@ -137,7 +137,7 @@ def test_answers_of_samples_give_maj_at_k(tmp_path, capsys):
         (["--draws", 1], "--draws: found 1, expected at least 100"),
         (["--compare", "a", "c"], "--compare: found no model 'c'"),
         (["--where", "size=1"], "column 'size', needed by --where, is missing"),
-        (["--where", "model=c"], "no row is left, expected at least one by --where"),
+        (["--where", "model=c"], "no row has model=c (--where), expected at least one"),
     ],
 )
 def test_wrong_options_are_one_sentence(args, said, counts, tmp_path, capsys):
