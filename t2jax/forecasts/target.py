@@ -44,7 +44,7 @@ def samples_for_target(
 
     Up to the fewest samples of a question, n, pass@k is the unbiased estimate of `pass_from_counts`. Beyond n it is
     the forecast of `forecast_beta`, but no lower than at n, and rests on its Beta distribution of the questions'
-    chances. Where no question or every question is solved, the prior decides, and the status says so. Each end of the
+    chances. Where no sample or every sample is right, the prior decides, and the status says so. Each end of the
     interval is the k at which the other end of the population's band reaches the target.
 
     Args:
@@ -95,7 +95,8 @@ def _status(passed: float, n: np.ndarray, c: np.ndarray, forecast: RisingForecas
     fewest = int(n.min())
     drawn = f"{fewest} sample{'s' * (fewest != 1)} a question"
     if passed <= fewest:
-        return f"reached within the {drawn}"
+        prior = forecast is not None and forecast.from_prior
+        return f"reached within the {drawn}" + "; the upper end of the interval rests on the prior" * prior
     if forecast is None:
         return "one sample a question: only pass@1 is known, so no k can be given"
     limit = f"no k up to {MOST:.0e} reaches it in the forecast".replace("e+09", "e9") if math.isinf(passed) else ""

@@ -218,6 +218,13 @@ def test_where_nothing_is_solved_the_k_is_the_priors():
     assert far.samples == inf and far.status.startswith("no k up to 1e9 reaches it in the forecast; ")
 
 
+def test_where_all_samples_are_right_the_upper_end_is_the_priors():
+    """The lower end of pass@2 of 5 questions is 0.05^(1/5) = 0.549, so a target of 0.8 needs a forecast."""
+    found = samples_for_target([2] * 5, [2] * 5, 0.8, key=KEY)
+    assert found.samples == 1 and found.high > 2
+    assert found.status == "reached within the 2 samples a question; the upper end of the interval rests on the prior"
+
+
 def test_a_target_of_one_question_has_no_interval():
     """One right of two: pass@2 = 1."""
     found = samples_for_target([2], [1], 0.9, key=KEY)
