@@ -95,7 +95,7 @@ def _status(passed: float, n: np.ndarray, c: np.ndarray, forecast: RisingForecas
     fewest = int(n.min())
     drawn = f"{fewest} sample{'s' * (fewest != 1)} a question"
     if passed <= fewest:
-        prior = forecast is not None and forecast.from_prior
+        prior = n.size > 1 and forecast is not None and forecast.from_prior
         return f"reached within the {drawn}" + "; the upper end of the interval rests on the prior" * prior
     if forecast is None:
         return "one sample a question: only pass@1 is known, so no k can be given"
