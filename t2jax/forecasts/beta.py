@@ -40,6 +40,7 @@ class BetaForecast:
         population: Band of mean pass@k over the population of questions, shape (k,).
         laws: Posterior draws of `BetaTail`, leaves of shape (draws,).
         status: How many questions were solved, the bands of a and b, and what the counts leave open.
+        from_prior: Whether pass@k at larger k than was sampled is the prior's, as the counts hardly determine a + b.
     """
 
     samples: np.ndarray
@@ -48,6 +49,7 @@ class BetaForecast:
     population: Band
     laws: BetaTail
     status: str
+    from_prior: bool = False
 
     def __repr__(self) -> str:
         """Writes the status, then pass@k with both bands."""
@@ -108,11 +110,14 @@ def forecast_beta(
         laws = BetaTail(a=np.asarray(a), b=np.asarray(b))
         elsewhere = -np.expm1(log_fail[-1, :, : len(k)])
     questions, population = band(here, level), band(elsewhere, level)
-    if not c.any() or np.all(c == n):
+    one_sided = not c.any() or bool(np.all(c == n))
+    if one_sided:
         questions, population = (_one_sided(side, solved=bool(c.any())) for side in (questions, population))
     learned = _information_on_size(*(np.asarray(array, float) for array in grid[::2]))
     status = _beta_status(n, c, laws, level, learned)
-    return BetaForecast(k, passed.mean(axis=0), questions, population, laws, status)
+    return BetaForecast(
+        k, passed.mean(axis=0), questions, population, laws, status, from_prior=one_sided or learned <= HARDLY
+    )
 
 
 def _kinds(n: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -258,7 +263,7 @@ def _beta_status(n: np.ndarray, c: np.ndarray, laws: BetaTail, level: float, lea
         return f"nothing solved in {n.sum():g} samples: a is undetermined, the band is an upper bound from the prior"
     if np.all(c == n):
         return f"all {n.sum():g} samples correct: a and b are undetermined, the band is a lower bound from the prior"
-    solved = f"{np.count_nonzero(c)} of {n.size} questions solved"
+    solved = f"{np.count_nonzero(c)} of {n.size} {'question' if n.size == 1 else 'questions'} solved"
     bands = {"a": band(laws.a, level), "b": band(laws.b, level)}
     shape = ", ".join(f"{name} = {of.mid:.3g} ({of.low:.2g} to {of.high:.2g})" for name, of in bands.items())
     if learned > HARDLY:

@@ -56,7 +56,7 @@ def pass_from_counts(trials: object, correct: object, samples: Sequence[float], 
 
     Where every question has the estimate 0, or every one 1, there is no spread. With α = (1-level)/2 the interval is
     then 0 to 1-α^(1/Q), or α^(1/Q) to 1. That holds for any mean of Q independent numbers in [0, 1]. Below about 30
-    questions the error is too small.
+    questions the error is too small, and one question has no spread, so its interval of the population is NaN.
 
     Args:
         trials: Number of samples of each question, shape (questions,). It may differ between questions.
@@ -90,12 +90,40 @@ def pass_from_counts(trials: object, correct: object, samples: Sequence[float], 
         both = np.concatenate([k, np.where(wide, 2 * k, 1)])
         estimates = question_pass_at_k(*(jnp.asarray(array, dtype) for array in (n, c, both)))
         by_question, twice = np.split(np.asarray(estimates, float), 2, axis=1)
-    noise = np.sqrt(np.sum(np.maximum(twice - 2 * by_question + by_question**2, 0.0), axis=0)) / len(n)
+    variance = twice - 2 * by_question + by_question**2
+    return estimate_of_questions(k, by_question, variance, n, int(np.count_nonzero(c)), level)
+
+
+def estimate_of_questions(
+    k: np.ndarray,
+    by_question: Float[np.ndarray, "questions k"],
+    variance: Float[np.ndarray, "questions k"],
+    trials: np.ndarray,
+    solved: int,
+    level: float,
+) -> Estimate:
+    """Averages unbiased estimates of single questions, and adds the intervals of `pass_from_counts`.
+
+    Args:
+        k: Numbers of samples, shape (k,).
+        by_question: Estimate of each question.
+        variance: Unbiased variance of each estimate, which is not read where a question has fewer than 2k samples.
+        trials: Samples of each question.
+        solved: Number of questions that were solved.
+        level: Level of the intervals.
+
+    Returns:
+        The estimate.
+    """
+    wide, fewest = trials.min() >= 2 * k, trials.min()
+    noise = np.sqrt(np.sum(np.maximum(variance, 0.0), axis=0)) / len(trials)
     spread = _spread(by_question)
-    sentences = [f"{np.count_nonzero(c)} of {n.size} questions solved"]
+    sentences = [f"{solved} of {trials.size} {'question' if trials.size == 1 else 'questions'} solved"]
     if not wide.all():
-        above = f"above k = {n.min() // 2:g}" if n.min() > 1 else "with one sample of a question, at every k,"
+        above = f"above k = {fewest // 2:g}" if fewest > 1 else "with one sample of a question, at every k,"
         sentences.append(f"{above} the interval of these questions is that of the population")
+    if trials.size == 1:
+        sentences.append("an interval of the population needs at least two questions")
     bands = _band(by_question, np.where(wide, noise, spread), level), _band(by_question, spread, level)
     return Estimate(k, by_question.mean(axis=0), *bands, "; ".join(sentences))
 
@@ -137,8 +165,9 @@ def pass_from_p(p: object, samples: Sequence[float], level: float = 0.9) -> Esti
 
 
 def _spread(values: Float[np.ndarray, "questions k"]) -> np.ndarray:
-    """Computes the standard error of the mean over questions. One question has the largest error possible, 1/2."""
-    return np.std(values, axis=0, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.full(values.shape[1], 0.5)
+    """Computes the standard error of the mean over questions. One question has none, which is NaN."""
+    several = len(values) > 1
+    return np.std(values, axis=0, ddof=1) / np.sqrt(len(values)) if several else np.full(values.shape[1], np.nan)
 
 
 def _band(by_question: Float[np.ndarray, "questions k"], error: np.ndarray, level: float) -> Band:
@@ -159,4 +188,5 @@ def _band(by_question: Float[np.ndarray, "questions k"], error: np.ndarray, leve
         np.where(none, 0.0, np.where(certain, bound, low)),
         np.where(certain, 1.0, np.where(none, 1 - bound, high)),
     )
+    low, high = (np.where(np.isnan(error), np.nan, end) for end in (low, high))
     return Band(low, passed, high, level)

@@ -1,21 +1,14 @@
-"""Counts of questions from a table that need not name sizes, or from single samples with their answers."""
+"""Counts of questions from the rows of a table that need not name sizes, or from single samples with their answers."""
 
-import gzip
-import io
-import os
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from t2jax.results.csv_cells import csv_cells
 from t2jax.tables.checks import to_numbers
 from t2jax.tables.columns import NUMBERS
-from t2jax.tables.formats import CSV, PARQUET
 from t2jax.tables.place import Place, TableError, missing_column
 
 NAMES = ("model", "task", "question")
@@ -45,24 +38,6 @@ class QuestionCounts:
     def name(self) -> str:
         """Model and task, as far as they are known."""
         return ", ".join(name for name in (self.model, self.task) if name) or "all rows"
-
-
-def read_counts(path: str | os.PathLike[str], where: Mapping[str, str] | None = None) -> list[QuestionCounts]:
-    """Reads counts by model and task from a .csv, .csv.gz or .parquet file.
-
-    Args:
-        path: A table with `trials` and `correct` in a row for each question. Or a row for each sample has `answer`, and
-            `correct` of 0 or 1. Columns model, task and question are optional, and sizes are not needed.
-        where: Values that rows must have, by column.
-
-    Returns:
-        Counts of each model and task, in order of appearance.
-
-    Raises:
-        TableError: The file is not whole, a count is bad, a question is repeated, or no row is left.
-    """
-    frame, place = _read_cells(Path(path))
-    return counts_of(frame, place, where or {})
 
 
 def counts_of(frame: pd.DataFrame, place: Place, where: Mapping[str, str]) -> list[QuestionCounts]:
@@ -156,7 +131,9 @@ def _selected(frame: pd.DataFrame, place: Place, where: Mapping[str, str]) -> np
         cells: Any = frame[name]
         selected &= np.array([_same(cell, value) for cell in cells], dtype=bool)
     if not selected.any():
-        raise TableError(f"{place.name}: no row is left, expected at least one" + (" by --where" if where else ""))
+        conditions = " and ".join(f"{name}={value}" for name, value in where.items())
+        cause = f"no row has {conditions} (--where)" if where else "there are no rows"
+        raise TableError(f"{place.name}: {cause}, expected at least one")
     return selected
 
 
@@ -172,25 +149,3 @@ def _same(cell: Any, value: str) -> bool:
 def _refuse(frame: pd.DataFrame, place: Place, name: str, bad: np.ndarray, expected: str) -> None:
     cells: Any = frame[name]
     place.refuse(name, bad, cells, expected)
-
-
-def _read_cells(path: Path) -> tuple[pd.DataFrame, Place]:
-    name = str(path)
-    if not name.lower().endswith((*CSV, *PARQUET)):
-        raise TableError(f"{path}: found suffix {path.suffix!r}, expected {' or '.join((*CSV, *PARQUET))}")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise TableError(f"{path}: cannot be read ({error.strerror}), expected a file of counts") from None
-    if name.lower().endswith(PARQUET):
-        import pyarrow as pa
-
-        try:
-            return pd.read_parquet(io.BytesIO(data)), Place(name)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise TableError(f"{name}: not a whole Parquet file ({(str(error).splitlines() or [''])[0]})") from None
-    try:
-        text = gzip.decompress(data) if name.lower().endswith(".gz") else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise TableError(f"{name}: not a whole gzip file ({error}), expected compressed CSV") from None
-    return csv_cells(text, name)

@@ -12,6 +12,7 @@ import pandas as pd
 from t2jax.results.csv_cells import csv_cells
 from t2jax.tables.checks import multiplied, to_numbers, unit_factors
 from t2jax.tables.place import Place, TableError
+from t2jax.tables.reading.cells import normalised, style_of
 
 SIZES = ("params", "tokens")
 
@@ -47,7 +48,7 @@ class ModelSizes:
 def read_model_sizes(path: str | os.PathLike[str], units: Mapping[str, str | float]) -> ModelSizes:
     """Reads a CSV table with the columns model, params and tokens, of which one size may be missing.
 
-    `units` has the factor of each size that is not in raw counts, as for `read_table`.
+    Sizes may have suffixes, as in 70M. `units` has the factor of each size that is not in raw counts.
     """
     name = str(path)
     try:
@@ -55,7 +56,8 @@ def read_model_sizes(path: str | os.PathLike[str], units: Mapping[str, str | flo
     except OSError as error:
         raise TableError(f"{name}: cannot be read ({error.strerror}), expected a table of models") from None
     factors = unit_factors(cells, units, place)
-    cells = multiplied(cells, factors, place)
+    style = style_of(cells, None, place)
+    cells = multiplied(normalised(cells, style, factors, place), factors, place)
     known = [size for size in SIZES if size in cells]
     if "model" not in cells or not known:
         raise TableError(f"{name}: found columns {', '.join(cells)}, expected model, params and tokens")

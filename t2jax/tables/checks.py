@@ -153,12 +153,6 @@ def _number_hint(column: str, cell: Any) -> str:
     return " (write it without commas)" if re.fullmatch(r"\s*[\d.,]*\d[\d.,]*\s*", str(cell)) else ""
 
 
-def _percent_hint(column: str, values: np.ndarray) -> str:
-    if column in SHARES and np.all((values >= 0) & (values <= 100)):
-        return f" (of percent: units={{{column!r}: 'percent'}}, in commands --units {column}=percent)"
-    return ""
-
-
 def _check_counts(columns: Mapping[str, pd.Series], place: Place) -> None:
     if "correct" not in columns:
         return

@@ -34,6 +34,8 @@ NUMBERS = {
 }
 SHARES = ("pass_at_k", "error")
 """Columns of shares, which people also write in percent."""
+RESPONSES = ("loss", "error", "neg_log_pass", "pass_at_k", "correct")
+"""Measurements, of which a table has at least one to be fitted."""
 TEXTS = ("model", "task", "question")
 REQUIRED = ("params", "tokens")
 SIZE = ("params", "tokens", "unique_tokens", "samples", "task", "question")

@@ -6,23 +6,30 @@ from typing import Any
 
 import numpy as np
 
+from t2jax.tables.columns import RESPONSES
+
 SMALLEST_LARGEST = 1e4  # a table whose largest count is smaller is in millions or billions
 SMALL, GAP = 1e4, 1e3  # a count below SMALL and smaller than all others by this factor is in other units
 LARGEST = {"params": 1e15, "tokens": 1e18, "unique_tokens": 1e18, "samples": 1e12, "trials": 1e12}
 """At least a thousand times the largest published values."""
+SMALL_PARAMS, SMALL_TOKENS = 1e5, 1e7
+"""A table whose largest params and largest tokens are both smaller is in thousands or millions. The smallest published
+runs with few params have more tokens: those of `t2.datasets.load("testbed")` have 9e5 and 2e7."""
 LARGEST_LOSS = 15.0
 """Guessing evenly among the 262,144 tokens of the largest vocabulary in use costs ln 262,144 = 12.5 nats."""
+LARGEST_LOSS_OF_TINY = 25.0
+"""Where no row has a million parameters and 1e8 tokens, models may be surely wrong, or answers have several tokens: the
+largest loss of `t2.datasets.load("testbed")` is 23.2."""
 PERPLEXITIES = 6.0
 """Nats a token that a model of a million parameters falls below on 1e8 tokens: if no row does, these are perplexities.
 A bound of ours, as unigram models reach about 7."""
 FEWEST_TOKENS_PER_PARAM, MOST_TOKENS_PER_PARAM = 0.3, 1e6
-"""Bounds on the median of D/N over the rows, or over the last checkpoints of named models. Published tables have
-medians from 5 to 400, so swapped columns have less than 0.2, and so have tokens in thousands."""
+"""Bounds on D/N, which half of the rows or more, or of the last checkpoints of named models, may not lie beyond.
+Published tables have medians from 5 to 400, so swapped columns have less than 0.2, and so have tokens in thousands."""
 LOSS_GAP = 10.0
 """Losses of one task that are apart by this factor, with none between, are not of one unit."""
 SMALLEST_LOSS = 0.05
 """Bound on the largest loss of a table: text has at least some tenths of a nat per token."""
-RESPONSES = ("loss", "error", "neg_log_pass", "pass_at_k", "correct")
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,7 @@ def doubts(columns: Mapping[str, Any]) -> Iterator[Doubt]:
     """
     for name in ("params", "tokens"):
         yield from _counts(name, np.asarray(columns[name], float))
+    yield from _both_small(np.asarray(columns["params"], float), np.asarray(columns["tokens"], float))
     for name, limit in LARGEST.items():
         if name in columns:
             values = np.asarray(columns[name], float)
@@ -64,8 +72,7 @@ def _counts(name: str, values: np.ndarray) -> Iterator[Doubt]:
             name,
             largest,
             f"the largest value is {values[largest]:g}, expected raw counts, not millions or billions: pass"
-            f' units={{{name!r}: "M"}} or "B" to multiply it, or units={{{name!r}: 1}} if it is a raw count (to'
-            f" read_table, or in Source for a table from memory; in commands as --units {name}=M)",
+            f' units={{{name!r}: "M"}} or "B", or units={{{name!r}: 1}} for raw counts (in commands --units {name}=M)',
         )
         return
     order = np.argsort(values, kind="stable")
@@ -93,17 +100,31 @@ def _counts(name: str, values: np.ndarray) -> Iterator[Doubt]:
         )
 
 
+def _both_small(params: np.ndarray, tokens: np.ndarray) -> Iterator[Doubt]:
+    """Doubts counts that are each possible, but too small together; others have been doubted already."""
+    if SMALLEST_LARGEST <= params.max() < SMALL_PARAMS and SMALLEST_LARGEST <= tokens.max() < SMALL_TOKENS:
+        for name, values in (("params", params), ("tokens", tokens)):
+            yield Doubt(
+                name,
+                int(values.argmax()),
+                f"the largest params are {params.max():g} and the largest tokens {tokens.max():g}, expected raw counts:"
+                f" are both in thousands or millions? Pass units={{{name!r}: 'M'}}, in commands --units"
+                f" {name}=M{_how_to_confirm(name)}",
+            )
+
+
 def _apart(first: float, second: float) -> bool:
     return max(first, second) >= GAP * min(first, second)
 
 
 def _losses(values: np.ndarray, columns: Mapping[str, Any]) -> Iterator[Doubt]:
-    row = int(np.flatnonzero(values > LARGEST_LOSS)[0]) if np.any(values > LARGEST_LOSS) else int(values.argmax())
-    if values[row] > LARGEST_LOSS:
+    limit = LARGEST_LOSS if _trained(columns) else LARGEST_LOSS_OF_TINY
+    row = int(np.flatnonzero(values > limit)[0]) if np.any(values > limit) else int(values.argmax())
+    if values[row] > limit:
         yield Doubt(
             "loss",
             row,
-            f"found {values[row]:g}, expected at most {LARGEST_LOSS:g} nats a token, which is more than guessing costs;"
+            f"found {values[row]:g}, expected at most {limit:g} nats a token, which is more than guessing costs;"
             f" of a perplexity take the log (loss_unit='perplexity', in commands --loss-unit perplexity)"
             f"{_how_to_confirm('loss')}",
         )
@@ -152,8 +173,8 @@ def _ratios(columns: Mapping[str, Any]) -> Iterator[Doubt]:
         return
     if len(ratio) < 3:
         return
-    typical = float(np.median(_last_checkpoints(ratio, columns)))
-    if not FEWEST_TOKENS_PER_PARAM <= typical <= MOST_TOKENS_PER_PARAM:
+    typical = _implausible_half(np.sort(_last_checkpoints(ratio, columns)))
+    if typical is not None:
         row = int(np.argmin(np.abs(np.log(ratio / typical))))
         scale = "thousands" if typical < 1 else "a smaller unit"
         yield Doubt(
@@ -163,6 +184,15 @@ def _ratios(columns: Mapping[str, Any]) -> Iterator[Doubt]:
             f" {'most' if typical < 1 else 'least'} {typical:.2g} tokens for each param:"
             f" are tokens in {scale}, or the two columns swapped?{_how_to_confirm('tokens')}",
         )
+
+
+def _implausible_half(ordered: np.ndarray) -> float | None:
+    """Returns a bound on D/N that half of the rows or more keep, if it is implausible, else None."""
+    half = (len(ordered) + 1) // 2
+    low, high = float(ordered[half - 1]), float(ordered[-half])
+    if low < FEWEST_TOKENS_PER_PARAM:
+        return low
+    return high if high > MOST_TOKENS_PER_PARAM else None
 
 
 def _last_checkpoints(ratio: np.ndarray, columns: Mapping[str, Any]) -> np.ndarray:

@@ -5,8 +5,8 @@ import pandas as pd
 
 from t2jax.tables.columns import NUMBERS, SIZE, TEXTS
 from t2jax.tables.place import TableError
-from t2jax.tables.reading.headers import folded
-from t2jax.tables.reading.synonyms import SETTINGS
+from t2jax.tables.reading.headers import is_setting
+from t2jax.tables.reading.recognise import shown
 from t2jax.tables.table import Table
 
 
@@ -19,7 +19,7 @@ def swept_settings(table: Table) -> tuple[str, ...]:
     Returns:
         Names of the columns, in order. A setting that is tuned to the size differs between sizes only.
     """
-    named = [name for name in table.columns if folded(name) in SETTINGS]
+    named = [name for name in table.columns if is_setting(name)]
     return tuple(name for name in named if _varies(table, name, _sizes(table)))
 
 
@@ -46,7 +46,8 @@ def best_rows(table: Table, settings: tuple[str, ...]) -> Table:
             raise TableError(
                 f"{table.source.name}: rows of equal size and equal {', '.join(settings)} differ in column {name!r}:"
                 f" is that a swept setting too? Then best_of={[*settings, name]!r}, in commands --best-of"
-                f" {','.join((*settings, name))}; else select rows by it, in commands --where {name}=..."
+                f" {shown(','.join((*settings, name)))}; else select rows by it, in commands --where"
+                f" {shown(f'{name}=...')}"
             )
     return table.keep_lowest("loss")
 

@@ -85,6 +85,34 @@ def test_one_greedy_sample_a_question_gives_bounds_only(tmp_path, capsys):
     assert "one sample a question says pass@1 and nothing of larger k" in answer["statuses"][0]
 
 
+def test_a_question_of_one_sample_beside_longer_ones_leaves_a_forecast(tmp_path, capsys):
+    rows = {"question": range(50), "trials": [200] * 49 + [1], "correct": [*range(2, 198, 4), 0]}
+    pd.DataFrame(rows).to_csv(tmp_path / "mix.csv", index=False)
+    answer = answer_of(capsys, "passk", tmp_path / "mix.csv", "--k", 10, "-o", tmp_path / "out")
+    (cell,) = [cell for cell in answer["cells"] if cell["rests_on"] == "beta forecast"]
+    assert cell["value"] == pytest.approx(10 / 11, abs=0.03)  # chances are even in (0, 1)
+    assert "of the question with the fewest (1 of 50 have so few)" in answer["statuses"][0]
+
+
+def test_nothing_solved_rests_on_the_prior(tmp_path, capsys):
+    pd.DataFrame({"question": range(20), "trials": 2, "correct": 0}).to_csv(tmp_path / "zero.csv", index=False)
+    args = ["passk", tmp_path / "zero.csv", "--k", 10**21, "--target", 0.5]
+    answer = answer_of(capsys, *args, "-o", tmp_path / "out")
+    assert answer["cells"][0]["rests_on"] == "prior"
+    assert "rests on the prior" in answer["statuses"][0] and "not on the counts" in answer["targets"][0]["status"]
+    assert run(*args, "-o", tmp_path / "again") == 0
+    assert "\nk = 1e+21 " in capsys.readouterr().out
+
+
+def test_one_question_has_no_interval(tmp_path, capsys):
+    (tmp_path / "one.csv").write_text("question,trials,correct\nq,4,1\n")
+    assert run("passk", tmp_path / "one.csv", "--k", 2, 9, "--target", 0.5, "-o", tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    assert "1 question, 1 solved, 4 samples of each" in said and "0.5 (no interval)" in said
+    assert "one question: an interval over questions needs at least two" in said
+    assert "pass@k of 0.5: k = 2; reached within the 4 samples a question" in said
+
+
 def test_a_total_over_problems_is_no_count_of_samples(tmp_path, capsys):
     (tmp_path / "total.csv").write_text("model,trials,correct\na,164,50\n")
     assert run("passk", tmp_path / "total.csv", "-o", tmp_path / "out") == 1
@@ -109,7 +137,7 @@ def test_answers_of_samples_give_maj_at_k(tmp_path, capsys):
         (["--draws", 1], "--draws: found 1, expected at least 100"),
         (["--compare", "a", "c"], "--compare: found no model 'c'"),
         (["--where", "size=1"], "column 'size', needed by --where, is missing"),
-        (["--where", "model=c"], "no row is left, expected at least one by --where"),
+        (["--where", "model=c"], "no row has model=c (--where), expected at least one"),
     ],
 )
 def test_wrong_options_are_one_sentence(args, said, counts, tmp_path, capsys):
@@ -124,7 +152,8 @@ def test_wrong_options_are_one_sentence(args, said, counts, tmp_path, capsys):
         ("question,trials,correct\nq,4,5\n", "line 2, column 'correct': found '5', expected no more than the trials"),
         ("question,trials,correct\nq,4,1\nq,4,1\n", "line 3: question 'q' of the model is repeated"),
         ("question,trials,correct\nq,4.5,1\n", "line 2, column 'trials': found '4.5', expected a whole number"),
-        ("question,n,c\nq,4,1\n", "column 'trials' is missing, expected counts; columns there: question, n, c"),
+        ("question,N,c\nq,4,1\n", "column 'trials' is missing, expected counts; columns there: question, N, c"),
+        ("q,n,trials,correct\na,4,4,1\n", "found one row of 1 of 4 and no column 'question'"),
         ("question,answer,correct\nq,4,2\n", "column 'correct': found '2', expected 0 or 1"),
         ("answer,correct\n4,1\n", "column 'question' is missing"),
     ],
@@ -133,6 +162,29 @@ def test_wrong_counts_are_one_sentence(text, said, tmp_path, capsys):
     (tmp_path / "counts.csv").write_text(text)
     assert run("passk", tmp_path / "counts.csv", "-o", tmp_path / "out") == 1
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options"),
+    [
+        ("a.csv", "question,n,c\nq,4,1\nr,4,3\n", ()),
+        ("a.csv", "task_id,num_trials,num_correct\nq,4,1\nr,4,3\n", ()),
+        ("a.tsv", "problem\tn_trials\tn_correct\nq\t4\t1\nr\t4\t3\n", ()),
+        (
+            "a.csv",
+            "question|drawn|passed\nq|4|1\nr|4|3\n",
+            ("--columns", "drawn=trials", "passed=correct", "--sep", "|"),
+        ),
+        ("a.jsonl", '{"question": "q", "n": 4, "c": 1}\n{"question": "r", "n": 4, "c": 3}\n', ()),
+        ("a.csv", "question,n,c,total_params,active_params\nq,4,1,2,1\nr,4,3,2,1\n", ()),
+    ],
+)
+def test_counts_under_other_names_and_in_other_files(name, text, options, tmp_path, capsys):
+    """pass@1 is the mean of 1/4 and 3/4, and pass@2 that of 1/2 and 1."""
+    (tmp_path / name).write_text(text)
+    answer = answer_of(capsys, "passk", tmp_path / name, "--k", 1, 2, *options, "-o", tmp_path / "out")
+    values = [cell["value"] for cell in answer["cells"] if cell["quantity"] == "pass@k"]
+    assert values == pytest.approx([0.5, 0.75], rel=1e-12)
 
 
 def write_five_models(folder, questions=30, n=8):
@@ -204,3 +256,20 @@ def test_import_refuses_in_one_sentence(args, said, tmp_path, capsys, monkeypatc
     assert run("import", tmp_path / "evalplus", *args) == 1
     assert said in capsys.readouterr().err
     assert not (tmp_path / "counts.csv").exists()
+
+
+def test_sizes_of_models_may_have_suffixes(tmp_path, capsys):
+    write_five_models(tmp_path / "evalplus", questions=2)
+    table = [f"acme/m{i},{70 * 2**i}M,{i + 1}.5B" for i in range(5)]
+    (tmp_path / "models.csv").write_text("\n".join(["model,params,tokens", *table]))
+    out = tmp_path / "counts.csv"
+    answer_of(capsys, "import", tmp_path / "evalplus", "--models", tmp_path / "models.csv", "-o", out)
+    rows = pd.read_csv(out).drop_duplicates("model").sort_values("params")
+    assert rows["params"].tolist() == [7e7, 1.4e8, 2.8e8, 5.6e8, 1.12e9]
+    assert rows["tokens"].tolist() == [1.5e9, 2.5e9, 3.5e9, 4.5e9, 5.5e9]
+    one = next((tmp_path / "evalplus").glob("acme--m0*"))
+    answer_of(capsys, "import", one, "--params", "70M", "--tokens", "3e9", "-o", out)
+    rows = pd.read_csv(out)
+    assert set(rows["params"]) == {7e7} and set(rows["tokens"]) == {3e9}
+    assert run("import", one, "--params", "70X", "-o", out) == 1
+    assert "--params: found '70X', expected a number such as 7e7 or 70M" in capsys.readouterr().err

@@ -104,3 +104,48 @@ def test_a_question_is_an_error_of_the_command(write, capsys, tmp_path):
     printed = capsys.readouterr()
     assert "'active_params' and 'total_params' could each be params" in json.loads(printed.out)["error"]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["peak_learning_rate", "max_learning_rate", "base_lr", "config.optim.lr", "train_batch_size", "maxLearningRate"],
+)
+def test_settings_under_other_names_are_asked_about(write, name):
+    rows = [(n, d, loss + extra, lr) for n, d, loss in ROWS for extra, lr in ((0.0, 1e-3), (0.2, 3e-3))]
+    path = write(f"N,D,loss,{name}", rows)
+    with pytest.raises(TableError, match="as in a sweep"):
+        ReadingOptions().read_rows(path, None)
+    assert len(ReadingOptions(best_of=name).read_rows(path, None)) == 4
+
+
+def test_a_setting_with_a_blank_is_quoted(write):
+    rows = [(n, d, loss + extra, lr) for n, d, loss in ROWS for extra, lr in ((0.0, 1e-3), (0.2, 3e-3))]
+    with pytest.raises(TableError, match=r'--best-of "peak lr", rows of one value with --where "peak lr=\.\.\."'):
+        ReadingOptions().read_rows(write("N,D,loss,peak lr", rows), None)
+
+
+@pytest.mark.parametrize("name", ["benchmark", "dataset", "domain", "split"])
+def test_columns_that_may_hold_tasks_are_asked_about(write, name):
+    rows = [(n, d, loss + i, task) for n, d, loss in ROWS for i, task in enumerate(("a", "b", "c"))]
+    path = write(f"N,D,loss,{name}", rows)
+    with pytest.raises(TableError, match=rf"column '{name}' has 3 values \(a, b, c\), .*--where {name}=a, .*--pooled"):
+        ReadingOptions().read_rows(path, None)
+    assert len(ReadingOptions(pooled=name).read_rows(path, None)) == 12
+    assert len(ReadingOptions(where=((f"{name}=a",),)).read_rows(path, None)) == 4
+    one = write(f"N,D,loss,{name}", [(*row, "a") for row in ROWS], name="one.csv")
+    assert len(ReadingOptions().read_rows(one, None)) == 4
+
+
+def test_columns_beside_one_of_that_meaning_are_named(write):
+    rows = [(n, d, d, loss, loss) for n, d, loss in ROWS]
+    notes = " ".join(ReadingOptions().read(write("params,tokens,D,loss,train_loss", rows)).notes)
+    assert "tokens is read, and 'D' is not" in notes and "loss is read, and 'train_loss' is not" in notes
+
+
+def test_an_accuracy_in_percent_names_the_flag(write):
+    rows = [(n, d, 20.0 + i) for i, (n, d, _) in enumerate(ROWS)]
+    path = write("N,D,accuracy", rows)
+    with pytest.raises(TableError, match=r"found '20\.0', expected a share .*in commands --units error=percent"):
+        ReadingOptions().read(path)
+    table = ReadingOptions(units=(("error=percent",),)).read(path)
+    assert table["error"].tolist() == pytest.approx([0.8, 0.79, 0.78, 0.77])

@@ -14,10 +14,12 @@ from scipy.stats import beta
 from t2jax.forecasts import (
     all_pass_from_counts,
     compare_counts,
+    forecast_beta,
     majority_at_k,
     pass_from_counts,
     samples_for_target,
 )
+from t2jax.forecasts.rising import forecast_beyond
 
 KEY = jax.random.key(0)
 
@@ -42,7 +44,28 @@ def test_pass_at_k_and_pass_to_the_k_are_the_exact_fractions():
 def test_pass_to_the_third_of_seven_in_ten_is_a_published_number():
     found = all_pass_from_counts([10], [7], samples=[3])
     assert found.passed[0] == pytest.approx(35 / 120, rel=1e-12)
-    assert found.population.low[0] < 35 / 120 < found.population.high[0]
+    assert found.questions.low[0] < 35 / 120 < found.questions.high[0]
+    assert np.isnan([found.population.low[0], found.population.high[0]]).all()
+    assert found.status == "1 of 1 question solved; an interval of the population needs at least two questions"
+    assert np.isnan(pass_from_counts([10], [0], [1]).population.high[0])
+
+
+@pytest.mark.parametrize(("n", "c", "k"), [(128, 20, 16), (128, 127, 64), (1000, 40, 30), (5000, 4000, 500)])
+def test_small_pass_to_the_k_keeps_its_digits(n, c, k):
+    """Of (128, 20) and (128, 0) at k = 16 the mean is 2.6e-17, which one minus a chance near one would lose."""
+    found = all_pass_from_counts([n, n], [c, 0], samples=[k])
+    truth = float(Fraction(comb(c, k), 2 * comb(n, k)))
+    assert found.passed[0] == pytest.approx(truth, rel=1e-10, abs=0)
+    assert 0 < found.population.low[0] < truth < found.population.high[0]
+
+
+def test_the_noise_of_pass_to_the_k_is_the_unbiased_variance():
+    """C(7, 2)/C(10, 2) = 7/15 and C(7, 4)/C(10, 4) = 1/6: the variance is 49/225 - 1/6, carried to the logit."""
+    found = all_pass_from_counts([10], [7], samples=[2])
+    p, error = 7 / 15, (49 / 225 - 1 / 6) ** 0.5
+    reach = 1.6448536269514722 * error / (p * (1 - p))
+    expected = 1 / (1 + (1 - p) / p * np.exp(-reach))
+    assert found.questions.high[0] == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("estimate", [pass_from_counts, all_pass_from_counts])
@@ -166,6 +189,47 @@ def test_the_k_of_a_target_beyond_the_counts_is_that_of_the_beta():
     truth = float(np.asarray(brentq(lambda k: np.expm1(betaln(0.5, 4.0 + k) - betaln(0.5, 4.0)) + 0.9, 1, 1e6)))
     assert found.low <= truth <= found.high and truth / 2 < found.samples < 2 * truth
     assert "rests on the Beta distribution" in found.status
+
+
+def test_a_forecast_is_never_below_what_was_measured():
+    """Every question is solved within its 8 samples, so pass@8 = 1, and pass@9 cannot be less."""
+    n, c = np.full(10, 8), np.array([1, 1, 2, 2, 3, 3, 4, 4, 5, 5])
+    plain = forecast_beta(n, c, [9], key=KEY, draws=200)
+    assert plain.passed[0] < 1
+    found = forecast_beyond(n, c, [9, 100], KEY, 200, 0.9)
+    assert found.passed.tolist() == [1.0, 1.0] and found.high.tolist() == [1.0, 1.0]
+    assert found.low[0] >= 0.05 ** (1 / 10)  # the lower end at k = 8, α^(1/Q)
+    assert "the measured pass@8 = 1 stands" in found.status
+
+
+def test_one_short_question_does_not_discard_the_others():
+    """Questions of 200 samples from Beta(1, 1), for which pass@k is k/(k + 1), and one of a single sample."""
+    chances = (np.arange(49) + 0.5) / 49
+    n, c = np.append(np.full(49, 200), 1), np.append(np.round(200 * chances), 0)
+    found = samples_for_target(n, c, 0.9, key=KEY)
+    assert found.low < 9 < found.high and found.samples == pytest.approx(9, abs=3)
+    assert found.status == "beyond the 1 sample a question: it rests on the Beta distribution of the forecast"
+
+
+def test_where_nothing_is_solved_the_k_is_the_priors():
+    found = samples_for_target([2] * 99, [0] * 99, 0.5, key=KEY)
+    assert "nothing is solved, so it rests on the prior and not on the counts" in found.status
+    far = samples_for_target([2] * 99, [0] * 99, 1 - 1e-9, key=KEY)
+    assert far.samples == inf and far.status.startswith("no k up to 1e9 reaches it in the forecast; ")
+
+
+def test_where_all_samples_are_right_the_upper_end_is_the_priors():
+    """The lower end of pass@2 of 5 questions is 0.05^(1/5) = 0.549, so a target of 0.8 needs a forecast."""
+    found = samples_for_target([2] * 5, [2] * 5, 0.8, key=KEY)
+    assert found.samples == 1 and found.high > 2
+    assert found.status == "reached within the 2 samples a question; the upper end of the interval rests on the prior"
+
+
+def test_a_target_of_one_question_has_no_interval():
+    """One right of two: pass@2 = 1."""
+    found = samples_for_target([2], [1], 0.9, key=KEY)
+    assert found.samples == 2 and np.isnan([found.low, found.high]).all()
+    assert found.status == "reached within the 2 samples a question; an interval needs at least two questions"
 
 
 def test_one_sample_a_question_gives_no_k():

@@ -1,5 +1,7 @@
 """Values in other units, or of another quantity, are refused with line, value and remedy; `units` believes them."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,6 +63,40 @@ def test_beyond_anything_measured(column, values):
 def test_swapped_columns():
     with pytest.raises(TableError, match="no row has as many tokens as params: are tokens in thousands, or the two"):
         table(params=D, tokens=N)
+
+
+@pytest.mark.parametrize(("swapped", "refused"), [(2, False), (3, True), (4, True)])
+def test_columns_swapped_in_half_of_the_rows(swapped, refused):
+    """D/N is from 17 to 18.4, so the ratio of a swapped row is 1/17 at most."""
+    rows = np.arange(6) < swapped
+    columns = {"params": np.where(rows, D, N), "tokens": np.where(rows, N, D)}
+    if not refused:
+        assert len(table(**columns)) == 6
+        return
+    with pytest.raises(TableError, match=r"half of the rows have at most 0\.05[89] tokens for each param"):
+        table(**columns)
+
+
+def test_both_columns_in_millions():
+    """70 million to 70 billion parameters in millions are possible counts, but not beside so few tokens."""
+    columns: dict[str, Any] = {"params": [70, 12000, 70000], "tokens": [2e4, 3e5, 1.4e6], "loss": [3.0, 2.3, 2.0]}
+    with pytest.raises(TableError, match="row 2, column 'params': the largest params are 70000 and the largest tokens"):
+        Table.from_columns(**columns)
+    with pytest.raises(TableError, match="column 'tokens': the largest params are 70000"):
+        Table.from_columns(**columns, source=Source(units={"params": 1.0}))
+    assert len(Table.from_columns(**columns, source=Source(units={"params": 1.0, "tokens": 1.0}))) == 3
+    columns["tokens"] = [2e4, 3e5, 1.1e7]
+    assert len(Table.from_columns(**columns)) == 3
+
+
+def test_losses_of_tiny_models_may_be_large():
+    """A table like the testbed's: at most 9e5 params, and a loss of 23 nats of an answer of two tokens."""
+    tiny: dict[str, Any] = {"params": [2e3, 9e4, 9e5], "tokens": [1e6, 4e6, 2e7]}
+    assert len(Table.from_columns(**tiny, loss=[23.0, 9.0, 5.0])) == 3
+    with pytest.raises(TableError, match="found 26, expected at most 25 nats"):
+        Table.from_columns(**tiny, loss=[26.0, 9.0, 5.0])
+    with pytest.raises(TableError, match="found 16, expected at most 15 nats"):
+        table(loss=with_cell(LOSS, 16.0))
 
 
 def test_unmeasured_rows_may_have_few_tokens():

@@ -1,5 +1,6 @@
 """`t2jax passk`: pass@k, pass^k and maj@k from counts, with intervals over questions and paired differences."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,10 @@ from t2jax.cli.passk.words import answer_cells, counts_text, differences_text, t
 from t2jax.cli.tables.pairs import Pairs, pairs
 from t2jax.files import finite, whole
 from t2jax.forecasts.target import TargetSamples, samples_for_target
-from t2jax.results.counts_file import QuestionCounts, counts_of, read_counts
+from t2jax.results.counts_file import QuestionCounts, counts_of
+from t2jax.results.read_counts import read_counts
 from t2jax.tables.place import Place
+from t2jax.tables.reading.options import Reading
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,10 @@ class PasskConfig:
     """Two models to compare on their common questions: the first minus the second."""
     where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
     """Rows to keep, by their value in a column: model=pythia-1b task=humaneval."""
+    columns: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="THEIRS=OURS ...")]] = ()
+    """Names of columns of the file that differ from those of t2jax: drawn=trials passed=correct."""
+    sep: Annotated[str | None, tyro.conf.arg(metavar="CHARACTER")] = None
+    """Character between cells, or comma, semicolon, tab, pipe or space; by default that of the column names."""
     level: float = 0.9
     """Level of the intervals."""
     draws: int = 1000
@@ -66,7 +73,7 @@ class Target:
 def run(config: PasskConfig) -> int:
     """Estimates, prints and saves; returns 0. It raises ValueError for bad input."""
     samples = _checked(config)
-    groups = _read(config.table, config.where)
+    groups = _read(config)
     if config.compare is not None:
         groups = [counts for counts in groups if counts.model in config.compare]
         for name in config.compare:
@@ -118,12 +125,18 @@ def _checked(config: PasskConfig) -> list[int]:
     return sorted(set(config.k))
 
 
-def _read(name: str, where: Pairs) -> list[QuestionCounts]:
-    """Reads counts from a file, or from a public data set."""
-    conditions = pairs("--where", where)
+def _read(config: PasskConfig) -> list[QuestionCounts]:
+    """Reads counts from a file, or from a public data set, and says on stderr what was recognised."""
+    name, conditions = config.table, pairs("--where", config.where)
     if name in datasets.names() and not Path(name).exists():
+        if config.columns or config.sep is not None:
+            raise ValueError(f"--columns and --sep apply to files, and {name!r} is a public data set")
         return counts_of(datasets.load(name).to_frame(), Place(name), conditions)
-    return read_counts(name, conditions)
+    reading = Reading(columns=pairs("--columns", config.columns), separator=config.sep)
+    found = read_counts(name, conditions, reading)
+    for note in found.notes:
+        print(f"t2jax: {name}: {note}", file=sys.stderr)
+    return found.groups
 
 
 def _pairs(

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from t2jax.forecasts.beta import forecast_beta
 from t2jax.forecasts.estimates import pass_from_counts
 from t2jax.forecasts.majority import MOST, majority_at_k
 from t2jax.forecasts.paired import compare_counts
 from t2jax.forecasts.pass_power import all_pass_from_counts
 from t2jax.forecasts.power_law import forecast_power_law
+from t2jax.forecasts.rising import RisingForecast, forecast_beyond
 from t2jax.results.counts_file import QuestionCounts
 from t2jax.tables.place import TableError
 from t2jax.typing import Array
@@ -91,25 +91,37 @@ def cells_of(
             band = estimate.population
             cells += _cells(counts, quantity, measured, estimate.passed, band.low, band.high, COUNTS)
         cells += _majorities(counts, measured, level)
-    if beyond and fewest == 1:
+    if beyond and n.max() == 1:
         cells += _bounds(counts, beyond, level)
         told.append(
             "one sample a question says pass@1 and nothing of larger k: pass@k may be anything between"
             " pass@1, if each question is always or never solved, and 1 - (1 - pass@1)^k, if all are alike"
         )
     elif beyond:
-        forecast = forecast_beta(n, c, beyond, key=key, draws=draws, level=level)
-        band = forecast.population
-        cells += _cells(counts, PASS, beyond, forecast.passed, band.low, band.high, BETA)
-        told.append(
-            f"beyond the {fewest} samples of a question pass@k is undefined; the forecast rests on a Beta distribution"
-            f" of the questions' chances ({forecast.status.replace('; ', ', ')})"
-        )
+        forecast = forecast_beyond(n, c, beyond, key, draws, level)
+        basis = PRIOR if forecast.from_prior else BETA
+        cells += _cells(counts, PASS, beyond, forecast.passed, forecast.low, forecast.high, basis)
+        told.append(_forecast_told(n, forecast))
         line = forecast_power_law(n, c, beyond, key=key, draws=draws, level=level)
         if line.law is not None:
             band = line.population
             cells += _cells(counts, PASS, beyond, line.passed, band.low, band.high, POWER_LAW)
+    if len(n) == 1:
+        told.append("one question: an interval over questions needs at least two")
     return cells, told
+
+
+def _forecast_told(n: np.ndarray, forecast: RisingForecast) -> str:
+    """Writes what a forecast rests on, and how many questions have the fewest samples."""
+    fewest = int(n.min())
+    few = f"the {fewest} sample{'s' * (fewest != 1)}"
+    where = f"beyond {few} of a question"
+    if n.max() > fewest:
+        where = f"beyond {few} of the question with the fewest ({np.sum(n == fewest)} of {len(n)} have so few)"
+    basis = "a Beta distribution of the questions' chances"
+    if forecast.from_prior:
+        basis = f"the prior of {basis}, and not on the counts"
+    return f"{where} pass@k is undefined; the forecast rests on {basis} ({forecast.status.replace('; ', ', ')})"
 
 
 def differences(
@@ -168,19 +180,19 @@ def _bounds(counts: QuestionCounts, samples: Sequence[int], level: float) -> lis
     """Bounds pass@k of questions with one sample each; the middle of the bounds is no estimate."""
     band = pass_from_counts(counts.trials, counts.correct, [1], level).population
     low, high = float(band.low[0]), float(band.high[0])
-    highs = [-math.expm1(k * math.log1p(-high)) if high < 1 else 1.0 for k in samples]
+    highs = [1.0 if high >= 1 else -math.expm1(k * math.log1p(-high)) for k in samples]
     none = [math.nan] * len(samples)
     return _cells(counts, PASS, samples, none, [low] * len(samples), highs, PRIOR)
 
 
 def _majorities(counts: QuestionCounts, samples: Sequence[int], level: float) -> list[Cell]:
-    """Computes maj@k, whose interval over questions is normal and within 0 and 1; none without answers."""
+    """Computes maj@k, whose interval over questions is normal and within 0 and 1; nothing without answers."""
     if not counts.answers or counts.trials.max() > MOST:
         return []
     from scipy.special import ndtri
 
     shares = np.array([[majority_at_k(*answers, k) for k in samples] for answers in counts.answers.values()])
     mean, total = shares.mean(axis=0), len(shares)
-    error = shares.std(axis=0, ddof=1) / math.sqrt(total) if total > 1 else np.full(len(samples), 0.5)
+    error = shares.std(axis=0, ddof=1) / math.sqrt(total) if total > 1 else np.full(len(samples), np.nan)
     reach = float(ndtri(0.5 + level / 2)) * error
     return _cells(counts, MAJORITY, samples, mean, np.maximum(mean - reach, 0), np.minimum(mean + reach, 1), COUNTS)

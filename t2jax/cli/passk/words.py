@@ -8,7 +8,7 @@ from typing import Any
 from t2jax.cli.passk.rows import ALL, BETA, COUNTS, MAJORITY, PASS, POWER_LAW, PRIOR, Cell, Difference
 from t2jax.cli.words import columns, count
 from t2jax.files import finite
-from t2jax.forecasts.target import TargetSamples
+from t2jax.forecasts.target import MOST, TargetSamples
 from t2jax.results.counts_file import QuestionCounts
 
 
@@ -16,10 +16,11 @@ def counts_text(counts: QuestionCounts, cells: Sequence[Cell], told: Sequence[st
     """Writes pass@k, pass^k and maj@k of one model, with intervals."""
     n, solved = counts.trials, int((counts.correct > 0).sum())
     drawn = f"{n.min():g}" if n.min() == n.max() else f"{n.min():g} to {n.max():g}"
-    title = f"{counts.name}: {len(n)} questions, {solved} solved, {drawn} samples of each"
+    title = f"{counts.name}: {_counted(len(n), 'question')}, {solved} solved,"
+    title += f" {drawn} sample{'' if n.max() == 1 else 's'} of each"
     quantities = [name for name in (PASS, ALL, MAJORITY) if any(cell.quantity == name for cell in cells)]
     samples = list(dict.fromkeys(cell.k for cell in cells))
-    rows = [(f"k = {k}", *(_shown(cells, name, k) for name in quantities), _basis(cells, k)) for k in samples]
+    rows = [(f"k = {_whole(k)}", *(_shown(cells, name, k) for name in quantities), _basis(cells, k)) for k in samples]
     table = columns(("", *(f"{name} ({100 * level:g} %)" for name in quantities), "rests on"), rows)
     return "\n".join([title, table, *told])
 
@@ -28,6 +29,8 @@ def _shown(cells: Sequence[Cell], quantity: str, k: int) -> str:
     found = next((cell for cell in cells if cell.quantity == quantity and cell.k == k), None)
     if found is None:
         return "undefined"
+    if math.isnan(found.low):
+        return "unknown" if math.isnan(found.value) else f"{found.value:.4g} (no interval)"
     if math.isnan(found.value):
         return f"unknown ({found.low:.4g} to {found.high:.4g})"
     return f"{found.value:.4g} ({found.low:.4g} to {found.high:.4g})"
@@ -36,20 +39,29 @@ def _shown(cells: Sequence[Cell], quantity: str, k: int) -> str:
 def _basis(cells: Sequence[Cell], k: int) -> str:
     """Returns what pass@k rests on, and beside a forecast what a power law in k gives."""
     here = {cell.rests_on: cell for cell in cells if cell.quantity == PASS and cell.k == k}
-    if PRIOR in here:
+    if PRIOR in here and math.isnan(here[PRIOR].value):
         return "bounds: only pass@1 is known"
     if COUNTS in here:
         return COUNTS
-    line = here.get(POWER_LAW)
-    return BETA if line is None else f"{BETA}; a power law in k gives {line.value:.3g}"
+    basis, line = PRIOR if PRIOR in here else BETA, here.get(POWER_LAW)
+    return basis if line is None else f"{basis}; a power law in k gives {line.value:.3g}"
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
+
+
+def _whole(k: int) -> str:
+    """Writes a number of samples, one of ten or more digits as 1e+21."""
+    return str(k) if k < 10**9 else f"{k:.6g}"
 
 
 def target_text(found: TargetSamples) -> str:
     """Writes the k that reaches a target."""
     where = "none" if math.isinf(found.samples) else f"k = {_size(found.samples)}"
-    if math.isinf(found.low):
+    if not math.isfinite(found.low):
         return f"pass@k of {found.target:g}: {where}; {found.status}"
-    high = "never" if math.isinf(found.high) else _size(found.high)
+    high = f"beyond {MOST:g}" if math.isinf(found.high) else _size(found.high)
     return f"pass@k of {found.target:g}: {where} ({_size(found.low)} to {high}); {found.status}"
 
 
@@ -61,7 +73,7 @@ def differences_text(lines: Sequence[Difference], status: str, level: float) -> 
     """Writes the paired differences of two models."""
     first = lines[0]
     title = f"{first.first} minus {first.second}" + (f", {first.task}" if first.task else "")
-    rows = [(f"pass@{line.k}", f"{line.value:+.4g} ({line.low:+.3g} to {line.high:+.3g})") for line in lines]
+    rows = [(f"pass@{_whole(line.k)}", f"{line.value:+.4g} ({line.low:+.3g} to {line.high:+.3g})") for line in lines]
     return "\n".join([f"{title}: {status}", columns(("", f"difference ({100 * level:g} %)"), rows)])
 
 

@@ -10,6 +10,7 @@ import tyro
 
 from t2jax.results.read import read_results
 from t2jax.results.results import Results, checked_target
+from t2jax.tables.reading.cells import Style, number_of
 
 Pairs = tuple[tuple[str, ...], ...]
 
@@ -26,10 +27,10 @@ class ImportConfig:
     """CSV table with the columns model, params and tokens; it wins over sizes in the files."""
     units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
     """Units of params and tokens in --models that are not raw counts: params=M tokens=B."""
-    params: float | None = None
-    """Parameters N, for files of one model."""
-    tokens: float | None = None
-    """Training tokens D, for files of one model."""
+    params: Annotated[str | None, tyro.conf.arg(metavar="NUMBER")] = None
+    """Parameters N, for files of one model: 7e7 or 70M."""
+    tokens: Annotated[str | None, tyro.conf.arg(metavar="NUMBER")] = None
+    """Training tokens D, for files of one model: 3e11 or 300B."""
     model: str | None = None
     """Name of the model, for files that do not name it."""
     task: str | None = None
@@ -57,8 +58,8 @@ def run(config: ImportConfig) -> int:
         *config.paths,
         models=config.models,
         units=_units(config.units),
-        params=config.params,
-        tokens=config.tokens,
+        params=_size("params", config.params),
+        tokens=_size("tokens", config.tokens),
         model=config.model,
         task=config.task,
         metric=config.metric,
@@ -113,6 +114,16 @@ def results_answer(results: Results, out: Path) -> dict[str, Any]:
 
 def _count(number: int, name: str) -> str:
     return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+def _size(name: str, text: str | None) -> float | None:
+    """Returns a size that may have a suffix, as in 70M. It raises ValueError for anything else."""
+    if text is None:
+        return None
+    try:
+        return float(number_of(text, name, Style(), False))
+    except ValueError:
+        raise ValueError(f"--{name}: found {text!r}, expected a number such as 7e7 or 70M") from None
 
 
 def _units(options: Pairs) -> dict[str, str | float]:

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from t2jax import laws
 from t2jax.tables.columns import NUMBERS, TEXTS
 from t2jax.tables.place import TableError
+from t2jax.tables.reading.headers import folded
+from t2jax.tables.reading.recognise import shown
+from t2jax.tables.reading.synonyms import TASK_WORDS
 from t2jax.tables.sweeps import swept_settings
 from t2jax.tables.table import Table
 
@@ -18,19 +21,30 @@ def refuse_pooled(table: Table, pooled: Sequence[str]) -> None:
         table.require(name, needed_by="--pooled")
     tasks = list(dict.fromkeys(map(str, table["task"]))) if "task" in table else []
     if len(tasks) > 1 and "task" not in pooled:
-        shown = ", ".join(tasks[:SHOWN]) + (", ..." if len(tasks) > SHOWN else "")
         raise TableError(
-            f"{table.source.name}: the rows are of {len(tasks)} tasks ({shown}), and each task has its own law: keep"
-            f" one with --where task={tasks[0]}, or fit one law to all of them with --pooled task"
+            f"{table.source.name}: the rows are of {len(tasks)} tasks ({_first(tasks)}), and each task has its own law:"
+            f" keep one with --where task={tasks[0]}, or fit one law to all of them with --pooled task"
         )
+    for name in (name for name in table.columns if folded(name) in TASK_WORDS and name not in pooled):
+        values = list(dict.fromkeys(map(str, table[name])))
+        if "task" not in table and len(values) > 1:
+            raise TableError(
+                f"{table.source.name}: column {name!r} has {len(values)} values ({_first(values)}), which may be tasks,"
+                f" and each task has its own law: keep one with --where {shown(f'{name}={values[0]}')}, or fit one law"
+                f" to all of them with --pooled {shown(name)}"
+            )
     swept = [name for name in swept_settings(table) if name not in pooled]
     if swept and "loss" in table:
-        names = ",".join(swept)
+        names, first = shown(",".join(swept)), shown(f"{swept[0]}=...")
         raise TableError(
             f"{table.source.name}: rows of equal params and tokens differ in {' and '.join(swept)}, as in a sweep: keep"
-            f" the best of each size with --best-of {names}, rows of one value with --where {swept[0]}=..., or take all"
+            f" the best of each size with --best-of {names}, rows of one value with --where {first}, or take all"
             f" rows as repetitions with --pooled {names}"
         )
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
 
 
 def unread_columns(table: Table, law: str | None) -> str:
@@ -41,5 +55,5 @@ def unread_columns(table: Table, law: str | None) -> str:
     if not unread:
         return ""
     several, more = len(unread) > 1, len(unread) - SHOWN
-    shown = ", ".join(unread[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-    return f"column{'s' * several} {shown} {'are' if several else 'is'} not read"
+    names = ", ".join(unread[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return f"column{'s' * several} {names} {'are' if several else 'is'} not read"

@@ -11,6 +11,8 @@ from t2jax.tables.reading.synonyms import (
     OTHER_UNITS,
     PREFIXES,
     QUALIFIERS,
+    SETTING_WORDS,
+    SETTINGS,
     SYMBOLS,
     SYNONYMS,
     UNIT_WORDS,
@@ -58,6 +60,13 @@ def folded(name: str) -> str:
     while len(words) > 1 and words[0] in PREFIXES and "_".join(words) not in BY_SYNONYM:
         words = words[1:]
     return "_".join(words)
+
+
+def is_setting(name: str) -> bool:
+    """Tells whether a column is a tuned setting, by its name, its part after the last dot, or words within it."""
+    words = [word.lower() for word in words_of(name)]
+    inside = any(tuple(words[i : i + len(wanted)]) == wanted for wanted in SETTING_WORDS for i in range(len(words)))
+    return inside or folded(name) in SETTINGS or folded(re.split(r"[./]", name)[-1]) in SETTINGS
 
 
 def meaning_of(name: str) -> Meaning | None:

@@ -68,7 +68,7 @@ LOSS_UNITS: dict[str, LossConversion] = {
     "accuracy": LossConversion(
         _complement,
         lambda x: (x >= 0) & (x <= 1),
-        expected="a share of right answers from 0 to 1; of percent, units of that column are 'percent'",
+        expected="a share of right answers from 0 to 1",
         formula="error is 1 - accuracy",
         becomes="error",
     ),

@@ -49,7 +49,9 @@ def losses_in_nats(
     values = to_numbers(cells, place, column)
     finite = np.isfinite(values)
     good = finite & conversion.accepts(np.where(finite, values, 1.0))
-    place.refuse(column, ~good, cells, conversion.expected)
+    percent = unit == "accuracy" and bool(np.all((values >= 0) & (values <= 100)))
+    hint = f" (of percent: units={{{column!r}: 'percent'}}, in commands --units {column}=percent)" if percent else ""
+    place.refuse(column, ~good, cells, conversion.expected + hint)
     nats = conversion.to_nats(values, per_token)
     if conversion.becomes != column and conversion.becomes in frame:
         raise TableError(f"{place.name}: found column {conversion.becomes!r} beside an accuracy, expected one of them")

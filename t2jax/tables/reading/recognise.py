@@ -3,13 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from t2jax.tables.columns import NUMBERS, REQUIRED, TEXTS
+from t2jax.tables.columns import NUMBERS, REQUIRED, RESPONSES, TEXTS
 from t2jax.tables.place import Place, TableError, suggestion
 from t2jax.tables.reading.headers import Meaning, exact, folded, meaning_of
 from t2jax.tables.reading.synonyms import COMPUTE, COUNTS, ROW_ERRORS
-
-RESPONSES = ("loss", "error", "neg_log_pass", "pass_at_k", "correct")
-"""Measurements, of which a table has at least one to be fitted."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +52,12 @@ def recognise(names: Sequence[str], told: Mapping[str, str], place: Place) -> Re
     ]
     free = [meaning for name, meaning in zip(names, known, strict=True) if name not in told and meaning is not None]
     free = [meaning for meaning in free if meaning.name not in kept]
-    free += _counts(names, told, kept, place)
+    free += _counts(names, told, kept)
     notes: list[str] = []
     for column in dict.fromkeys(meaning.column for meaning in free):
         candidates = [meaning for meaning in free if meaning.column == column]
         if column in kept:
-            notes += [_passed_over(column, candidates)] if column == "params" else []
+            notes.append(_passed_over(column, candidates))
             continue
         chosen = _choose(column, candidates, kept, {meaning.column for meaning in free}, place)
         if isinstance(chosen, str):
@@ -100,9 +97,8 @@ def _check_told(names: Sequence[str], told: Mapping[str, str], place: Place) -> 
             )
 
 
-def _counts(names: Sequence[str], told: Mapping[str, str], kept: set[str], place: Place) -> list[Meaning]:
+def _counts(names: Sequence[str], told: Mapping[str, str], kept: set[str]) -> list[Meaning]:
     """Returns n and c as trials and correct, where both are there, and the question that they are of."""
-    del place
     free = [name for name in names if name not in told]
     found = []
     if set(COUNTS) <= set(free) and not {"trials", "correct"} & kept:
@@ -141,12 +137,13 @@ def _choose(column: str, candidates: list[Meaning], kept: set[str], columns: set
 
 def shown(name: str) -> str:
     """Returns a name as a shell takes it."""
-    return name if all(letter.isalnum() or letter in "_.-/@" for letter in name) else f'"{name}"'
+    return name if all(letter.isalnum() or letter in "_.-/@,=" for letter in name) else f'"{name}"'
 
 
 def _passed_over(column: str, candidates: list[Meaning]) -> str:
-    """Writes a sentence on other counts of parameters, which are not read."""
-    return f"{column} is read, and {', '.join(repr(meaning.name) for meaning in candidates)} is not"
+    """Writes a sentence on other columns of that meaning, which are not read."""
+    names = ", ".join(repr(meaning.name) for meaning in candidates)
+    return f"{column} is read, and {names} {'is' if len(candidates) == 1 else 'are'} not"
 
 
 def _row_errors(name: str) -> str:

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from t2jax.tables.columns import NUMBERS, TEXTS
+from t2jax.tables.columns import NUMBERS, RESPONSES, TEXTS
 from t2jax.tables.place import Place, TableError, missing_column
 from t2jax.tables.reading.cells import Style, is_number, number_of, says_missing
 from t2jax.tables.reading.files.text import numbers_or_text
-from t2jax.tables.reading.recognise import RESPONSES
 
 
 def select_rows(

@@ -87,3 +87,7 @@ SETTINGS = _words(
     "warmup warmup_steps schedule scheduler lr_schedule optimizer optimiser dropout beta1 beta2 momentum"
 )
 """Names of settings that are tuned: rows of one size that differ in them are a sweep, not seeds."""
+SETTING_WORDS = (("lr",), ("learning", "rate"), ("batch", "size"))
+"""Words of a longer name that make it a setting, as in `peak_learning_rate`."""
+TASK_WORDS = _words("benchmark dataset domain split subset eval_set")
+"""Names of columns whose values may be tasks. No such column is read as one without being told."""
