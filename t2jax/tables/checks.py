@@ -1,14 +1,14 @@
 """Checks of tables against the meaning of their columns."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from t2jax.tables.columns import NUMBERS, REQUIRED, RUN_KEY, SHARES, TEXTS, UNITS
-from t2jax.tables.magnitudes import doubts
+from t2jax.tables.magnitudes import Doubt, doubts, doubts_of_a_file
 from t2jax.tables.place import Place, TableError, _format_cell, missing_column, suggestion, unique_names
 
 
@@ -74,12 +74,21 @@ def clean(frame: pd.DataFrame, place: Place, known_raw: Collection[str]) -> pd.D
         else:  # float32 would not survive being written as text
             columns[name] = cells.astype(np.float64) if cells.dtype.kind == "f" else cells
     _check_counts(columns, place)
-    for doubt in doubts(columns):
-        if doubt.column not in known_raw:
-            raise TableError(f"{place.name}, {place.row(doubt.row)}, column {doubt.column!r}: {doubt.sentence}")
+    _refuse_first(doubts(columns), place, known_raw)
     cleaned = pd.DataFrame({name: cells.array for name, cells in columns.items()}, copy=True)
     _check_duplicates(cleaned, place)
     return cleaned
+
+
+def check_file(frame: pd.DataFrame, place: Place, known_raw: Collection[str]) -> None:
+    """Raises TableError for values that are implausible in a file, except in columns that hold raw counts."""
+    _refuse_first(doubts_of_a_file({str(name): cells for name, cells in frame.items()}), place, known_raw)
+
+
+def _refuse_first(found: Iterable[Doubt], place: Place, known_raw: Collection[str]) -> None:
+    for doubt in found:
+        if doubt.column not in known_raw:
+            raise TableError(f"{place.name}, {place.row(doubt.row)}, column {doubt.column!r}: {doubt.sentence}")
 
 
 def unit_factors(frame: pd.DataFrame, units: Mapping[str, str | float], place: Place) -> dict[str, float]:

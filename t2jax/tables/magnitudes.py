@@ -52,7 +52,6 @@ def doubts(columns: Mapping[str, Any]) -> Iterator[Doubt]:
     """
     for name in ("params", "tokens"):
         yield from _counts(name, np.asarray(columns[name], float))
-    yield from _both_small(np.asarray(columns["params"], float), np.asarray(columns["tokens"], float))
     for name, limit in LARGEST.items():
         if name in columns:
             values = np.asarray(columns[name], float)
@@ -63,6 +62,20 @@ def doubts(columns: Mapping[str, Any]) -> Iterator[Doubt]:
         yield from _losses(np.asarray(columns["loss"], float), columns)
     if any(name in columns for name in RESPONSES):
         yield from _ratios(columns)
+
+
+def doubts_of_a_file(columns: Mapping[str, Any]) -> Iterator[Doubt]:
+    """Finds values that are implausible in a file, where units may be missing; a script may compute such tables.
+
+    Args:
+        columns: As for `doubts`.
+
+    Returns:
+        The doubts in the order of the messages.
+    """
+    yield from _both_small(np.asarray(columns["params"], float), np.asarray(columns["tokens"], float))
+    if any(name in columns for name in RESPONSES):
+        yield from _half_of_ratios(columns)
 
 
 def _counts(name: str, values: np.ndarray) -> Iterator[Doubt]:
@@ -170,7 +183,12 @@ def _ratios(columns: Mapping[str, Any]) -> Iterator[Doubt]:
             f"found {tokens[row]:g} tokens for {params[row]:g} params, and no row has as many tokens as params: are"
             f" tokens in thousands, or the two columns swapped?{_how_to_confirm('tokens')}",
         )
-        return
+
+
+def _half_of_ratios(columns: Mapping[str, Any]) -> Iterator[Doubt]:
+    """Doubts half of the rows or more; fewer rows than three have no half."""
+    params, tokens = np.asarray(columns["params"], float), np.asarray(columns["tokens"], float)
+    ratio = tokens / params
     if len(ratio) < 3:
         return
     typical = _implausible_half(np.sort(_last_checkpoints(ratio, columns)))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from t2jax.tables.checks import check_sizes, clean, multiplied, unit_factors
+from t2jax.tables.checks import check_file, check_sizes, clean, multiplied, unit_factors
 from t2jax.tables.columns import NUMBERS, TEXTS
 from t2jax.tables.formats import READABLE, _with_suffix
 from t2jax.tables.place import Place, TableError, unique_names
@@ -152,6 +152,7 @@ def read_with(path: str | os.PathLike[str], reading: Reading) -> Table:
     for step in (f"read {path} (sha256 {sha256}){scaled}", *notes, selected):
         source = source.then(step) if step else source
     frame = clean(frame, place, known_raw=source.units)
+    check_file(frame, place, known_raw=source.units)
     check_sizes(frame, place)
     table = _from_clean_frame(frame, source, place)
     return best_rows(table, reading.best_of) if reading.best_of else table

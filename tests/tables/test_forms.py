@@ -90,11 +90,11 @@ def test_read_as_they_are(write, content):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("runs.csv.gz", gzip.compress(PLAIN.encode())),
+        ("runs.csv.gz", gzip.compress(PLAIN.encode(), mtime=0)),
         ("runs.tsv", csv("params\ttokens\tloss", ROWS, "\t")),
         ("runs.txt", PLAIN),
         ("runs.jsonl", "\n".join(JSON)),
-        ("runs.jsonl.gz", gzip.compress(("\n\n".join(JSON)).encode())),
+        ("runs.jsonl.gz", gzip.compress(("\n\n".join(JSON)).encode(), mtime=0)),
     ],
 )
 def test_other_formats(write, name, content):
