@@ -50,7 +50,7 @@ def draw(
 
 
 def _sample_prior(prior: Distribution, normal: Array, key: Array) -> Array:
-    """Draws from a prior.
+    """Draws values of one parameter from its prior, shape (count,).
 
     The draws are a function of the standard normal ones if the prior is (log-)normal. Otherwise they use the key.
     """

@@ -52,7 +52,10 @@ def _chosen(n: np.ndarray, c: np.ndarray, k: np.ndarray) -> np.ndarray:
 
 
 def _share(n: int, c: int, k: int) -> float:
-    """Computes C(c, k)/C(n, k), the product of (c - i)/(n - i) for i < k, or of (n - k - j)/(n - j) for j < n - c."""
+    """Computes the share C(c, k)/C(n, k) of the subsets of k samples that are all right.
+
+    The product of k factors (c - i)/(n - i) equals that of n - c factors (n - k - j)/(n - j). The shorter is taken.
+    """
     if k > c:
         return 0.0
     factors = np.arange(min(k, n - c), dtype=float)

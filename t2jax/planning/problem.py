@@ -182,7 +182,7 @@ def inputs_at(law: Law, budget: Budget, n: ArrayLike, d: ArrayLike, k: ArrayLike
 
 
 def cost_at(law: Law, budget: Budget, n: ArrayLike, d: ArrayLike, k: ArrayLike) -> Array:
-    """Computes the law's cost at N, D and k."""
+    """Computes the law's cost at N, D and k: the loss or -log pass@k, not money."""
     return law.cost(**inputs_at(law, budget, n, d, k))
 
 

@@ -199,4 +199,5 @@ def _finish(law: Law, budget: Budget, optimum: Optimum, samples: Array, feasible
 
 
 def _cost(law: Law, budget: Budget, plan: Plan) -> Array:
+    """Computes the predicted loss, or -log pass@k, of a plan: what the solver minimises, not its price."""
     return cost_at(law, budget, plan.params, plan.tokens, plan.samples)

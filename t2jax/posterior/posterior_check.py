@@ -145,7 +145,7 @@ def _replicate(noise: Noise, name: str, rows: Rows, laws: Law, scales: Rows, key
 def _tails(residuals: np.ndarray, new_residuals: np.ndarray, table: Table, weight: np.ndarray) -> dict[str, float]:
     share = weight / weight.sum()
     tails: dict[str, float] = {}
-    for name, size in (("spread", _spread), ("largest residual", _largest)):
+    for name, size in (("spread", _mean_square), ("largest residual", _largest)):
         tails[name] = _two_sided(size(residuals, share), size(new_residuals, share))
     for column, symbol in (("params", "N"), ("tokens", "D"), ("samples", "k")):
         if column in table and np.ptp(table[column]) > 0:
@@ -155,7 +155,8 @@ def _tails(residuals: np.ndarray, new_residuals: np.ndarray, table: Table, weigh
     return tails
 
 
-def _spread(residuals: np.ndarray, share: np.ndarray) -> np.ndarray:
+def _mean_square(residuals: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Computes the weighted mean square of residuals (draws, rows), one for each draw."""
     return np.square(residuals) @ share
 
 

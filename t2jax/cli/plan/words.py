@@ -156,16 +156,16 @@ def _delta_intervals(report: PlanReport) -> str:
 
 
 def _elasticities(report: PlanReport) -> str:
-    """Returns a table of the elasticities and the exchange rate of training and serving costs."""
+    """Returns a table of the elasticities to limits and prices, and the exchange rate of training and serving costs."""
     if report.moves is None:
         return "Small changes do not move whole samples and listed sizes; --what-if shows larger changes."
-    inputs = set(report.law.values())
+    law_parameters = set(report.law.values())
     goal_quantity = _goal_quantity(report)
     answers = (*report.answers, goal_quantity)
     rows = []
     for name in report.moves.params:
         changes = [getattr(report.moves, answer)[name] for answer in answers]
-        if name not in inputs and max(map(abs, changes)) > NEGLIGIBLE:
+        if name not in law_parameters and max(map(abs, changes)) > NEGLIGIBLE:
             rows.append((name, *(f"{change:+.3f} %" for change in changes)))
     header = (
         "one per cent more",
