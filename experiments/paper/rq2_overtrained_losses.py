@@ -207,7 +207,7 @@ def figures(result: Result) -> dict[str, "Figure"]:
 
 def _with_room(ends: tuple[float, float]) -> tuple[float, float]:
     """The ends of an axis with space above the data for a legend."""
-    return ends[0], ends[1] + 0.35 * (ends[1] - ends[0])
+    return ends[0], ends[1] + 0.5 * (ends[1] - ends[0])
 
 
 def main() -> None:

@@ -53,6 +53,7 @@ LAWS = {
     "T2PassK": "T² by pass@k",
     "T2PassKOnKaplan": "T² by pass@k, on Kaplan",
     "t2-loss": "T² by loss",
+    "t2-loss-on-kaplan": "T² by loss, on Kaplan",
     "t2-pass-k": "T² by pass@k",
     "t2-pass-k-on-kaplan": "T² by pass@k, on Kaplan",
     "t2-pass-k-on-shared-exponent": "T² by pass@k, α = β",
