@@ -2,12 +2,13 @@
 
 import os
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
 import jax
 import matplotlib
 import pytest
+
+from t2jax.cli import flags_for_fast_compilation
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 matplotlib.use("Agg")
@@ -17,7 +18,7 @@ MAPPINGS = 45_000  # of the 65,530 that Linux allows a process; every compiled p
 
 def pytest_configure(config):
     """Settings of workers and of commands that tests start, which have the environment of this process."""
-    os.environ.setdefault("XLA_FLAGS", " ".join(flags_for_fast_compilation(config.option.markexpr)))
+    os.environ.setdefault("XLA_FLAGS", " ".join(flags_of_tests(config.option.markexpr)))
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as every core has a worker
     # what one process has compiled is there for all, and gone with the run
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
@@ -28,7 +29,7 @@ def pytest_configure(config):
         jax.config.update("jax_compilation_cache_dir", folder.name)
 
 
-def flags_for_fast_compilation(marks: str) -> list[str]:
+def flags_of_tests(marks: str) -> list[str]:
     """XLA's flags for tests, which compile more than they compute; JAX reads them when it makes the first array.
 
     Commands, notebooks and benchmarks outside pytest compile as users do.
@@ -36,9 +37,7 @@ def flags_for_fast_compilation(marks: str) -> list[str]:
     flags = ["--xla_cpu_multi_thread_eigen=false"]  # as every core has a worker
     if marks != "tiny":  # experiments compute more
         flags.append("--xla_backend_optimization_level=0")
-    if version("jaxlib").startswith("0.10."):  # later versions end at this flag, which they do not know
-        flags.append("--xla_cpu_use_fusion_emitters=false")
-    return flags
+    return flags + flags_for_fast_compilation()
 
 
 @pytest.fixture

@@ -49,17 +49,10 @@ def forecast_beyond(
         The forecast. With one question the interval is NaN.
     """
     fewest = int(n.min())
-    measured, forecast = (
-        pass_from_counts(n, c, [fewest], level),
-        forecast_beta(n, c, samples, key=key, draws=draws, level=level),
-    )
-    low, high = (
-        np.maximum(np.asarray(ahead, float), float(here[0]))
-        for ahead, here in (
-            (forecast.population.low, measured.population.low),
-            (forecast.population.high, measured.population.high),
-        )
-    )
+    measured = pass_from_counts(n, c, [fewest], level)
+    forecast = forecast_beta(n, c, samples, key=key, draws=draws, level=level)
+    low = np.maximum(forecast.population.low, measured.population.low[0])
+    high = np.maximum(forecast.population.high, measured.population.high[0])
     passed = np.maximum(forecast.passed, measured.passed[0])
     status = forecast.status
     if np.any(forecast.passed < measured.passed[0]):

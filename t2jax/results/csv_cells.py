@@ -2,9 +2,8 @@
 
 import pandas as pd
 
-from t2jax.tables.columns import NUMBERS, TEXTS
 from t2jax.tables.place import Place
-from t2jax.tables.reading.files.text import numbers_or_text, text_cells
+from t2jax.tables.reading.files.text import text_cells, typed_cells
 
 
 def csv_cells(data: bytes, name: str) -> tuple[pd.DataFrame, Place]:
@@ -21,6 +20,4 @@ def csv_cells(data: bytes, name: str) -> tuple[pd.DataFrame, Place]:
         TableError: As `text_cells`.
     """
     raw = text_cells(data, name)
-    fixed = {*NUMBERS, *TEXTS}
-    columns = {title: cells if title in fixed else numbers_or_text(cells) for title, cells in raw.frame.items()}
-    return pd.DataFrame(columns), raw.place
+    return typed_cells(raw.frame), raw.place

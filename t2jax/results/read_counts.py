@@ -5,15 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from t2jax.results.counts_file import NAMES, QuestionCounts, counts_of
 from t2jax.tables.checks import multiplied, unit_factors
-from t2jax.tables.columns import NUMBERS, TEXTS
 from t2jax.tables.formats import READABLE
 from t2jax.tables.place import TableError, unique_names
 from t2jax.tables.reading.files.by_suffix import raw_table, read_bytes
-from t2jax.tables.reading.files.text import numbers_or_text
+from t2jax.tables.reading.files.text import typed_cells
 from t2jax.tables.reading.headers import folded, meaning_of
 from t2jax.tables.reading.options import Reading
 from t2jax.tables.reading.recognise import recognise
@@ -64,9 +61,7 @@ def read_counts(
     ours = dict(zip(counting, known.names, strict=True))
     renamed = [ours.get(name, name) for name in names]
     unique_names(renamed, raw.place)
-    cells = raw.frame.set_axis(renamed, axis=1)
-    fixed = {*NUMBERS, *TEXTS}
-    frame = pd.DataFrame({name: column if name in fixed else numbers_or_text(column) for name, column in cells.items()})
+    frame = typed_cells(raw.frame.set_axis(renamed, axis=1))
     frame = multiplied(frame, unit_factors(frame, known.units, raw.place), raw.place)
     conditions = {ours.get(name, name): value for name, value in (where or {}).items()}
     return CountsFile(counts_of(frame, raw.place, conditions), (*raw.notes, *known.notes))

@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from t2jax.tables.checks import check_file, check_sizes, clean, multiplied, unit_factors
-from t2jax.tables.columns import NUMBERS, TEXTS
 from t2jax.tables.formats import READABLE, _with_suffix
 from t2jax.tables.place import Place, TableError, unique_names
-from t2jax.tables.reading.cells import Style, is_number, normalised, style_of
+from t2jax.tables.reading.cells import is_number, normalised, style_of
 from t2jax.tables.reading.files.by_suffix import raw_table, read_bytes
 from t2jax.tables.reading.files.raw import RawTable
-from t2jax.tables.reading.files.text import numbers_or_text
+from t2jax.tables.reading.files.text import typed_cells
 from t2jax.tables.reading.loss_units import LossUnit
 from t2jax.tables.reading.losses import losses_in_nats
 from t2jax.tables.reading.options import Reading
@@ -140,7 +139,7 @@ def read_with(path: str | os.PathLike[str], reading: Reading) -> Table:
     steps.append(step)
     frame = normalised(frame, style, factors, place)
     _ask_about_units(frame, known.units, reading.units, place)
-    frame = multiplied(_typed(frame, style), factors, place)
+    frame = multiplied(typed_cells(frame, style.decimal), factors, place)
     frame, step = losses_in_nats(frame, known.loss_units, reading, place)
     steps.append(step)
     frame, step = with_size_of_compute(frame, place)
@@ -183,16 +182,6 @@ def _columns(raw: RawTable, reading: Reading) -> Recognised:
     found = recognise(names, reading.columns, raw.place)
     unique_names(found.names, raw.place)
     return found
-
-
-def _typed(frame: pd.DataFrame, style: Style) -> pd.DataFrame:
-    """Gives columns of numbers without a fixed meaning their type. Those of a fixed meaning are checked as text."""
-    return pd.DataFrame(
-        {
-            name: cells if name in NUMBERS or name in TEXTS else numbers_or_text(cells, style.decimal)
-            for name, cells in frame.items()
-        }
-    )
 
 
 def _ask_about_units(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from t2jax.tables.columns import NUMBERS, TEXTS
 from t2jax.tables.place import Place, TableError, unique_names
 from t2jax.tables.reading.files.raw import RawTable
 
@@ -144,6 +145,16 @@ def _is_number(cell: str) -> bool:
         return bool(np.isfinite(float(cell)))
     except ValueError:
         return False
+
+
+def typed_cells(frame: pd.DataFrame, decimal: str = ".") -> pd.DataFrame:
+    """Gives columns of numbers without a fixed meaning their type. Those of a fixed meaning are checked as text."""
+    return pd.DataFrame(
+        {
+            name: cells if name in NUMBERS or name in TEXTS else numbers_or_text(cells, decimal)
+            for name, cells in frame.items()
+        }
+    )
 
 
 def numbers_or_text(cells: pd.Series, decimal: str = ".") -> pd.Series:
