@@ -13,7 +13,7 @@ import tyro
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.cli.words import columns, count, evenly
 from t2jax.files import whole
-from t2jax.planning.hardware import accelerator
+from t2jax.planning.prices.hardware import accelerator
 
 DEVICES = {"h100": "H100", "a100": "A100", "v5e": "TPU v5e"}
 """Names in `t2.accelerator` of the choices of --device."""

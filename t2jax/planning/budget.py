@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from t2jax.planning.costs import Serving, Training
-from t2jax.planning.hardware import check_positive
+from t2jax.planning.prices.costs import Serving, Training
+from t2jax.planning.prices.hardware import check_positive
 from t2jax.pytrees import register
 from t2jax.typing import ArrayLike
 from t2jax.working_precision import is_traced

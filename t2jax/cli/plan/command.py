@@ -18,10 +18,10 @@ from t2jax.cli.plan.report import PlanReport, by_option
 from t2jax.cli.plan.words import plan_answer, plan_text, save_plan
 from t2jax.cli.tables.pairs import pairs
 from t2jax.planning.budget import LIMITS, Budget
-from t2jax.planning.costs import Serving, Shape, Training
 from t2jax.planning.frontier import frontier
-from t2jax.planning.hardware import accelerator
 from t2jax.planning.plan import Plan
+from t2jax.planning.prices.costs import Serving, Shape, Training
+from t2jax.planning.prices.hardware import accelerator
 from t2jax.planning.rivals import Choice, models, rivals
 from t2jax.planning.sensitivity import delta_band, elasticities, worth_of
 

@@ -13,10 +13,10 @@ from t2jax.fitting.fit import Fit
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.planning.budget import Budget
-from t2jax.planning.costs import Training
 from t2jax.planning.next_runs.choice import choose_runs, covariance_with, log_variance, reductions
 from t2jax.planning.next_runs.information import Information, columns_of, inform
 from t2jax.planning.next_runs.region import Region, tokens_at_cost
+from t2jax.planning.prices.costs import Training
 from t2jax.printing import report
 from t2jax.tables.table import Table
 from t2jax.typing import Array

@@ -6,8 +6,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from t2jax.planning.costs import Training
-from t2jax.planning.hardware import check_positive
+from t2jax.planning.prices.costs import Training
+from t2jax.planning.prices.hardware import check_positive
 from t2jax.working_precision import scope
 
 COSTS, RATIOS = 13, 13

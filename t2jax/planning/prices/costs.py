@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from t2jax.planning.hardware import Accelerator, check_positive
+from t2jax.planning.prices.hardware import Accelerator, check_positive
 from t2jax.pytrees import register
 from t2jax.typing import Array, ArrayLike
 

@@ -1,0 +1,1 @@
+"""Prices of training and serving: accelerators, shapes of models and costs."""
