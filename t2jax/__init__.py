@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from t2jax.planning.budget import Budget
     from t2jax.planning.frontier import allocate, frontier
     from t2jax.planning.next_runs.next_runs import next_runs
-    from t2jax.planning.prices.costs import Serving, Shape, Training
+    from t2jax.planning.prices.costs import Serving, Training
     from t2jax.planning.prices.hardware import Accelerator, accelerator
+    from t2jax.planning.prices.shape import Shape
     from t2jax.posterior.leave_one_out import loo
     from t2jax.posterior.posterior import Posterior
     from t2jax.posterior.sample import sample
@@ -95,9 +96,10 @@ _PLACES = {
     "t2jax.laws.predict": ("evaluate", "predict"),
     "t2jax.numerics.bands": ("Band", "band"),
     "t2jax.planning.budget": ("Budget",),
-    "t2jax.planning.prices.costs": ("Serving", "Shape", "Training"),
+    "t2jax.planning.prices.costs": ("Serving", "Training"),
     "t2jax.planning.frontier": ("allocate", "frontier"),
     "t2jax.planning.prices.hardware": ("Accelerator", "accelerator"),
+    "t2jax.planning.prices.shape": ("Shape",),
     "t2jax.planning.next_runs.next_runs": ("next_runs",),
     "t2jax.posterior.leave_one_out": ("loo",),
     "t2jax.posterior.posterior": ("Posterior",),

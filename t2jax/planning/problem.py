@@ -17,7 +17,7 @@ import numpy as np
 from t2jax.laws.base import Law
 from t2jax.planning.budget import Budget
 from t2jax.planning.plan import CONSTRAINTS
-from t2jax.planning.prices.costs import Term, Terms
+from t2jax.planning.prices.terms import Term, Terms
 from t2jax.pytrees import register
 from t2jax.typing import Array, ArrayLike, Float
 

@@ -12,7 +12,7 @@ from t2jax.laws.base import Law, Part
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import allocate, frontier
 from t2jax.planning.plan import BUDGETS, CONSTRAINTS, Plan
-from t2jax.planning.prices.costs import total
+from t2jax.planning.prices.terms import total
 from t2jax.planning.problem import chooses_samples, inputs_at, limits, pose
 from t2jax.typing import Array, ArrayLike
 from t2jax.working_precision import scope

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from t2jax.planning.budget import Budget
-from t2jax.planning.prices.costs import total
+from t2jax.planning.prices.terms import total
 from t2jax.planning.problem import bounds, spending
 from t2jax.typing import Array, Float
 

@@ -20,8 +20,9 @@ from t2jax.cli.tables.pairs import pairs
 from t2jax.planning.budget import LIMITS, Budget
 from t2jax.planning.frontier import frontier
 from t2jax.planning.plan import Plan
-from t2jax.planning.prices.costs import Serving, Shape, Training
+from t2jax.planning.prices.costs import Serving, Training
 from t2jax.planning.prices.hardware import accelerator
+from t2jax.planning.prices.shape import Shape
 from t2jax.planning.rivals import Choice, models, rivals
 from t2jax.planning.sensitivity import delta_band, elasticities, worth_of
 

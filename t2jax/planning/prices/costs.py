@@ -1,114 +1,14 @@
-"""Costs of training and of serving, in FLOPs, device-seconds or dollars.
-
-Each cost is a posynomial: a sum of products of powers of N, D and k with positive coefficients.
-A roofline is the largest of several such sums. The log of each cost is therefore convex in (log N, log D, log k),
-as in geometric programming (Boyd et al. 2007, A tutorial on geometric programming). Convexity lets the planner
-certify an optimum.
-"""
+"""Costs of training and of serving, in FLOPs, device-seconds or dollars: posynomials in N, D and k (`terms`)."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 
 from t2jax.planning.prices.hardware import Accelerator, check_positive
+from t2jax.planning.prices.shape import Shape
+from t2jax.planning.prices.terms import Term, Terms, attended, largest, total
 from t2jax.pytrees import register
 from t2jax.typing import Array, ArrayLike
-
-
-class Term(NamedTuple):
-    """One term of a cost: `coefficient · N^powers[0] · D^powers[1] · k^powers[2]`."""
-
-    powers: tuple[float, float, float]
-    coefficient: ArrayLike
-
-    def times(self, factor: ArrayLike, samples: float = 0.0) -> "Term":
-        """Returns the term times a factor and times k to a power."""
-        n, d, k = self.powers
-        return Term((n, d, k + samples), jnp.asarray(self.coefficient) * factor)
-
-
-Terms = list[Term]
-
-
-def total(terms: Terms, N: ArrayLike, D: ArrayLike, k: ArrayLike) -> Array:
-    """Sums terms at N, D and k."""
-    N, D, k = jnp.asarray(N), jnp.asarray(D), jnp.asarray(k)
-    value = jnp.zeros(())
-    for (n, d, m), coefficient in terms:
-        value = value + coefficient * N**n * D**d * k**m
-    return value
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Width and depth of a transformer as functions of its number of parameters.
-
-    The model has N = 12·depth·width² parameters (Kaplan et al. 2020, 2001.08361, table 1).
-    The ratio of width to depth is constant, so depth·width grows as N^(2/3).
-
-    Args:
-        aspect: Width over depth. GPT-3 and Llama 7B have 128.
-        kv_share: Width of the cached keys and values over the model's width. It is 1 for plain attention, and 1/8 if
-            eight query heads share one key head.
-
-    Raises:
-        ValueError: When a number is not positive.
-
-    Examples:
-        >>> shape = t2.Shape(aspect=128.0)
-        >>> round(float(shape.depth(7e9)), 1), round(float(shape.width(7e9)))
-        (32.9, 4211)
-    """
-
-    aspect: ArrayLike = 128.0
-    kv_share: ArrayLike = 1.0
-
-    def __post_init__(self):
-        check_positive(self, ("aspect", "kv_share"))
-
-    def depth(self, N: ArrayLike) -> Array:
-        """Computes the number of layers.
-
-        Args:
-            N: Number of parameters.
-
-        Returns:
-            Layers, not rounded, in the shape of `N`.
-        """
-        return (jnp.asarray(N) / (12 * jnp.asarray(self.aspect) ** 2)) ** (1 / 3)
-
-    def width(self, N: ArrayLike) -> Array:
-        """Computes the width of the residual stream.
-
-        Args:
-            N: Number of parameters.
-
-        Returns:
-            The width, not rounded, in the shape of `N`.
-        """
-        return jnp.asarray(self.aspect) * self.depth(N)
-
-    def attention(self) -> Term:
-        """Returns the FLOPs with which one token attends to one other token.
-
-        They count a dot product and a weighted sum of values, in all layers.
-
-        Returns:
-            One term in N.
-        """
-        return Term((2 / 3, 0.0, 0.0), 4 * self.depth(1.0) * self.width(1.0))
-
-    def cached(self) -> Term:
-        """Returns how many numbers the KV cache stores for each token.
-
-        The cache stores a key and a value in all layers.
-
-        Returns:
-            One term in N.
-        """
-        return Term((2 / 3, 0.0, 0.0), 2 * self.kv_share * self.depth(1.0) * self.width(1.0))
 
 
 @dataclass(frozen=True)
@@ -255,7 +155,7 @@ class Serving:
 
     def __call__(self, N: ArrayLike, k: ArrayLike) -> Array:
         """Computes the cost in `unit` of one query with k samples."""
-        return _largest([total(terms, N, 1.0, k) for terms in self.terms()])
+        return largest([total(terms, N, 1.0, k) for terms in self.terms()])
 
     def latency_terms(self) -> list[Terms]:
         """Returns the latency of one query as alternatives. It needs an accelerator.
@@ -285,7 +185,7 @@ class Serving:
         """
         if self.on is None:
             raise ValueError("latency is in seconds: give Serving an accelerator, such as on=t2.accelerator('H100')")
-        return _largest([total(terms, N, 1.0, 1.0) for terms in self.latency_terms()])
+        return largest([total(terms, N, 1.0, 1.0) for terms in self.latency_terms()])
 
     def memory_terms(self) -> Terms:
         """Returns the memory that the weights and the KV caches of a batch take.
@@ -312,7 +212,7 @@ class Serving:
     def _forward_flops(self, new: ArrayLike, before: ArrayLike) -> Terms:
         """Returns the FLOPs of `new` tokens that follow `before` other tokens."""
         terms = [Term((1.0, 0.0, 0.0), 2.0 * jnp.asarray(new))]
-        return terms if self.shape is None else [*terms, self.shape.attention().times(_attended(before, new))]
+        return terms if self.shape is None else [*terms, self.shape.attention().times(attended(before, new))]
 
     def _weights(self, times: ArrayLike) -> Terms:
         return [Term((1.0, 0.0, 0.0), jnp.asarray(self.weight_bytes) * times)]
@@ -333,7 +233,7 @@ class Serving:
         Each token reads its share of the weights and the cache of its whole context.
         """
         weights = self._weights(jnp.asarray(self.generated) / self.batch)
-        cache = self._cache(_attended(self._prompt_length(), self.generated))
+        cache = self._cache(attended(self._prompt_length(), self.generated))
         return self._roofline(self.sample_flops(), [*weights, *cache])
 
     def _roofline(self, flops: Terms, traffic: Terms) -> list[Terms]:
@@ -344,22 +244,5 @@ class Serving:
         return [[term.times(per_flop) for term in flops], [term.times(per_byte) for term in traffic]]
 
 
-def _largest(costs: list[Array]) -> Array:
-    """Selects the largest cost by its index.
-
-    The derivative of jnp.max is NaN if XLA rounds the two compared numbers differently.
-    """
-    stacked = jnp.stack(costs)
-    at = jnp.argmax(jax.lax.stop_gradient(stacked), axis=0)
-    return jnp.take_along_axis(stacked, at[None], axis=0)[0]
-
-
-def _attended(before: ArrayLike, new: ArrayLike) -> Array:
-    """Counts the pairs of `new` tokens with themselves and all earlier tokens, of which `before` are already there."""
-    new = jnp.asarray(new)
-    return new * before + new * (new + 1) / 2
-
-
-register(Shape, ("aspect", "kv_share"))
 register(Training, ("shape", "context", "on"))
 register(Serving, ("prompt", "generated", "shape", "batch", "weight_bytes", "cache_bytes", "on"))
