@@ -1,4 +1,4 @@
-"""Sensitivities of a plan, and the choice of the next training runs."""
+"""Prices and models that exist, sensitivities of a plan, and the choice of the next training runs."""
 
 from typing import TYPE_CHECKING
 
@@ -7,19 +7,26 @@ from t2jax.on_demand import names_on_demand
 if TYPE_CHECKING:
     from t2jax.planning.next_runs.next_runs import NextRuns
     from t2jax.planning.next_runs.region import Region
+    from t2jax.planning.prices.accelerator_file import read_accelerator
+    from t2jax.planning.prices.model_config import ModelConfig, read_model_config
     from t2jax.planning.sensitivity import delta_band, elasticities, shadow_prices
 
 __all__ = [
+    "ModelConfig",
     "NextRuns",
     "Region",
     "delta_band",
     "elasticities",
+    "read_accelerator",
+    "read_model_config",
     "shadow_prices",
 ]
 
 _PLACES = {
     "t2jax.planning.next_runs.next_runs": ("NextRuns",),
     "t2jax.planning.next_runs.region": ("Region",),
+    "t2jax.planning.prices.accelerator_file": ("read_accelerator",),
+    "t2jax.planning.prices.model_config": ("ModelConfig", "read_model_config"),
     "t2jax.planning.sensitivity": ("delta_band", "elasticities", "shadow_prices"),
 }
 

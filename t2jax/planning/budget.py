@@ -37,6 +37,8 @@ class Budget:
         queries: Number of queries in the model's life.
         target: Prediction to reach: a loss at most, or a pass@k at least.
         latency: Longest time of a query in seconds, from the prompt to the last token.
+        first_token: Longest time to the first token in seconds, while the prompt is read.
+        between_tokens: Longest time between two tokens of a sample in seconds, on average.
         tokens_min: Smallest number of training tokens D.
         samples_min: Smallest number of samples k.
         samples_max: Largest number of samples k.
@@ -67,6 +69,8 @@ class Budget:
     queries: ArrayLike | None = None
     target: ArrayLike | None = None
     latency: ArrayLike | None = None
+    first_token: ArrayLike | None = None
+    between_tokens: ArrayLike | None = None
     tokens_min: ArrayLike | None = None
     samples_min: ArrayLike | None = None
     samples_max: ArrayLike | None = None
@@ -129,6 +133,11 @@ class Budget:
         return self.inference is not None or self.queries is not None or self.goal == "queries"
 
     @property
+    def durations(self) -> tuple[str, ...]:
+        """Names of the limits on durations that are set."""
+        return tuple(name for name in ("latency", "first_token", "between_tokens") if getattr(self, name) is not None)
+
+    @property
     def linear(self) -> bool:
         """Whether all limits are linear in (log N, log D, log k), as those of the paper are."""
         plain = self.training is None and self.serving is None and self.sizes is None and not self.fixed
@@ -179,15 +188,18 @@ class Budget:
                 f"training costs {training.unit} and serving {serving.unit}, which do not add up: "
                 "give both an accelerator, with a price on both or neither"
             )
-        if self.latency is not None and serving.on is None:
-            raise ValueError("Budget.latency needs a Serving on an accelerator, such as on=t2.accelerator('H100')")
+        for name in self.durations:
+            if serving.on is None:
+                raise ValueError(f"Budget.{name} needs a Serving on an accelerator, such as on=t2.accelerator('H100')")
+        if self.first_token is not None and serving.prompt is None:
+            raise ValueError("Budget.first_token limits the time of reading a prompt: give Serving(prompt=...)")
         if not self.serves and (self.samples_min is not None or self.samples_max is not None):
             raise ValueError("bounds on samples need a price of samples: give inference=, queries= or total= as well")
 
 
 LIMITS = (
     *("train", "inference", "params_min", "params_max", "tokens_max", "total", "queries", "target", "latency"),
-    *("tokens_min", "samples_min", "samples_max", "unique_tokens", "tokens_per_param"),
+    *("first_token", "between_tokens", "tokens_min", "samples_min", "samples_max", "unique_tokens", "tokens_per_param"),
 )
 CHOSEN = ("params", "tokens", "samples")
 LINEAR_LIMITS = {"train", "inference", "params_min", "params_max", "tokens_max"}

@@ -33,14 +33,14 @@ class Outcome:
     Attributes:
         place: N, D, k and the number of queries, shape (4,).
         kkt: KKT residual.
-        multipliers: Multipliers of the constraints in `plan.CONSTRAINTS`, shape (12,).
-        prices: Multipliers of bounds that fix a quantity at one value, shape (12,).
-        slacks: Slacks of the constraints in logs, shape (12,). They are infinite for constraints that are absent.
-        active: Whether each constraint holds with equality, shape (12,).
+        multipliers: Multipliers of the constraints in `plan.CONSTRAINTS`, shape (14,).
+        prices: Multipliers of bounds that fix a quantity at one value, shape (14,).
+        slacks: Slacks of the constraints in logs, shape (14,). They are infinite for constraints that are absent.
+        active: Whether each constraint holds with equality, shape (14,).
         sides: Number of limits and of free logs, which bound the gap of a convex problem.
         feasible: Whether any point satisfies the limits.
         failure: Status code if no point does.
-        conflict: Limits that then contradict each other, shape (12,).
+        conflict: Limits that then contradict each other, shape (14,).
         tied: Whether other sizes are equally good.
     """
 

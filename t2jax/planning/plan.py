@@ -11,7 +11,7 @@ from t2jax.working_precision import is_traced
 
 CONSTRAINTS = (
     *("train", "params_min", "params_max", "tokens_min", "tokens_max", "inference", "samples_min"),
-    *("samples_max", "total", "target", "latency", "memory"),
+    *("samples_max", "total", "target", "latency", "memory", "first_token", "between_tokens"),
 )
 """Names of the constraints, in the order of `Plan.shadow_prices` and `Plan.active`."""
 BUDGETS = ("train", "inference", "total", "target")
@@ -34,15 +34,15 @@ class Plan:
         samples: Number of samples k.
         value: The law's prediction at N, D and k, in the unit of its response.
         kkt: Certificate: the largest violation of the optimality conditions in log space.
-        shadow_prices: Shape (..., 12), in the order of `CONSTRAINTS`. Each is the decrease of the law's cost per unit
+        shadow_prices: Shape (..., 14), in the order of `CONSTRAINTS`. Each is the decrease of the law's cost per unit
             of the log of a limit. With a target it is the decrease of log spending, or the increase of log queries.
-        active: Constraints that hold with equality, shape (..., 12). If limits contradict each other, these limits.
+        active: Constraints that hold with equality, shape (..., 14). If limits contradict each other, these limits.
         code: Kind of the outcome, as a number. `status` describes it.
         gap: Bound on how much better any feasible cost could be, for a convex problem. With a target it bounds log
             spending or log queries. It is infinite for laws that are not convex.
         queries: Number of queries served, or None if the budget has no queries.
         spent: Cost of training and serving together, or None if the budget does not add them up.
-        spare: Budgets that the plan does not need in full, shape (..., 12). A bound holds, or more would change nothing
+        spare: Budgets that the plan does not need in full, shape (..., 14). A bound holds, or more would change nothing
             beyond rounding. None if the goal is to spend the budget.
 
     Examples:

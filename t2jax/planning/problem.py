@@ -140,10 +140,11 @@ def _spending(budget: Budget) -> list[Limit]:
         rows.append(limit("train", trained, budget.train))
     if budget.inference is not None:
         rows += [limit("inference", terms, budget.inference) for terms in query]
-    if serving.on is not None and (budget.serves or budget.latency is not None):
+    if serving.on is not None and (budget.serves or budget.durations):
         rows.append(limit("memory", serving.memory_terms(), jnp.asarray(serving.on.memory) * serving.on.devices))
-    if budget.latency is not None:
-        rows += [limit("latency", terms, budget.latency) for terms in serving.latency_terms()]
+    for name in budget.durations:
+        alternatives = getattr(serving, f"{name}_terms")()
+        rows += [limit(name, terms, getattr(budget, name)) for terms in alternatives]
     if budget.goal == "queries":
         rows += [limit("total", trained, budget.total, tuple(terms), power=1.0) for terms in query]  # pyright: ignore
         return rows

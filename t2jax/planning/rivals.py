@@ -64,7 +64,7 @@ class Models:
         query: Cost of one query.
         queries: Number of queries served.
         spent: Cost of training and all queries.
-        excess: Log of usage over limit for each constraint in `plan.CONSTRAINTS`, shape (models, 12).
+        excess: Log of usage over limit for each constraint in `plan.CONSTRAINTS`, shape (models, 14).
     """
 
     params: np.ndarray
@@ -197,7 +197,8 @@ def _without_limits(budget: Budget) -> Budget:
     serving = budget.serving
     if serving is not None and serving.on is not None:
         serving = replace(serving, on=replace(serving.on, memory=np.full_like(serving.on.memory, ENDLESS)))
-    return replace(budget, **free, latency=None, sizes=None, whole_samples=False, serving=serving)
+    free |= dict.fromkeys(("latency", "first_token", "between_tokens"))
+    return replace(budget, **free, sizes=None, whole_samples=False, serving=serving)
 
 
 def _best(name: str, law: Law, budget: Budget, candidates: Models) -> Choice:

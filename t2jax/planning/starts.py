@@ -60,10 +60,10 @@ def grid(budget: Budget, fixed: Array, free: tuple[int, ...], parts: tuple[Array
         good = (tokens >= d_low) & (samples >= k_low)
         if budget.tokens_per_param is not None:
             good &= (tokens_of_ratio(n) >= d_low) & (tokens_of_ratio(n) <= tokens)
-        if serving.on is not None and (budget.serves or budget.latency is not None):
+        if serving.on is not None and (budget.serves or budget.durations):
             good &= serving.memory_used(jnp.exp(n)) < serving.on.memory * serving.on.devices
-        if budget.latency is not None:
-            good &= serving.latency(jnp.exp(n)) < budget.latency
+        for name in budget.durations:
+            good &= getattr(serving, name)(jnp.exp(n)) < getattr(budget, name)
         return good
 
     if 0 in free:

@@ -67,10 +67,12 @@ def test_decoding_is_priced_by_the_slower_of_arithmetic_and_memory():
 
 def test_known_accelerators():
     peaks = {"H100": (989e12, 3.35e12, 80e9), "h200": (989e12, 4.8e12, 141e9), "a100": (312e12, 2.039e12, 80e9)}
-    for name, peak in (peaks | {"TPU v5e": (197e12, 819e9, 16e9)}).items():
+    peaks |= {"TPU v5e": (197e12, 819e9, 16e9), "tpu v5p": (459e12, 2765e9, 95e9), "TPUv6e": (918e12, 1638e9, 32e9)}
+    peaks |= {"L40S": (362.05e12, 864e9, 48e9), "mi300x": (1307.4e12, 5.3e12, 192e9), "B200": (18e15 / 8, 8e12, 180e9)}
+    for name, peak in peaks.items():
         chip = t2.accelerator(name)
         assert (chip.flops, chip.bandwidth, chip.memory) == peak
-    with pytest.raises(ValueError, match="unknown accelerator 'H900': expected one of H100, H200, A100, TPU v5e"):
+    with pytest.raises(ValueError, match="unknown accelerator 'H900': expected one of H100, H200, A100, B200"):
         t2.accelerator("H900")
     with pytest.raises(ValueError, match=r"Accelerator\.price must be positive and finite, not 0"):
         t2.accelerator("H100", price=0.0)

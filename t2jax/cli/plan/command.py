@@ -125,6 +125,10 @@ class PlanConfig:
     """Largest loss or smallest pass@k to reach at the least cost."""
     latency: float | None = None
     """Largest duration of a query in seconds."""
+    first_token: float | None = None
+    """Longest time to the first token in seconds, while the prompt is read."""
+    between_tokens: float | None = None
+    """Longest time between two tokens of a sample in seconds, on average."""
     params_min: float | None = None
     """Smallest number of parameters allowed."""
     params_max: float | None = None

@@ -84,6 +84,10 @@ def _costs(report: PlanReport) -> str:
         sentence += f"; {_cost(float(report.plan.spent), training.unit)} together"
     if report.budget.latency is not None:
         sentence += f"; a query takes {float(serving.latency(report.plan.params)):.3g} s"
+    if report.budget.first_token is not None:
+        sentence += f"; the first token takes {float(serving.first_token(report.plan.params)):.3g} s"
+    if report.budget.between_tokens is not None:
+        sentence += f"; tokens are {float(serving.between_tokens(report.plan.params)):.3g} s apart"
     return sentence + "."
 
 

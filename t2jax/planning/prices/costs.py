@@ -56,7 +56,8 @@ class Training:
         Returns:
             Terms in N and D, whose sum is the FLOPs.
         """
-        terms = [Term((1.0, 1.0, 0.0), 6.0)]
+        computing = 1.0 if self.shape is None else self.shape.computing().coefficient
+        terms = [Term((1.0, 1.0, 0.0), 6.0 * computing)]  # pyright: ignore[reportOperatorIssue]
         if self.shape is not None and self.context is not None:
             per_token = self.shape.attention()
             coefficient = 3 * jnp.asarray(self.context) / 2 * per_token.coefficient
@@ -86,9 +87,10 @@ class Serving:
     which is the token served of the paper (Roberts et al. 2026, 2604.01411).
     On an accelerator, the prompt and the decoding each take the longer of arithmetic and memory traffic
     (roofline, Williams et al. 2009). Prompts run one at a time. The weights and the caches of a batch must fit into
-    memory. Each sample reads the prompt's cache for itself.
+    memory. Each sample reads the prompt's cache for itself, unless `shared_prompt` is set.
+    Weights of a mixture of experts compute by `Shape.active_ratio` and lie in memory by `Shape.total_ratio`.
     Source: 2N FLOPs per token and attention as in Kaplan et al. 2020 (2001.08361), and memory as in Pope et al. 2022
-    (2211.05102).
+    (2211.05102). A FLOP price of memory traffic is as in Kinetics (Sadhukhan et al. 2025, 2506.05333).
 
     Args:
         prompt: Tokens of the prompt.
@@ -98,9 +100,13 @@ class Serving:
         weight_bytes: Bytes of one parameter.
         cache_bytes: Bytes of one cached number.
         on: Accelerator that turns FLOPs into device-seconds or dollars.
+        shared_prompt: Whether all samples of a query read the prompt's cache together, once for each decoded token.
+            The latency and the memory still count the prompt for every sequence, which bounds them.
+        flops_per_byte: FLOPs that one byte of memory traffic is worth while decoding, for costs in FLOPs. A B200 has
+            562.5 FLOP/s in fp8 for one byte/s. A context then has generated²/2 pairs of tokens, as in Kinetics.
 
     Raises:
-        ValueError: When a number is not positive.
+        ValueError: When a number is not positive, or `flops_per_byte` comes with an accelerator.
 
     Examples:
         >>> query = t2.Serving(prompt=1000, generated=200)
@@ -115,9 +121,15 @@ class Serving:
     weight_bytes: ArrayLike = 2.0
     cache_bytes: ArrayLike = 2.0
     on: Accelerator | None = None
+    shared_prompt: bool = False
+    flops_per_byte: ArrayLike | None = None
 
     def __post_init__(self):
-        check_positive(self, ("prompt", "generated", "batch", "weight_bytes", "cache_bytes"))
+        check_positive(self, ("prompt", "generated", "batch", "weight_bytes", "cache_bytes", "flops_per_byte"))
+        if self.on is not None and self.flops_per_byte is not None:
+            raise ValueError(
+                "Serving.flops_per_byte is for costs in FLOPs: an accelerator has its own price of traffic"
+            )
 
     @property
     def unit(self) -> str:
@@ -146,12 +158,21 @@ class Serving:
         Returns:
             Lists of terms in N and k. The largest of their sums is the cost in `unit`.
         """
-        if self.on is None:
-            return [[*self.prompt_flops(), *(term.times(1.0, samples=1.0) for term in self.sample_flops())]]
-        price = self.on.charge(1.0)
-        decoding = [[term.times(price, samples=1.0) for term in terms] for terms in self._sample_seconds()]
-        prompts = [[term.times(price) for term in terms] for terms in self._prompt_seconds()]
-        return [[*prompt, *sample] for prompt in prompts for sample in decoding]
+        prompts = [self.prompt_flops()] if self.on is None else _times(self._prompt_seconds(), self.on.charge(1.0))
+        return [[*prompt, *decoding] for prompt in prompts for decoding in self.decoding_terms()]
+
+    def decoding_terms(self) -> list[Terms]:
+        """Returns the cost of generating the k samples of a query as alternatives.
+
+        Returns:
+            Lists of terms in N and k. The largest of their sums is the cost in `unit`.
+        """
+        flops = [term.times(1.0, samples=1.0) for term in self.sample_flops()]
+        if self.on is not None:
+            return _times(self._roofline(flops, self._traffic()), self.on.charge(1.0))
+        if self.flops_per_byte is None:
+            return [flops]
+        return [[*flops, *(term.times(self.flops_per_byte) for term in self._traffic())]]
 
     def __call__(self, N: ArrayLike, k: ArrayLike) -> Array:
         """Computes the cost in `unit` of one query with k samples."""
@@ -164,10 +185,58 @@ class Serving:
             Lists of terms in N. The largest of their sums is the seconds from the prompt to the last token.
         """
         assert self.on is not None
-        share, batch_share = 1 / jnp.asarray(self.on.devices), self.batch / jnp.asarray(self.on.devices)
-        decoding = [[term.times(batch_share) for term in terms] for terms in self._sample_seconds()]
-        prompts = [[term.times(share) for term in terms] for terms in self._prompt_seconds()]
-        return [[*prompt, *sample] for prompt in prompts for sample in decoding]
+        steps = self.between_tokens_terms()
+        samples = _times(steps, self.generated)
+        return [[*prompt, *sample] for prompt in self.first_token_terms() for sample in samples]
+
+    def first_token_terms(self) -> list[Terms]:
+        """Returns the time that reading the prompt takes, as alternatives. It needs an accelerator.
+
+        Returns:
+            Lists of terms in N. The largest of their sums is the seconds from the prompt to the first token.
+        """
+        assert self.on is not None
+        return _times(self._prompt_seconds(), 1 / jnp.asarray(self.on.devices))
+
+    def between_tokens_terms(self) -> list[Terms]:
+        """Returns the time of one decoding step of a batch, on average, as alternatives. It needs an accelerator.
+
+        Returns:
+            Lists of terms in N. The largest of their sums is the seconds between two tokens.
+        """
+        assert self.on is not None
+        step = self.batch / (jnp.asarray(self.on.devices) * self.generated)
+        return _times(self._sample_seconds(), step)
+
+    def first_token(self, N: ArrayLike) -> Array:
+        """Computes the time to the first token: the prompt is read, and no query waits.
+
+        Args:
+            N: Number of parameters.
+
+        Returns:
+            Seconds.
+
+        Raises:
+            ValueError: When there is no accelerator.
+        """
+        self._need_accelerator("the time to the first token")
+        return largest([total(terms, N, 1.0, 1.0) for terms in self.first_token_terms()])
+
+    def between_tokens(self, N: ArrayLike) -> Array:
+        """Computes the time between two tokens of a sample, on average over its tokens.
+
+        Args:
+            N: Number of parameters.
+
+        Returns:
+            Seconds.
+
+        Raises:
+            ValueError: When there is no accelerator.
+        """
+        self._need_accelerator("the time between tokens")
+        return largest([total(terms, N, 1.0, 1.0) for terms in self.between_tokens_terms()])
 
     def latency(self, N: ArrayLike) -> Array:
         """Computes the latency of one query.
@@ -183,8 +252,7 @@ class Serving:
         Raises:
             ValueError: When there is no accelerator.
         """
-        if self.on is None:
-            raise ValueError("latency is in seconds: give Serving an accelerator, such as on=t2.accelerator('H100')")
+        self._need_accelerator("latency")
         return largest([total(terms, N, 1.0, 1.0) for terms in self.latency_terms()])
 
     def memory_terms(self) -> Terms:
@@ -193,7 +261,7 @@ class Serving:
         Returns:
             Terms in N, whose sum is in bytes.
         """
-        return [*self._weights(1.0), *self._cache(self.batch * (self._prompt_length() + jnp.asarray(self.generated)))]
+        return [self._weights(), *self._cache(self.batch * (self._prompt_length() + jnp.asarray(self.generated)))]
 
     def memory_used(self, N: ArrayLike) -> Array:
         """Computes the memory that the weights and the KV caches of a batch take.
@@ -206,16 +274,36 @@ class Serving:
         """
         return total(self.memory_terms(), N, 1.0, 1.0)
 
+    def _need_accelerator(self, quantity: str) -> None:
+        if self.on is None:
+            device = "an accelerator, such as on=t2.accelerator('H100')"
+            raise ValueError(f"{quantity} is in seconds: give Serving {device}")
+
     def _prompt_length(self) -> ArrayLike:
         return 0.0 if self.prompt is None else self.prompt
 
+    def _attended(self, before: ArrayLike, new: ArrayLike) -> Array:
+        """Counts pairs of `new` tokens with all earlier ones; a price of traffic follows the integral of Kinetics."""
+        if self.flops_per_byte is None:
+            return attended(before, new)
+        return jnp.asarray(new) * before + jnp.asarray(new) ** 2 / 2
+
     def _forward_flops(self, new: ArrayLike, before: ArrayLike) -> Terms:
         """Returns the FLOPs of `new` tokens that follow `before` other tokens."""
-        terms = [Term((1.0, 0.0, 0.0), 2.0 * jnp.asarray(new))]
-        return terms if self.shape is None else [*terms, self.shape.attention().times(attended(before, new))]
+        if self.shape is None:
+            return [Term((1.0, 0.0, 0.0), 2.0 * jnp.asarray(new))]
+        computing = self.shape.computing().times(2.0 * jnp.asarray(new))
+        return [computing, self.shape.attention().times(self._attended(before, new))]
 
-    def _weights(self, times: ArrayLike) -> Terms:
-        return [Term((1.0, 0.0, 0.0), jnp.asarray(self.weight_bytes) * times)]
+    def _weights(self) -> Term:
+        """Returns the bytes of all weights."""
+        stored = Term((1.0, 0.0, 0.0), 1.0) if self.shape is None else self.shape.stored()
+        return stored.times(self.weight_bytes)
+
+    def _weights_of_step(self) -> Term:
+        """Returns the bytes of the weights that one decoding step of a batch reads."""
+        read = Term((1.0, 0.0, 0.0), 1.0) if self.shape is None else self.shape.read(self.batch)
+        return read.times(self.weight_bytes)
 
     def _cache(self, tokens: ArrayLike) -> Terms:
         """Returns the bytes of a KV cache with so many tokens."""
@@ -225,16 +313,25 @@ class Serving:
         """Returns the device-seconds of the prompt, by arithmetic and by memory traffic."""
         if self.prompt is None:
             return [[]]
-        return self._roofline(self.prompt_flops(), [*self._weights(1.0), *self._cache(self.prompt)])
+        return self._roofline(self.prompt_flops(), [self._weights(), *self._cache(self.prompt)])
 
     def _sample_seconds(self) -> list[Terms]:
         """Returns the device-seconds of one sample.
 
         Each token reads its share of the weights and the cache of its whole context.
         """
-        weights = self._weights(jnp.asarray(self.generated) / self.batch)
-        cache = self._cache(attended(self._prompt_length(), self.generated))
-        return self._roofline(self.sample_flops(), [*weights, *cache])
+        weights = self._weights_of_step().times(jnp.asarray(self.generated) / self.batch)
+        cache = self._cache(self._attended(self._prompt_length(), self.generated))
+        return self._roofline(self.sample_flops(), [weights, *cache])
+
+    def _traffic(self) -> Terms:
+        """Returns the bytes that decoding the k samples of a query reads."""
+        weights = self._weights_of_step().times(jnp.asarray(self.generated) / self.batch, samples=1.0)
+        shared = self.shared_prompt and self.prompt is not None
+        before = 0.0 if shared else self._prompt_length()
+        own = [term.times(1.0, samples=1.0) for term in self._cache(self._attended(before, self.generated))]
+        prompt = self._cache(jnp.asarray(self.generated) * self._prompt_length()) if shared else []
+        return [weights, *own, *prompt]
 
     def _roofline(self, flops: Terms, traffic: Terms) -> list[Terms]:
         on = self.on
@@ -244,5 +341,13 @@ class Serving:
         return [[term.times(per_flop) for term in flops], [term.times(per_byte) for term in traffic]]
 
 
+def _times(alternatives: list[Terms], factor: ArrayLike) -> list[Terms]:
+    return [[term.times(factor) for term in terms] for terms in alternatives]
+
+
 register(Training, ("shape", "context", "on"))
-register(Serving, ("prompt", "generated", "shape", "batch", "weight_bytes", "cache_bytes", "on"))
+register(
+    Serving,
+    ("prompt", "generated", "shape", "batch", "weight_bytes", "cache_bytes", "on", "flops_per_byte"),
+    ("shared_prompt",),
+)

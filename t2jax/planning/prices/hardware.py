@@ -1,26 +1,13 @@
-"""Accelerators: their peak speeds, their memory and the price of an hour.
-
-Peaks are those of dense bf16 arithmetic, per device, from the vendors' own pages:
-  A100: NVIDIA A100 80GB datasheet (nvidia-a100-datasheet-us-nvidia-1758950-r4), SXM4.
-  H100: NVIDIA H100 datasheet, SXM5. It quotes 1,979 TFLOP/s with sparsity; dense arithmetic reaches half of that.
-  H200: NVIDIA H200 datasheet, SXM5, which also quotes peaks with sparsity.
-  TPU v5e: cloud.google.com/tpu/docs/v5e, per chip.
-"""
+"""Accelerators: their peak speeds (`peaks`), their memory and the price of an hour."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from t2jax.planning.prices.peaks import PEAKS
 from t2jax.pytrees import register
 from t2jax.typing import ArrayLike
 from t2jax.working_precision import is_traced
-
-_PEAKS = {  # FLOP/s, bytes/s, bytes
-    "H100": (989e12, 3.35e12, 80e9),
-    "H200": (989e12, 4.8e12, 141e9),
-    "A100": (312e12, 2.039e12, 80e9),
-    "TPU v5e": (197e12, 819e9, 16e9),
-}
 
 
 @dataclass(frozen=True)
@@ -97,7 +84,8 @@ def accelerator(
     """Returns a known accelerator by name.
 
     Args:
-        name: "H100", "H200", "A100" or "TPU v5e", in any case, with or without spaces and hyphens.
+        name: "A100", "B200", "H100", "H200", "L40S", "MI300X", "TPU v5e", "TPU v5p" or "TPU v6e", in any case, with or
+            without spaces and hyphens. The sources are in `t2jax.planning.prices.peaks`.
         devices: Number of devices that serve one replica of the model.
         utilisation: Share of peak FLOP/s that programs reach. The default is typical of tuned programs, not a
             measurement, so give your own.
@@ -120,12 +108,12 @@ def accelerator(
         """Lower-case letters and digits of a name."""
         return "".join(letter for letter in name.casefold() if letter.isalnum())
 
-    names = {normalised(name): name for name in _PEAKS}
+    names = {normalised(name): name for name in PEAKS}
     if normalised(name) not in names:
-        listed = ", ".join(_PEAKS)
+        listed = ", ".join(PEAKS)
         raise ValueError(f"unknown accelerator {name!r}: expected one of {listed}, or your own t2.Accelerator(...)")
     match = names[normalised(name)]
-    return Accelerator(match, *_PEAKS[match], devices, utilisation, bandwidth_utilisation, price)
+    return Accelerator(match, *PEAKS[match][:3], devices, utilisation, bandwidth_utilisation, price)
 
 
 def check_positive(record: object, names: tuple[str, ...]) -> None:
