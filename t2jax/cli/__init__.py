@@ -168,10 +168,13 @@ def flags_for_fast_compilation() -> list[str]:
 
 
 def keep_compiled() -> None:
-    """Stores compiled XLA programs in the user's cache folder, so that the next command starts faster."""
+    """Stores compiled programs in the user's cache folder, so that the next command starts faster."""
     import jax
     import pooch
 
+    from t2jax.numerics.stored_programs import store_programs
+
+    store_programs(pooch.os_cache("t2jax") / "programs")
     jax.config.update("jax_compilation_cache_dir", str(pooch.os_cache("t2jax") / "jit"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
+from t2jax.numerics.stored_programs import StoredProgram
 from t2jax.planning.any_budget import plan_general
 from t2jax.planning.budget import Budget
 from t2jax.planning.plan import Plan
@@ -19,8 +20,11 @@ from t2jax.planning.two_budgets import plan_separate
 from t2jax.typing import Array
 from t2jax.working_precision import is_traced, scope, to_host
 
-CHUNK = 512
-"""Number of problems in one call of the compiled program."""
+FEW, CHUNK = 64, 512
+"""Numbers of problems in one call of the compiled program: few problems, and many.
+
+Two sizes need two programs at most. To trace a program takes seconds, to solve 64 problems takes less than a tenth.
+"""
 
 ANSWERS = ("params", "tokens", "samples", "value")
 """Fields of a plan that have derivatives in a float32 program."""
@@ -91,7 +95,7 @@ def frontier(laws: Law, budgets: Budget) -> Plan:
     check_problem(type(laws), budgets)
     lead = next(iter(draws), ())
     with scope() as dtype:
-        numbers = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), budgets)
+        numbers = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), without_names(budgets))
         shape = np.broadcast_shapes(*(leaf.shape for leaf in jax.tree.leaves(numbers)))
         flat = jax.tree.map(lambda leaf: np.broadcast_to(leaf, shape).ravel(), numbers)
         count, size = lead[0] if lead else 1, int(np.prod(shape, dtype=int))
@@ -109,10 +113,19 @@ def frontier(laws: Law, budgets: Budget) -> Plan:
 
 
 def _lanes(count: int) -> Iterator[np.ndarray]:
-    """Yields indices of the problems to solve together. The last index repeats, so that few shapes are compiled."""
-    size = min(CHUNK, 1 << (count - 1).bit_length())
+    """Yields indices of the problems to solve together. The last index repeats, so that two shapes are compiled."""
+    size = FEW if count <= 8 * FEW else CHUNK
     for start in range(0, count, size):
         yield np.minimum(np.arange(start, start + size), count - 1)
+
+
+def without_names(budget: Budget) -> Budget:
+    """Returns the budget with nameless accelerators, so that one compiled program serves all of them."""
+
+    def nameless(price: Any) -> Any:
+        return price if price is None or price.on is None else replace(price, on=replace(price.on, name=""))
+
+    return replace(budget, training=nameless(budget.training), serving=nameless(budget.serving))
 
 
 def check_problem(law: type[Law], budget: Budget) -> None:
@@ -146,7 +159,7 @@ def check_problem(law: type[Law], budget: Budget) -> None:
         raise ValueError(f"{law.__name__} predicts pass@k: Budget.target must be below 1, not {np.max(target):g}")
 
 
-@jax.jit
+@StoredProgram
 def _plans(laws: Law, budgets: Budget) -> Plan:
     """Solves problems side by side, with leaves of shape (problems,)."""
     return jax.vmap(_plan)(laws, budgets)

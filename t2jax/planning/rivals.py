@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.base import Law, Part
+from t2jax.numerics.stored_programs import StoredProgram
 from t2jax.planning.budget import Budget
-from t2jax.planning.frontier import allocate, frontier
+from t2jax.planning.frontier import allocate, frontier, without_names
 from t2jax.planning.plan import BUDGETS, CONSTRAINTS, Plan
 from t2jax.planning.prices.terms import total
 from t2jax.planning.problem import chooses_samples, inputs_at, limits, pose
@@ -135,11 +136,11 @@ def models(
         place: Any = [
             None if column is None else np.atleast_1d(np.asarray(column, dtype)) for column in (params, tokens, samples)
         ]
-        numbers = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), (law, budget))
+        numbers = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), (law, without_names(budget)))
         return Models(*jax.tree.map(np.asarray, _models(*numbers, *place)))
 
 
-@jax.jit
+@StoredProgram
 def _models(law: Law, budget: Budget, params: Array, tokens: Array | None, samples: Array | None) -> tuple[Array, ...]:
     free_budget = replace(budget, sizes=None, tokens_per_param=None)
     return jax.vmap(partial(_model, law, free_budget))(params, tokens, samples)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import partial
 from statistics import NormalDist
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,8 +13,9 @@ from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.coordinates import Coordinates
 from t2jax.numerics.bands import Band
+from t2jax.numerics.stored_programs import StoredProgram
 from t2jax.planning.budget import Budget
-from t2jax.planning.frontier import allocate, check_problem
+from t2jax.planning.frontier import allocate, check_problem, without_names
 from t2jax.planning.plan import CONSTRAINTS, Plan
 from t2jax.planning.problem import cost_of_target
 from t2jax.printing import format_interval, report
@@ -82,10 +82,10 @@ def elasticities(law: Law, budget: Budget) -> Elasticities:
         0.514
     """
     check_problem(type(law), budget)
-    flat, tree = jax.tree.flatten((law, budget))
+    flat, tree = jax.tree.flatten((law, without_names(budget)))
     with scope() as dtype:
         inputs = np.stack(np.broadcast_arrays(*flat)).astype(dtype)
-        plan, slopes = to_host(_slopes(tree, inputs))
+        plan, slopes = to_host(_slopes(jax.tree.unflatten(tree, list(inputs))))
     _require_optimum(plan)
     names, moves_of = _names((law, budget)), {}
     for answer, row in slopes.items():
@@ -256,15 +256,16 @@ def _require_optimum(plan: Plan) -> None:
         raise ValueError(f"there is no optimum here ({plan.status})")
 
 
-@partial(jax.jit, static_argnums=0)
-def _slopes(tree: Any, inputs: Array) -> tuple[Plan, dict[str, Array]]:
-    """Computes the plan of the law and budget that `tree` builds from the inputs, and the slopes of its answers."""
+@StoredProgram
+def _slopes(problem: tuple[Law, Budget]) -> tuple[Plan, dict[str, Array]]:
+    """Computes the plan of a law and a budget, and the slopes of its answers in all their leaves."""
+    leaves, tree = jax.tree.flatten(problem)
 
     def solve(inputs: Array) -> tuple[dict[str, Array], Plan]:
         plan = allocate(*jax.tree.unflatten(tree, list(inputs)))
         return {name: answer for name in _ANSWERS if (answer := getattr(plan, name)) is not None}, plan
 
-    slopes, plan = jax.jacfwd(solve, has_aux=True)(inputs)
+    slopes, plan = jax.jacfwd(solve, has_aux=True)(jnp.stack(leaves))
     return plan, slopes
 
 
