@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from t2jax.on_demand import names_on_demand
 
 if TYPE_CHECKING:
+    from t2jax.planning.inverse import ModelExplanation, explain_model
     from t2jax.planning.next_runs.next_runs import NextRuns
     from t2jax.planning.next_runs.region import Region
     from t2jax.planning.prices.accelerator_file import read_accelerator
@@ -13,16 +14,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ModelConfig",
+    "ModelExplanation",
     "NextRuns",
     "Region",
     "delta_band",
     "elasticities",
+    "explain_model",
     "read_accelerator",
     "read_model_config",
     "shadow_prices",
 ]
 
 _PLACES = {
+    "t2jax.planning.inverse": ("ModelExplanation", "explain_model"),
     "t2jax.planning.next_runs.next_runs": ("NextRuns",),
     "t2jax.planning.next_runs.region": ("Region",),
     "t2jax.planning.prices.accelerator_file": ("read_accelerator",),
