@@ -3,7 +3,7 @@
 JAX's own cache holds compiled programs too, but a process must trace a function to find its program there.
 For the solver of a plan, to trace takes two seconds and to load a quarter of one.
 Programs are stored only after `store_programs`, which the command line calls. A program is found again by the function
-and by the shapes and types of its arguments. The source of t2jax, the version of JAX and the processor must be the same.
+and by the shapes and types of its arguments. Another source of t2jax, version of JAX or processor has other programs.
 Arguments with types of other packages, such as a law of the user's, are compiled as by `jax.jit`.
 """
 

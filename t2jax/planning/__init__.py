@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from t2jax.planning.inverse import ModelExplanation, explain_model
     from t2jax.planning.next_runs.next_runs import NextRuns
     from t2jax.planning.next_runs.region import Region
+    from t2jax.planning.portfolio.plan import PortfolioPlan, plan_portfolio
     from t2jax.planning.prices.accelerator_file import read_accelerator
     from t2jax.planning.prices.model_config import ModelConfig, read_model_config
     from t2jax.planning.sensitivity import delta_band, elasticities, shadow_prices
@@ -16,10 +17,12 @@ __all__ = [
     "ModelConfig",
     "ModelExplanation",
     "NextRuns",
+    "PortfolioPlan",
     "Region",
     "delta_band",
     "elasticities",
     "explain_model",
+    "plan_portfolio",
     "read_accelerator",
     "read_model_config",
     "shadow_prices",
@@ -29,6 +32,7 @@ _PLACES = {
     "t2jax.planning.inverse": ("ModelExplanation", "explain_model"),
     "t2jax.planning.next_runs.next_runs": ("NextRuns",),
     "t2jax.planning.next_runs.region": ("Region",),
+    "t2jax.planning.portfolio.plan": ("PortfolioPlan", "plan_portfolio"),
     "t2jax.planning.prices.accelerator_file": ("read_accelerator",),
     "t2jax.planning.prices.model_config": ("ModelConfig", "read_model_config"),
     "t2jax.planning.sensitivity": ("delta_band", "elasticities", "shadow_prices"),

@@ -73,9 +73,7 @@ class ModelExplanation:
         if self.ok:
             return f"the best choice if {self.queries:.3g} queries are served"
         if self.wedge < 1:
-            return (
-                "no budget makes it the best choice: even without serving, fewer parameters and more tokens are better"
-            )
+            return "no budget makes it the best choice: fewer parameters and more tokens are better even unserved"
         return f"no budget makes it the best choice: it would draw more than {MOST_SAMPLES:.0e} samples"
 
     def __repr__(self) -> str:
@@ -97,7 +95,7 @@ def explain_model(
     """Computes the number of queries, and of samples, that make an existing model the best choice.
 
     No model that predicts as well costs less, and no model that costs as much predicts better.
-    So the gains G of the law and the costs T of training and S of a query balance, each for 1 % more of N, D or k.
+    So the gains G of 1 % more N, D or k balance the costs T of training and S of a query.
     With Q queries, G_D / T_D = G_N / (T_N + Q·S_N) = G_k / (Q·S_k).
     The samples are the best under separate budgets `train` and `inference`, too.
     For a law that is convex in logs this is the best choice of all. For other laws (pass@k) it is a stationary one.

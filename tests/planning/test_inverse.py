@@ -41,7 +41,7 @@ def test_served_tokens_of_a_published_model():
 
 
 def test_a_model_with_too_few_tokens_has_no_budget():
-    """GPT-3 had 1.7 tokens for each parameter: more of them and fewer parameters are better even if nothing is served."""
+    """GPT-3 had 1.7 tokens for each parameter: fewer parameters and more tokens are better even unserved."""
     found = t2.planning.explain_model(LOSS, 175e9, 300e9)
     of_params, of_tokens = gains(175e9, 300e9)
     assert not found.ok and np.isnan(found.queries) and found.wedge == pytest.approx(of_params / of_tokens, rel=1e-9)

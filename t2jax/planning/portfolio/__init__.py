@@ -1,0 +1,1 @@
+"""One model for several tasks, with samples of its own for each."""
