@@ -25,34 +25,49 @@ if TYPE_CHECKING:
     from t2jax.laws.pass_at_k.t2_loss import T2Loss
     from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
     from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
+    from t2jax.laws.selection.abstaining_verifier import AbstainingVerifier
+    from t2jax.laws.selection.best_of_n import BestOfN
+    from t2jax.laws.selection.correlated import Correlated
+    from t2jax.laws.selection.majority_vote import MajorityVote
+    from t2jax.laws.selection.oracle import Oracle
+    from t2jax.laws.selection.selection import Selection, select
+    from t2jax.laws.selection.verifier import Verifier
 
     ALL: tuple[type[Law], ...]
     """All exported laws."""
 
 __all__ = [
     "ALL",
+    "AbstainingVerifier",
+    "BestOfN",
     "BetaTail",
     "BrokenPower",
     "Chinchilla",
     "ComputePassK",
+    "Correlated",
     "DataConstrained",
     "DownstreamError",
     "ExcessParams",
     "Interaction",
     "Kaplan",
     "Law",
+    "MajorityVote",
+    "Oracle",
     "Overtraining",
     "ParamsTokensPassK",
     "PowerLawK",
+    "Selection",
     "SharedExponent",
     "T2Loss",
     "T2PassK",
     "T2PassKNaive",
+    "Verifier",
     "by_name",
     "law",
     "name_of",
     "names",
     "part",
+    "select",
 ]
 
 _LAWS = {
@@ -74,6 +89,15 @@ _LAWS = {
     "BetaTail": "t2jax.laws.pass_at_k.beta_tail",
 }
 """Module of each exported law, in the order of the catalogue."""
+_SELECTIONS = {
+    "Oracle": "t2jax.laws.selection.oracle",
+    "Verifier": "t2jax.laws.selection.verifier",
+    "AbstainingVerifier": "t2jax.laws.selection.abstaining_verifier",
+    "MajorityVote": "t2jax.laws.selection.majority_vote",
+    "BestOfN": "t2jax.laws.selection.best_of_n",
+    "Correlated": "t2jax.laws.selection.correlated",
+}
+"""Module of each selection among samples, which stands on a law as an inner law does."""
 
 
 def names() -> tuple[str, ...]:
@@ -110,6 +134,7 @@ def by_name(name: str) -> "type[Law]":
 
     Args:
         name: A name such as "t2-pass-k", or a law on another: "t2-pass-k-on-kaplan" is `T2PassK.on(Kaplan)`.
+            A selection comes last: "t2-pass-k-on-kaplan-on-verifier".
 
     Returns:
         The class of the law.
@@ -123,6 +148,10 @@ def by_name(name: str) -> "type[Law]":
     """
     outer, separator, inner = name.partition("-on-")
     classes = dict(zip(names(), _LAWS, strict=True))
+    selections = {_kebab(selection): selection for selection in _SELECTIONS}
+    if at := next((f"-on-{part}" for part in name.split("-on-")[1:] if part in selections), ""):
+        law, _, rest = name.partition(at)
+        return _put(by_name(law), _selection(selections, at.removeprefix("-on-") + rest))
     if outer not in classes:
         suggestions = difflib.get_close_matches(outer, classes, n=1)
         hint = f"; did you mean {suggestions[0]!r}?" if suggestions else ""
@@ -132,14 +161,28 @@ def by_name(name: str) -> "type[Law]":
         return outer_law
     if not inner:
         raise ValueError(f"{name!r} names no law after -on-, expected one of {', '.join(classes)}")
+    return _put(outer_law, by_name(inner))
+
+
+def _put(outer: "type[Law]", inner: "type[Law]") -> "type[Law]":
+    """Puts an inner law or a selection into a law. It raises ValueError if they do not fit."""
     try:
-        return outer_law.on(by_name(inner))
+        return outer.on(inner)
     except TypeError as error:
         raise ValueError(str(error)) from None
 
 
+def _selection(classes: dict[str, str], name: str) -> "type[Law]":
+    """Finds a selection, or one on another such as correlated-on-verifier. It raises ValueError for another name."""
+    outer, separator, inner = name.partition("-on-")
+    if outer not in classes:
+        raise ValueError(f"there is no selection {outer!r}; the selections are {', '.join(classes)}")
+    selection = _law(classes[outer])
+    return _put(selection, _selection(classes, inner)) if separator else selection
+
+
 def _law(name: str) -> "type[Law]":
-    return getattr(importlib.import_module(_LAWS[name]), name)
+    return getattr(importlib.import_module({**_LAWS, **_SELECTIONS}[name]), name)
 
 
 def _kebab(name: str) -> str:
@@ -148,7 +191,9 @@ def _kebab(name: str) -> str:
 
 if not TYPE_CHECKING:  # a type checker would take every name for a public one
     _get_name, __dir__ = names_on_demand(
-        __name__, {"t2jax.laws.base": ("Law", "law", "part")} | {module: (name,) for name, module in _LAWS.items()}
+        __name__,
+        {"t2jax.laws.base": ("Law", "law", "part"), "t2jax.laws.selection.selection": ("Selection", "select")}
+        | {module: (name,) for name, module in {**_LAWS, **_SELECTIONS}.items()},
     )
 
     def __getattr__(name: str) -> Any:

@@ -1,17 +1,17 @@
 """The base class of laws, and the decorator that makes a law a frozen dataclass and a pytree."""
 
 import inspect
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Self, TypeVar, get_origin
+from typing import Any, ClassVar, Self, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from t2jax.laws.class_variables import is_class_variable
 from t2jax.laws.coordinates import Frame
 from t2jax.laws.parameter import INPUT_COLUMNS, Param
 from t2jax.pytrees import register
@@ -23,13 +23,15 @@ class Part:
     """A field that holds another law, such as the loss law of `T2Loss`; use `part` to make one."""
 
     default: type["Law"]
+    predicts: str = "loss"
 
 
-def part(default: type["Law"]) -> Any:
+def part(default: type["Law"], predicts: str = "loss") -> Any:
     """Declares a field of a law that holds another law.
 
     Args:
         default: The class of the inner law, unless `Law.on` replaces it.
+        predicts: Response that every law in this field has: "loss", or "success" for a selection among samples.
 
     Returns:
         The declaration, to be assigned to the field.
@@ -44,7 +46,7 @@ def part(default: type["Law"]) -> Any:
         >>> round(float(Halved(loss=law)(1e9, 2e10)), 3)
         1.232
     """
-    return Part(default)
+    return Part(default, predicts)
 
 
 class Law:
@@ -127,6 +129,21 @@ class Law:
         """
         raise TypeError(f"{type(self).__name__} does not say how questions differ; fit its counts with noise.Binomial")
 
+    def expected_samples(self, *inputs: Any, **named: Any) -> Array:
+        """Computes how many of k samples a system draws on average if it stops at the first accepted one.
+
+        Args:
+            inputs: Inputs of the law in the order of `inputs()`.
+            named: Inputs of the law by name.
+
+        Returns:
+            The mean number of samples over questions, with the common shape of the inputs.
+
+        Raises:
+            TypeError: The law has no selection among samples.
+        """
+        raise TypeError(f"{type(self).__name__} has no selection among samples, so it does not say when to stop")
+
     @classmethod
     def frame(cls, inputs: Mapping[str, np.ndarray]) -> Frame | None:
         """Gives the coordinates of fits and chains where rows determine parameters only in combination.
@@ -202,7 +219,9 @@ class Law:
 
     @classmethod
     def on(cls, other: type["Law"]) -> type[Self]:
-        """Replaces the inner law: `T2Loss.on(Kaplan)` is the law of samples on top of Kaplan's law.
+        """Replaces an inner law: `T2Loss.on(Kaplan)` is the law of samples on top of Kaplan's law.
+
+        `T2PassK.on(Verifier)` replaces the selection among samples in the same way.
 
         Args:
             other: The class of the new inner law.
@@ -283,7 +302,7 @@ def law(cls: L) -> L:
     if not (isinstance(cls, type) and issubclass(cls, Law)):
         raise TypeError(f"@law is for classes of laws: write class {getattr(cls, '__name__', 'MyLaw')}(t2.Law)")
     annotated = inspect.get_annotations(cls)
-    fields = {name: cls.__dict__.get(name) for name, hint in annotated.items() if not _is_class_variable(hint, cls)}
+    fields = {name: cls.__dict__.get(name) for name, hint in annotated.items() if not is_class_variable(hint, cls)}
     for name, field in cls.__dict__.items():
         if isinstance(field, Param | Part) and name not in fields:
             raise TypeError(f"{cls.__name__}.{name} has no annotation: write {name}: Scalar = t2.param(prior, ...)")
@@ -306,22 +325,10 @@ def law(cls: L) -> L:
     return register(law_class, tuple(cls.fields))
 
 
-def _inner_laws(cls: type[Law]) -> tuple[type[Law], ...]:
-    """Lists the laws in the fields of a law."""
-    return tuple(field.default for field in cls.fields.values() if isinstance(field, Part))
-
-
-def _is_class_variable(annotation: Any, cls: type) -> bool:
-    """Checks whether an annotation is ClassVar, under any name and also as a string; such a field is no parameter."""
-    if not isinstance(annotation, str):
-        return annotation is ClassVar or get_origin(annotation) is ClassVar
-    first, *attributes = annotation.strip("\"' ").partition("[")[0].strip().split(".")
-    value = vars(sys.modules[cls.__module__]).get(first) if cls.__module__ in sys.modules else None
-    for attribute in attributes:
-        value = getattr(value, attribute, None)
-    return (
-        value is ClassVar or get_origin(value) is ClassVar or (value is None and [first, *attributes][-1] == "ClassVar")
-    )
+def _inner_laws(cls: type[Law], predicts: str = "loss") -> tuple[type[Law], ...]:
+    """Lists the laws in the fields of a law that predict the loss, or another response."""
+    parts = (field for field in cls.fields.values() if isinstance(field, Part))
+    return tuple(field.default for field in parts if field.predicts == predicts)
 
 
 @cache
@@ -338,23 +345,29 @@ def _signature(cls: type[Law]) -> tuple[dict[str, bool], bool]:
 
 @cache
 def _replace_inner_law(cls: type[Law], other: type[Law]) -> Any:
-    fields = {name: Part(other) if isinstance(field, Part) else field for name, field in cls.fields.items()}
-    if not _inner_laws(cls):
-        raise TypeError(f"{cls.__name__} has no part to put {other.__name__} in")
-    if fields == dict(cls.fields):
-        return cls
-    if "loss" not in other.response:
+    predicts = "success" if "success" in other.response else "loss"
+    replaced = _inner_laws(cls, predicts)
+    if not replaced:
+        what = "selection among samples to replace by" if predicts == "success" else "part to put"
+        raise TypeError(f"{cls.__name__} has no {what} {other.__name__}{' in' * (predicts == 'loss')}")
+    fields = {
+        name: Part(other, predicts) if isinstance(field, Part) and field.predicts == predicts else field
+        for name, field in cls.fields.items()
+    }
+    if same := next((base for base in cls.__mro__ if vars(base).get("fields") == fields), None):
+        return same
+    if predicts not in other.response:
         raise TypeError(
             f"the part of {cls.__name__} is a law of the loss, and {other.__name__} predicts {other.response[0]}"
         )
     named, more = _signature(cls)
-    passed = {name for inner in _inner_laws(cls) for name in inner.needed()}
+    passed = {name for inner in replaced for name in inner.needed()}
     not_passed = [name for name in sorted(other.needed()) if name not in passed and (name in named or not more)]
     if not_passed:
         raise TypeError(
             f"{cls.__name__} does not hand {', '.join(not_passed)} to its part, and {other.__name__} needs it"
         )
-    outer = set(cls.declared()) - {name for inner in _inner_laws(cls) for name in inner.declared()}
+    outer = set(cls.declared()) - {name for inner in replaced for name in inner.declared()}
     clash = outer & set(other.declared())
     if clash:
         raise TypeError(f"{cls.__name__} and {other.__name__} both have a parameter {', '.join(sorted(clash))}")

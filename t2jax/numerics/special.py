@@ -295,7 +295,7 @@ def _log1mexp(s: Array) -> Array:
     return jnp.where(small, by_expm1, jnp.log1p(-jnp.exp(-jnp.where(small, 1, s))))
 
 
-def _stirling_remainder(x: Array) -> Array:
+def stirling_remainder(x: Array) -> Array:
     """Computes lgamma(x) - (x log x - x) for x > 0."""
     y = x + SHIFT
     w = 1 / y
@@ -316,7 +316,7 @@ def _choose_remainder(n: Array, c: Array, d: Array) -> Array:
 
     def factorial_remainder(x: Array) -> Array:
         safe = jnp.where(x > 0, x, 1)
-        return jnp.where(x > 0, _stirling_remainder(safe) + jnp.log(safe), 0)
+        return jnp.where(x > 0, stirling_remainder(safe) + jnp.log(safe), 0)
 
     return factorial_remainder(n) - factorial_remainder(c) - factorial_remainder(d)
 
@@ -326,7 +326,7 @@ def _rise_remainder(x: Array, m: Array) -> Array:
 
     At m = 0 it is exactly 0, because terms in 1/x^2 would have to cancel there.
     """
-    return jnp.where(m > 0, _stirling_remainder(x + m) - _stirling_remainder(x), 0)
+    return jnp.where(m > 0, stirling_remainder(x + m) - stirling_remainder(x), 0)
 
 
 def _times_log_ratio(x: Array, expected: Array, excess: Array) -> Array:

@@ -1,10 +1,12 @@
-"""Prices and models that exist, sensitivities of a plan, and the choice of the next training runs."""
+"""Prices and models that exist, what explains a plan, its sensitivities, and the choice of the next runs."""
 
 from typing import TYPE_CHECKING
 
 from t2jax.on_demand import names_on_demand
 
 if TYPE_CHECKING:
+    from t2jax.planning.advice.best_samples import BestSamples, best_samples
+    from t2jax.planning.advice.marginal_rate import marginal_rate
     from t2jax.planning.inverse import ModelExplanation, explain_model
     from t2jax.planning.next_runs.next_runs import NextRuns
     from t2jax.planning.next_runs.region import Region
@@ -14,14 +16,17 @@ if TYPE_CHECKING:
     from t2jax.planning.sensitivity import delta_band, elasticities, shadow_prices
 
 __all__ = [
+    "BestSamples",
     "ModelConfig",
     "ModelExplanation",
     "NextRuns",
     "PortfolioPlan",
     "Region",
+    "best_samples",
     "delta_band",
     "elasticities",
     "explain_model",
+    "marginal_rate",
     "plan_portfolio",
     "read_accelerator",
     "read_model_config",
@@ -30,6 +35,8 @@ __all__ = [
 
 _PLACES = {
     "t2jax.planning.inverse": ("ModelExplanation", "explain_model"),
+    "t2jax.planning.advice.best_samples": ("BestSamples", "best_samples"),
+    "t2jax.planning.advice.marginal_rate": ("marginal_rate",),
     "t2jax.planning.next_runs.next_runs": ("NextRuns",),
     "t2jax.planning.next_runs.region": ("Region",),
     "t2jax.planning.portfolio.plan": ("PortfolioPlan", "plan_portfolio"),

@@ -45,6 +45,7 @@ OTHERS = (
     "experiments.checks.posterior_frontier",
     "experiments.paper.planning",
     "experiments.paper.rq2_overtrained_losses",
+    "experiments.paper.where_overtraining_pays",
 )
 
 

@@ -15,8 +15,10 @@ from t2jax.cli.options import FittingOptions, refuse_absurd
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.plan.figures import picture_plan
 from t2jax.cli.plan.report import PlanReport, by_option
+from t2jax.cli.plan.selection import SelectionOptions, selection_of
 from t2jax.cli.plan.words import plan_answer, plan_text, save_plan
 from t2jax.cli.tables.pairs import pairs
+from t2jax.planning.advice.best_samples import best_samples
 from t2jax.planning.budget import LIMITS, Budget
 from t2jax.planning.frontier import frontier
 from t2jax.planning.plan import Plan
@@ -154,6 +156,7 @@ class PlanConfig:
     ] = ()
     """A limit or price at another value, such as inference=x2, price=3 or accelerator=H200; give it again for each."""
     prices: PriceOptions = field(default_factory=PriceOptions)
+    selecting: tyro.conf.OmitArgPrefixes[SelectionOptions] = field(default_factory=SelectionOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)
 
@@ -175,11 +178,13 @@ class PlanConfig:
 def run(config: PlanConfig) -> int:
     """Plans, prints and saves; returns 0 if there is an optimum, else 1. It raises ValueError for bad input."""
     budget = config.budget()
+    config.selecting.chosen()  # before anything is fitted
     levers = {text: change_budget(config, text) for text in config.what_if}
     with Output("plan", config.output, config) as out:
         source = find_law(config.table, config.law_file, config.fitting, budget.serves, out)
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
+        source = config.selecting.put_on(source)
         with out.progress("planning", total=3 + len(levers)) as bar:
             smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
             plan, draws = solve_with_draws(source.law, source.draws, budget)
@@ -225,12 +230,14 @@ def report_plan(
     choices = (choice, *rivals(law, budget, plan))
     cost = float(costs.training[0]), float(costs.query[0])
     laws_alone = draws if smooth_draws is not None else None
-    context = {
+    context: dict[str, Any] = {
         "measured": source.measured,
         "delta": delta,
         "no_intervals": source.no_intervals,
         "laws_alone": laws_alone,
     }
+    if selection_of(law) is not None and "U" not in type(law).inputs():
+        context["best_samples"] = best_samples(law, sizes[0], sizes[1])
     return PlanReport(law, source.draws, budget, plan, smooth_draws or draws, *cost, choices, moves, worth, **context)
 
 

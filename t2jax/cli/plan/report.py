@@ -10,6 +10,7 @@ from t2jax.cli.frontier.smooth_draws import SmoothDraws
 from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.base import Law
 from t2jax.numerics.bands import too_few_draws
+from t2jax.planning.advice.best_samples import BestSamples
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
 from t2jax.planning.plan import Plan
@@ -37,6 +38,7 @@ class PlanReport:
         delta: Intervals by the delta method, None unless the law was fitted here and small changes move the plan.
         what_if: Plans of changed budgets by the text of --what-if.
         laws_alone: Optima of the draws without deviations, where `draws` include them.
+        best_samples: Samples that are worth drawing at the plan's size, None for an oracle.
         no_intervals: Sentence on why the law's draws give no intervals, empty if they do or there are none.
     """
 
@@ -54,6 +56,7 @@ class PlanReport:
     delta: DeltaBand | None = None
     what_if: dict[str, Plan] = field(default_factory=dict)
     laws_alone: Plan | None = None
+    best_samples: BestSamples | None = None
     no_intervals: str = ""
 
     @property

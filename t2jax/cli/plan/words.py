@@ -10,6 +10,7 @@ from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import LEAST_GOOD
 from t2jax.cli.frontier.smooth_draws import SmoothDraws
 from t2jax.cli.plan.report import PlanReport
+from t2jax.cli.plan.selection import describe_best_samples, selection_answer, selection_of
 from t2jax.cli.words import columns, count, interval
 from t2jax.files import finite, whole
 from t2jax.fitting.measured_range import horizon_decades
@@ -35,7 +36,16 @@ DELTA_ACCURACY = "This approximation is accurate if the errors are small."
 
 def plan_text(report: PlanReport) -> str:
     """Returns the recommendation, its costs, alternatives, intervals and elasticities."""
-    parts = [_headline(report), _costs(report), _assumptions(report), _alternatives(report), _intervals(report)]
+    best = report.best_samples
+    selection = "" if best is None else describe_best_samples(best, float(report.plan.samples))
+    parts = [
+        _headline(report),
+        selection,
+        _costs(report),
+        _assumptions(report),
+        _alternatives(report),
+        _intervals(report),
+    ]
     parts += [_elasticities(report), _what_if(report)]
     return "\n\n".join(part for part in [*parts, report.plan.status] if part)
 
@@ -253,6 +263,7 @@ def plan_answer(report: PlanReport) -> dict[str, Any]:
     by_delta_method = [] if report.delta is None else [(name, getattr(report.delta, name)) for name in ANSWERS]
     return {
         "law": name_of(type(report.law)),
+        "selection": selection_answer(report.law, report.best_samples),
         "level": LEVEL,
         "no_intervals": report.why_no_intervals,
         "status": report.plan.status,
@@ -312,14 +323,18 @@ def save_plan(report: PlanReport, path: Path) -> None:
 
 def _quantity(report: PlanReport) -> str:
     """Returns the name of the predicted quantity."""
-    names = {"pass_at_k": "pass@k", "neg_log_pass": "-log pass@k", "error": "error"}
+    names = {
+        "pass_at_k": "pass@k" if selection_of(report.law) is None else "success",
+        "neg_log_pass": "-log pass@k",
+        "error": "error",
+    }
     return names.get(type(report.law).response[0], "loss")
 
 
 def _format_prediction(report: PlanReport, value: float) -> str:
     """Returns the predicted quantity in words."""
     if "pass_at_k" in type(report.law).response:
-        return f"pass@k of {value:.1%}"
+        return f"{_quantity(report)} of {value:.1%}"
     if _quantity(report) == "error":
         return f"an error of {value:.1%}"
     return f"a {'mean -log pass@k' if _quantity(report) == '-log pass@k' else 'loss'} of {value:.4g} nats"

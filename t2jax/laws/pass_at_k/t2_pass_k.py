@@ -12,7 +12,7 @@ from t2jax.laws.base import Law, Part, law, part
 from t2jax.laws.frames import Top
 from t2jax.laws.loss.chinchilla import Chinchilla
 from t2jax.laws.parameter import param
-from t2jax.numerics.special import log_pass_at_k_beta
+from t2jax.laws.selection.oracle import Oracle
 from t2jax.typing import Array, ArrayLike, Scalar
 
 
@@ -21,6 +21,7 @@ class T2PassK(Law):
     """pass@k(N, D, k) = 1 - B(a, b+k)/B(a, b) with a = μν, b = (1-μ)ν; μ = θ2/(1 + exp(θ1(L-θ0))), ν = exp(θ3 + θ4 L).
 
     L = loss(N, D) is the task loss at k = 1, by `Chinchilla` unless `T2PassK.on(other)` replaces it.
+    pass@k has an oracle, `Oracle`. `T2PassK.on(Verifier)` and `t2.laws.select` put a fallible selection in its place.
     The success probabilities of questions are Beta(a, b) with mean μ.
     The law holds for any N, D > 0 and k >= 1. pass@k always rises in k, and at k = 1 it rises in N and D.
     At k > 1 it may fall in N or D, since ν depends on the loss too.
@@ -47,6 +48,7 @@ class T2PassK(Law):
     theta2: Scalar = param(Uniform(0.0, 1.0), unit="1", doc="highest mean success")
     theta3: Scalar = param(Normal(0.0, 3.0), unit="1", doc="log of the sample size ν at zero loss")
     theta4: Scalar = param(Normal(0.0, 1.0), unit="1/nats", doc="change of log ν with the loss")
+    selection: Law = part(Oracle, predicts="success")
 
     response: ClassVar[tuple[str, ...]] = ("pass_at_k",)
     gauge: ClassVar[Mapping[str, float]] = {"E": 0.0, "theta1": 1.0}
@@ -60,8 +62,10 @@ class T2PassK(Law):
         return jnp.exp(-self.cost(N, D, k, **more))
 
     def cost(self, N: ArrayLike, D: ArrayLike, k: ArrayLike, **more: ArrayLike) -> Array:
-        a, b = self.questions(N, D, **more)
-        return -log_pass_at_k_beta(a, b, k)
+        return self.selection.cost(*self.questions(N, D, **more), k)
+
+    def expected_samples(self, N: ArrayLike, D: ArrayLike, k: ArrayLike, **more: ArrayLike) -> Array:
+        return self.selection.expected_samples(*self.questions(N, D, **more), k)
 
     def questions(self, N: ArrayLike, D: ArrayLike, **more: ArrayLike) -> tuple[Array, Array]:
         loss = self.loss(N, D, **more)

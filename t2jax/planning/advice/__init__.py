@@ -1,0 +1,1 @@
+"""Numbers that explain a plan: what a larger model gains, and how many samples are worth drawing."""
