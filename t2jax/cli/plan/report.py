@@ -37,6 +37,7 @@ class PlanReport:
         delta: Intervals by the delta method, None unless the law was fitted here and small changes move the plan.
         what_if: Plans of changed budgets by the text of --what-if.
         laws_alone: Optima of the draws without deviations, where `draws` include them.
+        ranges: Ends of the options that are ranges, over which the draws are spread.
         no_intervals: Sentence on why the law's draws give no intervals, empty if they do or there are none.
     """
 
@@ -55,6 +56,7 @@ class PlanReport:
     what_if: dict[str, Plan] = field(default_factory=dict)
     laws_alone: Plan | None = None
     no_intervals: str = ""
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def why_no_intervals(self) -> str:
