@@ -120,7 +120,7 @@ def test_a_range_of_prices_widens_the_intervals():
     budgets = [replace(config, prices=prices).budget() for prices in config.prices.over_ranges(64)]
     params = plans_over_ranges(law, None, budgets).params
     share = 0.36717 / (0.34731 + 0.36717)
-    prices = np.array([budget.prices[0].on.price for budget in budgets])
+    prices = np.array([prices.value("price") for prices in config.prices.over_ranges(64)])
     np.testing.assert_allclose(params * prices**share, params[0] * prices[0] ** share, rtol=1e-8)
     drawn = jax.tree.map(lambda leaf: np.full(80, leaf), law)
     np.testing.assert_allclose(plans_over_ranges(law, drawn, budgets).params[64:], params[:16], rtol=1e-12)
