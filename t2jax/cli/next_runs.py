@@ -20,7 +20,7 @@ from t2jax.files import whole
 from t2jax.planning.budget import Budget
 from t2jax.planning.next_runs.next_runs import SHORT, NextRuns, next_runs
 from t2jax.planning.next_runs.region import Region
-from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside, log_ticks
+from t2jax.plot.style import AXIS_LABELS, BLUE, GREY, VERMILLION, legend_outside, log_ticks
 from t2jax.tables.table import Table
 
 
@@ -127,10 +127,10 @@ def picture_next(chosen: NextRuns, table: Table, out: Output) -> None:
     )
     ax.plot(table["params"], table["tokens"], ".", color=GREY, markersize=4, label="existing runs")
     ax.plot(
-        chosen.params, chosen.tokens, "o", markerfacecolor="none", color=VERMILLION, markersize=9, label="next runs"
+        chosen.params, chosen.tokens, "o", markerfacecolor="white", color=VERMILLION, markersize=13, label="next runs"
     )
-    for i, (n, d) in enumerate(zip(chosen.params, chosen.tokens, strict=True)):
-        ax.annotate(f"{i + 1}", (n, d), (7, 5), textcoords="offset points", color=BLACK, fontsize="small")
+    for (n, d), label in run_labels(chosen).items():
+        ax.annotate(label, (n, d), (0, 0), textcoords="offset points", ha="center", va="center", fontsize="x-small")
     ends = np.array([chosen.candidates["params"].min(), chosen.candidates["params"].max()])
     ax.plot(ends, 20 * ends, ":", color=BLUE, linewidth=1, label="20 tokens per parameter")
     ax.set(xscale="log", yscale="log", xlabel=AXIS_LABELS["params"], ylabel=AXIS_LABELS["tokens"])
@@ -138,6 +138,14 @@ def picture_next(chosen: NextRuns, table: Table, out: Output) -> None:
     legend_outside(ax)
     figure.colorbar(places, ax=ax, label="one run here lowers the error by (%)", location="bottom", shrink=0.8)
     save_panels(figure, "next", out)
+
+
+def run_labels(chosen: NextRuns) -> dict[tuple[float, float], str]:
+    """Returns the numbers of the chosen runs by place: one label such as "2, 5" where runs repeat."""
+    labels: dict[tuple[float, float], str] = {}
+    for i, place in enumerate(zip(map(float, chosen.params), map(float, chosen.tokens), strict=True)):
+        labels[place] = f"{labels[place]}, {i + 1}" if place in labels else f"{i + 1}"
+    return labels
 
 
 def _region(table: Table, largest: float | None) -> Region:

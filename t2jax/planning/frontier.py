@@ -95,21 +95,26 @@ def frontier(laws: Law, budgets: Budget) -> Plan:
     check_problem(type(laws), budgets)
     lead = next(iter(draws), ())
     with scope() as dtype:
-        numbers = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), without_names(budgets))
+        numbers = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), budgets)
         shape = np.broadcast_shapes(*(leaf.shape for leaf in jax.tree.leaves(numbers)))
         flat = jax.tree.map(lambda leaf: np.broadcast_to(leaf, shape).ravel(), numbers)
         count, size = lead[0] if lead else 1, int(np.prod(shape, dtype=int))
         batch = jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf, dtype), (count,)), laws)
-        parts = []
-        for index in _lanes(count * size):
-            law = jax.tree.map(lambda leaf, at=index // size: leaf[at], batch)
-            parts.append(_plans(law, jax.tree.map(lambda leaf, at=index % size: leaf[at], flat)))
+    at = np.arange(count * size)
+    plan = side_by_side(
+        jax.tree.map(lambda leaf: leaf[at // size], batch), jax.tree.map(lambda leaf: leaf[at % size], flat)
+    )
+    return to_host(jax.tree.map(lambda leaf: leaf.reshape((*lead, *shape, *leaf.shape[1:])), plan))
 
-        def whole(*leaves: Array) -> np.ndarray:
-            leaf = np.concatenate(leaves)[: count * size]
-            return leaf.reshape((*lead, *shape, *leaf.shape[1:]))
 
-        return to_host(jax.tree.map(whole, *parts))
+def side_by_side(laws: Law, budgets: Budget) -> Plan:
+    """Computes the optimum of each law under its own budget; all leaves have shape (problems,)."""
+    with scope() as dtype:
+        laws, budgets = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), (laws, without_names(budgets)))
+        count, parts = len(jax.tree.leaves(laws)[0]), []
+        for index in _lanes(count):
+            parts.append(_plans(*jax.tree.map(lambda leaf, at=index: leaf[at], (laws, budgets))))
+        return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:count], *parts)
 
 
 def _lanes(count: int) -> Iterator[np.ndarray]:

@@ -1,7 +1,7 @@
 """`t2jax plan`: a recommended size, tokens and samples, with costs and sensitivities."""
 
 import sys
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,98 +13,21 @@ from t2jax.cli.frontier.smooth_draws import SmoothDraws, draw_smooth_optima
 from t2jax.cli.law_source import LawSource, find_law
 from t2jax.cli.options import FittingOptions, refuse_absurd
 from t2jax.cli.output import FigureOptions, Output
+from t2jax.cli.plan.explain import explain
 from t2jax.cli.plan.figures import picture_plan
+from t2jax.cli.plan.prices import PRICE_NAMES, PriceOptions
+from t2jax.cli.plan.ranges import POINTS, SMOOTH_POINTS, plans_over_ranges, smooth_over_ranges
 from t2jax.cli.plan.report import PlanReport, by_option
 from t2jax.cli.plan.selection import SelectionOptions, selection_of
+from t2jax.cli.plan.tasks import plan_tasks
 from t2jax.cli.plan.words import plan_answer, plan_text, save_plan
-from t2jax.cli.tables.pairs import pairs
+from t2jax.cli.tables.pairs import Pairs, pairs
 from t2jax.planning.advice.best_samples import best_samples
 from t2jax.planning.budget import LIMITS, Budget
 from t2jax.planning.frontier import frontier
 from t2jax.planning.plan import Plan
-from t2jax.planning.prices.costs import Serving, Training
-from t2jax.planning.prices.hardware import accelerator
-from t2jax.planning.prices.shape import Shape
 from t2jax.planning.rivals import Choice, models, rivals
 from t2jax.planning.sensitivity import delta_band, elasticities, worth_of
-
-DEVICE_OPTIONS = ("batch", "devices", "utilisation", "bandwidth_utilisation", "weight_bytes")
-DEFAULTS = {
-    "batch": 1.0,
-    "devices": 8.0,
-    "utilisation": 0.4,
-    "bandwidth_utilisation": 0.8,
-    "weight_bytes": 2.0,
-    "kv_share": 1.0,
-}
-
-
-@dataclass(frozen=True)
-class PriceOptions:
-    """Prices of training and serving. Without any: 6ND FLOPs, and 2Nk FLOPs for each token served."""
-
-    prompt: float | None = None
-    """Tokens of a query's prompt, which all its samples share."""
-    generated: float = 1.0
-    """Tokens of each sample."""
-    context: float | None = None
-    """Tokens of a training sequence; adds the costs of attention, and of the KV cache in serving."""
-    accelerator: str | None = None
-    """H100, H200, A100 or TPU v5e: costs in device-seconds; decoding at the slower of arithmetic and memory traffic."""
-    price: float | None = None
-    """Dollars per device-hour: costs in dollars."""
-    batch: float | None = None
-    """Sequences that are decoded together, 1 by default."""
-    devices: float | None = None
-    """Devices that serve one copy of the model together, 8 by default."""
-    utilisation: float | None = None
-    """Share of the peak arithmetic that training and serving reach, 0.4 by default."""
-    bandwidth_utilisation: float | None = None
-    """Share of the peak memory bandwidth that decoding reaches, 0.8 by default."""
-    kv_share: float | None = None
-    """Key-value heads over query heads, with --context: 0.125 in many grouped-query models; 1 by default."""
-    weight_bytes: float | None = None
-    """Bytes of a parameter when serving, 2 by default."""
-
-    def costs(self) -> tuple[Training | None, Serving | None]:
-        """Returns the prices, None for those of the paper.
-
-        It raises ValueError for an unknown accelerator or a wrong number.
-        """
-        if self.accelerator is None and self.price is not None:
-            raise ValueError("--price is per device-hour, so it needs a device, such as --accelerator H100")
-        for name in DEVICE_OPTIONS:
-            if self.accelerator is None and getattr(self, name) is not None:
-                option = name.replace("_", "-")
-                raise ValueError(f"--{option} needs a device, such as --accelerator H100")
-        if self.context is None and self.kv_share is not None:
-            raise ValueError("--kv-share needs --context, which adds the KV cache")
-        device = None
-        if self.accelerator is not None:
-            shares = {
-                "utilisation": self._value("utilisation"),
-                "bandwidth_utilisation": self._value("bandwidth_utilisation"),
-            }
-            device = accelerator(self.accelerator, price=self.price, devices=self._value("devices"), **shares)
-        shape = None if self.context is None else Shape(kv_share=self._value("kv_share"))
-        training = None if device is None and shape is None else Training(shape=shape, context=self.context, on=device)
-        is_default = device is None and shape is None and self.prompt is None and self.generated == 1.0
-        if is_default:
-            return training, None
-        serving = Serving(
-            prompt=self.prompt,
-            generated=self.generated,
-            shape=shape,
-            batch=self._value("batch"),
-            weight_bytes=self._value("weight_bytes"),
-            on=device,
-        )
-        return training, serving
-
-    def _value(self, name: str) -> float:
-        """Returns the value of an option, or its default."""
-        value = getattr(self, name)
-        return DEFAULTS[name] if value is None else value
 
 
 @dataclass(frozen=True)
@@ -155,6 +78,10 @@ class PlanConfig:
         tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="LEVER=VALUE|LEVER=xFACTOR")
     ] = ()
     """A limit or price at another value, such as inference=x2, price=3 or accelerator=H200; give it again for each."""
+    explain_model: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="params=N tokens=D")]] = ()
+    """In place of a plan: how many served tokens make this model the best choice."""
+    tasks: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="TASK=WEIGHT ...")]] = ()
+    """Plan one model for several tasks of the table, with samples of its own for each."""
     prices: PriceOptions = field(default_factory=PriceOptions)
     selecting: tyro.conf.OmitArgPrefixes[SelectionOptions] = field(default_factory=SelectionOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
@@ -177,8 +104,14 @@ class PlanConfig:
 
 def run(config: PlanConfig) -> int:
     """Plans, prints and saves; returns 0 if there is an optimum, else 1. It raises ValueError for bad input."""
+    if config.explain_model:
+        return explain(config, config.prices.costs())
     budget = config.budget()
-    config.selecting.chosen()  # before anything is fitted
+    selection = config.selecting.chosen()  # before anything is fitted
+    if config.tasks:
+        if selection is not None:
+            raise ValueError("--tasks plans with an oracle: leave out --selection and --correlation")
+        return plan_tasks(config, budget)
     levers = {text: change_budget(config, text) for text in config.what_if}
     with Output("plan", config.output, config) as out:
         source = find_law(config.table, config.law_file, config.fitting, budget.serves, out)
@@ -186,10 +119,9 @@ def run(config: PlanConfig) -> int:
             return out.finish(1, {"converged": False, **source.answer})
         source = config.selecting.put_on(source)
         with out.progress("planning", total=3 + len(levers)) as bar:
-            smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
-            plan, draws = solve_with_draws(source.law, source.draws, budget)
+            smooth, plan, draws = solve(config, source, budget)
             bar.update()
-            report = report_plan(source, budget, plan, draws, smooth) if plan.ok else None
+            report = report_plan(source, budget, plan, draws, smooth, config.prices.ranges()) if plan.ok else None
             bar.update(2)
             levers_to_solve = levers if plan.ok else {}
             variants = {text: frontier(source.law, budget) for text, budget in levers_to_solve.items()}
@@ -212,8 +144,28 @@ def run(config: PlanConfig) -> int:
         return out.finish(1 if failed else 0, {**source.answer, **plan_answer(report)})
 
 
+def solve(config: PlanConfig, source: LawSource, budget: Budget) -> tuple[SmoothDraws | None, Plan, Plan | None]:
+    """Returns draws with deviations, the plan, and the plans of the law's draws. Draws cover all ranges of prices."""
+    law, seed = source.law, config.fitting.seed
+    assert law is not None
+    if not config.prices.ranges():
+        smooth = draw_smooth_optima(source.choice, budget, seed)
+        return smooth, *solve_with_draws(law, source.draws, budget)
+    few, many = (
+        [replace(config, prices=prices).budget() for prices in config.prices.over_ranges(points)]
+        for points in (SMOOTH_POINTS, POINTS)
+    )
+    smooth = smooth_over_ranges(source.choice, few, seed)
+    return smooth, frontier(law, budget), plans_over_ranges(law, source.draws, many)
+
+
 def report_plan(
-    source: LawSource, budget: Budget, plan: Plan, draws: Plan | None, smooth_draws: SmoothDraws | None
+    source: LawSource,
+    budget: Budget,
+    plan: Plan,
+    draws: Plan | None,
+    smooth_draws: SmoothDraws | None,
+    ranges: dict[str, tuple[float, float]],
 ) -> PlanReport:
     """Returns the plan with its alternatives at equal cost, elasticities, shadow prices and intervals."""
     law, fit = source.law, source.fit
@@ -235,6 +187,7 @@ def report_plan(
         "delta": delta,
         "no_intervals": source.no_intervals,
         "laws_alone": laws_alone,
+        "ranges": ranges,
     }
     if selection_of(law) is not None and "U" not in type(law).inputs():
         context["best_samples"] = best_samples(law, sizes[0], sizes[1])
@@ -248,13 +201,11 @@ def change_budget(config: PlanConfig, text: str) -> Budget:
     """
     ((name, value),) = pairs("--what-if", ((text,),)).items()
     name = name.replace("-", "_")
-    prices = tuple(option.name for option in fields(PriceOptions))
-    if name not in (*LIMITS, *prices):
-        raise ValueError(f"--what-if: found {name!r}, expected one of {', '.join((*LIMITS, *prices))}")
-    group = config if name in LIMITS else config.prices
-    current = getattr(group, name)
-    current = DEFAULTS.get(name) if current is None else current
-    change: Any = {name: value if name == "accelerator" else _change_value(current, text, name, value)}
+    if name not in (*LIMITS, *PRICE_NAMES):
+        raise ValueError(f"--what-if: found {name!r}, expected one of {', '.join((*LIMITS, *PRICE_NAMES))}")
+    current = getattr(config, name) if name in LIMITS else config.prices.value(name)
+    files = {"accelerator": str, "model_config": Path}
+    change: Any = {name: files[name](value) if name in files else _change_value(current, text, name, value)}
     if name in LIMITS:
         return replace(config, **change).budget()
     return replace(config, prices=replace(config.prices, **change)).budget()

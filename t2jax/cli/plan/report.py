@@ -39,6 +39,7 @@ class PlanReport:
         what_if: Plans of changed budgets by the text of --what-if.
         laws_alone: Optima of the draws without deviations, where `draws` include them.
         best_samples: Samples that are worth drawing at the plan's size, None for an oracle.
+        ranges: Ends of the options that are ranges, over which the draws are spread.
         no_intervals: Sentence on why the law's draws give no intervals, empty if they do or there are none.
     """
 
@@ -58,6 +59,7 @@ class PlanReport:
     laws_alone: Plan | None = None
     best_samples: BestSamples | None = None
     no_intervals: str = ""
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def why_no_intervals(self) -> str:

@@ -38,14 +38,8 @@ def plan_text(report: PlanReport) -> str:
     """Returns the recommendation, its costs, alternatives, intervals and elasticities."""
     best = report.best_samples
     selection = "" if best is None else describe_best_samples(best, float(report.plan.samples))
-    parts = [
-        _headline(report),
-        selection,
-        _costs(report),
-        _assumptions(report),
-        _alternatives(report),
-        _intervals(report),
-    ]
+    parts = [_headline(report), selection, _costs(report), _assumptions(report), _alternatives(report)]
+    parts += [_intervals(report), _ranges(report)]
     parts += [_elasticities(report), _what_if(report)]
     return "\n\n".join(part for part in [*parts, report.plan.status] if part)
 
@@ -146,6 +140,14 @@ def _intervals(report: PlanReport) -> str:
     if smooth:
         return f"{sentence} {_intervals_of_the_law(report)}".rstrip()
     return f"{sentence} {PREFER_DRAWS} {by_delta_method}." if by_delta_method else sentence
+
+
+def _ranges(report: PlanReport) -> str:
+    """Returns a sentence on the ranges that the intervals cover, or an empty text without ranges."""
+    if not report.ranges:
+        return ""
+    ranges = " and ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in report.ranges.items())
+    return f"The intervals include {ranges}, evenly in logs; the plan takes their geometric middle."
 
 
 def _intervals_of_the_law(report: PlanReport) -> str:

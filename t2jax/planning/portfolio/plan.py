@@ -33,7 +33,7 @@ class PortfolioPlan:
         params: Number of parameters N, or NaN without an optimum.
         tokens: Number of training tokens D.
         samples: Samples k by task.
-        values: The prediction by task: a pass@k or a loss.
+        predictions: The prediction by task: a pass@k or a loss.
         value: Their weighted mean, which the plan optimises.
         training_cost: Cost of training.
         query_cost: Mean cost of a query over the tasks.
@@ -43,14 +43,14 @@ class PortfolioPlan:
     Examples:
         >>> easy = t2.laws.T2Loss(E=0.5, A=200.0, B=900.0, alpha=0.34, beta=0.35, G=0.4, gamma=0.5)
         >>> plan = t2.planning.plan_portfolio({"math": easy}, {"math": 1.0}, t2.Budget(train=1e22, inference=2e11))
-        >>> plan.ok, plan.value == plan.values["math"]
+        >>> plan.ok, plan.value == plan.predictions["math"]
         (True, True)
     """
 
     params: float
     tokens: float
     samples: dict[str, float]
-    values: dict[str, float]
+    predictions: dict[str, float]
     value: float
     training_cost: float
     query_cost: float
@@ -73,7 +73,7 @@ class PortfolioPlan:
     def __repr__(self) -> str:
         """Prints the status, the model, and each task."""
         rows = {name: f"{getattr(self, name):.6g}" for name in ("params", "tokens", "value")}
-        rows |= {name: f"{k:.4g} samples, {self.values[name]:.4g}" for name, k in self.samples.items()}
+        rows |= {name: f"{k:.4g} samples, {self.predictions[name]:.4g}" for name, k in self.samples.items()}
         return report(f"PortfolioPlan: {self.status}", rows)
 
 
@@ -120,7 +120,7 @@ def plan_portfolio(
         params=float(np.exp(x[0])),
         tokens=float(np.exp(x[1])),
         samples=dict(zip(names, np.exp(x[2:]).tolist(), strict=True)),
-        values=dict(zip(names, values.tolist(), strict=True)),
+        predictions=dict(zip(names, values.tolist(), strict=True)),
         value=float(value),
         training_cost=float(training),
         query_cost=float(query),

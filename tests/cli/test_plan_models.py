@@ -1,0 +1,142 @@
+"""`t2jax plan` with models that exist, accelerators of one's own, ranges of prices, tasks, and the inverse."""
+
+import json
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+import t2jax as t2
+from t2jax import cli
+from t2jax.cli.plan.command import PlanConfig
+from t2jax.cli.plan.prices import PriceOptions
+from t2jax.cli.plan.ranges import plans_over_ranges
+from t2jax.fitting.law_files import load_law
+
+pytestmark = pytest.mark.usefixtures("settings_alone")
+LAW = t2.laws.T2Loss(E=0.6, A=300.0, B=1500.0, alpha=0.34, beta=0.35, G=0.8, gamma=0.35)
+HARD = t2.laws.T2Loss(E=1.0, A=500.0, B=2100.0, alpha=0.34, beta=0.35, G=2.0, gamma=0.3)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A table of two tasks, a third of a per cent off their laws."""
+    path = tmp_path_factory.mktemp("models")
+    grid = np.meshgrid(np.geomspace(2e7, 2e9, 3), np.geomspace(1e9, 5e10, 3), [1.0, 16.0, 256.0])
+    params, tokens, samples = (axis.ravel() for axis in grid)
+    noise = np.exp(0.003 * np.random.default_rng(0).standard_normal(len(params)))
+    columns = {"params": params, "tokens": tokens, "samples": samples}
+    frames = [
+        pd.DataFrame({**columns, "task": task, "neg_log_pass": t2.evaluate(law, **columns) * noise})
+        for task, law in (("easy", LAW), ("hard", HARD))
+    ]
+    pd.concat(frames).to_csv(path / "tasks.csv", index=False)
+    return path
+
+
+def test_tasks_and_the_inverse(folder, capsys):
+    """The plan of the table's laws is the library's, and the inverse finds the budget of one of them."""
+    limits = ["--train", "1e22", "--inference", "2e11"]
+    command = ["plan", str(folder / "tasks.csv"), "--tasks", "easy=.7", "hard=.3", *limits, "--draws", "0"]
+    assert cli.command([*command, "--json", "-o", str(folder / "plan")]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    laws = {task: load_law(folder / "plan" / task / "law.json") for task in ("easy", "hard")}
+    plan = t2.planning.plan_portfolio(laws, {"easy": 0.7, "hard": 0.3}, t2.Budget(train=1e22, inference=2e11))
+    assert answer["plan"]["params"] == pytest.approx(plan.params, rel=1e-9)
+    assert answer["tasks"][1]["samples"] == pytest.approx(plan.samples["hard"], rel=1e-9)
+    assert "task  weight  k" in answer["words"]
+    again = ["plan", "--law-file", str(folder / "plan"), "--tasks", "easy=7", "hard=3", *limits]
+    assert cli.command([*again, "--json", "-o", str(folder / "again")]) == 0
+    assert json.loads(capsys.readouterr().out)["plan"] == pytest.approx(answer["plan"], rel=1e-9)
+    law_file = folder / "plan" / "easy" / "law.json"
+    explain = ["plan", "--law-file", str(law_file), "--explain-model", "params=2e9", "tokens=3e12", "--json"]
+    assert cli.command([*explain, "-o", str(folder / "explain")]) == 0
+    explained = json.loads(capsys.readouterr().out)
+    found = t2.planning.explain_model(load_law(law_file), 2e9, 3e12)
+    assert explained["explanation"]["served_tokens"] == pytest.approx(found.served_tokens, rel=1e-9)
+    assert "It is the best choice if it serves" in explained["words"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["--tasks", "easy=.7", "sums=.3", "--train", "1e22"],
+            "there is no task 'sums' in",
+        ),
+        (["--explain-model", "params=8e9"], "--explain-model: tokens is missing, as in params=8e9 tokens=15e12"),
+        (["--explain-model", "params=8e9", "width=2"], "--explain-model: found 'width', expected params, tokens"),
+        (["--train", "1e22", "--price", "2..4"], "--price is per device-hour, so it needs a device"),
+        (
+            ["--train", "1e9", "--accelerator", "H100", "--price", "4..2"],
+            "--price: found '4..2', expected a range from",
+        ),
+        (["--train", "1e9", "--flops", "1e15"], "--flops needs --bandwidth too"),
+        (["--train", "1e22", "--model-config", "c.json"], "--model-config needs --context"),
+        (["--train", "1e22", "--accelerator", "my.toml"], "my.toml: there is no such file"),
+    ],
+)
+def test_options_that_are_refused(folder, options, said, capsys):
+    assert cli.command(["plan", str(folder / "tasks.csv"), *options]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_prices_of_options(tmp_path):
+    """A config.json, an accelerator in a file with a price of its own, and devices given by their peaks."""
+    (tmp_path / "mine.toml").write_text("flops = 1e15\nbandwidth = 4e12\nmemory = 1e11\nprice = 3.0", encoding="utf-8")
+    llama = {"hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8}
+    llama |= {"intermediate_size": 14336, "vocab_size": 128256, "tie_word_embeddings": False}
+    (tmp_path / "config.json").write_text(json.dumps(llama), encoding="utf-8")
+    options = PriceOptions(
+        context=8192.0, model_config=tmp_path, model_params=8.03e9, accelerator=str(tmp_path / "mine.toml"), devices=4.0
+    )
+    training, serving = options.costs()
+    assert training is not None and serving is not None and serving.on is not None and serving.shape is not None
+    assert (serving.on.name, serving.on.price, serving.on.devices) == ("mine", 3.0, 4.0)
+    assert 2 * float(serving.shape.cached_numbers(8.03e9)) == pytest.approx(131072, rel=1e-5)
+    own = PriceOptions(flops=1e15, bandwidth=4e12, memory=1e11).costs()[1]
+    assert own is not None and own.on is not None and own.on.memory == 1e11
+
+
+def test_ranges_are_spread_evenly_in_logs():
+    """Each of 16 sixteenths of the log range holds one price, and the plan takes the geometric middle."""
+    config = PlanConfig(train=1e7, prices=PriceOptions(accelerator="H100", price="2..8", utilisation="0.3..0.5"))
+    serving = config.budget().prices[1]
+    assert serving.on is not None and serving.on.price == pytest.approx(4.0)
+    points = list(config.prices.over_ranges(16))
+    for name, low, high in (("price", 2.0, 8.0), ("utilisation", 0.3, 0.5)):
+        shares = np.log([point.value(name) / low for point in points]) / np.log(high / low)
+        np.testing.assert_allclose(np.sort(shares), (np.arange(16) + 0.5) / 16, rtol=1e-9)
+    assert abs(np.corrcoef([[p.value("price"), p.value("utilisation")] for p in points], rowvar=False)[0, 1]) < 0.6
+    assert replace(config.prices, price=3.0).ranges() == {"utilisation": (0.3, 0.5)}
+
+
+def test_a_range_of_prices_widens_the_intervals():
+    """N rises with the power β/(α + β) of the FLOPs that a dollar buys, in each draw at its own price."""
+    law = t2.laws.Chinchilla(E=1.8172, A=477.83, B=2143.4, alpha=0.34731, beta=0.36717)
+    config = PlanConfig(train=1e6, prices=PriceOptions(accelerator="H100", price="1..4"))
+    budgets = [replace(config, prices=prices).budget() for prices in config.prices.over_ranges(64)]
+    params = plans_over_ranges(law, None, budgets).params
+    share = 0.36717 / (0.34731 + 0.36717)
+    prices = np.array([prices.value("price") for prices in config.prices.over_ranges(64)])
+    np.testing.assert_allclose(params * prices**share, params[0] * prices[0] ** share, rtol=1e-8)
+    drawn = jax.tree.map(lambda leaf: np.full(80, leaf), law)
+    np.testing.assert_allclose(plans_over_ranges(law, drawn, budgets).params[64:], params[:16], rtol=1e-12)
+
+
+@pytest.mark.long
+def test_a_range_on_the_command_line(folder, capsys):
+    """Prices from 1 to 4: the 5 and 95 % points of 64 prices are 90 % of the log range apart."""
+    law = t2.laws.Chinchilla(E=1.8172, A=477.83, B=2143.4, alpha=0.34731, beta=0.36717)
+    params, tokens = (axis.ravel() for axis in np.meshgrid(np.geomspace(5e7, 5e9, 4), np.geomspace(1e9, 1e11, 4)))
+    runs = t2.Table.from_columns(params=params, tokens=tokens, loss=t2.evaluate(law, params=params, tokens=tokens))
+    fit = t2.fit(t2.laws.Chinchilla, runs, key=jax.random.key(0))
+    t2.save_law(folder / "range.json", fit, runs)
+    options = ["--train", "1e6", "--accelerator", "H100", "--price", "1..4", "--json", "-o", str(folder / "range")]
+    assert cli.command(["plan", "--law-file", str(folder / "range.json"), *options]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    found, share = answer["plan"]["params"], 0.36717 / (0.34731 + 0.36717)
+    assert np.log(found["high"] / found["low"]) == pytest.approx(0.9 * np.log(4) * share, rel=0.03)
+    assert "The intervals include price 1 to 4, evenly in logs" in answer["words"]
