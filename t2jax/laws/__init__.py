@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from t2jax.laws.base import Law, law, part
     from t2jax.laws.loss.broken_power import BrokenPower
     from t2jax.laws.loss.chinchilla import Chinchilla
+    from t2jax.laws.loss.compute_loss import ComputeLoss
     from t2jax.laws.loss.data_constrained import DataConstrained
     from t2jax.laws.loss.downstream_error import DownstreamError
     from t2jax.laws.loss.excess_params import ExcessParams
@@ -34,6 +35,7 @@ __all__ = [
     "BetaTail",
     "BrokenPower",
     "Chinchilla",
+    "ComputeLoss",
     "ComputePassK",
     "DataConstrained",
     "DownstreamError",
@@ -62,6 +64,7 @@ _LAWS = {
     "Interaction": "t2jax.laws.loss.interaction",
     "Overtraining": "t2jax.laws.loss.overtraining",
     "BrokenPower": "t2jax.laws.loss.broken_power",
+    "ComputeLoss": "t2jax.laws.loss.compute_loss",
     "DataConstrained": "t2jax.laws.loss.data_constrained",
     "ExcessParams": "t2jax.laws.loss.excess_params",
     "DownstreamError": "t2jax.laws.loss.downstream_error",

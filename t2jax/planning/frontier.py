@@ -117,9 +117,8 @@ def _lanes(count: int) -> Iterator[np.ndarray]:
 
 def check_problem(law: type[Law], budget: Budget) -> None:
     """Raises ValueError for a law whose inputs do not match what the budget chooses, gives or limits."""
+    check_reads_sizes(law)
     inputs = ", ".join(law.inputs())
-    if not {"N", "D"} <= set(law.inputs()):
-        raise ValueError(f"{law.__name__} does not read N and D, so it has no optimum; its inputs are {inputs}")
     if others := [name for name in law.inputs() if name not in ("N", "D", "k", "U")]:
         raise ValueError(
             f"budgets choose N, D and k, but {law.__name__} reads {', '.join(others)} too: its inputs are {inputs}; "
@@ -144,6 +143,15 @@ def check_problem(law: type[Law], budget: Budget) -> None:
     target = budget.target
     if target is not None and not is_traced(target) and predicts_pass(law) and np.max(target) >= 1:
         raise ValueError(f"{law.__name__} predicts pass@k: Budget.target must be below 1, not {np.max(target):g}")
+
+
+def check_reads_sizes(law: type[Law]) -> None:
+    """Raises ValueError for a law that does not read N and D, between which a plan chooses."""
+    if not {"N", "D"} <= set(law.inputs()):
+        inputs, alike = ", ".join(law.inputs()), ""
+        if "compute" in law.inputs():
+            alike = ": runs of equal compute are alike to it, so it cannot choose N and D"
+        raise ValueError(f"{law.__name__} does not read N and D, so it has no optimum; its inputs are {inputs}{alike}")
 
 
 @jax.jit

@@ -43,7 +43,7 @@ LAWS = (
 )
 PASS = tuple(law for law in LAWS if "pass_at_k" in law.response)
 LOSS = tuple(law for law in LAWS if law not in PASS)
-DOMAIN = {"N": (1e5, 1e13), "D": (1e7, 1e15), "k": (1.0, 1e6), "U": (3e7, 1e13)}
+DOMAIN = {"N": (1e5, 1e13), "D": (1e7, 1e15), "k": (1.0, 1e6), "U": (3e7, 1e13), "compute": (1e15, 1e28)}
 POINTS = 64
 
 
@@ -84,6 +84,8 @@ def measured(law: type[t2.Law], true: Any) -> t2.Table:
     columns: Any = {"params": 10 ** rng.uniform(6, 9.5, 40), "tokens": 10 ** rng.uniform(8, 11.5, 40)}
     if "N" not in law.inputs():  # of one run
         columns = {"params": np.full(40, 1e8), "tokens": np.full(40, 1e10)}
+    if "compute" in law.inputs():  # a table of compute alone
+        columns = {"compute": 10 ** rng.uniform(16, 22, 40)}
     columns |= {"samples": 10 ** rng.uniform(0, 3, 40)} if "k" in law.inputs() else {}
     columns |= {"unique_tokens": 10 ** rng.uniform(7.5, 9.5, 40)} if "U" in law.inputs() else {}
     if "loss" in law.fields and "loss" not in law.response:

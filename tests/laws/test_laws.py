@@ -156,7 +156,7 @@ def test_units_of_inputs(law):
     """With an input counted in thousands, A becomes A·1000^-α and the law says the same."""
     laws, at = draw(law, POINTS), places(law, POINTS)
     values = laws.values()
-    for of in {"N", "D"} & set(law.inputs()):
+    for of in {"N", "D", "compute"} & set(law.inputs()):
         scaled = {}
         for name, one in law.declared().items():
             if exponents := [exponent for x, exponent in one.power if x == of]:
