@@ -159,6 +159,7 @@ def _finish(problem: PlanProblem, optimum: Optimum, feasible: Array, conflict: A
         failure=failure,
         conflict=conflict,
         tied=jnp.zeros((), bool) if law.convex else _is_tied(problem, optimum),
+        curved=_is_curved(optimum),
     ).plan(law, budget)
     return plan, jnp.where(plan.code <= AT_BOUND, objective(problem, optimum.x), jnp.inf)
 
@@ -179,6 +180,13 @@ def _bound_prices(problem: PlanProblem, optimum: Optimum) -> Array:
     absent = 0, 0.0
     rows = [signs.get(name, absent) for name in CONSTRAINTS]
     return jnp.stack([jnp.maximum(sign * slope[index], 0.0) for index, sign in rows])
+
+
+def _is_curved(optimum: Optimum) -> Array:
+    """Returns whether no limit holds and the cost rises in every direction, so that this is a least cost of its own."""
+    curvatures = jnp.linalg.eigvalsh(jax.lax.stop_gradient(optimum.hessian))
+    least = jnp.sqrt(jnp.finfo(optimum.x.dtype).eps) * jnp.abs(optimum.value)
+    return ~jnp.any(optimum.active) & (curvatures[0] > least)
 
 
 def _is_tied(problem: PlanProblem, optimum: Optimum) -> Array:

@@ -196,6 +196,8 @@ class Serving:
         shape: Shape of the model. With it, costs include attention over the growing context and the KV cache.
         batch: Sequences that a replica decodes together. They share one reading of the weights.
         weight_bytes: Bytes of one parameter.
+        total_per_active: Total over active parameters of a mixture of experts, with N active ones. Memory holds all. A
+            batch of b sequences reads at most b times the active ones. Without it all are active.
         cache_bytes: Bytes of one cached number.
         on: Accelerator that turns FLOPs into device-seconds or dollars.
 
@@ -214,10 +216,11 @@ class Serving:
     batch: ArrayLike = 1.0
     weight_bytes: ArrayLike = 2.0
     cache_bytes: ArrayLike = 2.0
+    total_per_active: ArrayLike | None = None
     on: Accelerator | None = None
 
     def __post_init__(self):
-        check_positive(self, ("prompt", "generated", "batch", "weight_bytes", "cache_bytes"))
+        check_positive(self, ("prompt", "generated", "batch", "weight_bytes", "cache_bytes", "total_per_active"))
 
     @property
     def unit(self) -> str:
@@ -293,7 +296,10 @@ class Serving:
         Returns:
             Terms in N, whose sum is in bytes.
         """
-        return [*self._weights(1.0), *self._cache(self.batch * (self._prompt_length() + jnp.asarray(self.generated)))]
+        return [
+            *self._weights(1.0 if self.total_per_active is None else self.total_per_active),
+            *self._cache(self.batch * (self._prompt_length() + jnp.asarray(self.generated))),
+        ]
 
     def memory_used(self, N: ArrayLike) -> Array:
         """Computes the memory that the weights and the KV caches of a batch take.
@@ -317,6 +323,12 @@ class Serving:
     def _weights(self, times: ArrayLike) -> Terms:
         return [Term((1.0, 0.0, 0.0), jnp.asarray(self.weight_bytes) * times)]
 
+    def _weights_read(self, tokens: ArrayLike) -> Terms:
+        """Returns the bytes of weights that a step on so many tokens reads. Their experts may all be different."""
+        if self.total_per_active is None:
+            return self._weights(1.0)
+        return self._weights(jnp.minimum(jnp.asarray(self.total_per_active), jnp.maximum(jnp.asarray(tokens), 1.0)))
+
     def _cache(self, tokens: ArrayLike) -> Terms:
         """Returns the bytes of a KV cache with so many tokens."""
         return [] if self.shape is None else [self.shape.cached().times(jnp.asarray(self.cache_bytes) * tokens)]
@@ -325,14 +337,14 @@ class Serving:
         """Returns the device-seconds of the prompt, by arithmetic and by memory traffic."""
         if self.prompt is None:
             return [[]]
-        return self._roofline(self.prompt_flops(), [*self._weights(1.0), *self._cache(self.prompt)])
+        return self._roofline(self.prompt_flops(), [*self._weights_read(self.prompt), *self._cache(self.prompt)])
 
     def _sample_seconds(self) -> list[Terms]:
         """Returns the device-seconds of one sample.
 
         Each token reads its share of the weights and the cache of its whole context.
         """
-        weights = self._weights(jnp.asarray(self.generated) / self.batch)
+        weights = [term.times(jnp.asarray(self.generated) / self.batch) for term in self._weights_read(self.batch)]
         cache = self._cache(_attended(self._prompt_length(), self.generated))
         return self._roofline(self.sample_flops(), [*weights, *cache])
 
@@ -362,4 +374,4 @@ def _attended(before: ArrayLike, new: ArrayLike) -> Array:
 
 register(Shape, ("aspect", "kv_share"))
 register(Training, ("shape", "context", "on"))
-register(Serving, ("prompt", "generated", "shape", "batch", "weight_bytes", "cache_bytes", "on"))
+register(Serving, ("prompt", "generated", "shape", "batch", "weight_bytes", "cache_bytes", "total_per_active", "on"))

@@ -9,6 +9,7 @@ import pandas as pd
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import LEAST_GOOD
 from t2jax.cli.frontier.smooth_draws import SmoothDraws
+from t2jax.cli.plan.of_the_model import of_the_model
 from t2jax.cli.plan.report import PlanReport
 from t2jax.cli.words import columns, count, interval
 from t2jax.files import finite, whole
@@ -35,8 +36,8 @@ DELTA_ACCURACY = "This approximation is accurate if the errors are small."
 
 def plan_text(report: PlanReport) -> str:
     """Returns the recommendation, its costs, alternatives, intervals and elasticities."""
-    parts = [_headline(report), _costs(report), _assumptions(report), _alternatives(report), _intervals(report)]
-    parts += [_elasticities(report), _what_if(report)]
+    parts = [_headline(report), _costs(report), of_the_model(report), _assumptions(report), _alternatives(report)]
+    parts += [_intervals(report), _elasticities(report), _what_if(report)]
     return "\n\n".join(part for part in [*parts, report.plan.status] if part)
 
 
