@@ -176,3 +176,25 @@ class Falling:
 
 
 register(Falling, ("params", "tokens"), ())
+
+
+@dataclass(frozen=True)
+class Below:
+    """The frame of `MultipleChoice`: floor and gain add up to 1 at most. gain/(1 - floor) stands in for the gain."""
+
+    def values(self, stand_ins: Mapping[str, Any], domains: Mapping[str, Any]) -> tuple[dict[str, Any], Array]:
+        values, volume = dict(stand_ins), jnp.zeros(())
+        if domains.get("gain") == SHARE:
+            room = 1 - stand_ins["floor"]
+            values["gain"] = room * stand_ins["gain"]
+            volume = jnp.log(room)
+        return values, volume
+
+    def stand_ins(self, values: Mapping[str, Any], domains: Mapping[str, Any]) -> dict[str, Any]:
+        stand_ins = dict(values)
+        if domains.get("gain") == SHARE:
+            stand_ins["gain"] = values["gain"] / (1 - values["floor"])
+        return stand_ins
+
+
+register(Below, (), ())

@@ -218,8 +218,12 @@ def test_farseers_public_refit():
         bent = Farseer(**straight, E_bend=bend, B_bend=bend, beta_bend=bend)
         by_hand = 2.0 * 100**-0.1 + 500.0 * 100**-0.5 * 1e12 ** -(0.3 * 100**-0.1)
         assert float(bent(1e11, 1e12)) == pytest.approx(by_hand, rel=1e-7)
-    near = [float(Farseer(**straight, E_bend=q, B_bend=q, beta_bend=q)(1e11, 1e12)) for q in (2.17e-4, 2.1716e-4)]
-    assert near[0] == pytest.approx(near[1], rel=1e-7)  # on both sides of the end of the series
+    for bend in (2.17e-4, 2.175e-4):  # on both sides of the end of the series
+        bent = mpmath.expm1(bend * mpmath.log(100)) / bend
+        exact = 2 * mpmath.exp(-bent / 10)
+        exact += 500 * mpmath.exp(-bent / 2 - mpmath.mpf(0.3) * mpmath.exp(-bent / 10) * mpmath.log(10**12))
+        found = Farseer(**straight, E_bend=bend, B_bend=bend, beta_bend=bend)(1e11, 1e12)
+        assert float(found) == pytest.approx(float(exact), rel=1e-12)
 
 
 def test_experts_of_the_paper():

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import jax
+import numpy as np
 from numpyro.distributions import LogNormal, Normal, Uniform
 
 from t2jax.laws.base import Law, law, part
+from t2jax.laws.coordinates import Frame
+from t2jax.laws.frames import Below
 from t2jax.laws.loss.chinchilla import Chinchilla
 from t2jax.laws.parameter import param
 from t2jax.typing import Array, ArrayLike, Scalar
@@ -23,7 +26,7 @@ class MultipleChoice(Law):
     A table with errors alone determines neither scale nor floor of the loss; `gauge` then fixes k = 1 and E = 0.
     Source: Bhagia et al. 2024 (2412.04403), eq. 2.
 
-    Priors (90 % ranges): floor and gain are uniform from 0 to 1.
+    Priors (90 % ranges): floor and gain are uniform, with a sum of at most 1.
     The midpoint L0 and the steepness k are as θ0 and θ1 of `T2PassK`: -2.9 to 6.9 nats, and 0.52 to 5.2 per nat.
 
     Examples:
@@ -41,6 +44,11 @@ class MultipleChoice(Law):
 
     response: ClassVar[tuple[str, ...]] = ("error",)
     gauge: ClassVar[Mapping[str, float]] = {"E": 0.0, "steepness": 1.0}
+
+    @classmethod
+    def frame(cls, inputs: Mapping[str, np.ndarray]) -> Frame | None:
+        del inputs
+        return Below()
 
     def __call__(self, N: ArrayLike, D: ArrayLike, **more: ArrayLike) -> Array:
         reached = jax.nn.sigmoid(self.steepness * (self.midpoint - self.loss(N, D, **more)))
