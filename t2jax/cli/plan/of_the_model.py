@@ -11,6 +11,9 @@ from t2jax.planning.problem import inputs_at
 LONGER = 1.05
 """Factor on the tokens at which a plan with a least loss inside its budget is worse."""
 
+ONCE = 1e-9
+"""Distance of an epoch from one that is rounding."""
+
 
 def of_the_model(report: PlanReport) -> str:
     """Returns sentences on experts, on bits and on training that would do harm if it were longer, if any."""
@@ -41,14 +44,14 @@ def _bits(report: PlanReport) -> str:
 
 
 def _data_wall(report: PlanReport) -> str:
-    if (
-        report.budget.goal != "quality"
-        or "tokens" in report.budget.fixed
-        or _cost(report, LONGER) <= _cost(report, 1.0)
-    ):
-        return ""
     unique = report.budget.unique_tokens
-    epochs = "" if unique is None else f" than {float(report.plan.tokens) / float(np.asarray(unique)):.3g} epochs"
+    passes = np.nan if unique is None else float(report.plan.tokens) / float(np.asarray(unique))
+    if type(report.law).kink_at_unique and abs(passes - 1) < ONCE:
+        return "It reads all unique tokens once: the first repeats would do more harm than good at this size."
+    free = report.budget.goal == "quality" and "tokens" not in report.budget.fixed
+    if not free or _cost(report, LONGER) <= _cost(report, 1.0):
+        return ""
+    epochs = "" if unique is None else f" than {passes:.3g} epochs"
     return f"Training this size for longer{epochs} would make it worse, so part of the training budget is left."
 
 

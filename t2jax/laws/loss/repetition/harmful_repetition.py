@@ -18,6 +18,7 @@ class HarmfulRepetition(Law):
     U is the number of unique tokens. Where D <= U, and in a call without U, the law is `Chinchilla`.
     In D the loss has a least value, after which training longer does harm; `DataConstrained` only levels off.
     It has a least value in N too, which is larger for more unique tokens. It falls in U.
+    The first repeat has a cusp where δ < 1, so one epoch of a larger model may be best; plans look at both sides.
     It is not convex in (log N, log D), so plans start their search in many places.
     `OverfittedRepetition` is another form, in which the size overfits at any number of repeats.
     Source: Lovelace et al. 2026 (2605.01640).
@@ -42,6 +43,7 @@ class HarmfulRepetition(Law):
     delta: Scalar = param(LogNormal(-0.6, 0.6), unit="1", doc="exponent of the repeats in the harm")
     kappa: Scalar = param(LogNormal(-0.6, 0.6), unit="1", doc="exponent of params over unique tokens in the harm")
 
+    kink_at_unique: ClassVar[bool] = True
     linear: ClassVar[tuple[str, ...]] = ("E", "A", "B", "P")
 
     def __call__(self, N: ArrayLike, D: ArrayLike, U: ArrayLike = jnp.inf) -> Array:

@@ -1,5 +1,7 @@
 """A bounded law of the loss in which models that are large for their unique tokens overfit."""
 
+from typing import ClassVar
+
 import jax.numpy as jnp
 from numpyro.distributions import LogNormal
 
@@ -43,6 +45,8 @@ class OverfittedRepetition(Law):
     C: Scalar = param(LogNormal(-5.0, 2.4), unit="1", doc="overfitting of 1e9 params to 1e9 unique tokens")
     gamma: Scalar = param(LogNormal(-0.6, 0.6), unit="1", doc="exponent of params in the overfitting")
     delta: Scalar = param(LogNormal(-0.6, 0.6), unit="1", doc="exponent of unique tokens in the overfitting")
+
+    kink_at_unique: ClassVar[bool] = True
 
     def __call__(self, N: ArrayLike, D: ArrayLike, U: ArrayLike = jnp.inf) -> Array:
         N, D = jnp.asarray(N), jnp.asarray(D)
