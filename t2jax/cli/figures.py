@@ -28,11 +28,12 @@ def save_panels(figure: Figure, name: str, out: Output) -> None:
 
 
 def picture_fit(law: Law, table: Table, out: Output, below: str = "") -> None:
-    """Draws predicted against observed values, and residuals against params and tokens."""
+    """Draws predicted against observed values, and residuals against params and tokens, or against compute alone."""
     figure, (ax,) = figure_of(1)
     draw_predicted_observed(ax, law, table)
     save_panels(figure, below + "predicted", out)
-    figure, axes = figure_of(2)
-    for ax, name in zip(axes, ("params", "tokens"), strict=True):
+    inputs = ("params", "tokens") if table.has_sizes else ("compute",)
+    figure, axes = figure_of(len(inputs))
+    for ax, name in zip(axes, inputs, strict=True):
         draw_residuals(ax, law, table, against=name)
     save_panels(figure, below + "residuals", out)

@@ -137,6 +137,12 @@ def parameter_table(fitted: Fitted) -> str:
         ends = (parameter.settle(float(end)) for end in (bands[name].low, bands[name].high)) if name in bands else ()
         spread = interval(*ends) if name in bands else ""
         rows.append((name, value, "fixed" if name in fixed_values else spread, parameter.unit, parameter.doc))
+    for determined in result.sums:
+        drawn = None if fitted.laws is None else band(determined.of(fitted.laws), LEVEL)
+        spread = "" if drawn is None else interval(float(drawn.low), float(drawn.high))
+        unit = type(result.law).declared()[determined.group[0]].unit
+        value = f"{float(determined.of(result.law)):.6g}"
+        rows.append((determined.terms, value, spread, unit, "the sum that the rows determine"))
     return columns(("", "value", f"{100 * LEVEL:g} % interval", "unit", "meaning"), rows)
 
 
@@ -162,6 +168,7 @@ def fit_answer(fitted: Fitted) -> dict[str, Any]:
         "converged": result.converged,
         "status": result.status,
         "undetermined": list(result.undetermined),
+        "sums": {determined.terms: finite(float(determined.of(result.law))) for determined in result.sums},
         "residuals": None if result.residuals is None else _residuals_answer(result.residuals),
         "draws": fitted.draws_status or None,
     }

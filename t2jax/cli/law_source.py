@@ -21,6 +21,7 @@ from t2jax.fitting.law_files import DRAWS_FILE, load_bootstrap, load_law, read_l
 from t2jax.fitting.measured_range import MeasuredRange, load_measured_range
 from t2jax.laws.base import Law
 from t2jax.numerics.bands import too_few_draws
+from t2jax.planning.frontier import check_reads_sizes
 from t2jax.posterior.files import POSTERIOR_FILE, load_posterior
 from t2jax.tables.table import Table
 
@@ -77,6 +78,7 @@ def find_law(
     if not result.converged:
         print(f"t2jax: the fit failed ({result.status})", file=sys.stderr)
         return LawSource(None, answer=answer)
+    check_reads_sizes(type(result.law))
     arbitrary = [name for name in result.undetermined if samples or name in _of_sizes(type(result.law))]
     if arbitrary:
         kind = "plan with samples" if samples else "plan"
@@ -134,7 +136,13 @@ def fit_chosen(rows: Table, fitting: FittingOptions, out: Output) -> tuple[Fitte
 def smooth_misfit_possible(rows: Table) -> bool:
     """Checks whether the rows are losses of one task, to which a law with a discrepancy is fitted by default."""
     others = ("correct", "pass_at_k", "neg_log_pass", "error")
-    return "loss" in rows and _one_task(rows) and len(rows) >= FEWEST_ROWS and not any(name in rows for name in others)
+    return (
+        "loss" in rows
+        and rows.has_sizes
+        and _one_task(rows)
+        and len(rows) >= FEWEST_ROWS
+        and not any(name in rows for name in others)
+    )
 
 
 def _with_deviations(law: type[Law], rows: Table, seed: int) -> LawChoice | None:
@@ -194,6 +202,7 @@ def _choice_of_file(path: Path, content: dict[str, Any], seed: int, out: Output)
 def _law_of_file(path: Path, seed: int, out: Output) -> LawSource:
     """Reads a law, what its fit warned of, and the draws in the same folder, from a bootstrap or a posterior."""
     law, measured = load_law(path), load_measured_range(path)
+    check_reads_sizes(type(law))
     content = read_law_file(path)
     choice = _choice_of_file(path, content, seed, out)
     if choice is not None and not path.with_name(DRAWS_FILE).exists():

@@ -18,6 +18,7 @@ from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.words import columns, count
 from t2jax.files import whole
 from t2jax.planning.budget import Budget
+from t2jax.planning.frontier import check_reads_sizes
 from t2jax.planning.next_runs.next_runs import SHORT, NextRuns, next_runs
 from t2jax.planning.next_runs.region import Region
 from t2jax.plot.style import AXIS_LABELS, BLUE, GREY, VERMILLION, legend_outside, log_ticks
@@ -70,6 +71,7 @@ def run(config: NextConfig) -> int:
         if not result.converged:
             print(f"t2jax: the fit failed ({result.status})", file=sys.stderr)
             return out.finish(1, {"converged": False, **answer})
+        check_reads_sizes(type(result.law))
         draws = None if fitted.laws is None else _first_draws(fitted.laws)
         with out.progress("choosing") as bar:
             chosen = next_runs(

@@ -37,7 +37,8 @@ class FittingOptions:
         tyro.conf.arg(
             metavar="LAW",
             help=f"The law to fit: {LAW_NAMES}; or auto, the law that predicts dearer runs best. By default t2-pass-k "
-            "for correct or pass_at_k, t2-loss for neg_log_pass, and auto for 8 losses or more.",
+            "for correct or pass_at_k, t2-loss for neg_log_pass, compute-loss for compute alone, and auto for 8 losses "
+            "or more.",
         ),
     ] = None
     noise: NoiseName = "default"
@@ -85,6 +86,8 @@ def law_for(table: Table, name: str | None) -> type[Law]:
         return laws.by_name(name)
     if "correct" in table or "pass_at_k" in table:
         return laws.T2PassK
+    if not table.has_sizes:
+        return laws.ComputeLoss
     return laws.T2Loss if "neg_log_pass" in table else laws.Chinchilla
 
 

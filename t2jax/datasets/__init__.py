@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from t2jax.datasets.chinchilla_epoch import CHINCHILLA_EPOCH
 from t2jax.datasets.files import Dataset, DatasetError, _download, _find_bundled, _find_local
 from t2jax.datasets.pythia_gsm8k import PYTHIA_GSM8K
+from t2jax.datasets.scalebench import SCALEBENCH_FARSEER, SCALEBENCH_REPETITION
 from t2jax.datasets.testbed import TESTBED
 from t2jax.tables.source import Source
 
@@ -26,7 +27,7 @@ def names() -> tuple[str, ...]:
 
     Examples:
         >>> t2.datasets.names()
-        ('chinchilla-epoch', 'pythia-gsm8k', 'testbed')
+        ('chinchilla-epoch', 'pythia-gsm8k', 'scalebench-farseer', 'scalebench-repetition', 'testbed')
     """
     return tuple(entry.name for entry in REGISTRY)
 
@@ -125,4 +126,4 @@ def _list_names(name: str, names: Iterable[str]) -> str:
     return (f"one of {', '.join(names)}" if names else "none") + hint
 
 
-REGISTRY = (CHINCHILLA_EPOCH, PYTHIA_GSM8K, TESTBED)
+REGISTRY = (CHINCHILLA_EPOCH, PYTHIA_GSM8K, SCALEBENCH_FARSEER, SCALEBENCH_REPETITION, TESTBED)

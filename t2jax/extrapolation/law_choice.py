@@ -7,7 +7,7 @@ import numpy as np
 
 from t2jax.extrapolation.discrepancy import DiscrepancyFit, fit_discrepancy
 from t2jax.extrapolation.forward_chain import Forecast, Origin, forecast, origins, surprise
-from t2jax.laws import DataConstrained, ExcessParams, Kaplan, SharedExponent, T2Loss, T2PassK
+from t2jax.laws import ComputeLoss, DataConstrained, ExcessParams, Kaplan, SharedExponent, T2Loss, T2PassK
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.loss.chinchilla import Chinchilla
@@ -86,6 +86,8 @@ def candidates(table: Table) -> tuple[type[Law], ...]:
     """
     if "pass_at_k" in table:
         return T2PassK, T2PassK.on(SharedExponent), T2PassK.on(Kaplan)
+    if not table.has_sizes:
+        return (ComputeLoss,)
     losses = (SharedExponent, Chinchilla, Kaplan)
     if "unique_tokens" in table:
         losses = (DataConstrained, ExcessParams, *losses)

@@ -1,6 +1,7 @@
 """The compute-optimal size with its discrepancy: bands of N*, D*, k* and the response there."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import jax
 import numpy as np
@@ -150,6 +151,7 @@ class SizeLine:
         tokens: D.
         samples: k.
         unique_tokens: Tokens of D that are not repeated.
+        others: Further inputs of the law by column, shape (sizes,) each.
         least_is_limit: Whether the budget allows no smaller size, so that an optimum there is one.
         most_is_limit: The same of the largest size.
     """
@@ -160,6 +162,7 @@ class SizeLine:
     unique_tokens: np.ndarray
     least_is_limit: bool = False
     most_is_limit: bool = False
+    others: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
@@ -169,6 +172,7 @@ class SizeLine:
             "tokens": self.tokens,
             "samples": self.samples,
             "unique_tokens": self.unique_tokens,
+            **self.others,
         }
 
 

@@ -125,9 +125,13 @@ class ResponseCurve:
         return columns if "samples" in columns else {**columns, "samples": np.ones(len(table))}
 
     def places(self, columns: Mapping[str, np.ndarray]) -> Float[np.ndarray, "rows inputs"]:
-        """Computes the places of rows in the logs of the law's sizes: params, tokens, samples and unique tokens."""
-        read = self.law.columns().values()
-        return np.log(np.stack([columns[name] for name in read if name in COLUMNS], axis=1))
+        """Computes the places of rows in the logs of the law's sizes: params, tokens, samples and unique tokens.
+
+        A law that reads none of these, such as one of compute alone, has the logs of all its inputs.
+        """
+        read = tuple(self.law.columns().values())
+        sizes = [name for name in read if name in COLUMNS] or read
+        return np.log(np.stack([columns[name] for name in sizes], axis=1))
 
     def measured(self, table: Table) -> Float[np.ndarray, " rows"]:
         """Reads the measurements on the scale of the comparison; it is infinite for a pass@k of 0 or 1."""

@@ -8,7 +8,7 @@ import pandas as pd
 from t2jax.fitting.problem import FitProblem
 from t2jax.laws.base import Law
 from t2jax.noise.residuals import response
-from t2jax.tables.columns import NUMBERS, SIZE
+from t2jax.tables.columns import NUMBERS, SIZE, with_compute
 from t2jax.tables.place import TableError
 from t2jax.tables.table import Table
 from t2jax.typing import Float
@@ -124,7 +124,7 @@ def swept_setting(
     """
     from scipy.special import fdtr  # comes with JAX; slow to load
 
-    read = {*law.columns().values(), *SIZE}
+    read = {*law.columns().values(), *with_compute(SIZE, table.columns)}
     rows: Any = table.to_frame()
     group = rows.groupby([name for name in table.columns if name in read], dropna=False).ngroup().to_numpy()
     size = np.bincount(group)

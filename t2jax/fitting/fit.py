@@ -11,7 +11,14 @@ import numpy as np
 
 from t2jax.fitting.cautions import few_solved, no_errors, refuse_unsolved, several_tasks, swept_setting
 from t2jax.fitting.edges import edges_of, limits_of
-from t2jax.fitting.identification import Identification, curvature, identification, remedy
+from t2jax.fitting.identification import (
+    DeterminedSum,
+    Identification,
+    curvature,
+    determined_sums,
+    identification,
+    remedy,
+)
 from t2jax.fitting.problem import FitProblem, prepare
 from t2jax.fitting.residual_summary import (
     ResidualSummary,
@@ -92,6 +99,11 @@ class Fit:
         """Names of parameters whose fitted value is arbitrary, because other values fit as well."""
         return self.identification.flat
 
+    @property
+    def sums(self) -> tuple[DeterminedSum, ...]:
+        """Sums that the rows determine where they do not determine the terms, such as E + A/N^alpha at one N."""
+        return determined_sums(type(self.law), self.table, self.undetermined)
+
 
 @check_arguments
 def fit(
@@ -151,7 +163,8 @@ def fit(
     if np.isfinite(solution.value):
         # without a finite curvature it is open what the rows determine
         curved = np.all(np.isfinite(solution.hessian))
-        gaps = (identified.sentence, remedy(best, table, identified.flat)) if curved else ()
+        sums = determined_sums(law, table, identified.flat) if curved else ()
+        gaps = (identified.sentence, remedy(best, sums)) if curved else ()
         outcome = _outcome(solution, problem.names, agree, tried)
         free = len(problem.law_coordinates.free)
         scarce = no_errors(law, table, free) if solution.converged else ""

@@ -144,35 +144,79 @@ def identification(
     return Identification(int((~null).sum()), errors, flat, loose, at_bound, free, covariance)
 
 
-def remedy(law: Law, table: Table, flat: tuple[str, ...]) -> str:
-    """Writes a sentence on terms that the rows determine only as a sum, such as E + A/N^alpha at one N.
+@dataclass(frozen=True)
+class DeterminedSum:
+    """Terms that the rows determine only as a sum, such as E + A/N^alpha at one N.
+
+    Attributes:
+        terms: The sum as a formula, "E + A/N^alpha".
+        group: Coefficients of the terms.
+        exponents: Exponents that occur in the terms.
+        inputs: Inputs of the row at which the terms are added, by name.
+    """
+
+    terms: str
+    group: tuple[str, ...]
+    exponents: tuple[str, ...]
+    inputs: dict[str, float]
+
+    def of(self, law: Law) -> np.ndarray:
+        """Computes the sum of a law, or the sums of a batch of laws.
+
+        Args:
+            law: A law whose leaves are numbers, or have shape (draws,).
+
+        Returns:
+            The sum in the unit of the response, shape () or (draws,).
+        """
+        without = dict.fromkeys(set(type(law).linear) - set(self.group), 0.0)
+        with scope():
+            return np.asarray(type(law)(**(law.values() | without))(**self.inputs))
+
+
+def determined_sums(law: type[Law], table: Table, flat: tuple[str, ...]) -> tuple[DeterminedSum, ...]:
+    """Finds the terms of a law that the rows determine only as a sum.
 
     Args:
-        law: The fitted law, whose sum is the one that the rows determine.
+        law: The class of the fitted law.
         table: The table.
         flat: Parameters whose values are arbitrary.
 
     Returns:
-        The sentence, or an empty text where no such terms exist.
+        The sums that account for all of these parameters, none where other parameters are arbitrary too.
     """
-    inputs = {of: table[column] for of, column in type(law).columns().items() if column in table}
-    frame = sum_frame(type(law), inputs) if set(inputs) >= type(law).needed() else None
+    inputs = {of: table[column] for of, column in law.columns().items() if column in table}
+    frame = sum_frame(law, inputs) if flat and set(inputs) >= law.needed() else None
     if frame is None:
-        return ""
-    declared, sentences = law.declared(), []
+        return ()
+    declared, sums = law.declared(), []
     for group in frame.groups:
-        exponents = [exponent for name in group for _, exponent in declared[name].power]
+        exponents = tuple(dict.fromkeys(exponent for name in group for _, exponent in declared[name].power))
         if not set(flat) & set(group) or set(flat) - {*group, *exponents}:
             continue
-        first, *others = group
-        values = law.values() | dict.fromkeys(set(law.linear) - set(group), 0.0)
-        with scope():
-            total = float(np.asarray(type(law)(**values)(**frame.inputs)))
-        fixed = [f"{name}=0" for name in others]
-        fixed += [f"{exponent}={declared[exponent].median():.1g}" for exponent in dict.fromkeys(exponents)]
         terms = [name + "".join(f"/{of}^{exponent}" for of, exponent in declared[name].power) for name in group]
+        place = {of: float(np.asarray(value)) for of, value in frame.inputs.items()}
+        sums.append(DeterminedSum(" + ".join(terms), group, exponents, place))
+    return tuple(sums)
+
+
+def remedy(law: Law, sums: tuple[DeterminedSum, ...]) -> str:
+    """Writes a sentence on terms that the rows determine only as a sum.
+
+    Args:
+        law: The fitted law, whose sums are those that the rows determine.
+        sums: Its determined sums.
+
+    Returns:
+        The sentence, or an empty text where no such terms exist.
+    """
+    declared, sentences = law.declared(), []
+    for determined in sums:
+        first, *others = determined.group
+        fixed = [f"{name}=0" for name in others]
+        fixed += [f"{exponent}={declared[exponent].median():.1g}" for exponent in determined.exponents]
         sentences.append(
-            f"of these terms they determine only the sum, {' + '.join(terms)} = {total:.5g}; "
+            f"of these terms they determine only the sum, {determined.terms} = {float(determined.of(law)):.5g}; "
             f"to fit it as {first} alone, fix the others: --fixed {' '.join(fixed)}"
         )
     return "; ".join(sentences)

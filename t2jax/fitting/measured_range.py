@@ -20,28 +20,29 @@ class MeasuredRange:
     """Smallest and largest value of each quantity in a table.
 
     Attributes:
-        params: N.
-        tokens: D.
+        params: N, None for a table of compute alone.
+        tokens: D, None likewise.
         compute: Training compute 6ND, FLOPs.
-        tokens_per_param: D/N.
+        tokens_per_param: D/N, None likewise.
         samples: k, or the trials of a question; None if every row has one sample.
     """
 
-    params: Range
-    tokens: Range
+    params: Range | None
+    tokens: Range | None
     compute: Range
-    tokens_per_param: Range
+    tokens_per_param: Range | None
     samples: Range | None = None
 
     @classmethod
     def of(cls, table: Table) -> "MeasuredRange":
         """Reads the ranges of a table."""
-        columns = _quantities(table["params"], table["tokens"])
+        columns = _quantities_of(table)
         if "samples" in table:
             columns["samples"] = table["samples"]
         elif "trials" in table:  # counts of so many samples give pass@k for every smaller k too
             columns["samples"] = np.append(table["trials"], 1.0)
-        return cls(**{name: (float(values.min()), float(values.max())) for name, values in columns.items()})
+        ranges = {name: (float(values.min()), float(values.max())) for name, values in columns.items()}
+        return cls(**(dict.fromkeys(("params", "tokens", "tokens_per_param")) | ranges))  # pyright: ignore[reportArgumentType]
 
     def beyond(self, params: float, tokens: float, samples: float | None = None) -> dict[str, float]:
         """Computes how many times beyond its range each quantity of a plan lies; quantities inside are left out.
@@ -49,12 +50,12 @@ class MeasuredRange:
         A factor above 1 is over the largest value, below 1 over the smallest.
         """
         plan = _quantities(params, tokens)
-        ranges = {name: getattr(self, name) for name in plan}
+        ranges = {name: getattr(self, name) for name in plan if getattr(self, name) is not None}
         if samples is not None and self.samples is not None:
             plan["samples"], ranges["samples"] = samples, self.samples
         factors = {}
-        for name, value in plan.items():
-            low, high = ranges[name]
+        for name, (low, high) in ranges.items():
+            value = plan[name]
             if value > ROOM * high:
                 factors[name] = value / high
             elif value < low / ROOM:
@@ -64,13 +65,18 @@ class MeasuredRange:
     def horizons(self, table: Table) -> np.ndarray:
         """Computes the distance of each row of a table beyond the ranges, in decades; 0 inside all of them."""
         samples = table["samples"] if "samples" in table else np.ones(len(table))
-        rows = _quantities(table["params"], table["tokens"])
-        ranges = {name: getattr(self, name) for name in rows}
+        rows = _quantities_of(table)
+        ranges = {name: getattr(self, name) for name in rows if getattr(self, name) is not None}
         if self.samples is not None:
             rows["samples"], ranges["samples"] = samples, self.samples
-        beyond = [np.maximum(values / ranges[name][1], ranges[name][0] / values) for name, values in rows.items()]
+        beyond = [np.maximum(rows[name] / high, low / rows[name]) for name, (low, high) in ranges.items()]
         farthest = np.max(beyond, axis=0)
         return np.where(farthest > ROOM, np.log10(farthest), 0.0)
+
+
+def _quantities_of(table: Table) -> dict[str, Any]:
+    """Computes the quantities of the rows of a table, which may be compute alone."""
+    return _quantities(table["params"], table["tokens"]) if table.has_sizes else {"compute": table.compute()}
 
 
 def _quantities(params: Any, tokens: Any) -> dict[str, Any]:

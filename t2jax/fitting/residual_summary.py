@@ -159,8 +159,10 @@ def structured_residuals(law: type[Law], table: Table, columns: tuple[str, ...],
 
 def _farthest(residual: Float[np.ndarray, " rows"], table: Table) -> tuple[float, str]:
     """Finds the end of a quantity where the mean residual is the surest, and returns it with the place in words."""
-    params, tokens = table["params"], table["tokens"]
-    quantities = {"params": params, "tokens": tokens, "tokens per param": tokens / params, "FLOPs": table.compute()}
+    quantities = {"FLOPs": table.compute()}
+    if table.has_sizes:
+        params, tokens = table["params"], table["tokens"]
+        quantities = {"params": params, "tokens": tokens, "tokens per param": tokens / params} | quantities
     ends = []
     for name, values in quantities.items():
         low, high = np.quantile(values, [TAIL, 1 - TAIL])

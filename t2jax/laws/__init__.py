@@ -9,14 +9,23 @@ from t2jax.on_demand import names_on_demand
 
 if TYPE_CHECKING:
     from t2jax.laws.base import Law, law, part
+    from t2jax.laws.loss.architecture.effective_params import EffectiveParams
+    from t2jax.laws.loss.architecture.mixture_of_experts import MixtureOfExperts
+    from t2jax.laws.loss.architecture.quantised import Quantised
     from t2jax.laws.loss.broken_power import BrokenPower
     from t2jax.laws.loss.chinchilla import Chinchilla
+    from t2jax.laws.loss.compute_loss import ComputeLoss
     from t2jax.laws.loss.data_constrained import DataConstrained
     from t2jax.laws.loss.downstream_error import DownstreamError
     from t2jax.laws.loss.excess_params import ExcessParams
     from t2jax.laws.loss.interaction import Interaction
+    from t2jax.laws.loss.interactions.farseer import Farseer
+    from t2jax.laws.loss.interactions.signed_interaction import SignedInteraction
     from t2jax.laws.loss.kaplan import Kaplan
+    from t2jax.laws.loss.multiple_choice import MultipleChoice
     from t2jax.laws.loss.overtraining import Overtraining
+    from t2jax.laws.loss.repetition.harmful_repetition import HarmfulRepetition
+    from t2jax.laws.loss.repetition.overfitted_repetition import OverfittedRepetition
     from t2jax.laws.loss.shared_exponent import SharedExponent
     from t2jax.laws.pass_at_k.beta_tail import BetaTail
     from t2jax.laws.pass_at_k.compute_pass_k import ComputePassK
@@ -43,21 +52,30 @@ __all__ = [
     "BetaTail",
     "BrokenPower",
     "Chinchilla",
+    "ComputeLoss",
     "ComputePassK",
     "Correlated",
     "DataConstrained",
     "DownstreamError",
+    "EffectiveParams",
     "ExcessParams",
+    "Farseer",
+    "HarmfulRepetition",
     "Interaction",
     "Kaplan",
     "Law",
     "MajorityVote",
+    "MixtureOfExperts",
+    "MultipleChoice",
     "Oracle",
+    "OverfittedRepetition",
     "Overtraining",
     "ParamsTokensPassK",
     "PowerLawK",
+    "Quantised",
     "Selection",
     "SharedExponent",
+    "SignedInteraction",
     "T2Loss",
     "T2PassK",
     "T2PassKNaive",
@@ -75,11 +93,20 @@ _LAWS = {
     "SharedExponent": "t2jax.laws.loss.shared_exponent",
     "Kaplan": "t2jax.laws.loss.kaplan",
     "Interaction": "t2jax.laws.loss.interaction",
+    "SignedInteraction": "t2jax.laws.loss.interactions.signed_interaction",
+    "Farseer": "t2jax.laws.loss.interactions.farseer",
     "Overtraining": "t2jax.laws.loss.overtraining",
     "BrokenPower": "t2jax.laws.loss.broken_power",
+    "ComputeLoss": "t2jax.laws.loss.compute_loss",
     "DataConstrained": "t2jax.laws.loss.data_constrained",
     "ExcessParams": "t2jax.laws.loss.excess_params",
+    "HarmfulRepetition": "t2jax.laws.loss.repetition.harmful_repetition",
+    "OverfittedRepetition": "t2jax.laws.loss.repetition.overfitted_repetition",
+    "MixtureOfExperts": "t2jax.laws.loss.architecture.mixture_of_experts",
+    "EffectiveParams": "t2jax.laws.loss.architecture.effective_params",
+    "Quantised": "t2jax.laws.loss.architecture.quantised",
     "DownstreamError": "t2jax.laws.loss.downstream_error",
+    "MultipleChoice": "t2jax.laws.loss.multiple_choice",
     "T2Loss": "t2jax.laws.pass_at_k.t2_loss",
     "ComputePassK": "t2jax.laws.pass_at_k.compute_pass_k",
     "ParamsTokensPassK": "t2jax.laws.pass_at_k.params_tokens_pass_k",

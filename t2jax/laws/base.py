@@ -60,6 +60,7 @@ class Law:
         response: Table columns that `__call__` predicts. The first one present is fitted.
         linear: Parameters in which the prediction is linear if all others are fixed (variable projection).
         convex: Whether `cost` is convex in (log N, log D, log k), so that one start finds the global optimum.
+        kink_at_unique: Whether `cost` has a kink where tokens begin to repeat, so that plans solve both sides of it.
         gauge: Parameters to fix, with their values, if no `loss` column fixes the scale of a latent loss.
         fields: Declarations of the parameters and inner laws. The decorator `law` sets them.
 
@@ -73,6 +74,7 @@ class Law:
     response: ClassVar[tuple[str, ...]] = ("loss",)
     linear: ClassVar[tuple[str, ...]] = ()
     convex: ClassVar[bool] = False
+    kink_at_unique: ClassVar[bool] = False
     gauge: ClassVar[Mapping[str, float]] = {}
     fields: ClassVar[Mapping[str, Param | Part]] = {}
 
@@ -376,7 +378,14 @@ def _replace_inner_law(cls: type[Law], other: type[Law]) -> Any:
     law_class = type(
         f"{cls.__name__}On{other.__name__}",
         (cls,),
-        {"fields": fields, "linear": linear, "convex": convex, "__doc__": cls.__doc__, "__module__": cls.__module__},
+        {
+            "fields": fields,
+            "linear": linear,
+            "convex": convex,
+            "kink_at_unique": cls.kink_at_unique or other.kink_at_unique,
+            "__doc__": cls.__doc__,
+            "__module__": cls.__module__,
+        },
     )
     return law(law_class)
 

@@ -139,3 +139,62 @@ def sum_frame(law: Any, inputs: Mapping[str, ArrayLike]) -> SumFrame | None:
         groups.setdefault(power, []).append(name)
     shared = tuple(tuple(group) for group in groups.values() if len(group) > 1)
     return SumFrame(law, shared, {of: float(np.median(column)) for of, column in columns.items()}) if shared else None
+
+
+@dataclass(frozen=True)
+class Falling:
+    """The frame of `SignedInteraction`: f stays above -1/m, so that the loss falls in N and D over the table.
+
+    m is the largest of the two terms a and b there, at the smallest N and D. log(1 + f·m) stands in for f.
+
+    Attributes:
+        params: The smallest N.
+        tokens: The smallest D.
+    """
+
+    params: ArrayLike
+    tokens: ArrayLike
+
+    def values(self, stand_ins: Mapping[str, Any], domains: Mapping[str, Any]) -> tuple[dict[str, Any], Array]:
+        values, volume = dict(stand_ins), jnp.zeros(())
+        if domains.get("f") == LINE:
+            largest = self._largest(stand_ins)
+            values["f"] = jnp.expm1(stand_ins["f"]) / largest
+            volume = stand_ins["f"] - jnp.log(largest)
+        return values, volume
+
+    def stand_ins(self, values: Mapping[str, Any], domains: Mapping[str, Any]) -> dict[str, Any]:
+        stand_ins = dict(values)
+        if domains.get("f") == LINE:
+            stand_ins["f"] = jnp.log1p(values["f"] * self._largest(values))
+        return stand_ins
+
+    def _largest(self, values: Mapping[str, Any]) -> Array:
+        terms = (("A", "alpha", self.params), ("B", "beta", self.tokens))
+        size, data = (values[name] * jnp.exp(-values[exponent] * jnp.log(least)) for name, exponent, least in terms)
+        return jnp.maximum(size, data)
+
+
+register(Falling, ("params", "tokens"), ())
+
+
+@dataclass(frozen=True)
+class Below:
+    """The frame of `MultipleChoice`: floor and gain add up to 1 at most. gain/(1 - floor) stands in for the gain."""
+
+    def values(self, stand_ins: Mapping[str, Any], domains: Mapping[str, Any]) -> tuple[dict[str, Any], Array]:
+        values, volume = dict(stand_ins), jnp.zeros(())
+        if domains.get("gain") == SHARE:
+            room = 1 - stand_ins["floor"]
+            values["gain"] = room * stand_ins["gain"]
+            volume = jnp.log(room)
+        return values, volume
+
+    def stand_ins(self, values: Mapping[str, Any], domains: Mapping[str, Any]) -> dict[str, Any]:
+        stand_ins = dict(values)
+        if domains.get("gain") == SHARE:
+            stand_ins["gain"] = values["gain"] / (1 - values["floor"])
+        return stand_ins
+
+
+register(Below, (), ())

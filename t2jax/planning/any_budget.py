@@ -6,6 +6,7 @@ Other laws (pass@k) get many starts over the feasible sizes. Each start is the b
 samples.
 """
 
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -42,12 +43,12 @@ FEW = ((0.5, 0.2, 0.8), (0.9,), (0.5,))
 def plan_general(law: Law, budget: Budget) -> Plan:
     """Solves one problem in the precision of its inputs. With a list of sizes, it returns the best plan over them."""
     if budget.sizes is None:
-        return _plan_at_size(law, budget, None)[0]
+        return _plan_on_both_sides(law, budget, None)[0]
     sizes = jnp.log(jnp.asarray(np.array(budget.sizes), jnp.result_type(float)))
     least, most = bounds(budget)[0]
 
     def plan_at(size: Array) -> tuple[Plan, Array]:
-        plan, merit = _plan_at_size(law, budget, size)
+        plan, merit = _plan_on_both_sides(law, budget, size)
         small, large = size < least - 1e-12, size > most + 1e-12
         broken = jnp.stack([small if name == "params_min" else large & (name == "params_max") for name in CONSTRAINTS])
         allowed = ~(small | large)
@@ -55,6 +56,24 @@ def plan_general(law: Law, budget: Budget) -> Plan:
         return jax.tree.map(partial(jnp.where, allowed), plan, rejected), jnp.where(allowed, merit, jnp.inf)
 
     return _best(*jax.vmap(plan_at)(sizes))
+
+
+def _plan_on_both_sides(law: Law, budget: Budget, log_size: Array | None) -> tuple[Plan, Array]:
+    """Returns the plan of `_plan_at_size`, for a law with a kink at D = U the better one of its two sides."""
+    if not law.kink_at_unique or budget.unique_tokens is None or "tokens" in budget.fixed:
+        return _plan_at_size(law, budget, log_size)
+    unique = jnp.asarray(budget.unique_tokens)
+    once, again = copy(budget), copy(budget)
+    # `replace` would compare numbers, which is not possible under jit
+    object.__setattr__(
+        once, "tokens_max", jnp.minimum(unique, jnp.inf if budget.tokens_max is None else budget.tokens_max)
+    )
+    object.__setattr__(
+        again, "tokens_min", jnp.maximum(unique, 1.0 if budget.tokens_min is None else budget.tokens_min)
+    )
+    plans, merits = zip(*(_plan_at_size(law, side, log_size) for side in (again, once)), strict=True)
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *plans)
+    return _best(stacked, jnp.stack(merits)), jnp.min(jnp.stack(merits))
 
 
 def _plan_at_size(law: Law, budget: Budget, log_size: Array | None) -> tuple[Plan, Array]:
@@ -159,6 +178,7 @@ def _finish(problem: PlanProblem, optimum: Optimum, feasible: Array, conflict: A
         failure=failure,
         conflict=conflict,
         tied=jnp.zeros((), bool) if law.convex else _is_tied(problem, optimum),
+        curved=_is_curved(optimum),
     ).plan(law, budget)
     return plan, jnp.where(plan.code <= AT_BOUND, objective(problem, optimum.x), jnp.inf)
 
@@ -179,6 +199,13 @@ def _bound_prices(problem: PlanProblem, optimum: Optimum) -> Array:
     absent = 0, 0.0
     rows = [signs.get(name, absent) for name in CONSTRAINTS]
     return jnp.stack([jnp.maximum(sign * slope[index], 0.0) for index, sign in rows])
+
+
+def _is_curved(optimum: Optimum) -> Array:
+    """Returns whether no limit holds and the cost rises in every direction, so that this is a least cost of its own."""
+    curvatures = jnp.linalg.eigvalsh(jax.lax.stop_gradient(optimum.hessian))
+    least = jnp.sqrt(jnp.finfo(optimum.x.dtype).eps) * jnp.abs(optimum.value)
+    return ~jnp.any(optimum.active) & (curvatures[0] > least)
 
 
 def _is_tied(problem: PlanProblem, optimum: Optimum) -> Array:

@@ -1,6 +1,7 @@
 """The limits of a plan, and the prices at which it is made."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -43,6 +44,10 @@ class Budget:
         samples_min: Smallest number of samples k.
         samples_max: Largest number of samples k.
         unique_tokens: Number of different tokens, for laws in which repeated tokens are worth less (DataConstrained).
+        total_per_active: Total over active parameters of a mixture of experts. N is the active ones, which compute
+            counts. Memory holds all, and laws such as MixtureOfExperts read them.
+        inputs: Values of further inputs of the law, by column, such as {"weight_bits": 8.0}. `served_bits` and
+            `cache_bits` also set the bytes of weights and of cached numbers in `serving`.
         tokens_per_param: Fixed ratio D/N, such as 20. Then only N is free, and bounds on D still hold. The ratio is no
             limit, so it has no shadow price. Its effect is the elasticity of the prediction.
         sizes: List of the numbers of parameters that can be trained.
@@ -75,6 +80,8 @@ class Budget:
     samples_min: ArrayLike | None = None
     samples_max: ArrayLike | None = None
     unique_tokens: ArrayLike | None = None
+    total_per_active: ArrayLike | None = None
+    inputs: Mapping[str, ArrayLike] | None = None
     tokens_per_param: ArrayLike | None = None
     sizes: tuple[float, ...] | None = None
     training: Training | None = None
@@ -83,6 +90,7 @@ class Budget:
 
     def __post_init__(self):
         check_positive(self, LIMITS)
+        self._check_inputs()
         object.__setattr__(self, "fixed", tuple(quantity for quantity in CHOSEN if self._is_fixed(quantity)))
         if len(self.fixed) == len(CHOSEN) and self.goal == "quality":
             raise ValueError("Budget: equal bounds fix params, tokens and samples, so there is nothing to choose")
@@ -141,12 +149,32 @@ class Budget:
     def linear(self) -> bool:
         """Whether all limits are linear in (log N, log D, log k), as those of the paper are."""
         plain = self.training is None and self.serving is None and self.sizes is None and not self.fixed
+        plain = plain and not self.inputs
         return plain and set(self.given()) <= LINEAR_LIMITS
 
     @property
     def prices(self) -> tuple[Training, Serving]:
-        """The prices of training and serving, with 6ND and 2Nk as defaults."""
-        return self.training or Training(), self.serving or Serving()
+        """The prices of training and serving, with 6ND and 2Nk as defaults, of the experts and bits of the budget."""
+        bits = {} if self.inputs is None else self.inputs
+        stored: dict[str, ArrayLike] = {
+            name: bits[column] / BITS_PER_BYTE for column, name in STORED.items() if column in bits
+        }
+        if self.total_per_active is not None:
+            stored["total_per_active"] = self.total_per_active
+        return self.training or Training(), replace(self.serving or Serving(), **stored)
+
+    def _check_inputs(self) -> None:
+        """Raises ValueError for an input that is no positive number, or that a budget gives under another name."""
+        for column, value in (self.inputs or {}).items():
+            if column in (*CHOSEN, "unique_tokens", "total_params"):
+                raise ValueError(
+                    f"Budget.inputs gives {column!r}, which a budget chooses or limits by arguments of its own"
+                )
+            if not is_traced(value) and not np.all(np.isfinite(value) & (np.asarray(value) > 0)):
+                raise ValueError(f"Budget.inputs: {column} must be positive and finite, not {value}")
+        ratio = self.total_per_active
+        if ratio is not None and not is_traced(ratio) and np.min(ratio) < 1:
+            raise ValueError(f"Budget.total_per_active must be 1 at least, not {np.min(ratio):g}")
 
     def _ends(self, quantity: str) -> tuple[np.ndarray, np.ndarray] | None:
         """Returns the smallest and largest N, D or k in one shape, or None if one is not set or is traced."""
@@ -199,8 +227,12 @@ class Budget:
 
 LIMITS = (
     *("train", "inference", "params_min", "params_max", "tokens_max", "total", "queries", "target", "latency"),
-    *("first_token", "between_tokens", "tokens_min", "samples_min", "samples_max", "unique_tokens", "tokens_per_param"),
+    *("first_token", "between_tokens", "tokens_min", "samples_min", "samples_max", "unique_tokens", "total_per_active"),
+    "tokens_per_param",
 )
 CHOSEN = ("params", "tokens", "samples")
 LINEAR_LIMITS = {"train", "inference", "params_min", "params_max", "tokens_max"}
-register(Budget, (*LIMITS, "training", "serving"), ("whole_samples", "sizes", "fixed"))
+STORED = {"served_bits": "weight_bytes", "cache_bits": "cache_bytes"}
+"""Field of `Serving` that the bits of an input are stored in."""
+BITS_PER_BYTE = 8.0
+register(Budget, (*LIMITS, "inputs", "training", "serving"), ("whole_samples", "sizes", "fixed"))

@@ -13,7 +13,7 @@ from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.numerics.stored_programs import StoredProgram
 from t2jax.planning.any_budget import plan_general
-from t2jax.planning.budget import Budget
+from t2jax.planning.budget import CHOSEN, Budget
 from t2jax.planning.plan import Plan
 from t2jax.planning.problem import predicts_pass
 from t2jax.planning.two_budgets import plan_separate
@@ -135,14 +135,9 @@ def without_names(budget: Budget) -> Budget:
 
 def check_problem(law: type[Law], budget: Budget) -> None:
     """Raises ValueError for a law whose inputs do not match what the budget chooses, gives or limits."""
+    check_reads_sizes(law)
     inputs = ", ".join(law.inputs())
-    if not {"N", "D"} <= set(law.inputs()):
-        raise ValueError(f"{law.__name__} does not read N and D, so it has no optimum; its inputs are {inputs}")
-    if others := [name for name in law.inputs() if name not in ("N", "D", "k", "U")]:
-        raise ValueError(
-            f"budgets choose N, D and k, but {law.__name__} reads {', '.join(others)} too: its inputs are {inputs}; "
-            "fix it in a law of your own, or plan with the law inside it (such as `law.loss`)"
-        )
+    _check_other_inputs(law, budget)
     if "U" in law.inputs() and budget.unique_tokens is None:
         raise ValueError(
             f"{law.__name__} reads U too, the unique tokens: give Budget(unique_tokens=...), or plan with the law "
@@ -162,6 +157,36 @@ def check_problem(law: type[Law], budget: Budget) -> None:
     target = budget.target
     if target is not None and not is_traced(target) and predicts_pass(law) and np.max(target) >= 1:
         raise ValueError(f"{law.__name__} predicts pass@k: Budget.target must be below 1, not {np.max(target):g}")
+
+
+def _check_other_inputs(law: type[Law], budget: Budget) -> None:
+    """Raises ValueError for inputs that a law reads and the budget does not give, and the other way round."""
+    columns, given = law.columns(), dict(budget.inputs or {})
+    if "total_params" in columns.values() and budget.total_per_active is None:
+        raise ValueError(
+            f"{law.__name__} reads total_params too: give Budget(total_per_active=...), the total over active ones"
+        )
+    known = {*CHOSEN, "unique_tokens", "total_params", "served_bits", *given}
+    if others := [name for name, column in columns.items() if column not in known]:
+        raise ValueError(
+            f"budgets choose N, D and k, but {law.__name__} reads {', '.join(others)} too: its inputs are "
+            f"{', '.join(law.inputs())}; give Budget(inputs={{{columns[others[0]]!r}: ...}}), "
+            "fix it in a law of your own, or plan with the law inside it (such as `law.loss`)"
+        )
+    if unread := [column for column in given if column not in columns.values()]:
+        raise ValueError(
+            f"Budget.inputs gives {', '.join(unread)}, which {law.__name__} does not read: its inputs are "
+            f"{', '.join(law.inputs())}"
+        )
+
+
+def check_reads_sizes(law: type[Law]) -> None:
+    """Raises ValueError for a law that does not read N and D, between which a plan chooses."""
+    if not {"N", "D"} <= set(law.inputs()):
+        inputs, alike = ", ".join(law.inputs()), ""
+        if "compute" in law.inputs():
+            alike = ": runs of equal compute are alike to it, so it cannot choose N and D"
+        raise ValueError(f"{law.__name__} does not read N and D, so it has no optimum; its inputs are {inputs}{alike}")
 
 
 @StoredProgram

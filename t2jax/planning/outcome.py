@@ -42,6 +42,7 @@ class Outcome:
         failure: Status code if no point does.
         conflict: Limits that then contradict each other, shape (14,).
         tied: Whether other sizes are equally good.
+        curved: Whether the cost rises in every direction from a place at which no limit holds, as beyond a data wall.
     """
 
     place: Float[Array, " 4"]
@@ -55,6 +56,7 @@ class Outcome:
     failure: Array
     conflict: Array
     tied: Array
+    curved: Array
 
     def code(self, law: Law, budget: Budget) -> Array:
         """Returns the status code, one of those in `plan`."""
@@ -70,7 +72,7 @@ class Outcome:
         code = jnp.where(solved, jnp.where(implied, NO_OPTIMUM, code), FAILED)
         code = jnp.where(solved & self.tied, FLAT, code)
         if budget.goal == "quality":
-            flat = jnp.max(self.multipliers) < 1e2 * eps**0.7
+            flat = (jnp.max(self.multipliers) < 1e2 * eps**0.7) & ~self.curved
             if budget.tokens_per_param is None:
                 flat = flat | _is_flat_in_size(law, budget, self.place)
             code = jnp.where(flat, FLAT, code)

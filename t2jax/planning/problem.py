@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.base import Law
-from t2jax.planning.budget import Budget
+from t2jax.planning.budget import BITS_PER_BYTE, Budget
 from t2jax.planning.plan import CONSTRAINTS
 from t2jax.planning.prices.terms import Term, Terms
 from t2jax.pytrees import register
@@ -176,9 +176,13 @@ def bounds(budget: Budget) -> list[tuple[Any, Any]]:
 
 def inputs_at(law: Law, budget: Budget, n: ArrayLike, d: ArrayLike, k: ArrayLike) -> dict[str, Any]:
     """Returns the inputs of a law by name at N, D and k."""
-    columns = {"params": n, "tokens": d, "samples": k}
+    columns: dict[str, ArrayLike] = {"params": n, "tokens": d, "samples": k}
     if budget.unique_tokens is not None:
         columns["unique_tokens"] = budget.unique_tokens
+    if budget.total_per_active is not None:
+        columns["total_params"] = n * jnp.asarray(budget.total_per_active)
+    columns["served_bits"] = BITS_PER_BYTE * jnp.asarray(budget.prices[1].weight_bytes)
+    columns |= budget.inputs or {}
     return law.arguments(columns)  # pyright: ignore[reportArgumentType]
 
 

@@ -104,7 +104,14 @@ def rivals(law: Law, budget: Budget, plan: Plan) -> tuple[Choice, ...]:
     """
     separate = budget.total is None and budget.target is None
     cost = models(law, budget, plan.params, plan.tokens, plan.samples).training[0]
-    training = Budget(train=cost, training=budget.training, unique_tokens=budget.unique_tokens)
+    training = Budget(
+        train=cost,
+        training=budget.training,
+        unique_tokens=budget.unique_tokens,
+        total_per_active=budget.total_per_active,
+        inputs=budget.inputs,
+        serving=budget.serving if "served_bits" in type(law).columns().values() else None,
+    )
     if separate:
         candidates = allocate(loss_law(law), replace(training, tokens_per_param=RULE))
         candidates = models(law, budget, candidates.params, candidates.tokens)
@@ -227,6 +234,7 @@ def _best(name: str, law: Law, budget: Budget, candidates: Models) -> Choice:
 
 
 def loss_law(law: Law) -> Law:
-    """Returns the law of the loss inside a law of samples, or the law itself if it has no such part."""
+    """Returns the law of the loss inside a law of samples or errors, or the law itself if it is one."""
     parts = [name for name, field in type(law).fields.items() if isinstance(field, Part)]
-    return getattr(law, parts[0]) if parts else law
+    is_loss = "loss" in type(law).response and "k" not in type(law).inputs()
+    return law if is_loss or not parts else getattr(law, parts[0])

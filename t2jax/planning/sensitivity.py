@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 from statistics import NormalDist
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -281,4 +282,9 @@ def _log_slopes(law: type[Law], coordinates: Coordinates, budget: Budget, u: Arr
 def _names(inputs: tuple[Law, Budget]) -> list[str]:
     """Returns names of the leaves. Parts of a law appear without the part, prices with their path."""
     paths = [path for path, _ in jax.tree_util.tree_flatten_with_path(inputs)[0]]
-    return [path[-1].name if path[0].idx == 0 else ".".join(key.name for key in path[1:]) for path in paths]
+    return [path[-1].name if path[0].idx == 0 else ".".join(_name_of(key) for key in path[1:]) for path in paths]
+
+
+def _name_of(key: Any) -> str:
+    """Returns the name of a field, or the key of a mapping."""
+    return key.key if isinstance(key, jax.tree_util.DictKey) else key.name

@@ -195,6 +195,7 @@ def _finish(law: Law, budget: Budget, optimum: Optimum, samples: Array, feasible
         failure=jnp.where(feasible[0], INFEASIBLE_INFERENCE, INFEASIBLE_TRAIN),
         conflict=zeros > 0,
         tied=jnp.zeros((), bool),
+        curved=jnp.zeros((), bool),
     ).plan(law, budget)
 
 

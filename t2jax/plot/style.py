@@ -19,6 +19,7 @@ AXIS_LABELS = {
     "tokens_per_param": "tokens per parameter D/N",
     "samples": "samples k",
     "train": "training compute 6ND (FLOPs)",
+    "compute": "training compute (FLOPs)",
     "loss": "loss (nats/token)",
     "neg_log_pass": "mean of -log pass@k (nats)",
     "pass_at_k": "pass@k (share of questions)",

@@ -41,10 +41,12 @@ def sample_stats(drawn: Drawn) -> Any:
 
 
 def names_of_runs(table: Table) -> list[str]:
-    """Returns the name of each run: its `model`, or its params and tokens."""
+    """Returns the name of each run: its `model`, or its params and tokens, or its compute alone."""
     first = np.unique(table.runs(), return_index=True)[1]
     if "model" in table:
         return [str(model) for model in table["model"][first]]
+    if not table.has_sizes:
+        return [f"compute={compute:.6g}" for compute in table["compute"][first]]
     sizes = zip(table["params"][first], table["tokens"][first], strict=True)
     return [f"params={params:.6g} tokens={tokens:.6g}" for params, tokens in sizes]
 

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from t2jax.tables.columns import NUMBERS, REQUIRED, RUN_KEY, SHARES, TEXTS, UNITS
+from t2jax.tables.columns import (
+    COMPUTE,
+    NUMBERS,
+    REQUIRED,
+    RUN_KEY,
+    SHARES,
+    TEXTS,
+    UNITS,
+    of_compute_alone,
+    with_compute,
+)
 from t2jax.tables.magnitudes import Doubt, doubts, doubts_of_a_file
 from t2jax.tables.place import Place, TableError, _format_cell, missing_column, suggestion, unique_names
 
@@ -51,21 +61,22 @@ def clean(frame: pd.DataFrame, place: Place, known_raw: Collection[str]) -> pd.D
         TableError: The first offence.
     """
     columns = dict(zip(unique_names(frame.columns, place), (cells for _, cells in frame.items()), strict=True))
+    numbers = NUMBERS | ({COMPUTE.name: COMPUTE} if of_compute_alone(columns) else {})
     for name in REQUIRED:
-        if name not in columns:
+        if name not in columns and COMPUTE.name not in numbers:
             raise missing_column(place, name, columns, "every table")
     if not len(frame):
         raise TableError(f"{place.name}: there are no rows below the column names, expected at least one measurement")
     for name, cells in columns.items():
-        if name in NUMBERS:
+        if name in numbers:
             values = to_numbers(cells, place, name)
             finite = np.isfinite(values)
-            good = finite & NUMBERS[name].accepts(np.where(finite, values, 1.0))
+            good = finite & numbers[name].accepts(np.where(finite, values, 1.0))
             percent = name in SHARES and np.all((values >= 0) & (values <= 100))
             hint = (
                 f" (of percent: units={{{name!r}: 'percent'}}, in commands --units {name}=percent)" if percent else ""
             )
-            place.refuse(name, ~good, cells, NUMBERS[name].expected + hint)
+            place.refuse(name, ~good, cells, numbers[name].expected + hint)
             columns[name] = pd.Series(values)
         elif name in TEXTS:
             texts = ["" if missing else str(cell) for cell, missing in zip(cells, cells.isna(), strict=True)]
@@ -177,7 +188,7 @@ def check_sizes(columns: Mapping[str, pd.Series] | pd.DataFrame, place: Place) -
 
     Only files are checked; a program may group the rows of a table in any way.
     """
-    if "model" not in columns:
+    if "model" not in columns or "params" not in columns:
         return
     model, params = pd.factorize(columns["model"])[0], columns["params"].to_numpy()
     first = np.unique(model, return_index=True)[1][model]
@@ -190,14 +201,15 @@ def check_sizes(columns: Mapping[str, pd.Series] | pd.DataFrame, place: Place) -
 
 def _check_duplicates(frame: pd.DataFrame, place: Place) -> None:
     # Without names of models, equal params and tokens may be another seed: only a row repeated in full is a mistake.
-    key = [name for name in RUN_KEY if name in frame] if "model" in frame else list(frame.columns)
+    run_key = with_compute(RUN_KEY, frame.columns)
+    key = [name for name in run_key if name in frame] if "model" in frame else list(frame.columns)
     hashable = frame[key].apply(lambda cells: cells.map(str) if cells.dtype == object else cells)
     repeated = hashable.duplicated().to_numpy()
     if repeated.any():
         second = int(repeated.argmax())
         group = hashable.groupby(key, sort=False, dropna=False).ngroup().to_numpy()
         first = int((group == group[second]).argmax())
-        values = ", ".join(f"{name}={_format_cell(frame[name].iloc[second])}" for name in RUN_KEY if name in frame)
+        values = ", ".join(f"{name}={_format_cell(frame[name].iloc[second])}" for name in run_key if name in frame)
         note = "" if repeated.sum() == 1 else f" (and {repeated.sum() - 1} more repeated)"
         raise TableError(
             f"{place.name}, {place.row(second)}: repeats {place.row(first)} ({values}), expected one row for each"

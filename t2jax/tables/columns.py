@@ -1,6 +1,6 @@
 """Names, symbols and valid values of the columns of a table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,9 +38,21 @@ RESPONSES = ("loss", "error", "neg_log_pass", "pass_at_k", "correct")
 """Measurements, of which a table has at least one to be fitted."""
 TEXTS = ("model", "task", "question")
 REQUIRED = ("params", "tokens")
+COMPUTE = Column("compute", "C", "a training compute > 0 in FLOPs", lambda x: x > 0)
+"""Stands in for params and tokens in a table that has neither. Beside them it is a column like any other."""
 SIZE = ("params", "tokens", "unique_tokens", "samples", "task", "question")
 """What a law is a function of. Rows that are equal in all of these are repetitions, or differ in a setting."""
 RUN_KEY = ("model", "params", "tokens", "task", "question", "samples")
 UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 UNITS |= {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12, "percent": 0.01, "%": 0.01}
 UNITS |= {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
+
+
+def of_compute_alone(names: Collection[object]) -> bool:
+    """Tells whether a table with these columns has compute in place of params and tokens."""
+    return COMPUTE.name in names and not any(name in names for name in REQUIRED)
+
+
+def with_compute(keys: tuple[str, ...], names: Collection[object]) -> tuple[str, ...]:
+    """Returns the columns that identify a run or a size, with compute where it stands in for params and tokens."""
+    return (*keys, COMPUTE.name) if of_compute_alone(names) else keys

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from t2jax.tables.columns import RESPONSES
+from t2jax.tables.columns import RESPONSES, of_compute_alone
 
 SMALLEST_LARGEST = 1e4  # a table whose largest count is smaller is in millions or billions
 SMALL, GAP = 1e4, 1e3  # a count below SMALL and smaller than all others by this factor is in other units
@@ -23,6 +23,8 @@ largest loss of `t2.datasets.load("testbed")` is 23.2."""
 PERPLEXITIES = 6.0
 """Nats a token that a model of a million parameters falls below on 1e8 tokens: if no row does, these are perplexities.
 A bound of ours, as unigram models reach about 7."""
+LEAST_COMPUTE = 1e9
+"""FLOPs of a thousand parameters on 170,000 tokens: a table whose largest compute is smaller is in other units."""
 FEWEST_TOKENS_PER_PARAM, MOST_TOKENS_PER_PARAM = 0.3, 1e6
 """Bounds on D/N, which half of the rows or more, or of the last checkpoints of named models, may not lie beyond.
 Published tables have medians from 5 to 400, so swapped columns have less than 0.2, and so have tokens in thousands."""
@@ -50,8 +52,11 @@ def doubts(columns: Mapping[str, Any]) -> Iterator[Doubt]:
     Returns:
         The doubts in the order of the messages.
     """
-    for name in ("params", "tokens"):
-        yield from _counts(name, np.asarray(columns[name], float))
+    if of_compute_alone(columns):
+        yield from _compute(np.asarray(columns["compute"], float))
+    else:
+        for name in ("params", "tokens"):
+            yield from _counts(name, np.asarray(columns[name], float))
     for name, limit in LARGEST.items():
         if name in columns:
             values = np.asarray(columns[name], float)
@@ -60,7 +65,7 @@ def doubts(columns: Mapping[str, Any]) -> Iterator[Doubt]:
                 yield Doubt(name, row, f"found {values[row]:g}, expected at most {limit:g}{_how_to_confirm(name)}")
     if "loss" in columns:
         yield from _losses(np.asarray(columns["loss"], float), columns)
-    if any(name in columns for name in RESPONSES):
+    if any(name in columns for name in RESPONSES) and not of_compute_alone(columns):
         yield from _ratios(columns)
 
 
@@ -73,9 +78,22 @@ def doubts_of_a_file(columns: Mapping[str, Any]) -> Iterator[Doubt]:
     Returns:
         The doubts in the order of the messages.
     """
+    if of_compute_alone(columns):
+        return
     yield from _both_small(np.asarray(columns["params"], float), np.asarray(columns["tokens"], float))
     if any(name in columns for name in RESPONSES):
         yield from _half_of_ratios(columns)
+
+
+def _compute(values: np.ndarray) -> Iterator[Doubt]:
+    row = int(values.argmax())
+    if values[row] < LEAST_COMPUTE:
+        yield Doubt(
+            "compute",
+            row,
+            f"the largest value is {values[row]:g}, expected FLOPs: for another unit pass its FLOPs, such as"
+            f" units={{'compute': 1e15}} for petaFLOPs (in commands --units compute=1e15){_how_to_confirm('compute')}",
+        )
 
 
 def _counts(name: str, values: np.ndarray) -> Iterator[Doubt]:
@@ -168,7 +186,9 @@ def _losses(values: np.ndarray, columns: Mapping[str, Any]) -> Iterator[Doubt]:
 
 
 def _trained(columns: Mapping[str, Any]) -> bool:
-    """Tells whether a row has a million parameters and 1e8 tokens."""
+    """Tells whether a row has a million parameters and 1e8 tokens, or as much compute."""
+    if of_compute_alone(columns):
+        return bool(np.any(np.asarray(columns["compute"], float) >= 6 * 1e6 * 1e8))
     return bool(np.any((np.asarray(columns["params"], float) >= 1e6) & (np.asarray(columns["tokens"], float) >= 1e8)))
 
 

@@ -80,7 +80,7 @@ def missing_column(place: Place, name: str, present: Iterable[str], needed_by: s
     if name != symbol and symbol in present:
         hint = f"; rename column {symbol!r}?"
     else:
-        hint = _suggest_conversion(name, present) or suggestion(str(name), present)
+        hint = _suggest_conversion(name, present) or suggestion(str(name), present) or _suggest_constant(name, present)
     columns = ", ".join(map(repr, present)) or "none"
     return TableError(
         f"{place.name}: column {name!r}, needed by {needed_by}, is missing; columns there: {columns}{hint}"
@@ -96,14 +96,29 @@ def _suggest_conversion(name: str, present: tuple[str, ...]) -> str:
                 return f"; the loss is the log of {column!r}"
             if "bpb" in of or {"bits", "byte"} <= of:
                 return f"; the loss is {column!r} times ln 2 times the bytes of a token"
+        if "error" in present:
+            return (
+                "; error rates have laws of their own: t2.laws.MultipleChoice and t2.laws.DownstreamError, in commands"
+                " --law multiple-choice"
+            )
+    if name == "error" and "accuracy" in present:
+        return "; the error is 1 - accuracy"
     if name in ("params", "tokens"):
         for column, of in words.items():
             if of & {"compute", "flops", "flop"} or column == "C":
                 return (
-                    f"; where only {column!r} is known, a law of {column!r} alone can be fitted: give the table params"
-                    f" and tokens of sqrt({column}/6), which the law does not read"
+                    f"; where only {column!r} is known, name it 'compute': t2.laws.ComputeLoss, in commands --law"
+                    " compute-loss, is a law of compute alone"
                 )
     return ""
+
+
+def _suggest_constant(name: str, present: tuple[str, ...]) -> str:
+    """Explains what to do about the missing size of a curve over the other one; the text is empty otherwise."""
+    other = {"params": "tokens", "tokens": "params"}.get(name)
+    if other not in present:
+        return ""
+    return f"; where all rows have one number of {name}, as in a curve over {other}, write it in every row"
 
 
 def unique_names(names: Iterable[Any], place: Place) -> list[str]:

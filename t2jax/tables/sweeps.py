@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from t2jax.tables.columns import NUMBERS, SIZE, TEXTS
+from t2jax.tables.columns import NUMBERS, SIZE, TEXTS, with_compute
 from t2jax.tables.place import TableError
 from t2jax.tables.reading.headers import is_setting
 from t2jax.tables.reading.recognise import shown
@@ -54,7 +54,8 @@ def best_rows(table: Table, settings: tuple[str, ...]) -> Table:
 
 def _sizes(table: Table, settings: tuple[str, ...] = ()) -> np.ndarray:
     """Numbers the size, and the settings, of each row."""
-    columns = [name for name in table.columns if name in SIZE or name in settings]
+    size = with_compute(SIZE, table.columns)
+    columns = [name for name in table.columns if name in size or name in settings]
     frame = pd.DataFrame({name: table[name] for name in columns})
     return frame.groupby(columns, dropna=False, sort=False).ngroup().to_numpy()
 

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from t2jax.files import write_bytes
 from t2jax.tables.checks import clean, to_numbers
-from t2jax.tables.columns import NUMBERS, SIZE, TEXTS
+from t2jax.tables.columns import COMPUTE, NUMBERS, REQUIRED, SIZE, TEXTS, of_compute_alone, with_compute
 from t2jax.tables.formats import CSV, METADATA_KEY, PARQUET, _with_suffix, provenance_path
 from t2jax.tables.magnitudes import doubts
 from t2jax.tables.place import Place, TableError, missing_column
@@ -30,8 +30,8 @@ from t2jax.tables.source import Source
 class Table:
     """Measurements of training runs, one per row.
 
-    A table never changes: each method returns a new one. Every table has `params` (N) and `tokens` (D) in raw counts.
-    Other columns of fixed meaning are optional:
+    A table never changes: each method returns a new one. A table has `params` (N) and `tokens` (D) in raw counts, or
+    `compute` in FLOPs where neither is known. Other columns of fixed meaning are optional:
 
     - `model`, `task`, `question`: text.
     - `samples` (k): a number >= 1.
@@ -94,6 +94,11 @@ class Table:
         """Names of the columns, in order."""
         return tuple(self._frame.columns)
 
+    @property
+    def has_sizes(self) -> bool:
+        """Whether the table has params and tokens, rather than compute alone."""
+        return not of_compute_alone(self.columns)
+
     def __len__(self) -> int:
         return len(self._frame)
 
@@ -108,7 +113,8 @@ class Table:
         return np.array(column.to_numpy(dtype=np.float64 if column.dtype.kind in "iuf" else object))
 
     def __repr__(self) -> str:
-        ranges = [f"{name} {self[name].min():.4g} to {self[name].max():.4g}" for name in ("params", "tokens")]
+        sizes = REQUIRED if self.has_sizes else (COMPUTE.name,)
+        ranges = [f"{name} {self[name].min():.4g} to {self[name].max():.4g}" for name in sizes]
         origin = f"from {self.source.name}, {len(self.source.history)} steps in .source.history"
         return "\n  ".join([f"Table of {len(self)} rows: {', '.join(self.columns)}", *ranges, origin, *self.notes])
 
@@ -245,7 +251,7 @@ class Table:
         """
         self.require(*also, needed_by="keep_lowest")
         self.require_numbers(name, needed_by="keep_lowest")
-        size = [column for column in dict.fromkeys((*SIZE, *also)) if column in self]
+        size = [column for column in dict.fromkeys((*with_compute(SIZE, self.columns), *also)) if column in self]
         lowest = (
             self._frame[name].astype(float).groupby([self._frame[column] for column in size], dropna=False).idxmin()
         )
@@ -274,13 +280,16 @@ class Table:
     def runs(self) -> np.ndarray:
         """Numbers the training run of each row, by first appearance.
 
-        Rows of one `model` are one run, whatever their task. Without that column, rows of equal params and tokens are.
+        Rows of one `model` are one run, whatever their task. Without that column, rows of equal params and tokens are,
+        or of equal compute in a table without these.
 
         Returns:
             Run indices from 0, integers of shape (rows,).
         """
         if "model" in self:
             return pd.factorize(self["model"])[0]
+        if not self.has_sizes:
+            return pd.factorize(self["compute"])[0]
         return pd.factorize(self["params"] + 1j * self["tokens"])[0]
 
     def weights(self) -> np.ndarray:
@@ -294,10 +303,12 @@ class Table:
     def compute(self) -> np.ndarray:
         """Computes the training compute 6ND. Source: Kaplan et al. 2020 (2001.08361).
 
+        A table without params and tokens has a column of it.
+
         Returns:
             FLOPs of each row, shape (rows,).
         """
-        return 6 * self["params"] * self["tokens"]
+        return 6 * self["params"] * self["tokens"] if self.has_sizes else self["compute"]
 
     def to_frame(self) -> pd.DataFrame:
         """Copies the table to a pandas DataFrame.
@@ -359,7 +370,7 @@ def _same_length(columns: Mapping[str, Any], rows: int, source: Source) -> dict[
 
 def _provenance_bytes(table: Table, path: Path, sha256: str) -> bytes:
     source = table.source.then(f"{table.source.name} written as {path.name}")
-    numbers = {name: table[name] for name in table.columns if name in NUMBERS}
+    numbers = {name: table[name] for name in table.columns if name in (*NUMBERS, COMPUTE.name)}
     # values that this table accepts are accepted in the file too
     small = dict.fromkeys((doubt.column for doubt in doubts(numbers)), 1.0)
     fields = dataclasses.asdict(

@@ -1,6 +1,5 @@
 """The contract: what every law can do with no other edit, once it is one of t2jax."""
 
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -14,9 +13,10 @@ from t2jax.laws.loss.broken_power import BrokenPower
 from t2jax.laws.pass_at_k.beta_tail import BetaTail
 from t2jax.laws.pass_at_k.compute_pass_k import ComputePassK
 from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
+from t2jax.planning.problem import inputs_at
 from t2jax.plot.fit import predicted_observed
 from t2jax.working_precision import scope
-from tests.helpers.laws import LAWS, LOSS, draw, measured, one_of
+from tests.helpers.laws import LAWS, LOSS, budget_for, draw, measured, one_of
 
 KEY = jax.random.key(0)
 
@@ -47,11 +47,10 @@ def test_fits_and_allocates_with_no_other_edit(law):
             plans = t2.frontier(fit.law, t2.Budget(train=np.geomspace(1e18, 1e25, 30)))
             assert not plans.ok.any() and "without optimum: the law is flat here" in plans.status
             return
-        unique = {"U": 1e10} if "U" in law.inputs() else {}
-        if unique:
-            with pytest.raises(ValueError, match=r"reads U too, the unique tokens: give Budget\(unique_tokens=...\)"):
+        if more := set(law.inputs()) - {"N", "D", "k", "served_bits"}:
+            with pytest.raises(ValueError, match=rf"reads .*{min(more)}.* too.*: .*give Budget\(\w+="):
                 t2.allocate(fit.law, budget)
-            budget = replace(budget, unique_tokens=unique["U"])
+        budget = budget_for(law, train=1e20, inference=1e6)
         plan = t2.allocate(fit.law, budget)
         if law is ComputePassK:
             assert not plan.ok
@@ -62,9 +61,11 @@ def test_fits_and_allocates_with_no_other_edit(law):
         n = np.exp(rng.uniform(0, np.log(4.9e5), 4000))
         d = np.exp(rng.uniform(0.5, 1, 4000) * np.log(1e20 / 6 / n))
         k = np.exp(rng.uniform(0, 1, 4000) * np.log(1e6 / 2 / n))
-        inputs = 3 if "k" in law.inputs() else 2
-        ours = fit.law.cost(*(plan.params, plan.tokens, plan.samples)[:inputs], **unique)
-        assert ours <= np.min(fit.law.cost(*(n, d, k)[:inputs], **unique)) * (1 + 1e-12)
+
+        def cost(n, d, k):
+            return fit.law.cost(**inputs_at(fit.law, budget, n, d, k))
+
+        assert cost(plan.params, plan.tokens, plan.samples) <= np.min(cost(n, d, k)) * (1 + 1e-12)
 
 
 @pytest.mark.long
@@ -91,5 +92,4 @@ def test_laws_are_sampled_with_no_other_edit(law):
     assert all(leaf.shape == (4 - boot.failed,) for leaf in jax.tree.leaves(boot.laws))
     predicted_observed(Figure().subplots(), table[name], np.median(predicted, axis=0), quantity=name)
     if {"N", "D"} <= set(law.inputs()):
-        unique = 1e9 if "U" in law.inputs() else None
-        assert t2.frontier(post.laws, t2.Budget(train=1e20, inference=1e10, unique_tokens=unique)).params.shape == (40,)
+        assert t2.frontier(post.laws, budget_for(law, train=1e20, inference=1e10)).params.shape == (40,)

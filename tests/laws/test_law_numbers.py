@@ -8,14 +8,23 @@ import numpy as np
 import pytest
 from scipy.special import betaln
 
+from t2jax.laws.loss.architecture.effective_params import EffectiveParams
+from t2jax.laws.loss.architecture.mixture_of_experts import MixtureOfExperts
+from t2jax.laws.loss.architecture.quantised import Quantised
 from t2jax.laws.loss.broken_power import BrokenPower
 from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.loss.compute_loss import ComputeLoss
 from t2jax.laws.loss.data_constrained import DataConstrained
 from t2jax.laws.loss.downstream_error import DownstreamError
 from t2jax.laws.loss.excess_params import ExcessParams
 from t2jax.laws.loss.interaction import Interaction
+from t2jax.laws.loss.interactions.farseer import Farseer
+from t2jax.laws.loss.interactions.signed_interaction import SignedInteraction
 from t2jax.laws.loss.kaplan import Kaplan
+from t2jax.laws.loss.multiple_choice import MultipleChoice
 from t2jax.laws.loss.overtraining import Overtraining
+from t2jax.laws.loss.repetition.harmful_repetition import HarmfulRepetition
+from t2jax.laws.loss.repetition.overfitted_repetition import OverfittedRepetition
 from t2jax.laws.loss.shared_exponent import SharedExponent
 from t2jax.laws.pass_at_k.beta_tail import BetaTail
 from t2jax.laws.pass_at_k.power_law_k import PowerLawK
@@ -171,3 +180,136 @@ def test_naive_is_an_upper_bound():
     # equal to rounding where questions hardly differ (ν large): there 1 - naive/pass is of order k/ν
     assert np.all(np.asarray(naive.cost(n, d, k)) <= np.asarray(laws.cost(n, d, k)) * (1 + 1e-12))
     assert np.mean(np.asarray(naive(n, d, k)) > 1.01 * np.asarray(laws(n, d, k))) > 0.3
+
+
+def power_law(values, n, d):
+    """E + A/N^α + B/D^β with mpmath's digits."""
+    terms = (("A", n, "alpha"), ("B", d, "beta"))
+    return mpmath.mpf(values["E"]) + sum(mpmath.mpf(values[c]) * mpmath.mpf(x) ** -values[e] for c, x, e in terms)
+
+
+def close(found, exact):
+    assert float(found) == pytest.approx(float(exact), rel=1e-12)
+
+
+def test_muennighoffs_published_coefficients():
+    """The pitfall of N': D/7 unique tokens call for fewer than 8.7e9 params; plain Chinchilla gives 2.192164."""
+    found = {"E": math.exp(0.6254804), "A": math.exp(6.255414), "B": math.exp(7.3049974)}
+    found |= {"alpha": 0.3526596, "beta": 0.3526596}
+    law = ExcessParams(**found, R_N=5.309743, R_D=15.387756)
+    assert float(law(8.7e9, 178e9, 178e9 / 7)) == pytest.approx(2.226081, abs=5e-7)
+    assert float(Chinchilla(**found)(8.7e9, 178e9)) == pytest.approx(2.192164, abs=5e-7)
+
+
+def test_farseers_public_refit():
+    """The paper's form at a public refit by mpmath, .539 of its printed digits, and a bend of zero as a power of N."""
+    a3, gamma, b3, a2, beta, b2 = -2.082316, 0.0530760, 1.277014, 6.521068, -0.1257767, -1.853805
+    a1, alpha, b1 = -3.640181, 0.0422716, 2.426767
+    terms = ({"a": a3, "q": gamma, "b": b3}, {"a": a2, "q": beta, "b": b2}, {"a": a1, "q": alpha, "b": b1})
+    law = Farseer.of_paper(*terms)
+    assert float(law(1e9, 2e10)) == pytest.approx(0.539, abs=5e-4)
+    for n, d in ((2e8, 2e9), (1e9, 2e10), (6.4e9, 3.2e11), (1e11, 1e13)):
+        size = mpmath.mpf(n) / mpmath.mpf(10) ** 9
+        exponent = mpmath.exp(a1 * size**alpha + b1)
+        data = mpmath.exp(a2 * size**beta + b2) * mpmath.mpf(d) ** -exponent
+        assert float(law(n, d)) == pytest.approx(float(mpmath.exp(a3 * size**gamma + b3) + data), rel=1e-10)
+    straight = {"E": 2.0, "E_slope": -0.1, "B": 500.0, "B_slope": -0.5, "beta": 0.3, "beta_slope": -0.1}
+    for bend in (0.0, 1e-9):  # the series on one side of 1e-3, and its limit
+        bent = Farseer(**straight, E_bend=bend, B_bend=bend, beta_bend=bend)
+        by_hand = 2.0 * 100**-0.1 + 500.0 * 100**-0.5 * 1e12 ** -(0.3 * 100**-0.1)
+        assert float(bent(1e11, 1e12)) == pytest.approx(by_hand, rel=1e-7)
+    for bend in (2.17e-4, 2.175e-4):  # on both sides of the end of the series
+        bent = mpmath.expm1(bend * mpmath.log(100)) / bend
+        exact = 2 * mpmath.exp(-bent / 10)
+        exact += 500 * mpmath.exp(-bent / 2 - mpmath.mpf(0.3) * mpmath.exp(-bent / 10) * mpmath.log(10**12))
+        found = Farseer(**straight, E_bend=bend, B_bend=bend, beta_bend=bend)(1e11, 1e12)
+        assert float(found) == pytest.approx(float(exact), rel=1e-12)
+
+
+def test_experts_of_the_paper():
+    """Abnar et al. at N = 1e9 params in all and D = 2e10, at sparsities of 0, .5 and .9."""
+    terms = {"E": 0.94, "A": 16612.50, "B": 5455.67, "C": 0.4598, "G": 17.26}
+    exponents = {"alpha": 0.5962, "beta": 0.3954, "lam": -0.1666, "delta": 0.1603, "gamma": 0.1595}
+    law = MixtureOfExperts(**terms, **exponents)
+    for sparsity, published in ((0.0, 2.5657), (0.5, 2.5899), (0.9, 2.7019)):
+        assert float(law((1 - sparsity) * 1e9, 2e10, 1e9)) == pytest.approx(published, abs=5e-5)
+        share = 1 - mpmath.mpf(sparsity)
+        joint = 17.26 / (share**0.1603 * mpmath.mpf(10) ** (9 * 0.1595))
+        exact = 0.94 + 16612.5 * mpmath.mpf(10) ** (-9 * 0.5962) + 5455.67 * mpmath.mpf(2e10) ** -0.3954
+        close(law((1 - sparsity) * 1e9, 2e10, 1e9), exact + 0.4598 * share**0.1666 + joint)
+
+
+def test_bits_of_the_paper():
+    """Kumar et al.: what 16, 8 and 4 bits of weights, activations and cache are worth, and the loss at that N'."""
+    law = EffectiveParams(**chinchilla_values(), gamma_weight=2.6745, gamma_activation=2.2102, gamma_cache=0.9578)
+    for bits, published in ((16.0, 0.9968), (8.0, 0.9241), (4.0, 0.6389)):
+        assert float(law.share(bits, bits, bits)) == pytest.approx(published, abs=5e-5)
+        share = mpmath.fprod(1 - mpmath.exp(-bits / mpmath.mpf(scale)) for scale in (2.6745, 2.2102, 0.9578))
+        close(law(1e9, 2e10, bits, bits, bits), power_law(chinchilla_values(), 1e9 * share, 2e10))
+    assert float(law(1e9, 2e10)) == float(Chinchilla(**chinchilla_values())(1e9, 2e10))
+
+
+def test_overtrained_models_lose_more_in_few_bits():
+    """δ = C_T·D^γD/N^γN·e^(-P/γ) by mpmath; four times the tokens lose 4^γD times as much, one bit less e^(1/γ)."""
+    law = Quantised(**chinchilla_values(), C=20.0, gamma_D=0.5, gamma_N=0.4, gamma=0.6)
+    scale = mpmath.mpf(10) ** (9 * (mpmath.mpf(0.4) - mpmath.mpf(0.5)))  # C_T = C·1e9^(γN - γD)
+    lost = 20 * scale * mpmath.mpf(2e10) ** 0.5 / mpmath.mpf(3e9) ** 0.4 * mpmath.exp(-4 / mpmath.mpf(0.6))
+    close(law.lost(3e9, 2e10, 4.0), lost)
+    close(law(3e9, 2e10, 4.0), power_law(chinchilla_values(), 3e9, 2e10) + lost)
+    close(law.lost(3e9, 8e10, 4.0) / law.lost(3e9, 2e10, 4.0), 2.0)
+    close(law.lost(3e9, 2e10, 3.0) / law.lost(3e9, 2e10, 4.0), mpmath.exp(1 / mpmath.mpf(0.6)))
+    assert float(law(3e9, 2e10)) == float(Chinchilla(**chinchilla_values())(3e9, 2e10))
+
+
+def test_repetition_that_harms():
+    """Both published forms by mpmath; new tokens alone are Chinchilla's, and epochs have a least loss."""
+    values = chinchilla_values()
+    law = HarmfulRepetition(**values, P=0.05, delta=0.4, kappa=0.7)
+    for n, d, unique in ((1e8, 3e9, 1e9), (1e9, 6e10, 1e8)):
+        repeats = mpmath.mpf(d) / unique - 1
+        harm = mpmath.mpf(0.05) * repeats**0.4 * (mpmath.mpf(n) / unique) ** 0.7
+        close(law(n, d, unique), power_law(values, n, d) + harm)
+    for unique in (3e9, 1e12, np.inf):
+        assert float(law(1e8, 3e9, unique)) == float(Chinchilla(**values)(1e8, 3e9))
+    slopes = [float(jax.grad(lambda d: law(1e9, d, 1e9))(d)) for d in (2e9, 1e12)]
+    assert slopes[0] < 0 < slopes[1]
+    assert np.isfinite(jax.grad(lambda d: law(1e9, d, 1e9))(1e9))
+    assert np.isfinite(jax.grad(lambda u: law(1e9, 1e9, u))(np.inf))
+    bounded = OverfittedRepetition(**values, L0=10.0, C=0.05, gamma=0.5, delta=0.6)
+    for n, d, unique in ((1e8, 3e9, 1e9), (1e10, 6e10, 1e8), (1e8, 3e9, 1e12)):
+        distinct = mpmath.mpf(min(d, unique))
+        paper = mpmath.mpf(0.05) * mpmath.mpf(10) ** (9 * (mpmath.mpf(0.6) - mpmath.mpf(0.5)))  # c of the paper
+        height = power_law(values | {"E": 0.0}, n, d) + paper * mpmath.mpf(n) ** 0.5 / distinct**0.6
+        close(bounded(n, d, unique), 1.5 + (10 - 1.5) * height / (1 + height))
+
+
+def test_interaction_of_either_sign():
+    """F = f·A·B, so it is `Interaction` for f > 0, and with f < 0 a token is worth more to a larger model."""
+    values = chinchilla_values()
+    signed, positive = SignedInteraction(**values, f=0.3), Interaction(**values, F=0.3 * 200.0 * 900.0)
+    assert float(signed(1e8, 1e10)) == pytest.approx(float(positive(1e8, 1e10)), rel=1e-13)
+    gain = jax.grad(lambda d, n: SignedInteraction(**values, f=-0.3)(n, d))
+    assert float(gain(1e10, 1e10)) < float(gain(1e10, 1e8)) < 0
+
+
+def test_multiple_choice_has_a_floor_and_a_ceiling():
+    """1 - (.25 + .5/(1 + e^(4(L - 2.6)))) by hand; half of the gain at the midpoint, and chance for no model."""
+    link = {"floor": 0.25, "gain": 0.5, "steepness": 4.0, "midpoint": 2.6}
+    law = MultipleChoice(E=1.8, A=470.0, B=2000.0, alpha=0.345, beta=0.365, **link)
+    loss = 1.8 + 470.0 * 7e9**-0.345 + 2000.0 * 3e13**-0.365
+    assert float(law(7e9, 3e13)) == pytest.approx(1 - (0.25 + 0.5 / (1 + math.exp(4 * (loss - 2.6)))), rel=1e-13)
+    assert float(law(7e9, 3e13)) == pytest.approx(0.294, abs=5e-4)
+    at_midpoint = MultipleChoice(E=2.6, A=0.0, B=0.0, alpha=1.0, beta=1.0, **link)
+    assert float(at_midpoint(1e9, 1e10)) == pytest.approx(0.5, rel=1e-13)
+    assert float(law(1.0, 1.0)) == pytest.approx(0.75, rel=1e-13)
+
+
+def test_compute_alone():
+    """A power of compute, and Chinchilla's frontier, whose exponent is αβ/(α + β)."""
+    law = ComputeLoss(E=1.75, A=60.0, alpha=0.09)
+    assert float(law(1e20)) == pytest.approx(1.75 + 60.0 * 10**-1.8, rel=1e-13)
+    values = chinchilla_values() | {"E": 0.0}
+    along = Chinchilla(**values)
+    best = [float(along(*along.optimum(flops))) for flops in (1e20, 1e22)]
+    power = {"A": best[0] * 1e20 ** (0.3 * 0.35 / 0.65), "alpha": 0.3 * 0.35 / 0.65}
+    assert float(ComputeLoss(E=0.0, **power)(1e22)) == pytest.approx(best[1], rel=1e-12)

@@ -19,7 +19,7 @@ from t2jax.typing import Scalar
 from tests.helpers.laws import LAWS
 from tests.helpers.tables import count_compilations
 
-CENTRE = {"N": 18.5, "D": 23.25, "k": 3.0}
+CENTRE = {"N": 18.5, "D": 23.25, "k": 3.0, "compute": 44.0, "total_params": 20.0}
 every = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 
 

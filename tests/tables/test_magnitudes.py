@@ -153,7 +153,7 @@ def test_hints_of_losses(columns, hint):
         ),
         (["params_non_embedding", "params_total"], "; did you mean 'params_total' or 'params_non_embedding'?"),
         (["pramas"], "; did you mean 'pramas'?"),
-        (["compute"], "where only 'compute' is known, a law of 'compute' alone can be fitted"),
+        (["compute"], "t2.laws.ComputeLoss, in commands --law compute-loss, is a law of compute alone"),
         (["N"], "; rename column 'N'?"),
     ],
 )

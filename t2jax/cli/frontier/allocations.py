@@ -14,7 +14,7 @@ from t2jax.numerics.bands import Band, band
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
 from t2jax.planning.plan import Plan
-from t2jax.planning.problem import chooses_samples
+from t2jax.planning.problem import chooses_samples, inputs_at
 from t2jax.planning.rivals import loss_law
 from t2jax.plot.frontier import Optima
 
@@ -93,8 +93,10 @@ def solve(law: Law, laws: Law | None, budget: Budget, smooth: SmoothDraws | None
         single, singles = loss_law(law), None if laws is None or smooth else loss_law(laws)
         one_sample = replace(budget, inference=None, whole_samples=False)
         chinchilla, chinchilla_draws = solve_with_draws(single, singles, one_sample)
+        columns = type(law).columns()
+        inputs = inputs_at(law, one_sample, chinchilla.params, chinchilla.tokens, 1.0)
         chinchilla = replace(
-            chinchilla, value=evaluate(law, params=chinchilla.params, tokens=chinchilla.tokens, samples=1.0)
+            chinchilla, value=evaluate(law, **{columns[name]: value for name, value in inputs.items()})
         )
         bar.update()
     return _without_poor_draws(Allocations(law, laws, budget, plan, smooth or draws, chinchilla, chinchilla_draws))

@@ -15,6 +15,7 @@ from t2jax.cli.frontier.words import frontier_answer, frontier_text, save_fronti
 from t2jax.cli.law_source import find_law
 from t2jax.cli.options import FittingOptions, refuse_absurd
 from t2jax.cli.output import FigureOptions, Output
+from t2jax.cli.tables.pairs import Pairs, numbers
 from t2jax.planning.budget import Budget
 
 
@@ -36,6 +37,12 @@ class FrontierConfig:
     """Largest number of parameters allowed."""
     tokens_max: float | None = None
     """Largest number of training tokens."""
+    unique_tokens: float | None = None
+    """Number of unique tokens, for laws in which repeated tokens are worth less."""
+    total_per_active: float | None = None
+    """Total over active parameters of a mixture of experts, of which compute counts the active ones."""
+    inputs: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
+    """Further inputs of the law: weight_bits=8 served_bits=4."""
     whole_samples: bool = False
     """Draw a whole number of samples."""
     fitting: FittingOptions = field(default_factory=FittingOptions)
@@ -53,6 +60,9 @@ def run(config: FrontierConfig) -> int:
         params_min=config.params_min,
         params_max=config.params_max,
         tokens_max=config.tokens_max,
+        unique_tokens=config.unique_tokens,
+        total_per_active=config.total_per_active,
+        inputs=numbers("--inputs", config.inputs) or None,
         whole_samples=config.whole_samples,
     )
     with Output("frontier", config.output, config) as out:

@@ -9,9 +9,12 @@ from t2jax.extrapolation.law_choice import LawChoice
 from t2jax.extrapolation.optimum import SizeLine, draw_optima, size_grid, training_line
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import allocate, frontier
+from t2jax.planning.problem import inputs_at
 from t2jax.typing import Array
 
 DRAWS = 400
+SIZES = ("params", "tokens", "samples", "unique_tokens")
+"""Columns of a line of sizes that every law may read."""
 FEWEST_SIZES = 5
 """Sizes in steps of 6 % that a budget must allow for an interval of the best one."""
 
@@ -102,7 +105,11 @@ def _sizes_of(choice: LawChoice, budget: Budget) -> _Sizes | None:
 
     tokens, samples = np.asarray(at_sizes("tokens")), np.asarray(at_sizes("samples"))
     unique = tokens if budget.unique_tokens is None else np.minimum(tokens, np.asarray(budget.unique_tokens))
-    line = SizeLine(grid[least:most], tokens, samples, unique, least > 0, most < len(grid))
+    params = grid[least:most]
+    inputs = inputs_at(law, budget, params, tokens, samples)
+    columns = {column: inputs[name] for name, column in law.columns().items() if column not in SIZES and name in inputs}
+    others = {column: np.broadcast_to(np.asarray(value, float), params.shape) for column, value in columns.items()}
+    line = SizeLine(params, tokens, samples, unique, least > 0, most < len(grid), others)
     return _Sizes(line, at_sizes("queries"), at_sizes("spent"))
 
 

@@ -21,7 +21,7 @@ from t2jax.cli.plan.report import PlanReport, by_option
 from t2jax.cli.plan.selection import SelectionOptions, selection_of
 from t2jax.cli.plan.tasks import plan_tasks
 from t2jax.cli.plan.words import plan_answer, plan_text, save_plan
-from t2jax.cli.tables.pairs import Pairs, pairs
+from t2jax.cli.tables.pairs import Pairs, numbers, pairs
 from t2jax.planning.advice.best_samples import best_samples
 from t2jax.planning.budget import LIMITS, Budget
 from t2jax.planning.frontier import frontier
@@ -68,6 +68,10 @@ class PlanConfig:
     """Largest number of samples."""
     unique_tokens: float | None = None
     """Number of unique tokens, for laws in which repeated tokens are worth less."""
+    total_per_active: float | None = None
+    """Total over active parameters of a mixture of experts: compute counts the active ones, memory counts all."""
+    inputs: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
+    """Further inputs of the law: weight_bits=8 served_bits=4."""
     sizes: tuple[float, ...] = ()
     """Sizes to choose from."""
     tokens_per_param: float | None = None
@@ -95,6 +99,7 @@ class PlanConfig:
             refuse_absurd(self.train, f"{self.train:g}")
         return Budget(
             **limits,
+            inputs=numbers("--inputs", self.inputs) or None,
             sizes=self.sizes or None,
             whole_samples=self.whole_samples,
             training=training,

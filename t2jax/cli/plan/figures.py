@@ -9,6 +9,7 @@ from t2jax.cli.output import Output
 from t2jax.cli.plan.report import PlanReport
 from t2jax.laws.predict import evaluate
 from t2jax.numerics.bands import band
+from t2jax.planning.problem import inputs_at
 from t2jax.planning.sensitivity import Elasticities
 from t2jax.plot.measured import response_name
 from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, GREY, VERMILLION, legend_outside, log_ticks
@@ -80,10 +81,11 @@ def other_sizes(report: PlanReport, params: np.ndarray) -> dict[str, np.ndarray]
     """Returns columns of the models to draw, (models,): the best model of each size that the plan's costs afford."""
     tokens, samples = report.with_size(params)
     affordable = np.isfinite(tokens) & np.isfinite(samples) & (tokens >= 1)
-    models = {"params": params[affordable], "tokens": tokens[affordable], "samples": samples[affordable]}
-    if report.budget.unique_tokens is not None:
-        models["unique_tokens"] = np.full(affordable.sum(), np.asarray(report.budget.unique_tokens, float))
-    return models
+    sizes = (params[affordable], tokens[affordable], samples[affordable])
+    columns = type(report.law).columns()
+    inputs = {columns[name]: value for name, value in inputs_at(report.law, report.budget, *sizes).items()}
+    models = dict(zip(("params", "tokens", "samples"), sizes, strict=True)) | inputs
+    return {name: np.broadcast_to(np.asarray(value, float), sizes[0].shape) for name, value in models.items()}
 
 
 def _draw_elasticities(ax: Axes, report: PlanReport, moves: Elasticities) -> bool:

@@ -9,6 +9,7 @@ import pandas as pd
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import LEAST_GOOD
 from t2jax.cli.frontier.smooth_draws import SmoothDraws
+from t2jax.cli.plan.of_the_model import of_the_model
 from t2jax.cli.plan.report import PlanReport
 from t2jax.cli.plan.selection import describe_best_samples, selection_answer, selection_of
 from t2jax.cli.words import columns, count, interval
@@ -38,8 +39,8 @@ def plan_text(report: PlanReport) -> str:
     """Returns the recommendation, its costs, alternatives, intervals and elasticities."""
     best = report.best_samples
     selection = "" if best is None else describe_best_samples(best, float(report.plan.samples))
-    parts = [_headline(report), selection, _costs(report), _assumptions(report), _alternatives(report)]
-    parts += [_intervals(report), _ranges(report)]
+    parts = [_headline(report), selection, _costs(report), of_the_model(report), _assumptions(report)]
+    parts += [_alternatives(report), _intervals(report), _ranges(report)]
     parts += [_elasticities(report), _what_if(report)]
     return "\n\n".join(part for part in [*parts, report.plan.status] if part)
 

@@ -15,14 +15,14 @@ from t2jax.laws.base import Law
 from t2jax.tables.source import Source
 from t2jax.tables.table import Table
 
-SIZES = ("params", "tokens", "samples", "unique_tokens")
+SIZES = ("params", "tokens", "samples", "unique_tokens", "compute")
 PREDICTED = ("mean", "low", "high", "mean_low", "mean_high", "horizon_decades", "inside")
 """Columns that are added to those of the points."""
 
 
 @dataclass(frozen=True)
 class PointOptions:
-    """The points to predict: --at for a file of them, or --params and --tokens for one."""
+    """The points to predict: --at for a file of them, or --params and --tokens (or --compute) for one."""
 
     at: Annotated[Path | None, tyro.conf.arg(metavar="points.csv")] = None
     """File with columns params and tokens, and any others that the law reads, such as samples."""
@@ -36,6 +36,8 @@ class PointOptions:
     """Samples k of one run, with --params and --tokens."""
     unique_tokens: float | None = None
     """Unique tokens U of one run, for laws in which repeated tokens are worth less."""
+    compute: float | None = None
+    """Training FLOPs of one run, in place of --params and --tokens, for laws of compute alone."""
 
 
 def points_of(options: PointOptions, reading: ReadingOptions) -> Table:
@@ -49,10 +51,12 @@ def points_of(options: PointOptions, reading: ReadingOptions) -> Table:
         points = reading.read_points(options.at, options.at_units or reading.units)
     compute = points.compute()
     row = int(compute.argmax())
-    where = "--params and --tokens" if options.at is None else f"{points.place(row)}, columns 'params' and 'tokens'"
-    refuse_absurd(
-        compute[row], f"{points['params'][row]:g} and {points['tokens'][row]:g}, {compute[row]:g} FLOPs", where
-    )
+    if points.has_sizes:
+        where = "--params and --tokens" if options.at is None else f"{points.place(row)}, columns 'params' and 'tokens'"
+        sizes_text = f"{points['params'][row]:g} and {points['tokens'][row]:g}, "
+    else:
+        where, sizes_text = "--compute" if options.at is None else f"{points.place(row)}, column 'compute'", ""
+    refuse_absurd(compute[row], f"{sizes_text}{compute[row]:g} FLOPs", where)
     taken = [name for name in PREDICTED if name in points]
     if taken:
         raise ValueError(f"{points.source.name}: column {taken[0]!r} has the name of a prediction; rename it")
@@ -61,7 +65,7 @@ def points_of(options: PointOptions, reading: ReadingOptions) -> Table:
 
 def _one_point(sizes: dict[str, float]) -> Table:
     """Makes a table of one row from options. It raises ValueError for a missing one or a wrong number."""
-    for name in ("params", "tokens"):
+    for name in () if set(sizes) <= {"compute", "samples"} else ("params", "tokens"):
         if name not in sizes:
             raise ValueError(f"predict needs both --params and --tokens; --{name} is missing")
     for name, value in sizes.items():

@@ -49,6 +49,7 @@ def predictions_table(at: Predictions, points: Table) -> str:
     """Returns at most 12 predictions as text in columns, evenly spread over the rows."""
     shown = evenly(len(at.mean), MOST_ROWS)
     inputs = {"params": "N", "tokens": "D", "unique_tokens": "U", "samples": "k"}
+    inputs = inputs if points.has_sizes else {"compute": "FLOPs", "samples": "k"}
     sizes = [(name, head) for name, head in inputs.items() if name in points]
     unit = f" ({UNITS[at.response]})" if at.response in UNITS else ""
     level = f"{100 * at.level:g} %"

@@ -53,9 +53,10 @@ def picture_posterior(post: Posterior, table: Table, out: Output) -> None:
 
 def picture_check(check: PosteriorPredictive, table: Table, out: Output) -> None:
     """Draws the figure `check`: ranks of the rows among simulated rows, over all and against N and D."""
-    figure, axes = figure_of(3)
+    inputs = ("params", "tokens") if table.has_sizes else ("compute",)
+    figure, axes = figure_of(1 + len(inputs))
     places(axes[0], check.place)
-    for ax, name in zip(axes[1:], ("params", "tokens"), strict=True):
+    for ax, name in zip(axes[1:], inputs, strict=True):
         places_against(ax, table[name], check.place, level=check.predicted.level, against=name)
     shared_legend(axes)
     save_panels(figure, "check", out)

@@ -15,6 +15,7 @@ class Interaction(Law):
     """L(N, D) = E + A/N^α + B/D^β + F/(N^α·D^β) in nats per token.
 
     With F > 0 the value of one more token depends on the size; F = 0 gives `Chinchilla`.
+    Where the rows ask for F < 0 a fit ends at F = 0: `SignedInteraction` has either sign.
     The law holds for any N, D > 0. The loss falls in N and in D and tends to E as both grow.
     It is convex in (log N, log D), as a sum of powers.
     Source: Li et al. 2025 (2506.10972); this is the simplest form of their law Farseer.

@@ -79,6 +79,10 @@ class Training:
         return total(self.terms(), N, D, 1.0)
 
 
+_NUMBERS = ("prompt", "generated", "batch", "weight_bytes", "cache_bytes", "flops_per_byte", "total_per_active")
+"""Fields of `Serving` that are numbers."""
+
+
 @dataclass(frozen=True)
 class Serving:
     """Cost of one query: the model reads the prompt once and then generates k samples.
@@ -104,6 +108,9 @@ class Serving:
             The latency and the memory still count the prompt for every sequence, which bounds them.
         flops_per_byte: FLOPs that one byte of memory traffic is worth while decoding, for costs in FLOPs. A B200 has
             562.5 FLOP/s in fp8 for one byte/s. A context then has generated²/2 pairs of tokens, as in Kinetics.
+        total_per_active: Total over active parameters of a mixture of experts, with N active ones. Memory holds all. A
+            batch of b sequences reads at most b times the active ones. Without it all are active. A shape with a
+            `total_ratio` takes precedence.
 
     Raises:
         ValueError: When a number is not positive, or `flops_per_byte` comes with an accelerator.
@@ -123,9 +130,10 @@ class Serving:
     on: Accelerator | None = None
     shared_prompt: bool = False
     flops_per_byte: ArrayLike | None = None
+    total_per_active: ArrayLike | None = None
 
     def __post_init__(self):
-        check_positive(self, ("prompt", "generated", "batch", "weight_bytes", "cache_bytes", "flops_per_byte"))
+        check_positive(self, _NUMBERS)
         if self.on is not None and self.flops_per_byte is not None:
             raise ValueError(
                 "Serving.flops_per_byte is for costs in FLOPs: an accelerator has its own price of traffic"
@@ -298,12 +306,28 @@ class Serving:
     def _weights(self) -> Term:
         """Returns the bytes of all weights."""
         stored = Term((1.0, 0.0, 0.0), 1.0) if self.shape is None else self.shape.stored()
+        if self._experts is not None:
+            stored = Term((1.0, 0.0, 0.0), self._experts)
         return stored.times(self.weight_bytes)
 
     def _weights_of_step(self) -> Term:
         """Returns the bytes of the weights that one decoding step of a batch reads."""
+        if self._experts is not None:
+            return self._weights_read(self.batch)
         read = Term((1.0, 0.0, 0.0), 1.0) if self.shape is None else self.shape.read(self.batch)
         return read.times(self.weight_bytes)
+
+    def _weights_read(self, tokens: ArrayLike) -> Term:
+        """Returns the bytes of weights that a step on so many tokens reads. Their experts may all be different."""
+        if self._experts is None:
+            return self._weights()
+        share = jnp.minimum(jnp.asarray(self._experts), jnp.maximum(jnp.asarray(tokens), 1.0))
+        return Term((1.0, 0.0, 0.0), share).times(self.weight_bytes)
+
+    @property
+    def _experts(self) -> ArrayLike | None:
+        """Total over active parameters, None where the shape has its own or all are active."""
+        return self.total_per_active if self.shape is None or self.shape.total_ratio is None else None
 
     def _cache(self, tokens: ArrayLike) -> Terms:
         """Returns the bytes of a KV cache with so many tokens."""
@@ -313,7 +337,7 @@ class Serving:
         """Returns the device-seconds of the prompt, by arithmetic and by memory traffic."""
         if self.prompt is None:
             return [[]]
-        return self._roofline(self.prompt_flops(), [self._weights(), *self._cache(self.prompt)])
+        return self._roofline(self.prompt_flops(), [self._weights_read(self.prompt), *self._cache(self.prompt)])
 
     def _sample_seconds(self) -> list[Terms]:
         """Returns the device-seconds of one sample.
@@ -348,6 +372,16 @@ def _times(alternatives: list[Terms], factor: ArrayLike) -> list[Terms]:
 register(Training, ("shape", "context", "on"))
 register(
     Serving,
-    ("prompt", "generated", "shape", "batch", "weight_bytes", "cache_bytes", "on", "flops_per_byte"),
+    (
+        "prompt",
+        "generated",
+        "shape",
+        "batch",
+        "weight_bytes",
+        "cache_bytes",
+        "total_per_active",
+        "on",
+        "flops_per_byte",
+    ),
     ("shared_prompt",),
 )

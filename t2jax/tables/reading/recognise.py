@@ -68,6 +68,8 @@ def recognise(names: Sequence[str], told: Mapping[str, str], place: Place) -> Re
     result = tuple(taken.get(name, new) for name, new in zip(names, renamed, strict=True))
     if "compute" not in told.values():
         _ask_about_compute(result, place)
+        result, note = _compute_alone(result)
+        notes += [note] if note else []
     if read := [str(meaning) for meaning in found if meaning.name not in told]:
         notes.insert(0, f"column {', '.join(read)} (other names: columns={{...}}, in commands --columns)")
     notes += [_row_errors(name) for name in result if folded(name) in ROW_ERRORS and "loss" in result]
@@ -152,6 +154,15 @@ def _row_errors(name: str) -> str:
         f"column {name!r} is not read: noise models estimate one error for all rows; a column weight of"
         f" (loss / {name})^2 lets exact rows count more"
     )
+
+
+def _compute_alone(names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """Returns the names with the one column of compute as `compute`, where neither params nor tokens are there."""
+    compute = [name for name in names if folded(name) in COMPUTE or name == "C"]
+    if any(name in names for name in REQUIRED) or len(compute) != 1 or compute[0] == "compute":
+        return names, ""
+    note = f"column {compute[0]!r} is read as compute, since there are no params and tokens"
+    return tuple("compute" if name == compute[0] else name for name in names), note
 
 
 def _ask_about_compute(names: Sequence[str], place: Place) -> None:

@@ -1,0 +1,1 @@
+"""Laws in which tokens that are read again do harm."""

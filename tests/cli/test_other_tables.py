@@ -1,0 +1,83 @@
+"""Tables of compute alone, of experts and of multiple choice, from the file to the plan."""
+
+import json
+
+import numpy as np
+import pytest
+
+from t2jax.cli import command
+
+
+def write(path, **columns):
+    names, rows = ",".join(columns), zip(*(map(float, column) for column in columns.values()), strict=True)
+    path.write_text("\n".join([names, *(",".join(map(repr, row)) for row in rows)]) + "\n")
+    return str(path)
+
+
+def told(capsys):
+    return json.loads(capsys.readouterr().out)
+
+
+def test_compute_alone_is_fitted_and_cannot_be_planned(tmp_path, capsys):
+    flops = np.geomspace(1e17, 1e22, 9)
+    table = write(tmp_path / "runs.csv", flops=flops, loss=1.75 + 60 * flops**-0.09)
+    fitted = tmp_path / "fit"
+    assert command(["fit", table, "-o", str(fitted), "--draws", "0", "--json"]) == 0
+    answer = told(capsys)
+    assert answer["law"] == "compute-loss"
+    values = [answer["parameters"][name]["value"] for name in ("E", "A", "alpha")]
+    np.testing.assert_allclose(values, [1.75, 60.0, 0.09], rtol=1e-9)
+    law = str(fitted / "law.json")
+    assert command(["plan", "--law-file", law, "--train", "1e22", "-o", str(tmp_path / "plan")]) == 1
+    assert (
+        "ComputeLoss does not read N and D" in (error := capsys.readouterr().err) and "cannot choose N and D" in error
+    )
+
+
+def test_a_curve_of_one_size_reports_its_sum(tmp_path, capsys):
+    tokens = np.geomspace(1e9, 1e12, 9)
+    table = write(tmp_path / "runs.csv", params=np.full(9, 1e8), tokens=tokens, loss=2.5 + 2100 * tokens**-0.37)
+    assert command(["fit", table, "--law", "chinchilla", "-o", str(tmp_path / "fit"), "--draws", "0", "--json"]) == 0
+    answer = told(capsys)
+    assert answer["sums"] == {"E + A/N^alpha": pytest.approx(2.5, rel=1e-6)}
+    assert answer["parameters"]["E"]["value"] is None and answer["undetermined"] == ["E", "A", "alpha"]
+
+
+def test_errors_without_losses_name_their_laws(tmp_path, capsys):
+    table = write(tmp_path / "runs.csv", params=[1e8, 2e8, 4e8], tokens=[1e9, 2e9, 9e9], error=[0.7, 0.6, 0.5])
+    assert command(["fit", table, "-o", str(tmp_path / "fit")]) == 1
+    error = capsys.readouterr().err
+    assert "column 'loss', needed by Chinchilla, is missing" in error and "--law multiple-choice" in error
+
+
+def test_multiple_choice_is_recovered_from_exact_rows(tmp_path, capsys):
+    """Floor, gain, steepness and midpoint beside the law of the loss, from losses and errors."""
+    params, tokens = (axis.ravel() for axis in np.meshgrid(np.geomspace(2e7, 7e9, 5), np.geomspace(1e9, 3e11, 5)))
+    loss = 1.8 + 470 * params**-0.345 + 2000 * tokens**-0.365
+    error = 1 - (0.25 + 0.5 / (1 + np.exp(4 * (loss - 2.6))))
+    table = write(tmp_path / "runs.csv", params=params, tokens=tokens, loss=loss, error=error)
+    options = ["--law", "multiple-choice", "--draws", "0", "--starts", "4", "--json"]
+    assert command(["fit", table, "-o", str(tmp_path / "fit"), *options]) == 0
+    found = {name: one["value"] for name, one in told(capsys)["parameters"].items()}
+    exact = {"E": 1.8, "A": 470, "B": 2000, "alpha": 0.345, "beta": 0.365}
+    exact |= {"floor": 0.25, "gain": 0.5, "steepness": 4, "midpoint": 2.6}
+    assert found == pytest.approx(exact, rel=1e-5)
+
+
+def test_experts_are_asked_about_and_planned(tmp_path, capsys):
+    """Two counts of params are named both; compute counts the active ones, and memory all of them."""
+    active, tokens = (axis.ravel() for axis in np.meshgrid(np.geomspace(2e7, 2e9, 4), np.geomspace(5e8, 8e10, 4)))
+    share = np.tile([1.0, 0.5, 0.2, 0.1], 4)
+    loss = 1.0 + 9000 * (active / share) ** -0.58 + 5400 * tokens**-0.395 + 0.45 * share**0.17
+    loss = loss + 17 * share**-0.16 * (active / share) ** -0.16
+    table = write(tmp_path / "runs.csv", active_params=active, tokens=tokens, loss=loss, total_params=active / share)
+    assert command(["fit", table, "-o", str(tmp_path / "fit")]) == 1
+    assert "'active_params' and 'total_params' could each be params" in capsys.readouterr().err
+    fixed = ["E=1", "C=.45", "lam=-.17", "delta=.16"]
+    options = ["--columns", "active_params=params", "--law", "mixture-of-experts", "--draws", "0", "--fixed", *fixed]
+    limits = ["--train", "1e22", "--total-per-active", "8", "--json"]
+    assert command(["plan", table, "-o", str(tmp_path / "plan"), *options, *limits]) == 0
+    captured = capsys.readouterr()
+    answer = json.loads(captured.out)
+    written = (tmp_path / "plan" / "plan.csv").read_text(encoding="utf-8")
+    assert answer and written
