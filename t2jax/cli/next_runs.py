@@ -44,6 +44,8 @@ class NextConfig:
     """Table of params and tokens to choose from; by default any run within the range of costs of the table."""
     of: Literal["params", "tokens", "samples", "value"] = "params"
     """Quantity to make more certain: N*, D*, k*, or the loss or pass@k at the optimum."""
+    scale: float | None = None
+    """Standard deviation of one measurement, for a loss of its log; by default that of the residuals."""
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)
 
@@ -80,6 +82,7 @@ def run(config: NextConfig) -> int:
                 count=config.count,
                 compute=config.compute,
                 of=config.of,
+                scale=config.scale,
                 laws=draws,
             )
             bar.update()

@@ -133,7 +133,7 @@ def check_problem(law: type[Law], budget: Budget) -> None:
     if budget.unique_tokens is not None and "U" not in law.inputs():
         raise ValueError(
             f"Budget.unique_tokens limits the different tokens, which {law.__name__} does not read: its inputs are "
-            f"{inputs}; use DataConstrained.on(...) or tokens_max"
+            f"{inputs}; use a law that reads U, such as DataConstrained, or tokens_max"
         )
     samples_min = budget.samples_min
     if samples_min is not None and "k" not in law.inputs() and not is_traced(samples_min) and np.max(samples_min) > 1:

@@ -63,7 +63,7 @@ class Results:
         if self.unknown_sizes:
             raise TableError(
                 f"{self.files[0]}: {' and '.join(self.unknown_sizes)} of the models are not known; give a table with"
-                " model, params and tokens (models=, or --models)"
+                " model, params and tokens: models=..., in commands --models"
             )
         name = self.files[0] if len(self.files) == 1 else f"{len(self.files)} files of {', '.join(self.tools)}"
         source = Source(

@@ -225,7 +225,7 @@ def test_draws_of_another_fit_are_refused(fitted, tmp_path, capsys):
             "--train: found '1e18:1e20:0', but COUNT must be at least one",
         ),
         (["frontier", "RUNS", "--train", "-1"], "--train: found '-1', but training FLOPs must be positive and finite"),
-        (["frontier", "RUNS", "--inference", "-1"], "Budget.inference must be positive and finite, not -1"),
+        (["frontier", "RUNS", "--inference", "-1"], "--inference must be positive and finite, not -1"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(args, said, runs, tmp_path, capsys, monkeypatch):

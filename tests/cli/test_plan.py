@@ -248,9 +248,9 @@ def test_what_if_prices(folder, tmp_path, capsys):
             ["--train", "1e22", "--accelerator", "H1000"],
             "unknown accelerator 'H1000': expected one of H100, H200, A100",
         ),
-        (["--train", "1e22", "--queries", "0"], "Budget.queries must be positive and finite, not 0"),
-        (["--total", "1e24"], "Budget.total needs Budget.queries too"),
-        ([], "a Budget needs train=, or total= and queries=, or a target= to reach"),
+        (["--train", "1e22", "--queries", "0"], "--queries must be positive and finite, not 0"),
+        (["--total", "1e24"], "--total needs --queries too"),
+        ([], "a budget needs --train, or --total and --queries, or a --target to reach"),
     ],
 )
 def test_wrong_plans_are_told(folder, capsys, given, said):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
+from t2jax.cli.process.wording import in_option_names
+
 INTERRUPTED = 130
 FAILED = 1
 
@@ -25,15 +27,17 @@ def guarded(work: Callable[[], int], args: Sequence[str]) -> int:
     except OSError as error:
         return _report(f"{error.filename}: {error.strerror}" if error.filename else error, error, FAILED, args)
     except ValueError as error:
-        if not _raised_by_t2jax(error.__traceback__):
+        module = _raised_in(error.__traceback__)
+        if not module.startswith("t2jax"):
             raise
-        return _report(error, error, FAILED, args)
+        text = str(error) if module.startswith("t2jax.cli") else in_option_names(str(error))
+        return _report(text, error, FAILED, args)
 
 
 def show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     """Prints a warning as one sentence on stderr. Numerical warnings of libraries are dropped."""
     if issubclass(category, UserWarning):
-        print(f"t2jax: {message}", file=sys.stderr)
+        print(f"t2jax: {in_option_names(str(message))}", file=sys.stderr)
 
 
 def _report(error_text: object, error: BaseException, status: int, args: Sequence[str]) -> int:
@@ -45,8 +49,8 @@ def _report(error_text: object, error: BaseException, status: int, args: Sequenc
     return status
 
 
-def _raised_by_t2jax(traceback: TracebackType | None) -> bool:
-    """Returns whether t2jax itself raised an error, so that its message is meant for users."""
+def _raised_in(traceback: TracebackType | None) -> str:
+    """Returns the module that raised an error. The messages of t2jax's own modules are meant for users."""
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
-    return traceback is not None and str(traceback.tb_frame.f_globals.get("__name__", "")).startswith("t2jax")
+    return "" if traceback is None else str(traceback.tb_frame.f_globals.get("__name__", ""))

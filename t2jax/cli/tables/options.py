@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from t2jax import datasets
+from t2jax.cli.process.wording import in_option_names
 from t2jax.cli.tables.pairs import Pairs, items, pairs
 from t2jax.cli.tables.questions import refuse_pooled, unread_columns
 from t2jax.tables.read import column_names, read_with
@@ -86,7 +87,7 @@ class ReadingOptions:
             table = _select_rows(table, self.where) if self.where else table
             table = best_rows(table, reading.best_of) if reading.best_of else table
         for note in table.notes:
-            print(f"t2jax: {table.source.name}: {note}", file=sys.stderr)
+            print(f"t2jax: {table.source.name}: {in_option_names(note)}", file=sys.stderr)
         return table
 
     def ask(self, table: Table, law: str | None) -> None:
@@ -122,7 +123,7 @@ class ReadingOptions:
         )
         table = read_with(path, points)
         for note in table.notes:
-            print(f"t2jax: {table.source.name}: {note}", file=sys.stderr)
+            print(f"t2jax: {table.source.name}: {in_option_names(note)}", file=sys.stderr)
         return table
 
 

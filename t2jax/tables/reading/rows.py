@@ -129,7 +129,7 @@ def _refuse_unmeasured(cells: pd.Series, name: str, style: Style, place: Place) 
     remedy = (
         ""
         if any(map(str.isdigit, word))
-        else f"; if nothing was measured: missing=[{word!r}], in commands {option}, leaves such rows out"
+        else f"; if nothing was measured, leave such rows out by missing=[{word!r}], in commands {option}"
     )
     place.refuse(name, bad, cells, expected + remedy)
 
