@@ -17,6 +17,7 @@ import tyro
 from tqdm import tqdm
 
 from t2jax import __version__
+from t2jax.cli.process.wording import in_option_names
 from t2jax.files import save_json
 
 RUN_FILE = "run.json"
@@ -97,7 +98,8 @@ class Output:
             self.files.append(name)
 
     def say(self, *lines: str) -> None:
-        """Prints text for people: on stdout, or on stderr if stdout is for JSON."""
+        """Prints text for people: on stdout, or on stderr if stdout is for JSON. Sentences name options."""
+        lines = tuple(line if "\n" in line else in_option_names(line) for line in lines)  # not tables
         print(*lines, sep="\n", file=sys.stderr if self.as_json else sys.stdout)
 
     def progress(self, phase: str, total: int = 1) -> tqdm:

@@ -5,10 +5,12 @@ import importlib
 import re
 from typing import TYPE_CHECKING, Any
 
+from t2jax.laws.user_code import is_reference, load_class, origin_of
 from t2jax.on_demand import names_on_demand
 
 if TYPE_CHECKING:
     from t2jax.laws.base import Law, law, part
+    from t2jax.laws.held_inputs import hold
     from t2jax.laws.loss.broken_power import BrokenPower
     from t2jax.laws.loss.chinchilla import Chinchilla
     from t2jax.laws.loss.data_constrained import DataConstrained
@@ -49,6 +51,7 @@ __all__ = [
     "T2PassK",
     "T2PassKNaive",
     "by_name",
+    "hold",
     "law",
     "name_of",
     "names",
@@ -96,26 +99,33 @@ def name_of(law: "type[Law]") -> str:
         law: A class of laws.
 
     Returns:
-        The name of the class in lower case with hyphens.
+        The name of the class in lower case with hyphens, or as it is written for a class from a file of its own.
 
     Examples:
         >>> t2.laws.name_of(t2.laws.T2PassK)
         't2-pass-k'
     """
-    return _kebab(law.__name__)
+    origin = origin_of(law)
+    if origin is None:
+        return _kebab(law.__name__)
+    outer = law.__name__.removesuffix(f"On{origin.name}")
+    return origin.name if outer == law.__name__ else f"{_kebab(outer)}-on-{origin.name}"
 
 
 def by_name(name: str) -> "type[Law]":
     """Finds a law by its name on the command line.
 
     Args:
-        name: A name such as "t2-pass-k", or a law on another: "t2-pass-k-on-kaplan" is `T2PassK.on(Kaplan)`.
+        name: A name such as "t2-pass-k", or a law on another: "t2-pass-k-on-kaplan" is `T2PassK.on(Kaplan)`. A law
+            of one's own is named by its file and class, "my_laws.py:MoE", or by a module, "my.laws:MoE". The file is
+            run.
 
     Returns:
         The class of the law.
 
     Raises:
-        ValueError: No law has this name, or the first law cannot be put on the second.
+        ValueError: No law has this name, or the first law cannot be put on the second. Also where a file is missing,
+            fails or has no such class.
 
     Examples:
         >>> t2.laws.by_name("t2-loss-on-kaplan").__name__
@@ -123,6 +133,10 @@ def by_name(name: str) -> "type[Law]":
     """
     outer, separator, inner = name.partition("-on-")
     classes = dict(zip(names(), _LAWS, strict=True))
+    if outer not in classes and is_reference(name):
+        from t2jax.laws.base import Law  # which imports JAX
+
+        return load_class(name, Law)
     if outer not in classes:
         suggestions = difflib.get_close_matches(outer, classes, n=1)
         hint = f"; did you mean {suggestions[0]!r}?" if suggestions else ""
@@ -148,7 +162,9 @@ def _kebab(name: str) -> str:
 
 if not TYPE_CHECKING:  # a type checker would take every name for a public one
     _get_name, __dir__ = names_on_demand(
-        __name__, {"t2jax.laws.base": ("Law", "law", "part")} | {module: (name,) for name, module in _LAWS.items()}
+        __name__,
+        {"t2jax.laws.base": ("Law", "law", "part"), "t2jax.laws.held_inputs": ("hold",)}
+        | {module: (name,) for name, module in _LAWS.items()},
     )
 
     def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
+from t2jax.laws.held_inputs import own_inputs
 from t2jax.planning.any_budget import plan_general
 from t2jax.planning.budget import Budget
 from t2jax.planning.plan import Plan
@@ -120,10 +121,10 @@ def check_problem(law: type[Law], budget: Budget) -> None:
     inputs = ", ".join(law.inputs())
     if not {"N", "D"} <= set(law.inputs()):
         raise ValueError(f"{law.__name__} does not read N and D, so it has no optimum; its inputs are {inputs}")
-    if others := [name for name in law.inputs() if name not in ("N", "D", "k", "U")]:
+    if others := own_inputs(law):
         raise ValueError(
-            f"budgets choose N, D and k, but {law.__name__} reads {', '.join(others)} too: its inputs are {inputs}; "
-            "fix it in a law of your own, or plan with the law inside it (such as `law.loss`)"
+            f"budgets choose N, D and k, but {law.__name__} reads {', '.join(others)} too: give its value in the plan,"
+            f" by t2.laws.hold(law, {others[0]}=...), in commands --hold {others[0]}=VALUE"
         )
     if "U" in law.inputs() and budget.unique_tokens is None:
         raise ValueError(

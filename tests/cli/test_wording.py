@@ -92,6 +92,8 @@ def test_arguments_are_options():
         ("Serving.batch must be positive and finite, not -1", "--batch must be positive and finite, not -1"),
         ("separator: found '::', expected one", "--sep: found '::', expected one"),
         ("runs.csv: pass units={'N': \"M\"} or \"B\", or units={'N': 1} (in commands --units N=M)", "pass --units N=M"),
+        ("not converged: warm up longer, with accept=0.95; take draws=607", "with --accept 0.95; take --draws 607"),
+        ("bands of t2.predict_band (t2jax predict) include this", "bands of `t2jax predict` include this"),
         ("column 'unique_tokens' is missing", "column 'unique_tokens' is missing"),
         ("column 'tokens_max' is not read", "column 'tokens_max' is not read"),
         ("--units params=1 or params=M", "--units params=1 or params=M"),

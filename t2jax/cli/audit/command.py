@@ -12,7 +12,7 @@ from t2jax import laws
 from t2jax.cli.audit.recommendation import Recommendation
 from t2jax.cli.audit.words import Audit, audit_answer, audit_text, picture_audit, save_audit
 from t2jax.cli.law_source import FEWEST_COMPARED, smooth_misfit_possible
-from t2jax.cli.options import LAW_NAMES, NOISES, NoiseName, law_for
+from t2jax.cli.options import LAW_NAMES, HeldOptions, NoiseName, law_for, noise_of
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.tables.options import ReadingOptions
 from t2jax.evaluation.cross_validation import CrossValidation, cross_validate
@@ -60,9 +60,10 @@ class AuditConfig:
     """Training FLOPs of the N* whose influences are computed; by default ten times the largest of the table."""
     within: float = 0.05
     """Budgets or sizes whose relative difference is smaller than this count as equal."""
+    held: HeldOptions = field(default_factory=HeldOptions)
     noise: NoiseName = "default"
-    """Noise model; by default one that suits the law and the columns. Information criteria need a likelihood,
-    which huber, the default for losses, does not have: use student-t."""
+    """Noise model, as for `t2jax fit`; by default one that suits the law and the columns. Information criteria need a
+    likelihood, which huber, the default for losses, does not have: use student-t."""
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     starts: int = 8
     """Number of starts of each fit."""
@@ -81,12 +82,12 @@ def run(config: AuditConfig) -> int:
         options = f"--draws {config.draws} --starts {config.starts} --folds {config.folds}"
         raise ValueError(f"found {options}, expected at least 1, 1 and 2")
     table = config.reading.read_rows(config.table, None)
-    named_laws = [laws.by_name(name) for name in dict.fromkeys(config.law)]
+    named_laws = [config.held.of(laws.by_name(name)) for name in dict.fromkeys(config.law)]
     if named_laws:
         refuse_different_responses(named_laws, table)
     cut = cut_of(config.cut, table, config.within)
     for law in named_laws:  # fails before any fit
-        require_rows_left(law, table, cut.above(table), noise=NOISES.get(config.noise))
+        require_rows_left(law, table, cut.above(table), noise=noise_of(config.noise))
     choice = recommend(table.where(~cut.above(table)), config)
     audited_laws = named_laws or [law_for(table, None) if choice is None else type(choice.law)]
     train = 10 * float(table.compute().max()) if config.train is None else config.train
@@ -150,7 +151,7 @@ def cut_of(text: str, table: Table, within: float) -> Cut:
 
 def _audit(law: type[Law], table: Table, cut: Cut, train: float, config: AuditConfig, advance: Any) -> Audit:
     """Returns the audit of one law. It raises NoFit if a fit fails."""
-    noise = NOISES.get(config.noise) or default_noise(law, table)
+    noise = noise_of(config.noise) or default_noise(law, table)
     cut_key, fit_key, fold_key, out_key = jax.random.split(jax.random.key(config.seed), 4)
     over = None if config.over == "default" else config.over
     beyond = extrapolate(law, table, cut, key=cut_key, noise=noise, starts=config.starts, draws=config.draws, over=over)

@@ -13,9 +13,10 @@ from t2jax.cli.frontier.figures import picture_frontier
 from t2jax.cli.frontier.smooth_draws import draw_smooth_optima
 from t2jax.cli.frontier.words import frontier_answer, frontier_text, save_frontier
 from t2jax.cli.law_source import find_law
-from t2jax.cli.options import FittingOptions, refuse_absurd
+from t2jax.cli.options import FittingOptions, HeldOptions, refuse_absurd
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.planning.budget import Budget
+from t2jax.planning.frontier import check_problem
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class FrontierConfig:
     """Largest number of training tokens."""
     whole_samples: bool = False
     """Draw a whole number of samples."""
+    held: HeldOptions = field(default_factory=HeldOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)
 
@@ -55,10 +57,13 @@ def run(config: FrontierConfig) -> int:
         tokens_max=config.tokens_max,
         whole_samples=config.whole_samples,
     )
+    if config.law_file is None:
+        config.held.check(config.fitting.law, budget)
     with Output("frontier", config.output, config) as out:
-        source = find_law(config.table, config.law_file, config.fitting, config.inference is not None, out)
+        source = find_law(config.table, config.law_file, config.fitting, config.held, budget.serves, out)
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
+        check_problem(type(source.law), budget)
         law, draws, table = source.law, source.draws, source.table
         smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
         allocations = solve(law, draws, budget, smooth, out)

@@ -11,7 +11,7 @@ from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import solve_with_draws
 from t2jax.cli.frontier.smooth_draws import SmoothDraws, draw_smooth_optima
 from t2jax.cli.law_source import LawSource, find_law
-from t2jax.cli.options import FittingOptions, refuse_absurd
+from t2jax.cli.options import FittingOptions, HeldOptions, refuse_absurd
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.plan.figures import picture_plan
 from t2jax.cli.plan.report import PlanReport, by_option
@@ -19,7 +19,7 @@ from t2jax.cli.plan.words import plan_answer, plan_text, save_plan
 from t2jax.cli.tables.pairs import pairs
 from t2jax.planning.budget import LIMITS, Budget
 from t2jax.planning.costs import Serving, Shape, Training
-from t2jax.planning.frontier import frontier
+from t2jax.planning.frontier import check_problem, frontier
 from t2jax.planning.hardware import accelerator
 from t2jax.planning.plan import Plan
 from t2jax.planning.rivals import Choice, models, rivals
@@ -149,6 +149,7 @@ class PlanConfig:
     ] = ()
     """A limit or price at another value, such as inference=x2, price=3 or accelerator=H200; give it again for each."""
     prices: PriceOptions = field(default_factory=PriceOptions)
+    held: HeldOptions = field(default_factory=HeldOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)
 
@@ -170,11 +171,14 @@ class PlanConfig:
 def run(config: PlanConfig) -> int:
     """Plans, prints and saves; returns 0 if there is an optimum, else 1. It raises ValueError for bad input."""
     budget = config.budget()
+    if config.law_file is None:
+        config.held.check(config.fitting.law, budget)
     levers = {text: change_budget(config, text) for text in config.what_if}
     with Output("plan", config.output, config) as out:
-        source = find_law(config.table, config.law_file, config.fitting, budget.serves, out)
+        source = find_law(config.table, config.law_file, config.fitting, config.held, budget.serves, out)
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
+        check_problem(type(source.law), budget)
         with out.progress("planning", total=3 + len(levers)) as bar:
             smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
             plan, draws = solve_with_draws(source.law, source.draws, budget)

@@ -10,6 +10,8 @@ from t2jax.cli.process.wording import in_option_names
 
 INTERRUPTED = 130
 FAILED = 1
+LAW_CHECKS = ("t2jax.laws.check", "t2jax.laws.base")
+"""Modules whose TypeErrors tell the mistake in a law of the user's own."""
 
 
 def guarded(work: Callable[[], int], args: Sequence[str]) -> int:
@@ -32,6 +34,10 @@ def guarded(work: Callable[[], int], args: Sequence[str]) -> int:
             raise
         text = str(error) if module.startswith("t2jax.cli") else in_option_names(str(error))
         return _report(text, error, FAILED, args)
+    except TypeError as error:
+        if _raised_in(error.__traceback__) not in LAW_CHECKS:
+            raise
+        return _report(error, error, FAILED, args)
 
 
 def show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:

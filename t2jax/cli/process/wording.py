@@ -21,11 +21,13 @@ _REPLACEMENTS = (
     (rf"{_PYTHON} ?\(in commands ([^()]*)\)", r"\1"),
     (rf"{_PYTHON},? in commands ", ""),
     (r"\b\w+ \((--[\w-]+)\)", r"\1"),
+    (r"\bt2\.[\w.]+ \((t2jax \w+)\)", r"`\1`"),
+    (r"(?<![-\w])(accept|draws|chains|warmup)=(?=[\d.])", r"--\1 "),
     (r",? or your own t2\.Accelerator\(\.\.\.\)", ""),
     (r"a Serving on an accelerator, such as on=t2\.accelerator\('(\w+)'\)", r"a device, such as --accelerator \1"),
     (r"give Serving an accelerator, such as on=t2\.accelerator\('(\w+)'\)", r"give a device, such as --accelerator \1"),
     (r"\bBudget\((\w+)=\.\.\.\)", r"\1="),
-    (r" \([^()]*(?:`|\bt2\.)[^()]*\)", ""),  # examples in Python
+    (r" \([^()]*(?:`law|\bt2\.)[^()]*\)", ""),  # examples in Python
     (r"\bBudget: ", ""),
     (r"\ba Budget\b", "a budget"),
     (rf"\b(?:Budget|Serving|Training|Shape|Accelerator)\.({_NAMES})\b=?", r"--\1 "),
