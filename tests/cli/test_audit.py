@@ -49,7 +49,7 @@ def test_audit(runs, tmp_path, capsys, monkeypatch):
     answer = json.loads(printed.out)
     (one,) = answer["laws"]
     files = ["audit.json", "predictions.csv", "influence.csv", *FIGURES]
-    assert answer["files"] == files and sorted(os.listdir(out)) == sorted([*files, "run.json"])
+    assert answer["files"] == files and sorted(os.listdir(out)) == sorted([*files, "command.yaml", "run.json"])
     assert json.loads((out / "audit.json").read_text())["laws"] == answer["laws"]
     assert answer["cut"] == {"quantity": "compute", "value": pytest.approx(10**18.5), "unit": "FLOPs"}
     assert answer["failures"] == []

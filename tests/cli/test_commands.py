@@ -58,7 +58,7 @@ def fitted(runs, tmp_path_factory):
 
 
 def test_fit_writes_law_draws_figures_and_record(fitted, runs):
-    assert sorted(os.listdir(fitted)) == sorted(["draws.nc", "law.json", *ROWS, *FIGURES, "run.json"])
+    assert sorted(os.listdir(fitted)) == sorted(["command.yaml", "draws.nc", "law.json", *ROWS, *FIGURES, "run.json"])
     law = load_law(fitted / "law.json")
     assert isinstance(law, t2.laws.T2Loss)
     assert law.gamma == pytest.approx(0.35, abs=0.05)
@@ -128,7 +128,7 @@ def test_a_failed_fit_is_saved_and_exits_with_1(runs, tmp_path, capsys, monkeypa
     args = ["fit", str(runs), "--law", "t2-loss", "--draws", "30", "--starts", "4", "-o", str(tmp_path / "out")]
     assert cli.command(args) == 1
     assert "the fit failed (not converged: at all)" in capsys.readouterr().err
-    assert sorted(os.listdir(tmp_path / "out")) == ["law.json", *ROWS, "run.json"]
+    assert sorted(os.listdir(tmp_path / "out")) == ["command.yaml", "law.json", *ROWS, "run.json"]
     assert json.loads((tmp_path / "out" / "run.json").read_text())["exit_status"] == 1
 
 
@@ -249,7 +249,7 @@ def test_figures_are_drawn_in_the_formats_asked_for(given, written, runs, tmp_pa
     folder = tmp_path / "out"
     assert cli.command(["fit", str(runs), "--draws", "0", "--figures", given, "--json", "-o", str(folder)]) == 0
     assert sorted(json.loads(capsys.readouterr().out)["files"]) == sorted(["law.json", *ROWS, *written])
-    assert sorted(os.listdir(folder)) == sorted(["law.json", *ROWS, *written, "run.json"])
+    assert sorted(os.listdir(folder)) == sorted(["command.yaml", "law.json", *ROWS, *written, "run.json"])
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_before_any_work(runs, tmp_path, capsys, monkeypatch):
@@ -279,7 +279,7 @@ def test_exit_status_of_the_process(tmp_path):
     assert bad.returncode == 1
     assert bad.stderr == "t2jax: runs.csv, line 3, column 'loss': found '2.4x', expected a number\n"
     assert bad.stdout == ""
-    usage = t2jax("fit", "runs.csv", "--noise", "none")
+    usage = t2jax("fit", "runs.csv", "--over", "none")
     assert usage.returncode == 2
     assert "Traceback" not in usage.stderr
     # a parent in the background may have had interrupts ignored, which children inherit

@@ -1,6 +1,7 @@
 """`t2jax plan` and `t2jax next`: what they recommend is the library's optimum, and their rivals cost the same."""
 
 import json
+import textwrap
 from dataclasses import replace
 from typing import Any
 
@@ -38,12 +39,18 @@ def folder(tmp_path_factory):
     return path
 
 
+def lines_on_screen(text: str) -> int:
+    """Number of lines on a terminal of 80 columns."""
+    return sum(max(1, len(textwrap.wrap(line, 80))) for line in text.splitlines())
+
+
 def test_plan(folder, capsys):
     file = ["--law-file", str(folder / "out" / "law.json")]
     limits = ["--train", str(TRAIN), "--inference", str(INFERENCE)]
     more = ["--what-if", "inference=x2", "--json", "-o", str(folder / "plan")]
     assert cli.command(["plan", *file, *limits, *more]) == 0
-    answer = json.loads(capsys.readouterr().out)
+    printed = capsys.readouterr()
+    answer = json.loads(printed.out)
     law = t2.load_law(folder / "out" / "law.json")
     best = t2.allocate(law, t2.Budget(train=TRAIN, inference=INFERENCE))
     found = answer["plan"]
@@ -67,6 +74,10 @@ def test_plan(folder, capsys):
     moved = np.log(float(twice.params / best.params)) / np.log(2)
     assert answer["elasticities"]["params"]["inference"] == pytest.approx(moved, rel=0.1)
     words = answer["words"]
+    brief = printed.err[printed.err.index("Train ") : printed.err.index("figures ...")]
+    assert lines_on_screen(brief) <= 24 < lines_on_screen(words)
+    assert "90% intervals: N " in brief and "inference=x2" in brief and "With -v: " in brief
+    assert "one per cent more" in words and "one per cent more" not in brief
     assert words.startswith("Train ") and "20 tokens per parameter" in words and "90% intervals" in words
     # the dearest run has 6·2e9·5e10 = 6e20 FLOPs
     assert answer["beyond"]["compute"] == pytest.approx(TRAIN / 6e20) and 1.2 < answer["horizon_decades"] < 2

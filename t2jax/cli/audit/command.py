@@ -14,6 +14,7 @@ from t2jax.cli.audit.words import Audit, audit_answer, audit_text, picture_audit
 from t2jax.cli.law_source import FEWEST_COMPARED, smooth_misfit_possible
 from t2jax.cli.options import LAW_NAMES, HeldOptions, NoiseName, law_for, noise_of
 from t2jax.cli.output import FigureOptions, Output
+from t2jax.cli.process.interrupt import Interrupted
 from t2jax.cli.tables.options import ReadingOptions
 from t2jax.evaluation.cross_validation import CrossValidation, cross_validate
 from t2jax.evaluation.errors import refuse_different_responses
@@ -34,6 +35,8 @@ QUANTITIES: dict[str, Quantity] = {
     "tokens-per-param": "tokens_per_param",
     "samples": "samples",
 }
+
+INTERRUPTED_BEFORE = "the audit was interrupted before it"
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,22 @@ def run(config: AuditConfig) -> int:
     audits: list[Audit] = []
     failures: list[str] = []
     with Output("audit", config.output, config) as out:
-        for law in audited_laws:
-            with out.progress(f"auditing {laws.name_of(law)}", total=4) as bar:
-                try:
-                    audits.append(_audit(law, table, cut, train, config, bar.update))
-                except NoFit as failure:
-                    failures.append(str(failure))
+        try:
+            for law in audited_laws:
+                with out.progress(f"auditing {laws.name_of(law)}", total=4) as bar:
+                    try:
+                        audits.append(_audit(law, table, cut, train, config, bar.update))
+                    except NoFit as failure:
+                        failures.append(str(failure))
+        except KeyboardInterrupt as stop:
+            audits += [stop.finished] if isinstance(stop, Interrupted) else []
+            if audits:
+                out.say(audit_text(audits, table, cut))
+                save_audit(audits, out)
+                later = [laws.name_of(law) for law in audited_laws[len(audits) + len(failures) :]]
+                missing = f"{', '.join(later)}, and figures" if later else "figures"
+                out.keep({**audit_answer(audits, cut), "failures": failures}, missing)
+            raise
         for audit in audits:
             crossed, effect = audit.cross, audit.influence
             failures += (
@@ -150,22 +163,26 @@ def cut_of(text: str, table: Table, within: float) -> Cut:
 
 
 def _audit(law: type[Law], table: Table, cut: Cut, train: float, config: AuditConfig, advance: Any) -> Audit:
-    """Returns the audit of one law. It raises NoFit if a fit fails."""
+    """Returns the audit of one law. It raises NoFit if a fit fails, and Interrupted with the part that there is."""
     noise = noise_of(config.noise) or default_noise(law, table)
     cut_key, fit_key, fold_key, out_key = jax.random.split(jax.random.key(config.seed), 4)
     over = None if config.over == "default" else config.over
     beyond = extrapolate(law, table, cut, key=cut_key, noise=noise, starts=config.starts, draws=config.draws, over=over)
     advance()
-    whole_fit = fit_without(law, table, np.zeros(len(table), bool), key=fit_key, noise=noise, starts=config.starts)
-    if not whole_fit.converged:
-        raise NoFit(f"{laws.name_of(law)}: the fit to all rows failed ({whole_fit.status})")
-    advance()
-    cheap = table.where(~cut.above(table))  # scores inside the table must not see the rows beyond the cut
-    cross = _cross(law, cheap, fold_key, noise, config)
-    advance()
-    effect = _influence(law, table, train, out_key, noise, config)
-    advance()
-    scores = None if noise.no_likelihood else criteria(beyond.fit, beyond.fit.table)
+    cross: CrossValidation | str = INTERRUPTED_BEFORE
+    try:
+        whole_fit = fit_without(law, table, np.zeros(len(table), bool), key=fit_key, noise=noise, starts=config.starts)
+        if not whole_fit.converged:
+            raise NoFit(f"{laws.name_of(law)}: the fit to all rows failed ({whole_fit.status})")
+        advance()
+        cheap = table.where(~cut.above(table))  # scores inside the table must not see the rows beyond the cut
+        cross = _cross(law, cheap, fold_key, noise, config)
+        advance()
+        effect = _influence(law, table, train, out_key, noise, config)
+        advance()
+        scores = None if noise.no_likelihood else criteria(beyond.fit, beyond.fit.table)
+    except KeyboardInterrupt as stop:
+        raise Interrupted(Audit(law, beyond, cross, None, INTERRUPTED_BEFORE), stop) from None
     return Audit(law, beyond, cross, scores, effect)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from t2jax.cli.frontier.words import frontier_answer, frontier_text, save_fronti
 from t2jax.cli.law_source import find_law
 from t2jax.cli.options import FittingOptions, HeldOptions, refuse_absurd
 from t2jax.cli.output import FigureOptions, Output
+from t2jax.cli.process.interrupt import Interrupted
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import check_problem
 
@@ -65,8 +67,17 @@ def run(config: FrontierConfig) -> int:
             return out.finish(1, {"converged": False, **source.answer})
         check_problem(type(source.law), budget)
         law, draws, table = source.law, source.draws, source.table
-        smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
-        allocations = solve(law, draws, budget, smooth, out)
+        try:
+            smooth = partial(draw_smooth_optima, source.choice, seed=config.fitting.seed)
+            allocations = solve(law, draws, budget, smooth, out)
+        except Interrupted as stop:
+            out.say(frontier_text(stop.finished))
+            with out.file("frontier.csv") as path:
+                save_frontier(stop.finished, path)
+            all_budgets = len(budgets(config.train))
+            missing = f"the last {all_budgets - len(stop.finished.train)} of {all_budgets} budgets"
+            out.keep({**source.answer, **frontier_answer(stop.finished)}, f"{missing}, and figures")
+            raise
         out.say(frontier_text(allocations))
         largest_run = np.inf if source.measured is None else source.measured.compute[1]
         if allocations.train.max() > largest_run:

@@ -14,8 +14,9 @@ from t2jax.cli.law_source import LawSource, find_law
 from t2jax.cli.options import FittingOptions, HeldOptions, refuse_absurd
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.plan.figures import picture_plan
+from t2jax.cli.plan.partial import keep_plan, keep_report
 from t2jax.cli.plan.report import PlanReport, by_option
-from t2jax.cli.plan.words import plan_answer, plan_text, save_plan
+from t2jax.cli.plan.words import plan_answer, plan_summary, plan_text, save_plan
 from t2jax.cli.tables.pairs import pairs
 from t2jax.planning.budget import LIMITS, Budget
 from t2jax.planning.costs import Serving, Shape, Training
@@ -180,21 +181,30 @@ def run(config: PlanConfig) -> int:
             return out.finish(1, {"converged": False, **source.answer})
         check_problem(type(source.law), budget)
         with out.progress("planning", total=3 + len(levers)) as bar:
-            smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
             plan, draws = solve_with_draws(source.law, source.draws, budget)
             bar.update()
-            report = report_plan(source, budget, plan, draws, smooth) if plan.ok else None
-            bar.update(2)
-            levers_to_solve = levers if plan.ok else {}
-            variants = {text: frontier(source.law, budget) for text, budget in levers_to_solve.items()}
-            bar.update(len(levers))
+            report = None
+            try:
+                if plan.ok:
+                    smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
+                    report = report_plan(source, budget, plan, draws, smooth)
+                    bar.update(2)
+                    for text, changed in levers.items():
+                        report.what_if[text] = frontier(source.law, changed)
+                        bar.update()
+            except KeyboardInterrupt:
+                later = [text for text in levers if report is None or text not in report.what_if]
+                if report is not None:
+                    keep_report(report, later, source, out)
+                elif plan.ok:
+                    keep_plan(plan, later, source, budget, out)
+                raise
         if report is None:
             one_sample = budget.target is not None and "k" in type(source.law).inputs() and not budget.serves
             hint = "; one sample is drawn, since samples have no price: give --queries too" if one_sample else ""
             print(f"t2jax: there is no plan: {plan.status}{hint}", file=sys.stderr)
             return out.finish(1, {**source.answer, "status": plan.status})
-        report.what_if.update(variants)
-        out.say(plan_text(report))
+        out.say(plan_text(report) if out.verbose else plan_summary(report))
         with out.file("plan.csv") as path:
             save_plan(report, path)
         with out.progress("figures") as bar:

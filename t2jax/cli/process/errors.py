@@ -47,11 +47,12 @@ def show_warning(message: Warning | str, category: type[Warning], *_: Any, **__:
 
 
 def _report(error_text: object, error: BaseException, status: int, args: Sequence[str]) -> int:
-    """Prints an error with the notes about finished results, and returns the status."""
+    """Prints an error with the notes about finished results and their answer, and returns the status."""
     sentence = "; ".join(map(str, (error_text, *getattr(error, "__notes__", ()))))
     print(f"t2jax: {sentence}", file=sys.stderr)
     if "--json" in args:
-        print(json.dumps({"error": sentence}, ensure_ascii=False))
+        answer = {"error": sentence, **getattr(error, "answer", {})}
+        print(json.dumps(answer, ensure_ascii=False, allow_nan=False))
     return status
 
 

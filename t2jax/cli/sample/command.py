@@ -104,7 +104,11 @@ def run(config: SampleConfig) -> int:
         out.say(post.status, before.status)
         if post.draws_made < post.draws_requested:
             stop = KeyboardInterrupt()
-            stop.add_note(f"{post.draws_made} of {post.draws_requested} draws of each chain were made")
+            made = f"{post.draws_made} of {post.draws_requested} draws of each chain"
+            stop.add_note(f"{made} were made")
+            out.keep(
+                _answer(law, post, table), f"{post.draws_requested - post.draws_made} draws of each chain, and figures"
+            )
             raise stop
         if not post.converged:
             print(f"t2jax: do not use these draws ({in_option_names(post.status)})", file=sys.stderr)
