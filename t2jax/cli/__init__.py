@@ -99,6 +99,11 @@ COMMANDS = {
         "TestbedConfig",
         "Our own measurements: sweeps of small language models, from a grid on paper to tables.",
     ),
+    "completion": Command(
+        "process.completion",
+        "CompletionConfig",
+        "Print the script with which bash, zsh or fish completes commands and options.",
+    ),
 }
 
 

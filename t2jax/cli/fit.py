@@ -12,6 +12,7 @@ from t2jax.cli.law_source import choice_answer, fit_chosen
 from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.process.interrupt import Interrupted
+from t2jax.cli.tables.options import notes_of
 from t2jax.tables.table import Table
 
 
@@ -36,10 +37,10 @@ def run(config: FitConfig) -> int:
             made = 0 if stop.finished.draws is None else stop.finished.draws.draws
             name = laws.name_of(type(stop.finished.fit.law))
             missing = f"{config.fitting.draws - made} of {config.fitting.draws} bootstrap draws, and figures"
-            out.keep({"law": name, **fit_answer(stop.finished), "choice": None}, missing)
+            out.keep({"law": name, **fit_answer(stop.finished), "choice": None, "notes": notes_of(table)}, missing)
             raise
         result = fitted.fit
-        law, answer = type(result.law), {"choice": choice_answer(choice)}
+        law, answer = type(result.law), {"choice": choice_answer(choice), "notes": notes_of(table)}
         _say_fit(fitted, table, out)
         if choice is not None:
             out.say(f"{choice.status}.")

@@ -11,6 +11,7 @@ from t2jax import laws
 from t2jax.cli.fitting import LEVEL, Fitted, fit_and_save, fit_answer
 from t2jax.cli.options import FittingOptions, HeldOptions, law_for
 from t2jax.cli.output import Output
+from t2jax.cli.tables.options import notes_of
 from t2jax.extrapolation.discrepancy import fit_discrepancy
 from t2jax.extrapolation.law_choice import LawChoice, choose_from, choose_law
 from t2jax.files import finite
@@ -73,7 +74,8 @@ def find_law(
         return _law_of_file(law_file, fitting.seed, held, out)
     rows = fitting.read(str(table))
     fitted, choice = fit_chosen(rows, fitting, out, held)
-    result, answer = fitted.fit, {"fit": fit_answer(fitted), "choice": choice_answer(choice)}
+    result = fitted.fit
+    answer = {"fit": fit_answer(fitted), "choice": choice_answer(choice), "notes": notes_of(rows)}
     out.say(f"{laws.name_of(type(result.law))} on {rows.source.name}: {result.status}", "")
     if choice is not None:
         out.say(f"{choice.status}.", "")

@@ -15,6 +15,7 @@ from t2jax.cli.figures import figure_of, save_panels
 from t2jax.cli.fitting import fit_and_save, fit_answer
 from t2jax.cli.options import FittingOptions, HeldOptions, law_for
 from t2jax.cli.output import FigureOptions, Output
+from t2jax.cli.tables.options import notes_of
 from t2jax.cli.words import columns, count
 from t2jax.files import whole
 from t2jax.planning.budget import Budget
@@ -69,7 +70,7 @@ def run(config: NextConfig) -> int:
         )
     with Output("next", config.output, config) as out:
         fitted = fit_and_save(config.held.of(law_for(table, config.fitting.law)), table, config.fitting, out)
-        result, answer = fitted.fit, {"fit": fit_answer(fitted)}
+        result, answer = fitted.fit, {"fit": fit_answer(fitted), "notes": notes_of(table)}
         out.say(f"{laws.name_of(type(result.law))} on {table.source.name}: {result.status}", "")
         if not result.converged:
             print(f"t2jax: the fit failed ({result.status})", file=sys.stderr)

@@ -25,6 +25,7 @@ from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import FigureOptions, OutputOptions
 from t2jax.datasets.files import DatasetError
 from t2jax.fitting.law_files import load_draws, load_law
+from tests.helpers.json_answers import checked_answer
 
 FIGURES = ["predicted.png", "residuals.png"]
 ROWS = ["rows.csv", "rows.csv.source.json"]
@@ -81,7 +82,7 @@ def test_frontier_reads_the_law_and_its_draws(fitted, tmp_path, capsys):
     args = ["frontier", "--law-file", str(fitted / "law.json"), "--train", "1e18:1e20:3", "--inference", "2e9"]
     assert cli.command([*args, "--json", "-o", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr()
-    answer = json.loads(printed.out)
+    answer = checked_answer(printed.out)
     assert "3 of 3 optimal: the global optimum, certified by convexity" in printed.err
     frame = pd.read_csv(tmp_path / "out" / "frontier.csv")
     # both budgets are spent, and the value is the law's own there
@@ -101,7 +102,7 @@ def test_no_budget_that_pays_is_a_failure(fitted, tmp_path, capsys):
     assert cli.command([*args, "--json", "-o", str(tmp_path / "out")]) == 1
     printed = capsys.readouterr()
     assert "no budget has an optimum: 3 of 3 infeasible: the inference budget" in printed.err
-    assert json.loads(printed.out)["frontier"]["params"] == [None, None, None]
+    assert checked_answer(printed.out, 1)["frontier"]["params"] == [None, None, None]
 
 
 def test_fit_says_what_is_undetermined_and_keeps_stdout_for_json(runs, tmp_path, capsys, monkeypatch):
@@ -109,7 +110,7 @@ def test_fit_says_what_is_undetermined_and_keeps_stdout_for_json(runs, tmp_path,
     args = ["fit", str(runs), "--law", "t2-loss", "--draws", "0", "--starts", "4"]
     assert cli.command([*args, "--json", "-o", str(tmp_path / "a")]) == 0
     printed = capsys.readouterr()
-    answer = json.loads(printed.out)
+    answer = checked_answer(printed.out)
     assert answer["parameters"]["G"]["value"] is None
     assert answer["parameters"]["gamma"]["value"] == pytest.approx(0.35, abs=0.05)
     assert answer["parameters"]["gamma"]["unit"] == "1"
@@ -310,14 +311,14 @@ def test_laws_lists_every_law_with_its_formula(capsys):
         assert line.split()[:3] == [t2.laws.name_of(law), law.response[0], str(len(law.declared()))]
         assert (law.__doc__ or "").splitlines()[0] in line
     assert cli.command(["laws", "--json"]) == 0
-    (first, *_) = json.loads(capsys.readouterr().out)["laws"]
+    (first, *_) = checked_answer(capsys.readouterr().out)["laws"]
     assert first["formula"].startswith("L(N, D) = E + A/N^α + B/D^β in nats per token.")
     assert first["parameters"]["alpha"] == {"unit": "1", "doc": "size exponent"}
 
 
 def test_data_list(capsys):
     assert cli.command(["data", "list", "--json"]) == 0
-    assert [one["name"] for one in json.loads(capsys.readouterr().out)["datasets"]] == list(t2.datasets.names())
+    assert [one["name"] for one in checked_answer(capsys.readouterr().out)["datasets"]] == list(t2.datasets.names())
     assert cli.command(["data", "list"]) == 0
     assert "2404.10102" in capsys.readouterr().out
 
@@ -326,7 +327,7 @@ def test_data_get_writes_a_table(tmp_path, capsys, monkeypatch):
     table = t2.Table.from_columns(params=[1e9, 2e9], tokens=[2e10, 3e10], loss=[2.5, 2.4])
     monkeypatch.setattr(t2.datasets, "load", lambda name: table)
     assert cli.command(["data", "get", "some", "--json", "-o", str(tmp_path / "out")]) == 0
-    assert json.loads(capsys.readouterr().out)["columns"] == ["params", "tokens", "loss"]
+    assert checked_answer(capsys.readouterr().out)["columns"] == ["params", "tokens", "loss"]
     assert sorted(os.listdir(tmp_path / "out")) == ["run.json", "some.csv", "some.csv.source.json"]
     np.testing.assert_array_equal(t2.read_table(tmp_path / "out" / "some.csv")["loss"], [2.5, 2.4])
 
@@ -347,7 +348,7 @@ def test_quickstart(tmp_path, capsys):
     """Budgets are spent to the last FLOP, and N is where SciPy finds the maximum of the fitted law's pass@k."""
     assert cli.command(["quickstart", "--json", "-o", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr()
-    found = json.loads(printed.out)
+    found = checked_answer(printed.out)
     frontier = {name: np.array(values, float) for name, values in found["frontier"].items()}
     np.testing.assert_allclose(6 * frontier["params"] * frontier["tokens"], frontier["train"], rtol=1e-9)
     np.testing.assert_allclose(2 * frontier["params"] * frontier["samples"], quickstart.INFERENCE, rtol=1e-9)

@@ -17,6 +17,7 @@ from t2jax.cli import fitting
 from t2jax.cli.audit import command as audit_command
 from t2jax.cli.frontier import allocations
 from t2jax.cli.plan import command as plan_command
+from tests.helpers.json_answers import checked_answer
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
 LAW = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
@@ -50,7 +51,7 @@ def interrupted_answer(args: list[str], out: Path, capsys: pytest.CaptureFixture
     printed = capsys.readouterr()
     record = json.loads((out / "run.json").read_text())
     assert (record["exit_status"], record["partial"]) == (130, True)
-    answer = json.loads(printed.out)
+    answer = checked_answer(printed.out, 130)
     assert answer["partial"] and answer["error"].startswith("interrupted; ")
     assert answer["files"] == record["files"] and set(answer["files"]) <= {path.name for path in out.iterdir()}
     assert f"Interrupted: this is without {answer['missing']}." in printed.err

@@ -19,6 +19,7 @@ from t2jax.cli.plan.words import plan_text
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.planning.plan import Plan
 from t2jax.planning.rivals import models, rivals
+from tests.helpers.json_answers import checked_answer
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
 LAW = T2Loss(E=0.6, A=300.0, B=1500.0, alpha=0.34, beta=0.35, G=0.8, gamma=0.35)
@@ -50,7 +51,7 @@ def test_plan(folder, capsys):
     more = ["--what-if", "inference=x2", "--json", "-o", str(folder / "plan")]
     assert cli.command(["plan", *file, *limits, *more]) == 0
     printed = capsys.readouterr()
-    answer = json.loads(printed.out)
+    answer = checked_answer(printed.out)
     law = t2.load_law(folder / "out" / "law.json")
     best = t2.allocate(law, t2.Budget(train=TRAIN, inference=INFERENCE))
     found = answer["plan"]
@@ -354,7 +355,7 @@ def test_a_target_out_of_reach_is_no_plan(folder, tmp_path, capsys):
 def test_next(folder, capsys):
     options = ["--law", "t2-loss", "--train", str(TRAIN), "--compute", "1e21", "--count", "3", "--draws", "0"]
     assert cli.command(["next", str(folder / "runs.csv"), *options, "--json", "-o", str(folder / "next")]) == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = checked_answer(capsys.readouterr().out)
     runs = answer["runs"]
     assert 1 <= len(runs) <= 3 and sum(one["cost"] for one in runs) <= 1e21
     table = t2.read_table(folder / "runs.csv")

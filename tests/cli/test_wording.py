@@ -94,6 +94,8 @@ def test_arguments_are_options():
         ("runs.csv: pass units={'N': \"M\"} or \"B\", or units={'N': 1} (in commands --units N=M)", "pass --units N=M"),
         ("not converged: warm up longer, with accept=0.95; take draws=607", "with --accept 0.95; take --draws 607"),
         ("bands of t2.predict_band (t2jax predict) include this", "bands of `t2jax predict` include this"),
+        ("needed by best_of (--best-of), is missing", "needed by --best-of, is missing"),
+        ("no row has model=c (--where)", "no row has model=c (--where)"),
         ("column 'unique_tokens' is missing", "column 'unique_tokens' is missing"),
         ("column 'tokens_max' is not read", "column 'tokens_max' is not read"),
         ("--units params=1 or params=M", "--units params=1 or params=M"),

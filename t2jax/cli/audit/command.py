@@ -15,7 +15,7 @@ from t2jax.cli.law_source import FEWEST_COMPARED, smooth_misfit_possible
 from t2jax.cli.options import LAW_NAMES, HeldOptions, NoiseName, law_for, noise_of
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.process.interrupt import Interrupted
-from t2jax.cli.tables.options import ReadingOptions
+from t2jax.cli.tables.options import ReadingOptions, notes_of
 from t2jax.evaluation.cross_validation import CrossValidation, cross_validate
 from t2jax.evaluation.errors import refuse_different_responses
 from t2jax.evaluation.extrapolation import Cut, Quantity, extrapolate
@@ -94,7 +94,7 @@ def run(config: AuditConfig) -> int:
     choice = recommend(table.where(~cut.above(table)), config)
     audited_laws = named_laws or [law_for(table, None) if choice is None else type(choice.law)]
     train = 10 * float(table.compute().max()) if config.train is None else config.train
-    answer: dict[str, Any] = {}
+    answer: dict[str, Any] = {"notes": notes_of(table)}
     audits: list[Audit] = []
     failures: list[str] = []
     with Output("audit", config.output, config) as out:
@@ -112,7 +112,7 @@ def run(config: AuditConfig) -> int:
                 save_audit(audits, out)
                 later = [laws.name_of(law) for law in audited_laws[len(audits) + len(failures) :]]
                 missing = f"{', '.join(later)}, and figures" if later else "figures"
-                out.keep({**audit_answer(audits, cut), "failures": failures}, missing)
+                out.keep({**audit_answer(audits, cut), **answer, "failures": failures}, missing)
             raise
         for audit in audits:
             crossed, effect = audit.cross, audit.influence

@@ -13,7 +13,7 @@ from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.predict.figures import picture_predictions
 from t2jax.cli.predict.points import PointOptions, points_of, require_inputs
 from t2jax.cli.predict.words import predictions_answer, predictions_frame, predictions_text
-from t2jax.cli.tables.options import ReadingOptions
+from t2jax.cli.tables.options import ReadingOptions, notes_of
 from t2jax.cli.tables.pairs import Pairs, numbers
 from t2jax.extrapolation.discrepancy import fit_discrepancy
 from t2jax.extrapolation.law_choice import LawChoice, candidates, choose_from, choose_law
@@ -97,7 +97,7 @@ def run(config: PredictConfig) -> int:
         with out.progress("figures") as bar:
             picture_predictions(choice, at, points, out)
             bar.update()
-        return out.finish(0, predictions_answer(choice, at, frame))
+        return out.finish(0, {**predictions_answer(choice, at, frame), "notes": notes_of(source.table)})
 
 
 def find_source(config: PredictConfig) -> Source:

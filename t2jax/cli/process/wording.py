@@ -20,7 +20,6 @@ _REPLACEMENTS = (
     # "units={'params': 1}, in commands --units params=1" has both forms
     (rf"{_PYTHON} ?\(in commands ([^()]*)\)", r"\1"),
     (rf"{_PYTHON},? in commands ", ""),
-    (r"\b\w+ \((--[\w-]+)\)", r"\1"),
     (r"\bt2\.[\w.]+ \((t2jax \w+)\)", r"`\1`"),
     (r"(?<![-\w])(accept|draws|chains|warmup)=(?=[\d.])", r"--\1 "),
     (r",? or your own t2\.Accelerator\(\.\.\.\)", ""),
@@ -49,7 +48,14 @@ def in_option_names(message: str) -> str:
         >>> in_option_names("Budget.total needs Budget.queries too")
         '--total needs --queries too'
     """
+    message = re.sub(r"\b(\w+) \(--([\w-]+)\)", _one_form, message)
     for pattern, replacement in _REPLACEMENTS:
         message = re.sub(pattern, replacement, message)
     arguments = "|".join((*ARGUMENTS, *READING))
     return re.sub(rf"--(?:{arguments})(?![\w-])", lambda option: option[0].replace("_", "-"), message)
+
+
+def _one_form(both: re.Match[str]) -> str:
+    """Returns the option of "best_of (--best-of)"."""
+    argument, option = both.groups()
+    return f"--{option}" if argument.replace("_", "-") == option else both[0]

@@ -15,7 +15,7 @@ from t2jax.cli.options import NoiseName, law_for, noise_of
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.process.wording import in_option_names
 from t2jax.cli.sample.figures import picture_check, picture_posterior, picture_prior
-from t2jax.cli.tables.options import ReadingOptions
+from t2jax.cli.tables.options import ReadingOptions, notes_of
 from t2jax.cli.tables.pairs import Pairs, numbers, pairs
 from t2jax.cli.words import columns, interval
 from t2jax.files import finite
@@ -155,6 +155,7 @@ def _answer(law: type[laws.Law], post: Posterior, table: Table) -> dict[str, Any
         "as_prior": list(post.diagnosis.left),
         "converged": post.converged,
         "status": in_option_names(post.status),
+        "notes": notes_of(table),
     }
 
 

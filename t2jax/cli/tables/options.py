@@ -86,8 +86,8 @@ class ReadingOptions:
             table = datasets.load(name)
             table = _select_rows(table, self.where) if self.where else table
             table = best_rows(table, reading.best_of) if reading.best_of else table
-        for note in table.notes:
-            print(f"t2jax: {table.source.name}: {in_option_names(note)}", file=sys.stderr)
+        for note in notes_of(table):
+            print(f"t2jax: {table.source.name}: {note}", file=sys.stderr)
         return table
 
     def ask(self, table: Table, law: str | None) -> None:
@@ -122,8 +122,8 @@ class ReadingOptions:
             sheet=reading.sheet,
         )
         table = read_with(path, points)
-        for note in table.notes:
-            print(f"t2jax: {table.source.name}: {in_option_names(note)}", file=sys.stderr)
+        for note in notes_of(table):
+            print(f"t2jax: {table.source.name}: {note}", file=sys.stderr)
         return table
 
 
@@ -137,3 +137,8 @@ def _select_rows(table: Table, where: Pairs) -> Table:
         except ValueError:
             raise ValueError(f"--where: found {column}={text!r}, expected a number") from None
     return table.where(**wanted)
+
+
+def notes_of(table: Table) -> list[str]:
+    """Returns what was recognised, converted or left out in a table, in the words of the command line."""
+    return [in_option_names(note) for note in table.notes]
