@@ -84,6 +84,7 @@ class Output:
         self.named = options.out is not None
         self.files: list[str] = []
         self.partial: dict[str, Any] | None = None
+        self.remarks: list[str] | None = None
         if options.quiet and options.verbose:
             raise ValueError("--quiet and --verbose exclude each other")
         _refuse_foreign(self.folder, command)
@@ -94,6 +95,7 @@ class Output:
     def __exit__(self, kind: type[BaseException] | None, error: Any, traceback: TracebackType | None) -> None:
         if kind is None:
             return
+        self._say_remarks()
         if self.partial is not None:  # `guarded` prints it with --json
             error.answer = {**self._head(), "partial": True, **self.partial}
         if not self.files:
@@ -118,8 +120,22 @@ class Output:
         """Prints text for people: on stdout, or on stderr if stdout is for JSON. Sentences name options."""
         if self.quiet:
             return
+        if self.remarks is not None:
+            self.remarks += lines
+            return
         lines = tuple(line if "\n" in line else in_option_names(line) for line in lines)  # not tables
         print(*lines, sep="\n", file=sys.stderr if self.as_json else sys.stdout)
+
+    def answer_comes_first(self) -> None:
+        """Keeps what is said from now on until `say_answer`, or the end of the command."""
+        self.remarks = []
+
+    def say_answer(self, text: str) -> None:
+        """Prints the answer, then what was said before it."""
+        remarks, self.remarks = self.remarks or [], None
+        while remarks and not remarks[-1]:
+            remarks.pop()
+        self.say(text, *(["", *remarks] if remarks else []))
 
     def progress(self, phase: str, total: int = 1) -> Progress:
         """Returns the progress of one phase on stderr. A phase of one step shows its duration."""
@@ -132,6 +148,7 @@ class Output:
 
     def finish(self, status: int, answer: dict[str, Any]) -> int:
         """Writes `run.json`, prints the answer as JSON if --json asks for it, and returns `status`."""
+        self._say_remarks()
         if self.files:
             self._record(status)
         if self.as_json:
@@ -141,6 +158,12 @@ class Output:
             records = [RUN_FILE, *([COMMAND_FILE] if self._repeatable else [])]
             print(f"\n{intro} {self.folder}/: {', '.join([*self.files, *records])}")
         return status
+
+    def _say_remarks(self) -> None:
+        """Prints what was kept for after an answer that did not come."""
+        remarks, self.remarks = self.remarks, None
+        if remarks:
+            self.say(*remarks)
 
     @property
     def _repeatable(self) -> bool:

@@ -76,3 +76,15 @@ cli.command(["passk"])
     environment = {**os.environ, "TERM": "xterm-256color", "NO_COLOR": value, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 2 and ("\x1b[" in done.stderr) == coloured
+
+
+def test_remarks_come_after_the_answer_or_after_a_failure(capsys, tmp_path):
+    out = Output("plan", OutputOptions(out=tmp_path / "new"), None)
+    out.answer_comes_first()
+    out.say("the fit converged", "")
+    out.say_answer("Train 1 billion parameters.")
+    assert capsys.readouterr().out == "Train 1 billion parameters.\n\nthe fit converged\n"
+    out.answer_comes_first()
+    out.say("the fit did not converge")
+    assert out.finish(1, {}) == 1
+    assert capsys.readouterr().out == "the fit did not converge\n"

@@ -95,20 +95,20 @@ def run(config: PasskConfig) -> int:
     statuses: list[str] = []
     with Output("passk", config.output, config) as out:
         for counts in groups:
-            found, told = cells_of(counts, samples, key, config.draws, config.level)
-            cells += found
-            statuses += [f"{counts.name}: {sentence}" for sentence in told]
-            out.say(counts_text(counts, found, told, config.level))
+            estimates, sentences = cells_of(counts, samples, key, config.draws, config.level)
+            cells += estimates
+            statuses += [f"{counts.name}: {sentence}" for sentence in sentences]
+            out.say(counts_text(counts, estimates, sentences, config.level))
             if config.target is not None:
                 reached = samples_for_target(counts.trials, counts.correct, config.target, key=key, level=config.level)
                 targets.append(Target(counts, reached))
                 out.say(target_text(reached))
             out.say("")
         for first, second in _pairs(groups, config.compare):
-            found_lines, status = differences(first, second, samples, config.level)
-            lines += found_lines
+            paired, status = differences(first, second, samples, config.level)
+            lines += paired
             statuses.append(status)
-            out.say(differences_text(found_lines, status, config.level), "")
+            out.say(differences_text(paired, status, config.level), "")
         _save(out, "passk.csv", cells)
         if lines:
             _save(out, "differences.csv", lines)
@@ -166,14 +166,14 @@ def _pairs(
         return []
     by_place = {(counts.model, counts.task): counts for counts in groups}
     tasks = dict.fromkeys(counts.task for counts in groups)
-    found = [
+    both = [
         (by_place[compare[0], task], by_place[compare[1], task])
         for task in tasks
         if all((name, task) in by_place for name in compare)
     ]
-    if not found:
+    if not both:
         raise ValueError(f"--compare: {compare[0]} and {compare[1]} have no common task")
-    return found
+    return both
 
 
 def _save(out: Output, name: str, rows: Sequence[Cell] | Sequence[Difference]) -> None:

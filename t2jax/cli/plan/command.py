@@ -176,6 +176,7 @@ def run(config: PlanConfig) -> int:
         config.held.check(config.fitting.law, budget)
     levers = {text: change_budget(config, text) for text in config.what_if}
     with Output("plan", config.output, config) as out:
+        out.answer_comes_first()
         source = find_law(config.table, config.law_file, config.fitting, config.held, budget.serves, out)
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
@@ -204,7 +205,7 @@ def run(config: PlanConfig) -> int:
             hint = "; one sample is drawn, since samples have no price: give --queries too" if one_sample else ""
             print(f"t2jax: there is no plan: {plan.status}{hint}", file=sys.stderr)
             return out.finish(1, {**source.answer, "status": plan.status})
-        out.say(plan_text(report) if out.verbose else plan_summary(report))
+        out.say_answer(plan_text(report) if out.verbose else plan_summary(report))
         with out.file("plan.csv") as path:
             save_plan(report, path)
         with out.progress("figures") as bar:

@@ -50,7 +50,7 @@ def _keep(
     source: LawSource,
     out: Output,
 ) -> None:
-    out.say(text)
+    out.say_answer(text)
     with out.file("plan.csv") as path:
         save_plan(report, path)
     out.keep({**source.answer, **answer}, ", ".join([*missing, *(f"--what-if {text}" for text in later), "figures"]))
