@@ -43,7 +43,8 @@ def plan_text(report: PlanReport) -> str:
 def plan_summary(report: PlanReport) -> str:
     """Returns what fits a screen: the recommendation, its intervals, costs, alternatives, and changed budgets."""
     more = "With -v: assumptions, what moves the plan, and how it was found."
-    parts = [_headline(report), _short_intervals(report), _costs(report), _alternatives(report), _what_if(report), more]
+    intervals = f"{_short_intervals(report)} {_intervals_of_the_law(report)}".rstrip()
+    parts = [_headline(report), intervals, _costs(report), _alternatives(report), _what_if(report), more]
     return "\n\n".join(part for part in parts if part)
 
 
