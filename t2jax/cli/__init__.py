@@ -99,6 +99,11 @@ COMMANDS = {
         "TestbedConfig",
         "Our own measurements: sweeps of small language models, from a grid on paper to tables.",
     ),
+    "completion": Command(
+        "process.completion",
+        "CompletionConfig",
+        "Print the script with which bash, zsh or fish completes commands and options.",
+    ),
 }
 
 
@@ -124,13 +129,21 @@ def parse(args: Sequence[str]) -> Any:
     """Returns the config that `args` give. It raises SystemExit after --help and for wrong usage."""
     import tyro  # a slow import, so only after interrupts are handled
 
-    from t2jax.cli.process.optional import registry
+    from t2jax.cli.process.config_file import arguments_of, config_path, without
+    from t2jax.cli.process.optional import registry, without_colour
 
     name = args[0] if args else ""
     settings = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
     if name in COMMANDS:
-        with registry():
-            return tyro.cli(COMMANDS[name].load(), prog=f"t2jax {name}", args=args[1:], config=settings)
+        command, rest = COMMANDS[name].load(), args[1:]
+        with registry(), without_colour():
+            path = config_path(rest)
+            if path is None:
+                return tyro.cli(command, prog=f"t2jax {name}", args=rest, config=settings)
+            of_file, missing = arguments_of(path, name, command, rest)
+            options = tyro.cli(command, prog=f"t2jax {name} --config {path}", args=of_file, config=settings)
+            options = without(options, missing)
+            return tyro.cli(command, prog=f"t2jax {name}", args=rest, config=settings, default=options)
     if name in ("-h", "--help"):
         print(_overview())
         raise SystemExit(0)

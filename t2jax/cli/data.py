@@ -45,7 +45,11 @@ def _list(config: ListConfig) -> int:
     entries = [datasets.info(name) for name in datasets.names()]
     if config.json:
         keys = ("name", "description", "citation", "licence")
-        print(json.dumps({"datasets": [{key: getattr(entry, key) for key in keys} for entry in entries]}))
+        print(
+            json.dumps(
+                {"command": "data list", "datasets": [{key: getattr(entry, key) for key in keys} for entry in entries]}
+            )
+        )
         return 0
     rows = [(entry.name, entry.description, entry.citation, entry.licence) for entry in entries]
     print(columns(("name", "what", "source", "licence"), rows))

@@ -7,10 +7,13 @@ import tyro
 
 from t2jax import laws
 from t2jax.cli.figures import picture_fit
-from t2jax.cli.fitting import fit_answer, parameter_table
+from t2jax.cli.fitting import Fitted, fit_answer, parameter_table
 from t2jax.cli.law_source import choice_answer, fit_chosen
 from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import FigureOptions, Output
+from t2jax.cli.process.interrupt import Interrupted
+from t2jax.cli.tables.options import notes_of
+from t2jax.tables.table import Table
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,18 @@ def run(config: FitConfig) -> int:
     """Fits, prints and saves; returns 0 if the fit converged, else 1. It raises ValueError for bad input."""
     table = config.fitting.read(config.table)
     with Output("fit", config.output, config) as out:
-        fitted, choice = fit_chosen(table, config.fitting, out)
+        try:
+            fitted, choice = fit_chosen(table, config.fitting, out)
+        except Interrupted as stop:
+            _say_fit(stop.finished, table, out)
+            made = 0 if stop.finished.draws is None else stop.finished.draws.draws
+            name = laws.name_of(type(stop.finished.fit.law))
+            missing = f"{config.fitting.draws - made} of {config.fitting.draws} bootstrap draws, and figures"
+            out.keep({"law": name, **fit_answer(stop.finished), "choice": None, "notes": notes_of(table)}, missing)
+            raise
         result = fitted.fit
-        law, answer = type(result.law), {"choice": choice_answer(choice)}
-        out.say(f"{laws.name_of(law)} on {len(table)} rows of {table.source.name}: {result.status}", "")
-        out.say(parameter_table(fitted), "", *([result.residuals.sentence] if result.residuals else []))
+        law, answer = type(result.law), {"choice": choice_answer(choice), "notes": notes_of(table)}
+        _say_fit(fitted, table, out)
         if choice is not None:
             out.say(f"{choice.status}.")
         out.say(f"objective {result.objective:.8g} ({type(result.problem.noise).__name__})")
@@ -44,3 +54,10 @@ def run(config: FitConfig) -> int:
             picture_fit(result.law, table, out)
             bar.update()
         return out.finish(0, {"law": laws.name_of(law), **fit_answer(fitted), **answer})
+
+
+def _say_fit(fitted: Fitted, table: Table, out: Output) -> None:
+    """Prints the status of a fit, its parameters, and how far it lies from the rows."""
+    result = fitted.fit
+    out.say(f"{laws.name_of(type(result.law))} on {len(table)} rows of {table.source.name}: {result.status}", "")
+    out.say(parameter_table(fitted), "", *([result.residuals.sentence] if result.residuals else []))

@@ -8,6 +8,7 @@ import numpy as np
 
 from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import Output
+from t2jax.cli.process.interrupt import Interrupted
 from t2jax.cli.words import columns, interval
 from t2jax.files import finite
 from t2jax.fitting.bootstrap import Bootstrap, bootstrap, resampled_unit
@@ -64,7 +65,7 @@ class Fitted:
 def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Output, below: str = "") -> Fitted:
     """Fits, bootstraps, and writes law.json, its rows and draws.nc in the folder `below` the output's.
 
-    It raises as `t2.fit`.
+    It raises as `t2.fit`, and `Interrupted` with what was fitted if the bootstrap is interrupted.
     """
     options.check()
     fixed_values = options.fixed_values()
@@ -81,13 +82,18 @@ def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Out
         save_law(path, result, table, rows)
     if not result.converged or not options.draws or result.no_errors:  # the status says which
         return Fitted(result, None)
-    return Fitted(result, draw_and_save(result, table, options, draw_key, out, below))
+    try:
+        return Fitted(result, draw_and_save(result, table, options, draw_key, out, below))
+    except KeyboardInterrupt as stop:
+        draws = stop.finished if isinstance(stop, Interrupted) else None
+        raise Interrupted(Fitted(result, draws), stop) from None
 
 
 def draw_and_save(fitted: Fit, table: Table, options: FittingOptions, key: Any, out: Output, below: str) -> Bootstrap:
     """Bootstraps in chunks of equal size, which compile once and let a progress bar move, and writes draws.nc.
 
-    After an interrupt or an error the finished chunks are written, and the exception has a note about them.
+    After an interrupt or an error the finished chunks are written, and the exception has a note about them. An
+    interrupt has them too, as `Interrupted`.
     """
     size = chunk_size(options.draws)
     over = resampled_unit(table) if options.over == "default" else options.over
@@ -107,8 +113,12 @@ def draw_and_save(fitted: Fit, table: Table, options: FittingOptions, key: Any, 
                 parts.append(bootstrap(fitted, table, draws=size, key=chunk_key, over=over))
                 bar.update(size)
     except BaseException as stop:
-        if parts:
-            stop.add_note(f"{save().draws} of {options.draws} bootstrap draws were made")
+        if not parts:
+            raise
+        drawn = save()
+        stop.add_note(f"{drawn.draws} of {options.draws} bootstrap draws were made")
+        if isinstance(stop, KeyboardInterrupt):
+            raise Interrupted(drawn, stop) from None
         raise
     return save()
 

@@ -9,8 +9,9 @@ import jax
 
 from t2jax import laws
 from t2jax.cli.fitting import LEVEL, Fitted, fit_and_save, fit_answer
-from t2jax.cli.options import FittingOptions, law_for
+from t2jax.cli.options import FittingOptions, HeldOptions, law_for
 from t2jax.cli.output import Output
+from t2jax.cli.tables.options import notes_of
 from t2jax.extrapolation.discrepancy import fit_discrepancy
 from t2jax.extrapolation.law_choice import LawChoice, choose_from, choose_law
 from t2jax.files import finite
@@ -29,6 +30,7 @@ FEWEST_ROWS, FEWEST_COMPARED = 3, 8
 """Fewest rows to which a law with a discrepancy is fitted, and among which laws are compared."""
 WITH_DEVIATIONS = ("loss", "pass_at_k", "neg_log_pass")
 """Columns of measurements whose law may have smooth deviations."""
+NOTHING_HELD = HeldOptions()
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class LawSource:
 
 
 def find_law(
-    table: str | None, law_file: Path | None, fitting: FittingOptions, samples: bool, out: Output
+    table: str | None, law_file: Path | None, fitting: FittingOptions, held: HeldOptions, samples: bool, out: Output
 ) -> LawSource:
     """Reads the law from a file, or fits it to a table and saves the fit.
 
@@ -67,11 +69,14 @@ def find_law(
     """
     if (table is None) == (law_file is None):
         raise ValueError(f"{out.command} needs either a table to fit or --law-file")
+    if held.hold:
+        out.say(f"{held.sentence}.", "")
     if law_file is not None:
-        return _law_of_file(law_file, fitting.seed, out)
+        return _law_of_file(law_file, fitting.seed, held, out)
     rows = fitting.read(str(table))
-    fitted, choice = fit_chosen(rows, fitting, out)
-    result, answer = fitted.fit, {"fit": fit_answer(fitted), "choice": choice_answer(choice)}
+    fitted, choice = fit_chosen(rows, fitting, out, held)
+    result = fitted.fit
+    answer = {"fit": fit_answer(fitted), "choice": choice_answer(choice), "notes": notes_of(rows)}
     out.say(f"{laws.name_of(type(result.law))} on {rows.source.name}: {result.status}", "")
     if choice is not None:
         out.say(f"{choice.status}.", "")
@@ -105,7 +110,9 @@ def _estimate(law: Law, choice: LawChoice, out: Output) -> Law:
     return choice.law
 
 
-def fit_chosen(rows: Table, fitting: FittingOptions, out: Output) -> tuple[Fitted, LawChoice | None]:
+def fit_chosen(
+    rows: Table, fitting: FittingOptions, out: Output, held: HeldOptions = NOTHING_HELD
+) -> tuple[Fitted, LawChoice | None]:
     """Fits the law that was asked for, or without one the law that predicts dearer runs best, and saves the fit.
 
     The choice is None if a law was named, and for tables of counts, of pass@k or of several tasks, where the columns
@@ -121,7 +128,7 @@ def fit_chosen(rows: Table, fitting: FittingOptions, out: Output) -> tuple[Fitte
         )
     automatic = named is None and not fitting.fixed and losses
     if not automatic:
-        return fit_and_save(law_for(rows, named), rows, fitting, out), None
+        return fit_and_save(held.of(law_for(rows, named)), rows, fitting, out), None
     with out.progress("choosing a law") as bar:
         choice = choose_law(rows, key=jax.random.key(fitting.seed))
         bar.update()
@@ -187,7 +194,7 @@ def _of_sizes(law: type[Law]) -> set[str]:
     }
 
 
-def _choice_of_file(path: Path, content: dict[str, Any], seed: int, out: Output) -> LawChoice | None:
+def _choice_of_file(path: Path, content: dict[str, Any], seed: int, held: HeldOptions, out: Output) -> LawChoice | None:
     """Fits the law of a file to the rows beside it again, with a discrepancy; None for a file without such rows."""
     if "rows" not in content:
         return None
@@ -196,15 +203,15 @@ def _choice_of_file(path: Path, content: dict[str, Any], seed: int, out: Output)
     except ValueError as reason:
         out.say(f"{reason}; so intervals take the law for true.", "")
         return None
-    return None if fitted.fixed else _with_deviations(fitted.law, fitted.table, seed)
+    return None if fitted.fixed else _with_deviations(held.of(fitted.law), fitted.table, seed)
 
 
-def _law_of_file(path: Path, seed: int, out: Output) -> LawSource:
+def _law_of_file(path: Path, seed: int, held: HeldOptions, out: Output) -> LawSource:
     """Reads a law, what its fit warned of, and the draws in the same folder, from a bootstrap or a posterior."""
-    law, measured = load_law(path), load_measured_range(path)
+    law, measured = held.apply(load_law(path)), load_measured_range(path)
     check_reads_sizes(type(law))
     content = read_law_file(path)
-    choice = _choice_of_file(path, content, seed, out)
+    choice = _choice_of_file(path, content, seed, held, out)
     if choice is not None and not path.with_name(DRAWS_FILE).exists():
         law = _estimate(law, choice, out)
     draws, posterior = path.with_name(DRAWS_FILE), path.with_name(POSTERIOR_FILE)

@@ -20,7 +20,11 @@ def run(config: LawsConfig) -> int:
     """Prints the list of laws and returns 0."""
     entries = catalogue()
     if config.json:
-        print(json.dumps({"laws": [dataclasses.asdict(entry) for entry in entries]}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"command": "laws", "laws": [dataclasses.asdict(entry) for entry in entries]}, ensure_ascii=False
+            )
+        )
         return 0
     rows = [(entry.name, entry.predicts[0], str(len(entry.parameters)), entry.formula) for entry in entries]
     print(columns(("name", "predicts", "parameters", "formula"), rows))

@@ -13,8 +13,9 @@ import tyro
 from t2jax import laws
 from t2jax.cli.figures import figure_of, save_panels
 from t2jax.cli.fitting import fit_and_save, fit_answer
-from t2jax.cli.options import FittingOptions, law_for
+from t2jax.cli.options import FittingOptions, HeldOptions, law_for
 from t2jax.cli.output import FigureOptions, Output
+from t2jax.cli.tables.options import notes_of
 from t2jax.cli.words import columns, count
 from t2jax.files import whole
 from t2jax.planning.budget import Budget
@@ -45,6 +46,9 @@ class NextConfig:
     """Table of params and tokens to choose from; by default any run within the range of costs of the table."""
     of: Literal["params", "tokens", "samples", "value"] = "params"
     """Quantity to make more certain: N*, D*, k*, or the loss or pass@k at the optimum."""
+    scale: float | None = None
+    """Standard deviation of one measurement, for a loss of its log; by default that of the residuals."""
+    held: HeldOptions = field(default_factory=HeldOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)
 
@@ -56,6 +60,7 @@ def run(config: NextConfig) -> int:
     table = config.fitting.read(config.table)
     candidates = None if config.candidates is None else config.fitting.reading.read_points(config.candidates, ())
     budget = Budget(train=config.train, inference=config.inference)
+    config.held.check(config.fitting.law, budget)
     if config.count < 1:
         raise ValueError(f"--count must be at least one run, not {config.count}")
     places = _region(table, config.largest) if candidates is None else candidates
@@ -65,8 +70,8 @@ def run(config: NextConfig) -> int:
             f"--compute {config.compute:.4g} does not pay for the cheapest run to choose from: {cheapest:.4g} FLOPs"
         )
     with Output("next", config.output, config) as out:
-        fitted = fit_and_save(law_for(table, config.fitting.law), table, config.fitting, out)
-        result, answer = fitted.fit, {"fit": fit_answer(fitted)}
+        fitted = fit_and_save(config.held.of(law_for(table, config.fitting.law)), table, config.fitting, out)
+        result, answer = fitted.fit, {"fit": fit_answer(fitted), "notes": notes_of(table)}
         out.say(f"{laws.name_of(type(result.law))} on {table.source.name}: {result.status}", "")
         if not result.converged:
             print(f"t2jax: the fit failed ({result.status})", file=sys.stderr)
@@ -82,6 +87,7 @@ def run(config: NextConfig) -> int:
                 count=config.count,
                 compute=config.compute,
                 of=config.of,
+                scale=config.scale,
                 laws=draws,
             )
             bar.update()

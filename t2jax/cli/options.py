@@ -1,6 +1,7 @@
 """Options shared by commands that fit: the law, the noise model by name, fixed parameters, starts and draws."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, is_dataclass
 from typing import Annotated, Literal
 
 import tyro
@@ -9,9 +10,14 @@ from t2jax import laws
 from t2jax.cli.tables.options import ReadingOptions
 from t2jax.cli.tables.pairs import Pairs, numbers
 from t2jax.laws.base import Law
+from t2jax.laws.held_inputs import class_holding
+from t2jax.laws.user_code import is_reference, load_class
 from t2jax.noise.counts import BetaBinomial, Binomial
 from t2jax.noise.losses import Gaussian, Huber, StudentT
 from t2jax.noise.protocol import Noise
+from t2jax.planning.budget import Budget
+from t2jax.planning.frontier import check_problem
+from t2jax.tables.columns import NUMBERS
 from t2jax.tables.table import Table
 
 NOISES: dict[str, Noise] = {
@@ -22,10 +28,10 @@ NOISES: dict[str, Noise] = {
     "binomial": Binomial(),
     "beta-binomial": BetaBinomial(),
 }
-LAW_NAMES = f"{', '.join(laws.names())}, or one on another, as t2-loss-on-kaplan"
+LAW_NAMES = f"{', '.join(laws.names())}, one on another, as t2-loss-on-kaplan, or your own, as my_laws.py:MoE"
 MOST_FLOPS = 1e35
 """At 4e14 FLOP/s and $2.50 an hour, 1e35 FLOPs cost 1.7e17 dollars: more is a slip of the exponent."""
-NoiseName = Literal["default", "huber", "gaussian", "gaussian-log", "student-t", "binomial", "beta-binomial"]
+NoiseName = Annotated[str, tyro.conf.arg(metavar="NOISE")]
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,8 @@ class FittingOptions:
         ),
     ] = None
     noise: NoiseName = "default"
-    """Noise model; by default one that suits the law and the columns."""
+    """Noise model: huber, gaussian, gaussian-log, student-t, binomial or beta-binomial, or your own, as
+    my_noise.py:Cauchy. The default suits the law and the columns."""
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     keep_best: bool = False
     """Keep the row of the lowest loss of each (params, tokens), whatever settings were swept; see --best-of."""
@@ -70,14 +77,77 @@ class FittingOptions:
             if number < least:
                 raise ValueError(f"{option}: found {number}, expected at least {least}")
         self.fixed_values()
+        self.noise_model()
 
     def noise_model(self) -> Noise | None:
-        """Returns the noise model by its name; None lets `t2.fit` choose."""
-        return NOISES.get(self.noise)
+        """Returns the noise model by its name, as `noise_of`."""
+        return noise_of(self.noise)
 
     def fixed_values(self) -> dict[str, float]:
         """Returns `fixed` as numbers by name. It raises ValueError for anything else."""
         return numbers("--fixed", self.fixed)
+
+
+@dataclass(frozen=True)
+class HeldOptions:
+    """Columns that a law reads beside N, D and k, at one value. The budget gives t2jax's; a law holds its own."""
+
+    hold: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
+    """Values of columns that the law reads beside params, tokens and samples: served_bits=4, or experts=8."""
+
+    @property
+    def given(self) -> dict[str, float]:
+        """Values of columns with a meaning in t2jax, by column."""
+        return {name: value for name, value in numbers("--hold", self.hold).items() if name in NUMBERS}
+
+    def of(self, law: type[Law]) -> type[Law]:
+        """Returns the class of laws at these values. It raises ValueError for a column that the law does not read."""
+        try:
+            own = {name: value for name, value in numbers("--hold", self.hold).items() if name not in NUMBERS}
+            return class_holding(law, own)
+        except ValueError as error:
+            text = str(error)
+            raise ValueError(text if text.startswith("--hold") else f"--hold: {text}") from None
+
+    @property
+    def sentence(self) -> str:
+        """What is held, in words."""
+        return "Held at one value: " + ", ".join(
+            f"{name} = {value:g}" for name, value in numbers("--hold", self.hold).items()
+        )
+
+    def apply(self, law: Law) -> Law:
+        """Returns a law, or a batch of laws, at these values. It raises ValueError as `of`."""
+        return self.of(type(law))(**law.values()) if self.hold else law
+
+    def check(self, name: str | None, budget: Budget) -> None:
+        """Checks a named law before it is fitted. It raises ValueError unless the budget gives all that it reads."""
+        if name not in (None, "auto"):
+            check_problem(self.of(laws.by_name(name)), budget)
+        elif self.hold:
+            raise ValueError("--hold needs --law, because a law must read these columns")
+
+
+def noise_of(name: str, among: Sequence[str] = tuple(NOISES)) -> Noise | None:
+    """Returns a noise model by its name, or by a text such as "my_noise.py:Cauchy"; None lets the command choose.
+
+    It raises ValueError for an unknown name, and for a class that cannot be made without arguments.
+    """
+    if name == "default":
+        return None
+    if name in among:
+        return NOISES[name]
+    if not is_reference(name):
+        listed = f"default, {', '.join(among)}"
+        raise ValueError(f"--noise: found {name!r}, expected one of {listed}, or FILE.py:CLASS of your own")
+    noise_class = load_class(name, Noise)
+    try:
+        noise: Noise = noise_class()
+    except TypeError as error:
+        raise ValueError(f"--noise {name}: cannot be made without arguments ({error}); give them defaults") from None
+    if not is_dataclass(noise_class):
+        raise ValueError(f"--noise {name}: expected a frozen dataclass: write @dataclass(frozen=True) above the class")
+    return noise
 
 
 def law_for(table: Table, name: str | None) -> type[Law]:

@@ -69,7 +69,7 @@ def run(config: QuickstartConfig) -> int:
         with out.progress("compiling the frontier") as bar:
             ahead.join()
             bar.update()
-        solved = solve(fitted.law, fitted.laws, budget, None, out)
+        solved = solve(fitted.law, fitted.laws, budget, lambda _: None, out)
         with out.file("frontier.csv") as path:
             save_frontier(solved, path)
         with out.progress("figures") as bar:

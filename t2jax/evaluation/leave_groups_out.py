@@ -11,6 +11,7 @@ from t2jax.fitting.fit import Fit
 from t2jax.laws import name_of
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
+from t2jax.laws.held_inputs import own_inputs
 from t2jax.noise.protocol import Noise
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
@@ -113,7 +114,7 @@ def influence(
         (6, True)
     """
     budget = Budget(train=train)
-    if more := [name for name in law.inputs() if name not in ("N", "D", "k")]:
+    if more := [name for name in law.inputs() if name == "U" or name in own_inputs(law)]:
         raise NoOptimum(f"{name_of(law)} also reads {', '.join(more)}, which a budget does not give")
     if not {"N", "D"} <= set(law.inputs()):
         raise NoOptimum(f"{name_of(law)} does not depend on N and D, so it has no optimum")

@@ -50,7 +50,8 @@ def cells(law: type[Law], counts: Table) -> Cells:
     if len(tasks) > 1:
         raise TableError(
             f"{counts.source.name}: column 'task' holds {len(tasks)} tasks (such as {tasks[0]!r} and {tasks[1]!r}), "
-            "but a law describes one task's counts: take one with table.where(task=...), or all with t2.sample_tasks"
+            "but a law describes one task's counts (for several: t2.sample_tasks): take one by table.where(task=...),"
+            f" in commands --where task={tasks[0]}"
         )
     run = counts.runs()
     first = np.unique(run, return_index=True)[1]

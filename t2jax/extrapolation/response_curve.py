@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.base import Law
+from t2jax.laws.held_inputs import held_values
 from t2jax.laws.parameter import INPUT_COLUMNS, Param
 from t2jax.noise.residuals import response
 from t2jax.tables.place import TableError
@@ -119,7 +120,8 @@ class ResponseCurve:
 
     def read(self, table: Table) -> dict[str, np.ndarray]:
         """Reads the columns that the law reads; a missing `samples` column means one sample."""
-        names = [name for name in self.law.columns().values() if name in table or name != "samples"]
+        optional = {"samples", *held_values(self.law)}
+        names = [name for name in self.law.columns().values() if name in table or name not in optional]
         table.require_numbers(*names, needed_by=self.law.__name__)
         columns = {name: np.asarray(table[name], float) for name in names}
         return columns if "samples" in columns else {**columns, "samples": np.ones(len(table))}

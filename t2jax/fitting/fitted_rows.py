@@ -48,7 +48,9 @@ def load_fitted_rows(path: str | os.PathLike[str]) -> FittedRows:
         fixed = {name: float(one["value"]) for name, one in parameters if one.get("fixed", False)}
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: not a law that t2jax wrote ({type(error).__name__}: {error})") from None
-    return FittedRows(class_of(content["law"], path), fixed, _read_rows(path, content.get("rows")))
+    return FittedRows(
+        class_of(content["law"], path, content.get("origin")), fixed, _read_rows(path, content.get("rows"))
+    )
 
 
 def _read_rows(path: Path, rows: Any) -> Table:

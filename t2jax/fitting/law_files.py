@@ -6,6 +6,7 @@ import json
 import math
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from t2jax.fitting.bootstrap import Bootstrap
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.base import Law
+from t2jax.laws.user_code import Origin, load_origin, origin_of
 from t2jax.tables.table import Table
 
 LAW_FILE, DRAWS_FILE, ROWS_FILE = "law.json", "draws.nc", "rows.csv"
@@ -56,10 +58,12 @@ def save_law(path: Path, fit: Fit, table: Table, rows: Path | None = None) -> No
     noise, scales = fit.problem.noise, fit.noise_values
     content = {
         "law": laws.name_of(law),
-        "doc": (law.__doc__ or "").strip().splitlines()[0],
+        **origin_content(law),
+        "doc": ((law.__doc__ or "").strip().splitlines() or [""])[0],
         "parameters": parameters,
         "noise": {
             "model": type(noise).__name__,
+            **origin_content(type(noise)),
             **dataclasses.asdict(noise),  # pyright: ignore
             "estimated": {name: value for name, value in scales.items() if name not in fixed},
             "fixed": {name: value for name, value in scales.items() if name in fixed},
@@ -80,6 +84,8 @@ def save_law(path: Path, fit: Fit, table: Table, rows: Path | None = None) -> No
 def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
     """Reads the law that `save_law` wrote.
 
+    A law that was named by its file, as "my_laws.py:MoE", is read from there again, which runs that file.
+
     Args:
         path: The file.
         law: Class of the law, where it is not one of t2jax.
@@ -89,7 +95,8 @@ def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
 
     Raises:
         ValueError: The file is no such file, the fit did not converge, or a parameter is null, missing, no number or
-            outside its domain. The message names the file.
+            outside its domain. Also if the file that defines the law is missing or has changed. The message names the
+            file.
 
     Examples:
         >>> import tempfile, pathlib
@@ -106,7 +113,7 @@ def load_law(path: str | os.PathLike[str], law: type[Law] | None = None) -> Law:
             f"{path}: the rows did not determine {', '.join(missing)} (null), so there is no law to use; fit it to rows"
             " that do, or hold what they leave open with --fixed NAME=VALUE"
         )
-    return _checked(law or class_of(content["law"], path), parameters, path)
+    return _checked(law or class_of(content["law"], path, content.get("origin")), parameters, path)
 
 
 def read_law_file(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -231,16 +238,30 @@ def settled_values(law: Law) -> dict[str, float]:
     return {name: declared[name].settle(value) for name, value in law.values().items()}
 
 
-def class_of(name: str, path: str | os.PathLike[str]) -> type[Law]:
-    """Finds the law class of a name in a file, also of a law on another.
+def class_of(name: str, path: str | os.PathLike[str], origin: Mapping[str, str] | None = None) -> type[Law]:
+    """Finds the law class of a name in a file, also of a law on another. A law with an origin is read from there.
 
     Raises:
-        ValueError: The law is not one of t2jax. The message names the file.
+        ValueError: The law is not one of t2jax, or the file that defines it is missing or has changed. The message
+            names the file.
     """
+    if origin is not None:
+        outer, on, _ = name.partition("-on-")
+        try:
+            own = load_origin(Origin(*(str(origin[key]) for key in ("file", "class", "sha256"))), Path(path), Law)
+        except KeyError as error:
+            raise ValueError(f"{path}: not a law that t2jax wrote (origin without {error})") from None
+        return laws.by_name(outer).on(own) if on else own
     try:
         return laws.by_name(name)
     except ValueError as error:
         raise ValueError(f"{path}: {error}; for a law of your own give load_law its class") from None
+
+
+def origin_content(cls: type) -> dict[str, Any]:
+    """Returns the origin of a class for a file: where the file is that defines it, and its hash. Empty for t2jax's."""
+    origin = origin_of(cls)
+    return {} if origin is None else {"origin": {"file": origin.file, "class": origin.name, "sha256": origin.sha256}}
 
 
 def _xarray() -> Any:

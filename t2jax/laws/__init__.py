@@ -5,10 +5,12 @@ import importlib
 import re
 from typing import TYPE_CHECKING, Any
 
+from t2jax.laws.user_code import is_reference, load_class, origin_of
 from t2jax.on_demand import names_on_demand
 
 if TYPE_CHECKING:
     from t2jax.laws.base import Law, law, part
+    from t2jax.laws.held_inputs import hold
     from t2jax.laws.loss.architecture.effective_params import EffectiveParams
     from t2jax.laws.loss.architecture.mixture_of_experts import MixtureOfExperts
     from t2jax.laws.loss.architecture.quantised import Quantised
@@ -81,6 +83,7 @@ __all__ = [
     "T2PassKNaive",
     "Verifier",
     "by_name",
+    "hold",
     "law",
     "name_of",
     "names",
@@ -147,13 +150,17 @@ def name_of(law: "type[Law]") -> str:
         law: A class of laws.
 
     Returns:
-        The name of the class in lower case with hyphens.
+        The name of the class in lower case with hyphens, or as it is written for a class from a file of its own.
 
     Examples:
         >>> t2.laws.name_of(t2.laws.T2PassK)
         't2-pass-k'
     """
-    return _kebab(law.__name__)
+    origin = origin_of(law)
+    if origin is None:
+        return _kebab(law.__name__)
+    outer = law.__name__.removesuffix(f"On{origin.name}")
+    return origin.name if outer == law.__name__ else f"{_kebab(outer)}-on-{origin.name}"
 
 
 def by_name(name: str) -> "type[Law]":
@@ -161,13 +168,15 @@ def by_name(name: str) -> "type[Law]":
 
     Args:
         name: A name such as "t2-pass-k", or a law on another: "t2-pass-k-on-kaplan" is `T2PassK.on(Kaplan)`.
-            A selection comes last: "t2-pass-k-on-kaplan-on-verifier".
+            A selection comes last: "t2-pass-k-on-kaplan-on-verifier". A law of one's own is named by its file and
+            class, "my_laws.py:MoE", or by a module, "my.laws:MoE". The file is run.
 
     Returns:
         The class of the law.
 
     Raises:
-        ValueError: No law has this name, or the first law cannot be put on the second.
+        ValueError: No law has this name, or the first law cannot be put on the second. Also where a file is missing,
+            fails or has no such class.
 
     Examples:
         >>> t2.laws.by_name("t2-loss-on-kaplan").__name__
@@ -175,6 +184,10 @@ def by_name(name: str) -> "type[Law]":
     """
     outer, separator, inner = name.partition("-on-")
     classes = dict(zip(names(), _LAWS, strict=True))
+    if outer not in classes and is_reference(name):
+        from t2jax.laws.base import Law  # which imports JAX
+
+        return load_class(name, Law)
     selections = {_kebab(selection): selection for selection in _SELECTIONS}
     if at := next((f"-on-{part}" for part in name.split("-on-")[1:] if part in selections), ""):
         law, _, rest = name.partition(at)
@@ -219,7 +232,11 @@ def _kebab(name: str) -> str:
 if not TYPE_CHECKING:  # a type checker would take every name for a public one
     _get_name, __dir__ = names_on_demand(
         __name__,
-        {"t2jax.laws.base": ("Law", "law", "part"), "t2jax.laws.selection.selection": ("Selection", "select")}
+        {
+            "t2jax.laws.base": ("Law", "law", "part"),
+            "t2jax.laws.held_inputs": ("hold",),
+            "t2jax.laws.selection.selection": ("Selection", "select"),
+        }
         | {module: (name,) for name, module in {**_LAWS, **_SELECTIONS}.items()},
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
+from t2jax.laws.held_inputs import own_inputs
 from t2jax.numerics.stored_programs import StoredProgram
 from t2jax.planning.any_budget import plan_general
 from t2jax.planning.budget import CHOSEN, Budget
@@ -146,7 +147,7 @@ def check_problem(law: type[Law], budget: Budget) -> None:
     if budget.unique_tokens is not None and "U" not in law.inputs():
         raise ValueError(
             f"Budget.unique_tokens limits the different tokens, which {law.__name__} does not read: its inputs are "
-            f"{inputs}; use DataConstrained.on(...) or tokens_max"
+            f"{inputs}; use a law that reads U, such as DataConstrained, or tokens_max"
         )
     samples_min = budget.samples_min
     if samples_min is not None and "k" not in law.inputs() and not is_traced(samples_min) and np.max(samples_min) > 1:
@@ -167,11 +168,10 @@ def _check_other_inputs(law: type[Law], budget: Budget) -> None:
             f"{law.__name__} reads total_params too: give Budget(total_per_active=...), the total over active ones"
         )
     known = {*CHOSEN, "unique_tokens", "total_params", "served_bits", *given}
-    if others := [name for name, column in columns.items() if column not in known]:
+    if others := [name for name in own_inputs(law) if columns[name] not in known]:
         raise ValueError(
-            f"budgets choose N, D and k, but {law.__name__} reads {', '.join(others)} too: its inputs are "
-            f"{', '.join(law.inputs())}; give Budget(inputs={{{columns[others[0]]!r}: ...}}), "
-            "fix it in a law of your own, or plan with the law inside it (such as `law.loss`)"
+            f"budgets choose N, D and k, but {law.__name__} reads {', '.join(others)} too: give its value in the plan,"
+            f" by t2.laws.hold(law, {others[0]}=...), in commands --hold {columns[others[0]]}=VALUE"
         )
     if unread := [column for column in given if column not in columns.values()]:
         raise ValueError(

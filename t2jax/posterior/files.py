@@ -10,7 +10,7 @@ import numpy as np
 
 from t2jax import laws
 from t2jax.files import finite, save_json, save_netcdf
-from t2jax.fitting.law_files import class_of
+from t2jax.fitting.law_files import class_of, origin_content
 from t2jax.laws.base import Law
 from t2jax.posterior.arviz_groups import inference_data
 from t2jax.posterior.diagnosis import diagnose, left_together
@@ -150,7 +150,8 @@ def save_point(path: str | os.PathLike[str], post: Posterior, table: Table) -> N
     }
     content = {
         "law": laws.name_of(type(post.point)),
-        "doc": (type(post.point).__doc__ or "").strip().splitlines()[0],
+        **origin_content(type(post.point)),
+        "doc": ((type(post.point).__doc__ or "").strip().splitlines() or [""])[0],
         "point": "the highest posterior density in the coordinates that are sampled",
         "parameters": parameters,
         "converged": post.converged,

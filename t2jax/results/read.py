@@ -115,11 +115,11 @@ def _read_all(paths: Sequence[str | os.PathLike[str]], options: ReadOptions, siz
         raise TableError(f"{where}: found no results; {'; '.join(notes) or 'no file was read'}")
     kinds = {row.KIND: reading.tool for reading in readings for row in reading.rows}
     if len(kinds) > 1:
-        found = " and ".join(f"{kind} ({tool})" for kind, tool in kinds.items())
-        raise TableError(f"{where}: found {found}, expected one kind; import them apart")
-    frame, told = sizes.add_to(frame_of(rows))
+        listed = " and ".join(f"{kind} ({tool})" for kind, tool in kinds.items())
+        raise TableError(f"{where}: found {listed}, expected one kind; import them apart")
+    frame, remarks = sizes.add_to(frame_of(rows))
     _check_repetition(frame)
-    notes += [note for reading in readings for note in reading.notes] + told + _unequal_trials(frame)
+    notes += [note for reading in readings for note in reading.notes] + remarks + _unequal_trials(frame)
     tools = tuple(reading.tool for reading in readings)
     units = {} if sizes.models is None else sizes.models.units
     return Results(next(iter(kinds)), frame, tools, names, tuple(map(one_sentence, notes)), units)
@@ -147,7 +147,7 @@ def _check_options(options: ReadOptions) -> None:
 
 def _files(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[Found], list[str]]:
     """Lists the files of all paths, each once; of a folder those with a known suffix."""
-    found: dict[Path, Found] = {}
+    files: dict[Path, Found] = {}
     others: list[str] = []
     for path in map(Path, paths):
         if not path.exists():
@@ -159,11 +159,11 @@ def _files(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[Found], list[s
             if path.is_dir() and file.suffix.lower() not in SUFFIXES:
                 others.append(file.name)
             else:
-                found.setdefault(file.absolute(), Found(file, named=not path.is_dir()))
+                files.setdefault(file.absolute(), Found(file, named=not path.is_dir()))
     if not paths:
         raise TableError("found no path, expected files or folders of results")
     notes = [f"{len(others)} files of other formats were left out, such as {others[0]}"] if others else []
-    return list(found.values()), notes
+    return list(files.values()), notes
 
 
 def _by_reader(files: Sequence[Found]) -> tuple[dict[ModuleType, list[Document]], list[str]]:

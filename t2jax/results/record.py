@@ -128,5 +128,5 @@ def frame_of(rows: Sequence[Row]) -> pd.DataFrame:
     """Converts rows of one kind to a frame, without columns that are unknown in every row."""
     names = [entry.name for entry in fields(rows[0])]
     columns = {name: [getattr(row, name) for row in rows] for name in names}
-    known = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
-    return pd.DataFrame(known)
+    filled = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
+    return pd.DataFrame(filled)

@@ -48,8 +48,8 @@ class Results:
     def unknown_sizes(self) -> tuple[str, ...]:
         """Those of params and tokens that are not known for every row; a fit needs both."""
         columns = ("params", "tokens")
-        known = [size for size in columns if size in self.frame and not np.isnan(self._sizes(size)).any()]
-        return tuple(size for size in columns if size not in known)
+        complete = [size for size in columns if size in self.frame and not np.isnan(self._sizes(size)).any()]
+        return tuple(size for size in columns if size not in complete)
 
     def _sizes(self, name: str) -> np.ndarray:
         return np.array(self.frame[name], dtype=float)
@@ -63,7 +63,7 @@ class Results:
         if self.unknown_sizes:
             raise TableError(
                 f"{self.files[0]}: {' and '.join(self.unknown_sizes)} of the models are not known; give a table with"
-                " model, params and tokens (models=, or --models)"
+                " model, params and tokens: models=..., in commands --models"
             )
         name = self.files[0] if len(self.files) == 1 else f"{len(self.files)} files of {', '.join(self.tools)}"
         source = Source(

@@ -40,8 +40,8 @@ class ModelSizes:
         names = [name for name in self.values if _plain(name) == wanted]
         names = names or [name for name in self.values if wanted.endswith(f"/{_plain(name)}")]
         if len(names) != 1:
-            found = " and ".join(map(repr, names or list(self.values)[:8]))
-            raise TableError(f"{self.name}: found {found}, expected one row for the model {model!r} of the results")
+            listed = " and ".join(map(repr, names or list(self.values)[:8]))
+            raise TableError(f"{self.name}: found {listed}, expected one row for the model {model!r} of the results")
         return self.values[names[0]]
 
 
@@ -58,16 +58,16 @@ def read_model_sizes(path: str | os.PathLike[str], units: Mapping[str, str | flo
     factors = unit_factors(cells, units, place)
     style = style_of(cells, None, place)
     cells = multiplied(normalised(cells, style, factors, place), factors, place)
-    known = [size for size in SIZES if size in cells]
-    if "model" not in cells or not known:
+    columns = [size for size in SIZES if size in cells]
+    if "model" not in cells or not columns:
         raise TableError(f"{name}: found columns {', '.join(cells)}, expected model, params and tokens")
-    numbers = {size: _positive(cells, place, size) for size in known}
+    numbers = {size: _positive(cells, place, size) for size in columns}
     named: Any = cells["model"]
     models = [str(model).strip() for model in named]
     repeated = np.array([_plain(model) in map(_plain, models[:i]) for i, model in enumerate(models)], dtype=bool)
     place.refuse("model", repeated, named, "each model once")
     place.refuse("model", np.array([not model for model in models], dtype=bool), named, "a name")
-    values = {model: {size: float(numbers[size][i]) for size in known} for i, model in enumerate(models)}
+    values = {model: {size: float(numbers[size][i]) for size in columns} for i, model in enumerate(models)}
     return ModelSizes(name, values, factors)
 
 
@@ -102,20 +102,20 @@ class KnownSizes:
         sizes = {name: {**(self.models.find(name) if self.models else {}), **given} for name in names}
         notes = []
         for size in SIZES:
-            known = {name: values[size] for name, values in sizes.items() if size in values}
-            if not known:
+            by_name = {name: values[size] for name, values in sizes.items() if size in values}
+            if not by_name:
                 continue
             models_of_rows = frame["model"].tolist()
-            column = np.array([known.get(name, np.nan) for name in models_of_rows])
+            column = np.array([by_name.get(name, np.nan) for name in models_of_rows])
             if size in frame:
-                told = frame[size].to_numpy(float, na_value=np.nan)
-                replaced = ~np.isnan(told) & ~np.isnan(column) & (told != column)
-                by_model = {models_of_rows[i]: told[i] for i in np.flatnonzero(replaced)}
+                of_file = frame[size].to_numpy(float, na_value=np.nan)
+                replaced = ~np.isnan(of_file) & ~np.isnan(column) & (of_file != column)
+                by_model = {models_of_rows[i]: of_file[i] for i in np.flatnonzero(replaced)}
                 notes += [
-                    f"{size} of {name}: {known[name]:g} as given, not {old:g} as in its file"
+                    f"{size} of {name}: {by_name[name]:g} as given, not {old:g} as in its file"
                     for name, old in by_model.items()
                 ]
-                column = np.where(np.isnan(column), told, column)
+                column = np.where(np.isnan(column), of_file, column)
             frame = frame.assign(**{size: column})
         return frame, notes
 

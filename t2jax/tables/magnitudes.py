@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from t2jax.tables.columns import RESPONSES, of_compute_alone
+from t2jax.tables.grid_slips import slip_in_grid
 
 SMALLEST_LARGEST = 1e4  # a table whose largest count is smaller is in millions or billions
 SMALL, GAP = 1e4, 1e3  # a count below SMALL and smaller than all others by this factor is in other units
@@ -80,7 +81,17 @@ def doubts_of_a_file(columns: Mapping[str, Any]) -> Iterator[Doubt]:
     """
     if of_compute_alone(columns):
         return
-    yield from _both_small(np.asarray(columns["params"], float), np.asarray(columns["tokens"], float))
+    params, tokens = np.asarray(columns["params"], float), np.asarray(columns["tokens"], float)
+    yield from _both_small(params, tokens)
+    for name, values, others in (("params", params, tokens), ("tokens", tokens, params)):
+        if slip := slip_in_grid(values, others):
+            row, level = slip
+            yield Doubt(
+                name,
+                row,
+                f"found {values[row]:g}, while the other rows form a grid of params and tokens that lacks {level:g}"
+                f" here: is it a factor of {values[row] / level:g} off?{_how_to_confirm(name)}",
+            )
     if any(name in columns for name in RESPONSES):
         yield from _half_of_ratios(columns)
 

@@ -45,8 +45,9 @@ def best_rows(table: Table, settings: tuple[str, ...]) -> Table:
         if 2 <= levels <= len(table) / 3 and _varies(table, name, group):
             raise TableError(
                 f"{table.source.name}: rows of equal size and equal {', '.join(settings)} differ in column {name!r}:"
-                f" is that a swept setting too? Then best_of={[*settings, name]!r}, in commands --best-of"
-                f" {shown(','.join((*settings, name)))}; else select rows by it, in commands --where"
+                f" is that a swept setting too? Then say best_of={[*settings, name]!r}, in commands --best-of"
+                f" {shown(','.join((*settings, name)))}; else select rows by where={{{name!r}: ...}},"
+                f" in commands --where"
                 f" {shown(f'{name}=...')}"
             )
     return table.keep_lowest("loss")

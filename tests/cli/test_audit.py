@@ -13,6 +13,7 @@ from t2jax import cli
 from t2jax.cli.audit import command
 from t2jax.evaluation.held_out import NoFit
 from t2jax.evaluation.leave_groups_out import Influence, NoOptimum
+from tests.helpers.json_answers import checked_answer
 
 FIGURES = ["errors.png", "predicted.png"]
 
@@ -46,10 +47,10 @@ def test_audit(runs, tmp_path, capsys, monkeypatch):
     options = ["--noise", "gaussian", "--draws", "100", "--starts", "4", "--by", "size"]
     assert cli.command(["audit", str(runs), "--law", "shared-exponent", *options, "--json", "-o", str(out)]) == 0
     printed = capsys.readouterr()
-    answer = json.loads(printed.out)
+    answer = checked_answer(printed.out)
     (one,) = answer["laws"]
     files = ["audit.json", "predictions.csv", "influence.csv", *FIGURES]
-    assert answer["files"] == files and sorted(os.listdir(out)) == sorted([*files, "run.json"])
+    assert answer["files"] == files and sorted(os.listdir(out)) == sorted([*files, "command.yaml", "run.json"])
     assert json.loads((out / "audit.json").read_text())["laws"] == answer["laws"]
     assert answer["cut"] == {"quantity": "compute", "value": pytest.approx(10**18.5), "unit": "FLOPs"}
     assert answer["failures"] == []

@@ -10,6 +10,7 @@ import pytest
 import t2jax as t2
 from t2jax import cli
 from t2jax.cli import fitting
+from tests.helpers.json_answers import checked_answer
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def answer_of(capsys, *args: object) -> tuple[int, dict, str]:
     """Exit status, JSON and text of a command."""
     status = cli.command([*map(str, args), "--json", "--figures", "none"])
     printed = capsys.readouterr()
-    return status, json.loads(printed.out), printed.err
+    return status, checked_answer(printed.out, status), printed.err
 
 
 def test_few_draws_give_no_interval_and_everything_else(runs, tmp_path, capsys):

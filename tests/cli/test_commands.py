@@ -25,6 +25,7 @@ from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import FigureOptions, OutputOptions
 from t2jax.datasets.files import DatasetError
 from t2jax.fitting.law_files import load_draws, load_law
+from tests.helpers.json_answers import checked_answer
 
 FIGURES = ["predicted.png", "residuals.png"]
 ROWS = ["rows.csv", "rows.csv.source.json"]
@@ -58,7 +59,7 @@ def fitted(runs, tmp_path_factory):
 
 
 def test_fit_writes_law_draws_figures_and_record(fitted, runs):
-    assert sorted(os.listdir(fitted)) == sorted(["draws.nc", "law.json", *ROWS, *FIGURES, "run.json"])
+    assert sorted(os.listdir(fitted)) == sorted(["command.yaml", "draws.nc", "law.json", *ROWS, *FIGURES, "run.json"])
     law = load_law(fitted / "law.json")
     assert isinstance(law, t2.laws.T2Loss)
     assert law.gamma == pytest.approx(0.35, abs=0.05)
@@ -81,7 +82,7 @@ def test_frontier_reads_the_law_and_its_draws(fitted, tmp_path, capsys):
     args = ["frontier", "--law-file", str(fitted / "law.json"), "--train", "1e18:1e20:3", "--inference", "2e9"]
     assert cli.command([*args, "--json", "-o", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr()
-    answer = json.loads(printed.out)
+    answer = checked_answer(printed.out)
     assert "3 of 3 optimal: the global optimum, certified by convexity" in printed.err
     frame = pd.read_csv(tmp_path / "out" / "frontier.csv")
     # both budgets are spent, and the value is the law's own there
@@ -101,7 +102,7 @@ def test_no_budget_that_pays_is_a_failure(fitted, tmp_path, capsys):
     assert cli.command([*args, "--json", "-o", str(tmp_path / "out")]) == 1
     printed = capsys.readouterr()
     assert "no budget has an optimum: 3 of 3 infeasible: the inference budget" in printed.err
-    assert json.loads(printed.out)["frontier"]["params"] == [None, None, None]
+    assert checked_answer(printed.out, 1)["frontier"]["params"] == [None, None, None]
 
 
 def test_fit_says_what_is_undetermined_and_keeps_stdout_for_json(runs, tmp_path, capsys, monkeypatch):
@@ -109,7 +110,7 @@ def test_fit_says_what_is_undetermined_and_keeps_stdout_for_json(runs, tmp_path,
     args = ["fit", str(runs), "--law", "t2-loss", "--draws", "0", "--starts", "4"]
     assert cli.command([*args, "--json", "-o", str(tmp_path / "a")]) == 0
     printed = capsys.readouterr()
-    answer = json.loads(printed.out)
+    answer = checked_answer(printed.out)
     assert answer["parameters"]["G"]["value"] is None
     assert answer["parameters"]["gamma"]["value"] == pytest.approx(0.35, abs=0.05)
     assert answer["parameters"]["gamma"]["unit"] == "1"
@@ -128,7 +129,7 @@ def test_a_failed_fit_is_saved_and_exits_with_1(runs, tmp_path, capsys, monkeypa
     args = ["fit", str(runs), "--law", "t2-loss", "--draws", "30", "--starts", "4", "-o", str(tmp_path / "out")]
     assert cli.command(args) == 1
     assert "the fit failed (not converged: at all)" in capsys.readouterr().err
-    assert sorted(os.listdir(tmp_path / "out")) == ["law.json", *ROWS, "run.json"]
+    assert sorted(os.listdir(tmp_path / "out")) == ["command.yaml", "law.json", *ROWS, "run.json"]
     assert json.loads((tmp_path / "out" / "run.json").read_text())["exit_status"] == 1
 
 
@@ -225,7 +226,7 @@ def test_draws_of_another_fit_are_refused(fitted, tmp_path, capsys):
             "--train: found '1e18:1e20:0', but COUNT must be at least one",
         ),
         (["frontier", "RUNS", "--train", "-1"], "--train: found '-1', but training FLOPs must be positive and finite"),
-        (["frontier", "RUNS", "--inference", "-1"], "Budget.inference must be positive and finite, not -1"),
+        (["frontier", "RUNS", "--inference", "-1"], "--inference must be positive and finite, not -1"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(args, said, runs, tmp_path, capsys, monkeypatch):
@@ -249,7 +250,7 @@ def test_figures_are_drawn_in_the_formats_asked_for(given, written, runs, tmp_pa
     folder = tmp_path / "out"
     assert cli.command(["fit", str(runs), "--draws", "0", "--figures", given, "--json", "-o", str(folder)]) == 0
     assert sorted(json.loads(capsys.readouterr().out)["files"]) == sorted(["law.json", *ROWS, *written])
-    assert sorted(os.listdir(folder)) == sorted(["law.json", *ROWS, *written, "run.json"])
+    assert sorted(os.listdir(folder)) == sorted(["command.yaml", "law.json", *ROWS, *written, "run.json"])
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_before_any_work(runs, tmp_path, capsys, monkeypatch):
@@ -279,7 +280,7 @@ def test_exit_status_of_the_process(tmp_path):
     assert bad.returncode == 1
     assert bad.stderr == "t2jax: runs.csv, line 3, column 'loss': found '2.4x', expected a number\n"
     assert bad.stdout == ""
-    usage = t2jax("fit", "runs.csv", "--noise", "none")
+    usage = t2jax("fit", "runs.csv", "--over", "none")
     assert usage.returncode == 2
     assert "Traceback" not in usage.stderr
     # a parent in the background may have had interrupts ignored, which children inherit
@@ -310,14 +311,14 @@ def test_laws_lists_every_law_with_its_formula(capsys):
         assert line.split()[:3] == [t2.laws.name_of(law), law.response[0], str(len(law.declared()))]
         assert (law.__doc__ or "").splitlines()[0] in line
     assert cli.command(["laws", "--json"]) == 0
-    (first, *_) = json.loads(capsys.readouterr().out)["laws"]
+    (first, *_) = checked_answer(capsys.readouterr().out)["laws"]
     assert first["formula"].startswith("L(N, D) = E + A/N^α + B/D^β in nats per token.")
     assert first["parameters"]["alpha"] == {"unit": "1", "doc": "size exponent"}
 
 
 def test_data_list(capsys):
     assert cli.command(["data", "list", "--json"]) == 0
-    assert [one["name"] for one in json.loads(capsys.readouterr().out)["datasets"]] == list(t2.datasets.names())
+    assert [one["name"] for one in checked_answer(capsys.readouterr().out)["datasets"]] == list(t2.datasets.names())
     assert cli.command(["data", "list"]) == 0
     assert "2404.10102" in capsys.readouterr().out
 
@@ -326,7 +327,7 @@ def test_data_get_writes_a_table(tmp_path, capsys, monkeypatch):
     table = t2.Table.from_columns(params=[1e9, 2e9], tokens=[2e10, 3e10], loss=[2.5, 2.4])
     monkeypatch.setattr(t2.datasets, "load", lambda name: table)
     assert cli.command(["data", "get", "some", "--json", "-o", str(tmp_path / "out")]) == 0
-    assert json.loads(capsys.readouterr().out)["columns"] == ["params", "tokens", "loss"]
+    assert checked_answer(capsys.readouterr().out)["columns"] == ["params", "tokens", "loss"]
     assert sorted(os.listdir(tmp_path / "out")) == ["run.json", "some.csv", "some.csv.source.json"]
     np.testing.assert_array_equal(t2.read_table(tmp_path / "out" / "some.csv")["loss"], [2.5, 2.4])
 
@@ -347,7 +348,7 @@ def test_quickstart(tmp_path, capsys):
     """Budgets are spent to the last FLOP, and N is where SciPy finds the maximum of the fitted law's pass@k."""
     assert cli.command(["quickstart", "--json", "-o", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr()
-    found = json.loads(printed.out)
+    found = checked_answer(printed.out)
     frontier = {name: np.array(values, float) for name, values in found["frontier"].items()}
     np.testing.assert_allclose(6 * frontier["params"] * frontier["tokens"], frontier["train"], rtol=1e-9)
     np.testing.assert_allclose(2 * frontier["params"] * frontier["samples"], quickstart.INFERENCE, rtol=1e-9)

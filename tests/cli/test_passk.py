@@ -1,6 +1,5 @@
 """`t2jax import` and `t2jax passk`: from result files to pass@k, and what cannot be known is said."""
 
-import json
 from fractions import Fraction
 from math import comb
 
@@ -10,6 +9,7 @@ import pytest
 
 from t2jax import cli
 from tests.helpers import result_files
+from tests.helpers.json_answers import checked_answer
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
 
@@ -20,7 +20,7 @@ def run(*args: object) -> int:
 
 def answer_of(capsys, *args: object) -> dict:
     assert run(*args, "--json") == 0
-    return json.loads(capsys.readouterr().out)
+    return checked_answer(capsys.readouterr().out)
 
 
 @pytest.fixture
@@ -177,11 +177,13 @@ def test_wrong_counts_are_one_sentence(text, said, tmp_path, capsys):
         ),
         ("a.jsonl", '{"question": "q", "n": 4, "c": 1}\n{"question": "r", "n": 4, "c": 3}\n', ()),
         ("a.csv", "question,n,c,total_params,active_params\nq,4,1,2,1\nr,4,3,2,1\n", ()),
+        ("a.csv", "question;n;c\nq;0,004;0,001\nr;0,004;0,003\n", ("--decimal", ",", "--units", "n=K", "c=K")),
+        ("a.csv", "question,n,c\nq\u00e9,4,1\nr,4,3\n", ("--encoding", "cp1252")),
     ],
 )
 def test_counts_under_other_names_and_in_other_files(name, text, options, tmp_path, capsys):
     """pass@1 is the mean of 1/4 and 3/4, and pass@2 that of 1/2 and 1."""
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, encoding="cp1252")
     answer = answer_of(capsys, "passk", tmp_path / name, "--k", 1, 2, *options, "-o", tmp_path / "out")
     values = [cell["value"] for cell in answer["cells"] if cell["quantity"] == "pass@k"]
     assert values == pytest.approx([0.5, 0.75], rel=1e-12)
@@ -231,8 +233,10 @@ def test_five_models_of_evalplus_come_to_a_table_that_a_fit_reads(tmp_path, caps
 
 def test_import_prints_what_comes_next(tmp_path, capsys):
     write_five_models(tmp_path / "evalplus", questions=2)
-    assert run("import", tmp_path / "evalplus", "-o", tmp_path / "counts.csv") == 0
-    said = capsys.readouterr().out
+    assert run("import", tmp_path / "evalplus", "-o", tmp_path / "counts.csv", "--json") == 0
+    printed = capsys.readouterr()
+    said, answer = printed.err, checked_answer(printed.out)
+    assert (answer["kind"], answer["rows"], len(answer["models"])) == ("counts", 20, 5)
     assert "20 rows of counts, 5 models, 2 tasks, from 5 files of EvalPlus" in said
     assert "params and tokens of the models are not known; a fit needs --models models.csv" in said
     assert f"t2jax passk {tmp_path / 'counts.csv'}" in said and "t2jax fit" not in said

@@ -1,6 +1,7 @@
 """`t2jax plan` and `t2jax next`: what they recommend is the library's optimum, and their rivals cost the same."""
 
 import json
+import textwrap
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from t2jax.cli.plan.words import plan_text
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.planning.plan import Plan
 from t2jax.planning.rivals import models, rivals
+from tests.helpers.json_answers import checked_answer
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
 LAW = T2Loss(E=0.6, A=300.0, B=1500.0, alpha=0.34, beta=0.35, G=0.8, gamma=0.35)
@@ -38,12 +40,18 @@ def folder(tmp_path_factory):
     return path
 
 
+def lines_on_screen(text: str) -> int:
+    """Number of lines on a terminal of 80 columns."""
+    return sum(max(1, len(textwrap.wrap(line, 80))) for line in text.splitlines())
+
+
 def test_plan(folder, capsys):
     file = ["--law-file", str(folder / "out" / "law.json")]
     limits = ["--train", str(TRAIN), "--inference", str(INFERENCE)]
     more = ["--what-if", "inference=x2", "--json", "-o", str(folder / "plan")]
     assert cli.command(["plan", *file, *limits, *more]) == 0
-    answer = json.loads(capsys.readouterr().out)
+    printed = capsys.readouterr()
+    answer = checked_answer(printed.out)
     law = t2.load_law(folder / "out" / "law.json")
     best = t2.allocate(law, t2.Budget(train=TRAIN, inference=INFERENCE))
     found = answer["plan"]
@@ -67,6 +75,10 @@ def test_plan(folder, capsys):
     moved = np.log(float(twice.params / best.params)) / np.log(2)
     assert answer["elasticities"]["params"]["inference"] == pytest.approx(moved, rel=0.1)
     words = answer["words"]
+    brief = printed.err[printed.err.index("Train ") : printed.err.index("figures ...")]
+    assert lines_on_screen(brief) <= 24 < lines_on_screen(words)
+    assert "90% intervals: N " in brief and "inference=x2" in brief and "With -v: " in brief
+    assert "one per cent more" in words and "one per cent more" not in brief
     assert words.startswith("Train ") and "20 tokens per parameter" in words and "90% intervals" in words
     # the dearest run has 6·2e9·5e10 = 6e20 FLOPs
     assert answer["beyond"]["compute"] == pytest.approx(TRAIN / 6e20) and 1.2 < answer["horizon_decades"] < 2
@@ -248,9 +260,9 @@ def test_what_if_prices(folder, tmp_path, capsys):
             ["--train", "1e22", "--accelerator", "H1000"],
             "unknown accelerator 'H1000': expected one of H100, H200, A100",
         ),
-        (["--train", "1e22", "--queries", "0"], "Budget.queries must be positive and finite, not 0"),
-        (["--total", "1e24"], "Budget.total needs Budget.queries too"),
-        ([], "a Budget needs train=, or total= and queries=, or a target= to reach"),
+        (["--train", "1e22", "--queries", "0"], "--queries must be positive and finite, not 0"),
+        (["--total", "1e24"], "--total needs --queries too"),
+        ([], "a budget needs --train, or --total and --queries, or a --target to reach"),
     ],
 )
 def test_wrong_plans_are_told(folder, capsys, given, said):
@@ -343,7 +355,7 @@ def test_a_target_out_of_reach_is_no_plan(folder, tmp_path, capsys):
 def test_next(folder, capsys):
     options = ["--law", "t2-loss", "--train", str(TRAIN), "--compute", "1e21", "--count", "3", "--draws", "0"]
     assert cli.command(["next", str(folder / "runs.csv"), *options, "--json", "-o", str(folder / "next")]) == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = checked_answer(capsys.readouterr().out)
     runs = answer["runs"]
     assert 1 <= len(runs) <= 3 and sum(one["cost"] for one in runs) <= 1e21
     table = t2.read_table(folder / "runs.csv")

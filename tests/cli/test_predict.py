@@ -11,6 +11,7 @@ import pytest
 import t2jax as t2
 from t2jax import cli
 from t2jax.fitting.fitted_rows import load_fitted_rows
+from tests.helpers.json_answers import checked_answer
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
 LAW = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
@@ -43,7 +44,7 @@ def test_exact_rows_predict_the_law_beyond_them(folder, tmp_path, capsys):
     args = ["predict", str(folder / "exact.csv"), "--law", "chinchilla", *at_points(folder)]
     assert cli.command([*args, "--json", "-o", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr()
-    answer = json.loads(printed.out)
+    answer = checked_answer(printed.out)
     frame = pd.read_csv(tmp_path / "out" / "predictions.csv")
     assert list(frame) == ["name", "params", "tokens", *PREDICTED]
     expected = t2.evaluate(LAW, params=frame["params"].to_numpy(), tokens=frame["tokens"].to_numpy())

@@ -1,6 +1,5 @@
 """Commands as processes: interrupts at any time, readers that go away, full disks, and errors as JSON."""
 
-import json
 import os
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import pytest
 
 from t2jax import cli
 from t2jax.cli.process.errors import show_warning
+from tests.helpers.json_answers import checked_answer
 
 CODE = "import sys; from t2jax import cli; sys.exit(cli.main())"
 
@@ -73,7 +73,10 @@ def test_nothing_slow_is_imported_before_interrupts_are_watched_for():
 def test_bad_input_is_an_object_with_json(tmp_path, capsys):
     assert cli.command(["fit", str(tmp_path / "none.csv"), "--json"]) == 1
     printed = capsys.readouterr()
-    assert printed.err == f"t2jax: {json.loads(printed.out)['error']}\n" and "none.csv: cannot be read" in printed.err
+    assert (
+        printed.err == f"t2jax: {checked_answer(printed.out, 1)['error']}\n"
+        and "none.csv: cannot be read" in printed.err
+    )
 
 
 def test_of_two_options_the_wrong_one_is_named(tmp_path, capsys, monkeypatch):

@@ -61,12 +61,19 @@ def test_an_unknown_command_is_wrong_usage(args, said, capsys):
     assert capsys.readouterr().err.startswith(f"t2jax: {said}\n\nusage: t2jax COMMAND")
 
 
-def test_completion_of_the_shell_knows_every_command(capsys):
-    with pytest.raises(SystemExit) as stop:
-        cli.command(["--tyro-print-completion", "bash"])
-    assert not stop.value.code
-    said = capsys.readouterr().out
-    assert all(name in said for name in cli.COMMANDS)
+def test_completion_of_the_shell_knows_every_command(capsys, tmp_path):
+    """A bash that reads the script completes a command, an option and a value."""
+    assert cli.command(["completion", "bash"]) == 0
+    (tmp_path / "completion.bash").write_text(capsys.readouterr().out)
+
+    def completed(*words: str) -> set[str]:
+        line = f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}"
+        code = f"source {tmp_path}/completion.bash; {line}; _tyro_t2jax; echo ${{COMPREPLY[@]}}"
+        return set(subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+    assert completed("t2jax", '""') == {*cli.COMMANDS, "-h", "--help"} and completed("t2jax", "fro") == {"frontier"}
+    assert completed("t2jax", "plan", "--tokens") == {"--tokens-min", "--tokens-max", "--tokens-per-param"}
+    assert completed("t2jax", "fit", "--over", "r") == {"rows", "runs"}
 
 
 def test_the_catalogue_says_what_the_classes_say():

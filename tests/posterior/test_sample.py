@@ -22,6 +22,7 @@ from t2jax.posterior.density import density
 from t2jax.posterior.diagnosis import diagnose, left_alone, left_together
 from t2jax.typing import Scalar
 from t2jax.working_precision import scope
+from tests.helpers.json_answers import checked_answer
 from tests.helpers.linear_law import LOSSES, SIGMA, Line, X, closed_form, line_table
 
 KEY = jax.random.key(0)
@@ -303,7 +304,7 @@ def test_command(chinchilla, tmp_path, capsys):
     _, path, post = chinchilla
     arguments = ["sample", str(path), "--law", "chinchilla", "--json", "-o", str(tmp_path / "out")]
     assert command(arguments) == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = checked_answer(capsys.readouterr().out)
     assert (
         answer["converged"] and answer["draws"] == 4000 and set(answer["parameters"]) == {*post.laws.values(), "sigma"}
     )

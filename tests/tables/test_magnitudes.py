@@ -1,5 +1,6 @@
 """Values in other units, or of another quantity, are refused with line, value and remedy; `units` believes them."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -187,3 +188,36 @@ def test_columns_that_are_read_are_numbers(tmp_path):
             kept.require_numbers("params", "experts", needed_by="MoE")
     with pytest.raises(TableError, match=r"row 1, column 'experts': found an empty cell \(NaN\), expected a number"):
         small(experts=[1.0, np.nan, 2.0]).require_numbers("experts", needed_by="MoE")
+
+
+GRID_N, GRID_D = (axis.ravel() for axis in np.meshgrid(np.geomspace(2e7, 2e9, 3), [1e9, 3e9, 1e10, 3e10]))
+
+
+def written(path, params, tokens):
+    pd.DataFrame({"params": params, "tokens": tokens, "loss": 3.0 - 0.01 * np.arange(len(params))}).to_csv(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("column", "factor"), [("params", 1e2), ("params", 1e-1), ("tokens", 1e2), ("tokens", 1e-2), ("tokens", 1e3)]
+)
+def test_a_cell_a_power_of_ten_off_in_a_grid_is_asked_about(column, factor, tmp_path):
+    columns = {"params": GRID_N, "tokens": GRID_D}
+    wrong = columns | {column: with_cell(columns[column], columns[column][4] * factor, row=4)}
+    path = written(tmp_path / "runs.csv", **wrong)
+    lacks = re.escape(f"lacks {columns[column][4]:g} here: is it a factor of {factor:g} off")
+    with pytest.raises(TableError, match=f"line 6, column '{column}': found .*{lacks}"):
+        read_table(path)
+    assert read_table(path, units={column: 1})[column][4] == pytest.approx(columns[column][4] * factor)
+
+
+def test_grids_and_ladders_that_are_meant_are_believed(tmp_path):
+    """A grid, one with a run more on a ladder of tens, one with two cells missing, and runs along D = 20 N."""
+    cases = [
+        (GRID_N, GRID_D),
+        (np.append(GRID_N, 2e10), np.append(GRID_D, 3e10)),
+        (with_cell(GRID_N, 2e10, row=4)[1:], GRID_D[1:]),
+        (np.geomspace(1e7, 1e12, 6), 20 * np.geomspace(1e7, 1e12, 6)),
+    ]
+    for params, tokens in cases:
+        assert len(read_table(written(tmp_path / "runs.csv", params, tokens))) == len(params)

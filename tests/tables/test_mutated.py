@@ -174,8 +174,8 @@ def test_each_is_read_or_refused_in_one_sentence(outcomes):
 def test_few_that_are_read_are_nonsense(outcomes):
     """Nonsense is a row that differs from every true one by more than a factor of two.
 
-    Most of those that are left multiply a cell or a column by a factor that other tables have, as 20 million parameters
-    written as 200,000.
+    Most of those that are left multiply a column by a factor that other tables have, as 20 million parameters written
+    as 200,000, or take losses for perplexities.
     """
     kinds = Counter(
         "refused"
@@ -187,4 +187,4 @@ def test_few_that_are_read_are_nonsense(outcomes):
         else "right"
         for _, outcome in outcomes
     )
-    assert kinds["right"] > 75 and kinds["nonsense"] <= 25
+    assert kinds["right"] > 75 and kinds["nonsense"] <= 14

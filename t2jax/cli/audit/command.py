@@ -12,9 +12,10 @@ from t2jax import laws
 from t2jax.cli.audit.recommendation import Recommendation
 from t2jax.cli.audit.words import Audit, audit_answer, audit_text, picture_audit, save_audit
 from t2jax.cli.law_source import FEWEST_COMPARED, smooth_misfit_possible
-from t2jax.cli.options import LAW_NAMES, NOISES, NoiseName, law_for
+from t2jax.cli.options import LAW_NAMES, HeldOptions, NoiseName, law_for, noise_of
 from t2jax.cli.output import FigureOptions, Output
-from t2jax.cli.tables.options import ReadingOptions
+from t2jax.cli.process.interrupt import Interrupted
+from t2jax.cli.tables.options import ReadingOptions, notes_of
 from t2jax.evaluation.cross_validation import CrossValidation, cross_validate
 from t2jax.evaluation.errors import refuse_different_responses
 from t2jax.evaluation.extrapolation import Cut, Quantity, extrapolate
@@ -34,6 +35,8 @@ QUANTITIES: dict[str, Quantity] = {
     "tokens-per-param": "tokens_per_param",
     "samples": "samples",
 }
+
+INTERRUPTED_BEFORE = "the audit was interrupted before it"
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,10 @@ class AuditConfig:
     """Training FLOPs of the N* whose influences are computed; by default ten times the largest of the table."""
     within: float = 0.05
     """Budgets or sizes whose relative difference is smaller than this count as equal."""
+    held: HeldOptions = field(default_factory=HeldOptions)
     noise: NoiseName = "default"
-    """Noise model; by default one that suits the law and the columns. Information criteria need a likelihood,
-    which huber, the default for losses, does not have: use student-t."""
+    """Noise model, as for `t2jax fit`; by default one that suits the law and the columns. Information criteria need a
+    likelihood, which huber, the default for losses, does not have: use student-t."""
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     starts: int = 8
     """Number of starts of each fit."""
@@ -81,25 +85,35 @@ def run(config: AuditConfig) -> int:
         options = f"--draws {config.draws} --starts {config.starts} --folds {config.folds}"
         raise ValueError(f"found {options}, expected at least 1, 1 and 2")
     table = config.reading.read_rows(config.table, None)
-    named_laws = [laws.by_name(name) for name in dict.fromkeys(config.law)]
+    named_laws = [config.held.of(laws.by_name(name)) for name in dict.fromkeys(config.law)]
     if named_laws:
         refuse_different_responses(named_laws, table)
     cut = cut_of(config.cut, table, config.within)
     for law in named_laws:  # fails before any fit
-        require_rows_left(law, table, cut.above(table), noise=NOISES.get(config.noise))
+        require_rows_left(law, table, cut.above(table), noise=noise_of(config.noise))
     choice = recommend(table.where(~cut.above(table)), config)
     audited_laws = named_laws or [law_for(table, None) if choice is None else type(choice.law)]
     train = 10 * float(table.compute().max()) if config.train is None else config.train
-    answer: dict[str, Any] = {}
+    answer: dict[str, Any] = {"notes": notes_of(table)}
     audits: list[Audit] = []
     failures: list[str] = []
     with Output("audit", config.output, config) as out:
-        for law in audited_laws:
-            with out.progress(f"auditing {laws.name_of(law)}", total=4) as bar:
-                try:
-                    audits.append(_audit(law, table, cut, train, config, bar.update))
-                except NoFit as failure:
-                    failures.append(str(failure))
+        try:
+            for law in audited_laws:
+                with out.progress(f"auditing {laws.name_of(law)}", total=4) as bar:
+                    try:
+                        audits.append(_audit(law, table, cut, train, config, bar.update))
+                    except NoFit as failure:
+                        failures.append(str(failure))
+        except KeyboardInterrupt as stop:
+            audits += [stop.finished] if isinstance(stop, Interrupted) else []
+            if audits:
+                out.say(audit_text(audits, table, cut))
+                save_audit(audits, out)
+                later = [laws.name_of(law) for law in audited_laws[len(audits) + len(failures) :]]
+                missing = f"{', '.join(later)}, and figures" if later else "figures"
+                out.keep({**audit_answer(audits, cut), **answer, "failures": failures}, missing)
+            raise
         for audit in audits:
             crossed, effect = audit.cross, audit.influence
             failures += (
@@ -149,22 +163,26 @@ def cut_of(text: str, table: Table, within: float) -> Cut:
 
 
 def _audit(law: type[Law], table: Table, cut: Cut, train: float, config: AuditConfig, advance: Any) -> Audit:
-    """Returns the audit of one law. It raises NoFit if a fit fails."""
-    noise = NOISES.get(config.noise) or default_noise(law, table)
+    """Returns the audit of one law. It raises NoFit if a fit fails, and Interrupted with the part that there is."""
+    noise = noise_of(config.noise) or default_noise(law, table)
     cut_key, fit_key, fold_key, out_key = jax.random.split(jax.random.key(config.seed), 4)
     over = None if config.over == "default" else config.over
     beyond = extrapolate(law, table, cut, key=cut_key, noise=noise, starts=config.starts, draws=config.draws, over=over)
     advance()
-    whole_fit = fit_without(law, table, np.zeros(len(table), bool), key=fit_key, noise=noise, starts=config.starts)
-    if not whole_fit.converged:
-        raise NoFit(f"{laws.name_of(law)}: the fit to all rows failed ({whole_fit.status})")
-    advance()
-    cheap = table.where(~cut.above(table))  # scores inside the table must not see the rows beyond the cut
-    cross = _cross(law, cheap, fold_key, noise, config)
-    advance()
-    effect = _influence(law, table, train, out_key, noise, config)
-    advance()
-    scores = None if noise.no_likelihood else criteria(beyond.fit, beyond.fit.table)
+    cross: CrossValidation | str = INTERRUPTED_BEFORE
+    try:
+        whole_fit = fit_without(law, table, np.zeros(len(table), bool), key=fit_key, noise=noise, starts=config.starts)
+        if not whole_fit.converged:
+            raise NoFit(f"{laws.name_of(law)}: the fit to all rows failed ({whole_fit.status})")
+        advance()
+        cheap = table.where(~cut.above(table))  # scores inside the table must not see the rows beyond the cut
+        cross = _cross(law, cheap, fold_key, noise, config)
+        advance()
+        effect = _influence(law, table, train, out_key, noise, config)
+        advance()
+        scores = None if noise.no_likelihood else criteria(beyond.fit, beyond.fit.table)
+    except KeyboardInterrupt as stop:
+        raise Interrupted(Audit(law, beyond, cross, None, INTERRUPTED_BEFORE), stop) from None
     return Audit(law, beyond, cross, scores, effect)
 
 

@@ -1,6 +1,8 @@
 """Frontier of a law and its draws, solved together, beside the Chinchilla rule."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -8,6 +10,7 @@ import numpy as np
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.smooth_draws import SmoothDraws
 from t2jax.cli.output import Output
+from t2jax.cli.process.interrupt import Interrupted
 from t2jax.laws.base import Law
 from t2jax.laws.predict import evaluate
 from t2jax.numerics.bands import Band, band
@@ -20,6 +23,8 @@ from t2jax.plot.frontier import Optima
 
 LEAST_GOOD = 0.9
 """Share of draws with an optimum for an interval: those without are no random part of all."""
+PROBLEMS = 4096
+"""Optima that are found between two steps of the progress bar, of a law and its draws at several budgets."""
 
 
 @dataclass(frozen=True)
@@ -77,29 +82,72 @@ class Allocations:
         return optima
 
 
-def solve(law: Law, laws: Law | None, budget: Budget, smooth: SmoothDraws | None, out: Output) -> Allocations:
+def solve(
+    law: Law, laws: Law | None, budget: Budget, smooth: Callable[[Budget], SmoothDraws | None], out: Output
+) -> Allocations:
     """Finds the optimum of the law and of each of its draws at every training budget, (budgets,).
 
-    Where there are `smooth` draws, they take the place of the optima of `laws`.
+    Args:
+        law: The fitted law.
+        laws: Its draws, if there are any.
+        budget: The problem, with training budgets of shape (budgets,).
+        smooth: Draws the optima of budgets with the law's discrepancy, which take the place of those of `laws`. It
+            returns None where there are none.
+        out: Output with the progress bar.
+
+    Raises:
+        Interrupted: The command was interrupted. It has the allocations of the budgets before that, if any.
     """
-    sampled = chooses_samples(type(law), budget)
-    with out.progress("frontier", total=1 + sampled) as bar:
-        plan, draws = solve_with_draws(law, None if smooth else laws, budget)
-        bar.update()
-        if not sampled:
-            return _without_poor_draws(Allocations(law, laws, budget, plan, smooth or draws, None, None))
-        # at one sample these laws are monotonic in their loss, whose optimum compiles much faster
-        # smooth draws along two lines of sizes are not the same deviations, so those of one sample are left out
-        single, singles = loss_law(law), None if laws is None or smooth else loss_law(laws)
-        one_sample = replace(budget, inference=None, whole_samples=False)
-        chinchilla, chinchilla_draws = solve_with_draws(single, singles, one_sample)
-        columns = type(law).columns()
-        inputs = inputs_at(law, one_sample, chinchilla.params, chinchilla.tokens, 1.0)
-        chinchilla = replace(
-            chinchilla, value=evaluate(law, **{columns[name]: value for name, value in inputs.items()})
-        )
-        bar.update()
-    return _without_poor_draws(Allocations(law, laws, budget, plan, smooth or draws, chinchilla, chinchilla_draws))
+    trains = np.asarray(budget.train, float)
+    most = -(-PROBLEMS // (1 if laws is None else 1 + len(jax.tree.leaves(laws)[0])))
+    parts: list[Allocations] = []
+    with out.progress("frontier", total=len(trains)) as bar:
+        try:
+            for chunk in np.array_split(trains, -(-len(trains) // most)):
+                parts.append(_solve_chunk(law, laws, replace(budget, train=chunk), smooth))
+                bar.update(len(chunk))
+        except KeyboardInterrupt as stop:
+            if not parts:
+                raise
+            raise Interrupted(_without_poor_draws(_join(parts, budget)), stop) from None
+        if len({type(part.draws) for part in parts}) > 1:  # smooth draws at some budgets only are no band
+            return solve(law, laws, budget, lambda _: None, out)
+    return _without_poor_draws(_join(parts, budget))
+
+
+def _solve_chunk(
+    law: Law, laws: Law | None, budget: Budget, smooth: Callable[[Budget], SmoothDraws | None]
+) -> Allocations:
+    """Solves some of the training budgets."""
+    smooth_draws = smooth(budget)
+    plan, draws = solve_with_draws(law, None if smooth_draws else laws, budget)
+    if not chooses_samples(type(law), budget):
+        return Allocations(law, laws, budget, plan, smooth_draws or draws, None, None)
+    # at one sample these laws are monotonic in their loss, whose optimum compiles much faster
+    # smooth draws along two lines of sizes are not the same deviations, so those of one sample are left out
+    single, singles = loss_law(law), None if laws is None or smooth_draws else loss_law(laws)
+    one_sample = replace(budget, inference=None, whole_samples=False)
+    chinchilla, chinchilla_draws = solve_with_draws(single, singles, one_sample)
+    columns = type(law).columns()
+    inputs = inputs_at(law, one_sample, chinchilla.params, chinchilla.tokens, 1.0)
+    chinchilla = replace(chinchilla, value=evaluate(law, **{columns[name]: value for name, value in inputs.items()}))
+    return Allocations(law, laws, budget, plan, smooth_draws or draws, chinchilla, chinchilla_draws)
+
+
+def _join(parts: Sequence[Allocations], budget: Budget) -> Allocations:
+    """Joins the allocations of chunks of training budgets."""
+
+    def along(axis: int, plans: list[Any]) -> Any:
+        return None if plans[0] is None else jax.tree.map(lambda *leaves: np.concatenate(leaves, axis), *plans)
+
+    return replace(
+        parts[0],
+        budget=replace(budget, train=np.concatenate([part.train for part in parts])),
+        plan=along(0, [part.plan for part in parts]),
+        draws=along(1, [part.draws for part in parts]),
+        chinchilla=along(0, [part.chinchilla for part in parts]),
+        chinchilla_draws=along(1, [part.chinchilla_draws for part in parts]),
+    )
 
 
 def _usable(plan: Plan | None, draws: Plan | SmoothDraws | None) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +14,11 @@ from t2jax.cli.frontier.figures import picture_frontier
 from t2jax.cli.frontier.smooth_draws import draw_smooth_optima
 from t2jax.cli.frontier.words import frontier_answer, frontier_text, save_frontier
 from t2jax.cli.law_source import find_law
-from t2jax.cli.options import FittingOptions, refuse_absurd
+from t2jax.cli.options import FittingOptions, HeldOptions, refuse_absurd
 from t2jax.cli.output import FigureOptions, Output
-from t2jax.cli.tables.pairs import Pairs, numbers
+from t2jax.cli.process.interrupt import Interrupted
 from t2jax.planning.budget import Budget
+from t2jax.planning.frontier import check_problem
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,9 @@ class FrontierConfig:
     """Number of unique tokens, for laws in which repeated tokens are worth less."""
     total_per_active: float | None = None
     """Total over active parameters of a mixture of experts, of which compute counts the active ones."""
-    inputs: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
-    """Further inputs of the law: weight_bits=8 served_bits=4."""
     whole_samples: bool = False
     """Draw a whole number of samples."""
+    held: HeldOptions = field(default_factory=HeldOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)
 
@@ -62,16 +63,28 @@ def run(config: FrontierConfig) -> int:
         tokens_max=config.tokens_max,
         unique_tokens=config.unique_tokens,
         total_per_active=config.total_per_active,
-        inputs=numbers("--inputs", config.inputs) or None,
+        inputs=config.held.given or None,
         whole_samples=config.whole_samples,
     )
+    if config.law_file is None:
+        config.held.check(config.fitting.law, budget)
     with Output("frontier", config.output, config) as out:
-        source = find_law(config.table, config.law_file, config.fitting, config.inference is not None, out)
+        source = find_law(config.table, config.law_file, config.fitting, config.held, budget.serves, out)
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
+        check_problem(type(source.law), budget)
         law, draws, table = source.law, source.draws, source.table
-        smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
-        allocations = solve(law, draws, budget, smooth, out)
+        try:
+            smooth = partial(draw_smooth_optima, source.choice, seed=config.fitting.seed)
+            allocations = solve(law, draws, budget, smooth, out)
+        except Interrupted as stop:
+            out.say(frontier_text(stop.finished))
+            with out.file("frontier.csv") as path:
+                save_frontier(stop.finished, path)
+            all_budgets = len(budgets(config.train))
+            missing = f"the last {all_budgets - len(stop.finished.train)} of {all_budgets} budgets"
+            out.keep({**source.answer, **frontier_answer(stop.finished)}, f"{missing}, and figures")
+            raise
         out.say(frontier_text(allocations))
         largest_run = np.inf if source.measured is None else source.measured.compute[1]
         if allocations.train.max() > largest_run:

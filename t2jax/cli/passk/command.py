@@ -14,6 +14,7 @@ from t2jax import datasets
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.cli.passk.rows import Cell, Difference, cells_of, differences
 from t2jax.cli.passk.words import answer_cells, counts_text, differences_text, target_text
+from t2jax.cli.process.wording import in_option_names
 from t2jax.cli.tables.pairs import Pairs, pairs
 from t2jax.files import finite, whole
 from t2jax.forecasts.target import TargetSamples, samples_for_target
@@ -41,6 +42,14 @@ class PasskConfig:
     """Names of columns of the file that differ from those of t2jax: drawn=trials passed=correct."""
     sep: Annotated[str | None, tyro.conf.arg(metavar="CHARACTER")] = None
     """Character between cells, or comma, semicolon, tab, pipe or space; by default that of the column names."""
+    units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
+    """Units of columns that are not raw counts: trials=K."""
+    decimal: str | None = None
+    """Decimal mark, "." or ","; by default found in the cells."""
+    encoding: str | None = None
+    """Encoding of a text file, such as cp1252; by default UTF-8."""
+    sheet: str | None = None
+    """Sheet of an Excel file with several."""
     level: float = 0.9
     """Level of the intervals."""
     draws: int = 1000
@@ -73,7 +82,7 @@ class Target:
 def run(config: PasskConfig) -> int:
     """Estimates, prints and saves; returns 0. It raises ValueError for bad input."""
     samples = _checked(config)
-    groups = _read(config)
+    groups, notes = _read(config)
     if config.compare is not None:
         groups = [counts for counts in groups if counts.model in config.compare]
         for name in config.compare:
@@ -86,20 +95,20 @@ def run(config: PasskConfig) -> int:
     statuses: list[str] = []
     with Output("passk", config.output, config) as out:
         for counts in groups:
-            found, told = cells_of(counts, samples, key, config.draws, config.level)
-            cells += found
-            statuses += [f"{counts.name}: {sentence}" for sentence in told]
-            out.say(counts_text(counts, found, told, config.level))
+            estimates, sentences = cells_of(counts, samples, key, config.draws, config.level)
+            cells += estimates
+            statuses += [f"{counts.name}: {sentence}" for sentence in sentences]
+            out.say(counts_text(counts, estimates, sentences, config.level))
             if config.target is not None:
                 reached = samples_for_target(counts.trials, counts.correct, config.target, key=key, level=config.level)
                 targets.append(Target(counts, reached))
                 out.say(target_text(reached))
             out.say("")
         for first, second in _pairs(groups, config.compare):
-            found_lines, status = differences(first, second, samples, config.level)
-            lines += found_lines
+            paired, status = differences(first, second, samples, config.level)
+            lines += paired
             statuses.append(status)
-            out.say(differences_text(found_lines, status, config.level), "")
+            out.say(differences_text(paired, status, config.level), "")
         _save(out, "passk.csv", cells)
         if lines:
             _save(out, "differences.csv", lines)
@@ -109,6 +118,7 @@ def run(config: PasskConfig) -> int:
             "targets": [target.answer() for target in targets],
             "differences": answer_cells(lines),
             "statuses": statuses,
+            "notes": notes,
         }
         return out.finish(0, answer)
 
@@ -125,18 +135,27 @@ def _checked(config: PasskConfig) -> list[int]:
     return sorted(set(config.k))
 
 
-def _read(config: PasskConfig) -> list[QuestionCounts]:
-    """Reads counts from a file, or from a public data set, and says on stderr what was recognised."""
+def _read(config: PasskConfig) -> tuple[list[QuestionCounts], list[str]]:
+    """Reads counts from a file, or from a public data set, with notes on what was recognised, which it says too."""
     name, conditions = config.table, pairs("--where", config.where)
     if name in datasets.names() and not Path(name).exists():
-        if config.columns or config.sep is not None:
-            raise ValueError(f"--columns and --sep apply to files, and {name!r} is a public data set")
-        return counts_of(datasets.load(name).to_frame(), Place(name), conditions)
-    reading = Reading(columns=pairs("--columns", config.columns), separator=config.sep)
+        for option in ("columns", "sep", "units", "decimal", "encoding", "sheet"):
+            if getattr(config, option) not in (None, ()):
+                raise ValueError(f"--{option} applies to files, and {name!r} is a public data set")
+        return counts_of(datasets.load(name).to_frame(), Place(name), conditions), []
+    reading = Reading(
+        columns=pairs("--columns", config.columns),
+        units=dict(pairs("--units", config.units)),
+        separator=config.sep,
+        decimal=config.decimal,
+        encoding=config.encoding,
+        sheet=config.sheet,
+    )
     found = read_counts(name, conditions, reading)
-    for note in found.notes:
+    notes = [in_option_names(note) for note in found.notes]
+    for note in notes:
         print(f"t2jax: {name}: {note}", file=sys.stderr)
-    return found.groups
+    return found.groups, notes
 
 
 def _pairs(
@@ -147,14 +166,14 @@ def _pairs(
         return []
     by_place = {(counts.model, counts.task): counts for counts in groups}
     tasks = dict.fromkeys(counts.task for counts in groups)
-    found = [
+    both = [
         (by_place[compare[0], task], by_place[compare[1], task])
         for task in tasks
         if all((name, task) in by_place for name in compare)
     ]
-    if not found:
+    if not both:
         raise ValueError(f"--compare: {compare[0]} and {compare[1]} have no common task")
-    return found
+    return both
 
 
 def _save(out: Output, name: str, rows: Sequence[Cell] | Sequence[Difference]) -> None:

@@ -82,7 +82,7 @@ def cells_of(
     measured = [k for k in samples if k <= fewest]
     beyond = [k for k in samples if k > fewest]
     cells: list[Cell] = []
-    told: list[str] = []
+    statuses: list[str] = []
     if measured:
         for quantity, estimate in (
             (PASS, pass_from_counts(n, c, measured, level)),
@@ -93,7 +93,7 @@ def cells_of(
         cells += _majorities(counts, measured, level)
     if beyond and n.max() == 1:
         cells += _bounds(counts, beyond, level)
-        told.append(
+        statuses.append(
             "one sample a question says pass@1 and nothing of larger k: pass@k may be anything between"
             " pass@1, if each question is always or never solved, and 1 - (1 - pass@1)^k, if all are alike"
         )
@@ -101,17 +101,17 @@ def cells_of(
         forecast = forecast_beyond(n, c, beyond, key, draws, level)
         basis = PRIOR if forecast.from_prior else BETA
         cells += _cells(counts, PASS, beyond, forecast.passed, forecast.low, forecast.high, basis)
-        told.append(_forecast_told(n, forecast))
+        statuses.append(_forecast_status(n, forecast))
         line = forecast_power_law(n, c, beyond, key=key, draws=draws, level=level)
         if line.law is not None:
             band = line.population
             cells += _cells(counts, PASS, beyond, line.passed, band.low, band.high, POWER_LAW)
     if len(n) == 1:
-        told.append("one question: an interval over questions needs at least two")
-    return cells, told
+        statuses.append("one question: an interval over questions needs at least two")
+    return cells, statuses
 
 
-def _forecast_told(n: np.ndarray, forecast: RisingForecast) -> str:
+def _forecast_status(n: np.ndarray, forecast: RisingForecast) -> str:
     """Writes what a forecast rests on, and how many questions have the fewest samples."""
     fewest = int(n.min())
     few = f"the {fewest} sample{'s' * (fewest != 1)}"
@@ -136,15 +136,15 @@ def differences(
     pairs = [(counts.trials[at], counts.correct[at]) for counts, at in zip((first, second), rows, strict=True)]
     fewest = int(min(n.min() for n, _ in pairs))
     measured = [k for k in samples if k <= fewest] or [1]
-    found = compare_counts(pairs[0], pairs[1], measured, level)
-    band = found.population
+    comparison = compare_counts(pairs[0], pairs[1], measured, level)
+    band = comparison.population
     lines = [
         Difference(
             first.model,
             second.model,
             first.task,
             k,
-            float(found.difference[i]),
+            float(comparison.difference[i]),
             float(band.low[i]),
             float(band.high[i]),
             len(common),
@@ -152,7 +152,7 @@ def differences(
         for i, k in enumerate(measured)
     ]
     left_out = [k for k in samples if k > fewest]
-    status = found.status
+    status = comparison.status
     if left_out:
         status += f"; k = {', '.join(map(str, left_out))} is beyond the {fewest} samples of a question"
     return lines, status

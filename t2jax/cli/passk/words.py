@@ -12,7 +12,7 @@ from t2jax.forecasts.target import MOST, TargetSamples
 from t2jax.results.counts_file import QuestionCounts
 
 
-def counts_text(counts: QuestionCounts, cells: Sequence[Cell], told: Sequence[str], level: float) -> str:
+def counts_text(counts: QuestionCounts, cells: Sequence[Cell], statuses: Sequence[str], level: float) -> str:
     """Writes pass@k, pass^k and maj@k of one model, with intervals."""
     n, solved = counts.trials, int((counts.correct > 0).sum())
     drawn = f"{n.min():g}" if n.min() == n.max() else f"{n.min():g} to {n.max():g}"
@@ -22,18 +22,18 @@ def counts_text(counts: QuestionCounts, cells: Sequence[Cell], told: Sequence[st
     samples = list(dict.fromkeys(cell.k for cell in cells))
     rows = [(f"k = {_whole(k)}", *(_shown(cells, name, k) for name in quantities), _basis(cells, k)) for k in samples]
     table = columns(("", *(f"{name} ({100 * level:g} %)" for name in quantities), "rests on"), rows)
-    return "\n".join([title, table, *told])
+    return "\n".join([title, table, *statuses])
 
 
 def _shown(cells: Sequence[Cell], quantity: str, k: int) -> str:
-    found = next((cell for cell in cells if cell.quantity == quantity and cell.k == k), None)
-    if found is None:
+    estimate = next((cell for cell in cells if cell.quantity == quantity and cell.k == k), None)
+    if estimate is None:
         return "undefined"
-    if math.isnan(found.low):
-        return "unknown" if math.isnan(found.value) else f"{found.value:.4g} (no interval)"
-    if math.isnan(found.value):
-        return f"unknown ({found.low:.4g} to {found.high:.4g})"
-    return f"{found.value:.4g} ({found.low:.4g} to {found.high:.4g})"
+    if math.isnan(estimate.low):
+        return "unknown" if math.isnan(estimate.value) else f"{estimate.value:.4g} (no interval)"
+    if math.isnan(estimate.value):
+        return f"unknown ({estimate.low:.4g} to {estimate.high:.4g})"
+    return f"{estimate.value:.4g} ({estimate.low:.4g} to {estimate.high:.4g})"
 
 
 def _basis(cells: Sequence[Cell], k: int) -> str:
@@ -56,13 +56,13 @@ def _whole(k: int) -> str:
     return str(k) if k < 10**9 else f"{k:.6g}"
 
 
-def target_text(found: TargetSamples) -> str:
+def target_text(answer: TargetSamples) -> str:
     """Writes the k that reaches a target."""
-    where = "none" if math.isinf(found.samples) else f"k = {_size(found.samples)}"
-    if not math.isfinite(found.low):
-        return f"pass@k of {found.target:g}: {where}; {found.status}"
-    high = f"beyond {MOST:g}" if math.isinf(found.high) else _size(found.high)
-    return f"pass@k of {found.target:g}: {where} ({_size(found.low)} to {high}); {found.status}"
+    where = "none" if math.isinf(answer.samples) else f"k = {_size(answer.samples)}"
+    if not math.isfinite(answer.low):
+        return f"pass@k of {answer.target:g}: {where}; {answer.status}"
+    high = f"beyond {MOST:g}" if math.isinf(answer.high) else _size(answer.high)
+    return f"pass@k of {answer.target:g}: {where} ({_size(answer.low)} to {high}); {answer.status}"
 
 
 def _size(samples: float) -> str:

@@ -11,20 +11,21 @@ from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import solve_with_draws
 from t2jax.cli.frontier.smooth_draws import SmoothDraws, draw_smooth_optima
 from t2jax.cli.law_source import LawSource, find_law
-from t2jax.cli.options import FittingOptions, refuse_absurd
+from t2jax.cli.options import FittingOptions, HeldOptions, refuse_absurd
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.plan.explain import explain
 from t2jax.cli.plan.figures import picture_plan
+from t2jax.cli.plan.partial import keep_plan, keep_report
 from t2jax.cli.plan.prices import PRICE_NAMES, PriceOptions
 from t2jax.cli.plan.ranges import POINTS, SMOOTH_POINTS, plans_over_ranges, smooth_over_ranges
 from t2jax.cli.plan.report import PlanReport, by_option
 from t2jax.cli.plan.selection import SelectionOptions, selection_of
 from t2jax.cli.plan.tasks import plan_tasks
-from t2jax.cli.plan.words import plan_answer, plan_text, save_plan
-from t2jax.cli.tables.pairs import Pairs, numbers, pairs
+from t2jax.cli.plan.words import plan_answer, plan_summary, plan_text, save_plan
+from t2jax.cli.tables.pairs import Pairs, pairs
 from t2jax.planning.advice.best_samples import best_samples
 from t2jax.planning.budget import LIMITS, Budget
-from t2jax.planning.frontier import frontier
+from t2jax.planning.frontier import check_problem, frontier
 from t2jax.planning.plan import Plan
 from t2jax.planning.rivals import Choice, models, rivals
 from t2jax.planning.sensitivity import delta_band, elasticities, worth_of
@@ -70,8 +71,6 @@ class PlanConfig:
     """Number of unique tokens, for laws in which repeated tokens are worth less."""
     total_per_active: float | None = None
     """Total over active parameters of a mixture of experts: compute counts the active ones, memory counts all."""
-    inputs: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
-    """Further inputs of the law: weight_bits=8 served_bits=4."""
     sizes: tuple[float, ...] = ()
     """Sizes to choose from."""
     tokens_per_param: float | None = None
@@ -88,6 +87,7 @@ class PlanConfig:
     """Plan one model for several tasks of the table, with samples of its own for each."""
     prices: PriceOptions = field(default_factory=PriceOptions)
     selecting: tyro.conf.OmitArgPrefixes[SelectionOptions] = field(default_factory=SelectionOptions)
+    held: HeldOptions = field(default_factory=HeldOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)
 
@@ -99,7 +99,7 @@ class PlanConfig:
             refuse_absurd(self.train, f"{self.train:g}")
         return Budget(
             **limits,
-            inputs=numbers("--inputs", self.inputs) or None,
+            inputs=self.held.given or None,
             sizes=self.sizes or None,
             whole_samples=self.whole_samples,
             training=training,
@@ -117,27 +117,41 @@ def run(config: PlanConfig) -> int:
         if selection is not None:
             raise ValueError("--tasks plans with an oracle: leave out --selection and --correlation")
         return plan_tasks(config, budget)
+    if config.law_file is None:
+        config.held.check(config.fitting.law, budget)
     levers = {text: change_budget(config, text) for text in config.what_if}
     with Output("plan", config.output, config) as out:
-        source = find_law(config.table, config.law_file, config.fitting, budget.serves, out)
+        out.answer_comes_first()
+        source = find_law(config.table, config.law_file, config.fitting, config.held, budget.serves, out)
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
+        check_problem(type(source.law), budget)
         source = config.selecting.put_on(source)
         with out.progress("planning", total=3 + len(levers)) as bar:
-            smooth, plan, draws = solve(config, source, budget)
+            plan, draws = solve(config, source, budget)
             bar.update()
-            report = report_plan(source, budget, plan, draws, smooth, config.prices.ranges()) if plan.ok else None
-            bar.update(2)
-            levers_to_solve = levers if plan.ok else {}
-            variants = {text: frontier(source.law, budget) for text, budget in levers_to_solve.items()}
-            bar.update(len(levers))
+            report = None
+            try:
+                if plan.ok:
+                    smooth = draw_smooth(config, source, budget)
+                    report = report_plan(source, budget, plan, draws, smooth, config.prices.ranges())
+                    bar.update(2)
+                    for text, changed in levers.items():
+                        report.what_if[text] = frontier(source.law, changed)
+                        bar.update()
+            except KeyboardInterrupt:
+                later = [text for text in levers if report is None or text not in report.what_if]
+                if report is not None:
+                    keep_report(report, later, source, out)
+                elif plan.ok:
+                    keep_plan(plan, later, source, budget, out)
+                raise
         if report is None:
             one_sample = budget.target is not None and "k" in type(source.law).inputs() and not budget.serves
             hint = "; one sample is drawn, since samples have no price: give --queries too" if one_sample else ""
             print(f"t2jax: there is no plan: {plan.status}{hint}", file=sys.stderr)
             return out.finish(1, {**source.answer, "status": plan.status})
-        report.what_if.update(variants)
-        out.say(plan_text(report))
+        out.say_answer(plan_text(report) if out.verbose else plan_summary(report))
         with out.file("plan.csv") as path:
             save_plan(report, path)
         with out.progress("figures") as bar:
@@ -149,19 +163,25 @@ def run(config: PlanConfig) -> int:
         return out.finish(1 if failed else 0, {**source.answer, **plan_answer(report)})
 
 
-def solve(config: PlanConfig, source: LawSource, budget: Budget) -> tuple[SmoothDraws | None, Plan, Plan | None]:
-    """Returns draws with deviations, the plan, and the plans of the law's draws. Draws cover all ranges of prices."""
-    law, seed = source.law, config.fitting.seed
+def solve(config: PlanConfig, source: LawSource, budget: Budget) -> tuple[Plan, Plan | None]:
+    """Returns the plan, and the plans of the law's draws. Draws cover all ranges of prices."""
+    law = source.law
     assert law is not None
     if not config.prices.ranges():
-        smooth = draw_smooth_optima(source.choice, budget, seed)
-        return smooth, *solve_with_draws(law, source.draws, budget)
-    few, many = (
-        [replace(config, prices=prices).budget() for prices in config.prices.over_ranges(points)]
-        for points in (SMOOTH_POINTS, POINTS)
-    )
-    smooth = smooth_over_ranges(source.choice, few, seed)
-    return smooth, frontier(law, budget), plans_over_ranges(law, source.draws, many)
+        return solve_with_draws(law, source.draws, budget)
+    return frontier(law, budget), plans_over_ranges(law, source.draws, over_ranges(config, POINTS))
+
+
+def draw_smooth(config: PlanConfig, source: LawSource, budget: Budget) -> SmoothDraws | None:
+    """Returns the optima of draws with deviations, over all ranges of prices, or None without such draws."""
+    if not config.prices.ranges():
+        return draw_smooth_optima(source.choice, budget, config.fitting.seed)
+    return smooth_over_ranges(source.choice, over_ranges(config, SMOOTH_POINTS), config.fitting.seed)
+
+
+def over_ranges(config: PlanConfig, points: int) -> list[Budget]:
+    """Returns the budgets at a number of points of the ranges of prices."""
+    return [replace(config, prices=prices).budget() for prices in config.prices.over_ranges(points)]
 
 
 def report_plan(

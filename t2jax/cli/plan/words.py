@@ -45,6 +45,14 @@ def plan_text(report: PlanReport) -> str:
     return "\n\n".join(part for part in [*parts, report.plan.status] if part)
 
 
+def plan_summary(report: PlanReport) -> str:
+    """Returns what fits a screen: the recommendation, its intervals, costs, alternatives, and changed budgets."""
+    more = "With -v: assumptions, what moves the plan, and how it was found."
+    intervals = f"{_short_intervals(report)} {_intervals_of_the_law(report)}".rstrip()
+    parts = [_headline(report), intervals, _costs(report), _alternatives(report), _what_if(report), more]
+    return "\n\n".join(part for part in parts if part)
+
+
 def recommendation(report: PlanReport) -> str:
     """Returns one sentence with size, tokens, samples and the predicted result."""
     plan = report.plan
@@ -114,13 +122,28 @@ def _alternatives(report: PlanReport) -> str:
 
 
 def _intervals(report: PlanReport) -> str:
+    """Returns the intervals of the plan and what they rest on, or the reason why there are none."""
+    by_delta_method = _delta_intervals(report)
+    if report.draws is None or report.why_no_intervals:
+        sentence = _short_intervals(report)
+        return sentence if report.draws is None else f"{sentence} {_intervals_of_the_law(report)}".rstrip()
+    share = float(np.mean(report.draws.tokens_per_param[report.draws.ok] > 20))
+    sentence = f"{_short_intervals(report)} More than 20 tokens per parameter in {share:.0%} of"
+    sentence += f" {report.draws.ok.size} draws"
+    usable = float(np.mean(report.draws.ok))
+    sentence += "." if usable == 1 else f"; {1 - usable:.0%} of them have no optimum."
+    if isinstance(report.draws, SmoothDraws):
+        return f"{sentence} {_intervals_of_the_law(report)}".rstrip()
+    return f"{sentence} {PREFER_DRAWS} {by_delta_method}." if by_delta_method else sentence
+
+
+def _short_intervals(report: PlanReport) -> str:
     """Returns a sentence with the intervals of the plan, or the reason why there are none."""
     by_delta_method = _delta_intervals(report)
     if report.draws is None and by_delta_method and not report.no_intervals:
         return f"{by_delta_method}. {DELTA_ACCURACY} For intervals without it, fit with --draws or sample the law."
     if report.draws is None or report.why_no_intervals:
-        return f"No interval: {report.why_no_intervals}. {_intervals_of_the_law(report)}".rstrip()
-    usable = float(np.mean(report.draws.ok))
+        return f"No interval: {report.why_no_intervals}."
     quantities, smooth = [], isinstance(report.draws, SmoothDraws)
     goal_quantity = (
         _goal_quantity(report),
@@ -134,13 +157,7 @@ def _intervals(report: PlanReport) -> str:
         best = "best " if smooth and name == "value" else ""  # each draw at its own optimum
         quantities.append(f"{best}{short} {float(spread.mid):.4g} ({ends})" if smooth else f"{short} {ends}")
     start = "With smooth deviations of runs from the law, medians and " if smooth else ""
-    sentence = f"{start}{LEVEL:.0%} intervals: {'; '.join(quantities)}"
-    share = float(np.mean(report.draws.tokens_per_param[report.draws.ok] > 20))
-    sentence += f". More than 20 tokens per parameter in {share:.0%} of {report.draws.ok.size} draws"
-    sentence += "." if usable == 1 else f"; {1 - usable:.0%} of them have no optimum."
-    if smooth:
-        return f"{sentence} {_intervals_of_the_law(report)}".rstrip()
-    return f"{sentence} {PREFER_DRAWS} {by_delta_method}." if by_delta_method else sentence
+    return f"{start}{LEVEL:.0%} intervals: {'; '.join(quantities)}."
 
 
 def _ranges(report: PlanReport) -> str:

@@ -8,12 +8,12 @@ import jax
 import tyro
 
 from t2jax import laws
-from t2jax.cli.options import LAW_NAMES
+from t2jax.cli.options import LAW_NAMES, HeldOptions
 from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.predict.figures import picture_predictions
 from t2jax.cli.predict.points import PointOptions, points_of, require_inputs
 from t2jax.cli.predict.words import predictions_answer, predictions_frame, predictions_text
-from t2jax.cli.tables.options import ReadingOptions
+from t2jax.cli.tables.options import ReadingOptions, notes_of
 from t2jax.cli.tables.pairs import Pairs, numbers
 from t2jax.extrapolation.discrepancy import fit_discrepancy
 from t2jax.extrapolation.law_choice import LawChoice, candidates, choose_from, choose_law
@@ -21,6 +21,7 @@ from t2jax.extrapolation.predictions import predict_band
 from t2jax.files import whole
 from t2jax.fitting.fitted_rows import load_fitted_rows
 from t2jax.laws.base import Law
+from t2jax.laws.check import check_law
 from t2jax.tables.table import Table
 
 AUTO = "auto"
@@ -46,6 +47,7 @@ class PredictConfig:
     level: float = 0.9
     """Level of the bands."""
     reading: ReadingOptions = field(default_factory=ReadingOptions)
+    held: HeldOptions = field(default_factory=HeldOptions)
     fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
     """Parameters of --law to fix: alpha=0.35 beta=0.37."""
     seed: int = 0
@@ -95,7 +97,7 @@ def run(config: PredictConfig) -> int:
         with out.progress("figures") as bar:
             picture_predictions(choice, at, points, out)
             bar.update()
-        return out.finish(0, predictions_answer(choice, at, frame))
+        return out.finish(0, {**predictions_answer(choice, at, frame), "notes": notes_of(source.table)})
 
 
 def find_source(config: PredictConfig) -> Source:
@@ -109,12 +111,15 @@ def find_source(config: PredictConfig) -> Source:
                     f"{option} does not apply to --law-file, whose law and rows are those that were fitted"
                 )
         fitted = load_fitted_rows(config.law_file)
-        return Source(fitted.table, (fitted.law,), fitted.fixed)
+        return Source(fitted.table, (config.held.of(fitted.law),), fitted.fixed)
     fixed = numbers("--fixed", config.fixed)
     table = config.reading.read_rows(str(config.table), config.law)
     if config.law in (None, AUTO):
         if fixed:
             raise ValueError("--fixed needs --law LAW, because the laws that auto compares have different parameters")
+        if config.held.hold:
+            raise ValueError("--hold needs --law, because no law of t2jax has columns of its own")
         return Source(table, candidates(table), {})
-    law = laws.by_name(config.law)
+    law = config.held.of(laws.by_name(config.law))
+    check_law(law)
     return Source(table, (law,), fixed)

@@ -12,6 +12,7 @@ from t2jax.cli.options import refuse_absurd
 from t2jax.cli.tables.options import ReadingOptions
 from t2jax.cli.tables.pairs import Pairs
 from t2jax.laws.base import Law
+from t2jax.laws.held_inputs import held_values
 from t2jax.tables.source import Source
 from t2jax.tables.table import Table
 
@@ -80,5 +81,6 @@ def _one_point(sizes: dict[str, float]) -> Table:
 def require_inputs(points: Table, laws: Sequence[type[Law]]) -> None:
     """Checks that the points have the columns that laws read, before any work; without `samples` there is one."""
     for law in laws:
-        names = [name for name in law.columns().values() if name in points or name != "samples"]
+        optional = {"samples", *held_values(law)}
+        names = [name for name in law.columns().values() if name in points or name not in optional]
         points.require_numbers(*names, needed_by=law.__name__)

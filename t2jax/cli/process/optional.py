@@ -1,6 +1,9 @@
-"""Options with a default of None, which --help shows by their type alone."""
+"""How options are shown: those with a default of None by their type alone, and without colour where none is wanted."""
 
 import dataclasses
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import NoneType
 from typing import Any, get_args
 
@@ -27,3 +30,20 @@ def _optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
         is_instance=lambda value: value is None or spec.is_instance(value),
         str_from_instance=lambda value: ["None"] if value is None else spec.str_from_instance(value),
     )
+
+
+@contextmanager
+def without_colour() -> Iterator[None]:
+    """Leaves colours out of help and errors if the variable NO_COLOR is set (no-color.org)."""
+    terminal = os.environ.get("TERM")
+    if not os.environ.get("NO_COLOR"):
+        yield
+        return
+    os.environ["TERM"] = "dumb"
+    try:
+        yield
+    finally:
+        if terminal is None:
+            del os.environ["TERM"]
+        else:
+            os.environ["TERM"] = terminal

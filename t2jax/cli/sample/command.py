@@ -3,7 +3,7 @@
 import re
 import sys
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import jax
 import numpy as np
@@ -11,10 +11,11 @@ import tyro
 from numpyro import distributions
 
 from t2jax import laws
-from t2jax.cli.options import NOISES, law_for
+from t2jax.cli.options import NoiseName, law_for, noise_of
 from t2jax.cli.output import FigureOptions, Output
+from t2jax.cli.process.wording import in_option_names
 from t2jax.cli.sample.figures import picture_check, picture_posterior, picture_prior
-from t2jax.cli.tables.options import ReadingOptions
+from t2jax.cli.tables.options import ReadingOptions, notes_of
 from t2jax.cli.tables.pairs import Pairs, numbers, pairs
 from t2jax.cli.words import columns, interval
 from t2jax.files import finite
@@ -37,6 +38,8 @@ FAMILIES = {
 }
 """Parameters of each family of priors. All are required, because NumPyro would use 1 for a missing scale."""
 PRIOR_DRAWS = 400
+LIKELIHOODS = ("gaussian", "gaussian-log", "student-t", "binomial", "beta-binomial")
+"""Names of noise models with a likelihood."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,9 @@ class SampleConfig:
     """A .csv, .tsv, .jsonl, .xlsx or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
     law: Annotated[str | None, tyro.conf.arg(metavar="LAW")] = None
     """Name of the law in `t2jax laws`; by default the richest that the columns allow, as for `t2jax fit`."""
-    noise: Literal["default", "gaussian", "student-t", "binomial", "beta-binomial"] = "default"
-    """Noise model; by default one that suits the law and the columns, with Student-t errors for losses."""
+    noise: NoiseName = "default"
+    """Noise model: gaussian, gaussian-log, student-t, binomial or beta-binomial, or your own, as my_noise.py:Cauchy.
+    The default suits the law and the columns, with Student-t errors for losses."""
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
     """Parameters of the law or the noise to fix: alpha=0.35 sigma=0.01."""
@@ -73,7 +77,7 @@ def run(config: SampleConfig) -> int:
     law = law_for(table, config.law)
     fixed = numbers("--fixed", config.fixed)
     priors = {name: _prior(name, value) for name, value in pairs("--priors", config.priors).items()}
-    noise = NOISES.get(config.noise)
+    noise = noise_of(config.noise, LIKELIHOODS)
     key, prior_key = jax.random.split(jax.random.key(config.seed))
     check_key = jax.random.fold_in(key, 1)
     with Output("sample", config.output, config) as out:
@@ -100,10 +104,14 @@ def run(config: SampleConfig) -> int:
         out.say(post.status, before.status)
         if post.draws_made < post.draws_requested:
             stop = KeyboardInterrupt()
-            stop.add_note(f"{post.draws_made} of {post.draws_requested} draws of each chain were made")
+            made = f"{post.draws_made} of {post.draws_requested} draws of each chain"
+            stop.add_note(f"{made} were made")
+            out.keep(
+                _answer(law, post, table), f"{post.draws_requested - post.draws_made} draws of each chain, and figures"
+            )
             raise stop
         if not post.converged:
-            print(f"t2jax: do not use these draws ({post.status})", file=sys.stderr)
+            print(f"t2jax: do not use these draws ({in_option_names(post.status)})", file=sys.stderr)
             return out.finish(1, _answer(law, post, table))
         check = posterior_predictive(post, table, key=check_key)
         out.say(check.status)
@@ -146,7 +154,8 @@ def _answer(law: type[laws.Law], post: Posterior, table: Table) -> dict[str, Any
         "e_bfmi": [finite(float(bfmi)) for bfmi in post.diagnosis.bfmi],
         "as_prior": list(post.diagnosis.left),
         "converged": post.converged,
-        "status": post.status,
+        "status": in_option_names(post.status),
+        "notes": notes_of(table),
     }
 
 

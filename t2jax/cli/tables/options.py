@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from t2jax import datasets
+from t2jax.cli.process.wording import in_option_names
 from t2jax.cli.tables.pairs import Pairs, items, pairs
 from t2jax.cli.tables.questions import refuse_pooled, unread_columns
 from t2jax.tables.read import column_names, read_with
@@ -85,7 +86,7 @@ class ReadingOptions:
             table = datasets.load(name)
             table = _select_rows(table, self.where) if self.where else table
             table = best_rows(table, reading.best_of) if reading.best_of else table
-        for note in table.notes:
+        for note in notes_of(table):
             print(f"t2jax: {table.source.name}: {note}", file=sys.stderr)
         return table
 
@@ -121,7 +122,7 @@ class ReadingOptions:
             sheet=reading.sheet,
         )
         table = read_with(path, points)
-        for note in table.notes:
+        for note in notes_of(table):
             print(f"t2jax: {table.source.name}: {note}", file=sys.stderr)
         return table
 
@@ -136,3 +137,8 @@ def _select_rows(table: Table, where: Pairs) -> Table:
         except ValueError:
             raise ValueError(f"--where: found {column}={text!r}, expected a number") from None
     return table.where(**wanted)
+
+
+def notes_of(table: Table) -> list[str]:
+    """Returns what was recognised, converted or left out in a table, in the words of the command line."""
+    return [in_option_names(note) for note in table.notes]

@@ -12,6 +12,7 @@ import optax
 from t2jax.fitting.fit import Fit
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
+from t2jax.laws.held_inputs import held_values
 from t2jax.planning.budget import Budget
 from t2jax.planning.next_runs.choice import choose_runs, covariance_with, log_variance, reductions
 from t2jax.planning.next_runs.information import Information, columns_of, inform
@@ -233,9 +234,9 @@ def _costs(training: Training, params: np.ndarray, tokens: np.ndarray) -> np.nda
 
 
 def _median_inputs(law: type[Law], table: Table) -> dict[str, Any]:
-    """Returns the law's inputs other than N and D, at the table's medians."""
-    columns = columns_of(law, table)
-    return {name: float(np.median(column)) for name, column in columns.items() if name not in ("params", "tokens")}
+    """Returns the law's inputs other than N, D and those that it holds, at the table's medians."""
+    columns, elsewhere = columns_of(law, table), {"params", "tokens", *held_values(law)}
+    return {name: float(np.median(column)) for name, column in columns.items() if name not in elsewhere}
 
 
 def _status(of: str, runs: dict[str, np.ndarray], cost: np.ndarray, unit: str, before: float, after: float) -> str:

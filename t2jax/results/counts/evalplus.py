@@ -27,9 +27,9 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
         if _are_samples(document):
             notes.append(f"{document.path}: the generated samples, without a result, are not read")
             continue
-        found, told = _read_file(document, options)
-        rows += found
-        notes += told
+        records, remarks = _read_file(document, options)
+        rows += records
+        notes += remarks
     return Reading(TOOL, rows, notes)
 
 
@@ -119,9 +119,9 @@ def _check_mean(content: Part, name: str, counts: Sequence[QuestionCount]) -> No
     means = content["pass_at_k"]
     if name not in means.mapping() or "pass@1" not in means[name].mapping():
         return
-    told, mean = means[name]["pass@1"], sum(row.correct / row.trials for row in counts) / len(counts)
-    if abs(told.number() - mean) > CLOSE:
-        told.refuse(f"{mean:.6g}, the mean of the {len(counts)} questions; is the file whole?")
+    stated, mean = means[name]["pass@1"], sum(row.correct / row.trials for row in counts) / len(counts)
+    if abs(stated.number() - mean) > CLOSE:
+        stated.refuse(f"{mean:.6g}, the mean of the {len(counts)} questions; is the file whole?")
 
 
 def _task_of(question: str, part: Part) -> str:

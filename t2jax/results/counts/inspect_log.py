@@ -45,8 +45,8 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
 def _scorer(sample: Part) -> str:
     scorers = list(sample["scores"].mapping())
     if len(scorers) != 1:
-        found = ", ".join(scorers) or "none"
-        raise TableError(f"{sample.place}: found the scorers {found}, expected one; choose it with metric (--metric)")
+        listed = ", ".join(scorers) or "none"
+        raise TableError(f"{sample.place}: found the scorers {listed}, expected one; choose it with metric (--metric)")
     return scorers[0]
 
 
@@ -69,9 +69,9 @@ def _check_totals(content: Part, tally: Tally, scorer: str) -> None:
     results = content.get("results")
     if results.value is None:
         return
-    told = results.get("total_samples")
-    if told.value is not None and told.whole() != total:
-        told.refuse(f"{total}, the number of samples in the log; is it whole?")
+    stated = results.get("total_samples")
+    if stated.value is not None and stated.whole() != total:
+        stated.refuse(f"{total}, the number of samples in the log; is it whole?")
     scores = results.get("scores")
     for score in scores.items() if scores.value is not None else []:
         if score.get("name").value != scorer or score.get("reducer").value not in (None, "mean"):

@@ -55,11 +55,11 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
             results[place] = load_document(place)
         result = results.get(place) if place is not None else None
         task = _task_of(document, options)
-        model, told = _model_of_samples(document, result, options)
-        notes += told
-        counts, told = read_samples(document, task, model.name, result, options)
+        model, remarks = _model_of_samples(document, result, options)
+        notes += remarks
+        counts, remarks = read_samples(document, task, model.name, result, options)
         rows += [_with_model(row, model) for row in counts]
-        notes += told
+        notes += remarks
         if place is not None and result is not None:
             sampled.add((place, task))
     if options.answer_pattern is not None and not samples:
@@ -72,9 +72,9 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
             if without:
                 notes.append(f"{document.path}: no samples were logged of {', '.join(without)}, so they have no counts")
             continue
-        scores, told = _scores(document, options)
+        scores, remarks = _scores(document, options)
         rows += scores
-        notes += told
+        notes += remarks
     return Reading(TOOL, rows, list(dict.fromkeys(notes)))
 
 

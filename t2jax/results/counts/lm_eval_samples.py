@@ -39,20 +39,20 @@ def read_samples(
         _check_number(result, task, rows)
         if options.answer_pattern is None:
             _check_mean(result, task, f"{metric},{chosen}", sum(c / n for n, c in counts) / len(counts))
-    found = [QuestionCount(model, task, name, n, c) for name, (n, c) in zip(questions, counts, strict=True)]
-    return found, notes
+    records = [QuestionCount(model, task, name, n, c) for name, (n, c) in zip(questions, counts, strict=True)]
+    return records, notes
 
 
 def _metric(by_filter: dict[str, list[Part]], options: ReadOptions, document: Document) -> tuple[str, str]:
     """Returns the metric and the filter to read. It raises TableError where there are several and none is chosen."""
-    known = [f"{metric},{name}" for name, rows in by_filter.items() for metric in _metrics_of(rows[0])]
+    choices = [f"{metric},{name}" for name, rows in by_filter.items() for metric in _metrics_of(rows[0])]
     wanted = options.metric
-    fitting = [key for key in known if wanted is None or wanted in (key, *key.split(","))]
+    fitting = [key for key in choices if wanted is None or wanted in (key, *key.split(","))]
     if len(fitting) != 1:
-        found = ", ".join(known) or "no metric"
+        listed = ", ".join(choices) or "no metric"
         choice = "one of them" if wanted is None else f"one that is {wanted!r}"
         raise TableError(
-            f"{document.path}: found {found}, expected {choice}; choose METRIC,FILTER with metric (--metric)"
+            f"{document.path}: found {listed}, expected {choice}; choose METRIC,FILTER with metric (--metric)"
         )
     metric, _, chosen = fitting[0].partition(",")
     return metric, chosen
@@ -131,9 +131,9 @@ def _check_number(result: Document, task: str, rows: Sequence[Part]) -> None:
     """Compares the documents and their responses with the numbers in the results file."""
     numbers = result.content.get("n-samples")
     if numbers.value is not None and numbers.has(task):
-        told = numbers[task].get("effective")
-        if told.value is not None and told.whole() != len(rows):
-            told.refuse(f"{len(rows)}, the documents of its samples file; is that file whole?")
+        documents = numbers[task].get("effective")
+        if documents.value is not None and documents.whole() != len(rows):
+            documents.refuse(f"{len(rows)}, the documents of its samples file; is that file whole?")
     configs = result.content.get("configs")
     repeats = configs[task].get("repeats") if configs.value is not None and configs.has(task) else None
     if repeats is None or repeats.value is None:

@@ -25,8 +25,8 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
         right = [part.boolean() for part in _verdicts(document).items()]
         samples = document.content["samples"].items()
         if len(right) != len(samples) or not samples:
-            found = f"{len(right)} verdicts of {len(samples)} samples"
-            raise TableError(f"{document.path}: found {found}, expected one for each of at least one sample")
+            contents = f"{len(right)} verdicts of {len(samples)} samples"
+            raise TableError(f"{document.path}: found {contents}, expected one for each of at least one sample")
         folder = document.path.absolute().parent.name
         model, task = options.model or folder, options.task or UNNAMED
         folders[model] = document.path
@@ -45,6 +45,8 @@ def _verdicts(document: Document) -> Part:
     """Returns the list of verdicts, under the key of the tool's code or of its README."""
     there = [key for key in KEYS if document.content.has(key)]
     if len(there) != 1:
-        found = " and ".join(there) or f"neither {KEYS[0]} nor {KEYS[1]}"
-        raise TableError(f"{document.path}: found {found}, expected one of them; was the file scored, and is it whole?")
+        listed = " and ".join(there) or f"neither {KEYS[0]} nor {KEYS[1]}"
+        raise TableError(
+            f"{document.path}: found {listed}, expected one of them; was the file scored, and is it whole?"
+        )
     return document.content[there[0]]

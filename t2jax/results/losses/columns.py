@@ -59,5 +59,5 @@ def chosen_metric(document: Document, metrics: Sequence[str], wanted: str | None
     if wanted is None and len(metrics) == 1:
         return metrics[0]
     expected = "one metric" if wanted is None else repr(wanted)
-    found = ", ".join(metrics) or "no metric"
-    raise TableError(f"{document.path}: found {found}, expected {expected}; choose one as metric (--metric)")
+    listed = ", ".join(metrics) or "no metric"
+    raise TableError(f"{document.path}: found {listed}, expected {expected}; choose one as metric (--metric)")

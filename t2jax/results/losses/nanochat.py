@@ -41,8 +41,8 @@ def _size(document: Document, wanted: str | None) -> str:
     there = [name for name in SIZES if has_columns(document, name)]
     if wanted in there:
         return str(wanted)
-    found = " and ".join(there)
-    raise TableError(f"{document.path}: found {found}; say which is N with params_column (--params-column)")
+    listed = " and ".join(there)
+    raise TableError(f"{document.path}: found {listed}; say which is N with params_column (--params-column)")
 
 
 def _names(document: Document) -> list[str]:

@@ -26,10 +26,10 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
     """Reads the loss of each run at its last step with one; tokens need the tokens of a step."""
     rows, notes = [], []
     for document in documents:
-        found = _read_file(document, options)
-        rows += found
-        if len({row.step for row in found}) > 1:
-            ends = ", ".join(f"{row.model} at {row.step:g}" for row in found)
+        runs = _read_file(document, options)
+        rows += runs
+        if len({row.step for row in runs}) > 1:
+            ends = ", ".join(f"{row.model} at {row.step:g}" for row in runs)
             notes.append(f"{document.path}: the runs end at different steps: {ends}")
     if options.batch_tokens is None:
         notes.append(f"{TOOL} exports steps and not tokens: give the tokens of a step as batch_tokens (--batch-tokens)")

@@ -35,12 +35,12 @@ class Style:
     note: str = ""
 
 
-def style_of(frame: pd.DataFrame, told: str | None, place: Place) -> Style:
+def style_of(frame: pd.DataFrame, given: str | None, place: Place) -> Style:
     """Finds the decimal mark of a file.
 
     Args:
         frame: The columns by their names in t2jax.
-        told: The decimal mark that the user gives, if any.
+        given: The decimal mark that the user gives, if any.
         place: Names the file in messages.
 
     Returns:
@@ -49,8 +49,8 @@ def style_of(frame: pd.DataFrame, told: str | None, place: Place) -> Style:
     Raises:
         TableError: Commas mean both marks, or a comma could mean either.
     """
-    if told is not None:
-        return Style(told)
+    if given is not None:
+        return Style(given)
     marks: dict[str, tuple[int, str, str]] = {}  # the first cell of each kind
     for name in (name for name in frame if name in NUMBERS and frame[name].dtype == object):
         for row, cell in enumerate(frame[name]):

@@ -75,9 +75,9 @@ def meaning_of(name: str) -> Meaning | None:
     if not words:
         return None
     for kept, unit in _with_and_without_unit(words):
-        found = _meaning(name, kept, unit)
-        if found is not None:
-            return found
+        meaning = _meaning(name, kept, unit)
+        if meaning is not None:
+            return meaning
     return None
 
 
@@ -128,8 +128,8 @@ def _loss_with_unit(lower: str) -> tuple[str | None, str]:
     return None, ""
 
 
-def _checked(found: Meaning) -> Meaning | None:
+def _checked(meaning: Meaning) -> Meaning | None:
     """Returns a meaning whose unit is one of its column, else None."""
-    percent_of_accuracy = found.unit == "percent" and (found.column in SHARES)
-    fits = not found.unit or (found.column in SCALED and found.unit != "percent") or percent_of_accuracy
-    return found if fits else None
+    percent_of_accuracy = meaning.unit == "percent" and (meaning.column in SHARES)
+    fits = not meaning.unit or (meaning.column in SCALED and meaning.unit != "percent") or percent_of_accuracy
+    return meaning if fits else None

@@ -37,7 +37,7 @@ def losses_in_nats(
         if getattr(reading, option) is not None and option != needs:
             raise TableError(
                 f"{place.name}: {option} is given, which losses in {unit.replace('-', ' ')} do not need: say their unit"
-                f" with loss_unit, in commands --loss-unit"
+                f" with loss_unit=..., in commands --loss-unit"
             )
     if unit == "nats":
         return frame, ""

@@ -79,7 +79,7 @@ def measured_rows(
     Raises:
         TableError: A measurement is empty or no number and nobody said what that means, or no row is left.
     """
-    kept, found = np.ones(len(frame), dtype=bool), []
+    kept, gaps = np.ones(len(frame), dtype=bool), []
     for name in (name for name in frame if name in NUMBERS):
         cells = frame.loc[:, name]
         if cells.dtype.kind in "iuf" and not np.any(cells.isna()):
@@ -88,15 +88,15 @@ def measured_rows(
         missing = np.array([told and _missing(cell, name, words) for cell in cells], dtype=bool)
         if missing.any():
             row = int(missing.argmax())
-            found.append(f"{missing.sum()} in column {name!r}, as {_shown(cells.iloc[row])} in {place.row(row)}")
+            gaps.append(f"{missing.sum()} in column {name!r}, as {_shown(cells.iloc[row])} in {place.row(row)}")
             kept &= ~missing
     if len(frame) and not kept.any():
-        raise TableError(f"{place.name}: no row has all measurements ({'; '.join(found)}), expected at least one")
+        raise TableError(f"{place.name}: no row has all measurements ({'; '.join(gaps)}), expected at least one")
     frame, place, total = frame.loc[kept].reset_index(drop=True), place.where(kept), len(frame)
     for name in (name for name in frame if name in RESPONSES):
         _refuse_unmeasured(frame.loc[:, name], name, style, place)
     note = f"{total - len(frame)} of {total} rows are left out, because they say that nothing was measured"
-    return frame, place, f"{note} ({'; '.join(found)})" if found else ""
+    return frame, place, f"{note} ({'; '.join(gaps)})" if gaps else ""
 
 
 def _missing(cell: Any, name: str, words: tuple[str, ...]) -> bool:
@@ -129,7 +129,7 @@ def _refuse_unmeasured(cells: pd.Series, name: str, style: Style, place: Place) 
     remedy = (
         ""
         if any(map(str.isdigit, word))
-        else f"; if nothing was measured: missing=[{word!r}], in commands {option}, leaves such rows out"
+        else f"; if nothing was measured, leave such rows out by missing=[{word!r}], in commands {option}"
     )
     place.refuse(name, bad, cells, expected + remedy)
 
