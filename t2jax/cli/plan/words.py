@@ -35,9 +35,20 @@ DELTA_ACCURACY = "This approximation is accurate if the errors are small."
 
 def plan_text(report: PlanReport) -> str:
     """Returns the recommendation, its costs, alternatives, intervals and elasticities."""
-    parts = [_headline(report), _costs(report), _assumptions(report), _alternatives(report), _intervals(report)]
-    parts += [_elasticities(report), _what_if(report)]
-    return "\n\n".join(part for part in [*parts, report.plan.status] if part)
+    return "\n\n".join(part for part in [*plan_parts(report).values(), report.plan.status] if part)
+
+
+def plan_parts(report: PlanReport) -> dict[str, str]:
+    """Returns the paragraphs and tables of a plan by their subject. Those without anything to say are empty."""
+    return {
+        "recommendation": _headline(report),
+        "costs": _costs(report),
+        "assumptions": _assumptions(report),
+        "alternatives": _alternatives(report),
+        "intervals": _intervals(report),
+        "elasticities": _elasticities(report),
+        "what_if": _what_if(report),
+    }
 
 
 def recommendation(report: PlanReport) -> str:

@@ -1,0 +1,203 @@
+"""`t2jax report`: one HTML file of a fit, a posterior or a plan, with levers that move."""
+
+import dataclasses
+import json
+import sys
+import types
+from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+import tyro
+from tqdm import tqdm
+
+from t2jax.cli.frontier.allocations import solve_with_draws
+from t2jax.cli.frontier.smooth_draws import draw_smooth_optima
+from t2jax.cli.law_source import LawSource, law_of_file
+from t2jax.cli.plan.command import PlanConfig, change_budget, report_plan
+from t2jax.cli.plan.report import PlanReport
+from t2jax.cli.report.contents import page_of_plan
+from t2jax.cli.report.page_parts import Page
+from t2jax.cli.report.provenance import read_run
+from t2jax.cli.report.write import REPORT_FILE, write_page
+from t2jax.fitting.fitted_rows import load_fitted_rows
+from t2jax.fitting.law_files import LAW_FILE
+from t2jax.laws.base import Law
+from t2jax.planning.budget import Budget
+from t2jax.planning.frontier import frontier
+from t2jax.tables.table import Table
+
+BEYOND = 10.0
+"""A page of a fit plans for so many times the compute of the dearest run."""
+UNMEASURED = 1e21
+"""Training FLOPs of a page whose law tells nothing of its rows."""
+PER_PARAM = 20.0
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """Write one HTML file of a fit, a posterior or a plan, which opens anywhere and has levers that move."""
+
+    folder: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="FOLDER")]]
+    """Folder that `t2jax fit`, `sample` or `plan` wrote, or one with a law.json that `t2.save_law` wrote."""
+    to: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The file to write; by default report.html in the folder."""
+    train: float | None = None
+    """Training budget of the plan in the page; by default the plan's own, or ten times the dearest run."""
+    inference: float | None = None
+    """Serving budget of a query, for laws that read k."""
+    law_file: Annotated[Path | None, tyro.conf.arg(metavar="law.json")] = None
+    """Law of the plan, where it has moved since."""
+    law_class: Annotated[str | None, tyro.conf.arg(metavar="FILE.py:CLASS")] = None
+    """Class of a law of your own: the file that defines it, and its name."""
+    json: bool = False
+    """Print the result as JSON on stdout, and nothing else there."""
+
+
+def run(config: ReportConfig) -> int:
+    """Writes the page and returns 0. It raises ValueError for a folder without a law."""
+    path = config.to or config.folder / REPORT_FILE
+    with tqdm(
+        total=2, desc="report", file=sys.stderr, bar_format="{desc}: {bar:20} {n_fmt}/{total_fmt}, {elapsed}"
+    ) as bar:
+        page = page_of_folder(config)
+        bar.update()
+        write_page(page, path)
+        bar.update()
+    size = path.stat().st_size
+    if config.json:
+        answer = {"command": "report", "file": str(path), "bytes": size, "levers": page.levers is not None}
+        print(json.dumps(answer, ensure_ascii=False))
+    else:
+        print(*page.lead, "", f"Written to {path} ({size / 1e6:.1f} MB), which opens in any browser.", sep="\n")
+    return 0
+
+
+def page_of_folder(config: ReportConfig) -> Page:
+    """Reads a folder, plans, and returns the page. It raises ValueError for a folder without a law."""
+    record = read_run(config.folder)
+    planned = _plan_config(record)
+    path = _law_path(config, planned)
+    cautions: list[str] = []
+    own = None if config.law_class is None else law_class_of(config.law_class)
+    seed = 0 if planned is None else planned.fitting.seed
+    source = law_of_file(path, seed, lambda *lines: cautions.extend(line for line in lines if line), own)
+    rows = _rows_of(path, own)
+    report, no_plan = None, ""
+    try:
+        budget = _budget(config, planned, source)
+        report = plan_of(source, budget, seed, () if planned is None else planned.what_if, planned)
+        no_plan = "" if report is not None else "the law has no optimum under this budget"
+    except ValueError as reason:
+        no_plan = str(reason)
+    page = page_of_plan(record, path, source, report, rows, no_plan)
+    if not cautions:
+        return page
+    blind = [
+        dataclasses.replace(section, paragraphs=(*cautions, *section.paragraphs))
+        if section.name == "blind"
+        else section
+        for section in page.sections
+    ]
+    return dataclasses.replace(page, sections=tuple(blind))
+
+
+def plan_of(
+    source: LawSource, budget: Budget, seed: int, what_if: tuple[Any, ...], config: PlanConfig | None
+) -> PlanReport | None:
+    """Solves a budget with intervals, alternatives and what-ifs, or returns None without an optimum."""
+    assert source.law is not None
+    smooth = draw_smooth_optima(source.choice, budget, seed)
+    plan, draws = solve_with_draws(source.law, source.draws, budget)
+    if not plan.ok:
+        return None
+    report = report_plan(source, budget, plan, draws, smooth)
+    for text in what_if if config is not None else ():
+        report.what_if[text] = frontier(source.law, change_budget(config, text))
+    return report
+
+
+def law_class_of(text: str) -> type[Law]:
+    """Imports a class of laws from "FILE.py:CLASS". It raises ValueError for anything else."""
+    name, _, attribute = text.rpartition(":")
+    path = Path(name)
+    if not path.is_file() or not attribute:
+        raise ValueError(f"--law-class: found {text!r}, expected a file and a class in it, such as my_laws.py:MyLaw")
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"--law-class: {path} is no file of Python")
+    module = module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    law = getattr(module, attribute, None)
+    if not (isinstance(law, type) and issubclass(law, Law)):
+        raise ValueError(f"--law-class: {path} defines no law {attribute!r}")
+    return law
+
+
+def _law_path(config: ReportConfig, planned: PlanConfig | None) -> Path:
+    """Returns the law's file: that in the folder, or the one that the plan was made with."""
+    if not config.folder.is_dir():
+        raise ValueError(f"{config.folder}: there is no such folder, expected one that t2jax fit, sample or plan wrote")
+    inside = config.folder / LAW_FILE
+    path = config.law_file or (inside if planned is None or planned.law_file is None else planned.law_file)
+    if path.exists():
+        return path
+    if path != inside:
+        raise ValueError(f"{path}: the law of this plan is not there any more; say where it is with --law-file")
+    raise ValueError(f"{config.folder}: found no {LAW_FILE}, expected a folder that t2jax fit, sample or plan wrote")
+
+
+def _rows_of(path: Path, own: type[Law] | None) -> Table | None:
+    """Reads the rows beside a law, or returns None where there are none."""
+    try:
+        return load_fitted_rows(path, own).table
+    except ValueError:
+        return None
+
+
+def _budget(config: ReportConfig, planned: PlanConfig | None, source: LawSource) -> Budget:
+    """Returns the budget of the plan in the page."""
+    given = {name: value for name in ("train", "inference") if (value := getattr(config, name)) is not None}
+    if planned is not None:
+        return dataclasses.replace(planned, **given).budget()
+    measured, law = source.measured, type(source.law)
+    train = UNMEASURED if measured is None else BEYOND * measured.compute[1]
+    budget = {"train": train, **given}
+    if "k" in law.inputs() and "inference" not in given:
+        # a model of twenty tokens per parameter, drawn as often as the most that was measured
+        samples = 16.0 if measured is None or measured.samples is None else max(measured.samples[1], 2.0)
+        budget["inference"] = 2 * float(np.sqrt(budget["train"] / (6 * PER_PARAM))) * samples
+    if "U" in law.inputs():
+        budget["unique_tokens"] = 1e12 if measured is None else BEYOND * measured.tokens[1]
+    return Budget(**budget)
+
+
+def _plan_config(record: dict[str, Any]) -> PlanConfig | None:
+    """Returns the options of the plan that a folder records, None for another command."""
+    return _config_of(PlanConfig, record["arguments"]) if record.get("command") == "plan" else None
+
+
+def _config_of(kind: Any, values: dict[str, Any]) -> Any:
+    """Makes a config from its record. Options that another version of t2jax lacked have their defaults."""
+    hints = get_type_hints(kind)
+    named = {field.name for field in dataclasses.fields(kind) if field.init}
+    return kind(**{name: _typed(hints[name], value) for name, value in values.items() if name in named})
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    """Turns a value of JSON into an option's type: a nested config, a path or a tuple."""
+    if get_origin(hint) in (Union, types.UnionType):
+        options = [option for option in get_args(hint) if option is not type(None)]
+        return None if value is None else _typed(options[0], value)
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return _config_of(hint, value)
+    if hint is Path and isinstance(value, str):
+        return Path(value)
+    return _tuples(value)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
