@@ -16,6 +16,7 @@ from t2jax.cli.output import FigureOptions, Output
 from t2jax.cli.plan.figures import picture_plan
 from t2jax.cli.plan.report import PlanReport, by_option
 from t2jax.cli.plan.words import plan_answer, plan_text, save_plan
+from t2jax.cli.report.add import add_plan_page
 from t2jax.cli.tables.pairs import pairs
 from t2jax.planning.budget import LIMITS, Budget
 from t2jax.planning.costs import Serving, Shape, Training
@@ -150,6 +151,8 @@ class PlanConfig:
     """A limit or price at another value, such as inference=x2, price=3 or accelerator=H200; give it again for each."""
     prices: PriceOptions = field(default_factory=PriceOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
+    report: bool = False
+    """Write report.html too: one file that opens anywhere, with levers that move."""
     output: FigureOptions = field(default_factory=FigureOptions)
 
     def budget(self) -> Budget:
@@ -196,6 +199,8 @@ def run(config: PlanConfig) -> int:
         with out.progress("figures") as bar:
             picture_plan(report, out)
             bar.update()
+        if config.report:
+            add_plan_page(out, config.law_file, source, report)
         failed = [text for text, variant in report.what_if.items() if not variant.ok]
         for text in failed:
             print(f"t2jax: --what-if {text}: {report.what_if[text].status}", file=sys.stderr)

@@ -16,18 +16,19 @@ from tqdm import tqdm
 from t2jax.cli.frontier.allocations import solve_with_draws
 from t2jax.cli.frontier.smooth_draws import draw_smooth_optima
 from t2jax.cli.law_source import LawSource, law_of_file
+from t2jax.cli.output import Output
 from t2jax.cli.plan.command import PlanConfig, change_budget, report_plan
 from t2jax.cli.plan.report import PlanReport
+from t2jax.cli.report.add import rows_beside
+from t2jax.cli.report.audit_page import AUDIT_FILE, page_of_audit
 from t2jax.cli.report.contents import page_of_plan
 from t2jax.cli.report.page_parts import Page
 from t2jax.cli.report.provenance import read_run
 from t2jax.cli.report.write import REPORT_FILE, write_page
-from t2jax.fitting.fitted_rows import load_fitted_rows
 from t2jax.fitting.law_files import LAW_FILE
 from t2jax.laws.base import Law
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
-from t2jax.tables.table import Table
 
 BEYOND = 10.0
 """A page of a fit plans for so many times the compute of the dearest run."""
@@ -75,16 +76,25 @@ def run(config: ReportConfig) -> int:
     return 0
 
 
+def add_page(out: Output) -> None:
+    """Writes the page of a run among its files, from what it has written so far."""
+    with out.progress("report") as bar, out.file(REPORT_FILE) as path:
+        write_page(page_of_folder(ReportConfig(out.folder)), path)
+        bar.update()
+
+
 def page_of_folder(config: ReportConfig) -> Page:
     """Reads a folder, plans, and returns the page. It raises ValueError for a folder without a law."""
     record = read_run(config.folder)
+    if record.get("command") == "audit" and (config.folder / AUDIT_FILE).exists():
+        return page_of_audit(record, config.folder)
     planned = _plan_config(record)
     path = _law_path(config, planned)
     cautions: list[str] = []
     own = None if config.law_class is None else law_class_of(config.law_class)
     seed = 0 if planned is None else planned.fitting.seed
     source = law_of_file(path, seed, lambda *lines: cautions.extend(line for line in lines if line), own)
-    rows = _rows_of(path, own)
+    rows = rows_beside(path, own)
     report, no_plan = None, ""
     try:
         budget = _budget(config, planned, source)
@@ -148,14 +158,6 @@ def _law_path(config: ReportConfig, planned: PlanConfig | None) -> Path:
     if path != inside:
         raise ValueError(f"{path}: the law of this plan is not there any more; say where it is with --law-file")
     raise ValueError(f"{config.folder}: found no {LAW_FILE}, expected a folder that t2jax fit, sample or plan wrote")
-
-
-def _rows_of(path: Path, own: type[Law] | None) -> Table | None:
-    """Reads the rows beside a law, or returns None where there are none."""
-    try:
-        return load_fitted_rows(path, own).table
-    except ValueError:
-        return None
 
 
 def _budget(config: ReportConfig, planned: PlanConfig | None, source: LawSource) -> Budget:

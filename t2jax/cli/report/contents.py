@@ -19,6 +19,7 @@ from t2jax.laws import name_of
 from t2jax.laws.base import Law
 from t2jax.numerics.bands import band
 from t2jax.planning.levers.levers import levers_of
+from t2jax.posterior.files import POSTERIOR_FILE, load_posterior
 from t2jax.tables.table import Table
 
 RESPONSES = {
@@ -57,7 +58,7 @@ def page_of_plan(
     lead = [parts[part] for part in ("recommendation", "costs", "assumptions") if parts.get(part)]
     sections = [] if report is None else [_how_sure(report, source, parts), _what_changes(report)]
     sections += [
-        _law_section(law, source, content, rows),
+        _law_section(law_path, source, content, rows),
         _blind_spots(law, source, report, content),
         provenance_section(run, law_path, content),
     ]
@@ -148,8 +149,10 @@ def _what_changes(report: PlanReport) -> Section:
     return Section("changes", "What would change it", (sentence,), tables, elasticity_figure(report))
 
 
-def _law_section(law: Law, source: LawSource, content: dict[str, Any], rows: Table | None) -> Section:
+def _law_section(law_path: Path, source: LawSource, content: dict[str, Any], rows: Table | None) -> Section:
     """Returns the law with its parameters, and how well it describes the rows."""
+    law = source.law
+    assert law is not None
     declared, values = type(law).declared(), law.values()
     bands = {}
     if source.draws is not None:
@@ -168,6 +171,7 @@ def _law_section(law: Law, source: LawSource, content: dict[str, Any], rows: Tab
     ]
     figures = () if rows is None else measured_figures(law, rows)
     tables = (
+        *_chains(law, law_path),
         *table(
             f"Parameters with {100 * LEVEL:g} % intervals, where there are draws.",
             ("parameter", "value", "low", "high", "unit", "meaning"),
@@ -177,6 +181,19 @@ def _law_section(law: Law, source: LawSource, content: dict[str, Any], rows: Tab
     )
     sentences = (str(content.get("doc", "")), f"{str(content['status']).rstrip('.')}.")
     return Section("law", "The law and its diagnostics", tuple(filter(None, sentences)), tables, figures)
+
+
+def _chains(law: Law, law_path: Path) -> tuple[TablePart, ...]:
+    """Returns the diagnostics of the chains, or nothing for a law without a posterior beside it."""
+    path = law_path.with_name(POSTERIOR_FILE)
+    if not path.exists():
+        return ()
+    rows = []
+    for name, *row in load_posterior(path, type(law)).summary(LEVEL).itertuples():
+        mean, _, low, _, high, r_hat, bulk, tail, _ = row
+        rows.append((str(name), show(mean), show(low), show(high), f"{r_hat:.3f}", f"{bulk:,.0f}", f"{tail:,.0f}"))
+    header = ("parameter", "mean", "low", "high", "R-hat", "effective draws", "in the tails")
+    return table("The chains. R-hat is one where they agree.", header, rows)
 
 
 def _blind_spots(law: Law, source: LawSource, report: PlanReport | None, content: dict[str, Any]) -> Section:

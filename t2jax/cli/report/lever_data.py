@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from t2jax.numerics.tensor_spline import TensorSpline
-from t2jax.planning.budget import Budget
 from t2jax.planning.levers.charges import Charges, tokens_of_query
-from t2jax.planning.levers.levers import ENDLESS, MARGIN, REACH, Levers
+from t2jax.planning.levers.levers import MARGIN, REACH, Levers
 from t2jax.planning.problem import FAR, predicts_pass
 
 PRICE_REACH, TOKENS_REACH = 4.0, 4.0

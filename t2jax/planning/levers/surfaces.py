@@ -20,7 +20,7 @@ from t2jax.working_precision import scope
 
 NODES = {2: (48, 48), 3: (40, 40, 20)}
 """Nodes of N, D and k for the law, by the number of coordinates."""
-COARSE = {2: (20, 20), 3: (12, 12, 8)}
+COARSE = {2: (28, 28), 3: (12, 12, 8)}
 """The same for the differences of draws from the law, which are small and smooth."""
 DRAWS = {2: 400, 3: 100}
 """Draws for bands, by the number of coordinates."""
