@@ -114,14 +114,8 @@ def _inside(audits: list[dict[str, Any]]) -> Any:
     rows = []
     for audit in audits:
         crossed = audit["cross_validation"]
-        error = crossed.get("errors")
-        rows.append(
-            (
-                audit["law"],
-                "" if error is None else _percent(error["mean_absolute"]),
-                str(crossed.get("status") or crossed.get("none")),
-            )
-        )
+        error, how = crossed.get("errors"), crossed.get("status") or crossed.get("none")
+        rows.append((audit["law"], "" if error is None else _percent(error["mean_absolute"]), str(how)))
     return table("Errors of rows that were left out of fits below the cut.", ("law", "error", "how"), rows)
 
 
@@ -134,6 +128,10 @@ def _blind(audits: list[dict[str, Any]]) -> tuple[str, ...]:
     ]
     sentences += [f"{audit['law']}: {audit['status']}." for audit in audits]
     return tuple(sentences)
+
+
+def _place(params: float, tokens: float) -> str:
+    return f"N {count(params)}, D {count(tokens)}"
 
 
 def _percent(value: float | None) -> str:

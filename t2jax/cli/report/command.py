@@ -29,6 +29,7 @@ from t2jax.fitting.law_files import LAW_FILE
 from t2jax.laws.base import Law
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
+from t2jax.tables.table import Table
 
 BEYOND = 10.0
 """A page of a fit plans for so many times the compute of the dearest run."""
@@ -59,11 +60,10 @@ class ReportConfig:
 
 def run(config: ReportConfig) -> int:
     """Writes the page and returns 0. It raises ValueError for a folder without a law."""
-    path = config.to or config.folder / REPORT_FILE
-    with tqdm(
-        total=2, desc="report", file=sys.stderr, bar_format="{desc}: {bar:20} {n_fmt}/{total_fmt}, {elapsed}"
-    ) as bar:
-        page = page_of_folder(config)
+    path, reading = config.to or config.folder / REPORT_FILE, read_folder(config)
+    form = "{desc}: {bar:20} {n_fmt}/{total_fmt}, {elapsed}"
+    with tqdm(total=2, desc="report", file=sys.stderr, bar_format=form) as bar:
+        page = reading.page(config)
         bar.update()
         write_page(page, path)
         bar.update()
@@ -78,45 +78,60 @@ def run(config: ReportConfig) -> int:
 
 def add_page(out: Output) -> None:
     """Writes the page of a run among its files, from what it has written so far."""
+    config = ReportConfig(out.folder)
     with out.progress("report") as bar, out.file(REPORT_FILE) as path:
-        write_page(page_of_folder(ReportConfig(out.folder)), path)
+        write_page(read_folder(config).page(config), path)
         bar.update()
 
 
-def page_of_folder(config: ReportConfig) -> Page:
-    """Reads a folder, plans, and returns the page. It raises ValueError for a folder without a law."""
+@dataclass(frozen=True)
+class ReadFolder:
+    """What a folder holds.
+
+    Attributes:
+        record: Its `run.json`, or nothing.
+        path: The law's file, or None for an audit.
+        planned: Options of the plan, None for another command.
+        source: The law with its draws, or None for an audit.
+        rows: The rows that the law was fitted to, if they are there.
+        cautions: What the fit warned of.
+    """
+
+    record: dict[str, Any]
+    path: Path | None = None
+    planned: PlanConfig | None = None
+    source: LawSource | None = None
+    rows: Table | None = None
+    cautions: tuple[str, ...] = ()
+
+    def page(self, config: ReportConfig) -> Page:
+        """Plans and returns the page."""
+        if self.path is None or self.source is None:
+            return page_of_audit(self.record, config.folder)
+        report, no_plan = None, "the law has no optimum under this budget"
+        seed = 0 if self.planned is None else self.planned.fitting.seed
+        try:
+            report = plan_of(self.source, _budget(config, self.planned, self.source), seed, self.planned)
+        except ValueError as reason:
+            no_plan = str(reason)
+        return page_of_plan(self.record, self.path, self.source, report, self.rows, no_plan, self.cautions)
+
+
+def read_folder(config: ReportConfig) -> ReadFolder:
+    """Reads what the folder of a report holds. It raises ValueError for a folder without a law."""
     record = read_run(config.folder)
     if record.get("command") == "audit" and (config.folder / AUDIT_FILE).exists():
-        return page_of_audit(record, config.folder)
+        return ReadFolder(record)
     planned = _plan_config(record)
     path = _law_path(config, planned)
-    cautions: list[str] = []
     own = None if config.law_class is None else law_class_of(config.law_class)
+    cautions: list[str] = []
     seed = 0 if planned is None else planned.fitting.seed
     source = law_of_file(path, seed, lambda *lines: cautions.extend(line for line in lines if line), own)
-    rows = rows_beside(path, own)
-    report, no_plan = None, ""
-    try:
-        budget = _budget(config, planned, source)
-        report = plan_of(source, budget, seed, () if planned is None else planned.what_if, planned)
-        no_plan = "" if report is not None else "the law has no optimum under this budget"
-    except ValueError as reason:
-        no_plan = str(reason)
-    page = page_of_plan(record, path, source, report, rows, no_plan)
-    if not cautions:
-        return page
-    blind = [
-        dataclasses.replace(section, paragraphs=(*cautions, *section.paragraphs))
-        if section.name == "blind"
-        else section
-        for section in page.sections
-    ]
-    return dataclasses.replace(page, sections=tuple(blind))
+    return ReadFolder(record, path, planned, source, rows_beside(path, own), tuple(cautions))
 
 
-def plan_of(
-    source: LawSource, budget: Budget, seed: int, what_if: tuple[Any, ...], config: PlanConfig | None
-) -> PlanReport | None:
+def plan_of(source: LawSource, budget: Budget, seed: int, config: PlanConfig | None) -> PlanReport | None:
     """Solves a budget with intervals, alternatives and what-ifs, or returns None without an optimum."""
     assert source.law is not None
     smooth = draw_smooth_optima(source.choice, budget, seed)
@@ -124,8 +139,8 @@ def plan_of(
     if not plan.ok:
         return None
     report = report_plan(source, budget, plan, draws, smooth)
-    for text in what_if if config is not None else ():
-        report.what_if[text] = frontier(source.law, change_budget(config, text))
+    if config is not None:
+        report.what_if.update({text: frontier(source.law, change_budget(config, text)) for text in config.what_if})
     return report
 
 
@@ -165,6 +180,7 @@ def _budget(config: ReportConfig, planned: PlanConfig | None, source: LawSource)
     given = {name: value for name in ("train", "inference") if (value := getattr(config, name)) is not None}
     if planned is not None:
         return dataclasses.replace(planned, **given).budget()
+    assert source.law is not None
     measured, law = source.measured, type(source.law)
     train = UNMEASURED if measured is None else BEYOND * measured.compute[1]
     budget = {"train": train, **given}

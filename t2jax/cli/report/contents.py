@@ -9,7 +9,7 @@ from t2jax.cli.fitting import LEVEL
 from t2jax.cli.law_source import LawSource
 from t2jax.cli.plan.report import PlanReport
 from t2jax.cli.plan.words import plan_answer, plan_parts, plan_text
-from t2jax.cli.report.figures import elasticity_figure, measured_figures
+from t2jax.cli.report.figures import LEAST_MOVE, elasticity_figure, measured_figures
 from t2jax.cli.report.lever_data import lever_data
 from t2jax.cli.report.page_parts import Page, Section, TablePart, show, table
 from t2jax.cli.report.provenance import provenance_section
@@ -30,7 +30,7 @@ RESPONSES = {
 }
 BLIND = {
     "loss": "The law predicts a loss. How much a lower loss is worth in use, the table does not say.",
-    "pass_at_k": "pass@k counts an answer as found if any of k samples is right; whoever serves it must tell which one.",
+    "pass_at_k": "pass@k counts a question as solved if any of k samples is right. Whoever serves it must know which.",
 }
 SHORT = {"params": "N", "tokens": "D", "tokens_per_param": "D/N", "samples": "k", "value": "prediction"}
 
@@ -42,8 +42,12 @@ def page_of_plan(
     report: PlanReport | None,
     rows: Table | None,
     no_plan: str = "",
+    cautions: tuple[str, ...] = (),
 ) -> Page:
-    """Returns the page of a law, with its plan if there is one and with `no_plan` as the reason otherwise."""
+    """Returns the page of a law with its plan.
+
+    Without a plan, `no_plan` is the reason. `cautions` are what the fit warned of.
+    """
     assert source.law is not None
     law, content = source.law, read_law_file(law_path)
     name, response = name_of(type(law)), RESPONSES.get(type(law).response[0], type(law).response[0])
@@ -59,7 +63,7 @@ def page_of_plan(
     sections = [] if report is None else [_how_sure(report, source, parts), _what_changes(report)]
     sections += [
         _law_section(law_path, source, content, rows),
-        _blind_spots(law, source, report, content),
+        _blind_spots(law, source, report, content, cautions),
         provenance_section(run, law_path, content),
     ]
     unit = "FLOPs" if report is None else report.budget.prices[0].unit
@@ -76,7 +80,7 @@ def page_of_plan(
 
 def _title(run: dict[str, Any], name: str, content: dict[str, Any]) -> str:
     kind = "A plan by" if run.get("command") == "plan" else "What to train, by"
-    table_name = content.get("table", {}).get("name", "")
+    table_name = Path(content.get("table", {}).get("name", "")).name
     return f"{kind} {name} on {table_name}" if table_name else f"{kind} {name}"
 
 
@@ -96,7 +100,9 @@ def _how_sure(report: PlanReport, source: LawSource, parts: dict[str, str]) -> S
     rows = [
         (SHORT.get(name, name), *(_cell(name, row.get(column)) for column in ("value", "median", "low", "high")))
         for name, row in answer["plan"].items()
-        if name != "samples" or "samples" in report.answers
+        if name in ("params", "tokens", "tokens_per_param", "value")
+        or name in report.answers
+        or row["low"] != row["high"]
     ]
     caption = f"The plan, and the middle and the ends of its {100 * LEVEL:g} % intervals."
     sentences = [parts["intervals"]]
@@ -138,7 +144,7 @@ def _what_changes(report: PlanReport) -> Section:
     moves = [
         (name.replace("_", " "), *(f"{elasticities[column][name] or 0.0:+.3f} %" for column in columns))
         for name in elasticities.get("params", {})
-        if name not in parameters and any(abs(elasticities[column][name] or 0.0) > 5e-4 for column in columns)
+        if name not in parameters and any(abs(elasticities[column][name] or 0.0) > LEAST_MOVE for column in columns)
     ]
     sentence = "The levers above show any change at once. These tables say the same for changes that often matter."
     tables = (
@@ -196,9 +202,11 @@ def _chains(law: Law, law_path: Path) -> tuple[TablePart, ...]:
     return table("The chains. R-hat is one where they agree.", header, rows)
 
 
-def _blind_spots(law: Law, source: LawSource, report: PlanReport | None, content: dict[str, Any]) -> Section:
+def _blind_spots(
+    law: Law, source: LawSource, report: PlanReport | None, content: dict[str, Any], cautions: tuple[str, ...]
+) -> Section:
     """Returns what was measured, and what the table cannot say."""
-    sentences: list[str] = []
+    sentences = [*cautions]
     measured = source.measured
     tables: tuple[TablePart, ...] = ()
     if measured is not None:

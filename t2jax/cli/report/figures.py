@@ -17,6 +17,11 @@ MOST_POINTS = 4000
 """Rows that a figure shows; of more, evenly spaced ones in the order of the prediction."""
 
 
+MOST_BARS = 10
+LEAST_MOVE = 5e-3
+"""Elasticities that are too small to show."""
+
+
 def measured_figures(law: Law, rows: Table) -> tuple[FigurePart, ...]:
     """Returns predictions against measurements, and residuals against compute; nothing if the rows lack a response."""
     columns = measured_columns(law, rows)
@@ -105,6 +110,8 @@ def elasticity_figure(report: PlanReport) -> tuple[FigurePart, ...]:
     ]
     if not names:
         return ()
+    sizes = {name: max(abs(getattr(moves, answer)[name]) for answer in answers) for name in names}
+    names = sorted(names, key=lambda name: -sizes[name])[:MOST_BARS]
     bars = [
         {
             "type": "bar",
@@ -120,8 +127,8 @@ def elasticity_figure(report: PlanReport) -> tuple[FigurePart, ...]:
     layout = {
         "barmode": "group",
         "xaxis": {"title": {"text": "change for 1 % more (%)"}, "zeroline": True},
-        "yaxis": {"autorange": "reversed", "automargin": True},
-        "height": 160 + 70 * len(names),
+        "yaxis": {"autorange": "reversed", "automargin": True, "dtick": 1},
+        "height": 150 + 45 * len(names),
     }
     text = (
         "Bars of the relative change of each choice per relative change of a limit or price. The table has the numbers."

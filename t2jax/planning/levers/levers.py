@@ -1,8 +1,8 @@
 """Levers: a plan prepared to be solved again, anywhere and at once, when budgets, prices or limits move.
 
 At a given size N, a budget pays for so many tokens and samples, which leaves one unknown. The limits have kinks, at
-which an interpolated optimum would be wrong by per cents, while the law is smooth. So the law is a spline
-(`surfaces`), the costs and limits are exact (`charges`), and whoever moves a lever looks for the best N along them.
+which an interpolated optimum would be wrong by per cents, while the law is smooth. So the law becomes a spline
+(`surfaces`), and the costs and limits stay exact (`charges`). A lever is solved by a search for the best N.
 Optima of `t2jax.frontier` at the ends of the levers give the range of the spline, and others check the answers.
 """
 

@@ -121,7 +121,7 @@ def _with_draws(surface: Surface, nodes: list[np.ndarray], heights: np.ndarray) 
 
 
 def _nodes(box: np.ndarray, numbers: Mapping[int, tuple[int, ...]]) -> list[np.ndarray]:
-    return [np.linspace(*ends, number) for ends, number in zip(box, numbers[len(box)], strict=True)]
+    return [np.linspace(ends[0], ends[1], number) for ends, number in zip(box, numbers[len(box)], strict=True)]
 
 
 def _columns(nodes: list[np.ndarray], budget: Budget) -> dict[str, np.ndarray]:

@@ -65,7 +65,10 @@
       yaxis: { ...axis, nticks: 7, ...decades(traces, "y", layout.yaxis), ...layout.yaxis },
     };
     const config = { displaylogo: false, responsive: true, displayModeBar: "hover", modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]] };
-    window.Plotly.react(place, traces.map((trace) => filled(trace, palette)), styled, config);
+    window.Plotly.react(place, traces.map((trace) => filled(trace, palette)), styled, config).then(() => {
+      // for the mouse alone: keys have the levers, and screen readers the text above
+      for (const bar of document.querySelectorAll(".modebar, #js-plotly-tester")) bar.setAttribute("aria-hidden", "true");
+    });
   }
 
   // A log axis of more than a decade and a half has its ticks at powers of ten.
@@ -118,7 +121,7 @@
       let head = label;
       if (optional) {
         control.switch = element("input", { type: "checkbox", id: `use-${name}` });
-        head = element("label", { htmlFor: control.switch.id }, control.switch, ` ${text}`);
+        head = element("label", { htmlFor: control.switch.id }, control.switch, element("span", {}, text));
         slider.setAttribute("aria-label", text);
         control.switch.addEventListener("change", () => {
           slider.disabled = box.disabled = !control.switch.checked;
