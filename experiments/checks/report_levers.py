@@ -66,8 +66,8 @@ class Config:
 
 @dataclass(frozen=True)
 class Row:
-    """One law. Differences are relative. Seconds are those of the last call of the whole command, by the wall clock of a
-    machine with other work and by the CPU.
+    """One law. Differences are relative. Seconds are those of the last call of the whole command, by the wall clock of
+    a machine with other work and by the CPU.
 
     largest: by quantity. beyond: positions at which the page says that the best plan lies outside what it computed.
     infeasible: at which neither page nor planner has a plan. contradicted: at which only one of them has.

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
@@ -204,3 +205,38 @@ def test_options_of_a_plan_come_back_from_its_record():
     record = json.loads(json.dumps(dataclasses.asdict(config), default=str))
     assert _config_of(PlanConfig, record) == config
     assert _config_of(PlanConfig, {"train": 1e21, "unknown": 1}) == PlanConfig(train=1e21)
+
+
+def test_page_of_an_audit_has_its_errors(tmp_path, capsys):
+    """Two fitted rows and one beyond the cut that is 4 % too low, of a law with a name that must not run."""
+    errors = {"rows": 1, "mean_absolute": 0.04, "bias": -0.04, "median": 0.04, "largest": 0.04}
+    audit = {
+        "law": EVIL,
+        "status": "fitted",
+        "fitted": errors | {"mean_absolute": 0.01},
+        "beyond": errors,
+        "level": 0.9,
+        "coverage": 0.0,
+        "half_width": 0.02,
+        "outside_hull": 1,
+        "out_of_range": 1,
+        "curve": [{"low": 1.0, "high": 10.0, "errors": errors, "coverage": 0.0}],
+        "cross_validation": {"none": "the table has only one run"},
+    }
+    (tmp_path / "audit.json").write_text(json.dumps({"cut": {"quantity": "compute"}, "laws": [audit]}))
+    (tmp_path / "run.json").write_text(json.dumps({"command": "audit", "arguments": {"draws": 25}}))
+    frame = pd.DataFrame({"params": [1e8, 1e9, 1e10], "tokens": 1e10, "ratio": [0.1, 1.0, 10.0]})
+    frame["relative_error"], frame["held_out"], frame["law"] = [0.01, -0.01, -0.04], [False, False, True], EVIL
+    frame.to_csv(tmp_path / "predictions.csv", index=False)
+    assert cli.command(["report", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["levers"] is False
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert NASTY not in text and "errs by 4\u00a0% on average" in text and "Move a lever" not in text
+    (packed,) = re.findall(r'id="data">(.*?)</script>', text)
+    fitted, held_out = json.loads(packed)["figures"]["errors"]["data"]
+    # measured over predicted is 1/(1 - 0.04), as the prediction is 4 % too low
+    assert held_out["y"] == pytest.approx([100 / 0.96 - 100]) and held_out["x"] == [10.0]
+    assert fitted["y"] == pytest.approx([100 / 1.01 - 100, 100 / 0.99 - 100])
+    (tmp_path / "audit.json").write_text("{}")
+    assert cli.command(["report", str(tmp_path)]) == 1
+    assert "not an audit that t2jax wrote" in capsys.readouterr().err

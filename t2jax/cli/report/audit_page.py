@@ -31,7 +31,6 @@ def page_of_audit(run: dict[str, Any], folder: Path) -> Page:
             title=f"How far to trust {' and '.join(audit['law'] for audit in audits)}",
             lead=(lead,),
             words={"level": best["level"]},
-            no_levers="an audit compares laws and makes no plan",
             sections=(
                 Section(
                     "trust", "Beyond the cut", (), (*_laws(audits), *_steps(audits)), (_figure(audits, cut, rows),)
@@ -135,7 +134,7 @@ def _place(params: float, tokens: float) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.3g} %"
+    return "" if value is None else f"{100 * value:.3g}\u00a0%"
 
 
 def _words(quantity: str) -> str:

@@ -222,6 +222,8 @@ def _blind_spots(
             f"The dearest run took {measured.compute[1]:.3g} FLOPs. The further beyond it, the more the answer rests"
             " on the form of the law."
         )
+    else:
+        sentences.append("The file of the law does not tell what was measured, nor how far beyond it the plan lies.")
     if report is not None and report.beyond:
         factors = {name: factor if factor > 1 else 1 / factor for name, factor in report.beyond.items()}
         far = max(factors, key=lambda name: factors[name])

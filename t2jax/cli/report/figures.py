@@ -130,7 +130,5 @@ def elasticity_figure(report: PlanReport) -> tuple[FigurePart, ...]:
         "yaxis": {"autorange": "reversed", "automargin": True, "dtick": 1},
         "height": 150 + 45 * len(names),
     }
-    text = (
-        "Bars of the relative change of each choice per relative change of a limit or price. The table has the numbers."
-    )
+    text = "The change of each choice in per cent if a limit or price rises by one per cent, the strongest first."
     return (FigurePart("moves", "What moves the plan", text, bars, layout),)

@@ -71,7 +71,7 @@ class Page:
         lead: The recommendation, a paragraph each.
         words: Names of quantities for the levers: the law, its prediction and the units.
         levers: Data for the levers, or None without any.
-        no_levers: Why there are no levers.
+        no_levers: Why there are no levers, or nothing for a page that never has any.
         sections: The other sections, in order.
         printed: What the command prints, for those who want to copy it.
     """
