@@ -285,7 +285,7 @@ def figures(result: Result) -> dict[str, "Figure"]:
     ax.axvline(5e-3, color="0.5", lw=0.8)
     ax.annotate("0.5 %", (5e-3, 3), xytext=(-3, 0), textcoords="offset points", ha="right", color="0.4")
     ax.set(xscale="log", xlabel="largest relative difference to t2.frontier", ylabel="positions, %", ylim=(0, 103))
-    ax.legend(frameon=False, loc="upper left")
+    ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(0.94, 0.1))
     return {"report_levers": figure}
 
 
