@@ -90,6 +90,11 @@ COMMANDS = {
         "Fit laws below a cut in compute, size, tokens, their ratio or samples,"
         " and compare their predictions above it.",
     ),
+    "report": Command(
+        "report.command",
+        "ReportConfig",
+        "Write one HTML file of a fit, a posterior or a plan, which opens anywhere and has levers that move.",
+    ),
     "laws": Command(
         "laws", "LawsConfig", "List the laws, with what they predict, their formulas and how many parameters they have."
     ),

@@ -23,6 +23,8 @@ class FitConfig:
     table: tyro.conf.Positional[str]
     """A .csv, .tsv, .jsonl, .xlsx or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
     fitting: FittingOptions = field(default_factory=FittingOptions)
+    report: bool = False
+    """Write report.html too: one file that opens anywhere, with levers that move."""
     output: FigureOptions = field(default_factory=FigureOptions)
 
 
@@ -53,6 +55,10 @@ def run(config: FitConfig) -> int:
         with out.progress("figures") as bar:
             picture_fit(result.law, table, out)
             bar.update()
+        if config.report:
+            from t2jax.cli.report.command import add_page  # plans, which fits need not load
+
+            add_page(out)
         return out.finish(0, {"law": laws.name_of(law), **fit_answer(fitted), **answer})
 
 

@@ -1,6 +1,7 @@
 """Source of the law that a command plans with: a file with draws beside it, or a fit to a table."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def find_law(
     if held.hold:
         out.say(f"{held.sentence}.", "")
     if law_file is not None:
-        return _law_of_file(law_file, fitting.seed, held, out)
+        return law_of_file(law_file, fitting.seed, out.say, held=held)
     rows = fitting.read(str(table))
     fitted, choice = fit_chosen(rows, fitting, out, held)
     result = fitted.fit
@@ -97,16 +98,16 @@ def find_law(
         out.say(f"bootstrap: {warning}", "")
     if choice is None and not fitting.fixed:
         choice = _with_deviations(type(result.law), rows, fitting.seed)
-    law = result.law if choice is None else _estimate(result.law, choice, out)
+    law = result.law if choice is None else _estimate(result.law, choice, out.say)
     return LawSource(law, fitted.laws, fitted.no_intervals, rows, result, MeasuredRange.of(rows), choice, answer)
 
 
-def _estimate(law: Law, choice: LawChoice, out: Output) -> Law:
+def _estimate(law: Law, choice: LawChoice, say: Callable[..., None]) -> Law:
     """Returns the law to plan with. A law through every row is no estimate, so with few rows the priors speak too."""
     smooth = choice.fits[0]
     if not no_errors(type(law), smooth.table, len(smooth.curve.names)):
         return law
-    out.say(f"So the plan takes the most probable law under the priors: {choice.law!r}.", "")
+    say(f"So the plan takes the most probable law under the priors: {choice.law!r}.", "")
     return choice.law
 
 
@@ -194,35 +195,48 @@ def _of_sizes(law: type[Law]) -> set[str]:
     }
 
 
-def _choice_of_file(path: Path, content: dict[str, Any], seed: int, held: HeldOptions, out: Output) -> LawChoice | None:
+def _choice_of_file(
+    path: Path, law: type[Law], content: dict[str, Any], seed: int, held: HeldOptions, say: Callable[..., None]
+) -> LawChoice | None:
     """Fits the law of a file to the rows beside it again, with a discrepancy; None for a file without such rows."""
     if "rows" not in content:
         return None
     try:
-        fitted = load_fitted_rows(path)
+        fitted = load_fitted_rows(path, law)
     except ValueError as reason:
-        out.say(f"{reason}; so intervals take the law for true.", "")
+        say(f"{reason}; so intervals take the law for true.", "")
         return None
     return None if fitted.fixed else _with_deviations(held.of(fitted.law), fitted.table, seed)
 
 
-def _law_of_file(path: Path, seed: int, held: HeldOptions, out: Output) -> LawSource:
-    """Reads a law, what its fit warned of, and the draws in the same folder, from a bootstrap or a posterior."""
-    law, measured = held.apply(load_law(path)), load_measured_range(path)
+def law_of_file(
+    path: Path,
+    seed: int,
+    say: Callable[..., None],
+    law_class: type[Law] | None = None,
+    held: HeldOptions = NOTHING_HELD,
+) -> LawSource:
+    """Reads a law, what its fit warned of, and the draws in the same folder, from a bootstrap or a posterior.
+
+    `say` prints the warnings, and `law_class` is the class of a law that is not one of t2jax. `held` has values of its
+    further columns. It raises ValueError as `load_law`, and for draws of another law.
+    """
+    law_in_file = load_law(path, law_class)
+    law, measured = held.apply(law_in_file), load_measured_range(path)
     check_reads_sizes(type(law))
     content = read_law_file(path)
-    choice = _choice_of_file(path, content, seed, held, out)
+    choice = _choice_of_file(path, type(law_in_file), content, seed, held, say)
     if choice is not None and not path.with_name(DRAWS_FILE).exists():
-        law = _estimate(law, choice, out)
+        law = _estimate(law, choice, say)
     draws, posterior = path.with_name(DRAWS_FILE), path.with_name(POSTERIOR_FILE)
     status = str(content["status"])
     if " converged: " in status:  # something is told before it
-        out.say(f"{laws.name_of(type(law))} in {path}: {status}", "")
+        say(f"{laws.name_of(type(law))} in {path}: {status}", "")
     if draws.exists():
         drawn = load_bootstrap(draws, law)
         reason = drawn.no_band(LEVEL)
         if warning := reason or drawn.caution:
-            out.say(f"bootstrap: {warning}", "")
+            say(f"bootstrap: {warning}", "")
         return LawSource(law, None if reason else drawn.laws, reason, measured=measured, choice=choice)
     if not posterior.exists():
         return LawSource(law, measured=measured, choice=choice)

@@ -29,11 +29,12 @@ class FittedRows:
     table: Table
 
 
-def load_fitted_rows(path: str | os.PathLike[str]) -> FittedRows:
+def load_fitted_rows(path: str | os.PathLike[str], law: type[Law] | None = None) -> FittedRows:
     """Reads the rows that the file of a law names, with its class and its fixed parameters.
 
     Args:
         path: The file that `t2jax fit` wrote.
+        law: Class of the law, where it is not one of t2jax.
 
     Returns:
         The class, the fixed parameters and the rows.
@@ -48,9 +49,8 @@ def load_fitted_rows(path: str | os.PathLike[str]) -> FittedRows:
         fixed = {name: float(one["value"]) for name, one in parameters if one.get("fixed", False)}
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: not a law that t2jax wrote ({type(error).__name__}: {error})") from None
-    return FittedRows(
-        class_of(content["law"], path, content.get("origin")), fixed, _read_rows(path, content.get("rows"))
-    )
+    law = law or class_of(content["law"], path, content.get("origin"))
+    return FittedRows(law, fixed, _read_rows(path, content.get("rows")))
 
 
 def _read_rows(path: Path, rows: Any) -> Table:

@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import importlib
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ from experiments.checks import (
     passk_posterior,
     pooled_tasks,
     posterior_frontier,
+    report_levers,
 )
 from experiments.paper import approach1, approach2, chinchilla_replication, t2_loss_on_porian, t2_on_code_models
 from experiments.shared import calibration_tables, code_models_optima, pooled_tables, real_tables, record
@@ -202,6 +204,18 @@ def test_observed_pass_at_k_by_each_definition():
     for definition, values in expected.items():
         found = passk_on_pythia.observe(counts, (3,), definition)[:, 0]
         np.testing.assert_allclose(found, values, rtol=1e-12, err_msg=definition)
+
+
+@pytest.mark.tiny
+def test_report_levers(tmp_path):
+    pytest.importorskip("selenium", reason="Selenium is not installed: it moves the levers of a report")
+    if not shutil.which("chromium") or not shutil.which("chromedriver"):
+        pytest.skip("Chromium with its driver is not installed")
+    result = report_levers.run(report_levers.Config.tiny())
+    (row,) = result.rows
+    assert row.compared >= 6 and row.contradicted == 0 and row.complaints == ()
+    assert max(row.largest.values()) < 5e-3 and row.megabytes < 6
+    check_output(report_levers, result, tmp_path)
 
 
 @pytest.mark.tiny

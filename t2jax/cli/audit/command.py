@@ -76,6 +76,8 @@ class AuditConfig:
     """Unit of the bootstrap: rows, or whole runs, whose rows share errors; by default runs if `model` repeats."""
     seed: int = 0
     """Seed of the random starts, draws and folds."""
+    report: bool = False
+    """Write report.html too: one file that opens anywhere."""
     output: FigureOptions = field(default_factory=FigureOptions)
 
 
@@ -132,6 +134,10 @@ def run(config: AuditConfig) -> int:
             with out.progress("figures") as bar:
                 picture_audit(audits, out)
                 bar.update()
+            if config.report:
+                from t2jax.cli.report.command import add_page  # plans, which audits need not load
+
+                add_page(out)
         return out.finish(1 if failures else 0, {**audit_answer(audits, cut), **answer, "failures": failures})
 
 

@@ -22,6 +22,7 @@ from t2jax.cli.plan.report import PlanReport, by_option
 from t2jax.cli.plan.selection import SelectionOptions, selection_of
 from t2jax.cli.plan.tasks import plan_tasks
 from t2jax.cli.plan.words import plan_answer, plan_summary, plan_text, save_plan
+from t2jax.cli.report.add import add_plan_page
 from t2jax.cli.tables.pairs import Pairs, pairs
 from t2jax.planning.advice.best_samples import best_samples
 from t2jax.planning.budget import LIMITS, Budget
@@ -89,6 +90,8 @@ class PlanConfig:
     selecting: tyro.conf.OmitArgPrefixes[SelectionOptions] = field(default_factory=SelectionOptions)
     held: HeldOptions = field(default_factory=HeldOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
+    report: bool = False
+    """Write report.html too: one file that opens anywhere, with levers that move."""
     output: FigureOptions = field(default_factory=FigureOptions)
 
     def budget(self) -> Budget:
@@ -157,6 +160,8 @@ def run(config: PlanConfig) -> int:
         with out.progress("figures") as bar:
             picture_plan(report, out)
             bar.update()
+        if config.report:
+            add_plan_page(out, config.law_file, source, report)
         failed = [text for text, variant in report.what_if.items() if not variant.ok]
         for text in failed:
             print(f"t2jax: --what-if {text}: {report.what_if[text].status}", file=sys.stderr)

@@ -37,19 +37,37 @@ DELTA_ACCURACY = "This approximation is accurate if the errors are small."
 
 def plan_text(report: PlanReport) -> str:
     """Returns the recommendation, its costs, alternatives, intervals and elasticities."""
+    return "\n\n".join(part for part in [*plan_parts(report).values(), report.plan.status] if part)
+
+
+def plan_parts(report: PlanReport) -> dict[str, str]:
+    """Returns the paragraphs and tables of a plan by their subject. Those without anything to say are empty."""
+    return {
+        "recommendation": _headline(report),
+        "selection": _selection(report),
+        "costs": _costs(report),
+        "model": of_the_model(report),
+        "assumptions": _assumptions(report),
+        "alternatives": _alternatives(report),
+        "intervals": _intervals(report),
+        "ranges": _ranges(report),
+        "elasticities": _elasticities(report),
+        "what_if": _what_if(report),
+    }
+
+
+def _selection(report: PlanReport) -> str:
+    """Returns how many samples are worth drawing, empty for an oracle."""
     best = report.best_samples
-    selection = "" if best is None else describe_best_samples(best, float(report.plan.samples))
-    parts = [_headline(report), selection, _costs(report), of_the_model(report), _assumptions(report)]
-    parts += [_alternatives(report), _intervals(report), _ranges(report)]
-    parts += [_elasticities(report), _what_if(report)]
-    return "\n\n".join(part for part in [*parts, report.plan.status] if part)
+    return "" if best is None else describe_best_samples(best, float(report.plan.samples))
 
 
 def plan_summary(report: PlanReport) -> str:
     """Returns what fits a screen: the recommendation, its intervals, costs, alternatives, and changed budgets."""
     more = "With -v: assumptions, what moves the plan, and how it was found."
     intervals = f"{_short_intervals(report)} {_intervals_of_the_law(report)}".rstrip()
-    parts = [_headline(report), intervals, _costs(report), _alternatives(report), _what_if(report), more]
+    parts = [_headline(report), intervals, _selection(report), _costs(report), of_the_model(report)]
+    parts += [_alternatives(report), _what_if(report), more]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -68,6 +68,8 @@ class SampleConfig:
     """Acceptance rate to adapt to; values nearer to one give smaller steps."""
     seed: int = 0
     """Seed of the random starts and draws."""
+    report: bool = False
+    """Write report.html too: one file that opens anywhere, with levers that move."""
     output: FigureOptions = field(default_factory=FigureOptions)
 
 
@@ -120,6 +122,10 @@ def run(config: SampleConfig) -> int:
             picture_posterior(post, table, out)
             picture_check(check, table, out)
             bar.update()
+        if config.report:
+            from t2jax.cli.report.command import add_page  # plans, which chains need not load
+
+            add_page(out)
         checked = {"covered": check.covered, "tails": dict(check.tails), "status": check.status}
         return out.finish(0, _answer(law, post, table) | {"check": checked})
 

@@ -1,0 +1,221 @@
+"""`t2jax report`: one HTML file of a fit, a posterior or a plan, with levers that move."""
+
+import dataclasses
+import json
+import sys
+import types
+from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+import tyro
+from tqdm import tqdm
+
+from t2jax.cli.frontier.allocations import solve_with_draws
+from t2jax.cli.frontier.smooth_draws import draw_smooth_optima
+from t2jax.cli.law_source import LawSource, law_of_file
+from t2jax.cli.output import Output
+from t2jax.cli.plan.command import PlanConfig, change_budget, report_plan
+from t2jax.cli.plan.report import PlanReport
+from t2jax.cli.report.add import rows_beside
+from t2jax.cli.report.audit_page import AUDIT_FILE, page_of_audit
+from t2jax.cli.report.contents import page_of_plan
+from t2jax.cli.report.page_parts import Page
+from t2jax.cli.report.provenance import read_run
+from t2jax.cli.report.write import REPORT_FILE, write_page
+from t2jax.fitting.law_files import LAW_FILE
+from t2jax.laws.base import Law
+from t2jax.planning.budget import Budget
+from t2jax.planning.frontier import frontier
+from t2jax.tables.table import Table
+
+BEYOND = 10.0
+"""A page of a fit plans for so many times the compute of the dearest run."""
+UNMEASURED = 1e21
+"""Training FLOPs of a page whose law tells nothing of its rows."""
+PER_PARAM = 20.0
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """Write one HTML file of a fit, a posterior or a plan, which opens anywhere and has levers that move."""
+
+    folder: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="FOLDER")]]
+    """Folder that `t2jax fit`, `sample` or `plan` wrote, or one with a law.json that `t2.save_law` wrote."""
+    to: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The file to write; by default report.html in the folder."""
+    train: float | None = None
+    """Training budget of the plan in the page; by default the plan's own, or ten times the dearest run."""
+    inference: float | None = None
+    """Serving budget of a query, for laws that read k."""
+    law_file: Annotated[Path | None, tyro.conf.arg(metavar="law.json")] = None
+    """Law of the plan, where it has moved since."""
+    law_class: Annotated[str | None, tyro.conf.arg(metavar="FILE.py:CLASS")] = None
+    """Class of a law of your own: the file that defines it, and its name."""
+    json: bool = False
+    """Print the result as JSON on stdout, and nothing else there."""
+
+
+def run(config: ReportConfig) -> int:
+    """Writes the page and returns 0. It raises ValueError for a folder without a law."""
+    path, reading = config.to or config.folder / REPORT_FILE, read_folder(config)
+    form = "{desc}: {bar:20} {n_fmt}/{total_fmt}, {elapsed}"
+    with tqdm(total=2, desc="report", file=sys.stderr, bar_format=form) as bar:
+        page = reading.page(config)
+        bar.update()
+        write_page(page, path)
+        bar.update()
+    size = path.stat().st_size
+    if config.json:
+        answer = {"command": "report", "file": str(path), "bytes": size, "levers": page.levers is not None}
+        print(json.dumps(answer, ensure_ascii=False))
+    else:
+        print(*page.lead, "", f"Written to {path} ({size / 1e6:.1f} MB), which opens in any browser.", sep="\n")
+    return 0
+
+
+def add_page(out: Output) -> None:
+    """Writes the page of a run among its files, from what it has written so far."""
+    config = ReportConfig(out.folder)
+    with out.progress("report") as bar, out.file(REPORT_FILE) as path:
+        write_page(read_folder(config).page(config), path)
+        bar.update()
+
+
+@dataclass(frozen=True)
+class ReadFolder:
+    """What a folder holds.
+
+    Attributes:
+        record: Its `run.json`, or nothing.
+        path: The law's file, or None for an audit.
+        planned: Options of the plan, None for another command.
+        source: The law with its draws, or None for an audit.
+        rows: The rows that the law was fitted to, if they are there.
+        cautions: What the fit warned of.
+    """
+
+    record: dict[str, Any]
+    path: Path | None = None
+    planned: PlanConfig | None = None
+    source: LawSource | None = None
+    rows: Table | None = None
+    cautions: tuple[str, ...] = ()
+
+    def page(self, config: ReportConfig) -> Page:
+        """Plans and returns the page."""
+        if self.path is None or self.source is None:
+            return page_of_audit(self.record, config.folder)
+        report, no_plan = None, "the law has no optimum under this budget"
+        seed = 0 if self.planned is None else self.planned.fitting.seed
+        try:
+            report = plan_of(self.source, _budget(config, self.planned, self.source), seed, self.planned)
+        except ValueError as reason:
+            no_plan = str(reason)
+        return page_of_plan(self.record, self.path, self.source, report, self.rows, no_plan, self.cautions)
+
+
+def read_folder(config: ReportConfig) -> ReadFolder:
+    """Reads what the folder of a report holds. It raises ValueError for a folder without a law."""
+    record = read_run(config.folder)
+    if record.get("command") == "audit" and (config.folder / AUDIT_FILE).exists():
+        return ReadFolder(record)
+    planned = _plan_config(record)
+    path = _law_path(config, planned)
+    own = None if config.law_class is None else law_class_of(config.law_class)
+    cautions: list[str] = []
+    seed = 0 if planned is None else planned.fitting.seed
+    source = law_of_file(path, seed, lambda *lines: cautions.extend(line for line in lines if line), own)
+    return ReadFolder(record, path, planned, source, rows_beside(path, own), tuple(cautions))
+
+
+def plan_of(source: LawSource, budget: Budget, seed: int, config: PlanConfig | None) -> PlanReport | None:
+    """Solves a budget with intervals, alternatives and what-ifs, or returns None without an optimum."""
+    assert source.law is not None
+    smooth = draw_smooth_optima(source.choice, budget, seed)
+    plan, draws = solve_with_draws(source.law, source.draws, budget)
+    if not plan.ok:
+        return None
+    report = report_plan(source, budget, plan, draws, smooth)
+    if config is not None:
+        report.what_if.update({text: frontier(source.law, change_budget(config, text)) for text in config.what_if})
+    return report
+
+
+def law_class_of(text: str) -> type[Law]:
+    """Imports a class of laws from "FILE.py:CLASS". It raises ValueError for anything else."""
+    name, _, attribute = text.rpartition(":")
+    path = Path(name)
+    if not path.is_file() or not attribute:
+        raise ValueError(f"--law-class: found {text!r}, expected a file and a class in it, such as my_laws.py:MyLaw")
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"--law-class: {path} is no file of Python")
+    module = module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    law = getattr(module, attribute, None)
+    if not (isinstance(law, type) and issubclass(law, Law)):
+        raise ValueError(f"--law-class: {path} defines no law {attribute!r}")
+    return law
+
+
+def _law_path(config: ReportConfig, planned: PlanConfig | None) -> Path:
+    """Returns the law's file: that in the folder, or the one that the plan was made with."""
+    if not config.folder.is_dir():
+        raise ValueError(f"{config.folder}: there is no such folder, expected one that t2jax fit, sample or plan wrote")
+    inside = config.folder / LAW_FILE
+    path = config.law_file or (inside if planned is None or planned.law_file is None else planned.law_file)
+    if path.exists():
+        return path
+    if path != inside:
+        raise ValueError(f"{path}: the law of this plan is not there any more; say where it is with --law-file")
+    raise ValueError(f"{config.folder}: found no {LAW_FILE}, expected a folder that t2jax fit, sample or plan wrote")
+
+
+def _budget(config: ReportConfig, planned: PlanConfig | None, source: LawSource) -> Budget:
+    """Returns the budget of the plan in the page."""
+    given = {name: value for name in ("train", "inference") if (value := getattr(config, name)) is not None}
+    if planned is not None:
+        return dataclasses.replace(planned, **given).budget()
+    assert source.law is not None
+    measured, law = source.measured, type(source.law)
+    train = UNMEASURED if measured is None else BEYOND * measured.compute[1]
+    budget = {"train": train, **given}
+    if "k" in law.inputs() and "inference" not in given:
+        # a model of twenty tokens per parameter, drawn as often as the most that was measured
+        samples = 16.0 if measured is None or measured.samples is None else max(measured.samples[1], 2.0)
+        budget["inference"] = 2 * float(np.sqrt(budget["train"] / (6 * PER_PARAM))) * samples
+    if "U" in law.inputs():
+        budget["unique_tokens"] = 1e12 if measured is None else BEYOND * measured.tokens[1]
+    return Budget(**budget)
+
+
+def _plan_config(record: dict[str, Any]) -> PlanConfig | None:
+    """Returns the options of the plan that a folder records, None for another command."""
+    return _config_of(PlanConfig, record["arguments"]) if record.get("command") == "plan" else None
+
+
+def _config_of(kind: Any, values: dict[str, Any]) -> Any:
+    """Makes a config from its record. Options that another version of t2jax lacked have their defaults."""
+    hints = get_type_hints(kind)
+    named = {field.name for field in dataclasses.fields(kind) if field.init}
+    return kind(**{name: _typed(hints[name], value) for name, value in values.items() if name in named})
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    """Turns a value of JSON into an option's type: a nested config, a path or a tuple."""
+    if get_origin(hint) in (Union, types.UnionType):
+        options = [option for option in get_args(hint) if option is not type(None)]
+        return None if value is None else _typed(options[0], value)
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return _config_of(hint, value)
+    if hint is Path and isinstance(value, str):
+        return Path(value)
+    return _tuples(value)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
