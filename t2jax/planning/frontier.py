@@ -8,9 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
+from t2jax.numerics.devices import device_mesh, spread_over
 from t2jax.planning.any_budget import plan_general
 from t2jax.planning.budget import Budget
 from t2jax.planning.plan import Plan
@@ -20,7 +22,7 @@ from t2jax.typing import Array
 from t2jax.working_precision import is_traced, scope, to_host
 
 CHUNK = 512
-"""Number of problems in one call of the compiled program."""
+"""Number of problems that a device solves in one call of the compiled program."""
 
 ANSWERS = ("params", "tokens", "samples", "value")
 """Fields of a plan that have derivatives in a float32 program."""
@@ -96,10 +98,12 @@ def frontier(laws: Law, budgets: Budget) -> Plan:
         flat = jax.tree.map(lambda leaf: np.broadcast_to(leaf, shape).ravel(), numbers)
         count, size = lead[0] if lead else 1, int(np.prod(shape, dtype=int))
         batch = jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf, dtype), (count,)), laws)
+        mesh = device_mesh(-(-count * size // CHUNK))
         parts = []
-        for index in _lanes(count * size):
+        for index in _lanes(count * size, 1 if mesh is None else mesh.size):
             law = jax.tree.map(lambda leaf, at=index // size: leaf[at], batch)
-            parts.append(_plans(law, jax.tree.map(lambda leaf, at=index % size: leaf[at], flat)))
+            budget = jax.tree.map(lambda leaf, at=index % size: leaf[at], flat)
+            parts.append(_plans(law, budget, mesh))
 
         def whole(*leaves: Array) -> np.ndarray:
             leaf = np.concatenate(leaves)[: count * size]
@@ -108,9 +112,9 @@ def frontier(laws: Law, budgets: Budget) -> Plan:
         return to_host(jax.tree.map(whole, *parts))
 
 
-def _lanes(count: int) -> Iterator[np.ndarray]:
+def _lanes(count: int, devices: int) -> Iterator[np.ndarray]:
     """Yields indices of the problems to solve together. The last index repeats, so that few shapes are compiled."""
-    size = min(CHUNK, 1 << (count - 1).bit_length())
+    size = min(CHUNK, 1 << (count - 1).bit_length()) if count <= CHUNK else CHUNK * devices
     for start in range(0, count, size):
         yield np.minimum(np.arange(start, start + size), count - 1)
 
@@ -146,10 +150,10 @@ def check_problem(law: type[Law], budget: Budget) -> None:
         raise ValueError(f"{law.__name__} predicts pass@k: Budget.target must be below 1, not {np.max(target):g}")
 
 
-@jax.jit
-def _plans(laws: Law, budgets: Budget) -> Plan:
+@partial(jax.jit, static_argnames="mesh")
+def _plans(laws: Law, budgets: Budget, mesh: Mesh | None) -> Plan:
     """Solves problems side by side, with leaves of shape (problems,)."""
-    return jax.vmap(_plan)(laws, budgets)
+    return spread_over(mesh, lambda problems: jax.vmap(_plan)(*problems), (laws, budgets))
 
 
 @jax.jit
