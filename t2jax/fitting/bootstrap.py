@@ -29,6 +29,10 @@ from t2jax.working_precision import scope, to_host
 ResampledUnit = Literal["rows", "runs"]
 LANES = 32
 """Number of tables that a device fits side by side."""
+LARGEST = 2**17
+"""Number of entries of all tables that a device fits side by side; more of them leave the caches."""
+MEMORY = 2**28
+"""Bytes of the tables that a device holds at once, whatever the number of draws."""
 MOST_FAILED = 0.1
 """Failed draws are no random part of all, so more of them bias a band."""
 
@@ -229,17 +233,20 @@ def _resampled(
     """Refits the law to resamples, and returns the laws and whether each converged."""
     start, most = off_the_edges(problem.unconstrain(values), limits), len(unit)
 
-    def weights(key: Array) -> Array:
+    def resample(key: Array) -> Rows:
         # as many draws as there can be units; only the first `units` count, so another number of units compiles nothing
         chosen = jax.random.randint(key, (most,), 0, units)
         counted = jnp.where(jnp.arange(most) < units, 1.0, 0.0).astype(start.dtype)
         # how often each unit was drawn is its weight: rows stay in place and every draw has the same shape
-        return data.weighted(jnp.zeros(most, start.dtype).at[chosen].add(counted)[unit])["weight"]
+        rows = data.weighted(jnp.zeros(most, start.dtype).at[chosen].add(counted)[unit])
+        return {name: column for name, column in rows.items() if name not in data.columns}
 
-    def objective(u: Array, weight: Array) -> Array:
-        return problem.objective(u, {**data.columns, "weight": weight})
+    columns = {name: column for name, column in data.weighted(data.weight).items() if name in data.columns}
 
-    ends = _refit(mesh, weights, objective, start, limits, jax.random.split(key, draws))
+    def objective(u: Array, drawn: Rows) -> Array:
+        return problem.objective(u, {**columns, **drawn})
+
+    ends = _refit(mesh, resample, objective, start, limits, jax.random.split(key, draws))
     return jax.vmap(lambda u: problem.split(u)[0])(ends.u), ends.converged
 
 
@@ -275,13 +282,22 @@ def _refit(
     keys: Array,
 ) -> Solution:
     """Draws a table for each key and minimises the objective on it, the keys spread over devices."""
-    lanes = min(LANES, len(keys))  # as many on every device, so that a result does not depend on their number
+    size = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(draw, keys[0])))
+    # as many on every device, so that a result does not depend on their number
+    lanes = min(LANES, len(keys), max(1, LARGEST // size))
+    chunk = max(lanes, MEMORY // (8 * size))
 
     def refit(keys: Array) -> Solution:
-        drawn = jax.lax.map(draw, keys, batch_size=64)
+        drawn = jax.lax.map(draw, keys, batch_size=lanes)
         return minimise_each(objective, start, drawn, lanes, limits)
 
-    return spread_over(mesh, refit, keys)
+    def refit_in_chunks(keys: Array) -> Solution:
+        chunks = -(-len(keys) // chunk)
+        place = jnp.minimum(jnp.arange(chunks * chunk), len(keys) - 1).reshape(chunks, chunk)
+        ends = jax.lax.map(lambda part: refit(keys[part]), place)
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[: len(keys)], ends)
+
+    return spread_over(mesh, refit if len(keys) <= chunk else refit_in_chunks, keys)
 
 
 def _collect(

@@ -30,7 +30,7 @@ from t2jax.noise.protocol import Noise
 from t2jax.numerics.damped_newton import Limits, minimise
 from t2jax.numerics.devices import device_mesh, spread_over
 from t2jax.printing import summary
-from t2jax.tables.measurements import Measurements
+from t2jax.tables.measurements import Measurements, largest
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 from t2jax.working_precision import scope, to_host
@@ -218,7 +218,7 @@ def _solve(
     draws = draws.astype(rows["weight"].dtype)
     values = jax.vmap(objective)(draws)
     # starts in parallel use the vector units of short tables; for long tables, one at a time, each stops early
-    batch_size = min(starts, max(1, 4096 // len(rows["weight"])))
+    batch_size = min(starts, max(1, 4096 // largest(rows)))
     search = partial(minimise, objective, limits=limits)
     search_all = partial(jax.lax.map, search, batch_size=batch_size)
     ends = spread_over(mesh, search_all, keep_best(values, draws, starts))
