@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import Annotated, Any, Union
 
 from t2jax.cli.process.errors import guarded
+from t2jax.cli.process.hosts import join_hosts
 from t2jax.cli.process.run import as_process
 
 
@@ -127,6 +128,7 @@ def _run_args(args: Sequence[str]) -> int:
     if "jax" in sys.modules:
         compile_faster()
         keep_compiled()
+        config = join_hosts(config)
     return run(config)
 
 

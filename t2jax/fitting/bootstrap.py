@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from t2jax.fitting.cautions import FEWEST_RUNS, shared_errors
 from t2jax.fitting.edges import limits_of, off_the_edges
@@ -17,7 +18,8 @@ from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Rows
 from t2jax.numerics.bands import Band, band, too_few_draws
-from t2jax.numerics.damped_newton import Limits, minimise_each
+from t2jax.numerics.damped_newton import Limits, Solution, minimise_each
+from t2jax.numerics.devices import device_mesh, spread_over
 from t2jax.printing import format_interval, summary
 from t2jax.tables.measurements import Measurements
 from t2jax.tables.table import Table
@@ -25,6 +27,12 @@ from t2jax.typing import Array, Float, Int
 from t2jax.working_precision import scope, to_host
 
 ResampledUnit = Literal["rows", "runs"]
+LANES = 32
+"""Number of tables that a device fits side by side."""
+LARGEST = 2**17
+"""Number of entries of all tables that a device fits side by side; more of them leave the caches."""
+MEMORY = 2**28
+"""Bytes of the tables that a device holds at once, whatever the number of draws."""
 MOST_FAILED = 0.1
 """Failed draws are no random part of all, so more of them bias a band."""
 
@@ -155,7 +163,7 @@ def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: Resampled
         values, limits, data = _starting_point(fit, table)
         data = data.padded().on_device(dtype)
         units, unit = int(unit.max()) + 1, jnp.asarray(np.pad(unit, (0, len(data.weight) - len(table))))
-        refits = _resampled(fit.problem, data, values, limits, unit, units, draws, key)
+        refits = _resampled(fit.problem, data, values, limits, unit, units, draws, key, device_mesh(draws))
         return _collect(refits, draws, over, shared_errors(table, over), fit.undetermined)
 
 
@@ -194,7 +202,9 @@ def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> B
     """
     with scope() as dtype:
         values, limits, data = _starting_point(fit, table)
-        refits = _simulated(fit.problem, data.on_device(dtype).every_row(), values, limits, draws, key)
+        refits = _simulated(
+            fit.problem, data.on_device(dtype).every_row(), values, limits, draws, key, device_mesh(draws)
+        )
         caution = shared_errors(table, "simulated tables")
         return _collect(refits, draws, "simulated tables", caution, fit.undetermined)
 
@@ -208,7 +218,7 @@ def _starting_point(fit: Fit, table: Table) -> tuple[dict[str, float], Limits, M
     return fit.law.values() | fit.noise_values, limits_of(fit.problem), data
 
 
-@partial(jax.jit, static_argnames="draws")
+@partial(jax.jit, static_argnames=("draws", "mesh"))
 def _resampled(
     problem: FitProblem,
     data: Measurements,
@@ -218,28 +228,37 @@ def _resampled(
     units: Array,
     draws: int,
     key: Array,
+    mesh: Mesh | None,
 ) -> tuple[Law, Array]:
     """Refits the law to resamples, and returns the laws and whether each converged."""
     start, most = off_the_edges(problem.unconstrain(values), limits), len(unit)
 
-    def weights(key: Array) -> Array:
+    def resample(key: Array) -> Rows:
         # as many draws as there can be units; only the first `units` count, so another number of units compiles nothing
         chosen = jax.random.randint(key, (most,), 0, units)
         counted = jnp.where(jnp.arange(most) < units, 1.0, 0.0).astype(start.dtype)
         # how often each unit was drawn is its weight: rows stay in place and every draw has the same shape
-        return data.weighted(jnp.zeros(most, start.dtype).at[chosen].add(counted)[unit])["weight"]
+        rows = data.weighted(jnp.zeros(most, start.dtype).at[chosen].add(counted)[unit])
+        return {name: column for name, column in rows.items() if name not in data.columns}
 
-    def objective(u: Array, weight: Array) -> Array:
-        return problem.objective(u, {**data.columns, "weight": weight})
+    columns = {name: column for name, column in data.weighted(data.weight).items() if name in data.columns}
 
-    drawn = jax.lax.map(weights, jax.random.split(key, draws), batch_size=64)
-    ends = minimise_each(objective, start, drawn, limits=limits)
+    def objective(u: Array, drawn: Rows) -> Array:
+        return problem.objective(u, {**columns, **drawn})
+
+    ends = _refit(mesh, resample, objective, start, limits, jax.random.split(key, draws))
     return jax.vmap(lambda u: problem.split(u)[0])(ends.u), ends.converged
 
 
-@partial(jax.jit, static_argnames="draws")
+@partial(jax.jit, static_argnames=("draws", "mesh"))
 def _simulated(
-    problem: FitProblem, rows: Rows, values: dict[str, Array], limits: Limits, draws: int, key: Array
+    problem: FitProblem,
+    rows: Rows,
+    values: dict[str, Array],
+    limits: Limits,
+    draws: int,
+    key: Array,
+    mesh: Mesh | None,
 ) -> tuple[Law, Array]:
     """Refits the law to simulated tables, and returns the laws and whether each converged."""
     u = problem.unconstrain(values)
@@ -250,9 +269,35 @@ def _simulated(
         return problem.objective(u, {**rows, **columns})
 
     simulate = partial(problem.noise.simulate, law, rows, nuisance)
-    drawn = jax.lax.map(simulate, jax.random.split(key, draws), batch_size=64)
-    ends = minimise_each(objective, start, drawn, limits=limits)
+    ends = _refit(mesh, simulate, objective, start, limits, jax.random.split(key, draws))
     return jax.vmap(lambda u: problem.split(u)[0])(ends.u), ends.converged
+
+
+def _refit(
+    mesh: Mesh | None,
+    draw: Callable[[Array], Any],
+    objective: Callable[[Array, Any], Array],
+    start: Array,
+    limits: Limits,
+    keys: Array,
+) -> Solution:
+    """Draws a table for each key and minimises the objective on it, the keys spread over devices."""
+    size = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(draw, keys[0])))
+    # as many on every device, so that a result does not depend on their number
+    lanes = min(LANES, len(keys), max(1, LARGEST // size))
+    chunk = max(lanes, MEMORY // (8 * size))
+
+    def refit(keys: Array) -> Solution:
+        drawn = jax.lax.map(draw, keys, batch_size=lanes)
+        return minimise_each(objective, start, drawn, lanes, limits)
+
+    def refit_in_chunks(keys: Array) -> Solution:
+        chunks = -(-len(keys) // chunk)
+        place = jnp.minimum(jnp.arange(chunks * chunk), len(keys) - 1).reshape(chunks, chunk)
+        ends = jax.lax.map(lambda part: refit(keys[part]), place)
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[: len(keys)], ends)
+
+    return spread_over(mesh, refit if len(keys) <= chunk else refit_in_chunks, keys)
 
 
 def _collect(

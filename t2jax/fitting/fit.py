@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from t2jax.fitting.cautions import few_solved, no_errors, refuse_unsolved, several_tasks, swept_setting
 from t2jax.fitting.edges import edges_of, limits_of
@@ -34,8 +35,9 @@ from t2jax.laws.base import Law
 from t2jax.laws.check import not_finite
 from t2jax.noise.protocol import Noise
 from t2jax.numerics.damped_newton import Limits, minimise
+from t2jax.numerics.devices import device_mesh, spread_over
 from t2jax.printing import summary
-from t2jax.tables.measurements import Measurements
+from t2jax.tables.measurements import Measurements, largest
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 from t2jax.working_precision import scope, to_host
@@ -152,7 +154,7 @@ def fit(
     with scope() as dtype:
         data = jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, data.padded())
         run = np.pad(table.runs(), (0, len(data.weight) - len(table)))
-        search = partial(_solve, problem, data, run, limits_of(problem), starts)
+        search = partial(_solve, problem, data, run, limits_of(problem), starts, device_mesh(starts))
         solution, agree, tried = _best_of(search, starts, key)
     best, noise_values = to_host((solution.law, solution.noise_values))
     values = best.values() | noise_values
@@ -215,8 +217,10 @@ class _Solution(NamedTuple):
     own: Array
 
 
-@partial(jax.jit, static_argnames="starts")
-def _solve(problem: FitProblem, data: Measurements, run: Array, limits: Limits, starts: int, key: Array) -> _Solution:
+@partial(jax.jit, static_argnames=("starts", "mesh"))
+def _solve(
+    problem: FitProblem, data: Measurements, run: Array, limits: Limits, starts: int, mesh: Mesh | None, key: Array
+) -> _Solution:
     """Minimises the objective from the best of many random starts, and computes the curvature at the optimum."""
     rows = data.weighted(jnp.ones_like(data.weight))
     objective = partial(problem.objective, rows=rows)
@@ -227,9 +231,10 @@ def _solve(problem: FitProblem, data: Measurements, run: Array, limits: Limits, 
     draws = draws.astype(rows["weight"].dtype)
     values = jax.vmap(objective)(draws)
     # starts in parallel use the vector units of short tables; for long tables, one at a time, each stops early
-    batch_size = min(starts, max(1, 4096 // len(rows["weight"])))
+    batch_size = min(starts, max(1, 4096 // largest(rows)))
     search = partial(minimise, objective, limits=limits)
-    ends = jax.lax.map(search, keep_best(values, draws, starts), batch_size=batch_size)
+    search_all = partial(jax.lax.map, search, batch_size=batch_size)
+    ends = spread_over(mesh, search_all, keep_best(values, draws, starts))
     end_values = jnp.where(jnp.isfinite(ends.value), ends.value, jnp.inf)
     lowest_value = jnp.min(end_values)
     # rows without noise end at rounding, so equality is relative to the objective of a bad fit

@@ -8,8 +8,11 @@ import jax.numpy as jnp
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Noise, Rows
 from t2jax.noise.residuals import _inputs
-from t2jax.numerics.special import log_beta_binomial, log_binomial
+from t2jax.numerics.rising_sums import log_rising_sum
+from t2jax.numerics.special import log_beta_binomial, log_binomial, representable
+from t2jax.tables.measurements import Measurements
 from t2jax.tables.table import Table
+from t2jax.tables.tallies import tallied
 from t2jax.typing import Array
 
 
@@ -59,12 +62,20 @@ class BetaBinomial(Noise):
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
         return (*_inputs(law, table, but="samples"), "trials", "correct")
 
+    def measurements(self, law: type[Law], table: Table) -> Measurements:
+        return tallied(table, self.columns(law, table))
+
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         return -self.log_density(law, rows, nuisance)
 
     def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        """Computes the log-likelihood of each row, or of all counts of each run where they are tallied."""
         del nuisance
         a, b = law.questions(**law.arguments(rows, but="k"))
+        if "correct_beyond" in rows:
+            a, b = jnp.broadcast_arrays(*representable(a, b), rows["weight"])[:2]
+            rises = log_rising_sum(a, rows["correct_beyond"]) + log_rising_sum(b, rows["wrong_beyond"])
+            return rows["log_choose"] + rises - log_rising_sum(a + b, rows["trials_beyond"])
         return log_beta_binomial(rows["correct"], rows["trials"], a, b)
 
     def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:

@@ -152,16 +152,16 @@ def minimise_each(
     objective: Callable[[Array, Any], Array],
     start: Float[Array, " free"],
     items: Any,
-    lanes: int = 32,
+    lanes: int,
     limits: Limits | None = None,
 ) -> Solution:
     """Minimises objective(u, item) from the same start for every item along the leading axis of the tree `items`.
 
     With `jax.vmap(minimise)` every problem takes as many steps as the longest one. Here `lanes` problems advance side
-    by side, and a lane that has ended takes the next item.
+    by side, and a lane that has ended takes the next item. A lane beyond the last item repeats it without a result.
+    As in `minimise`, one step follows convergence, so that an end does not depend on the rounding of its start.
     """
     count = len(jax.tree.leaves(items)[0])
-    lanes = min(lanes, count)
     if limits is not None:
         start = jnp.clip(start, *limits)
     fresh = _start_walk(start)
@@ -172,11 +172,11 @@ def minimise_each(
         walks, ended, at = carry
         lane_items = jax.tree.map(lambda leaf: leaf[jnp.minimum(at, count - 1)], items)
         walks = jax.vmap(lambda walk, item: _advance(lambda u: objective(u, item), limits, walk))(walks, lane_items)
-        place = jnp.where(walks.ended, at, count)  # unfinished lanes write past the end, which drops
+        place = jnp.where(walks.ended_before, at, count)  # unfinished lanes write past the end, which drops
         ended = jax.tree.map(lambda results, leaf: results.at[place].set(leaf, mode="drop"), ended, walks)
-        next_item = jnp.max(at) + jnp.cumsum(walks.ended)
-        restarted = jax.vmap(lambda walk: jax.tree.map(partial(jnp.where, walk.ended), fresh, walk))(walks)
-        return restarted, ended, jnp.where(walks.ended, next_item, at)
+        next_item = jnp.max(at) + jnp.cumsum(walks.ended_before)
+        restarted = jax.vmap(lambda walk: jax.tree.map(partial(jnp.where, walk.ended_before), fresh, walk))(walks)
+        return restarted, ended, jnp.where(walks.ended_before, next_item, at)
 
     carry = (walks, ended, jnp.arange(lanes))
     _, ended, _ = jax.lax.while_loop(lambda carry: jnp.min(carry[2]) < count, advance, carry)

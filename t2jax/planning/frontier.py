@@ -8,10 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.held_inputs import own_inputs
+from t2jax.numerics.devices import device_mesh, spread_over
 from t2jax.numerics.stored_programs import StoredProgram
 from t2jax.planning.any_budget import plan_general
 from t2jax.planning.budget import CHOSEN, Budget
@@ -22,7 +24,7 @@ from t2jax.typing import Array
 from t2jax.working_precision import is_traced, scope, to_host
 
 FEW, CHUNK = 64, 512
-"""Numbers of problems in one call of the compiled program: few problems, and many.
+"""Numbers of problems that a device solves in one call of the compiled program: few problems, and many.
 
 Two sizes need two programs at most. To trace a program takes seconds, to solve 64 problems takes less than a tenth.
 """
@@ -113,14 +115,16 @@ def side_by_side(laws: Law, budgets: Budget) -> Plan:
     with scope() as dtype:
         laws, budgets = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), (laws, without_names(budgets)))
         count, parts = len(jax.tree.leaves(laws)[0]), []
-        for index in _lanes(count):
-            parts.append(_plans(*jax.tree.map(lambda leaf, at=index: leaf[at], (laws, budgets))))
+        mesh = device_mesh(-(-count // CHUNK))
+        solve = _plans if mesh is None else partial(_plans_on, mesh)
+        for index in _lanes(count, 1 if mesh is None else mesh.size):
+            parts.append(solve(*jax.tree.map(lambda leaf, at=index: leaf[at], (laws, budgets))))
         return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:count], *parts)
 
 
-def _lanes(count: int) -> Iterator[np.ndarray]:
+def _lanes(count: int, devices: int) -> Iterator[np.ndarray]:
     """Yields indices of the problems to solve together. The last index repeats, so that two shapes are compiled."""
-    size = FEW if count <= 8 * FEW else CHUNK
+    size = FEW if count <= 8 * FEW else CHUNK * devices
     for start in range(0, count, size):
         yield np.minimum(np.arange(start, start + size), count - 1)
 
@@ -193,6 +197,12 @@ def check_reads_sizes(law: type[Law]) -> None:
 def _plans(laws: Law, budgets: Budget) -> Plan:
     """Solves problems side by side, with leaves of shape (problems,)."""
     return jax.vmap(_plan)(laws, budgets)
+
+
+@partial(jax.jit, static_argnames="mesh")
+def _plans_on(mesh: Mesh, laws: Law, budgets: Budget) -> Plan:
+    """Solves problems on the devices of a mesh, with leaves of shape (problems,)."""
+    return spread_over(mesh, lambda problems: jax.vmap(_plan)(*problems), (laws, budgets))
 
 
 @jax.jit

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh
 
 from t2jax.numerics.damped_newton import minimise
+from t2jax.numerics.devices import spread_over
 from t2jax.tables.measurements import Measurements
 from t2jax.typing import Array, Float, Int
 
@@ -119,7 +120,7 @@ def initialise_chains(
     return mode, jax.lax.map(lambda pair: kernel.init(pair[1], warmup, pair[0]), first_states)
 
 
-@partial(jax.jit, static_argnames=("runs", "warmup", "accept"))
+@partial(jax.jit, static_argnames=("runs", "warmup", "accept", "mesh"))
 def advance_chains(
     density: Target,
     data: Measurements,
@@ -130,6 +131,7 @@ def advance_chains(
     runs: int,
     warmup: int,
     accept: float,
+    mesh: Mesh | None,
 ) -> tuple[Any, Drawn]:
     """Advances every chain by `steps` <= CHUNK draws, and returns the states and draws.
 
@@ -137,8 +139,7 @@ def advance_chains(
     `run` is the run of each row, below `runs`.
     """
 
-    def advance(shared: Any, states: Any) -> Any:
-        density, data, mode, run, steps = shared
+    def advance(states: Any) -> Any:
         kernel = _kernel(density, data, mode, accept)
 
         def read(state: Any) -> Drawn:
@@ -163,7 +164,7 @@ def advance_chains(
         batch_size = None if jax.default_backend() == "cpu" else len(states.z)
         return jax.lax.map(advance_chain, states, batch_size=batch_size)
 
-    return _over_devices(advance, len(states.z))((density, data, mode, run, steps), states)
+    return spread_over(mesh, advance, states)
 
 
 def draw_all(
@@ -175,6 +176,7 @@ def draw_all(
     warmup: int,
     draws: int,
     accept: float,
+    mesh: Mesh | None,
     progress: Callable[[int], object] | None,
 ) -> Drawn:
     """Warms up and draws from the states of `initialise_chains`, a chunk at a time, as NumPy arrays.
@@ -186,7 +188,7 @@ def draw_all(
     parts: list[Drawn] = []
     try:
         for steps, is_draw in _chunks(warmup, draws):
-            states, drawn = advance_chains(density, data, mode, run, states, steps, runs, warmup, accept)
+            states, drawn = advance_chains(density, data, mode, run, states, steps, runs, warmup, accept, mesh)
             drawn = jax.tree.map(lambda leaf, end=steps: np.asarray(leaf)[:, :end], drawn)
             parts += [drawn] if is_draw else []
             if progress is not None:
@@ -215,20 +217,6 @@ def spread_starts(
         nearest = jnp.min(jnp.stack([jnp.sum((ends - point[None, :]) ** 2, axis=1) for point in chosen]), axis=0)
         chosen.append(ends[jnp.argmax(jnp.where(rival, nearest, -1.0))])
     return jnp.stack(chosen)
-
-
-def _over_devices(advance: Any, chains: int) -> Any:
-    """Distributes a function of (shared, chains) over devices, along the leading chain axis.
-
-    It uses as many devices as divide the chains. With one device it returns the function itself.
-    """
-    devices = jax.local_devices()
-    count = max(n for n in range(1, len(devices) + 1) if chains % n == 0)
-    if count == 1:
-        return advance
-    mesh = Mesh(devices[:count], ("chains",))
-    along, shared = PartitionSpec("chains"), PartitionSpec()
-    return jax.shard_map(advance, mesh=mesh, in_specs=(shared, along), out_specs=along, check_vma=False)
 
 
 def _kernel(density: Target, data: Measurements, mode: Mode, accept: float) -> Any:

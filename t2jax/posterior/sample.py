@@ -9,6 +9,7 @@ from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import DEVIATION, LeftOutUnit, Noise
 from t2jax.noise.question_grid import question_names
+from t2jax.numerics.devices import device_mesh
 from t2jax.posterior.arviz_groups import PRIOR_DRAWS, inference_data, names_of_runs, sample_groups
 from t2jax.posterior.chains import draw_all, initialise_chains
 from t2jax.posterior.crossed_density import CrossedDensity
@@ -102,7 +103,7 @@ def sample(
         if not np.isfinite(mode.value):
             raise ValueError(f"{law.__name__} on {table.source.name}: no start has a finite density; check its priors")
         prior = jax.tree.map(np.asarray, target.prior_draws(PRIOR_DRAWS, prior_key))
-        chain_draws = draw_all(target, data, mode, units, states, warmup, draws, accept, progress)
+        chain_draws = draw_all(target, data, mode, units, states, warmup, draws, accept, device_mesh(chains), progress)
         point, _ = to_host(target.split(mode.u))
     values = {name: chain_draws.named[name] for name in target.names}
     laws = law(**{name: chain_draws.named[name].ravel() for name in law.declared()})

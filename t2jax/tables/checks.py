@@ -20,6 +20,7 @@ from t2jax.tables.columns import (
 )
 from t2jax.tables.magnitudes import Doubt, doubts, doubts_of_a_file
 from t2jax.tables.place import Place, TableError, _format_cell, missing_column, suggestion, unique_names
+from t2jax.tables.reading.repeats import for_each_cell
 
 
 def to_numbers(cells: pd.Series, place: Place, column: str, needed_by: str = "") -> np.ndarray:
@@ -39,11 +40,11 @@ def to_numbers(cells: pd.Series, place: Place, column: str, needed_by: str = "")
     """
     if cells.dtype.kind in "iuf":
         return cells.to_numpy(dtype=np.float64, na_value=np.nan)
-    numbers = [_number(cell) for cell in cells]
-    bad = np.array([value is None for value in numbers], dtype=bool)
+    numbers = for_each_cell(cells, _number)
+    bad = np.equal(numbers, None).astype(bool)
     hint = _number_hint(column, cells.iloc[int(bad.argmax())]) if bad.any() else ""
     place.refuse(column, bad, cells, "a number" + (f", for {needed_by}" if needed_by else "") + hint)
-    return np.array(numbers, dtype=np.float64)
+    return numbers.astype(np.float64)
 
 
 def clean(frame: pd.DataFrame, place: Place, known_raw: Collection[str]) -> pd.DataFrame:
@@ -79,9 +80,9 @@ def clean(frame: pd.DataFrame, place: Place, known_raw: Collection[str]) -> pd.D
             place.refuse(name, ~good, cells, numbers[name].expected + hint)
             columns[name] = pd.Series(values)
         elif name in TEXTS:
-            texts = ["" if missing else str(cell) for cell, missing in zip(cells, cells.isna(), strict=True)]
-            place.refuse(name, np.array([not text.strip() for text in texts]), cells, "a name")
-            columns[name] = pd.Series(texts, dtype=object)
+            texts = pd.Series(np.where(cells.isna(), "", for_each_cell(cells, str)), dtype=object)
+            place.refuse(name, for_each_cell(texts, lambda text: not text.strip()).astype(bool), cells, "a name")
+            columns[name] = texts
         else:  # float32 would not survive being written as text
             columns[name] = cells.astype(np.float64) if cells.dtype.kind == "f" else cells
     _check_counts(columns, place)

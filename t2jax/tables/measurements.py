@@ -70,6 +70,11 @@ register(Measurements, ("columns", "weight", "place"))
 register(Units, ("columns", "weight", "place"))
 
 
+def largest(rows: dict[str, Array]) -> int:
+    """Returns the number of entries of the largest column, by which the memory of a computation grows."""
+    return max(column.size for column in rows.values())
+
+
 def bucket(length: int) -> int:
     """Rounds a length up to a series with steps of a fifth: 16, 20, 23, 27, 32, ..."""
     step = math.ceil(4 * math.log2(max(length, 16) / 16) - 1e-9)

@@ -36,6 +36,7 @@ ROOT = Path(record.__file__).parents[2]
 EXPERIMENTS = sorted(path for path in (ROOT / "experiments").rglob("*.py") if path.stem != "__init__")
 SCRIPTS = [path for path in EXPERIMENTS if path.parent.name != "shared"]
 OTHERS = (
+    "experiments.benchmarks.bench_large",
     "experiments.benchmarks.law_zoo",
     "experiments.benchmarks.passk_forecast",
     "experiments.benchmarks.zoo_counts",

@@ -15,6 +15,7 @@ from t2jax.laws.parameter import Param
 from t2jax.noise.default import default_noise
 from t2jax.noise.protocol import Noise
 from t2jax.noise.residuals import response
+from t2jax.numerics.devices import device_mesh
 from t2jax.posterior.arviz_groups import PRIOR_DRAWS, inference_data
 from t2jax.posterior.chains import draw_all, initialise_chains
 from t2jax.posterior.density import Density, Priors, density
@@ -119,7 +120,7 @@ def sample_tasks(
         target = replace(target, expansion=expansion, ends=jnp.concatenate([mode_coordinates[None], ends[1:]]))
         mode, states = initialise_chains(target, data, chains, chains, warmup, accept, restart_key)
         prior = jax.tree.map(np.asarray, prior_draws(target, PRIOR_DRAWS, prior_key))
-        chain_draws = draw_all(target, data, mode, run, states, warmup, draws, accept, progress)
+        chain_draws = draw_all(target, data, mode, run, states, warmup, draws, accept, device_mesh(chains), progress)
         point_values = to_host(jax.jit(Pooled.values)(target, mode.u))
     tasks = tuple(task_tables)
     measured = response(law, next(iter(task_tables.values())))

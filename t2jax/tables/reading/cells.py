@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from t2jax.tables.columns import NUMBERS, SHARES, UNITS
 from t2jax.tables.place import Place, TableError
 from t2jax.tables.reading.headers import SCALED
+from t2jax.tables.reading.repeats import first_of_equals, for_each_cell
 
 NOT_MEASURED = frozenset(("n/a", "na", "#n/a", "null", "none", "-", "--", "—", "–"))
 """Cells that say, in lower case, that there is no value. An empty cell and `nan` may be mistakes, so they are asked."""
@@ -53,9 +55,9 @@ def style_of(frame: pd.DataFrame, given: str | None, place: Place) -> Style:
         return Style(given)
     marks: dict[str, tuple[int, str, str]] = {}  # the first cell of each kind
     for name in (name for name in frame if name in NUMBERS and frame[name].dtype == object):
-        for row, cell in enumerate(frame[name]):
+        for cell, row in zip(*first_of_equals(frame[name]), strict=True):
             if (kind := _kind(cell)) is not None:
-                marks.setdefault(kind, (row, name, str(cell)))
+                marks.setdefault(kind, (int(row), name, str(cell)))
     where = {kind: f"{place.row(row)}, column {name!r}" for kind, (row, name, _) in marks.items()}
     thousands = next((kind for kind in ("thousands", "decimal point") if kind in marks), None)
     if "decimal comma" in marks:
@@ -161,7 +163,7 @@ def normalised(frame: pd.DataFrame, style: Style, scaled: Mapping[str, float], p
         if name not in NUMBERS or cells.dtype.kind in "iuf":
             columns[name] = cells
             continue
-        read = [number_of(cell, str(name), style, name in scaled) for cell in cells]
+        read = for_each_cell(cells, partial(number_of, column=str(name), style=style, scaled=name in scaled))
         if style.decimal == ",":
             pointed = np.array([isinstance(cell, str) and "." in cell for cell in read], dtype=bool)
             place.refuse(str(name), pointed, cells, "a number with a decimal comma, as other cells have")

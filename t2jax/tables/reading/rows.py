@@ -2,6 +2,7 @@
 
 import reprlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from t2jax.tables.columns import NUMBERS, RESPONSES, TEXTS
 from t2jax.tables.place import Place, TableError, missing_column
 from t2jax.tables.reading.cells import Style, is_number, number_of, says_missing
 from t2jax.tables.reading.files.text import numbers_or_text
+from t2jax.tables.reading.repeats import for_each_cell
 
 
 def select_rows(
@@ -85,7 +87,7 @@ def measured_rows(
         if cells.dtype.kind in "iuf" and not np.any(cells.isna()):
             continue
         told = name in RESPONSES or bool(words)
-        missing = np.array([told and _missing(cell, name, words) for cell in cells], dtype=bool)
+        missing = for_each_cell(cells, partial(_missing, name=name, words=words)).astype(bool) & told
         if missing.any():
             row = int(missing.argmax())
             gaps.append(f"{missing.sum()} in column {name!r}, as {_shown(cells.iloc[row])} in {place.row(row)}")
@@ -113,12 +115,12 @@ def _refuse_unmeasured(cells: pd.Series, name: str, style: Style, place: Place) 
     """Raises TableError for a measurement that is empty or no number, with the option that leaves its row out."""
     if cells.dtype.kind in "iu" or (cells.dtype.kind == "f" and not cells.isna().any()):
         return
-    read = [number_of(cell, name, style, False) for cell in cells]
-    empty = np.array([_text(cell) in ("", "nan") for cell in cells], dtype=bool)
-    bad = ~empty & np.array([not _python_number(cell) for cell in read], dtype=bool)
+    read = pd.Series(for_each_cell(cells, lambda cell: number_of(cell, name, style, False)))
+    empty = for_each_cell(cells, lambda cell: _text(cell) in ("", "nan")).astype(bool)
+    bad = ~empty & ~for_each_cell(read, _python_number).astype(bool)
     expected = "a number"
     if not bad.any():
-        values = np.array([float(cell) if is_number(cell) else np.nan for cell in read])
+        values = for_each_cell(read, lambda cell: float(cell) if is_number(cell) else np.nan).astype(float)
         finite = np.isfinite(values)
         bad = ~finite | ~NUMBERS[name].accepts(np.where(finite, values, 1.0))
         expected = NUMBERS[name].expected
@@ -157,8 +159,12 @@ def _shown(cell: Any) -> str:
 
 def _numbers(cells: pd.Series, name: str, factor: float, style: Style, scaled: bool) -> np.ndarray:
     """Returns the numbers of cells, NaN for those that are none."""
-    read = [number_of(cell, name, style, scaled) for cell in cells]
-    return np.array([float(cell) if is_number(cell) else np.nan for cell in read]) * factor
+
+    def number(cell: Any) -> float:
+        read = number_of(cell, name, style, scaled)
+        return float(read) if is_number(read) else np.nan
+
+    return for_each_cell(cells, number).astype(float) * factor
 
 
 def _as_number(name: str, value: str | float) -> float:

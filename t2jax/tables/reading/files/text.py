@@ -34,8 +34,13 @@ def text_cells(data: bytes, name: str, separator: str | None = None, encoding: s
     Raises:
         TableError: The file is empty, in another encoding, ragged, cut off, badly quoted or has another separator.
     """
-    lines = _Lines(decoded(data, name, encoding))
+    text = decoded(data, name, encoding)
+    lines = _Lines(text)
     separator = separator or found_separator(lines.first())
+    notes = [] if separator == "," else [f"cells are separated by {NAMES.get(separator, repr(separator))}"]
+    if (plain := _plain_cells(text, separator)) is not None:
+        frame = plain.set_axis(unique_names(list(plain), Place(name, np.ones(1, int))), axis=1)
+        return RawTable(frame, Place(name, np.arange(2, 2 + len(frame))), notes=tuple(notes))
     records, starts = _records(lines, separator, name)
     if not records:
         raise TableError(f"{name}: the file is empty, expected column names and rows")
@@ -57,9 +62,6 @@ def text_cells(data: bytes, name: str, separator: str | None = None, encoding: s
     named = [i for i, column in enumerate(columns) if header[i].strip() or "".join(column).strip()]
     unique = unique_names([header[i] for i in named], place)
     frame = pd.DataFrame({title: pd.Series(columns[i], dtype=object) for title, i in zip(unique, named, strict=True)})
-    notes = []
-    if separator != ",":
-        notes.append(f"cells are separated by {NAMES.get(separator, repr(separator))}")
     if lines.comments:
         several = len(lines.comments) > 1
         shown = ", ".join(map(str, lines.comments[:5])) + (", ..." if len(lines.comments) > 5 else "")
@@ -138,6 +140,37 @@ def _records(lines: _Lines, separator: str, name: str) -> tuple[list[list[str]],
         if "".join(record).strip() or len(record) > 1:  # a blank line is no row
             records.append(record)
             starts.append(lines.first_of_record)
+
+
+def _plain_cells(text: str, separator: str) -> pd.DataFrame | None:
+    """Reads a text in which every line is a record of as many cells, by the names in its first line.
+
+    Such a text has no quotation marks, comments, empty rows or columns without a name. pandas reads it ten times as
+    fast as Python's csv does. Any other text gives None.
+    """
+    empty_row = re.compile(rf"^[{re.escape(separator)} \t\r]*$", re.MULTILINE)
+    if any(mark in text for mark in ('"', "#", "\0")) or text.count("\r") > text.count("\r\n"):
+        return None
+    text = text.removesuffix("\n")
+    if empty_row.search(text):
+        return None
+    try:
+        frame = pd.read_csv(
+            io.StringIO(text, newline=""),
+            sep=separator,
+            header=None,
+            dtype=object,
+            quoting=csv.QUOTE_NONE,
+            na_filter=False,
+            skip_blank_lines=False,
+        )
+    except (ValueError, pd.errors.ParserError):
+        return None
+    header, (rows, columns) = frame.iloc[0], frame.shape
+    cut_off = text.count(separator) < rows * (columns - 1)  # pandas fills short rows
+    if cut_off or not all(map(str.strip, header)):
+        return None
+    return frame.iloc[1:].reset_index(drop=True).set_axis(list(header), axis=1)
 
 
 def _is_number(cell: str) -> bool:
