@@ -192,7 +192,7 @@ def keep_compiled() -> None:
     import jax
     import pooch
 
-    from t2jax.numerics.stored_programs import store_programs
+    from t2jax.numerics.programs.stored_programs import store_programs
 
     store_programs(pooch.os_cache("t2jax") / "programs")
     jax.config.update("jax_compilation_cache_dir", str(pooch.os_cache("t2jax") / "jit"))

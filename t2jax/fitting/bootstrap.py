@@ -18,8 +18,8 @@ from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Rows
 from t2jax.numerics.bands import Band, band, too_few_draws
-from t2jax.numerics.damped_newton import Limits, Solution, minimise_each
-from t2jax.numerics.devices import device_mesh, spread_over
+from t2jax.numerics.programs.devices import device_mesh, spread_over
+from t2jax.numerics.solvers.damped_newton import Limits, Solution, minimise_each
 from t2jax.printing import format_interval, summary
 from t2jax.tables.measurements import Measurements
 from t2jax.tables.table import Table

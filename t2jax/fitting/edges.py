@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.fitting.problem import FitProblem
-from t2jax.numerics.damped_newton import Limits
+from t2jax.numerics.solvers.damped_newton import Limits
 from t2jax.typing import Array, Float
 
 LEAST_SHARE = 40.0  # logit of a share below rounding, whose inverse square is a number in single precision too

@@ -34,8 +34,8 @@ from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.check import not_finite
 from t2jax.noise.protocol import Noise
-from t2jax.numerics.damped_newton import Limits, minimise
-from t2jax.numerics.devices import device_mesh, spread_over
+from t2jax.numerics.programs.devices import device_mesh, spread_over
+from t2jax.numerics.solvers.damped_newton import Limits, minimise
 from t2jax.printing import summary
 from t2jax.tables.measurements import Measurements, largest
 from t2jax.tables.table import Table

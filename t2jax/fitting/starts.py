@@ -12,7 +12,7 @@ from numpyro.distributions import Distribution, LogNormal, Normal
 from t2jax.laws.base import Law
 from t2jax.laws.coordinates import Coordinates
 from t2jax.noise.protocol import Rows
-from t2jax.numerics.small_linear_algebra import solve_positive
+from t2jax.numerics.solvers.small_linear_algebra import solve_positive
 from t2jax.typing import Array, Float
 
 

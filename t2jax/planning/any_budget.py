@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.base import Law
-from t2jax.numerics.feasible_point import find_feasible_point
-from t2jax.numerics.implicit_derivative import differentiable
-from t2jax.numerics.interior_point import Optimum, best_of, first_of
+from t2jax.numerics.solvers.feasible_point import find_feasible_point
+from t2jax.numerics.solvers.implicit_derivative import differentiable
+from t2jax.numerics.solvers.interior_point import Optimum, best_of, first_of
 from t2jax.planning.budget import CHOSEN, Budget
 from t2jax.planning.outcome import Outcome
 from t2jax.planning.plan import AT_BOUND, CONSTRAINTS, CONTRADICTORY, UNREACHABLE, Plan

@@ -13,8 +13,8 @@ from jax.sharding import Mesh
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.held_inputs import own_inputs
-from t2jax.numerics.devices import device_mesh, spread_over
-from t2jax.numerics.stored_programs import StoredProgram
+from t2jax.numerics.programs.devices import device_mesh, spread_over
+from t2jax.numerics.programs.stored_programs import StoredProgram
 from t2jax.planning.any_budget import plan_general
 from t2jax.planning.budget import CHOSEN, Budget
 from t2jax.planning.plan import Plan

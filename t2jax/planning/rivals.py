@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.base import Law, Part
-from t2jax.numerics.stored_programs import StoredProgram
+from t2jax.numerics.programs.stored_programs import StoredProgram
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import allocate, frontier, without_names
 from t2jax.planning.plan import BUDGETS, CONSTRAINTS, Plan

@@ -14,7 +14,7 @@ from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.laws.coordinates import Coordinates
 from t2jax.numerics.bands import Band
-from t2jax.numerics.stored_programs import StoredProgram
+from t2jax.numerics.programs.stored_programs import StoredProgram
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import allocate, check_problem, without_names
 from t2jax.planning.plan import CONSTRAINTS, Plan

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.base import Law
-from t2jax.numerics.implicit_derivative import differentiable
-from t2jax.numerics.interior_point import Optimum, best_of, first_of
+from t2jax.numerics.solvers.implicit_derivative import differentiable
+from t2jax.numerics.solvers.interior_point import Optimum, best_of, first_of
 from t2jax.planning.budget import Budget
 from t2jax.planning.outcome import Outcome
 from t2jax.planning.plan import AT_BOUND, CONSTRAINTS, INFEASIBLE_INFERENCE, INFEASIBLE_TRAIN, Plan

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from t2jax.numerics.damped_newton import minimise
-from t2jax.numerics.devices import spread_over
+from t2jax.numerics.programs.devices import spread_over
+from t2jax.numerics.solvers.damped_newton import minimise
 from t2jax.tables.measurements import Measurements
 from t2jax.typing import Array, Float, Int
 

@@ -9,7 +9,7 @@ from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import DEVIATION, LeftOutUnit, Noise
 from t2jax.noise.question_grid import question_names
-from t2jax.numerics.devices import device_mesh
+from t2jax.numerics.programs.devices import device_mesh
 from t2jax.posterior.arviz_groups import PRIOR_DRAWS, inference_data, names_of_runs, sample_groups
 from t2jax.posterior.chains import draw_all, initialise_chains
 from t2jax.posterior.crossed_density import CrossedDensity

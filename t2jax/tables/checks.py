@@ -18,7 +18,7 @@ from t2jax.tables.columns import (
     of_compute_alone,
     with_compute,
 )
-from t2jax.tables.magnitudes import Doubt, doubts, doubts_of_a_file
+from t2jax.tables.doubts.magnitudes import Doubt, doubts, doubts_of_a_file
 from t2jax.tables.place import Place, TableError, _format_cell, missing_column, suggestion, unique_names
 from t2jax.tables.reading.repeats import for_each_cell
 

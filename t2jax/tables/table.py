@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from t2jax.files import write_bytes
 from t2jax.tables.checks import clean, to_numbers
 from t2jax.tables.columns import COMPUTE, NUMBERS, REQUIRED, SIZE, TEXTS, of_compute_alone, with_compute
+from t2jax.tables.doubts.magnitudes import doubts
 from t2jax.tables.formats import CSV, METADATA_KEY, PARQUET, _with_suffix, provenance_path
-from t2jax.tables.magnitudes import doubts
 from t2jax.tables.place import Place, TableError, missing_column
 from t2jax.tables.source import Source
 

@@ -9,11 +9,11 @@ import optax
 import pytest
 from scipy import optimize
 
-from t2jax.numerics.damped_newton import damped_newton, minimise, minimise_each
-from t2jax.numerics.feasible_point import find_feasible_point
-from t2jax.numerics.implicit_derivative import differentiable
-from t2jax.numerics.interior_point import best_of, first_of
-from t2jax.numerics.small_linear_algebra import downhill, solve_positive
+from t2jax.numerics.solvers.damped_newton import damped_newton, minimise, minimise_each
+from t2jax.numerics.solvers.feasible_point import find_feasible_point
+from t2jax.numerics.solvers.implicit_derivative import differentiable
+from t2jax.numerics.solvers.interior_point import best_of, first_of
+from t2jax.numerics.solvers.small_linear_algebra import downhill, solve_positive
 
 
 @pytest.fixture(autouse=True)

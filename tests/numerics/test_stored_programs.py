@@ -7,7 +7,7 @@ import pytest
 from numpyro.distributions import Normal
 
 import t2jax as t2
-from t2jax.numerics.stored_programs import StoredProgram, store_programs
+from t2jax.numerics.programs.stored_programs import StoredProgram, store_programs
 from t2jax.typing import Scalar
 
 traces = []

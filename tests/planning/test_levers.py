@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import t2jax as t2
-from t2jax.planning.costs import total
 from t2jax.planning.levers.charges import Charges, costs_of, scale_tokens
 from t2jax.planning.levers.levers import _with_budgets, levers_of
 from t2jax.planning.levers.surfaces import surface_of
+from t2jax.planning.prices.terms import total
 from t2jax.working_precision import scope
 
 LAW = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from t2jax.planning.budget import Budget
-from t2jax.planning.costs import Serving, Terms
+from t2jax.planning.prices.costs import Serving
+from t2jax.planning.prices.terms import Terms
 from t2jax.working_precision import scope
 
 FACTORS = np.array([0.5, 1.0, 2.0])

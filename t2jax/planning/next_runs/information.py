@@ -19,7 +19,7 @@ from t2jax.laws.coordinates import Coordinates
 from t2jax.laws.parameter import INPUT_COLUMNS, Param
 from t2jax.noise.protocol import Transform
 from t2jax.noise.residuals import response
-from t2jax.numerics.damped_newton import minimise
+from t2jax.numerics.solvers.damped_newton import minimise
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import allocate, frontier
 from t2jax.pytrees import register

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.base import Law
-from t2jax.numerics.feasible_point import find_feasible_point
-from t2jax.numerics.interior_point import best_of
-from t2jax.numerics.stored_programs import StoredProgram
+from t2jax.numerics.programs.stored_programs import StoredProgram
+from t2jax.numerics.solvers.feasible_point import find_feasible_point
+from t2jax.numerics.solvers.interior_point import best_of
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import check_problem, without_names
 from t2jax.planning.portfolio.problem import PortfolioProblem, limits, objective, pose_portfolio

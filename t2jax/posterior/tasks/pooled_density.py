@@ -27,7 +27,7 @@ from jax.scipy.linalg import cho_solve, solve_triangular
 from numpyro.distributions import Distribution, biject_to
 
 from t2jax.noise.protocol import Rows
-from t2jax.numerics.damped_newton import minimise, second_order
+from t2jax.numerics.solvers.damped_newton import minimise, second_order
 from t2jax.posterior.chains import LEAST_CURVATURE, RIVAL, spread_starts
 from t2jax.posterior.density import Density
 from t2jax.pytrees import register

@@ -15,7 +15,7 @@ from t2jax.laws.parameter import Param
 from t2jax.noise.default import default_noise
 from t2jax.noise.protocol import Noise
 from t2jax.noise.residuals import response
-from t2jax.numerics.devices import device_mesh
+from t2jax.numerics.programs.devices import device_mesh
 from t2jax.posterior.arviz_groups import PRIOR_DRAWS, inference_data
 from t2jax.posterior.chains import draw_all, initialise_chains
 from t2jax.posterior.density import Density, Priors, density

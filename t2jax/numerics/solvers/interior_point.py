@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from t2jax.numerics.damped_newton import second_order
-from t2jax.numerics.small_linear_algebra import downhill, solve_positive
+from t2jax.numerics.solvers.damped_newton import second_order
+from t2jax.numerics.solvers.small_linear_algebra import downhill, solve_positive
 from t2jax.typing import Array, Bool, Float
 
 Objective = Callable[[Any, Float[Array, " n"]], Array]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from t2jax.tables.columns import RESPONSES, of_compute_alone
-from t2jax.tables.grid_slips import slip_in_grid
+from t2jax.tables.doubts.grid_slips import slip_in_grid
 
 SMALLEST_LARGEST = 1e4  # a table whose largest count is smaller is in millions or billions
 SMALL, GAP = 1e4, 1e3  # a count below SMALL and smaller than all others by this factor is in other units

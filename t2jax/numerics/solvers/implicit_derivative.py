@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from t2jax.numerics.interior_point import Constraints, Objective, Optimum
+from t2jax.numerics.solvers.interior_point import Constraints, Objective, Optimum
 from t2jax.typing import Array
 
 

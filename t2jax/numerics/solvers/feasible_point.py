@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from t2jax.numerics.damped_newton import second_order
-from t2jax.numerics.interior_point import Constraints
-from t2jax.numerics.small_linear_algebra import downhill
+from t2jax.numerics.solvers.damped_newton import second_order
+from t2jax.numerics.solvers.interior_point import Constraints
+from t2jax.numerics.solvers.small_linear_algebra import downhill
 from t2jax.typing import Array, Float
 
 FRACTIONS = (1.0, 0.3, 0.1, 0.02)

@@ -1,0 +1,1 @@
+"""Compiled programs: on which devices they run, and files that hold them."""

@@ -1,0 +1,1 @@
+"""Solvers: Newton for fits, an interior point for plans, and derivatives through an optimum."""
