@@ -154,7 +154,7 @@ def _fit(case: Case, folder: Path, config: Config) -> t2.Law:
     error = np.exp(0.005 * rng.standard_normal(len(exact)))
     response = type(case.law).response[0]
     measured = exact**error if response == "pass_at_k" else exact * error
-    table = t2.Table.from_columns(params=params, tokens=tokens, samples=k, **{response: measured})
+    table = t2.Table.from_columns(params=params, tokens=tokens, samples=k, **{response: measured})  # pyright: ignore[reportArgumentType]
     key, draw_key = jax.random.split(jax.random.key(config.seed))
     fit = t2.fit(type(case.law), table, key=key)
     folder.mkdir()

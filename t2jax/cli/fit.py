@@ -23,9 +23,9 @@ class FitConfig:
     table: tyro.conf.Positional[str]
     """A .csv, .tsv, .jsonl, .xlsx or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
     fitting: FittingOptions = field(default_factory=FittingOptions)
+    output: FigureOptions = field(default_factory=FigureOptions)
     report: bool = False
     """Write report.html too: one file that opens anywhere, with levers that move."""
-    output: FigureOptions = field(default_factory=FigureOptions)
 
 
 def run(config: FitConfig) -> int:

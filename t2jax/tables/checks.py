@@ -41,7 +41,7 @@ def to_numbers(cells: pd.Series, place: Place, column: str, needed_by: str = "")
     if cells.dtype.kind in "iuf":
         return cells.to_numpy(dtype=np.float64, na_value=np.nan)
     numbers = for_each_cell(cells, _number)
-    bad = np.equal(numbers, None).astype(bool)
+    bad = np.array([value is None for value in numbers], dtype=bool)
     hint = _number_hint(column, cells.iloc[int(bad.argmax())]) if bad.any() else ""
     place.refuse(column, bad, cells, "a number" + (f", for {needed_by}" if needed_by else "") + hint)
     return numbers.astype(np.float64)

@@ -67,7 +67,7 @@ class Tallies(Measurements):
         base = Measurements(self.columns, self.weight, self.place).padded()
         different, runs = len(self.run), len(next(iter(self.inputs.values())))
         rows_beyond, runs_beyond = bucket(different) - different, bucket(runs) - runs
-        return type(self)(
+        split: Any = (
             base.columns,
             base.weight,
             base.place,
@@ -76,6 +76,7 @@ class Tallies(Measurements):
             np.pad(self.log_choose, (0, rows_beyond)),
             np.arange(bucket(len(self.slots))),
         )
+        return type(self)(*split)
 
 
 register(Tallies, ("columns", "weight", "place", "run", "inputs", "log_choose", "slots"))
@@ -105,5 +106,5 @@ def tallied(table: Table, columns: tuple[str, ...]) -> Measurements:
         return rows
     log_choose: Any = gammaln(trials + 1) - gammaln(correct + 1) - gammaln(trials - correct + 1)
     by_name: Any = dict(zip(names, inputs, strict=True))
-    slots: Any = np.arange(width)
-    return Tallies(rows.columns, rows.weight, rows.place, run.ravel(), by_name, log_choose, slots)
+    split: Any = run.ravel(), by_name, log_choose, np.arange(width)
+    return Tallies(rows.columns, rows.weight, rows.place, *split)

@@ -1,5 +1,7 @@
 """What explains a plan: the gain of a larger model, and the best number of samples of a selection."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -50,7 +52,7 @@ def test_best_samples_are_those_of_scipy():
         density = p ** (a - 1) * (1 - p) ** (b - 1) / beta_function(a, b)
         return float(np.mean(density * p * t / accepted * (1 - (1 - accepted) ** k)) + w * silent)
 
-    best = minimize_scalar(lambda log_k: -value(np.exp(log_k)), bounds=(0, 6), method="bounded")
+    best: Any = minimize_scalar(lambda log_k: -value(np.exp(log_k)), bounds=(0, 6), method="bounded")
     found = t2.planning.best_samples(law, 1e9, 2e10)
     assert found.samples == pytest.approx(np.exp(best.x), rel=0.01)
     assert found.success == pytest.approx(-best.fun, rel=1e-4)

@@ -1,5 +1,7 @@
 """The budget that makes a model the best choice, against closed forms and against the plans of known budgets."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -36,7 +38,9 @@ def test_served_tokens_of_a_published_model():
         data = (left / CHINCHILLA["B"]) ** (-1 / CHINCHILLA["beta"])
         return np.log(6 * size * data + 2 * size * found.served_tokens)
 
-    best = minimize_scalar(spending, bounds=(np.log(5e9), np.log(5e10)), method="bounded", options={"xatol": 1e-10})
+    best: Any = minimize_scalar(
+        spending, bounds=(np.log(5e9), np.log(5e10)), method="bounded", options={"xatol": 1e-10}
+    )
     assert np.exp(best.x) == pytest.approx(params, rel=1e-4)
 
 

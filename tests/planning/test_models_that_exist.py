@@ -1,6 +1,7 @@
 """Shapes of models that exist, from their config.json, and what serving them costs, against published figures."""
 
 import json
+from typing import Any
 
 import jax
 import numpy as np
@@ -160,7 +161,7 @@ def test_times_of_the_first_and_of_further_tokens_limit_a_plan():
     serving = t2.Serving(prompt=4000.0, generated=100.0, batch=1.0, on=chip)
     given = {"total": 1e7, "queries": 1e8, "training": t2.Training(on=chip), "serving": serving}
     step, first = 5e-4, 0.008
-    limits = {"first_token": np.array([1e3, first, 1e3]), "between_tokens": np.array([step, 1e3, 1e3])}
+    limits: Any = {"first_token": np.array([1e3, first, 1e3]), "between_tokens": np.array([step, 1e3, 1e3])}
     plans = t2.frontier(law, t2.Budget(**given, **limits))
     slow, early, free = plans.params
     assert slow == pytest.approx(step * 8 * 3.35e12 / 2 / 2, rel=1e-6)

@@ -1,5 +1,7 @@
 """Tables of many rows: tallies leave the likelihood as it is, and plain text is read as csv reads it."""
 
+from typing import Any
+
 import jax
 import mpmath
 import numpy as np
@@ -73,7 +75,7 @@ def test_tallies_leave_the_likelihood_and_its_derivatives(always_tallied):
 def test_a_float32_program_keeps_the_rows(always_tallied):
     _, tallied = prepare(t2.laws.T2PassK, counts(), None, {})
     with t2.precision("float32"), scope() as dtype:
-        rows = tallied.on_device(dtype).weighted(np.ones(len(tallied.weight), np.float32))
+        rows = tallied.on_device(dtype).weighted(jax.numpy.ones(len(tallied.weight), np.float32))
     assert "correct_beyond" not in rows and rows["correct"].dtype == np.float32
 
 
@@ -83,7 +85,8 @@ def test_only_large_tables_are_tallied():
     assert type(tallies.tallied(counts(), columns)) is Measurements
     large = counts(questions=2000)
     assert type(tallies.tallied(large, columns)) is tallies.Tallies
-    many = t2.Table.from_columns(**{name: large[name] for name in large.columns} | {"trials": np.full(len(large), 1e6)})
+    columns_of: Any = {name: large[name] for name in large.columns} | {"trials": np.full(len(large), 1e6)}
+    many = t2.Table.from_columns(**columns_of)
     assert type(tallies.tallied(many, columns)) is Measurements
 
 
@@ -118,7 +121,7 @@ def test_plain_text_is_read_as_csv_reads_it(text):
     for version in (text, quoted):
         try:
             raw = text_cells(version.encode(), "t.csv", separator)
-            answers.append((raw.frame.to_dict("list"), list(raw.place.lines), raw.notes))
+            answers.append((raw.frame.to_dict("list"), np.asarray(raw.place.lines).tolist(), raw.notes))
         except t2.TableError as error:
             answers.append(str(error))
     assert answers[0] == answers[1]

@@ -76,9 +76,9 @@ class AuditConfig:
     """Unit of the bootstrap: rows, or whole runs, whose rows share errors; by default runs if `model` repeats."""
     seed: int = 0
     """Seed of the random starts, draws and folds."""
+    output: FigureOptions = field(default_factory=FigureOptions)
     report: bool = False
     """Write report.html too: one file that opens anywhere."""
-    output: FigureOptions = field(default_factory=FigureOptions)
 
 
 def run(config: AuditConfig) -> int:

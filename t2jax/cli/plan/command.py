@@ -90,9 +90,9 @@ class PlanConfig:
     selecting: tyro.conf.OmitArgPrefixes[SelectionOptions] = field(default_factory=SelectionOptions)
     held: HeldOptions = field(default_factory=HeldOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
+    output: FigureOptions = field(default_factory=FigureOptions)
     report: bool = False
     """Write report.html too: one file that opens anywhere, with levers that move."""
-    output: FigureOptions = field(default_factory=FigureOptions)
 
     def budget(self) -> Budget:
         """Returns the problem. It raises ValueError for limits that do not define one."""
@@ -130,6 +130,8 @@ def run(config: PlanConfig) -> int:
             return out.finish(1, {"converged": False, **source.answer})
         check_problem(type(source.law), budget)
         source = config.selecting.put_on(source)
+        law = source.law
+        assert law is not None
         with out.progress("planning", total=3 + len(levers)) as bar:
             plan, draws = solve(config, source, budget)
             bar.update()
@@ -140,7 +142,7 @@ def run(config: PlanConfig) -> int:
                     report = report_plan(source, budget, plan, draws, smooth, config.prices.ranges())
                     bar.update(2)
                     for text, changed in levers.items():
-                        report.what_if[text] = frontier(source.law, changed)
+                        report.what_if[text] = frontier(law, changed)
                         bar.update()
             except KeyboardInterrupt:
                 later = [text for text in levers if report is None or text not in report.what_if]
@@ -150,7 +152,7 @@ def run(config: PlanConfig) -> int:
                     keep_plan(plan, later, source, budget, out)
                 raise
         if report is None:
-            one_sample = budget.target is not None and "k" in type(source.law).inputs() and not budget.serves
+            one_sample = budget.target is not None and "k" in type(law).inputs() and not budget.serves
             hint = "; one sample is drawn, since samples have no price: give --queries too" if one_sample else ""
             print(f"t2jax: there is no plan: {plan.status}{hint}", file=sys.stderr)
             return out.finish(1, {**source.answer, "status": plan.status})

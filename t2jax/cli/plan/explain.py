@@ -30,7 +30,7 @@ def explain(config: Any, costs: tuple[Training | None, Serving | None]) -> int:
     """Explains the model of a plan's options; returns 0 if a budget makes it the best choice, else 1."""
     model, (training, serving) = read_model(config.explain_model), costs
     with Output("plan", config.output, config) as out:
-        source = find_law(config.table, config.law_file, config.fitting, True, out)
+        source = find_law(config.table, config.law_file, config.fitting, config.held, True, out)
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
         found = explain_model(source.law, **model, training=training, serving=serving)

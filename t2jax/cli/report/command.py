@@ -5,7 +5,6 @@ import json
 import sys
 import types
 from dataclasses import dataclass
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -17,7 +16,7 @@ from t2jax.cli.frontier.allocations import solve_with_draws
 from t2jax.cli.frontier.smooth_draws import draw_smooth_optima
 from t2jax.cli.law_source import LawSource, law_of_file
 from t2jax.cli.output import Output
-from t2jax.cli.plan.command import PlanConfig, change_budget, report_plan
+from t2jax.cli.plan.command import PlanConfig, change_budget, draw_smooth, report_plan, solve
 from t2jax.cli.plan.report import PlanReport
 from t2jax.cli.report.add import rows_beside
 from t2jax.cli.report.audit_page import AUDIT_FILE, page_of_audit
@@ -27,6 +26,7 @@ from t2jax.cli.report.provenance import read_run
 from t2jax.cli.report.write import REPORT_FILE, write_page
 from t2jax.fitting.law_files import LAW_FILE
 from t2jax.laws.base import Law
+from t2jax.laws.user_code import load_class
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
 from t2jax.tables.table import Table
@@ -109,9 +109,8 @@ class ReadFolder:
         if self.path is None or self.source is None:
             return page_of_audit(self.record, config.folder)
         report, no_plan = None, "the law has no optimum under this budget"
-        seed = 0 if self.planned is None else self.planned.fitting.seed
         try:
-            report = plan_of(self.source, _budget(config, self.planned, self.source), seed, self.planned)
+            report = plan_of(self.source, _budget(config, self.planned, self.source), self.planned)
         except ValueError as reason:
             no_plan = str(reason)
         return page_of_plan(self.record, self.path, self.source, report, self.rows, no_plan, self.cautions)
@@ -124,42 +123,33 @@ def read_folder(config: ReportConfig) -> ReadFolder:
         return ReadFolder(record)
     planned = _plan_config(record)
     path = _law_path(config, planned)
-    own = None if config.law_class is None else law_class_of(config.law_class)
+    own = None if config.law_class is None else load_class(config.law_class, Law)
     cautions: list[str] = []
-    seed = 0 if planned is None else planned.fitting.seed
-    source = law_of_file(path, seed, lambda *lines: cautions.extend(line for line in lines if line), own)
+    defaults = PlanConfig() if planned is None else planned
+
+    def say(*lines: str) -> None:
+        cautions.extend(line for line in lines if line)
+
+    source = law_of_file(path, defaults.fitting.seed, say, own, defaults.held)
     return ReadFolder(record, path, planned, source, rows_beside(path, own), tuple(cautions))
 
 
-def plan_of(source: LawSource, budget: Budget, seed: int, config: PlanConfig | None) -> PlanReport | None:
+def plan_of(source: LawSource, budget: Budget, planned: PlanConfig | None) -> PlanReport | None:
     """Solves a budget with intervals, alternatives and what-ifs, or returns None without an optimum."""
     assert source.law is not None
-    smooth = draw_smooth_optima(source.choice, budget, seed)
-    plan, draws = solve_with_draws(source.law, source.draws, budget)
+    config = PlanConfig() if planned is None else planned
+    source = config.selecting.put_on(source)
+    if config.prices.ranges():
+        plan, draws = solve(config, source, budget)
+        smooth = draw_smooth(config, source, budget)
+    else:
+        plan, draws = solve_with_draws(source.law, source.draws, budget)
+        smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
     if not plan.ok:
         return None
-    report = report_plan(source, budget, plan, draws, smooth)
-    if config is not None:
-        report.what_if.update({text: frontier(source.law, change_budget(config, text)) for text in config.what_if})
+    report = report_plan(source, budget, plan, draws, smooth, config.prices.ranges())
+    report.what_if.update({text: frontier(source.law, change_budget(config, text)) for text in config.what_if})
     return report
-
-
-def law_class_of(text: str) -> type[Law]:
-    """Imports a class of laws from "FILE.py:CLASS". It raises ValueError for anything else."""
-    name, _, attribute = text.rpartition(":")
-    path = Path(name)
-    if not path.is_file() or not attribute:
-        raise ValueError(f"--law-class: found {text!r}, expected a file and a class in it, such as my_laws.py:MyLaw")
-    spec = spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"--law-class: {path} is no file of Python")
-    module = module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    law = getattr(module, attribute, None)
-    if not (isinstance(law, type) and issubclass(law, Law)):
-        raise ValueError(f"--law-class: {path} defines no law {attribute!r}")
-    return law
 
 
 def _law_path(config: ReportConfig, planned: PlanConfig | None) -> Path:

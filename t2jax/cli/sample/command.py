@@ -68,9 +68,9 @@ class SampleConfig:
     """Acceptance rate to adapt to; values nearer to one give smaller steps."""
     seed: int = 0
     """Seed of the random starts and draws."""
+    output: FigureOptions = field(default_factory=FigureOptions)
     report: bool = False
     """Write report.html too: one file that opens anywhere, with levers that move."""
-    output: FigureOptions = field(default_factory=FigureOptions)
 
 
 def run(config: SampleConfig) -> int:

@@ -1,5 +1,7 @@
 """Selection by an oracle, which recognises every right answer."""
 
+import jax.numpy as jnp
+
 from t2jax.laws.base import law
 from t2jax.laws.selection.acceptance import samples_to_acceptance
 from t2jax.laws.selection.selection import Selection
@@ -24,7 +26,7 @@ class Oracle(Selection):
         return self.stops(p, q, k - 1)
 
     def stops(self, p: Array, q: Array, k: Array) -> Array:
-        return samples_to_acceptance(p, q, k, true_positive=1.0, false_positive=0.0)
+        return samples_to_acceptance(p, q, k, true_positive=jnp.ones(()), false_positive=jnp.zeros(()))
 
     def cost(self, a: ArrayLike, b: ArrayLike, k: ArrayLike) -> Array:
         return -log_pass_at_k_beta(a, b, k)

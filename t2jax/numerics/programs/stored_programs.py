@@ -59,9 +59,9 @@ class StoredProgram(Generic[P, R]):
             self.programs[key] = _load(path) or self._trace(path, tree, leaves)
         return self.programs[key](*leaves)
 
-    def _trace(self, path: Path, tree: PyTreeDef, leaves: list[jax.Array]) -> Callable[..., R]:
+    def _trace(self, path: Path, tree: Any, leaves: list[jax.Array]) -> Callable[..., R]:
         """Traces the program of the arguments and stores it, if the disk allows."""
-        result: list[PyTreeDef] = []
+        result: list[Any] = []
 
         def flat(*leaves: jax.Array) -> list[Any]:
             answers, out_tree = jax.tree.flatten(self.function(*jax.tree.unflatten(tree, leaves)))  # pyright: ignore[reportCallIssue]
@@ -91,13 +91,13 @@ def _load(path: Path) -> Callable[..., Any] | None:
         return None
 
 
-def _callable(exported: Any, out_tree: PyTreeDef) -> Callable[..., Any]:
+def _callable(exported: Any, out_tree: Any) -> Callable[..., Any]:
     """Returns the program as a function of leaves, which the cache of JAX finds compiled."""
     program = jax.jit(exported.call)
     return lambda *leaves: jax.tree.unflatten(out_tree, program(*leaves))
 
 
-def _outline(tree: PyTreeDef) -> Any:
+def _outline(tree: Any) -> Any:
     """Returns a structure of tuples, lists, dictionaries and t2jax's classes without settings, as JSON."""
     node = tree.node_data()
     if node is None:
@@ -107,7 +107,7 @@ def _outline(tree: PyTreeDef) -> Any:
     return [place, list(setting or ()), [_outline(child) for child in tree.children()]]
 
 
-def _structure(outline: Any) -> PyTreeDef:
+def _structure(outline: Any) -> Any:
     """Returns the structure of an outline. It raises ValueError for a class that is not of t2jax."""
     if outline == "leaf":
         return jax.tree.structure(0)
@@ -124,7 +124,7 @@ def _structure(outline: Any) -> PyTreeDef:
     return cast(Any, PyTreeDef).from_node_data_and_children(default_registry, (empty, of_kind), trees)
 
 
-def _is_ours(tree: PyTreeDef) -> bool:
+def _is_ours(tree: Any) -> bool:
     """Returns whether all types in a structure are those of t2jax or Python, so that the source digest covers them."""
     node = tree.node_data()
     module = "" if node is None else node[0].__module__

@@ -55,7 +55,7 @@ def style_of(frame: pd.DataFrame, given: str | None, place: Place) -> Style:
         return Style(given)
     marks: dict[str, tuple[int, str, str]] = {}  # the first cell of each kind
     for name in (name for name in frame if name in NUMBERS and frame[name].dtype == object):
-        for cell, row in zip(*first_of_equals(frame[name]), strict=True):
+        for cell, row in zip(*first_of_equals(frame.loc[:, name]), strict=True):
             if (kind := _kind(cell)) is not None:
                 marks.setdefault(kind, (int(row), name, str(cell)))
     where = {kind: f"{place.row(row)}, column {name!r}" for kind, (row, name, _) in marks.items()}
