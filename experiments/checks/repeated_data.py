@@ -107,7 +107,8 @@ def run(config: Config) -> Result:
     groups = groups_of(known)
     rising = [group for group in groups if rise_of(group["loss"], group["tokens"]) > WORSE]
     shown = table.where(lambda rows: np.isclose(rows["params"], SHOWN[0], rtol=0.01), unique_tokens=SHOWN[1])
-    results, curve = [], {"tokens": shown["tokens"], "loss": shown["loss"]}
+    results: list[LawResult] = []
+    curve: dict[str, Any] = {"tokens": shown["tokens"], "loss": shown["loss"]}
     for name in config.laws:
         with stage(name):
             law = t2.laws.by_name(name)

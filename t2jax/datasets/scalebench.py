@@ -33,7 +33,7 @@ def _repetition(train: Path, test: Path) -> "pd.DataFrame":
 def _runs(train: Path, test: Path, names: dict[str, str]) -> "pd.DataFrame":
     import pandas as pd
 
-    parts = [pd.read_parquet(path)[[*names]].set_axis([*names.values()], axis=1) for path in (train, test)]
+    parts = [pd.read_parquet(path, columns=[*names]).set_axis([*names.values()], axis=1) for path in (train, test)]
     joined = pd.concat([part.assign(held_out=held_out) for held_out, part in enumerate(parts)], ignore_index=True)
     return joined.assign(model=[f"run {row}" for row in range(len(joined))])
 

@@ -77,7 +77,10 @@ def test_experts_are_asked_about_and_planned(tmp_path, capsys):
     options = ["--columns", "active_params=params", "--law", "mixture-of-experts", "--draws", "0", "--fixed", *fixed]
     limits = ["--train", "1e22", "--total-per-active", "8", "--json"]
     assert command(["plan", table, "-o", str(tmp_path / "plan"), *options, *limits]) == 0
-    captured = capsys.readouterr()
-    answer = json.loads(captured.out)
-    written = (tmp_path / "plan" / "plan.csv").read_text(encoding="utf-8")
-    assert answer and written
+    plan = {name: one["value"] for name, one in told(capsys)["plan"].items()}
+    assert 6 * plan["params"] * plan["tokens"] == pytest.approx(1e22, rel=1e-9)
+    total = 8 * plan["params"]
+    expected = (
+        1.0 + 9000 * total**-0.58 + 5400 * plan["tokens"] ** -0.395 + 0.45 * 8**-0.17 + 17 * 8**0.16 * total**-0.16
+    )
+    assert plan["value"] == pytest.approx(expected, rel=1e-6)
