@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.shared.pictures import COLUMN
-from t2jax.plot.style import BLACK, BLUE, GREEN, PURPLE, VERMILLION
+from t2jax.plot.style import BLACK, BLUE, GREEN, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,8 +15,6 @@ STYLES = {
     "oracle": (BLUE, "-"),
     "verifier .95/.001": (GREEN, "-"),
     "verifier .95/.02": (VERMILLION, "-"),
-    "best of k, R = .6": (PURPLE, "--"),
-    "vote, S = .3": (BLACK, ":"),
 }
 CLOSE = 0.01
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.arguments import check_arguments
-from t2jax.laws.base import Law
+from t2jax.laws.base import Law, Part
 from t2jax.planning.any_budget import plan_general
 from t2jax.planning.budget import Budget
 from t2jax.planning.plan import Plan
@@ -140,6 +140,10 @@ def check_problem(law: type[Law], budget: Budget) -> None:
         raise ValueError(
             f"Budget.samples_min asks for {np.max(samples_min):g} samples, but {law.__name__} does not read k: "
             f"its inputs are {inputs}"
+        )
+    if budget.stops and not any(isinstance(part, Part) and part.predicts == "success" for part in law.fields.values()):
+        raise ValueError(
+            f"Budget.stops needs a law with a selection, which accepts an answer; {law.__name__} has none: use T2PassK"
         )
     target = budget.target
     if target is not None and not is_traced(target) and predicts_pass(law) and np.max(target) >= 1:
