@@ -177,9 +177,9 @@ def run(config: PlanConfig) -> int:
     levers = {text: change_budget(config, text) for text in config.what_if}
     with Output("plan", config.output, config) as out:
         source = find_law(config.table, config.law_file, config.fitting, budget.serves, out)
+        source = config.selecting.put_on(source)
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
-        source = config.selecting.put_on(source)
         with out.progress("planning", total=3 + len(levers)) as bar:
             smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
             plan, draws = solve_with_draws(source.law, source.draws, budget)
