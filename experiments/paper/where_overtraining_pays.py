@@ -23,7 +23,7 @@ import numpy as np
 import t2jax as t2
 from experiments.shared.record import command, stage
 from experiments.shared.where_pays_figure import draw_map
-from t2jax.laws import BestOfN, DataConstrained, MajorityVote, Oracle, Selection, T2PassK, Verifier
+from t2jax.laws import DataConstrained, Oracle, Selection, T2PassK, Verifier
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,8 +33,6 @@ SELECTIONS: dict[str, Selection] = {
     "oracle": Oracle(),
     "verifier .95/.001": Verifier(true_positive=0.95, false_positive=0.001),
     "verifier .95/.02": Verifier(true_positive=0.95, false_positive=0.02),
-    "best of k, R = .6": BestOfN(correlation=0.6),
-    "vote, S = .3": MajorityVote(rival=0.3),
 }
 CLOSE = 0.01
 """Chinchilla's choice is right again where another plan gains less than this share of questions."""
@@ -56,7 +54,7 @@ class Config:
     """Random problems that a grid checks."""
     lines: tuple[str, ...] = tuple(SELECTIONS)
     """Selections along the serving budget."""
-    levers: tuple[str, ...] = ("oracle", "verifier .95/.02")
+    levers: tuple[str, ...] = ("verifier .95/.02",)
     """Selections along the KV cache and the data wall."""
     seed: int = 0
     """Seed of the random problems."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.shared.pictures import COLUMN
-from t2jax.plot.style import BLACK, BLUE, GREEN, PURPLE, VERMILLION
+from t2jax.plot.style import BLACK, BLUE, GREEN, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,8 +15,6 @@ STYLES = {
     "oracle": (BLUE, "-"),
     "verifier .95/.001": (GREEN, "-"),
     "verifier .95/.02": (VERMILLION, "-"),
-    "best of k, R = .6": (PURPLE, "--"),
-    "vote, S = .3": (BLACK, ":"),
 }
 CLOSE = 0.01
 
@@ -45,8 +43,10 @@ def _draw_grid(figure: "Figure", ax: "Axes", result: Any) -> None:
         result.errors, result.answers, size, norm=LogNorm(low, max(1.0, 2 * low)), cmap="viridis", shading="gouraud"
     )
     if min(size.shape) > 2:
-        lines = ax.contour(result.errors, result.answers, result.grid.gain, levels=[CLOSE], colors="w")
-        ax.clabel(lines, fmt={CLOSE: "gain of 1 % of questions"}, fontsize=7)
+        ax.contour(result.errors, result.answers, result.grid.gain, levels=[CLOSE], colors="w")
+        ax.plot([], [], color="w", label="right of it, another plan gains less than 1 % of questions")
+        legend = ax.legend(loc="lower right", fontsize=6, labelcolor="w", facecolor=BLACK, frameon=True)
+        legend.get_frame().set_alpha(0.45)
         sizes = ax.contour(
             result.errors, result.answers, size, levels=[0.03, 0.1, 0.3, 0.5], colors=BLACK, linewidths=0.6
         )
@@ -68,6 +68,6 @@ def _draw_lines(ax: "Axes", lines: dict[str, Any], label: str, log: bool) -> Non
         colour, style = STYLES[name]
         ax.plot(line.lever, line.size, style, color=colour, label=name)
     ax.axhline(1.0, color=BLACK, linewidth=0.5)
-    ax.set(yscale="log", xlabel=label, ylabel="N*/N")
+    ax.set(ylim=(0, 1.05), xlabel=label, ylabel="N* as a share")
     if log:
         ax.set_xscale("log")

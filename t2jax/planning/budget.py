@@ -51,6 +51,8 @@ class Budget:
         tokens_per_param: Fixed ratio D/N, such as 20. Then only N is free, and bounds on D still hold. The ratio is no
             limit, so it has no shadow price. Its effect is the elasticity of the prediction.
         sizes: List of the numbers of parameters that can be trained.
+        stops: Whether sampling stops at the first accepted answer. Costs then count the samples drawn on average, and k
+            is the most of them. The law needs a selection that accepts single samples, such as `t2.laws.Verifier`.
         training: Price of training. The default is 6ND FLOPs.
         serving: Price of serving. The default is 2Nk FLOPs per token.
 
@@ -86,6 +88,7 @@ class Budget:
     sizes: tuple[float, ...] | None = None
     training: Training | None = None
     serving: Serving | None = None
+    stops: bool = False
     fixed: tuple[str, ...] = field(default=(), init=False, repr=False)  # stored: under jit no number can be compared
 
     def __post_init__(self):
@@ -149,7 +152,7 @@ class Budget:
     def linear(self) -> bool:
         """Whether all limits are linear in (log N, log D, log k), as those of the paper are."""
         plain = self.training is None and self.serving is None and self.sizes is None and not self.fixed
-        plain = plain and not self.inputs
+        plain = plain and not self.inputs and not self.stops
         return plain and set(self.given()) <= LINEAR_LIMITS
 
     @property
@@ -235,4 +238,4 @@ LINEAR_LIMITS = {"train", "inference", "params_min", "params_max", "tokens_max"}
 STORED = {"served_bits": "weight_bytes", "cache_bits": "cache_bytes"}
 """Field of `Serving` that the bits of an input are stored in."""
 BITS_PER_BYTE = 8.0
-register(Budget, (*LIMITS, "inputs", "training", "serving"), ("whole_samples", "sizes", "fixed"))
+register(Budget, (*LIMITS, "inputs", "training", "serving"), ("whole_samples", "sizes", "stops", "fixed"))

@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from t2jax.laws.arguments import check_arguments
-from t2jax.laws.base import Law
+from t2jax.laws.base import Law, Part
 from t2jax.laws.held_inputs import own_inputs
 from t2jax.numerics.programs.devices import device_mesh, spread_over
 from t2jax.numerics.programs.stored_programs import StoredProgram
@@ -158,6 +158,10 @@ def check_problem(law: type[Law], budget: Budget) -> None:
         raise ValueError(
             f"Budget.samples_min asks for {np.max(samples_min):g} samples, but {law.__name__} does not read k: "
             f"its inputs are {inputs}"
+        )
+    if budget.stops and not any(isinstance(part, Part) and part.predicts == "success" for part in law.fields.values()):
+        raise ValueError(
+            f"Budget.stops needs a law with a selection, which accepts an answer; {law.__name__} has none: use T2PassK"
         )
     target = budget.target
     if target is not None and not is_traced(target) and predicts_pass(law) and np.max(target) >= 1:

@@ -18,7 +18,7 @@ from t2jax.planning.plan import (
     STATIONARY,
     Plan,
 )
-from t2jax.planning.problem import FAR, cost_at, inputs_at, multipliers_of_cost, spending
+from t2jax.planning.problem import FAR, cost_at, inputs_at, multipliers_of_cost, paid_samples, spending
 from t2jax.typing import Array, Float
 
 IMPLIED = ("params_min", "params_max", "tokens_min", "tokens_max", "samples_max")
@@ -96,7 +96,9 @@ class Outcome:
         if budget.goal == "queries" or budget.queries is not None:
             queries = rate if budget.goal == "queries" else jnp.asarray(budget.queries, n.dtype)
         if budget.goal != "quality" or queries is not None:
-            spent = spending(budget, n, d, k, jnp.zeros_like(n) if queries is None else queries)
+            spent = spending(
+                budget, n, d, paid_samples(law, budget, n, d, k), jnp.zeros_like(n) if queries is None else queries
+            )
         limits, logs = self.sides
         return Plan(
             params=or_nan(n),

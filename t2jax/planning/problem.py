@@ -25,6 +25,10 @@ FAR = float(np.log(1e40))
 """Log of N, D or k without an upper bound. A solution at this value is no optimum."""
 
 
+PAID_BY_SAMPLE = ("inference", "total", "epigraph")
+"""Limits on what all samples cost together. If sampling stops early, they count the samples drawn."""
+
+
 class Limit(NamedTuple):
     """One limit: the sum over terms of `exp(offset + powers·place)` is at most 1."""
 
@@ -95,7 +99,13 @@ def objective(problem: PlanProblem, x: Array) -> Array:
 
 def limits(problem: PlanProblem, x: Array) -> Array:
     """Computes the log of usage over limit for each limit. All are at most zero if the plan is feasible."""
-    logs = problem.offsets + np.asarray(problem.powers) @ problem.place(x)
+    place = problem.place(x)
+    logs = problem.offsets + np.asarray(problem.powers) @ place
+    if problem.budget.stops:
+        n, d, k = jnp.exp(place[:3])
+        paid = place.at[2].set(jnp.log(paid_samples(problem.law, problem.budget, n, d, k)))
+        is_cost = np.array([name in PAID_BY_SAMPLE for name in problem.names[: len(logs)]])[:, None]
+        logs = jnp.where(is_cost, problem.offsets + np.asarray(problem.powers) @ paid, logs)
     rows = logs[:, 0] if logs.shape[1] == 1 else jax.nn.logsumexp(logs, axis=1)
     if problem.budget.target is None:
         return rows
@@ -189,6 +199,11 @@ def inputs_at(law: Law, budget: Budget, n: ArrayLike, d: ArrayLike, k: ArrayLike
 def cost_at(law: Law, budget: Budget, n: ArrayLike, d: ArrayLike, k: ArrayLike) -> Array:
     """Computes the law's cost at N, D and k: the loss or -log pass@k, not money."""
     return law.cost(**inputs_at(law, budget, n, d, k))
+
+
+def paid_samples(law: Law, budget: Budget, n: ArrayLike, d: ArrayLike, k: ArrayLike) -> Array:
+    """Computes how many of k samples are paid for: those drawn on average if sampling stops at an accepted answer."""
+    return law.expected_samples(**inputs_at(law, budget, n, d, k)) if budget.stops else jnp.asarray(k)
 
 
 def solver_cost(law: Law, cost: Array) -> Array:

@@ -14,7 +14,7 @@ from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import allocate, frontier, without_names
 from t2jax.planning.plan import BUDGETS, CONSTRAINTS, Plan
 from t2jax.planning.prices.terms import total
-from t2jax.planning.problem import chooses_samples, inputs_at, limits, pose
+from t2jax.planning.problem import chooses_samples, inputs_at, limits, paid_samples, pose
 from t2jax.typing import Array, ArrayLike
 from t2jax.working_precision import scope
 
@@ -164,7 +164,7 @@ def _model(law: Law, budget: Budget, n: Array, d: Array | None, k: Array | None)
     if k is None:
         chooses = budget.goal == "quality" and chooses_samples(type(law), budget)
         k = jnp.maximum(_affordable_samples(budget, n, training_cost), 1.0) if chooses else ones
-    query_cost = serving(n, k)
+    query_cost = serving(n, paid_samples(law, budget, n, d, k))
     queries = 0 * ones if budget.queries is None else ones * budget.queries
     if budget.goal == "queries":
         queries = (jnp.asarray(budget.total) - training_cost) / query_cost

@@ -2,10 +2,10 @@
 
 import jax.numpy as jnp
 
-from t2jax.typing import Array, Scalar
+from t2jax.typing import Array, ArrayLike
 
 
-def samples_to_acceptance(p: Array, q: Array, k: Array, true_positive: Scalar, false_positive: Scalar) -> Array:
+def samples_to_acceptance(p: Array, q: Array, k: Array, true_positive: ArrayLike, false_positive: ArrayLike) -> Array:
     """Computes (1 - (1-A)^k)/A, the mean number of samples up to the first accepted one or the k-th.
 
     Args:
@@ -19,7 +19,7 @@ def samples_to_acceptance(p: Array, q: Array, k: Array, true_positive: Scalar, f
         The number, shape (nodes,). It is k if nothing is ever accepted.
     """
     tiny = jnp.finfo(p.dtype).tiny
-    accepted = p * true_positive + q * false_positive
+    accepted = p * jnp.asarray(true_positive) + q * jnp.asarray(false_positive)
     rejected = p * (1 - jnp.asarray(true_positive)) + q * (1 - jnp.asarray(false_positive))
     rare = accepted < 0.5
     log_rejected = jnp.where(

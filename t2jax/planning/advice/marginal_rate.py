@@ -43,7 +43,7 @@ def marginal_rate(law: Law, params: ArrayLike, tokens: ArrayLike, answer_tokens:
     Examples:
         >>> rate = t2.planning.marginal_rate(law, 1e8, 2e11, answer_tokens=np.array([1.0, 30.0]))
         >>> rate.round(3), (rate > np.log(2)).tolist()
-        (array([0.107, 3.196]), [False, True])
+        (array([0.149, 4.473]), [False, True])
     """
     check_problem(type(law), Budget(train=1.0))
     with scope() as dtype:
