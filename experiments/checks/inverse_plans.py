@@ -176,7 +176,8 @@ def figures(result: Result) -> dict[str, "Figure"]:
     models.sort(key=lambda model: model.served / model.tokens if model.served else 0.0)
     figure, (ax,) = stacked(1, 2.8)
     ratios = [model.served / model.tokens for model in models if model.served]
-    ax.barh(np.arange(len(models)), ratios, 0.6, color=BLUE, left=0.0)
+    ax.hlines(np.arange(len(models)), min(ratios), ratios, color=GREY, alpha=0.4, linewidth=1)
+    ax.plot(ratios, np.arange(len(models)), "o", color=BLUE)
     ax.axvline(1.0, color=GREY, linestyle=":", linewidth=1)
     ax.set_yticks(np.arange(len(models)), [model.name for model in models])
     ax.set(xscale="log", xlabel="served tokens over training tokens")

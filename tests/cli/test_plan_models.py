@@ -10,7 +10,7 @@ import pytest
 
 import t2jax as t2
 from t2jax import cli
-from t2jax.cli.plan.command import PlanConfig
+from t2jax.cli.plan.command import PlanConfig, change_budget
 from t2jax.cli.plan.prices import PriceOptions
 from t2jax.cli.plan.ranges import plans_over_ranges
 from t2jax.fitting.law_files import load_law
@@ -98,6 +98,15 @@ def test_prices_of_options(tmp_path):
     assert 2 * float(serving.shape.cached_numbers(8.03e9)) == pytest.approx(131072, rel=1e-5)
     own = PriceOptions(flops=1e15, bandwidth=4e12, memory=1e11).costs()[1]
     assert own is not None and own.on is not None and own.on.memory == 1e11
+
+
+def test_levers_change_names_and_ranges():
+    """Another device keeps the price, and a factor of a range applies to its middle."""
+    config = PlanConfig(train=1e7, prices=PriceOptions(accelerator="H100", price="2..8"))
+    other = change_budget(config, "accelerator=H200").prices[1].on
+    assert other is not None and (other.name, other.price) == ("H200", pytest.approx(4.0))
+    dearer = change_budget(config, "price=x2").prices[1].on
+    assert dearer is not None and dearer.price == pytest.approx(8.0)
 
 
 def test_ranges_are_spread_evenly_in_logs():

@@ -193,6 +193,14 @@ def test_configs_that_describe_no_shape(change, said, tmp_path):
         t2.Shape.from_config(write(tmp_path, content))
 
 
+def test_whole_numbers_beyond_32_bits_are_sizes(tmp_path):
+    config = t2.planning.read_model_config(write(tmp_path, CONFIGS["Llama-3 8B"]))
+    shape = t2.Shape.from_config(tmp_path, params=config.params)
+    assert float(shape.depth(config.params)) == pytest.approx(32, rel=1e-5)
+    query = t2.Serving(shape=shape, on=t2.accelerator("H200"))
+    assert float(query.latency(config.params)) == pytest.approx(float(query.latency(float(config.params))), rel=1e-6)
+
+
 def test_files_that_are_no_config(tmp_path):
     with pytest.raises(ValueError, match=r"config\.json: there is no such file"):
         t2.Shape.from_config(tmp_path)

@@ -91,7 +91,7 @@ class PriceOptions:
     def value(self, name: str) -> Any:
         """Returns the value of an option, its default, or the geometric middle of a range."""
         value = getattr(self, name)
-        if isinstance(value, str):
+        if isinstance(value, str) and name in RANGES:
             low, high = _ends(name, value)
             return float(np.sqrt(low * high))
         return DEFAULTS.get(name) if value is None else value

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from t2jax.planning.prices.hardware import check_positive
 from t2jax.planning.prices.model_config import read_model_config
-from t2jax.planning.prices.terms import Term
+from t2jax.planning.prices.terms import Term, as_number
 from t2jax.pytrees import register
 from t2jax.typing import Array, ArrayLike
 
@@ -108,7 +108,7 @@ class Shape:
             Layers, not rounded, in the shape of `N`.
         """
         density = KAPLAN if self.density is None else jnp.asarray(self.density)
-        return (jnp.asarray(N) / (density * jnp.asarray(self.aspect) ** 2)) ** (1 / 3)
+        return (as_number(N) / (density * jnp.asarray(self.aspect) ** 2)) ** (1 / 3)
 
     def width(self, N: ArrayLike) -> Array:
         """Computes the width of the residual stream.
@@ -152,7 +152,7 @@ class Shape:
             Numbers per token, in the shape of `N`. Times the bytes of a number, usually 2, it is the cache per token.
         """
         powers, coefficient = self.cached()
-        return jnp.asarray(coefficient) * jnp.asarray(N) ** powers[0]
+        return jnp.asarray(coefficient) * as_number(N) ** powers[0]
 
     def computing(self) -> Term:
         """Returns the parameters that compute one token.

@@ -31,11 +31,16 @@ Terms = list[Term]
 
 def total(terms: Terms, N: ArrayLike, D: ArrayLike, k: ArrayLike) -> Array:
     """Sums terms at N, D and k."""
-    N, D, k = jnp.asarray(N), jnp.asarray(D), jnp.asarray(k)
+    N, D, k = as_number(N), as_number(D), as_number(k)
     value = jnp.zeros(())
     for (n, d, m), coefficient in terms:
         value = value + coefficient * N**n * D**d * k**m
     return value
+
+
+def as_number(value: ArrayLike) -> Array:
+    """Returns an array; a Python integer such as 8,030,261,248 becomes a float, since it may exceed 32 bits."""
+    return jnp.asarray(float(value) if isinstance(value, int) else value)
 
 
 def largest(costs: list[Array]) -> Array:
