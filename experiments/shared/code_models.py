@@ -86,7 +86,7 @@ def draw_frontier(curves: OptimumCurves) -> "Figure":
     above.set(xscale="log", yscale="log", ylabel="tokens per parameter")
     below.set(xscale="log", ylabel="pass@k", ylim=(0, 1), xlabel=AXIS_LABELS["train"])
     bottom, top = above.get_ylim()
-    least, most = curves.ranges.tokens_per_param
+    least, most = curves.ranges.tokens_per_param or (bottom, top)
     for start, end in ((bottom, least), (most, top)):
         if start < end:
             above.axhspan(start, end, color=GREY, alpha=0.15, linewidth=0, zorder=0)

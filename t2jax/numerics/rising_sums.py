@@ -1,7 +1,7 @@
 """Logs of rising factorials, summed over many counts at once: the sufficient statistic of a beta-binomial.
 
 log Gamma(x+c) - log Gamma(x) is the sum of log(x+j) over j < c (DLMF 5.5.1). Over many c at one x, the term of j
-therefore counts as often as c is above j, and a table of counts becomes one number for each j.
+counts as often as c is above j. A table of counts thus becomes one number for each j.
 """
 
 import jax

@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law, Part
-from t2jax.laws.held_inputs import own_inputs
+from t2jax.laws.held_inputs import held_values, own_inputs
 from t2jax.numerics.programs.devices import device_mesh, spread_over
 from t2jax.numerics.programs.stored_programs import StoredProgram
 from t2jax.planning.any_budget import plan_general
@@ -20,6 +20,7 @@ from t2jax.planning.budget import CHOSEN, Budget
 from t2jax.planning.plan import Plan
 from t2jax.planning.problem import predicts_pass
 from t2jax.planning.two_budgets import plan_separate
+from t2jax.tables.columns import NUMBERS
 from t2jax.typing import Array
 from t2jax.working_precision import is_traced, scope, to_host
 
@@ -176,10 +177,17 @@ def _check_other_inputs(law: type[Law], budget: Budget) -> None:
             f"{law.__name__} reads total_params too: give Budget(total_per_active=...), the total over active ones"
         )
     known = {*CHOSEN, "unique_tokens", "total_params", "served_bits", *given}
-    if others := [name for name in own_inputs(law) if columns[name] not in known]:
+    missing = [name for name, column in columns.items() if column not in known and name not in held_values(law)]
+    if ours := [columns[name] for name in missing if columns[name] in NUMBERS]:
         raise ValueError(
-            f"budgets choose N, D and k, but {law.__name__} reads {', '.join(others)} too: give its value in the plan,"
-            f" by t2.laws.hold(law, {others[0]}=...), in commands --hold {columns[others[0]]}=VALUE"
+            f"budgets choose N, D and k, but {law.__name__} reads {', '.join(ours)} too: its inputs are "
+            f"{', '.join(law.inputs())}; give Budget(inputs={{{ours[0]!r}: ...}}), in commands --hold {ours[0]}=VALUE"
+        )
+    if own := [name for name in missing if name in own_inputs(law)]:
+        raise ValueError(
+            f"budgets choose N, D and k, but {law.__name__} reads {', '.join(own)} too: its inputs are "
+            f"{', '.join(law.inputs())}; give its value in the plan, by t2.laws.hold(law, {own[0]}=...), in commands --hold "
+            f"{columns[own[0]]}=VALUE"
         )
     if unread := [column for column in given if column not in columns.values()]:
         raise ValueError(

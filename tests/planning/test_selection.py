@@ -1,5 +1,7 @@
 """Plans without an oracle, beside a grid over the whole feasible box; every problem is random."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,7 +39,7 @@ def test_no_place_of_a_grid_is_better(stops):
     values = random_values()
     silent = {} if stops else {"abstention": np.random.default_rng(1).uniform(0, 0.8, COUNT)}
     laws = T2PassK.on(Verifier if stops else AbstainingVerifier)(**values, **silent)
-    caps = {"samples_max": 1e5} if stops else {}
+    caps: Any = {"samples_max": 1e5} if stops else {}
     plan = t2.frontier(laws, t2.Budget(train=TRAIN, inference=INFERENCE, stops=stops, **caps))
     assert plan.ok.sum() >= COUNT - 1, plan.status  # one model is best alone at no size: the law is flat there
     axes = np.geomspace(3e6, 1e12, 24), np.geomspace(0.05, 1, 4), np.linspace(0, 1, 24)

@@ -139,16 +139,18 @@ def plan_of(source: LawSource, budget: Budget, planned: PlanConfig | None) -> Pl
     assert source.law is not None
     config = PlanConfig() if planned is None else planned
     source = config.selecting.put_on(source)
+    law = source.law
+    assert law is not None
     if config.prices.ranges():
         plan, draws = solve(config, source, budget)
         smooth = draw_smooth(config, source, budget)
     else:
-        plan, draws = solve_with_draws(source.law, source.draws, budget)
+        plan, draws = solve_with_draws(law, source.draws, budget)
         smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
     if not plan.ok:
         return None
     report = report_plan(source, budget, plan, draws, smooth, config.prices.ranges())
-    report.what_if.update({text: frontier(source.law, change_budget(config, text)) for text in config.what_if})
+    report.what_if.update({text: frontier(law, change_budget(config, text)) for text in config.what_if})
     return report
 
 
@@ -179,7 +181,7 @@ def _budget(config: ReportConfig, planned: PlanConfig | None, source: LawSource)
         samples = 16.0 if measured is None or measured.samples is None else max(measured.samples[1], 2.0)
         budget["inference"] = 2 * float(np.sqrt(budget["train"] / (6 * PER_PARAM))) * samples
     if "U" in law.inputs():
-        budget["unique_tokens"] = 1e12 if measured is None else BEYOND * measured.tokens[1]
+        budget["unique_tokens"] = 1e12 if measured is None or measured.tokens is None else BEYOND * measured.tokens[1]
     return Budget(**budget)
 
 

@@ -29,6 +29,10 @@ class BestSamples:
         success: Success there, or with a million samples if it never falls.
         enough: Smallest number of samples with 99 % of the gain that is possible over one sample.
         single: Success of one sample.
+
+    Examples:
+        >>> t2.planning.BestSamples(samples=np.inf, success=0.8, enough=30.0, single=0.4).enough
+        30.0
     """
 
     samples: float

@@ -12,6 +12,7 @@ import numpy as np
 from t2jax.planning.budget import Budget
 from t2jax.planning.prices.costs import Serving
 from t2jax.planning.prices.terms import Terms
+from t2jax.typing import ArrayLike
 from t2jax.working_precision import scope
 
 FACTORS = np.array([0.5, 1.0, 2.0])
@@ -79,10 +80,10 @@ def costs_of(budget: Budget) -> Costs:
     return Costs(trained, query, memory, latency, limit)
 
 
-def scale_tokens(serving: Serving, factor: float) -> Serving:
+def scale_tokens(serving: Serving, factor: ArrayLike) -> Serving:
     """Returns the serving with a multiple of its tokens a query, of the prompt as of each sample."""
-    prompt = None if serving.prompt is None else np.asarray(serving.prompt) * factor
-    return replace(serving, prompt=prompt, generated=np.asarray(serving.generated) * factor)
+    prompt = None if serving.prompt is None else np.asarray(serving.prompt) * np.asarray(factor)
+    return replace(serving, prompt=prompt, generated=np.asarray(serving.generated) * np.asarray(factor))
 
 
 def tokens_of_query(serving: Serving) -> float:
