@@ -186,8 +186,8 @@ def _check_other_inputs(law: type[Law], budget: Budget) -> None:
     if own := [name for name in missing if name in own_inputs(law)]:
         raise ValueError(
             f"budgets choose N, D and k, but {law.__name__} reads {', '.join(own)} too: its inputs are "
-            f"{', '.join(law.inputs())}; give its value in the plan, by t2.laws.hold(law, {own[0]}=...), in commands --hold "
-            f"{columns[own[0]]}=VALUE"
+            f"{', '.join(law.inputs())}; give its value in the plan, by t2.laws.hold(law, {own[0]}=...), in "
+            f"commands --hold {columns[own[0]]}=VALUE"
         )
     if unread := [column for column in given if column not in columns.values()]:
         raise ValueError(
