@@ -42,6 +42,9 @@ class AbstainingVerifier(Selection):
         def value(p: Array, q: Array) -> Array:
             drawn = self.stops(p, q, k)
             accepted = p * self.true_positive + q * self.false_positive
-            return p * self.true_positive * drawn + self.abstention * (1 - accepted * drawn)
+            # not 1 - accepted·drawn, which may end below zero by rounding
+            silence = jnp.exp(k * jnp.log1p(-jnp.minimum(accepted, 1 - jnp.finfo(p.dtype).eps)))
+            return p * self.true_positive * drawn + self.abstention * silence
 
-        return -jnp.log(mean_with_ends(value, a, b, k))
+        # where questions are hopeless the mean of such values is zero to rounding
+        return -jnp.log(jnp.maximum(mean_with_ends(value, a, b, k), jnp.finfo(a.dtype).tiny))
