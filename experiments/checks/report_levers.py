@@ -7,6 +7,7 @@ price, tokens a query, k and the limit on tokens, at random.
     python -m experiments.checks.report_levers [tiny] [-o FOLDER]
 """
 
+import inspect
 import resource
 import subprocess
 import sys
@@ -20,7 +21,8 @@ import jax
 import numpy as np
 
 import t2jax as t2
-from experiments.shared import law_of_a_user, page_levers
+from experiments.shared.law_of_a_user import Joint
+from experiments.shared.page_levers import complaints, move, opened, problem
 from experiments.shared.pictures import COLUMN
 from experiments.shared.record import command, stage
 from t2jax.planning.levers.charges import scale_tokens
@@ -120,8 +122,8 @@ def case_of(name: str) -> Case:
         loss = {"E": 0.0, "A": 300.0, "B": 800.0, "alpha": 0.3, "beta": 0.3}
         thetas = {f"theta{i}": value for i, value in enumerate((1.0, 1.0, 0.8, 0.0, 0.0))}
         return Case(t2.laws.T2PassK(**loss, **thetas), plain, options)
-    law = law_of_a_user.Joint(E=0.2, A=300.0, B=900.0, alpha=0.32, beta=0.34, gamma=0.2)
-    own = ("--law-class", f"{law_of_a_user.__file__}:Joint")
+    law = Joint(E=0.2, A=300.0, B=900.0, alpha=0.32, beta=0.34, gamma=0.2)
+    own = ("--law-class", f"{inspect.getfile(Joint)}:Joint")
     return Case(law, plain, (*options, *own))
 
 
@@ -136,11 +138,11 @@ def _row(name: str, case: Case, folder: Path, config: Config) -> Row:
         _command("report", str(page.parent), *(() if case.planned else case.options))
         seconds = (time.perf_counter() - started, _cpu() - before)
     rng = np.random.default_rng(config.seed)
-    with page_levers.opened(page) as driver:
-        positions = _positions(page_levers.problem(driver), config.positions, rng)
+    with opened(page) as driver:
+        positions = _positions(problem(driver), config.positions, rng)
         plans = _plans(law, case.budget, positions)
-        told = [page_levers.move(driver, position) for position in positions]
-        said = tuple(page_levers.complaints(driver))
+        told = [move(driver, position) for position in positions]
+        said = tuple(complaints(driver))
     return _compare(name, positions, plans, told, seconds, page.stat().st_size, said)
 
 

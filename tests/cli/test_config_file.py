@@ -41,6 +41,7 @@ def test_every_command_with_a_folder_of_results_is_tried():
         "data",
         "testbed",
         "completion",
+        "report",
     }
 
 

@@ -100,7 +100,10 @@ def test_a_plan_holds_the_column(folder, tmp_path, capsys):
     assert json.loads(printed.out)["plan"]["params"]["value"] == pytest.approx(5e9, rel=1e-3)
     assert "Held at one value: experts = 16." in printed.err
     assert cli.command([*args, "-o", str(tmp_path / "none")]) == 1
-    assert "Experts reads experts too: give its value in the plan, by --hold experts=VALUE" in capsys.readouterr().err
+    assert (
+        "Experts reads experts too: its inputs are N, D, experts; give its value in the plan, by --hold experts=VALUE"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_prediction_holds_the_column(folder, tmp_path, capsys):
@@ -155,10 +158,10 @@ def test_mistakes_in_a_law_are_one_sentence(command, law, said, folder, tmp_path
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--law", "my_laws.py:Experts"], "Experts reads experts too: give its value in the plan, by --hold"),
+        (["--law", "my_laws.py:Experts"], "Experts reads experts too: its inputs are N, D, experts; give its value in the plan, by --hold"),
         (["--law", "my_laws.py:Experts", "--hold", "expert=8"], "--hold: expert cannot be held, because Experts"),
         (["--law", "my_laws.py:Experts", "--hold", "experts=x"], "--hold: found experts='x', expected a number"),
-        (["--hold", "experts=8"], "--hold needs --law, because no law of t2jax has columns of its own"),
+        (["--hold", "experts=8"], "--hold needs --law, because a law must read these columns"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("command", ["plan", "next", "frontier"])

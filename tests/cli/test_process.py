@@ -92,7 +92,7 @@ def test_optional_numbers_are_shown_as_numbers(capsys):
     with pytest.raises(SystemExit):
         cli.command(["plan", "--help"])
     said = capsys.readouterr().out
-    assert "{None}" not in said and "--price FLOAT" in said
+    assert "{None}" not in said and "--price NUMBER|LOW..HIGH" in said
 
 
 FULL = """

@@ -87,7 +87,7 @@ class PlanConfig:
     tasks: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="TASK=WEIGHT ...")]] = ()
     """Plan one model for several tasks of the table, with samples of its own for each."""
     prices: PriceOptions = field(default_factory=PriceOptions)
-    selecting: tyro.conf.OmitArgPrefixes[SelectionOptions] = field(default_factory=SelectionOptions)
+    selecting: SelectionOptions = field(default_factory=SelectionOptions)
     held: HeldOptions = field(default_factory=HeldOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)

@@ -47,12 +47,12 @@ def options_of(config: type, group: tuple[str, ...] = ()) -> Iterator[Option]:
     hints = get_type_hints(config, include_extras=True)
     for field in dataclasses.fields(config):
         hint = hints[field.name]
-        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-            yield from options_of(hint, (*group, field.name))
-            continue
         marks, bare = str(getattr(hint, "__metadata__", ())), hint
         while hasattr(bare, "__metadata__"):
             bare = bare.__origin__
+        if isinstance(bare, type) and dataclasses.is_dataclass(bare):
+            yield from options_of(bare, (*group, field.name))
+            continue
         parts = [part for part in (get_args(bare) or (bare,)) if part is not type(None)]
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         several = any(get_origin(part) is tuple for part in (bare, *parts))

@@ -5,6 +5,16 @@ import re
 ARGUMENTS = (
     *("train", "inference", "params_min", "params_max", "tokens_max", "total", "queries", "target", "latency"),
     *("tokens_min", "samples_min", "samples_max", "unique_tokens", "tokens_per_param", "sizes", "whole_samples"),
+    *(
+        "total_per_active",
+        "first_token",
+        "between_tokens",
+        "model_config",
+        "model_params",
+        "flops",
+        "bandwidth",
+        "memory",
+    ),
     *("prompt", "generated", "context", "accelerator", "price", "batch", "devices", "utilisation"),
     *("bandwidth_utilisation", "kv_share", "weight_bytes", "scale"),
 )
