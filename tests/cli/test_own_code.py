@@ -158,7 +158,7 @@ def test_mistakes_in_a_law_are_one_sentence(command, law, said, folder, tmp_path
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--law", "my_laws.py:Experts"], "Experts reads experts too: its inputs are N, D, experts; give its value in the plan, by --hold"),
+        (["--law", "my_laws.py:Experts"], "its inputs are N, D, experts; give its value in the plan, by --hold"),
         (["--law", "my_laws.py:Experts", "--hold", "expert=8"], "--hold: expert cannot be held, because Experts"),
         (["--law", "my_laws.py:Experts", "--hold", "experts=x"], "--hold: found experts='x', expected a number"),
         (["--hold", "experts=8"], "--hold needs --law, because a law must read these columns"),

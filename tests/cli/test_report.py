@@ -173,7 +173,7 @@ def test_wrong_folders_are_told_in_a_sentence(folder, tmp_path, capsys):
         ([str(tmp_path / "none")], "there is no such folder"),
         ([str(tmp_path)], "found no law.json, expected a folder that t2jax fit, sample or plan wrote"),
         ([str(folder), "--law-class", "nothing.py"], "expected a file that defines a class"),
-        ([str(folder), "--law-class", f"{tmp_path / 'own.py'}:Mine"], "defines no law 'Mine'"),
+        ([str(folder), "--law-class", f"{tmp_path / 'own.py'}:Mine"], "no class 'Mine'"),
     ]
     for args, said in cases:
         assert cli.command(["report", *args]) == 1

@@ -5,16 +5,8 @@ import re
 ARGUMENTS = (
     *("train", "inference", "params_min", "params_max", "tokens_max", "total", "queries", "target", "latency"),
     *("tokens_min", "samples_min", "samples_max", "unique_tokens", "tokens_per_param", "sizes", "whole_samples"),
-    *(
-        "total_per_active",
-        "first_token",
-        "between_tokens",
-        "model_config",
-        "model_params",
-        "flops",
-        "bandwidth",
-        "memory",
-    ),
+    *("total_per_active", "first_token", "between_tokens", "model_config", "model_params", "shared_prompt"),
+    *("flops", "bandwidth", "memory"),
     *("prompt", "generated", "context", "accelerator", "price", "batch", "devices", "utilisation"),
     *("bandwidth_utilisation", "kv_share", "weight_bytes", "scale"),
 )
@@ -35,7 +27,7 @@ _REPLACEMENTS = (
     (r",? or your own t2\.Accelerator\(\.\.\.\)", ""),
     (r"a Serving on an accelerator, such as on=t2\.accelerator\('(\w+)'\)", r"a device, such as --accelerator \1"),
     (r"give Serving an accelerator, such as on=t2\.accelerator\('(\w+)'\)", r"give a device, such as --accelerator \1"),
-    (r"\bBudget\((\w+)=\.\.\.\)", r"\1="),
+    (r"\b(?:Budget|Serving|Training)\((\w+)=\.\.\.\)", r"\1="),
     (r" \([^()]*(?:`law|\bt2\.)[^()]*\)", ""),  # examples in Python
     (r"\bBudget: ", ""),
     (r"\ba Budget\b", "a budget"),

@@ -164,7 +164,9 @@ def _value(content: Mapping[str, Any], size: str) -> Any:
 def _sizes(content: Mapping[str, Any], file: Path) -> ModelConfig:
     for key, cache in OTHER_CACHES.items():
         if content.get(key):
-            raise ValueError(f"{file}: {key} says that the model caches {cache}; give t2.Shape(...) its numbers")
+            raise ValueError(
+                f"{file}: {key} says that the model caches {cache}; describe its shape by numbers, not by a file"
+            )
 
     def number(size: str, otherwise: int | None = None, least: int = 1) -> int:
         value = _value(content, size)
@@ -173,7 +175,7 @@ def _sizes(content: Mapping[str, Any], file: Path) -> ModelConfig:
         if value is None:
             raise ValueError(f"{file}: the key {' or '.join(KEYS[size])} is missing")
         if isinstance(value, list):
-            raise ValueError(f"{file}: {size} differs between layers; give t2.Shape(...) an average")
+            raise ValueError(f"{file}: {size} differs between layers; describe its shape by averages, not by a file")
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value) or value < least:
             key = next(key for key in KEYS[size] if content.get(key) is not None)
             raise ValueError(f"{file}: {key} is {value!r}, expected a whole number of at least {least}")
