@@ -181,7 +181,7 @@ def _check_other_inputs(law: type[Law], budget: Budget) -> None:
     if ours := [columns[name] for name in missing if columns[name] in NUMBERS]:
         raise ValueError(
             f"budgets choose N, D and k, but {law.__name__} reads {', '.join(ours)} too: its inputs are "
-            f"{', '.join(law.inputs())}; give Budget(inputs={{{ours[0]!r}: ...}}), in commands --hold {ours[0]}=VALUE"
+            f"{', '.join(law.inputs())}; give inputs={{{ours[0]!r}: ...}} of the budget, in commands --hold {ours[0]}=VALUE"
         )
     if own := [name for name in missing if name in own_inputs(law)]:
         raise ValueError(

@@ -107,8 +107,8 @@ def _suggest_conversion(name: str, present: tuple[str, ...]) -> str:
         for column, of in words.items():
             if of & {"compute", "flops", "flop"} or column == "C":
                 return (
-                    f"; where only {column!r} is known, name it 'compute': t2.laws.ComputeLoss, in commands --law"
-                    " compute-loss, is a law of compute alone"
+                    f"; where only {column!r} is known, name it 'compute': ComputeLoss (--law compute-loss) is a law of"
+                    " compute alone"
                 )
     return ""
 

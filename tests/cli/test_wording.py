@@ -21,12 +21,14 @@ PYTHON = re.compile(
     r"|(?<![-\w])[a-z_]{2,}=(?=[\s,;)'\"{\[]|$)|\(\.\.\.\)|\bNone\b"
 )
 """What only Python has: names of classes, arguments with an equals sign, calls."""
-SHOWN = {"quantity": "params", "given": "total", "missing": "queries", "needs": "bytes_per_token"}
+SHOWN = {"name": "latency", "quantity": "params", "given": "total", "missing": "queries", "needs": "bytes_per_token"}
 """Text for some values of messages; any other value is an X."""
 NOT_REACHED = {
     ("noise/by_unit.py", "sample: unit="): "no command has a unit of the likelihood",
     ("posterior/sample.py", "sample: unit="): "no command has a unit of the likelihood",
     ("posterior/leave_one_out.py", ": sample both with unit="): "no command compares posteriors",
+    ("planning/frontier.py", "Budget.stops"): "no command stops at an accepted answer",
+    ("planning/prices/costs.py", "Serving.flops_per_byte"): "no command prices memory traffic in FLOPs",
     ("planning/next_runs/region.py", "Region."): "`t2jax next` gives costs alone",
 }
 """Messages that no command can come to, with the reason."""

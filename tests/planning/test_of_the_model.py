@@ -184,7 +184,7 @@ def test_memory_counts_all_experts_and_compute_the_active_ones():
         (
             {},
             t2.laws.EffectiveParams(**LAW.values(), gamma_weight=2.0, gamma_activation=2.0, gamma_cache=1.0),
-            r"reads weight_bits, activation_bits, cache_bits too: .* give Budget\(inputs={'weight_bits': ...}\)",
+            r"reads weight_bits, activation_bits, cache_bits too: .* give inputs={'weight_bits': ...} of the budget",
         ),
     ],
 )

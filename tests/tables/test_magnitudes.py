@@ -154,7 +154,7 @@ def test_hints_of_losses(columns, hint):
         ),
         (["params_non_embedding", "params_total"], "; did you mean 'params_total' or 'params_non_embedding'?"),
         (["pramas"], "; did you mean 'pramas'?"),
-        (["compute"], "t2.laws.ComputeLoss, in commands --law compute-loss, is a law of compute alone"),
+        (["compute"], "ComputeLoss (--law compute-loss) is a law of compute alone"),
         (["N"], "; rename column 'N'?"),
     ],
 )

@@ -30,6 +30,7 @@ _REPLACEMENTS = (
     (r"\b(?:Budget|Serving|Training)\((\w+)=\.\.\.\)", r"\1="),
     (r" \([^()]*(?:`law|\bt2\.)[^()]*\)", ""),  # examples in Python
     (r"\bBudget: ", ""),
+    (r"\bBudget\.inputs\b", "--hold"),
     (r"\ba Budget\b", "a budget"),
     (rf"\b(?:Budget|Serving|Training|Shape|Accelerator)\.({_NAMES})\b=?", r"--\1 "),
     (rf"(?<![-\w])({_BOUNDS})=(?=[\d.])", r"--\1 "),

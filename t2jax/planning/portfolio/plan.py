@@ -143,7 +143,7 @@ def _fractions(names: tuple[str, ...], mapping: Mapping[str, float], kind: str) 
 def _check(laws: tuple[Law, ...], budget: Budget) -> None:
     """Raises ValueError for laws or a budget that make no portfolio."""
     if given := [name for name in REFUSED if getattr(budget, name) is not None]:
-        raise ValueError(f"plan_portfolio: Budget.{given[0]} is for one task; give train and inference, or total")
+        raise ValueError(f"plan_portfolio: {given[0]} is for one task; give train and inference, or total")
     if budget.fixed or budget.whole_samples:
         raise ValueError("plan_portfolio: fixed sizes and whole samples are for one task; give bounds that differ")
     if any(np.ndim(leaf) for leaf in jax.tree.leaves((laws, budget))):
