@@ -17,7 +17,7 @@ from t2jax.noise.losses import Gaussian, Huber, StudentT
 from t2jax.noise.protocol import Noise
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import check_problem
-from t2jax.tables.columns import NUMBERS
+from t2jax.tables.columns import BITS
 from t2jax.tables.table import Table
 
 NOISES: dict[str, Noise] = {
@@ -97,13 +97,13 @@ class HeldOptions:
 
     @property
     def given(self) -> dict[str, float]:
-        """Values of columns with a meaning in t2jax, by column."""
-        return {name: value for name, value in numbers("--hold", self.hold).items() if name in NUMBERS}
+        """Values of columns that the budget gives, by column."""
+        return {name: value for name, value in numbers("--hold", self.hold).items() if name in BITS}
 
     def of(self, law: type[Law]) -> type[Law]:
         """Returns the class of laws at these values. It raises ValueError for a column that the law does not read."""
         try:
-            own = {name: value for name, value in numbers("--hold", self.hold).items() if name not in NUMBERS}
+            own = {name: value for name, value in numbers("--hold", self.hold).items() if name not in BITS}
             return class_holding(law, own)
         except ValueError as error:
             text = str(error)

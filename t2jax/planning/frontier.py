@@ -20,7 +20,7 @@ from t2jax.planning.budget import CHOSEN, Budget
 from t2jax.planning.plan import Plan
 from t2jax.planning.problem import predicts_pass
 from t2jax.planning.two_budgets import plan_separate
-from t2jax.tables.columns import NUMBERS
+from t2jax.tables.columns import BITS
 from t2jax.typing import Array
 from t2jax.working_precision import is_traced, scope, to_host
 
@@ -178,10 +178,11 @@ def _check_other_inputs(law: type[Law], budget: Budget) -> None:
         )
     known = {*CHOSEN, "unique_tokens", "total_params", "served_bits", *given}
     missing = [name for name, column in columns.items() if column not in known and name not in held_values(law)]
-    if ours := [columns[name] for name in missing if columns[name] in NUMBERS]:
+    if ours := [columns[name] for name in missing if columns[name] in BITS]:
         raise ValueError(
             f"budgets choose N, D and k, but {law.__name__} reads {', '.join(ours)} too: its inputs are "
-            f"{', '.join(law.inputs())}; give inputs={{{ours[0]!r}: ...}} of the budget, in commands --hold {ours[0]}=VALUE"
+            f"{', '.join(law.inputs())}; give inputs={{{ours[0]!r}: ...}} of the budget, in commands "
+            f"--hold {ours[0]}=VALUE"
         )
     if own := [name for name in missing if name in own_inputs(law)]:
         raise ValueError(

@@ -32,6 +32,8 @@ NUMBERS = {
         Column("weight", "w", "a weight > 0", lambda x: x > 0),
     )
 }
+BITS = ("weight_bits", "activation_bits", "cache_bits", "served_bits")
+"""Columns of bits of a number, which a budget gives."""
 SHARES = ("pass_at_k", "error")
 """Columns of shares, which people also write in percent."""
 RESPONSES = ("loss", "error", "neg_log_pass", "pass_at_k", "correct")
