@@ -59,7 +59,7 @@ def run(config: NextConfig) -> int:
         raise ValueError("--largest does not apply to --candidates; remove the expensive runs from that table")
     table = config.fitting.read(config.table)
     candidates = None if config.candidates is None else config.fitting.reading.read_points(config.candidates, ())
-    budget = Budget(train=config.train, inference=config.inference)
+    budget = Budget(train=config.train, inference=config.inference, inputs=config.held.given or None)
     config.held.check(config.fitting.law, budget)
     if config.count < 1:
         raise ValueError(f"--count must be at least one run, not {config.count}")

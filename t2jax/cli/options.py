@@ -102,9 +102,16 @@ class HeldOptions:
 
     def of(self, law: type[Law]) -> type[Law]:
         """Returns the class of laws at these values. It raises ValueError for a column that the law does not read."""
+        own = {name: value for name, value in numbers("--hold", self.hold).items() if name not in BITS}
+        return self._holding(law, own)
+
+    def all_of(self, law: type[Law]) -> type[Law]:
+        """Returns the class of laws at all these values, for commands without a budget. It raises as `of`."""
+        return self._holding(law, numbers("--hold", self.hold))
+
+    def _holding(self, law: type[Law], values: dict[str, float]) -> type[Law]:
         try:
-            own = {name: value for name, value in numbers("--hold", self.hold).items() if name not in BITS}
-            return class_holding(law, own)
+            return class_holding(law, values)
         except ValueError as error:
             text = str(error)
             raise ValueError(text if text.startswith("--hold") else f"--hold: {text}") from None

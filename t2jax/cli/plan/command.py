@@ -113,12 +113,12 @@ class PlanConfig:
 def run(config: PlanConfig) -> int:
     """Plans, prints and saves; returns 0 if there is an optimum, else 1. It raises ValueError for bad input."""
     if config.explain_model:
+        _refuse_others(config, "--explain-model", "tasks", "hold", *LIMITS)
         return explain(config, config.prices.costs())
     budget = config.budget()
-    selection = config.selecting.chosen()  # before anything is fitted
+    config.selecting.chosen()  # before anything is fitted
     if config.tasks:
-        if selection is not None:
-            raise ValueError("--tasks plans with an oracle: leave out --selection and --correlation")
+        _refuse_others(config, "--tasks", "hold")
         return plan_tasks(config, budget)
     if config.law_file is None:
         config.held.check(config.fitting.law, budget)
@@ -129,7 +129,7 @@ def run(config: PlanConfig) -> int:
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
         check_problem(type(source.law), budget)
-        source = config.selecting.put_on(source)
+        fitted, source = source, config.selecting.put_on(source)
         law = source.law
         assert law is not None
         with out.progress("planning", total=3 + len(levers)) as bar:
@@ -163,11 +163,20 @@ def run(config: PlanConfig) -> int:
             picture_plan(report, out)
             bar.update()
         if config.report:
-            add_plan_page(out, config.law_file, source, report)
+            add_plan_page(out, config.law_file, fitted, report)
         failed = [text for text, variant in report.what_if.items() if not variant.ok]
         for text in failed:
             print(f"t2jax: --what-if {text}: {report.what_if[text].status}", file=sys.stderr)
         return out.finish(1 if failed else 0, {**source.answer, **plan_answer(report)})
+
+
+def _refuse_others(config: PlanConfig, option: str, *more: str) -> None:
+    """Raises ValueError for options that another option has no use for, rather than drop them without a word."""
+    values = {"selection": config.selecting.selection, "correlation": config.selecting.correlation}
+    values |= {"what_if": config.what_if, "report": config.report, **config.prices.ranges()}
+    values |= {name: config.held.hold if name == "hold" else getattr(config, name) for name in more}
+    if given := [name for name, value in values.items() if value not in (None, (), False)]:
+        raise ValueError(f"{option} has no use for --{given[0].replace('_', '-')}: leave it out")
 
 
 def solve(config: PlanConfig, source: LawSource, budget: Budget) -> tuple[Plan, Plan | None]:

@@ -55,6 +55,8 @@ def find_laws(config: Any, tasks: tuple[str, ...], out: Output) -> dict[str, Law
         raise ValueError(f"--tasks: there is no task {unknown[0]!r} in {table.source.name}; it has {', '.join(known)}")
     for task in tasks:
         rows = table.where(task=task)
+        rows = rows.keep_lowest("loss") if config.fitting.keep_best else rows
+        config.fitting.reading.ask(rows, config.fitting.law)
         fitted = fit_and_save(law_for(rows, config.fitting.law), rows, config.fitting, out, below=f"{task}/")
         out.say(f"{task}: {name_of(type(fitted.law))}: {fitted.fit.status}", "")
         if not fitted.fit.converged or fitted.fit.undetermined:

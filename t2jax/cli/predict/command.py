@@ -111,7 +111,7 @@ def find_source(config: PredictConfig) -> Source:
                     f"{option} does not apply to --law-file, whose law and rows are those that were fitted"
                 )
         fitted = load_fitted_rows(config.law_file)
-        return Source(fitted.table, (config.held.of(fitted.law),), fitted.fixed)
+        return Source(fitted.table, (config.held.all_of(fitted.law),), fitted.fixed)
     fixed = numbers("--fixed", config.fixed)
     table = config.reading.read_rows(str(config.table), config.law)
     if config.law in (None, AUTO):
@@ -120,6 +120,6 @@ def find_source(config: PredictConfig) -> Source:
         if config.held.hold:
             raise ValueError("--hold needs --law, because no law of t2jax has columns of its own")
         return Source(table, candidates(table), {})
-    law = config.held.of(laws.by_name(config.law))
+    law = config.held.all_of(laws.by_name(config.law))
     check_law(law)
     return Source(table, (law,), fixed)

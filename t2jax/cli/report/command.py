@@ -12,12 +12,11 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from t2jax.cli.frontier.allocations import solve_with_draws
-from t2jax.cli.frontier.smooth_draws import draw_smooth_optima
 from t2jax.cli.law_source import LawSource, law_of_file
 from t2jax.cli.output import Output
 from t2jax.cli.plan.command import PlanConfig, change_budget, draw_smooth, report_plan, solve
 from t2jax.cli.plan.report import PlanReport
+from t2jax.cli.process.wording import in_option_names
 from t2jax.cli.report.add import rows_beside
 from t2jax.cli.report.audit_page import AUDIT_FILE, page_of_audit
 from t2jax.cli.report.contents import page_of_plan
@@ -77,10 +76,15 @@ def run(config: ReportConfig) -> int:
 
 
 def add_page(out: Output) -> None:
-    """Writes the page of a run among its files, from what it has written so far."""
+    """Writes the page of a run among its files, from what it has written so far. Without a page it says why."""
     config = ReportConfig(out.folder)
+    try:
+        page = read_folder(config).page(config)
+    except ValueError as reason:  # of a law that cannot be planned with, whose fit is as good as any
+        print(f"t2jax: there is no report: {in_option_names(str(reason))}", file=sys.stderr)
+        return
     with out.progress("report") as bar, out.file(REPORT_FILE) as path:
-        write_page(read_folder(config).page(config), path)
+        write_page(page, path)
         bar.update()
 
 
@@ -109,10 +113,12 @@ class ReadFolder:
         if self.path is None or self.source is None:
             return page_of_audit(self.record, config.folder)
         report, no_plan = None, "the law has no optimum under this budget"
+        given = {name: value for name in ("train", "inference") if (value := getattr(config, name)) is not None}
+        planned = None if self.planned is None else dataclasses.replace(self.planned, **given)
         try:
-            report = plan_of(self.source, _budget(config, self.planned, self.source), self.planned)
+            report = plan_of(self.source, _budget(given, planned, self.source), planned)
         except ValueError as reason:
-            no_plan = str(reason)
+            no_plan = in_option_names(str(reason))
         return page_of_plan(self.record, self.path, self.source, report, self.rows, no_plan, self.cautions)
 
 
@@ -141,14 +147,10 @@ def plan_of(source: LawSource, budget: Budget, planned: PlanConfig | None) -> Pl
     source = config.selecting.put_on(source)
     law = source.law
     assert law is not None
-    if config.prices.ranges():
-        plan, draws = solve(config, source, budget)
-        smooth = draw_smooth(config, source, budget)
-    else:
-        plan, draws = solve_with_draws(law, source.draws, budget)
-        smooth = draw_smooth_optima(source.choice, budget, config.fitting.seed)
+    plan, draws = solve(config, source, budget)
     if not plan.ok:
         return None
+    smooth = draw_smooth(config, source, budget)
     report = report_plan(source, budget, plan, draws, smooth, config.prices.ranges())
     report.what_if.update({text: frontier(law, change_budget(config, text)) for text in config.what_if})
     return report
@@ -167,11 +169,10 @@ def _law_path(config: ReportConfig, planned: PlanConfig | None) -> Path:
     raise ValueError(f"{config.folder}: found no {LAW_FILE}, expected a folder that t2jax fit, sample or plan wrote")
 
 
-def _budget(config: ReportConfig, planned: PlanConfig | None, source: LawSource) -> Budget:
-    """Returns the budget of the plan in the page."""
-    given = {name: value for name in ("train", "inference") if (value := getattr(config, name)) is not None}
+def _budget(given: dict[str, float], planned: PlanConfig | None, source: LawSource) -> Budget:
+    """Returns the budget of the plan in the page; without a plan of the folder, one about the measured runs."""
     if planned is not None:
-        return dataclasses.replace(planned, **given).budget()
+        return planned.budget()
     assert source.law is not None
     measured, law = source.measured, type(source.law)
     train = UNMEASURED if measured is None else BEYOND * measured.compute[1]

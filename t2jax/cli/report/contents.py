@@ -8,6 +8,7 @@ import numpy as np
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.law_source import LawSource
 from t2jax.cli.plan.report import PlanReport
+from t2jax.cli.plan.selection import selection_of
 from t2jax.cli.plan.words import plan_answer, plan_parts, plan_text
 from t2jax.cli.report.figures import LEAST_MOVE, elasticity_figure, measured_figures
 from t2jax.cli.report.lever_data import lever_data
@@ -54,12 +55,13 @@ def page_of_plan(
     levers, no_levers = None, no_plan
     if report is not None:
         try:
+            _refuse_levers(report)
             solved = levers_of(law, report.budget, report.plan, laws=source.draws, choice=_choice(report, source))
             levers = lever_data(solved, type(law))
         except ValueError as reason:
             no_levers = str(reason)
     parts = {} if report is None else plan_parts(report)
-    lead = [parts[part] for part in ("recommendation", "costs", "assumptions") if parts.get(part)]
+    lead = [parts[part] for part in ("recommendation", "selection", "costs", "model", "assumptions") if parts.get(part)]
     sections = [] if report is None else [_how_sure(report, source, parts), _what_changes(report)]
     sections += [
         _law_section(law_path, source, content, rows),
@@ -76,6 +78,18 @@ def page_of_plan(
         sections=tuple(sections),
         printed="" if report is None else plan_text(report),
     )
+
+
+def _refuse_levers(report: PlanReport) -> None:
+    """Raises ValueError for what the levers of a page do not have: they would answer another question."""
+    if selection_of(report.law) is not None:
+        raise ValueError("levers have no selection among samples")
+    if report.budget.first_token is not None or report.budget.between_tokens is not None:
+        raise ValueError("levers have no limit on the first token or between tokens")
+    if set(type(report.law).columns().values()) - {"params", "tokens", "samples", "unique_tokens"}:
+        raise ValueError("levers have no experts, bits or columns of a law's own")
+    if report.ranges:
+        raise ValueError("levers have no ranges of prices")
 
 
 def _title(run: dict[str, Any], name: str, content: dict[str, Any]) -> str:
@@ -105,7 +119,7 @@ def _how_sure(report: PlanReport, source: LawSource, parts: dict[str, str]) -> S
         or row["low"] != row["high"]
     ]
     caption = f"The plan, and the middle and the ends of its {100 * LEVEL:g} % intervals."
-    sentences = [parts["intervals"]]
+    sentences = [parts["intervals"], *([parts["ranges"]] if parts["ranges"] else [])]
     if source.choice is not None and len(source.choice.fits) > 1:
         sentences.append(f"{source.choice.status}.")
     return Section(
