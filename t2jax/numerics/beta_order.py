@@ -46,7 +46,7 @@ def log_exceeds(a: Array, b: Array, c: Array, d: Array) -> Array:
     return jnp.where(
         rare,
         jnp.log(jnp.maximum(jnp.where(rare, success, 0.5), floor)),
-        jnp.log1p(-jnp.where(rare, 0.5, failure)),
+        jnp.log1p(-jnp.where(rare, 0.5, jnp.maximum(failure, floor))),
     )
 
 

@@ -15,7 +15,7 @@ from t2jax.laws.base import Law
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import check_problem
 from t2jax.planning.prices.costs import Serving, Training
-from t2jax.planning.problem import cost_at
+from t2jax.planning.problem import cost_at, inputs_at
 from t2jax.printing import report
 from t2jax.typing import Array
 from t2jax.working_precision import scope
@@ -72,6 +72,8 @@ class ModelExplanation:
         """What kind of result this is, in English."""
         if self.ok:
             return f"the best choice if {self.queries:.3g} queries are served"
+        if np.isnan(self.wedge):
+            return "no budget makes it the best choice: more parameters, or more tokens, do not improve it"
         if self.wedge < 1:
             return "no budget makes it the best choice: fewer parameters and more tokens are better even unserved"
         return f"no budget makes it the best choice: it would draw more than {MOST_SAMPLES:.0e} samples"
@@ -148,8 +150,7 @@ def explain_model(
         k_or_nan = float(k[0]) if queries >= 0 else np.nan
         queries = queries if queries >= 0 else np.nan
         train, inference = float(trained(params, tokens)), float(query(params, k_or_nan))
-        inputs = {"N": params, "D": tokens, "k": k_or_nan}
-        value = float(law(**{name: inputs[name] for name in type(law).inputs()}))
+        value = float(law(**inputs_at(law, budget, params, tokens, k_or_nan)))
     length = float(np.asarray(query.generated))
     total = train + queries * inference
     answer = (params, tokens, k_or_nan, queries, queries * k_or_nan * length, train, inference, total, wedge, value)
@@ -169,7 +170,8 @@ def _balances(law: Law, budget: Budget, sizes: Array, samples: Array) -> tuple[A
         gains = -jax.grad(lambda x: cost_at(law, budget, *jnp.exp(x)))(place)
         trained = jax.grad(lambda x: training(*jnp.exp(x[:2])))(place)
         query = jax.grad(lambda x: serving(jnp.exp(x[0]), jnp.exp(x[2])))(place)
-        per_gain = trained[1] / gains[1]
+        # where one of them gains nothing, no budget balances them
+        per_gain = trained[1] / jnp.where((gains[0] > 0) & (gains[1] > 0), gains[1], jnp.nan)
         queries = (gains[0] * per_gain - trained[0]) / query[0]
         more = gains[2] * per_gain - queries * query[2]
         return queries, more, gains[0] * per_gain / trained[0]

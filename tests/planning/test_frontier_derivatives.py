@@ -117,3 +117,11 @@ def test_few_unique_tokens():
     found = slopes(law, total=1e7, queries=1e9, unique_tokens=5e12)
     assert found["tokens"]["unique_tokens"] > 0.01
     assert found["value"]["unique_tokens"] < -1e-4
+
+
+def test_a_constant_plan_inside_a_derivative():
+    """Nothing of the plan is traced there: its params are a constant factor."""
+    law = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
+    params = t2.allocate(law, t2.Budget(train=1e21)).params
+    slope = jax.grad(lambda price: price * t2.allocate(law, t2.Budget(train=1e21)).params)(2.0)
+    assert float(slope) == pytest.approx(float(params), rel=1e-6)

@@ -104,3 +104,10 @@ def test_float32_agrees():
     with t2.precision("float32"), jax.enable_x64(False):
         found = t2.planning.explain_model(LOSS, 8.03e9, 15e12)
     assert found.queries == pytest.approx(t2.planning.explain_model(LOSS, 8.03e9, 15e12).queries, rel=1e-3)
+
+
+def test_a_law_of_bits_is_explained_in_the_bits_that_are_served():
+    """Two bytes a weight, by default, are 16 bits."""
+    quantised = t2.laws.Quantised(**{name: CHINCHILLA.get(name, 1.0) for name in t2.laws.Quantised.declared()})
+    found = t2.planning.explain_model(quantised, 8e9, 15e12)
+    assert found.ok and found.value == pytest.approx(float(quantised(8e9, 15e12, 16.0)), rel=1e-6)

@@ -83,6 +83,7 @@ def test_tasks_that_are_alike_have_the_plan_of_one():
         ({"a": 1.0}, {"train": 1e22}, "weights are of a, laws of a, b"),
         ({"a": 1.0, "b": 0.0}, {"train": 1e22}, "weights of b must be positive and finite, not 0"),
         ({"a": 1.0, "b": 1.0}, {"target": 2.0, "queries": 1e9}, "target is for one task"),
+        ({"a": 1.0, "b": 1.0}, {"train": 1e22}, "plan_portfolio chooses samples: give inference"),
         ({"a": 1.0, "b": 1.0}, {"train": np.array([1e22, 1e23])}, "one budget, of single numbers"),
     ],
 )

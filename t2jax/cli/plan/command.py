@@ -230,7 +230,7 @@ def report_plan(
         "laws_alone": laws_alone,
         "ranges": ranges,
     }
-    if selection_of(law) is not None and "U" not in type(law).inputs():
+    if selection_of(law) is not None and set(type(law).inputs()) == {"N", "D", "k"}:
         context["best_samples"] = best_samples(law, sizes[0], sizes[1])
     return PlanReport(law, source.draws, budget, plan, smooth_draws or draws, *cost, choices, moves, worth, **context)
 

@@ -82,7 +82,7 @@ class Selection(Law):
         tiny = jnp.finfo(a.dtype).tiny
         rare = success < 0.5
         by_success = jnp.log(jnp.maximum(jnp.where(rare, success, 0.5), tiny))
-        return -jnp.where(rare, by_success, jnp.log1p(-jnp.where(rare, 0.5, failure)))
+        return -jnp.where(rare, by_success, jnp.log1p(-jnp.where(rare, 0.5, jnp.maximum(failure, tiny))))
 
 
 S = TypeVar("S", bound=Law)

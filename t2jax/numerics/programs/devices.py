@@ -19,9 +19,13 @@ def device_mesh(problems: int) -> Mesh | None:
     """Returns the mesh of devices for a number of independent problems, or None where one device is enough.
 
     It is the mesh that the caller has set with `jax.set_mesh`, and else has all devices of all processes. Devices of
-    one process that would have no problem are then left out. A mesh with explicit axes raises ValueError.
+    one process that would have no problem are then left out. Inside a transformation of JAX it is None.
+    A mesh with explicit axes raises ValueError.
     """
-    ambient = jax.sharding.get_mesh()
+    try:
+        ambient = jax.sharding.get_mesh()
+    except ValueError:  # inside a transformation, where no mesh can be looked up
+        return None
     if not ambient.empty:
         if any(kind != AxisType.Auto for kind in ambient.axis_types):
             raise ValueError(

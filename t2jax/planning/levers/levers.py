@@ -127,8 +127,11 @@ def _positions(budget: Budget, plan: Plan, rng: np.random.Generator) -> dict[str
     moves = np.concatenate([corners, rng.uniform(-0.9, 0.9, (CHECKS, len(given)))])
     levers = {name: start * REACH[name] ** moves[:, column] for column, (name, start) in enumerate(given.items())}
     limit = ENDLESS if budget.tokens_max is None else float(np.asarray(budget.tokens_max))
+    if "tokens" in budget.fixed:
+        return levers | {"tokens_max": np.full(len(moves), limit)}
     some = np.arange(len(moves)) >= len(corners) + CHECKS // 2
-    fewer = float(np.asarray(plan.tokens)) * 10 ** rng.uniform(-1.0, 1.0, len(moves))
+    least = 0.0 if budget.tokens_min is None else 1.01 * float(np.asarray(budget.tokens_min))
+    fewer = np.maximum(float(np.asarray(plan.tokens)) * 10 ** rng.uniform(-1.0, 1.0, len(moves)), least)
     return levers | {"tokens_max": np.where(some, np.minimum(fewer, limit), limit)}
 
 

@@ -16,6 +16,7 @@ from t2jax.numerics.solvers.interior_point import best_of
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import check_problem, without_names
 from t2jax.planning.portfolio.problem import PortfolioProblem, limits, objective, pose_portfolio
+from t2jax.planning.problem import chooses_samples
 from t2jax.planning.starts import MANY, grid
 from t2jax.printing import report
 from t2jax.typing import Array
@@ -155,6 +156,13 @@ def _check(laws: tuple[Law, ...], budget: Budget) -> None:
                 f"plan_portfolio: {type(law).__name__} predicts {type(law).response[0]}, "
                 f"{type(laws[0]).__name__} {type(laws[0]).response[0]}: a mean of both has no meaning"
             )
+    if budget.stops:
+        raise ValueError("plan_portfolio: stops is for one task; give inference, or total and queries, for all samples")
+    if unsampled := [type(law).__name__ for law in laws if not chooses_samples(type(law), budget)]:
+        raise ValueError(
+            "plan_portfolio chooses samples: give inference, or total and queries, and laws that read k, as"
+            f" {unsampled[0]} may not"
+        )
 
 
 @StoredProgram

@@ -10,7 +10,7 @@ KEYS = {
     "layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
     "width": ("hidden_size", "n_embd", "d_model", "dim"),
     "heads": ("num_attention_heads", "n_head", "n_heads", "num_heads"),
-    "kv_heads": ("num_key_value_heads", "num_kv_heads", "n_head_kv", "n_kv_heads"),
+    "kv_heads": ("num_key_value_heads", "num_kv_heads", "n_head_kv", "n_kv_heads", "multi_query_group_num"),
     "head_size": ("head_dim", "kv_channels"),
     "vocabulary": ("vocab_size", "padded_vocab_size"),
     "mlp_width": ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size"),
@@ -35,6 +35,12 @@ OTHER_CACHES = {
     "ssm_cfg": "states of a state space model",
     "mamba_d_state": "states of a state space model",
     "state_size": "states of a state space model",
+    "ssm_state_size": "states of a state space model",
+    "lru_width": "states of a recurrent layer",
+    "conv_L_cache": "states of convolutions",
+    "attn_type_list": "states of linear attention in some layers",
+    "num_kv_shared_layers": "keys and values that layers share",
+    "interleave_moe_layer_step": "keys and values in layers of which only some have experts",
 }
 """Keys of models whose cache is no cache of keys and values in every layer."""
 
@@ -153,7 +159,10 @@ def read_model_config(path: str | Path) -> ModelConfig:
     if not isinstance(content, dict):
         raise ValueError(f"{file}: expected a JSON object, the config.json of a model")
     nested = [content[name] for name in NESTED if isinstance(content.get(name), dict)]
-    return _sizes(content if _value(content, "width") is not None or not nested else nested[0], file)
+    if _value(content, "width") is not None or not nested:
+        return _sizes(content, file)
+    outer = {name: content[name] for name in ("tie_word_embeddings",) if name in content}
+    return _sizes({**outer, **nested[0]}, file)
 
 
 def _value(content: Mapping[str, Any], size: str) -> Any:
@@ -182,7 +191,9 @@ def _sizes(content: Mapping[str, Any], file: Path) -> ModelConfig:
         return int(value)
 
     width, heads = number("width"), number("heads")
-    kv_heads = 1 if content.get("multi_query") is True and _value(content, "kv_heads") is None else heads
+    # Falcon writes the number of query heads there too, beside a flag that only one is cached
+    one_kv_head = content.get("multi_query") is True and not content.get("new_decoder_architecture")
+    grouped = one_kv_head and _value(content, "kv_heads") in (None, heads)
     experts, plain = number("experts", 1, least=0) or 1, content.get("model_type") in TWO_MATRICES
     mlp_width = number("mlp_width", 4 * width if plain else None)
     if _value(content, "head_size") is None and width % heads:
@@ -194,7 +205,7 @@ def _sizes(content: Mapping[str, Any], file: Path) -> ModelConfig:
         layers=number("layers"),
         width=width,
         heads=heads,
-        kv_heads=number("kv_heads", kv_heads),
+        kv_heads=1 if grouped else number("kv_heads", heads),
         head_size=number("head_size", width // heads),
         vocabulary=number("vocabulary"),
         mlp_width=mlp_width,

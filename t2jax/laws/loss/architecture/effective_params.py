@@ -16,7 +16,7 @@ class EffectiveParams(Law):
     """L = loss(N', D) with N' = N·(1 - e^(-Pw/γw))·(1 - e^(-Pa/γa))·(1 - e^(-Pc/γc)).
 
     Pw, Pa and Pc are the bits in which weights, activations and the KV cache are trained.
-    They come from columns `weight_bits`, `activation_bits` and `cache_bits`; without a column the factor is one.
+    They come from columns `weight_bits`, `activation_bits` and `cache_bits`; in a call without them the factor is one.
     The loss law is `Chinchilla` unless `EffectiveParams.on(other)` replaces it.
     The loss falls in all inputs if the loss law falls in N and D. It is convex in (log N, log D) if that law is.
     For weights that are rounded after training put `Quantised` on this law.
