@@ -137,6 +137,7 @@ def test_a_signal_ends_a_process_with_what_it_had(folder, tmp_path):
 import os, signal, sys
 from t2jax import cli
 from t2jax.cli.plan import command
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
 def wait(*args):
     os.kill(os.getpid(), signal.SIGINT)
     while True:
@@ -146,7 +147,9 @@ sys.exit(cli.main())
 """
     args = ["plan", "--law-file", str(folder / "law.json"), "--train", "6e20", "-o", str(tmp_path / "out")]
     environment = {**os.environ, "PYTHONPATH": str(Path(t2.__file__).parent.parent)}
-    done = subprocess.run([sys.executable, "-c", code, *args], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *args], env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 130
     assert "Interrupted: this is without intervals, alternatives, elasticities, figures." in done.stdout
     assert done.stderr.splitlines()[-1] == f"t2jax: interrupted; finished before that, in {tmp_path / 'out'}/: plan.csv"
