@@ -241,7 +241,8 @@ def _resampled(
         rows = data.weighted(jnp.zeros(most, start.dtype).at[chosen].add(counted)[unit])
         return {name: column for name, column in rows.items() if name not in data.columns}
 
-    columns = {name: column for name, column in data.weighted(data.weight).items() if name in data.columns}
+    once = data.weighted(jnp.ones_like(data.weight))
+    columns = {name: column for name, column in once.items() if name in data.columns}
 
     def objective(u: Array, drawn: Rows) -> Array:
         return problem.objective(u, {**columns, **drawn})

@@ -92,8 +92,6 @@ def tallied(table: Table, columns: tuple[str, ...]) -> Measurements:
     Returns:
         The measurements, as `Tallies` for a large table.
     """
-    from scipy.special import gammaln  # slow to load, and only for large tables
-
     rows = measurements(table, columns)
     names = [name for name in columns if name not in ("trials", "correct")]
     if len(table) < LEAST_ROWS or not names:
@@ -104,6 +102,8 @@ def tallied(table: Table, columns: tuple[str, ...]) -> Measurements:
     width = int(trials.max())
     if 3 * inputs.shape[1] * width > MOST_SLOTS * len(trials):
         return rows
+    from scipy.special import gammaln  # slow to load, and only for large tables
+
     log_choose: Any = gammaln(trials + 1) - gammaln(correct + 1) - gammaln(trials - correct + 1)
     by_name: Any = dict(zip(names, inputs, strict=True))
     split: Any = run.ravel(), by_name, log_choose, np.arange(width)

@@ -35,12 +35,12 @@ def text_cells(data: bytes, name: str, separator: str | None = None, encoding: s
         TableError: The file is empty, in another encoding, ragged, cut off, badly quoted or has another separator.
     """
     text = decoded(data, name, encoding)
-    lines = _Lines(text)
-    separator = separator or found_separator(lines.first())
+    separator = separator or found_separator(_first_line(text))
     notes = [] if separator == "," else [f"cells are separated by {NAMES.get(separator, repr(separator))}"]
     if (plain := _plain_cells(text, separator)) is not None:
         frame = plain.set_axis(unique_names(list(plain), Place(name, np.ones(1, int))), axis=1)
         return RawTable(frame, Place(name, np.arange(2, 2 + len(frame))), notes=tuple(notes))
+    lines = _Lines(text)
     records, starts = _records(lines, separator, name)
     if not records:
         raise TableError(f"{name}: the file is empty, expected column names and rows")
@@ -92,6 +92,12 @@ def found_separator(header: str) -> str:
     return found[0] if len(found) == 1 else ","
 
 
+def _first_line(text: str) -> str:
+    """Returns the first line that is neither blank nor a comment."""
+    lines = io.StringIO(text, newline="")
+    return next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), "")
+
+
 class _Lines:
     """Lines of a text without comments, which are lines that begin a record with `#`.
 
@@ -118,10 +124,6 @@ class _Lines:
                 self.first_of_record = self.number
             self.begins = False
             yield line
-
-    def first(self) -> str:
-        """Returns the first line that is neither blank nor a comment."""
-        return next((line for line in self._all if line.strip() and not line.lstrip().startswith("#")), "")
 
 
 def _records(lines: _Lines, separator: str, name: str) -> tuple[list[list[str]], list[int]]:
