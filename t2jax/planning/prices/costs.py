@@ -1,5 +1,6 @@
 """Costs of training and of serving, in FLOPs, device-seconds or dollars: posynomials in N, D and k (`terms`)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -228,8 +229,7 @@ class Serving:
         Raises:
             ValueError: When there is no accelerator.
         """
-        self._need_accelerator("the time to the first token")
-        return largest([total(terms, N, 1.0, 1.0) for terms in self.first_token_terms()])
+        return self._seconds("the time to the first token", self.first_token_terms, N)
 
     def between_tokens(self, N: ArrayLike) -> Array:
         """Computes the time between two tokens of a sample, on average over its tokens.
@@ -243,8 +243,7 @@ class Serving:
         Raises:
             ValueError: When there is no accelerator.
         """
-        self._need_accelerator("the time between tokens")
-        return largest([total(terms, N, 1.0, 1.0) for terms in self.between_tokens_terms()])
+        return self._seconds("the time between tokens", self.between_tokens_terms, N)
 
     def latency(self, N: ArrayLike) -> Array:
         """Computes the latency of one query.
@@ -260,8 +259,7 @@ class Serving:
         Raises:
             ValueError: When there is no accelerator.
         """
-        self._need_accelerator("latency")
-        return largest([total(terms, N, 1.0, 1.0) for terms in self.latency_terms()])
+        return self._seconds("latency", self.latency_terms, N)
 
     def memory_terms(self) -> Terms:
         """Returns the memory that the weights and the KV caches of a batch take.
@@ -282,10 +280,12 @@ class Serving:
         """
         return total(self.memory_terms(), N, 1.0, 1.0)
 
-    def _need_accelerator(self, quantity: str) -> None:
+    def _seconds(self, quantity: str, terms: Callable[[], list[Terms]], N: ArrayLike) -> Array:
+        """Computes the longest of alternatives. It raises ValueError without an accelerator, whose seconds they are."""
         if self.on is None:
             device = "an accelerator, such as on=t2.accelerator('H100')"
             raise ValueError(f"{quantity} is in seconds: give Serving {device}")
+        return largest([total(alternative, N, 1.0, 1.0) for alternative in terms()])
 
     def _prompt_length(self) -> ArrayLike:
         return 0.0 if self.prompt is None else self.prompt
