@@ -27,21 +27,30 @@ return [moved, cells, [...document.querySelectorAll("#answers tbody th")].map((c
 
 
 @contextmanager
-def opened(page: Path) -> Iterator[Any]:
-    """Opens a report in Chromium without a window. It raises FileNotFoundError where there is none."""
+def browser() -> Iterator[Any]:
+    """Starts Chromium without a window, with its logs. It raises FileNotFoundError where there is none."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
-    browser, bridge = shutil.which("chromium"), shutil.which("chromedriver")
-    if not browser or not bridge:
+    chromium, bridge = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not bridge:
         raise FileNotFoundError("Chromium with chromedriver is not installed")
     options = webdriver.ChromeOptions()
-    options.binary_location = browser
+    options.binary_location = chromium
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(bridge))
     try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+@contextmanager
+def opened(page: Path) -> Iterator[Any]:
+    """Opens a report in Chromium. It raises FileNotFoundError where there is none."""
+    with browser() as driver:
         driver.get(page.resolve().as_uri())
         end = time.monotonic() + 60
         while not driver.execute_script("return document.body.dataset.drawn"):
@@ -49,8 +58,6 @@ def opened(page: Path) -> Iterator[Any]:
                 raise RuntimeError(f"{page}: the page was not drawn within a minute")
             time.sleep(0.1)
         yield driver
-    finally:
-        driver.quit()
 
 
 def move(driver: Any, at: dict[str, float]) -> tuple[float, dict[str, float]]:

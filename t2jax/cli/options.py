@@ -127,12 +127,17 @@ class HeldOptions:
         """Returns a law, or a batch of laws, at these values. It raises ValueError as `of`."""
         return self.of(type(law))(**law.values()) if self.hold else law
 
+    def require_no_values(self) -> None:
+        """Raises ValueError for values where no law is named that could read them."""
+        if self.hold:
+            raise ValueError("--hold needs --law, because a law must read these columns")
+
     def check(self, name: str | None, budget: Budget) -> None:
         """Checks a named law before it is fitted. It raises ValueError unless the budget gives all that it reads."""
         if name not in (None, "auto"):
             check_problem(self.of(laws.by_name(name)), budget)
-        elif self.hold:
-            raise ValueError("--hold needs --law, because a law must read these columns")
+        else:
+            self.require_no_values()
 
 
 def noise_of(name: str, among: Sequence[str] = tuple(NOISES)) -> Noise | None:

@@ -1,14 +1,15 @@
 """The page in Chromium: levers move by keyboard and by number, nothing is fetched, and no text of a table runs."""
 
 import json
-import shutil
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 import pytest
 
 import t2jax as t2
+from experiments.shared.page_levers import browser
 from t2jax.cli.report.lever_data import lever_data
 from t2jax.cli.report.page_parts import Page, Section, TablePart
 from t2jax.cli.report.write import write_page
@@ -21,20 +22,12 @@ EVIL = "</script><script>window.stolen=1</script><img src=x onerror=window.stole
 
 @pytest.fixture(scope="module")
 def driver():
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    browser, bridge = shutil.which("chromium"), shutil.which("chromedriver")
-    if not browser or not bridge:
-        pytest.skip("Chromium with its driver is not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(bridge))
-    yield driver
-    driver.quit()
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(browser())
+        except FileNotFoundError as reason:
+            pytest.skip(str(reason))
+        yield started
 
 
 @pytest.fixture(scope="module")

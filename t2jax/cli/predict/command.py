@@ -117,8 +117,7 @@ def find_source(config: PredictConfig) -> Source:
     if config.law in (None, AUTO):
         if fixed:
             raise ValueError("--fixed needs --law LAW, because the laws that auto compares have different parameters")
-        if config.held.hold:
-            raise ValueError("--hold needs --law, because no law of t2jax has columns of its own")
+        config.held.require_no_values()
         return Source(table, candidates(table), {})
     law = config.held.all_of(laws.by_name(config.law))
     check_law(law)

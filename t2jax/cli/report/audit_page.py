@@ -129,10 +129,6 @@ def _blind(audits: list[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _place(params: float, tokens: float) -> str:
-    return f"N {count(params)}, D {count(tokens)}"
-
-
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.3g}\u00a0%"
 

@@ -10,12 +10,12 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import tyro
-from tqdm import tqdm
 
 from t2jax.cli.law_source import LawSource, law_of_file
 from t2jax.cli.output import Output
 from t2jax.cli.plan.command import PlanConfig, change_budget, draw_smooth, report_plan, solve
 from t2jax.cli.plan.report import PlanReport
+from t2jax.cli.process.progress import progress_of
 from t2jax.cli.process.wording import in_option_names
 from t2jax.cli.report.add import rows_beside
 from t2jax.cli.report.audit_page import AUDIT_FILE, page_of_audit
@@ -60,8 +60,7 @@ class ReportConfig:
 def run(config: ReportConfig) -> int:
     """Writes the page and returns 0. It raises ValueError for a folder without a law."""
     path, reading = config.to or config.folder / REPORT_FILE, read_folder(config)
-    form = "{desc}: {bar:20} {n_fmt}/{total_fmt}, {elapsed}"
-    with tqdm(total=2, desc="report", file=sys.stderr, bar_format=form) as bar:
+    with progress_of("report", 2, quiet=False) as bar:
         page = reading.page(config)
         bar.update()
         write_page(page, path)
@@ -169,14 +168,14 @@ def _law_path(config: ReportConfig, planned: PlanConfig | None) -> Path:
     raise ValueError(f"{config.folder}: found no {LAW_FILE}, expected a folder that t2jax fit, sample or plan wrote")
 
 
-def _budget(given: dict[str, float], planned: PlanConfig | None, source: LawSource) -> Budget:
+def _budget(given: dict[str, Any], planned: PlanConfig | None, source: LawSource) -> Budget:
     """Returns the budget of the plan in the page; without a plan of the folder, one about the measured runs."""
     if planned is not None:
         return planned.budget()
     assert source.law is not None
     measured, law = source.measured, type(source.law)
     train = UNMEASURED if measured is None else BEYOND * measured.compute[1]
-    budget = {"train": train, **given}
+    budget: dict[str, Any] = {"train": train, **given}
     if "k" in law.inputs() and "inference" not in given:
         # a model of twenty tokens per parameter, drawn as often as the most that was measured
         samples = 16.0 if measured is None or measured.samples is None else max(measured.samples[1], 2.0)
