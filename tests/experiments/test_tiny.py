@@ -19,7 +19,6 @@ from scipy.optimize import minimize_scalar
 import t2jax as t2
 from experiments.benchmarks import bench_bayes, bench_fit, bench_frontier
 from experiments.checks import (
-    calibration,
     isoflop_bias,
     passk_on_pythia,
     passk_posterior,
@@ -28,7 +27,7 @@ from experiments.checks import (
     report_levers,
 )
 from experiments.paper import approach1, approach2, chinchilla_replication, t2_loss_on_porian, t2_on_code_models
-from experiments.shared import calibration_tables, code_models_optima, pooled_tables, real_tables, record
+from experiments.shared import code_models_optima, pooled_tables, real_tables, record
 from t2jax.extrapolation.predictions import as_choice
 from tests.helpers.experiments import check_figures, check_numbers, check_output, need
 
@@ -376,31 +375,3 @@ def test_pooled_tasks(tmp_path):
     (one,) = result.means
     assert 0.05 < one.error[0] < 0.5 and one.ratio[2] == pytest.approx(one.error[2] / one.error[0])
     check_output(pooled_tasks, result, tmp_path)
-
-
-def test_tables_of_calibration_are_of_their_laws():
-    config, rng = calibration.Config(questions=4000), np.random.default_rng(0)
-    truth = t2.laws.T2PassK(
-        E=0.0, A=300.0, B=800.0, alpha=0.3, beta=0.3, theta0=1.0, theta1=1.0, theta2=0.8, theta3=0.0, theta4=0.0
-    )
-    table, _ = calibration_tables.simulate(t2.laws.T2PassK, truth, rng, config)
-    told = table.where(table["weight"] > 0.5)
-    run, weight = told.runs(), told["weight"]
-    assert len(table) % 32 == 0 and weight.sum() == 36 * 4000
-    assert table["weight"].sum() == pytest.approx(36 * 4000, rel=1e-15)
-    first = np.unique(run, return_index=True)[1]
-    mean = np.bincount(run, weight * told["correct"] / 4) / 4000
-    loss = 300.0 * told["params"][first] ** -0.3 + 800.0 * told["tokens"][first] ** -0.3
-    expected = 0.8 / (1 + np.exp(loss - 1.0))
-    # a question's share of 4 has the variance m (1 - m) (1 / 4 + 3 / 4 / (size + 1)), and the size is one
-    error = np.sqrt(expected * (1 - expected) * 0.625 / 4000)
-    np.testing.assert_array_less(np.abs(mean - expected), 4.5 * error)
-
-
-def test_calibration_fits_what_shows_something():
-    for seed in range(3):
-        _, table, _ = calibration_tables.world(t2.laws.T2PassK, np.random.default_rng(seed), calibration.Config())
-        told = table.where(table["weight"] > 0.5)
-        run = told.runs()
-        share = np.bincount(run, told["weight"] * told["correct"]) / np.bincount(run, 4 * told["weight"])
-        assert share.max() - share.min() >= 0.2
