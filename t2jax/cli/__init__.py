@@ -20,12 +20,13 @@ from t2jax.cli.process.run import as_process
 
 @dataclass(frozen=True)
 class Command:
-    """Place of a command's definition, and its line in the list of commands.
+    """Place of a command's options, and its line in the list of commands.
 
-    Only the command that runs is imported, because most of them import JAX, which takes a second.
+    Only the command that runs is imported, because most of them import JAX, which takes a second. Its options are
+    imported for --help, and stand apart in a module `config` if the command computes.
 
     Attributes:
-        module: Module below `t2jax.cli`.
+        module: Module below `t2jax.cli` with the options.
         config: Name of the config class in that module.
         purpose: First line of the config's docstring.
     """
@@ -41,58 +42,58 @@ class Command:
 
 COMMANDS = {
     "quickstart": Command(
-        "quickstart",
+        "quickstart.config",
         "QuickstartConfig",
         "See what t2jax does, on a table of its own: fit, bootstrap, frontier and samples at test time, in a minute.",
     ),
     "import": Command(
-        "results_import.command",
+        "results_import.config",
         "ImportConfig",
         "Import result files of evaluation tools: EvalPlus, lm-evaluation-harness, inspect_ai, W&B and others.",
     ),
     "fit": Command(
-        "fit",
+        "fit.config",
         "FitConfig",
         "Fit a scaling law to a table of runs: parameters with bootstrap intervals, files and figures.",
     ),
     "predict": Command(
-        "predict.command",
+        "predict.config",
         "PredictConfig",
         "Predict the loss or pass@k of runs beyond a table, with bands and their distance from what was measured.",
     ),
     "passk": Command(
-        "passk.command",
+        "passk.config",
         "PasskConfig",
         "Estimate pass@k, pass^k and maj@k from counts, forecast beyond them, and compare two models.",
     ),
     "sample": Command(
-        "sample.command",
+        "sample.config",
         "SampleConfig",
         "Sample the posterior of a scaling law: parameters with intervals, whether to believe them, files and figures.",
     ),
     "frontier": Command(
-        "frontier.command",
+        "frontier.config",
         "FrontierConfig",
         "Find the compute-optimal parameters, tokens and samples at each training budget, with intervals.",
     ),
     "plan": Command(
-        "plan.command",
+        "plan.config",
         "PlanConfig",
         "Recommend a size, training tokens and samples for one budget, with what it costs and what would change it.",
     ),
     "next": Command(
-        "next_runs",
+        "next_runs.config",
         "NextConfig",
         "Choose the runs to train next that most reduce the uncertainty of N* at a target budget.",
     ),
     "audit": Command(
-        "audit.command",
+        "audit.config",
         "AuditConfig",
         "Fit laws below a cut in compute, size, tokens, their ratio or samples,"
         " and compare their predictions above it.",
     ),
     "report": Command(
-        "report.command",
+        "report.config",
         "ReportConfig",
         "Write one HTML file of a fit, a posterior or a plan, which opens anywhere and has levers that move.",
     ),
@@ -125,6 +126,7 @@ def command(args: Sequence[str]) -> int:
 
 def _run_args(args: Sequence[str]) -> int:
     config = parse(args)
+    _module_of(config)  # whose import loads JAX, if the command computes
     if "jax" in sys.modules:
         compile_faster()
         keep_compiled()
@@ -169,7 +171,14 @@ def parse(args: Sequence[str]) -> Any:
 
 def run(config: Any) -> int:
     """Runs the command of a config and returns its exit status. It raises ValueError for bad input."""
-    return importlib.import_module(type(config).__module__).run(config)
+    return _module_of(config).run(config)
+
+
+def _module_of(config: Any) -> Any:
+    """Imports and returns the module that runs the command of a config: `command` beside `config`, or its own."""
+    place = type(config).__module__
+    folder = place.removesuffix(".config")
+    return importlib.import_module(place if folder == place else f"{folder}.command")
 
 
 def compile_faster() -> None:

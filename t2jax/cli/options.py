@@ -2,32 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, is_dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from t2jax import laws
 from t2jax.cli.tables.options import ReadingOptions
 from t2jax.cli.tables.pairs import Pairs, numbers
-from t2jax.laws.base import Law
-from t2jax.laws.held_inputs import class_holding
 from t2jax.laws.user_code import is_reference, load_class
-from t2jax.noise.counts import BetaBinomial, Binomial
-from t2jax.noise.losses import Gaussian, Huber, StudentT
-from t2jax.noise.protocol import Noise
-from t2jax.planning.budget import Budget
-from t2jax.planning.frontier import check_problem
 from t2jax.tables.columns import BITS
-from t2jax.tables.table import Table
 
-NOISES: dict[str, Noise] = {
-    "huber": Huber(),
-    "gaussian": Gaussian(),
-    "gaussian-log": Gaussian("log"),
-    "student-t": StudentT(),
-    "binomial": Binomial(),
-    "beta-binomial": BetaBinomial(),
+if TYPE_CHECKING:
+    from t2jax.laws.base import Law
+    from t2jax.noise.protocol import Noise
+    from t2jax.planning.budget import Budget
+    from t2jax.tables.table import Table
+
+NOISES = {
+    "huber": ("Huber",),
+    "gaussian": ("Gaussian",),
+    "gaussian-log": ("Gaussian", "log"),
+    "student-t": ("StudentT",),
+    "binomial": ("Binomial",),
+    "beta-binomial": ("BetaBinomial",),
 }
+"""Class of each noise model in `t2jax.noise`, with its arguments."""
 LAW_NAMES = f"{', '.join(laws.names())}, one on another, as t2-loss-on-kaplan, or your own, as my_laws.py:MoE"
 MOST_FLOPS = 1e35
 """At 4e14 FLOP/s and $2.50 an hour, 1e35 FLOPs cost 1.7e17 dollars: more is a slip of the exponent."""
@@ -64,7 +63,7 @@ class FittingOptions:
     seed: int = 0
     """Seed of the random starts and draws."""
 
-    def read(self, name: str) -> Table:
+    def read(self, name: str) -> "Table":
         """Reads a table, of which it keeps the rows that the options ask for. It raises ValueError as its options."""
         table = self.reading.read(name)
         table = table.keep_lowest("loss") if self.keep_best else table
@@ -79,7 +78,7 @@ class FittingOptions:
         self.fixed_values()
         self.noise_model()
 
-    def noise_model(self) -> Noise | None:
+    def noise_model(self) -> "Noise | None":
         """Returns the noise model by its name, as `noise_of`."""
         return noise_of(self.noise)
 
@@ -100,16 +99,18 @@ class HeldOptions:
         """Values of columns that the budget gives, by column."""
         return {name: value for name, value in numbers("--hold", self.hold).items() if name in BITS}
 
-    def of(self, law: type[Law]) -> type[Law]:
+    def of(self, law: "type[Law]") -> "type[Law]":
         """Returns the class of laws at these values. It raises ValueError for a column that the law does not read."""
         own = {name: value for name, value in numbers("--hold", self.hold).items() if name not in BITS}
         return self._holding(law, own)
 
-    def all_of(self, law: type[Law]) -> type[Law]:
+    def all_of(self, law: "type[Law]") -> "type[Law]":
         """Returns the class of laws at all these values, for commands without a budget. It raises as `of`."""
         return self._holding(law, numbers("--hold", self.hold))
 
-    def _holding(self, law: type[Law], values: dict[str, float]) -> type[Law]:
+    def _holding(self, law: "type[Law]", values: dict[str, float]) -> "type[Law]":
+        from t2jax.laws.held_inputs import class_holding  # imports JAX, which --help need not
+
         try:
             return class_holding(law, values)
         except ValueError as error:
@@ -123,7 +124,7 @@ class HeldOptions:
             f"{name} = {value:g}" for name, value in numbers("--hold", self.hold).items()
         )
 
-    def apply(self, law: Law) -> Law:
+    def apply(self, law: "Law") -> "Law":
         """Returns a law, or a batch of laws, at these values. It raises ValueError as `of`."""
         return self.of(type(law))(**law.values()) if self.hold else law
 
@@ -132,37 +133,42 @@ class HeldOptions:
         if self.hold:
             raise ValueError("--hold needs --law, because a law must read these columns")
 
-    def check(self, name: str | None, budget: Budget) -> None:
+    def check(self, name: str | None, budget: "Budget") -> None:
         """Checks a named law before it is fitted. It raises ValueError unless the budget gives all that it reads."""
+        from t2jax.planning.frontier import check_problem
+
         if name not in (None, "auto"):
             check_problem(self.of(laws.by_name(name)), budget)
         else:
             self.require_no_values()
 
 
-def noise_of(name: str, among: Sequence[str] = tuple(NOISES)) -> Noise | None:
+def noise_of(name: str, among: Sequence[str] = tuple(NOISES)) -> "Noise | None":
     """Returns a noise model by its name, or by a text such as "my_noise.py:Cauchy"; None lets the command choose.
 
     It raises ValueError for an unknown name, and for a class that cannot be made without arguments.
     """
     if name == "default":
         return None
+    from t2jax import noise
+
     if name in among:
-        return NOISES[name]
+        kind, *arguments = NOISES[name]
+        return getattr(noise, kind)(*arguments)
     if not is_reference(name):
         listed = f"default, {', '.join(among)}"
         raise ValueError(f"--noise: found {name!r}, expected one of {listed}, or FILE.py:CLASS of your own")
-    noise_class = load_class(name, Noise)
+    noise_class = load_class(name, noise.Noise)
     try:
-        noise: Noise = noise_class()
+        own_noise: Noise = noise_class()
     except TypeError as error:
         raise ValueError(f"--noise {name}: cannot be made without arguments ({error}); give them defaults") from None
     if not is_dataclass(noise_class):
         raise ValueError(f"--noise {name}: expected a frozen dataclass: write @dataclass(frozen=True) above the class")
-    return noise
+    return own_noise
 
 
-def law_for(table: Table, name: str | None) -> type[Law]:
+def law_for(table: "Table", name: str | None) -> "type[Law]":
     """Returns the law of a name, or without a name, or for auto, the richest that the columns of the table allow."""
     if name not in (None, "auto"):
         return laws.by_name(name)

@@ -13,7 +13,6 @@ import tyro
 from t2jax.cli.output import Output, OutputOptions
 from t2jax.cli.words import columns, count, evenly
 from t2jax.files import whole
-from t2jax.planning.prices.hardware import accelerator
 
 DEVICES = {"h100": "H100", "a100": "A100", "v5e": "TPU v5e"}
 """Names in `t2.accelerator` of the choices of --device."""
@@ -103,6 +102,7 @@ def run(config: TestbedConfig) -> int:
 
 def _plan(config: PlanConfig) -> int:
     """Prints and saves the cells of a grid with their costs."""
+    from t2jax.planning.prices.hardware import accelerator
     from t2jax.testbed.sweep.layout import PAPER_BUDGETS, PAPER_PARAMS, layout, of_grid
     from t2jax.testbed.sweep.presets import PRESETS
 

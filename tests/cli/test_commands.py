@@ -19,10 +19,12 @@ from scipy.special import betaln, expit
 
 import t2jax as t2
 from t2jax import cli
-from t2jax.cli import fit as fit_command
-from t2jax.cli import fitting, output, quickstart
+from t2jax.cli import fitting, output
+from t2jax.cli.fit import command as fit_command
+from t2jax.cli.fit.config import FitConfig
 from t2jax.cli.options import FittingOptions
 from t2jax.cli.output import FigureOptions, OutputOptions
+from t2jax.cli.quickstart import command as quickstart
 from t2jax.datasets.files import DatasetError
 from t2jax.fitting.law_files import load_draws, load_law
 from tests.helpers.json_answers import checked_answer
@@ -54,7 +56,7 @@ def fitted(runs, tmp_path_factory):
     """The folder of one `t2jax fit`."""
     out = tmp_path_factory.mktemp("fit") / "out"
     options = FittingOptions(law="t2-loss", draws=30, over="runs", starts=4, seed=3)
-    assert fit_command.run(fit_command.FitConfig(str(runs), options, FigureOptions(out))) == 0
+    assert fit_command.run(FitConfig(str(runs), options, FigureOptions(out))) == 0
     return out
 
 

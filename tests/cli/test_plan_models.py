@@ -10,7 +10,8 @@ import pytest
 
 import t2jax as t2
 from t2jax import cli
-from t2jax.cli.plan.command import PlanConfig, change_budget
+from t2jax.cli.plan.command import change_budget
+from t2jax.cli.plan.config import PlanConfig
 from t2jax.cli.plan.prices import PriceOptions
 from t2jax.cli.plan.ranges import plans_over_ranges
 from t2jax.fitting.law_files import load_law

@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 
 import t2jax as t2
 from t2jax import cli
-from t2jax.cli.plan.command import PlanConfig
+from t2jax.cli.plan.config import PlanConfig
 from t2jax.cli.report import write
 from t2jax.cli.report.command import _config_of
 from t2jax.cli.report.lever_data import lever_data

@@ -9,8 +9,8 @@ import pytest
 
 import t2jax as t2
 from t2jax import cli
-from t2jax.cli.next_runs import NextConfig
-from t2jax.cli.plan.command import PlanConfig, PriceOptions
+from t2jax.cli.next_runs.config import NextConfig
+from t2jax.cli.plan.config import PlanConfig, PriceOptions
 from t2jax.cli.process.wording import ARGUMENTS, READING, in_option_names
 from t2jax.cli.tables.options import ReadingOptions
 from t2jax.planning.budget import LIMITS

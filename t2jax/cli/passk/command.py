@@ -2,61 +2,26 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import jax
 import pandas as pd
-import tyro
 
 from t2jax import datasets
-from t2jax.cli.output import Output, OutputOptions
+from t2jax.cli.output import Output
+from t2jax.cli.passk.config import PasskConfig
 from t2jax.cli.passk.rows import Cell, Difference, cells_of, differences
 from t2jax.cli.passk.words import answer_cells, counts_text, differences_text, target_text
 from t2jax.cli.process.wording import in_option_names
-from t2jax.cli.tables.pairs import Pairs, pairs
+from t2jax.cli.tables.pairs import pairs
 from t2jax.files import finite, whole
 from t2jax.forecasts.target import TargetSamples, samples_for_target
 from t2jax.results.counts_file import QuestionCounts, counts_of
 from t2jax.results.read_counts import read_counts
 from t2jax.tables.place import Place
 from t2jax.tables.reading.options import Reading
-
-
-@dataclass(frozen=True)
-class PasskConfig:
-    """Estimate pass@k, pass^k and maj@k from counts, forecast beyond them, and compare two models."""
-
-    table: tyro.conf.Positional[str]
-    """Counts as `t2jax import` writes them: question, trials, correct; or a public data set of counts."""
-    k: tuple[int, ...] = (1, 10, 100)
-    """Numbers of samples."""
-    target: float | None = None
-    """pass@k to reach, between 0 and 1: the smallest k that does is given."""
-    compare: Annotated[tuple[str, str] | None, tyro.conf.arg(metavar="MODEL MODEL")] = None
-    """Two models to compare on their common questions: the first minus the second."""
-    where: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=VALUE ...")]] = ()
-    """Rows to keep, by their value in a column: model=pythia-1b task=humaneval."""
-    columns: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="THEIRS=OURS ...")]] = ()
-    """Names of columns of the file that differ from those of t2jax: drawn=trials passed=correct."""
-    sep: Annotated[str | None, tyro.conf.arg(metavar="CHARACTER")] = None
-    """Character between cells, or comma, semicolon, tab, pipe or space; by default that of the column names."""
-    units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
-    """Units of columns that are not raw counts: trials=K."""
-    decimal: str | None = None
-    """Decimal mark, "." or ","; by default found in the cells."""
-    encoding: str | None = None
-    """Encoding of a text file, such as cp1252; by default UTF-8."""
-    sheet: str | None = None
-    """Sheet of an Excel file with several."""
-    level: float = 0.9
-    """Level of the intervals."""
-    draws: int = 1000
-    """Draws behind the bands of forecasts."""
-    seed: int = 0
-    """Seed of the draws."""
-    output: OutputOptions = field(default_factory=OutputOptions)
 
 
 @dataclass(frozen=True)

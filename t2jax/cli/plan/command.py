@@ -1,113 +1,33 @@
 """`t2jax plan`: a recommended size, tokens and samples, with costs and sensitivities."""
 
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
-
-import tyro
+from typing import Any
 
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import solve_with_draws
 from t2jax.cli.frontier.smooth_draws import SmoothDraws, draw_smooth_optima
 from t2jax.cli.law_source import LawSource, find_law
-from t2jax.cli.options import FittingOptions, HeldOptions, refuse_absurd
-from t2jax.cli.output import FigureOptions, Output
+from t2jax.cli.output import Output
+from t2jax.cli.plan.config import PlanConfig
 from t2jax.cli.plan.explain import explain
 from t2jax.cli.plan.figures import picture_plan
 from t2jax.cli.plan.partial import keep_plan, keep_report
-from t2jax.cli.plan.prices import PRICE_NAMES, PriceOptions
+from t2jax.cli.plan.prices import PRICE_NAMES
 from t2jax.cli.plan.ranges import POINTS, SMOOTH_POINTS, plans_over_ranges, smooth_over_ranges
 from t2jax.cli.plan.report import PlanReport, by_option
-from t2jax.cli.plan.selection import SelectionOptions, selection_of
+from t2jax.cli.plan.selection import selection_of
 from t2jax.cli.plan.tasks import plan_tasks
 from t2jax.cli.plan.words import plan_answer, plan_summary, plan_text, save_plan
 from t2jax.cli.report.add import add_plan_page
-from t2jax.cli.tables.pairs import Pairs, pairs
+from t2jax.cli.tables.pairs import pairs
 from t2jax.planning.advice.best_samples import best_samples
 from t2jax.planning.budget import LIMITS, Budget
 from t2jax.planning.frontier import check_problem, frontier
 from t2jax.planning.plan import Plan
 from t2jax.planning.rivals import Choice, models, rivals
 from t2jax.planning.sensitivity import delta_band, elasticities, worth_of
-
-
-@dataclass(frozen=True)
-class PlanConfig:
-    """Recommend a size, training tokens and samples for one budget, with what it costs and what would change it."""
-
-    table: tyro.conf.Positional[str | None] = None
-    """Table to fit first, as for `t2jax fit`; or use --law-file."""
-    law_file: Annotated[Path | None, tyro.conf.arg(metavar="law.json")] = None
-    """Law written by `t2jax fit` or `sample`; rows.csv, draws.nc or posterior.nc beside it gives the intervals."""
-    train: float | None = None
-    """Largest cost of training, in FLOPs or the unit of the prices."""
-    inference: float | None = None
-    """Largest cost of a query (without a prompt: of a token served)."""
-    total: float | None = None
-    """Largest cost of training and all queries together; with --queries, or with --target for the most queries."""
-    queries: float | None = None
-    """Number of queries over the model's life."""
-    target: float | None = None
-    """Largest loss or smallest pass@k to reach at the least cost."""
-    latency: float | None = None
-    """Largest duration of a query in seconds."""
-    first_token: float | None = None
-    """Longest time to the first token in seconds, while the prompt is read."""
-    between_tokens: float | None = None
-    """Longest time between two tokens of a sample in seconds, on average."""
-    params_min: float | None = None
-    """Smallest number of parameters allowed."""
-    params_max: float | None = None
-    """Largest number of parameters allowed."""
-    tokens_min: float | None = None
-    """Smallest number of training tokens."""
-    tokens_max: float | None = None
-    """Largest number of training tokens."""
-    samples_min: float | None = None
-    """Smallest number of samples."""
-    samples_max: float | None = None
-    """Largest number of samples."""
-    unique_tokens: float | None = None
-    """Number of unique tokens, for laws in which repeated tokens are worth less."""
-    total_per_active: float | None = None
-    """Total over active parameters of a mixture of experts: compute counts the active ones, memory counts all."""
-    sizes: tuple[float, ...] = ()
-    """Sizes to choose from."""
-    tokens_per_param: float | None = None
-    """Fixed ratio of training tokens to parameters, such as 20."""
-    whole_samples: bool = False
-    """Draw a whole number of samples."""
-    what_if: Annotated[
-        tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="LEVER=VALUE|LEVER=xFACTOR")
-    ] = ()
-    """A limit or price at another value, such as inference=x2, price=3 or accelerator=H200; give it again for each."""
-    explain_model: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="params=N tokens=D")]] = ()
-    """In place of a plan: how many served tokens make this model the best choice."""
-    tasks: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="TASK=WEIGHT ...")]] = ()
-    """Plan one model for several tasks of the table, with samples of its own for each."""
-    prices: PriceOptions = field(default_factory=PriceOptions)
-    selecting: SelectionOptions = field(default_factory=SelectionOptions)
-    held: HeldOptions = field(default_factory=HeldOptions)
-    fitting: FittingOptions = field(default_factory=FittingOptions)
-    output: FigureOptions = field(default_factory=FigureOptions)
-    report: bool = False
-    """Write report.html too: one file that opens anywhere, with levers that move."""
-
-    def budget(self) -> Budget:
-        """Returns the problem. It raises ValueError for limits that do not define one."""
-        training, serving = self.prices.costs()
-        limits = {name: getattr(self, name) for name in LIMITS}
-        if self.train is not None:
-            refuse_absurd(self.train, f"{self.train:g}")
-        return Budget(
-            **limits,
-            inputs=self.held.given or None,
-            sizes=self.sizes or None,
-            whole_samples=self.whole_samples,
-            training=training,
-            serving=serving,
-        )
 
 
 def run(config: PlanConfig) -> int:

@@ -1,17 +1,17 @@
 """Options of prices: accelerators, models that exist, and ranges of what is not known."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import tyro
 
-from t2jax.planning.prices.accelerator_file import read_accelerator
-from t2jax.planning.prices.costs import Serving, Training
-from t2jax.planning.prices.hardware import Accelerator, accelerator
-from t2jax.planning.prices.shape import Shape
+if TYPE_CHECKING:
+    from t2jax.planning.prices.costs import Serving, Training
+    from t2jax.planning.prices.hardware import Accelerator
+    from t2jax.planning.prices.shape import Shape
 
 DEVICE_OPTIONS = ("batch", "devices", "utilisation", "bandwidth_utilisation", "weight_bytes")
 PEAKS = ("flops", "bandwidth", "memory")
@@ -67,11 +67,13 @@ class PriceOptions:
     weight_bytes: float | None = None
     """Bytes of a parameter when serving, 2 by default."""
 
-    def costs(self) -> tuple[Training | None, Serving | None]:
+    def costs(self) -> "tuple[Training | None, Serving | None]":
         """Returns the prices, None for those of the paper. A range counts by its geometric middle.
 
         It raises ValueError for an unknown accelerator, a file that is none or a wrong number.
         """
+        from t2jax.planning.prices.costs import Serving, Training  # import JAX, which --help need not
+
         device, shape = self._device(), self._shape()
         training = None if device is None and shape is None else Training(shape=shape, context=self.context, on=device)
         plain = device is None and shape is None and self.prompt is None and self.generated == 1.0
@@ -93,7 +95,7 @@ class PriceOptions:
         value = getattr(self, name)
         if isinstance(value, str) and name in RANGES:
             low, high = _ends(name, value)
-            return float(np.sqrt(low * high))
+            return math.sqrt(low * high)
         return DEFAULTS.get(name) if value is None else value
 
     def ranges(self) -> dict[str, tuple[float, float]]:
@@ -103,13 +105,18 @@ class PriceOptions:
 
     def over_ranges(self, count: int) -> Iterator["PriceOptions"]:
         """Yields options whose ranges are replaced by numbers, evenly spread in logs and independent of each other."""
+        import numpy as np
+
         rng, ranges = np.random.default_rng(0), self.ranges()
         shares = {name: (rng.permutation(count) + 0.5) / count for name in ranges}
         for i in range(count):
             points = {name: float(low * (high / low) ** shares[name][i]) for name, (low, high) in ranges.items()}
             yield replace(self, **points)
 
-    def _device(self) -> Accelerator | None:
+    def _device(self) -> "Accelerator | None":
+        from t2jax.planning.prices.accelerator_file import read_accelerator
+        from t2jax.planning.prices.hardware import Accelerator, accelerator
+
         own = [name for name in PEAKS if getattr(self, name) is not None]
         if self.accelerator is None and not own:
             if self.price is not None:
@@ -133,7 +140,9 @@ class PriceOptions:
         given = {name: setting for name, setting in settings.items() if getattr(self, name) is not None}
         return replace(read_accelerator(self.accelerator), **given)
 
-    def _shape(self) -> Shape | None:
+    def _shape(self) -> "Shape | None":
+        from t2jax.planning.prices.shape import Shape
+
         if self.model_config is None and self.model_params is not None:
             raise ValueError("--model-params is N of a model, so it needs --model-config")
         if self.context is None:

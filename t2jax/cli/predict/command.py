@@ -1,20 +1,17 @@
 """`t2jax predict`: the loss or pass@k of runs beyond a table, with bands and their distance from what was measured."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated
+from dataclasses import dataclass
 
 import jax
-import tyro
 
 from t2jax import laws
-from t2jax.cli.options import LAW_NAMES, HeldOptions
-from t2jax.cli.output import FigureOptions, Output
+from t2jax.cli.output import Output
+from t2jax.cli.predict.config import PredictConfig
 from t2jax.cli.predict.figures import picture_predictions
-from t2jax.cli.predict.points import PointOptions, points_of, require_inputs
+from t2jax.cli.predict.points import points_of, require_inputs
 from t2jax.cli.predict.words import predictions_answer, predictions_frame, predictions_text
-from t2jax.cli.tables.options import ReadingOptions, notes_of
-from t2jax.cli.tables.pairs import Pairs, numbers
+from t2jax.cli.tables.options import notes_of
+from t2jax.cli.tables.pairs import numbers
 from t2jax.extrapolation.discrepancy import fit_discrepancy
 from t2jax.extrapolation.law_choice import LawChoice, candidates, choose_from, choose_law
 from t2jax.extrapolation.predictions import predict_band
@@ -25,34 +22,6 @@ from t2jax.laws.check import check_law
 from t2jax.tables.table import Table
 
 AUTO = "auto"
-
-
-@dataclass(frozen=True)
-class PredictConfig:
-    """Predict the loss or pass@k of runs beyond a table, with bands and their distance from what was measured."""
-
-    table: tyro.conf.Positional[str | None] = None
-    """Table to fit, as for `t2jax fit`; or use --law-file."""
-    law_file: Annotated[Path | None, tyro.conf.arg(metavar="law.json")] = None
-    """Law written by `t2jax fit`; rows.csv in the same folder has the rows that it was fitted to."""
-    law: Annotated[
-        str | None,
-        tyro.conf.arg(
-            metavar="LAW",
-            help=f"The law to fit to the table, by default auto: several laws, each by how well it predicts dearer rows"
-            f" from cheaper ones. The laws are {LAW_NAMES}.",
-        ),
-    ] = None
-    points: PointOptions = field(default_factory=PointOptions)
-    level: float = 0.9
-    """Level of the bands."""
-    reading: ReadingOptions = field(default_factory=ReadingOptions)
-    held: HeldOptions = field(default_factory=HeldOptions)
-    fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
-    """Parameters of --law to fix: alpha=0.35 beta=0.37."""
-    seed: int = 0
-    """Seed of the random starts."""
-    output: FigureOptions = field(default_factory=FigureOptions)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,12 @@
 """The points to predict: a file of them, or one from options."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import tyro
 
 from t2jax.cli.options import refuse_absurd
+from t2jax.cli.predict.config import PointOptions
 from t2jax.cli.tables.options import ReadingOptions
-from t2jax.cli.tables.pairs import Pairs
 from t2jax.laws.base import Law
 from t2jax.laws.held_inputs import held_values
 from t2jax.tables.source import Source
@@ -19,26 +15,6 @@ from t2jax.tables.table import Table
 SIZES = ("params", "tokens", "samples", "unique_tokens", "compute")
 PREDICTED = ("mean", "low", "high", "mean_low", "mean_high", "horizon_decades", "inside")
 """Columns that are added to those of the points."""
-
-
-@dataclass(frozen=True)
-class PointOptions:
-    """The points to predict: --at for a file of them, or --params and --tokens (or --compute) for one."""
-
-    at: Annotated[Path | None, tyro.conf.arg(metavar="points.csv")] = None
-    """File with columns params and tokens, and any others that the law reads, such as samples."""
-    at_units: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="COLUMN=UNIT ...")]] = ()
-    """Units of the columns of --at, where they are not those of --units."""
-    params: float | None = None
-    """Parameters N of one run, a raw count such as 7e10."""
-    tokens: float | None = None
-    """Training tokens D of one run, a raw count such as 1.4e12."""
-    samples: float | None = None
-    """Samples k of one run, with --params and --tokens."""
-    unique_tokens: float | None = None
-    """Unique tokens U of one run, for laws in which repeated tokens are worth less."""
-    compute: float | None = None
-    """Training FLOPs of one run, in place of --params and --tokens, for laws of compute alone."""
 
 
 def points_of(options: PointOptions, reading: ReadingOptions) -> Table:

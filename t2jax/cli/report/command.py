@@ -6,10 +6,9 @@ import sys
 import types
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
-import tyro
 
 from t2jax.cli.law_source import LawSource, law_of_file
 from t2jax.cli.output import Output
@@ -19,6 +18,7 @@ from t2jax.cli.process.progress import progress_of
 from t2jax.cli.process.wording import in_option_names
 from t2jax.cli.report.add import rows_beside
 from t2jax.cli.report.audit_page import AUDIT_FILE, page_of_audit
+from t2jax.cli.report.config import ReportConfig
 from t2jax.cli.report.contents import page_of_plan
 from t2jax.cli.report.page_parts import Page
 from t2jax.cli.report.provenance import read_run
@@ -35,26 +35,6 @@ BEYOND = 10.0
 UNMEASURED = 1e21
 """Training FLOPs of a page whose law tells nothing of its rows."""
 PER_PARAM = 20.0
-
-
-@dataclass(frozen=True)
-class ReportConfig:
-    """Write one HTML file of a fit, a posterior or a plan, which opens anywhere and has levers that move."""
-
-    folder: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="FOLDER")]]
-    """Folder that `t2jax fit`, `sample` or `plan` wrote, or one with a law.json that `t2.save_law` wrote."""
-    to: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """The file to write; by default report.html in the folder."""
-    train: float | None = None
-    """Training budget of the plan in the page; by default the plan's own, or ten times the dearest run."""
-    inference: float | None = None
-    """Serving budget of a query, for laws that read k."""
-    law_file: Annotated[Path | None, tyro.conf.arg(metavar="law.json")] = None
-    """Law of the plan, where it has moved since."""
-    law_class: Annotated[str | None, tyro.conf.arg(metavar="FILE.py:CLASS")] = None
-    """Class of a law of your own: the file that defines it, and its name."""
-    json: bool = False
-    """Print the result as JSON on stdout, and nothing else there."""
 
 
 def run(config: ReportConfig) -> int:

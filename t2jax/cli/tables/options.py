@@ -3,19 +3,18 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from t2jax import datasets
 from t2jax.cli.process.wording import in_option_names
 from t2jax.cli.tables.pairs import Pairs, items, pairs
-from t2jax.cli.tables.questions import refuse_pooled, unread_columns
-from t2jax.tables.read import column_names, read_with
 from t2jax.tables.reading.loss_units import LossUnit
 from t2jax.tables.reading.options import Reading
-from t2jax.tables.sweeps import best_rows
-from t2jax.tables.table import Table
+
+if TYPE_CHECKING:
+    from t2jax.tables.table import Table
 
 FILES_ONLY = ("columns", "units", "sep", "decimal", "encoding", "sheet", "missing", "loss_unit", "bytes_per_token")
 FILES_ONLY += ("characters_per_token",)
@@ -70,11 +69,14 @@ class ReadingOptions:
             characters_per_token=self.characters_per_token,
         )
 
-    def read(self, name: str) -> Table:
+    def read(self, name: str) -> "Table":
         """Reads a table by its path or the name of a public data set, and says on stderr what was recognised.
 
         It raises TableError, DatasetError, or ValueError for options that do not fit.
         """
+        from t2jax.tables.read import read_with  # imports pandas, which --help need not
+        from t2jax.tables.sweeps import best_rows
+
         reading = self.reading()
         if name not in datasets.names() and (Path(name).suffix or Path(name).exists()):
             table = read_with(name, reading)
@@ -90,27 +92,31 @@ class ReadingOptions:
             print(f"t2jax: {table.source.name}: {note}", file=sys.stderr)
         return table
 
-    def ask(self, table: Table, law: str | None) -> None:
+    def ask(self, table: "Table", law: str | None) -> None:
         """Says on stderr which columns nothing reads, before a law is fitted.
 
         It raises TableError for rows of several tasks or settings that nobody said to pool.
         """
+        from t2jax.cli.tables.questions import refuse_pooled, unread_columns
+
         refuse_pooled(table, items("--pooled", self.pooled))
         unread = unread_columns(table, law)
         if unread and table.source.name not in datasets.names():
             print(f"t2jax: {table.source.name}: {unread}", file=sys.stderr)
 
-    def read_rows(self, name: str, law: str | None) -> Table:
+    def read_rows(self, name: str, law: str | None) -> "Table":
         """Reads a table as `read`, and asks as `ask`."""
         table = self.read(name)
         self.ask(table, law)
         return table
 
-    def read_points(self, path: Path, units: Pairs) -> Table:
+    def read_points(self, path: Path, units: Pairs) -> "Table":
         """Reads a file of points without measurements, with the names of columns that are in it.
 
         It raises ValueError as `read`.
         """
+        from t2jax.tables.read import column_names, read_with
+
         reading = self.reading()
         names = column_names(path, reading)
         points = Reading(
@@ -127,7 +133,7 @@ class ReadingOptions:
         return table
 
 
-def _select_rows(table: Table, where: Pairs) -> Table:
+def _select_rows(table: "Table", where: Pairs) -> "Table":
     """Returns the rows with each value of `--where`. It raises TableError without such rows or columns."""
     wanted: dict[str, str | float] = {}
     for column, text in pairs("--where", where).items():
@@ -139,6 +145,6 @@ def _select_rows(table: Table, where: Pairs) -> Table:
     return table.where(**wanted)
 
 
-def notes_of(table: Table) -> list[str]:
+def notes_of(table: "Table") -> list[str]:
     """Returns what was recognised, converted or left out in a table, in the words of the command line."""
     return [in_option_names(note) for note in table.notes]

@@ -1,20 +1,18 @@
 """`t2jax next`: the runs to train next that most reduce the uncertainty of the compute-optimal size."""
 
 import sys
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
 import pandas as pd
-import tyro
 
 from t2jax import laws
 from t2jax.cli.figures import figure_of, save_panels
 from t2jax.cli.fitting import fit_and_save, fit_answer
-from t2jax.cli.options import FittingOptions, HeldOptions, law_for
-from t2jax.cli.output import FigureOptions, Output
+from t2jax.cli.next_runs.config import NextConfig
+from t2jax.cli.options import law_for
+from t2jax.cli.output import Output
 from t2jax.cli.tables.options import notes_of
 from t2jax.cli.words import columns, count
 from t2jax.files import whole
@@ -24,33 +22,6 @@ from t2jax.planning.next_runs.next_runs import SHORT, NextRuns, next_runs
 from t2jax.planning.next_runs.region import Region
 from t2jax.plot.style import AXIS_LABELS, BLUE, GREY, VERMILLION, legend_outside, log_ticks
 from t2jax.tables.table import Table
-
-
-@dataclass(frozen=True)
-class NextConfig:
-    """Choose the runs to train next that most reduce the uncertainty of N* at a target budget."""
-
-    table: tyro.conf.Positional[str]
-    """Table of the existing runs, as for `t2jax fit`."""
-    train: float
-    """Target budget: training FLOPs of the planned model."""
-    inference: float | None = None
-    """Inference FLOPs of the planned model per token served, 2Nk; by default one sample is drawn."""
-    compute: float | None = None
-    """Training FLOPs of all next runs together; by default their cost is not limited."""
-    count: int = 1
-    """Largest number of runs to choose."""
-    largest: float | None = None
-    """Largest training FLOPs of one run; by default the largest of the table."""
-    candidates: Annotated[Path | None, tyro.conf.arg(metavar="runs.csv")] = None
-    """Table of params and tokens to choose from; by default any run within the range of costs of the table."""
-    of: Literal["params", "tokens", "samples", "value"] = "params"
-    """Quantity to make more certain: N*, D*, k*, or the loss or pass@k at the optimum."""
-    scale: float | None = None
-    """Standard deviation of one measurement, for a loss of its log; by default that of the residuals."""
-    held: HeldOptions = field(default_factory=HeldOptions)
-    fitting: FittingOptions = field(default_factory=FittingOptions)
-    output: FigureOptions = field(default_factory=FigureOptions)
 
 
 def run(config: NextConfig) -> int:

@@ -3,7 +3,6 @@
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 import jax
 import numpy as np
@@ -15,7 +14,8 @@ from t2jax.cli.frontier.allocations import Allocations, solve
 from t2jax.cli.frontier.figures import picture_frontier
 from t2jax.cli.frontier.words import frontier_answer, frontier_frame, save_frontier
 from t2jax.cli.options import FittingOptions
-from t2jax.cli.output import FigureOptions, Output
+from t2jax.cli.output import Output
+from t2jax.cli.quickstart.config import QuickstartConfig
 from t2jax.cli.words import count, interval
 from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
@@ -30,17 +30,6 @@ BUDGETS = 4e10 * 2.0 ** np.arange(8)
 SHOWN_BUDGET = BUDGETS[4]
 INFERENCE = 1.28e8  # FLOPs per token served
 STARTS = 2
-
-
-@dataclass(frozen=True)
-class QuickstartConfig:
-    """See what t2jax does, on a table of its own: fit, bootstrap, frontier and samples at test time, in a minute."""
-
-    draws: int = 50
-    """Bootstrap draws, over training runs."""
-    seed: int = 0
-    """Seed of the random starts and draws."""
-    output: FigureOptions = field(default_factory=FigureOptions)
 
 
 def run(config: QuickstartConfig) -> int:

@@ -1,31 +1,16 @@
 """`t2jax fit`: a law fitted to a table of runs, with bootstrap intervals, files and figures."""
 
 import sys
-from dataclasses import dataclass, field
-
-import tyro
 
 from t2jax import laws
 from t2jax.cli.figures import picture_fit
+from t2jax.cli.fit.config import FitConfig
 from t2jax.cli.fitting import Fitted, fit_answer, parameter_table
 from t2jax.cli.law_source import choice_answer, fit_chosen
-from t2jax.cli.options import FittingOptions
-from t2jax.cli.output import FigureOptions, Output
+from t2jax.cli.output import Output
 from t2jax.cli.process.interrupt import Interrupted
 from t2jax.cli.tables.options import notes_of
 from t2jax.tables.table import Table
-
-
-@dataclass(frozen=True)
-class FitConfig:
-    """Fit a scaling law to a table of runs: parameters with bootstrap intervals, files and figures."""
-
-    table: tyro.conf.Positional[str]
-    """A .csv, .tsv, .jsonl, .xlsx or .parquet file of runs, or the name of a public data set (`t2jax data list`)."""
-    fitting: FittingOptions = field(default_factory=FittingOptions)
-    output: FigureOptions = field(default_factory=FigureOptions)
-    report: bool = False
-    """Write report.html too: one file that opens anywhere, with levers that move."""
 
 
 def run(config: FitConfig) -> int:

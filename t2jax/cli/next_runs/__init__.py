@@ -1,0 +1,1 @@
+"""Command `t2jax next`."""
