@@ -7,7 +7,9 @@ import pandas as pd
 
 from t2jax.fitting.problem import FitProblem
 from t2jax.laws.base import Law
-from t2jax.noise.residuals import response
+from t2jax.noise.losses import Gaussian
+from t2jax.noise.protocol import Noise
+from t2jax.noise.residuals import ROW_ERROR, response
 from t2jax.tables.columns import NUMBERS, SIZE, with_compute
 from t2jax.tables.place import TableError
 from t2jax.tables.table import Table
@@ -17,6 +19,7 @@ SHOWN = 5  # names of tasks in a sentence
 FEWEST_RUNS = 5  # with fewer, resamples differ too little to show a spread
 LEAST_SCATTER = 0.005  # of the log: less moves a law little
 CHANCE = 1e-3
+LARGE_SCALE = 10.0  # a scale that is so many times the largest standard error outweighs all of them
 SPARE_ROWS = 3
 """Fewest rows beyond the parameters for a bootstrap interval. A law with a parameter for each row meets every row, so
 its residuals do not show the errors. That three are enough is a rule of thumb."""
@@ -75,6 +78,35 @@ def no_errors(law: type[Law], table: Table, parameters: int) -> str:
         f"{len(table)} rows for {parameters} parameters leave too little to estimate errors from: "
         "measure more runs, or sample the posterior, where the priors speak too"
     )
+
+
+def own_errors(noise: Noise, law: type[Law], table: Table) -> str:
+    """Writes whether a fit reads the standard errors of the rows' losses. It is empty for a table without them.
+
+    Args:
+        noise: The noise model.
+        law: The law class.
+        table: The table.
+
+    Returns:
+        The sentence.
+    """
+    columns = noise.columns(law, table)
+    if ROW_ERROR not in table or "loss" not in columns:
+        return ""
+    if ROW_ERROR not in columns:
+        name = type(noise).__name__
+        return (
+            f"column {ROW_ERROR} is not read, because {name} has one scale for all rows: noise.StudentT() adds it to"
+            " the scale of each row (--noise student-t)"
+        )
+    errors = table[ROW_ERROR]
+    share = 100 * float(np.median(errors / table["loss"]))
+    added = f"each row's {ROW_ERROR} (median {share:.2g} % of the loss) adds in squares to the scale of all rows"
+    if isinstance(noise, Gaussian) and noise.scale > LARGE_SCALE * np.max(errors):
+        scale = f"which is {noise.scale:g} in a point fit, so that it hardly counts"
+        return f"{added}, {scale}: noise.StudentT() estimates the scale (--noise student-t)"
+    return added
 
 
 def shared_errors(table: Table, resampled: str) -> str:

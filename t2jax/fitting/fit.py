@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from t2jax.fitting.cautions import few_solved, no_errors, refuse_unsolved, several_tasks, swept_setting
+from t2jax.fitting.cautions import few_solved, no_errors, own_errors, refuse_unsolved, several_tasks, swept_setting
 from t2jax.fitting.edges import edges_of, limits_of
 from t2jax.fitting.identification import (
     DeterminedSum,
@@ -180,6 +180,7 @@ def fit(
         identified_and_solved = (*gaps, outcome, unsolved) if curved and identified.flat else (outcome, unsolved, *gaps)
         misfit = structured_residuals(law, seen, read, predicted)
         sentences = (scarce, several_tasks(table), sweep, *identified_and_solved, turning_points(best, table), misfit)
+        sentences = (*sentences, own_errors(problem.noise, law, table))
     else:
         location = not_finite(law, table, tuple(data.columns))
         sentences = ("failed: the objective was not finite from any start", location)

@@ -3,15 +3,16 @@
 from t2jax.laws.base import Law
 from t2jax.noise.counts import BetaBinomial, Binomial
 from t2jax.noise.joint import Joint
-from t2jax.noise.losses import Gaussian, Huber
+from t2jax.noise.losses import Gaussian, Huber, StudentT
 from t2jax.noise.protocol import Noise
+from t2jax.noise.residuals import ROW_ERROR, response
 from t2jax.tables.table import Table
 
 
 def default_noise(law: type[Law], table: Table) -> Noise:
     """Chooses the noise model that a fit uses by default.
 
-    - Losses take `Huber(1e-3)`.
+    - Losses take `Huber(1e-3)`, or `StudentT` where the table has their standard errors (`loss_se`).
     - Counts take `BetaBinomial`, or `Binomial` where the law gives all questions one chance.
     - Measured pass@k and error rates take `Gaussian`.
     - A law that derives these from a loss, on a table with losses too, takes both in a `Joint`.
@@ -28,7 +29,7 @@ def default_noise(law: type[Law], table: Table) -> Noise:
         Huber(delta=0.001)
     """
     if "loss" in law.response:
-        return Huber()
+        return StudentT() if ROW_ERROR in table and response(law, table) == "loss" else Huber()
     counted = BetaBinomial() if law.questions is not Law.questions else Binomial()
     samples = counted if "correct" in table and "pass_at_k" in law.response else Gaussian(scale=0.01)
     return Joint(samples) if "loss" in table and "loss" in law.fields else samples

@@ -9,6 +9,7 @@ import numpy as np
 from t2jax.laws.base import Law
 from t2jax.noise.losses import Gaussian
 from t2jax.noise.protocol import Noise, Rows, Transform
+from t2jax.noise.residuals import ROW_ERROR
 from t2jax.tables.measurements import Measurements, measurements
 from t2jax.tables.table import Table
 from t2jax.typing import Array
@@ -22,7 +23,8 @@ class Joint(Noise):
     """Noise of rows with two measurements: a loss, and what the samples show.
 
     The loss part of the law explains the loss. A point fit uses the given scale of the loss errors, 1 % by default, so
-    that the two penalties add up as log-likelihoods. A posterior estimates the scale as `sigma_loss`.
+    that the two penalties add up as log-likelihoods. A posterior estimates the scale as `sigma_loss`. A column
+    `loss_se` adds to it in squares.
 
     Rows of one run with the same loss, such as its questions, share one measurement. `fit` divides its weight equally
     among them (`with_loss_share`).
@@ -61,7 +63,8 @@ class Joint(Noise):
         raise ValueError("Joint has no single scale of errors: choose runs from a fit with Huber, Gaussian or StudentT")
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self.samples.columns(law, table), "loss")))
+        losses = ("loss", ROW_ERROR) if ROW_ERROR in table else ("loss",)
+        return tuple(dict.fromkeys((*self.samples.columns(law, table), *losses)))
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
         loss_rows = _loss_rows(law.loss, rows)
@@ -117,4 +120,5 @@ def with_loss_share(table: Table) -> Table:
 
 
 def _loss_rows(loss: Law, rows: Rows) -> dict[str, Array]:
-    return {name: rows[name] for name in (*type(loss).columns().values(), "loss")}
+    names = (*type(loss).columns().values(), "loss", ROW_ERROR)
+    return {name: rows[name] for name in names if name in rows}

@@ -10,9 +10,19 @@ from numpyro.distributions import Distribution, LogNormal, Normal
 from t2jax.laws.base import Law
 from t2jax.laws.parameter import param
 from t2jax.noise.protocol import Noise, Rows, Transform
-from t2jax.noise.residuals import _inputs, _log_stretch, _redraw_residuals, _response_column, residual
+from t2jax.noise.residuals import (
+    ROW_ERROR,
+    _inputs,
+    _log_stretch,
+    _redraw_residuals,
+    _response_column,
+    residual,
+    row_error,
+)
 from t2jax.tables.table import Table
-from t2jax.typing import Array
+from t2jax.typing import Array, ArrayLike
+
+BISECTIONS = 60  # of a range of 28 in the log of a variance, to rounding
 
 
 class ResidualNoise(Noise):
@@ -137,16 +147,73 @@ class Huber(ResidualNoise):
         return StudentT()
 
 
+class ScaledNoise(ResidualNoise):
+    """Base of noise models whose errors have one scale `sigma`, to which rows may add a standard error of their own.
+
+    A table's column `loss_se` is the standard error of each row's loss. The scale of row i is then √(sigma² + s_i²),
+    where s_i is loss_se, or loss_se / loss for errors of the log. For normal errors this is the scale of the sum of
+    two independent errors. For Student-t errors it is that of a sum only where one of them dominates.
+    """
+
+    def common_scale(self, nuisance: Rows) -> ArrayLike:
+        """Returns the scale that all rows share.
+
+        Args:
+            nuisance: Values of the noise parameters by name.
+
+        Returns:
+            The scale.
+        """
+        return nuisance["sigma"]
+
+    def row_scales(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        """Computes the scale of each row's error.
+
+        Args:
+            law: The law.
+            rows: Columns of the table by name, shape (rows,) each.
+            nuisance: Values of the noise parameters by name.
+
+        Returns:
+            Scales, shape (rows,), or one for all rows without a column `loss_se`.
+        """
+        common = jnp.asarray(self.common_scale(nuisance))
+        return jnp.hypot(common, row_error(law, rows, self.transform)) if ROW_ERROR in rows else common
+
+    def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
+        names = super().columns(law, table)
+        return (*names, ROW_ERROR) if names[-1] == "loss" and ROW_ERROR in table else names
+
+    def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        return super().penalty(law, rows, {**nuisance, "sigma": self.row_scales(law, rows, nuisance)})
+
+    def log_density(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
+        return super().log_density(law, rows, {**nuisance, "sigma": self.row_scales(law, rows, nuisance)})
+
+    def simulate(self, law: Law, rows: Rows, nuisance: Rows, key: Array) -> dict[str, Array]:
+        """Resamples the residuals of the rows, in units of their scales, and adds them to the predictions."""
+        scale = self.row_scales(law, rows, nuisance) if ROW_ERROR in rows else 1.0
+        return _redraw_residuals(law, rows, self.transform, key, scale)
+
+    def measure_again(self, law: Law, predicted: Array, rows: Rows, nuisance: Rows, key: Array) -> Array:
+        scales = {**nuisance, "sigma": self.row_scales(law, rows, nuisance)}
+        return super().measure_again(law, predicted, rows, scales, key)
+
+
 @dataclass(frozen=True)
-class Gaussian(ResidualNoise):
+class Gaussian(ScaledNoise):
     """Normal errors of the response or of its log.
 
     A point fit minimises ½ Σ (r/scale)², which is least squares. On `pass_at_k` that is the sum of squared errors of
     Roberts et al. 2026 (2604.01411). A posterior estimates the standard deviation `sigma` instead.
 
+    A column `loss_se` is added in squares to `scale` or `sigma` (`ScaledNoise`). With scale=0 a point fit is weighted
+    least squares by these standard errors alone.
+
     Attributes:
         transform: "identity" for errors of the response, "log" for errors of its log.
-        scale: Standard deviation in point fits. It only weighs these rows against others, as in `Joint`.
+        scale: Standard deviation in point fits. It only weighs these rows against others, as in `Joint`, or against
+            their own standard errors.
 
     Examples:
         >>> least_squares = t2.fit(t2.laws.Chinchilla, runs, key=jax.random.key(0), noise=t2.noise.Gaussian("log"))
@@ -163,21 +230,60 @@ class Gaussian(ResidualNoise):
     def errors(self, nuisance: Rows) -> Distribution:
         return Normal(0.0, nuisance["sigma"])
 
+    def common_scale(self, nuisance: Rows) -> ArrayLike:
+        return nuisance.get("sigma", jnp.asarray(self.scale))
+
+    def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
+        names = super().columns(law, table)
+        if self.scale == 0 and ROW_ERROR not in names:
+            table.require(ROW_ERROR, needed_by="Gaussian(scale=0)")
+        return names
+
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
-        del nuisance
-        return 0.5 * jnp.square(residual(law, rows, self.transform) / self.scale)
+        scale = self.row_scales(law, rows, {})
+        return 0.5 * jnp.square(residual(law, rows, self.transform) / scale)
+
+    def draw_errors(self, shape: tuple[int, ...], nuisance: Rows, key: Array) -> Array:
+        return nuisance["sigma"] * jax.random.normal(key, shape)
 
     def profile(self, law: Law, rows: Rows) -> dict[str, Array]:
-        """Returns the root mean squared residual as `sigma`, each row counted by its weight."""
+        """Returns the most likely `sigma`, each row counted by its weight.
+
+        Without standard errors of rows it is the root mean squared residual.
+        """
         squares = jnp.square(residual(law, rows, self.transform))
+        if ROW_ERROR in rows:
+            own = jnp.square(row_error(law, rows, self.transform))
+            return {"sigma": jnp.sqrt(_common_variance(squares, own, rows["weight"]))}
         return {"sigma": jnp.sqrt(jnp.sum(rows["weight"] * squares) / jnp.sum(rows["weight"]))}
 
 
+def _common_variance(squares: Array, own: Array, weight: Array) -> Array:
+    """Returns the variance v that makes normal errors of variances v + own most likely, by bisection of its log.
+
+    The derivative of the log-likelihood is Σ w (r² - v - own) / (v + own)² / 2. It is negative where v is the largest
+    square. Where it is nowhere positive, the end is a share 1e-12 of that.
+    """
+    largest = jnp.max(squares)
+
+    def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = ends
+        middle = 0.5 * (low + high)
+        variance = largest * jnp.exp(middle) + own
+        rising = jnp.sum(weight * (squares - variance) / jnp.square(variance)) > 0
+        return jnp.where(rising, middle, low), jnp.where(rising, high, middle)
+
+    widest = jnp.zeros_like(largest) + jnp.log(1e-12), jnp.zeros_like(largest)
+    low, high = jax.lax.fori_loop(0, BISECTIONS, halve, widest)
+    return largest * jnp.exp(0.5 * (low + high))
+
+
 @dataclass(frozen=True)
-class StudentT(ResidualNoise):
+class StudentT(ScaledNoise):
     """Student-t errors of the log of the response, which limit the effect of outliers.
 
-    A point fit estimates the scale `sigma` together with the law.
+    A point fit estimates the scale `sigma` together with the law. A column `loss_se` is added to it in squares
+    (`ScaledNoise`), and fixed={"sigma": 1e-9} leaves these standard errors alone.
 
     Attributes:
         df: Degrees of freedom. The default of 4 gives heavy tails with a variance.

@@ -12,6 +12,8 @@ from t2jax.typing import Array, ArrayLike, Float
 
 Rows = Mapping[str, Array]
 Transform = Literal["identity", "log"]
+ROW_ERROR = "loss_se"
+"""Column of each row's standard error of the loss."""
 
 
 def response(law: type[Law], table: Table) -> str:
@@ -56,9 +58,19 @@ def observed(law: Law, rows: Rows) -> Float[Array, " rows"]:
     return rows[next(name for name in law.response if name in rows)]
 
 
-def _redraw_residuals(law: Law, rows: Rows, transform: Transform, key: Array) -> dict[str, Array]:
+def row_error(law: Law, rows: Rows, transform: Transform) -> ArrayLike:
+    """Returns the standard error of each row's loss or, with "log", of its log. It is 0 without that column."""
+    if ROW_ERROR not in rows or next(name for name in law.response if name in rows) != "loss":
+        return 0.0
+    return rows[ROW_ERROR] / rows["loss"] if transform == "log" else rows[ROW_ERROR]
+
+
+def _redraw_residuals(
+    law: Law, rows: Rows, transform: Transform, key: Array, scale: ArrayLike = 1.0
+) -> dict[str, Array]:
+    """Resamples the residuals in units of each row's scale."""
     name = next(name for name in law.response if name in rows)
-    residuals = residual(law, rows, transform)
-    drawn = jax.random.choice(key, residuals, residuals.shape)
+    residuals = residual(law, rows, transform) / scale
+    drawn = scale * jax.random.choice(key, residuals, residuals.shape)
     predicted = law.predict(rows)
     return {name: predicted * jnp.exp(-drawn) if transform == "log" else predicted - drawn}

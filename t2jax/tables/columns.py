@@ -23,6 +23,7 @@ NUMBERS = {
         Column("tokens", "D", "a number of training tokens > 0", lambda x: x > 0),
         Column("samples", "k", "a number of samples >= 1", lambda x: x >= 1),
         Column("loss", "L", "a loss > 0 in nats", lambda x: x > 0),
+        Column("loss_se", "se", "a standard error of the loss > 0 in nats", lambda x: x > 0),
         Column("unique_tokens", "U", "a number of different tokens > 0", lambda x: x > 0),
         Column("error", "Err", "a share of wrong answers from 0 to 1", lambda x: (x >= 0) & (x <= 1)),
         Column("neg_log_pass", "-log pass@k", "a mean of -log pass@k >= 0", lambda x: x >= 0),

@@ -35,7 +35,8 @@ class Table:
 
     - `model`, `task`, `question`: text.
     - `samples` (k): a number >= 1.
-    - `loss`: nats. `neg_log_pass`: the mean of -log pass@k. `pass_at_k`, `error`: numbers from 0 to 1.
+    - `loss`: nats. `loss_se`: the standard error of the loss of each row, in nats, > 0.
+    - `neg_log_pass`: the mean of -log pass@k. `pass_at_k`, `error`: numbers from 0 to 1.
     - `unique_tokens` (U): a raw count > 0.
     - `trials`, `correct`: whole counts.
     - `weight`: a number > 0.

@@ -226,9 +226,22 @@ def test_accuracy_becomes_the_error(write):
     assert beside.columns == ("params", "tokens", "loss", "accuracy")
 
 
-def test_errors_of_rows_are_said_not_to_be_read(write):
-    table = read_with(write(csv("N,D,loss,loss_se", [(*row, 0.01) for row in ROWS])), Reading())
-    assert any("column 'loss_se' is not read" in note for note in table.notes)
+def test_errors_of_rows_are_read_in_the_unit_of_the_loss(write):
+    rows = [(*row, 0.01) for row in ROWS]
+    assert np.all(read_with(write(csv("N,D,loss,val_loss_se", rows)), Reading())["loss_se"] == 0.01)
+    bits = read_with(write(csv("N,D,loss,loss_se", rows)), Reading(loss_unit="bits-per-token"))
+    np.testing.assert_allclose(bits["loss_se"], 0.01 * np.log(2))
+    perplexity = read_with(write(csv("N,D,loss,loss_se", rows)), Reading(loss_unit="perplexity"))
+    np.testing.assert_allclose(perplexity["loss_se"], [0.01 / loss for *_, loss in ROWS])
+
+
+def test_spreads_of_losses_are_asked_about(write):
+    text = csv("N,D,loss,loss_std", [(*row, 0.01) for row in ROWS])
+    table = read_with(write(text), Reading())
+    assert any("'loss_std' is not read" in note and "--columns loss_std=loss_se" in note for note in table.notes)
+    assert "loss_se" in read_with(write(text), Reading(columns={"loss_std": "loss_se"})).columns
+    with pytest.raises(TableError, match=r"column 'loss_se': found '0', expected a standard error of the loss > 0"):
+        read_with(write(csv("N,D,loss,loss_se", [(*row, 0) for row in ROWS])), Reading())
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from t2jax.cli.tables.options import notes_of
 from t2jax.cli.tables.pairs import numbers, pairs
 from t2jax.cli.words import columns, interval
 from t2jax.files import finite
+from t2jax.fitting.cautions import own_errors
 from t2jax.fitting.law_files import LAW_FILE
 from t2jax.plot.measured import response_name
 from t2jax.posterior.files import POSTERIOR_FILE, save_point, save_posterior
@@ -71,7 +72,7 @@ def run(config: SampleConfig) -> int:
         with out.file(LAW_FILE) as path:
             save_point(path, post, table)
         out.say(f"{laws.name_of(law)} on {len(table)} rows of {table.source.name}", "", posterior_table(post), "")
-        out.say(post.status, before.status)
+        out.say(_status(post, table), before.status)
         if post.draws_made < post.draws_requested:
             stop = KeyboardInterrupt()
             made = f"{post.draws_made} of {post.draws_requested} draws of each chain"
@@ -111,6 +112,12 @@ def posterior_table(post: Posterior) -> str:
     return columns(header, rows)
 
 
+def _status(post: Posterior, table: Table) -> str:
+    """Returns the status of the chains, and whether they read the standard errors of rows."""
+    errors = "" if post.density is None else own_errors(post.density.noise, post.density.law, table)
+    return "; ".join(sentence for sentence in (post.status, errors) if sentence)
+
+
 def _answer(law: type[laws.Law], post: Posterior, table: Table) -> dict[str, Any]:
     """Returns the posterior for --json. Numbers are null if the chains do not agree on them."""
     summary = post.summary(LEVEL)
@@ -128,7 +135,7 @@ def _answer(law: type[laws.Law], post: Posterior, table: Table) -> dict[str, Any
         "e_bfmi": [finite(float(bfmi)) for bfmi in post.diagnosis.bfmi],
         "as_prior": list(post.diagnosis.left),
         "converged": post.converged,
-        "status": in_option_names(post.status),
+        "status": in_option_names(_status(post, table)),
         "notes": notes_of(table),
     }
 

@@ -21,6 +21,7 @@ class LossConversion:
         formula: The conversion in words, for the note of a table.
         needs: Option that the conversion needs, empty without one.
         becomes: Column of the result.
+        slope: Nats per token by unit at values and that number, which converts standard errors.
     """
 
     to_nats: Callable[[np.ndarray, float], np.ndarray]
@@ -29,6 +30,9 @@ class LossConversion:
     formula: str
     needs: str = ""
     becomes: str = "loss"
+    slope: Callable[[np.ndarray, float], np.ndarray] = lambda values, per_token: np.full_like(
+        values, math.log(2.0) * per_token
+    )
 
 
 def _times_ln2(values: np.ndarray, per_token: float) -> np.ndarray:
@@ -63,7 +67,11 @@ LOSS_UNITS: dict[str, LossConversion] = {
         needs="characters_per_token",
     ),
     "perplexity": LossConversion(
-        _log, lambda x: x > 1, expected="a perplexity of a token > 1", formula="loss is the log of the perplexity"
+        _log,
+        lambda x: x > 1,
+        expected="a perplexity of a token > 1",
+        formula="loss is the log of the perplexity",
+        slope=lambda values, _: 1 / values,
     ),
     "accuracy": LossConversion(
         _complement,

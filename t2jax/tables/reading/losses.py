@@ -52,9 +52,12 @@ def losses_in_nats(
     percent = unit == "accuracy" and bool(np.all((values >= 0) & (values <= 100)))
     hint = f" (of percent: units={{{column!r}: 'percent'}}, in commands --units {column}=percent)" if percent else ""
     place.refuse(column, ~good, cells, conversion.expected + hint)
-    nats = conversion.to_nats(values, per_token)
+    converted = {column: conversion.to_nats(values, per_token)}
+    if "loss_se" in frame and conversion.becomes == "loss":  # to first order in the error
+        error = to_numbers(frame.loc[:, "loss_se"], place, "loss_se")
+        converted["loss_se"] = error * conversion.slope(values, per_token)
     if conversion.becomes != column and conversion.becomes in frame:
         raise TableError(f"{place.name}: found column {conversion.becomes!r} beside an accuracy, expected one of them")
     names = [conversion.becomes if name == column else name for name in frame]
     note = conversion.formula + (f" ({per_token:g})" if needs else "")
-    return frame.assign(**{column: nats}).set_axis(names, axis=1), note
+    return frame.assign(**converted).set_axis(names, axis=1), note

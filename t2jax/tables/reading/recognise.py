@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from t2jax.tables.columns import NUMBERS, REQUIRED, RESPONSES, TEXTS
 from t2jax.tables.place import Place, TableError, suggestion
 from t2jax.tables.reading.headers import Meaning, exact, folded, meaning_of
-from t2jax.tables.reading.synonyms import COMPUTE, COUNTS, ROW_ERRORS
+from t2jax.tables.reading.synonyms import COMPUTE, COUNTS, SPREADS
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def recognise(names: Sequence[str], told: Mapping[str, str], place: Place) -> Re
         notes += [note] if note else []
     if read := [str(meaning) for meaning in found if meaning.name not in told]:
         notes.insert(0, f"column {', '.join(read)} (other names: columns={{...}}, in commands --columns)")
-    notes += [_row_errors(name) for name in result if folded(name) in ROW_ERRORS and "loss" in result]
+    if "loss" in result and "loss_se" not in result:
+        notes += [_spread(name) for name in result if folded(name) in SPREADS]
     return Recognised(
         result,
         {meaning.column: meaning.unit for meaning in found if meaning.unit},
@@ -148,11 +149,11 @@ def _passed_over(column: str, candidates: list[Meaning]) -> str:
     return f"{column} is read, and {names} {'is' if len(candidates) == 1 else 'are'} not"
 
 
-def _row_errors(name: str) -> str:
-    """Writes why errors of rows are not read."""
+def _spread(name: str) -> str:
+    """Writes why a spread of losses is not read, and what makes it the standard error of a row."""
     return (
-        f"column {name!r} is not read: noise models estimate one error for all rows; a column weight of"
-        f" (loss / {name})^2 lets exact rows count more"
+        f"column {name!r} is not read, since it may be the spread of single seeds: if it is the standard error of each"
+        f" loss, say so with columns={{{name!r}: 'loss_se'}}, in commands --columns {shown(name)}=loss_se"
     )
 
 

@@ -29,6 +29,10 @@ SYNONYMS: dict[str, frozenset[str]] = {
         "loss val_loss valid_loss validation_loss eval_loss test_loss train_loss training_loss final_loss ce_loss "
         "cross_entropy cross_entropy_loss nll val_nll final_val_loss loss_val loss_eval loss_train"
     ),
+    "loss_se": _words(
+        "loss_se se_loss val_loss_se eval_loss_se loss_stderr val_loss_stderr eval_loss_stderr loss_sem "
+        "loss_standard_error"
+    ),
     "task": _words("task task_name"),
     "model": _words("model model_name"),
     "question": _words("question question_id problem problem_id"),
@@ -60,10 +64,8 @@ LOSS_ENDINGS = {
 
 COMPUTE = _words("compute flops flop train_flops training_flops total_flops training_compute c_flops")
 """Names of training compute, which is 6ND only if a convention holds, so it is never taken without being told."""
-ROW_ERRORS = _words(
-    "loss_se loss_std loss_stderr loss_sem loss_err loss_error se_loss std_loss val_loss_se val_loss_std"
-)
-"""Names of the standard error of a row's loss."""
+SPREADS = _words("loss_std std_loss val_loss_std eval_loss_std loss_err loss_error")
+"""Names of a spread of a row's loss, which may be a standard error, or that of one seed of several."""
 
 PREFIXES = _words("config cfg args hparams hyperparameters model summary run")
 """Words that exports put before a name, as in `config.model.n_params`."""
