@@ -19,6 +19,7 @@ from t2jax.laws.base import Law
 from t2jax.noise.protocol import Rows
 from t2jax.numerics.bands import Band, band, too_few_draws
 from t2jax.numerics.programs.devices import device_mesh, spread_over
+from t2jax.numerics.programs.stored_programs import StoredProgram
 from t2jax.numerics.solvers.damped_newton import Limits, Solution, minimise_each
 from t2jax.printing import format_interval, summary
 from t2jax.tables.measurements import Measurements
@@ -163,7 +164,7 @@ def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: Resampled
         values, limits, data = _starting_point(fit, table)
         data = data.padded().on_device(dtype)
         units, unit = int(unit.max()) + 1, jnp.asarray(np.pad(unit, (0, len(data.weight) - len(table))))
-        refits = _resampled(fit.problem, data, values, limits, unit, units, draws, key, device_mesh(draws))
+        refits = _resampled(fit.problem, data, values, limits, unit, units, key, draws=draws, mesh=device_mesh(draws))
         return _collect(refits, draws, over, shared_errors(table, over), fit.undetermined)
 
 
@@ -218,7 +219,7 @@ def _starting_point(fit: Fit, table: Table) -> tuple[dict[str, float], Limits, M
     return fit.law.values() | fit.noise_values, limits_of(fit.problem), data
 
 
-@partial(jax.jit, static_argnames=("draws", "mesh"))
+@partial(StoredProgram, settings=("draws", "mesh"))
 def _resampled(
     problem: FitProblem,
     data: Measurements,
@@ -226,8 +227,9 @@ def _resampled(
     limits: Limits,
     unit: Int[Array, " rows"],
     units: Array,
-    draws: int,
     key: Array,
+    *,
+    draws: int,
     mesh: Mesh | None,
 ) -> tuple[Law, Array]:
     """Refits the law to resamples, and returns the laws and whether each converged."""

@@ -35,6 +35,7 @@ from t2jax.laws.base import Law
 from t2jax.laws.check import not_finite
 from t2jax.noise.protocol import Noise
 from t2jax.numerics.programs.devices import device_mesh, spread_over
+from t2jax.numerics.programs.stored_programs import StoredProgram
 from t2jax.numerics.solvers.damped_newton import Limits, minimise
 from t2jax.printing import summary
 from t2jax.tables.measurements import Measurements, largest
@@ -154,7 +155,7 @@ def fit(
     with scope() as dtype:
         data = jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, data.padded())
         run = np.pad(table.runs(), (0, len(data.weight) - len(table)))
-        search = partial(_solve, problem, data, run, limits_of(problem), starts, device_mesh(starts))
+        search = partial(_solve, problem, data, run, limits_of(problem), starts=starts, mesh=device_mesh(starts))
         solution, agree, tried = _best_of(search, starts, key)
     best, noise_values = to_host((solution.law, solution.noise_values))
     values = best.values() | noise_values
@@ -218,9 +219,9 @@ class _Solution(NamedTuple):
     own: Array
 
 
-@partial(jax.jit, static_argnames=("starts", "mesh"))
+@partial(StoredProgram, settings=("starts", "mesh"))
 def _solve(
-    problem: FitProblem, data: Measurements, run: Array, limits: Limits, starts: int, mesh: Mesh | None, key: Array
+    problem: FitProblem, data: Measurements, run: Array, limits: Limits, key: Array, *, starts: int, mesh: Mesh | None
 ) -> _Solution:
     """Minimises the objective from the best of many random starts, and computes the curvature at the optimum."""
     rows = data.weighted(jnp.ones_like(data.weight))

@@ -6,13 +6,15 @@ less than line searches of first-order methods, and end at machine precision.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from t2jax.typing import Array, Float
+
+if TYPE_CHECKING:
+    import optax
 
 Objective = Callable[[Array], Array]
 Limits = tuple[Array, Array]
@@ -41,7 +43,7 @@ class DampedNewtonState(NamedTuple):
     stuck: Array
 
 
-def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformationExtraArgs:
+def damped_newton(initial_damping: float = 1e-3) -> "optax.GradientTransformationExtraArgs":
     """Returns Newton's method with Levenberg-Marquardt damping (Marquardt 1963), which checks the value at every step.
 
     Each update solves (|H| + λ·diag|H|) step = -g for a few dampings around the last accepted one. It takes the step of
@@ -88,6 +90,8 @@ def damped_newton(initial_damping: float = 1e-3) -> optax.GradientTransformation
             stuck=damping > 1e12,
         )
         return jnp.where(accepted, steps[best], jnp.zeros_like(grads)), new_state
+
+    import optax  # slow to load, and only needed to trace a solver, which a stored program spares
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 
