@@ -23,6 +23,26 @@ def x64():
         yield
 
 
+@jax.jit
+def mean_success(selection, a, b, k):
+    """The selection's success; one program for all numbers of a class of selections."""
+    return selection(a, b, k)
+
+
+@jax.jit
+def mean_samples(selection, a, b, k):
+    """Samples that are drawn on average, likewise."""
+    return selection.expected_samples(a, b, k)
+
+
+@jax.jit
+@jax.value_and_grad
+def verifier_cost(numbers):
+    """-log success of a verifier with its derivatives, likewise."""
+    t, h, a, b, k = numbers
+    return Verifier(true_positive=t, false_positive=h).cost(a, b, k)
+
+
 def by_mpmath(success: Any, a: Any, b: Any) -> Any:
     """The mean of the success of a question over Beta(a, b), by p = v^(1/a) below one half, and by 1-p above."""
     half, total = mpmath.mpf(1) / 2, mpmath.beta(a, b)
@@ -65,11 +85,7 @@ def test_verifier_and_its_derivatives_are_those_of_mpmath(t, h, a, b, k):
         t, h, a, b, k = map(mpmath.mpf, numbers)
         return -mpmath.log(by_mpmath(verifier_by_process(t, h, k), a, b))
 
-    def cost(numbers):
-        t, h, a, b, k = numbers
-        return Verifier(true_positive=t, false_positive=h).cost(a, b, k)
-
-    value, slope = jax.value_and_grad(cost)(jnp.array([t, h, a, b, k]))
+    value, slope = verifier_cost(jnp.array([t, h, a, b, k]))
     with mpmath.workdps(40):
         assert float(value) == pytest.approx(float(exact(t, h, a, b, k)), rel=1e-10)
         for i, number in enumerate((t, h, a, b, k)):
@@ -96,9 +112,11 @@ def test_vote_is_that_of_mpmath():
         share = mpmath.mpf(rival) / (1 + mpmath.mpf(rival))
         c, d = 1 + share * (k - 1), 1 + (1 - share) * (k - 1)
         terms = (mpmath.beta(c + i, b + d) / ((b + i) * mpmath.beta(1 + i, b) * mpmath.beta(c, d)) for i in range(a))
-        assert float(MajorityVote(rival=rival)(float(a), b, k)) == pytest.approx(float(sum(terms)), rel=1e-10)
+        assert float(mean_success(MajorityVote(rival=rival), float(a), b, k)) == pytest.approx(
+            float(sum(terms)), rel=1e-10
+        )
     exact = by_mpmath(lambda p: mpmath.betainc(1 + 39.5 / 4, 1 + 39.5 * 3 / 4, 0, p, regularized=True), 0.2, 0.7)
-    assert float(MajorityVote(rival=1 / 3)(0.2, 0.7, 40.5)) == pytest.approx(float(exact), rel=1e-10)
+    assert float(mean_success(MajorityVote(rival=1 / 3), 0.2, 0.7, 40.5)) == pytest.approx(float(exact), rel=1e-10)
 
 
 def test_best_of_n_is_that_of_mpmath():
@@ -110,11 +128,11 @@ def test_best_of_n_is_that_of_mpmath():
         return n * mpmath.npdf(r) * mpmath.ncdf(r) ** (n - 1) * mpmath.ncdf((rho * r - threshold) / noise)
 
     exact: Any = mpmath.quad(density, [-10, -2, 0, 2, 4, 12])
-    assert float(BestOfN(correlation=0.6)(2e8, 1.8e9, 5.0)) == pytest.approx(float(exact), rel=1e-8)
+    assert float(mean_success(BestOfN(correlation=0.6), 2e8, 1.8e9, 5.0)) == pytest.approx(float(exact), rel=1e-8)
     # of two samples the better one is right if z > t and z is the winner's: twice an orthant of two normals
     covariance: Any = [[1, 0.6 / 2**0.5], [0.6 / 2**0.5, 1]]
     orthant = stats.multivariate_normal.cdf([float(-threshold), 0.0], cov=covariance)
-    assert float(BestOfN(correlation=0.6)(2e8, 1.8e9, 2.0)) == pytest.approx(2 * orthant, rel=1e-5)
+    assert float(mean_success(BestOfN(correlation=0.6), 2e8, 1.8e9, 2.0)) == pytest.approx(2 * orthant, rel=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +160,13 @@ def test_verifiers_are_those_of_a_million_questions(questions, t, h):
         returned[accepted] = right[accepted]
         waiting &= ~accepted
         if k in (1, 3, 12):  # the last rejected sample is one of the rejected at random
-            assert_within_four_errors(np.where(waiting, right, returned), float(verifier(0.5, 2.0, float(k))))
-            assert_within_four_errors(np.where(waiting, 0.3, returned), float(abstaining(0.5, 2.0, float(k))))
-            assert_within_four_errors(drawn, float(verifier.expected_samples(0.5, 2.0, float(k))))
+            assert_within_four_errors(
+                np.where(waiting, right, returned), float(mean_success(verifier, 0.5, 2.0, float(k)))
+            )
+            assert_within_four_errors(
+                np.where(waiting, 0.3, returned), float(mean_success(abstaining, 0.5, 2.0, float(k)))
+            )
+            assert_within_four_errors(drawn, float(mean_samples(verifier, 0.5, 2.0, float(k))))
 
 
 def test_vote_is_that_of_a_million_questions(questions):
@@ -154,7 +176,7 @@ def test_vote_is_that_of_a_million_questions(questions):
         for k in ks:
             right = random.binomial(k, questions)
             won = right >= np.round(1 + rival / (1 + rival) * (k - 1))
-            assert_within_four_errors(won, float(MajorityVote(rival=rival)(0.5, 2.0, float(k))))
+            assert_within_four_errors(won, float(mean_success(MajorityVote(rival=rival), 0.5, 2.0, float(k))))
 
 
 def test_best_of_n_is_that_of_a_million_questions(questions):
@@ -167,7 +189,7 @@ def test_best_of_n_is_that_of_a_million_questions(questions):
         better = reward > best
         best, right = np.where(better, reward, best), np.where(better, quality > threshold, right)
         if k in (1, 2, 8):
-            assert_within_four_errors(right, float(BestOfN(correlation=0.6)(0.5, 2.0, float(k))))
+            assert_within_four_errors(right, float(mean_success(BestOfN(correlation=0.6), 0.5, 2.0, float(k))))
 
 
 def test_limits_are_those_of_simpler_selections():
@@ -175,17 +197,23 @@ def test_limits_are_those_of_simpler_selections():
     oracle = np.asarray(Oracle()(0.4, 3.0, k))
     np.testing.assert_array_equal(oracle, np.asarray(jnp.exp(t2.special.log_pass_at_k_beta(0.4, 3.0, k))))
     perfect = Verifier(true_positive=1.0, false_positive=0.0)
-    np.testing.assert_allclose(perfect(0.4, 3.0, k), oracle, rtol=1e-12)
-    np.testing.assert_allclose(Verifier(true_positive=0.3, false_positive=0.3)(0.4, 3.0, k), 0.4 / 3.4, rtol=1e-12)
-    np.testing.assert_allclose(BestOfN(correlation=0.0)(0.4, 3.0, k), 0.4 / 3.4, rtol=1e-12)
+    np.testing.assert_allclose(mean_success(perfect, 0.4, 3.0, k), oracle, rtol=1e-12)
+    np.testing.assert_allclose(
+        mean_success(Verifier(true_positive=0.3, false_positive=0.3), 0.4, 3.0, k), 0.4 / 3.4, rtol=1e-12
+    )
+    np.testing.assert_allclose(mean_success(BestOfN(correlation=0.0), 0.4, 3.0, k), 0.4 / 3.4, rtol=1e-12)
     verifier = Verifier(true_positive=0.9, false_positive=0.1)
     alike = Correlated.on(Verifier)(selection=verifier, shared=0.2)
-    np.testing.assert_allclose(alike(0.4, 3.0, k), verifier(0.4, 3.0, k / (1 + (k - 1) * 0.2)), rtol=1e-12)
+    np.testing.assert_allclose(
+        mean_success(alike, 0.4, 3.0, k), mean_success(verifier, 0.4, 3.0, k / (1 + (k - 1) * 0.2)), rtol=1e-12
+    )
     # votes without end: the share of questions whose right answer is more frequent than the rival
-    assert float(MajorityVote(rival=0.5)(0.4, 3.0, 1e7)) == pytest.approx(special.betainc(3.0, 0.4, 2 / 3), rel=1e-6)
+    assert float(mean_success(MajorityVote(rival=0.5), 0.4, 3.0, 1e7)) == pytest.approx(
+        special.betainc(3.0, 0.4, 2 / 3), rel=1e-6
+    )
     # a verifier without end: the mean of p·t/A, a hypergeometric function
     limit = 0.4 / 3.4 * 0.9 / 0.1 * special.hyp2f1(1.0, 1.4, 4.4, -0.8 / 0.1)
-    assert float(verifier(0.4, 3.0, 1e12)) == pytest.approx(limit, rel=1e-10)
+    assert float(mean_success(verifier, 0.4, 3.0, 1e12)) == pytest.approx(limit, rel=1e-10)
 
 
 def test_success_falls_again_where_no_answer_has_a_value_and_by_votes_on_hard_questions():
@@ -214,18 +242,19 @@ def test_derivatives_are_finite_differences(selection):
     names = list(selection.values())
     place = np.array([0.5, 2.0, 10.0, *selection.values().values()])
 
-    @jax.jit
     def cost(x):
         return type(selection)(**dict(zip(names, x[3:], strict=True))).cost(*x[:3])
 
-    slope = jax.jit(jax.grad(cost))
+    both, slope = jax.jit(jax.value_and_grad(cost)), jax.grad(cost)
+    slopes = both(place)[1]
     for i in range(len(place)):
         step = 1e-4 * place[i] * np.eye(len(place))[i]
-        difference = (cost(place + step) - cost(place - step)) / (2e-4 * place[i])
-        assert float(slope(place)[i]) == pytest.approx(float(difference), rel=1e-6, abs=1e-9)
+        difference = (both(place + step)[0] - both(place - step)[0]) / (2e-4 * place[i])
+        assert float(slopes[i]) == pytest.approx(float(difference), rel=1e-6, abs=1e-9)
     in_k = np.eye(len(place))[2]
-    curvature = (slope(place + 1e-3 * in_k)[2] - slope(place - 1e-3 * in_k)[2]) / 2e-3
-    assert float(jax.jvp(slope, (place,), (in_k,))[1][2]) == pytest.approx(float(curvature), rel=1e-4)
+    curvature = (both(place + 1e-3 * in_k)[1][2] - both(place - 1e-3 * in_k)[1][2]) / 2e-3
+    second = jax.jit(lambda x: jax.jvp(slope, (x,), (in_k,))[1][2])(place)
+    assert float(second) == pytest.approx(float(curvature), rel=1e-4)
 
 
 def test_a_law_takes_a_selection_as_it_takes_a_loss():
