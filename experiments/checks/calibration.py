@@ -133,13 +133,13 @@ def run(config: Config) -> Result:
 
 def study(name: str, config: Config) -> Study:
     law = t2.laws.by_name(name)
-    found: dict[str, list[tuple[int, float]]] = {}
+    results: dict[str, list[tuple[int, float]]] = {}
     with stage(f"{config.tables} tables of {name}"):
         outcomes = [kept_outcome(name, index, config) for index in range(config.tables)]
     for one in outcomes:
         for quantity, where in one.places.items():
-            found.setdefault(quantity, []).append(where)
-    ranked = tuple(summarise(quantity, places) for quantity, places in found.items())
+            results.setdefault(quantity, []).append(where)
+    ranked = tuple(summarise(quantity, places) for quantity, places in results.items())
     held = np.array([one.inside for one in ranked if one.name in law.declared()])
     failures = tuple(one.status for one in outcomes if not one.converged)
     again = sum(one.tries > 1 for one in outcomes)
@@ -172,8 +172,8 @@ def outcome(name: str, index: int, config: Config) -> Outcome:
     law, rng = t2.laws.by_name(name), np.random.default_rng([config.seed, index])
     truth, table, scale = world(law, rng, config)
     post, tries = sampled(law, table, jax.random.fold_in(jax.random.key(config.seed), index))
-    found = quantities(name, truth, scale, post) if post.converged else {}
-    places = {what: place(*both, rng) for what, both in found.items()}
+    result = quantities(name, truth, scale, post) if post.converged else {}
+    places = {what: place(*both, rng) for what, both in result.items()}
     return Outcome(post.converged, post.status, tries, places)
 
 
@@ -192,18 +192,18 @@ def quantities(name: str, truth: t2.Law, scale: Any, post: t2.Posterior) -> dict
     law = type(truth)
     drawn = post.laws.values()
     free = [one for one in law.declared() if one in post.idata["posterior"]]
-    found = {one: (float(truth.values()[one]), np.asarray(drawn[one])) for one in free}
+    results = {one: (float(truth.values()[one]), np.asarray(drawn[one])) for one in free}
     if scale is not None:
-        found["sigma"] = scale, np.asarray(post.idata["posterior"]["sigma"]).ravel()
+        results["sigma"] = scale, np.asarray(post.idata["posterior"]["sigma"]).ravel()
     far = FAR | ({"samples": 100.0} if "k" in law.inputs() else {})
-    found["prediction"] = float(t2.evaluate(truth, **far)), t2.evaluate(post.laws, **far)
+    results["prediction"] = float(t2.evaluate(truth, **far)), t2.evaluate(post.laws, **far)
     best = t2.frontier(truth, BUDGETS[name])
     if best.ok:
         every = post.draws_made * len(post.idata["posterior"]["chain"]) // SOLVED if "pass_at_k" in law.response else 1
         many = t2.frontier(jax.tree.map(lambda leaf: leaf[::every], post.laws), BUDGETS[name])
         if many.ok.sum() >= RANKED:
-            found["log N*"] = float(np.log(best.params)), np.log(many.params[many.ok])
-    return found
+            results["log N*"] = float(np.log(best.params)), np.log(many.params[many.ok])
+    return results
 
 
 def place(true: float, draws: np.ndarray, rng: np.random.Generator) -> tuple[int, float]:
@@ -228,18 +228,18 @@ def summarise(name: str, places: list[tuple[int, float]]) -> Quantity:
 
 
 def words(result: Result) -> list[str]:
-    said = []
+    lines = []
     for one in result.studies:
-        said += [
+        lines += [
             f"{one.law}: {one.converged} of {one.tables} posteriors converged, {one.again} after a further run; "
             f"parameters inside their 50 % and 90 % intervals: {one.pooled[0]:.1%} and {one.pooled[1]:.1%}"
         ]
         for q in one.quantities:
-            said.append(
+            lines.append(
                 f"  {q.name}: {q.inside[0]:.1%} ± {q.error[0]:.1%} and {q.inside[1]:.1%} ± {q.error[1]:.1%} of"
                 f" {q.tables} tables, ranks uniform with p = {q.uniform:.2f}"
             )
-    return said
+    return lines
 
 
 def figures(result: Result) -> dict[str, "Figure"]:

@@ -94,15 +94,15 @@ class Result:
 
 
 def run(config: Config) -> Result:
-    found = []
+    results = []
     for pass_k in (one == "pass@k" for one in config.laws_of):
         for kind in config.kinds:
             random = np.random.default_rng([config.seed, KINDS.index(kind), pass_k])
             with stage(f"{kind}, {'pass@k' if pass_k else 'loss'}"):
-                found.append(check(kind, pass_k, config, random))
-            print(_sentence(found[-1]), flush=True)
+                results.append(check(kind, pass_k, config, random))
+            print(_sentence(results[-1]), flush=True)
             jax.clear_caches()
-    return Result(found)
+    return Result(results)
 
 
 def random_laws(kind: str, pass_k: bool, count: int, random: np.random.Generator) -> t2.Law:
@@ -199,7 +199,7 @@ def pose(kind: str, laws: t2.Law, count: int, random: np.random.Generator) -> tu
             place = {"params": n[i], "tokens": n[i] * ratio[i], "samples": k[i]}
             limits |= {name: max(float(caps[name][i] * place[name.split("_")[0]]), 1.0) for name in names}
         cases.append(replace(case, limits=limits))
-    given: Any = {name: np.array([one.limits[name] for one in cases]) for name in cases[0].limits}
+    given: Any = {name: np.array([case.limits[name] for case in cases]) for name in cases[0].limits}
     if "target" in given and laws.response[0] == "pass_at_k":
         given["target"] = np.exp(-given["target"])
     if cases[0].priced:
@@ -221,7 +221,7 @@ def check(kind: str, pass_k: bool, config: Config, random: np.random.Generator) 
     with scope() as dtype:
         pairs = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.asarray(leaf, dtype), (count,)), (laws, budget))
         plans = jax.tree.map(np.asarray, jax.vmap(t2.allocate)(*pairs))
-    wrong, found, misses = 0, [], []
+    wrong, result, misses = 0, [], []
     for i, case in enumerate(cases):
         best_k = pass_k or i >= config.whole_grids
         if not plans.ok[i]:
@@ -230,11 +230,11 @@ def check(kind: str, pass_k: bool, config: Config, random: np.random.Generator) 
             misses.append(f"problem {i} is refused: {jax.tree.map(lambda leaf, i=i: leaf[i], plans).status}")
             continue
         one = compare(case, jax.tree.map(lambda leaf, i=i: leaf[i], plans), config.points, best_k)
-        found.append(one)
+        result.append(one)
         if one.beaten or one.moved >= 1e-6:
             misses.append(f"problem {i}: {one}")
     ok = plans.ok
-    moved = np.array([one.moved for one in found])
+    moved = np.array([one.moved for one in result])
     return Kind(
         kind=kind,
         law=type(laws).__name__,
@@ -242,11 +242,11 @@ def check(kind: str, pass_k: bool, config: Config, random: np.random.Generator) 
         solved=int(ok.sum()),
         refused="" if ok.all() else jax.tree.map(lambda leaf: leaf[~ok], plans).status,
         refused_wrongly=wrong,
-        beaten=sum(one.beaten for one in found),
-        gain=max(0.0, *((one.ours - one.refined) / max(abs(one.refined), 1e-3) for one in found)),
+        beaten=sum(one.beaten for one in result),
+        gain=max(0.0, *((one.ours - one.refined) / max(abs(one.refined), 1e-3) for one in result)),
         difference=float(np.max(moved)),
         close=float(np.mean(moved < 1e-6)),
-        scipy_behind=sum(one.moved >= 1e-6 and one.refined > one.ours for one in found),
+        scipy_behind=sum(one.moved >= 1e-6 and one.refined > one.ours for one in result),
         kkt=float(np.max(plans.kkt[ok])),
         gap=float(np.max(plans.gap[ok])),
         misses=misses,
@@ -291,7 +291,7 @@ def compare(case: Case, plan: Plan, points: int, best_k: bool) -> One:
         held = [{0: np.log(SIZES[j])} for j in near]
     if case.kind == "whole":
         counts = {round(np.exp(one)) + step for one in (begin[2], place[2]) for step in range(-2, 3)}
-        held = [{2: np.log(one)} for one in sorted(counts) if one >= 1]
+        held = [{2: np.log(count)} for count in sorted(counts) if count >= 1]
     refined, x = min((case.refined(begin, value, one) for one in held), key=lambda one: one[0])
     return One(ours, value, refined, float(abs(x[0] - place[0])))
 
@@ -301,11 +301,11 @@ def words(result: Result) -> list[str]:
 
 
 def _sentence(one: Kind) -> str:
-    said = f"{one.kind:9s} {one.law}: {one.solved} of {one.problems} solved, {one.beaten} beaten by the grid; SciPy "
-    said += f"better by {one.gain:.1e} at most, log N within {one.difference:.1e} ({one.close:.1%} within 1e-6); "
-    said += f"KKT {one.kkt:.1e}, gap {one.gap:.1e}"
-    said += f"; refused ({one.refused_wrongly} wrongly): {one.refused}" if one.refused else ""
-    return said + "".join(f"\n    {miss}" for miss in one.misses)
+    message = f"{one.kind:9s} {one.law}: {one.solved} of {one.problems} solved, {one.beaten} beaten by the grid; SciPy "
+    message += f"better by {one.gain:.1e} at most, log N within {one.difference:.1e} ({one.close:.1%} within 1e-6); "
+    message += f"KKT {one.kkt:.1e}, gap {one.gap:.1e}"
+    message += f"; refused ({one.refused_wrongly} wrongly): {one.refused}" if one.refused else ""
+    return message + "".join(f"\n    {miss}" for miss in one.misses)
 
 
 def main() -> None:

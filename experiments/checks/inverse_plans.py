@@ -111,9 +111,9 @@ def run(config: Config) -> Result:
     law = t2.laws.Chinchilla(**CHINCHILLA)
     models = []
     for name, params, tokens, source in MODELS:
-        found = t2.planning.explain_model(law, params, tokens)
-        served = found.served_tokens if found.ok else None
-        models.append(Explained(name, params, tokens, source, found.wedge, served))
+        result = t2.planning.explain_model(law, params, tokens)
+        served = result.served_tokens if result.ok else None
+        models.append(Explained(name, params, tokens, source, result.wedge, served))
     return Result(tuple(kinds), tuple(models))
 
 
@@ -139,9 +139,9 @@ def recover(kind: str, plans: int, rng: np.random.Generator) -> Recovery:
         if not plan.ok or plan.code == AT_BOUND:  # the memory of the devices limits the size, and no gain does
             skipped += 1
             continue
-        found = t2.planning.explain_model(law, plan.params, plan.tokens, **prices)
-        parts = [abs(getattr(found, name) / value - 1) for name, value in budget.items()]
-        errors.append((max(parts), abs(found.samples / plan.samples - 1)))
+        result = t2.planning.explain_model(law, plan.params, plan.tokens, **prices)
+        parts = [abs(getattr(result, name) / value - 1) for name, value in budget.items()]
+        errors.append((max(parts), abs(result.samples / plan.samples - 1)))
     budgets, samples = np.array(errors).T
     return Recovery(
         kind, "T2Loss" if sampled else "Chinchilla", len(errors), skipped, float(budgets.max()), float(samples.max())

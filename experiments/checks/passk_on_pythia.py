@@ -183,7 +183,7 @@ def compare(
     predicted: list[np.ndarray], observed: dict[str, np.ndarray], samples: tuple[int, ...]
 ) -> tuple[Error, ...]:
     """Errors of both laws at every k; definitions that agree at a k, where every n >= k, are told once."""
-    found = []
+    results = []
     for i, k in enumerate(samples):
         same = all(np.allclose(one[:, i], observed["complete"][:, i]) for one in observed.values())
         for definition in DEFINITIONS[:1] if same else DEFINITIONS:
@@ -191,8 +191,8 @@ def compare(
                 error = 100 * (prediction - observed[definition])[:, i]
                 error = error[np.isfinite(error)]
                 sizes = float(error.mean()), float(np.abs(error).mean())
-                found.append(Error(name, definition, k, len(error), *sizes))
-    return tuple(found)
+                results.append(Error(name, definition, k, len(error), *sizes))
+    return tuple(results)
 
 
 def plan(
@@ -217,7 +217,7 @@ def plan(
 
 def words(result: Result) -> list[str]:
     lines = [f"{result.checkpoints} checkpoints, {result.rows} rows of a checkpoint and a question."]
-    lines += [f"{one.law}: {one.status}." for one in result.fits]
+    lines += [f"{fit.law}: {fit.status}." for fit in result.fits]
     lines.append("Predicted minus observed pass@k, mean over checkpoints, in points (mean size of the error):")
     for ours, naive in zip(result.errors[::2], result.errors[1::2], strict=True):
         lines.append(

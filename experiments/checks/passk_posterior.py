@@ -136,10 +136,10 @@ def run(config: Config) -> Result:
     questions = np.unique(counts["question"])[: config.questions]
     counts = counts.where(np.isin(counts["question"], questions))
     halves = [predicted(one, i, counts, questions, config) for i in range(config.halves) for one in config.variants]
-    good = [one for one in halves if one.agrees]
+    good = [half for half in halves if half.agrees]
     told = [variant for variant in config.variants if any(one.variant == variant for one in good)]
     scores = tuple(score(good, variant, i, k) for variant in told for i, k in enumerate(config.targets))
-    by = {variant: [one for one in halves if one.variant == variant] for variant in config.variants}
+    by = {variant: [half for half in halves if half.variant == variant] for variant in config.variants}
     gained = better(by[BOTH], by[ANEW])
     return Result(tuple(map(str, models)), len(questions), config.targets, tuple(halves), scores, gained)
 
@@ -149,11 +149,11 @@ def better(those: list[Half], these: list[Half]) -> tuple[float, float, int]:
 
     A question that was fitted in several splits counts once, with its mean.
     """
-    found: dict[str, list[float]] = {}
+    results: dict[str, list[float]] = {}
     for a, b in zip(those, these, strict=False):  # of the same halves, as far as both were fitted
         for name in a.elpd.keys() & b.elpd.keys():
-            found.setdefault(name, []).append(a.elpd[name] - b.elpd[name])
-    each = np.array([np.mean(one) for _, one in sorted(found.items())])
+            results.setdefault(name, []).append(a.elpd[name] - b.elpd[name])
+    each = np.array([np.mean(one) for _, one in sorted(results.items())])
     if len(each) < 2:
         return float("nan"), float("nan"), len(each)
     return float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each))), len(each)
@@ -253,7 +253,7 @@ def simulated(
 
 
 def score(halves: list[Half], variant: str, i: int, k: int) -> Score:
-    mine = [one for one in halves if one.variant == variant]
+    mine = [half for half in halves if half.variant == variant]
     inside = np.array([one.inside[:, :, i].mean(axis=1) for one in mine])
     miss = 100 * np.array([one.mid[:, i] - one.observed[:, i] for one in mine])
     means = np.mean([one.means[:, i] for one in mine], axis=0)
@@ -262,41 +262,41 @@ def score(halves: list[Half], variant: str, i: int, k: int) -> Score:
 
 
 def words(result: Result) -> list[str]:
-    said = [f"{len(result.models)} checkpoints, {result.questions} questions"]
+    lines = [f"{len(result.models)} checkpoints, {result.questions} questions"]
     beside = {
         "rho": "correlation of a question's rank from checkpoint to checkpoint",
         "tau": "deviation of checkpoints' arcsin √mean success from the law's",
     }
     for variant in VARIANTS:
-        good = [one for one in result.halves if one.variant == variant and one.agrees]
+        good = [half for half in result.halves if half.variant == variant and half.agrees]
         for name, what in beside.items():
             if good and np.any(low_mid_high := np.mean([getattr(one, name) for one in good], axis=0)):
                 low, mid, high = low_mid_high
-                said.append(f"{variant}: {what}: {mid:.3f} ({low:.3f} to {high:.3f}, means over {len(good)} halves)")
+                lines.append(f"{variant}: {what}: {mid:.3f} ({low:.3f} to {high:.3f}, means over {len(good)} halves)")
     mean, error, count = result.better
     if count > 1:
-        unsure = sum(one.unsure for one in result.halves if one.variant in (BOTH, ANEW))
+        unsure = sum(half.unsure for half in result.halves if half.variant in (BOTH, ANEW))
         so = f"better than every checkpoint anew by {mean:.2f} ± {error:.2f} nats each; LOO is unsure of {unsure}"
-        said.append(f"{BOTH}: by {count} questions left out {so}")
+        lines.append(f"{BOTH}: by {count} questions left out {so}")
     for one in result.scores:
-        said.append(
+        lines.append(
             f"  {one.variant:21s} pass@{one.samples:<4d} 50 % band holds {one.inside[0]:.1%}, 90 % band"
             f" {one.inside[1]:.1%} ± {one.error[1]:.1%} of checkpoints; of means {one.means[0]:.0%} and"
             f" {one.means[1]:.0%}; error {one.absolute:.1f} points, bias {one.bias:+.1f}"
         )
-    said += [f"  {one.variant}: {one.status}" for one in result.halves if not one.status.startswith("converged")]
-    return said
+    lines += [f"  {half.variant}: {half.status}" for half in result.halves if not half.status.startswith("converged")]
+    return lines
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
     """Measured against predicted pass@k at the largest k: the first half of each variant."""
     figure, axes = stacked(3, 1.8, sharex=True, sharey=True)
-    for ax, one, colour in zip(axes, result.halves, (VERMILLION, GREEN, PURPLE), strict=False):
-        seen, mid = one.observed[:, -1], one.mid[:, -1]
-        reach = np.stack([mid - one.low[:, -1], one.high[:, -1] - mid])
+    for ax, half, colour in zip(axes, result.halves, (VERMILLION, GREEN, PURPLE), strict=False):
+        seen, mid = half.observed[:, -1], half.mid[:, -1]
+        reach = np.stack([mid - half.low[:, -1], half.high[:, -1] - mid])
         ax.errorbar(seen, mid, reach, fmt="o", color=colour, markersize=3, elinewidth=0.8)
         ax.plot([0, 1], [0, 1], color=BLACK, linewidth=0.6, zorder=0, label="predicted = measured")
-        ax.set(title=one.variant + ("" if one.agrees else " (chains do not agree)"), xlim=(-0.02, 1), ylim=(-0.02, 1))
+        ax.set(title=half.variant + ("" if half.agrees else " (chains do not agree)"), xlim=(-0.02, 1), ylim=(-0.02, 1))
     axes[-1].set_xlabel(f"pass@{result.targets[-1]} of the other questions, measured (share)")
     figure.supylabel(f"pass@{result.targets[-1]} predicted, with 90 % band (share)")
     common_legend(figure, axes)

@@ -112,30 +112,30 @@ class Result:
 
 
 def run(config: Config) -> Result:
-    found: list[Judged] = []
+    results: list[Judged] = []
     real = testbed(config.samples, config.tokens_min)
     for held_out in config.held_out:
         for third in config.thirds:
-            found += judge_all("testbed", held_out, third, real, config, 0)
+            results += judge_all("testbed", held_out, third, real, config, 0)
     if config.worlds:
         with stage("laws of the testbed's tasks"):
             fits = {name: t2.fit(LAW, table, key=jax.random.key(config.seed)).law for name, table in real.items()}
     for world in range(config.worlds):
         made = simulated(real, fits, config.sigma, np.random.default_rng([config.seed, 100 + world]))
         for third in config.thirds:
-            found += judge_all("simulated", "dearest", third, made, config, world)
-    return Result(tuple(found), tuple(mean(some) for some in alike(found)))
+            results += judge_all("simulated", "dearest", third, made, config, world)
+    return Result(tuple(results), tuple(mean(some) for some in alike(results)))
 
 
 def judge_all(
     source: str, held_out: str, third: str, tables: dict[str, t2.Table], config: Config, world: int
 ) -> list[Judged]:
     """Every task in turn."""
-    found = []
+    results = []
     for task in config.tasks or tuple(tables):
         with stage(f"{source} {world}, {held_out} held out, a third of the {third}: {task}"):
-            found.append(judge(source, held_out, third, tables, task, config, world))
-    return found
+            results.append(judge(source, held_out, third, tables, task, config, world))
+    return results
 
 
 def judge(
@@ -148,7 +148,7 @@ def judge(
     judged = kept & (table["neg_log_pass"] >= LEAST)
     key = jax.random.key(int(rng.integers(2**31)))
     arguments: Any = {"draws": config.draws, "warmup": config.draws, "chains": 2, "key": key}
-    together = {name: left_out(one, one["neg_log_pass"] < LEAST) for name, one in tables.items()}
+    together = {name: left_out(table, table["neg_log_pass"] < LEAST) for name, table in tables.items()}
     own = {task: left_out(table, ~some)}
     measured = np.log(table["neg_log_pass"][judged])
     error, covered, r_hat, divergences = [], [], [], []
@@ -214,8 +214,8 @@ def words(result: Result) -> list[str]:
         lines += [f"  {each.task:10s} {_told(each.error, each.covered)}" for each in some]
         lines.append(f"  {'mean':10s} {_told(one.error, one.covered)}")
         for way, ratio, typical, count in zip(WAYS, one.ratio, one.typical, one.no_worse, strict=True):
-            said = f"{ratio:.2f} times the error, by task {typical:.2f} in the median"
-            lines.append(f"  {way}: {said}; no more than 1 % worse on {count} of {one.tasks}")
+            message = f"{ratio:.2f} times the error, by task {typical:.2f} in the median"
+            lines.append(f"  {way}: {message}; no more than 1 % worse on {count} of {one.tasks}")
     for i, way in enumerate(WAYS[:-1]):
         largest, lost = np.array([(one.r_hat[i], one.divergences[i]) for one in result.judged]).T
         agree = ", ".join(f"below {limit:g} in {np.sum(largest < limit)}" for limit in (R_HAT, LIMIT))

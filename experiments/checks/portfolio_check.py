@@ -102,9 +102,9 @@ def check(kind: str, config: Config, rng: np.random.Generator) -> Checked:
         difference = (plan.value - best) / abs(plan.value)  # positive where the grid's loss is lower
         gains.append(-difference if law == "T2PassK" else difference)
         uneven += max(plan.samples.values()) > 2 * min(plan.samples.values())
-    found = np.array(gains)
-    beaten = int(np.sum(found > 1e-6))
-    return Checked(kind, law, config.problems, len(found), beaten, float(found.max()), float(-found.min()), uneven)
+    result = np.array(gains)
+    beaten = int(np.sum(result > 1e-6))
+    return Checked(kind, law, config.problems, len(result), beaten, float(result.max()), float(-result.min()), uneven)
 
 
 def random_law(name: str, rng: np.random.Generator) -> t2.Law:

@@ -76,7 +76,7 @@ QUESTIONS = (
 class Config:
     """Which posteriors, and how long their chains."""
 
-    questions: tuple[str, ...] = tuple(one.name for one in QUESTIONS)
+    questions: tuple[str, ...] = tuple(question.name for question in QUESTIONS)
     draws: int = 1000
     """Draws of each of four chains."""
     warmup: int = 1000
@@ -125,22 +125,22 @@ class Result:
 
 def run(config: Config) -> Result:
     studies, skipped = [], []
-    for one in QUESTIONS:
-        if one.name not in config.questions:
+    for question in QUESTIONS:
+        if question.name not in config.questions:
             continue
         try:
-            table = one.read()
+            table = question.read()
         except t2.datasets.DatasetError as error:
-            skipped.append(f"{one.name}: {error}")
+            skipped.append(f"{question.name}: {error}")
             continue
-        with stage(f"{one.name}: posterior of {t2.laws.name_of(one.law)}"):
+        with stage(f"{question.name}: posterior of {t2.laws.name_of(question.law)}"):
             key = jax.random.key(config.seed)
-            long: Any = {"draws": config.draws, "warmup": config.warmup, "accept": one.accept}
-            post = t2.sample(one.law, table, one.noise, key=key, **long)
+            long: Any = {"draws": config.draws, "warmup": config.warmup, "accept": question.accept}
+            post = t2.sample(question.law, table, question.noise, key=key, **long)
         if all(map(post.diagnosis.agrees, post.diagnosis.r_hat)):
-            studies.append(study(one, post, float(table.compute().max()), config))
+            studies.append(study(question, post, float(table.compute().max()), config))
         else:
-            skipped.append(f"{one.name}: {post.status}")
+            skipped.append(f"{question.name}: {post.status}")
         jax.clear_caches()
     return Result(tuple(studies), tuple(skipped))
 
@@ -179,10 +179,10 @@ def quantiles(values: np.ndarray) -> np.ndarray:
     """QUANTILES over draws (draws, budgets) that are numbers; NaN where fewer than nine in ten are."""
     there = np.isfinite(values)
     enough = there.mean(axis=0) >= 0.9
-    found = np.full((len(QUANTILES), values.shape[1]), np.nan)
+    result = np.full((len(QUANTILES), values.shape[1]), np.nan)
     for i in np.flatnonzero(enough):
-        found[:, i] = np.quantile(values[there[:, i], i], QUANTILES)
-    return found
+        result[:, i] = np.quantile(values[there[:, i], i], QUANTILES)
+    return result
 
 
 def share(those: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -209,9 +209,9 @@ def gains(laws: t2.Law, plans: Plan, once: Plan, train: np.ndarray, inference: f
 
 
 def words(result: Result) -> list[str]:
-    said = list(result.skipped)
+    lines = list(result.skipped)
     for one in result.studies:
-        said.append(f"{one.name}, {one.law}: {one.status}")
+        lines.append(f"{one.name}, {one.law}: {one.status}")
         for i in range(0, len(one.train), 3):
             shown = [_told(name, one.bands[name][:, i]) for name in QUANTITIES if one.inference or name != "samples"]
             line = f"  {one.train[i]:.3g} FLOPs: {'; '.join(shown)}"
@@ -221,8 +221,8 @@ def words(result: Result) -> list[str]:
                     f"; gain {mid:.3g} ({low:.3g} to {high:.3g}) of pass@k; wins in {one.wins[i]:.0%} of draws, "
                     f"more tokens per parameter in {one.more_tokens[i]:.0%}"
                 )
-            said.append(line)
-    return said
+            lines.append(line)
+    return lines
 
 
 def _told(name: str, band: np.ndarray) -> str:

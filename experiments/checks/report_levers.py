@@ -142,8 +142,8 @@ def _row(name: str, case: Case, folder: Path, config: Config) -> Row:
         positions = _positions(problem(driver), config.positions, rng)
         plans = _plans(law, case.budget, positions)
         told = [move(driver, position) for position in positions]
-        said = tuple(complaints(driver))
-    return _compare(name, positions, plans, told, seconds, page.stat().st_size, said)
+        of_browser = tuple(complaints(driver))
+    return _compare(name, positions, plans, told, seconds, page.stat().st_size, of_browser)
 
 
 def _fit(case: Case, folder: Path, config: Config) -> t2.Law:
@@ -200,7 +200,7 @@ def _positions(problem: dict[str, Any], count: int, rng: np.random.Generator) ->
 
 def _plans(law: t2.Law, budget: t2.Budget, positions: list[dict[str, float]]) -> list[dict[str, float] | None]:
     """Solves every position by `t2.frontier`, those of a free and those of a fixed k apart."""
-    found: list[dict[str, float] | None] = [None] * len(positions)
+    results: list[dict[str, float] | None] = [None] * len(positions)
     for fixed in (False, True):
         at = [i for i, position in enumerate(positions) if ("samples" in position) == fixed]
         if not at:
@@ -209,8 +209,8 @@ def _plans(law: t2.Law, budget: t2.Budget, positions: list[dict[str, float]]) ->
         for j, i in enumerate(at):
             if np.asarray(plan.ok)[j]:
                 names = (*QUANTITIES.values(), "value")
-                found[i] = {name: float(np.asarray(getattr(plan, name))[j]) for name in names}
-    return found
+                results[i] = {name: float(np.asarray(getattr(plan, name))[j]) for name in names}
+    return results
 
 
 def _moved(budget: t2.Budget, positions: list[dict[str, float]]) -> t2.Budget:

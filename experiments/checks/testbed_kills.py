@@ -104,10 +104,10 @@ def run(config: Config) -> Result:
 
 def words(result: Result) -> list[str]:
     """The result in sentences."""
-    said = "equal to" if result.equal else "DIFFERENT from"
+    message = "equal to" if result.equal else "DIFFERENT from"
     return [
         f"{result.kills} kills, with {', '.join(map(str, result.finished))} of {result.cells} checkpoints finished:",
-        f"the resumed sweep's tables are {said} those of the undisturbed one, wall times aside.",
+        f"the resumed sweep's tables are {message} those of the undisturbed one, wall times aside.",
     ]
 
 

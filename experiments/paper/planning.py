@@ -118,7 +118,7 @@ def served(config: Config) -> tuple[Curve, float, np.ndarray]:
     law = t2.laws.Chinchilla(**CHINCHILLA)
     loss = float(t2.allocate(law, t2.Budget(train=1e24)).value)
     tokens = np.geomspace(1e10, 1e15, config.points)
-    found = curve(law, tokens, target=loss, queries=tokens)
+    result = curve(law, tokens, target=loss, queries=tokens)
 
     def data(params: float) -> float:
         left = loss - CHINCHILLA["E"] - CHINCHILLA["A"] * params ** -CHINCHILLA["alpha"]
@@ -132,17 +132,17 @@ def served(config: Config) -> tuple[Curve, float, np.ndarray]:
     bounds = (least + 1e-6, least + 15)
     options = {"xatol": 1e-10}
     solved: Any = [
-        minimize_scalar(cost, args=(one,), bounds=bounds, method="bounded", options=options) for one in tokens
+        minimize_scalar(cost, args=(token,), bounds=bounds, method="bounded", options=options) for token in tokens
     ]
-    return found, loss, np.array([one.x for one in solved])
+    return result, loss, np.array([one.x for one in solved])
 
 
 def little_gain(config: Config) -> tuple[Curve, float]:
     """One budget of 2e24 FLOPs over training and 1e13 tokens served, by the gain G; E + G is held."""
     gains = np.geomspace(1e-3, 1.5, config.points)
     laws = [law_of(Config(G=float(one), gamma=config.gamma)) for one in gains]
-    plans = [t2.allocate(one, t2.Budget(total=2e24, queries=1e13)) for one in laws]
-    columns = [np.array([float(getattr(one, name)) for one in plans]) for name in _NAMES]
+    plans = [t2.allocate(law, t2.Budget(total=2e24, queries=1e13)) for law in laws]
+    columns = [np.array([float(getattr(plan, name)) for plan in plans]) for name in _NAMES]
     low, high = 0.0, 1.5
     for _ in range(30):
         middle = (low + high) / 2
@@ -160,12 +160,12 @@ def devices(config: Config) -> tuple[Curve, Curve, Curve]:
     batch = np.geomspace(1, 1024, config.points)
     real = t2.accelerator("H100", price=2.5)
     endless = t2.Accelerator("endless", real.flops, 1e30, 1e30, real.devices, real.utilisation, price=2.5)
-    found = []
+    results = []
     for on, shape in ((real, None), (real, t2.Shape()), (endless, None)):
         budget: Any = {"total": 5e6, "queries": 1e9, "training": t2.Training(on=on)}
         budget["serving"] = t2.Serving(generated=300.0, batch=batch, on=on, shape=shape)
-        found.append(curve(law_of(config), batch, **budget))
-    return found[0], found[1], found[2]
+        results.append(curve(law_of(config), batch, **budget))
+    return results[0], results[1], results[2]
 
 
 _NAMES = ("params", "tokens", "samples", "value")

@@ -151,9 +151,9 @@ def study_all(frame: pd.DataFrame, config: Config) -> Result:
     average = tasks[AVERAGE]
     inside = {}
     for budget in config.candidates:
-        found = measure(average, RESPONSES[0], budget)
-        known = np.isfinite(found.served).any(axis=0)
-        inside[number(budget)] = int(found.inside().sum()), int(known.sum())
+        result = measure(average, RESPONSES[0], budget)
+        known = np.isfinite(result.served).any(axis=0)
+        inside[number(budget)] = int(result.inside().sum()), int(known.sum())
     studies = []
     for task, rows in tasks.items():
         with stage(f"laws of {task}"):

@@ -112,15 +112,15 @@ class Result:
 
 
 def run(config: Config) -> Result:
-    found, skipped = [], []
+    result, skipped = [], []
     for name in config.tables:
         try:
             table = SOURCES[name].read()
         except FileNotFoundError as error:
             skipped.append(f"{name} ({error})")
             continue
-        found.append(audit(config, name, table, t2.evaluation.Cut("tokens_per_param", SOURCES[name].cut)))
-    return Result(tuple(found), tuple(skipped))
+        result.append(audit(config, name, table, t2.evaluation.Cut("tokens_per_param", SOURCES[name].cut)))
+    return Result(tuple(result), tuple(skipped))
 
 
 def audit(config: Config, name: str, table: t2.Table, cut: t2.evaluation.Cut) -> Audited:
@@ -176,7 +176,7 @@ def words(result: Result) -> list[str]:
             f"{one.table}: {one.fitted} rows up to {one.cut:g} tokens per parameter predict {one.predicted} up to "
             f"{one.furthest:.0f}"
         )
-        lines += [f"  {said}" for said in one.failed]
+        lines += [f"  {message}" for message in one.failed]
         for law in one.laws:
             grows = ", ".join(f"{100 * error:.1f} % near {ratio:.0f}" for ratio, error, _ in law.curve)
             lines.append(
@@ -198,7 +198,9 @@ def figures(result: Result) -> dict[str, "Figure"]:
         ax.set_title(f"{table_name(one.table)}, fitted below D/N of {one.cut:g}")
         ax.legend(loc="upper left", handletextpad=0.2)
         low, high = ax.get_xlim()
-        ax.set_xticks([one for one in TICKS if low <= one <= high], [f"{one:g}" for one in TICKS if low <= one <= high])
+        ax.set_xticks(
+            [tick for tick in TICKS if low <= tick <= high], [f"{tick:g}" for tick in TICKS if low <= tick <= high]
+        )
         ax.xaxis.set_minor_formatter("")
     axes[-1].set_xlabel("tokens per parameter D/N")
     figure.supylabel("predicted / measured - 1 (%)")

@@ -172,8 +172,8 @@ def assumed_optima(runs: t2.Table, laws: t2.Law, config: Config) -> tuple[tuple[
     scenarios = []
     for one, size, data, k in zip(grid, params[..., -1], tokens[..., -1], samples[..., -1], strict=True):
         spread = t2.band(size[1:], LEVEL)
-        found = (size[0], spread.low, spread.high, data[0] / size[0], k[0])
-        scenarios.append(Scenario(*one, *map(float, found)))
+        result = (size[0], spread.low, spread.high, data[0] / size[0], k[0])
+        scenarios.append(Scenario(*one, *map(float, result)))
 
     shown = grid.index(config.shown)
     with scope():

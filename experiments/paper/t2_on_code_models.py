@@ -124,14 +124,14 @@ def by_bootstrap(name: str, cut: float, config: Config, key: Any) -> Forecast:
     with stage(f"{name} up to {cut:.2g} FLOPs"):
         split = t2.evaluation.Cut("compute", cut)
         options: Any = {"draws": config.draws, "over": "runs", "level": LEVEL}
-        found = t2.evaluation.extrapolate(LAWS[name], table, split, key=key, **options)
-    out = found.held_out
-    arrays = [value[out] for value in (found.observed, found.predicted, found.low, found.high)]
+        result = t2.evaluation.extrapolate(LAWS[name], table, split, key=key, **options)
+    out = result.held_out
+    arrays = [value[out] for value in (result.observed, result.predicted, result.low, result.high)]
     if "pass_at_k" not in table:
         observed, predicted, low, high = (np.exp(-value) for value in arrays)
         arrays = [observed, predicted, high, low]
     points = ForecastPoints(table["samples"][out], *arrays)
-    return judge(name, "bootstrap", cut, table["model"], out, points, None, found.draws)
+    return judge(name, "bootstrap", cut, table["model"], out, points, None, result.draws)
 
 
 def with_discrepancy(name: str, cut: float, key: Any) -> Forecast:
@@ -179,20 +179,20 @@ def smooth_optimum(name: str, config: Config, key: Any, curves: bool) -> Optimum
     """Optima of a law with smooth deviations, fitted to every run: both in every draw."""
     with stage(f"{name}: optima of {config.smooth_draws} draws with smooth deviations"):
         choice = as_choice(t2.extrapolation.fit_discrepancy(LAWS[name], table_for(name), key=key))
-        found = draw_pair(choice, config.train, config.inference, config.seed, config.smooth_draws)
+        result = draw_pair(choice, config.train, config.inference, config.seed, config.smooth_draws)
         frontier = frontier_of(choice, config) if curves else None
-    many, once = spans(found.with_samples), spans(found.one_sample)
+    many, once = spans(result.with_samples), spans(result.one_sample)
     ranges = choice.fits[0].measured
     return Optimum(
         law=name,
         bands="discrepancy",
         status=f"{choice.fits[0].status}; spread of draws widened {choice.widening:.2g} times",
-        optimal=float(1 - found.at_edge.any(axis=0).mean()),
+        optimal=float(1 - result.at_edge.any(axis=0).mean()),
         with_samples=many,
         one_sample=once,
-        gain=span(found.gain),
-        too_large=float(np.mean(2 * found.one_sample["params"] > config.inference)),
-        more_tokens=float(found.more_tokens.mean()),
+        gain=span(result.gain),
+        too_large=float(np.mean(2 * result.one_sample["params"] > config.inference)),
+        more_tokens=float(result.more_tokens.mean()),
         beyond=ranges.beyond(*(many[quantity][1] for quantity in ("params", "tokens", "samples"))),
         beyond_one=ranges.beyond(once["params"][1], once["tokens"][1], 1.0),
         curves=frontier,
@@ -204,8 +204,8 @@ def frontier_of(choice: LawChoice, config: Config) -> OptimumCurves:
     pairs = [draw_pair(choice, one, config.inference, config.seed, config.smooth_draws) for one in train.tolist()]
 
     def along(which: str) -> dict[str, np.ndarray]:
-        found = [spans(getattr(pair, which)) for pair in pairs]
-        return {name: np.transpose([one[name] for one in found]) for name in QUANTITIES}
+        results = [spans(getattr(pair, which)) for pair in pairs]
+        return {name: np.transpose([one[name] for one in results]) for name in QUANTITIES}
 
     return OptimumCurves(train, along("with_samples"), along("one_sample"), choice.fits[0].measured)
 
@@ -266,9 +266,9 @@ def interval(values: np.ndarray) -> tuple[float, float, float]:
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
-    cut = max(one.cut for one in result.forecasts)
-    cut = Config().shown if any(one.cut == Config().shown for one in result.forecasts) else cut
-    points = {(one.law, one.bands): one.points for one in result.forecasts if one.cut == cut}
+    cut = max(forecast.cut for forecast in result.forecasts)
+    cut = Config().shown if any(forecast.cut == Config().shown for forecast in result.forecasts) else cut
+    points = {(forecast.law, forecast.bands): forecast.points for forecast in result.forecasts if forecast.cut == cut}
     (curves,) = [one.curves for one in result.optima if one.curves is not None]
     return {"forecasts": draw_forecasts(points, cut), "frontier": draw_frontier(curves)}
 

@@ -163,7 +163,7 @@ def compare_tasks(
 ) -> list[Comparison]:
     """Every task at every budget that has both kinds, in order of budget. served: the column that a sample costs."""
     rng = np.random.default_rng(config.seed)
-    found = []
+    results = []
     for task, rows in questions[questions["model"].isin(runs["model"])].groupby("task", observed=True, sort=False):
         chances = rows.pivot_table(index="model", columns="question", values="p", observed=True).astype(float)
         times = rng.multinomial(chances.shape[1], np.full(chances.shape[1], 1 / chances.shape[1]), config.draws)
@@ -171,8 +171,8 @@ def compare_tasks(
             cells: Any = runs[runs["budget"] == train].assign(served=runs[served])
             affordable = cells[2 * cells["served"] <= config.inference]
             one = compare(str(task), affordable, chances, times / chances.shape[1], config.inference, ratios)
-            found += [one] if one else []
-    return sorted(found, key=lambda one: one.train)
+            results += [one] if one else []
+    return sorted(results, key=lambda one: one.train)
 
 
 def compare(
@@ -252,10 +252,10 @@ def words(result: Result) -> list[str]:
         lines.append(f"{what} overtrained is better on {wins} of {len(other)}: {gains}.")
     for task in dict.fromkeys(one.task for one in result.table):
         at = [one for one in result.every if one.task == task]
-        said = [sum(one.verdict == what for one in at) for what in (BETTER, WORSE)]
+        counts = [sum(one.verdict == what for one in at) for what in (BETTER, WORSE)]
         lines.append(
             f"  {task} at all {len(at)} budgets from {at[0].train:.2g} to {at[-1].train:.2g}: overtrained is "
-            f"significantly better at {said[0]}, Chinchilla's ratio at {said[1]}."
+            f"significantly better at {counts[0]}, Chinchilla's ratio at {counts[1]}."
         )
     return lines
 

@@ -141,8 +141,8 @@ def run(config: Config) -> Result:
             wall[name] = by_wall(config, usual, SELECTIONS[name], n, d)
         jax.clear_caches()
     with stage("brute force"):
-        found = brute(config) if config.problems else (0, 0, -1.0)
-    return Result((n, d), answers, errors, grid, rate, serving, cache, wall, config.problems, *found)
+        result = brute(config) if config.problems else (0, 0, -1.0)
+    return Result((n, d), answers, errors, grid, rate, serving, cache, wall, config.problems, *result)
 
 
 NAMES = ("size", "ratio", "samples", "success", "gain")
@@ -213,7 +213,7 @@ def brute(config: Config) -> tuple[int, int, float]:
 def words(result: Result) -> list[str]:
     grid, n = result.grid, result.chinchilla[0]
     right = grid.gain < CLOSE
-    said = [
+    sentences = [
         f"Chinchilla's model: {n:.3g} parameters on {result.chinchilla[1]:.3g} tokens",
         f"Map: N*/N from {np.nanmin(grid.size):.2g} to {np.nanmax(grid.size):.2g}; Chinchilla's choice is within "
         f"{CLOSE:.0%} of questions at {right.mean():.0%} of the places",
@@ -222,13 +222,13 @@ def words(result: Result) -> list[str]:
     ]
     for title, lines in (("Serving", result.serving), ("KV cache", result.cache), ("Data wall", result.wall)):
         for name, line in lines.items():
-            said.append(
+            sentences.append(
                 f"{title}, {name}: from lever {line.lever[0]:.3g} to {line.lever[-1]:.3g}, N*/N {line.size[0]:.3g} to "
                 f"{line.size[-1]:.3g}, k* {line.samples[0]:.3g} to {line.samples[-1]:.3g}, gain {line.gain[0]:.1%} to "
                 f"{line.gain[-1]:.1%}"
             )
     return [
-        *said,
+        *sentences,
         f"Brute force: {result.solved} of {result.problems} random problems solved, {result.beaten} beaten by a grid "
         f"(its best is {result.best:+.1e} relative at most)",
     ]

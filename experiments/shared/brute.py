@@ -56,7 +56,7 @@ class Case:
         rows = [np.log(held / (MEMORY * DEVICES))]
         if "latency" in self.limits:
             seconds = [(a + self.batch * b) / DEVICES / PRICE * 3600 for a, b in self.serve(n)]
-            rows += [np.log(one / self.limits["latency"]) for one in seconds]
+            rows += [np.log(second / self.limits["latency"]) for second in seconds]
         return rows
 
     @property
@@ -171,13 +171,13 @@ class Case:
         slope = min(one for _, one in self.serve(low)) if not self.rented else max(one for _, one in self.serve(low))
         samples = min(at.get("inference", np.inf), spare / queries if queries else np.inf) / slope
         samples = min(at.get("samples_max", np.inf), max(samples, 2.0))
-        found = [np.geomspace(low, high, points), np.geomspace(at.get("tokens_min", 1.0), max(tokens, 2.0), points)]
-        found.append(np.geomspace(at.get("samples_min", 1.0), samples, points))
+        results = [np.geomspace(low, high, points), np.geomspace(at.get("tokens_min", 1.0), max(tokens, 2.0), points)]
+        results.append(np.geomspace(at.get("samples_min", 1.0), samples, points))
         if self.kind == "whole":
-            found[2] = np.unique(np.round(found[2]))
+            results[2] = np.unique(np.round(results[2]))
         if self.kind == "sizes":
-            found[0] = np.array(sizes)
-        return found
+            results[0] = np.array(sizes)
+        return results
 
     def on_grid(self, axes: list[np.ndarray], best_k: bool) -> tuple[float, np.ndarray]:
         """The best value on a grid and where it is; best_k: with the best k at each N and D, exactly."""
@@ -233,11 +233,11 @@ class Case:
         begin, inwards = x, np.array([float(i < 3 and i not in held) for i in range(len(x))])
         with np.errstate(all="ignore"):
             for i in range(4):  # each time from a fresh curvature, and a bit farther inside where it made no step
-                found = minimize(
+                result = minimize(
                     value, begin, jac=True, method="SLSQP", bounds=ranges, constraints=[kept], options=options
                 )
-                good = np.isfinite(found.x).all() and limits(found.x).min() > -1e-9
-                if good and value(found.x)[0] <= value(x)[0]:
-                    x = found.x
-                begin = x if good and found.nit > 1 else x - 1e-3 * (i + 1) * inwards
+                good = np.isfinite(result.x).all() and limits(result.x).min() > -1e-9
+                if good and value(result.x)[0] <= value(x)[0]:
+                    x = result.x
+                begin = x if good and result.nit > 1 else x - 1e-3 * (i + 1) * inwards
         return (float(x[3]) if target else float(self.cost(*np.exp(x)))), x

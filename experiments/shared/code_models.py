@@ -72,14 +72,14 @@ def draw_forecasts(points: dict[tuple[str, str], ForecastPoints], cut: float) ->
 def draw_frontier(curves: OptimumCurves) -> "Figure":
     """Tokens per parameter and pass@k of the best models, shaded and dotted where no run was measured."""
     figure, (above, below) = stacked(2, 1.8, sharex=True)
-    for name, found, colour in (
+    for name, result, colour in (
         ("one sample", curves.one_sample, VERMILLION),
         ("with samples", curves.with_samples, BLUE),
     ):
-        middles = zip(*(found[quantity][1].tolist() for quantity in ("params", "tokens", "samples")), strict=True)
-        inside = np.array([not curves.ranges.beyond(*one) for one in middles])
+        middles = zip(*(result[quantity][1].tolist() for quantity in ("params", "tokens", "samples")), strict=True)
+        inside = np.array([not curves.ranges.beyond(*middle) for middle in middles])
         for ax, quantity in ((above, "tokens_per_param"), (below, "value")):
-            low, mid, high = found[quantity]
+            low, mid, high = result[quantity]
             ax.fill_between(curves.train, low, high, color=colour, alpha=0.25, linewidth=0, label=f"{name}, 90 %")
             ax.plot(curves.train, mid, ":", color=colour)
             ax.plot(curves.train, np.where(inside, mid, np.nan), color=colour, label=f"{name}, median")

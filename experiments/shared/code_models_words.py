@@ -89,8 +89,8 @@ def words(result: Result) -> list[str]:
         )
     lines += result.without_fit
     for one in result.optima:
-        for name, found in (("with samples", one.with_samples), ("one sample", one.one_sample)):
-            told = "; ".join(f"{key} {mid:.3g} ({low:.3g} to {high:.3g})" for key, (low, mid, high) in found.items())
+        for name, answer in (("with samples", one.with_samples), ("one sample", one.one_sample)):
+            told = "; ".join(f"{key} {mid:.3g} ({low:.3g} to {high:.3g})" for key, (low, mid, high) in answer.items())
             lines.append(f"{one.law} ({one.bands}), {name}: {told}")
         low, mid, high = one.gain
         lines.append(

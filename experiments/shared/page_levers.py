@@ -74,11 +74,11 @@ def problem(driver: Any) -> dict[str, Any]:
 
 def complaints(driver: Any) -> list[str]:
     """Lists messages in the browser's console, and requests other than for the file itself."""
-    said = [entry["message"] for entry in driver.get_log("browser")]
+    lines = [entry["message"] for entry in driver.get_log("browser")]
     for entry in driver.get_log("performance"):
         message = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent":
             url = message["params"]["request"]["url"]
             if not url.startswith(("file:", "data:", "blob:")):
-                said.append(f"request of {url}")
-    return said
+                lines.append(f"request of {url}")
+    return lines

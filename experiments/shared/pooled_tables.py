@@ -65,7 +65,7 @@ def ridge(tables: Mapping[str, t2.Table], task: str, seen: np.ndarray) -> np.nda
 
     seen (rows,): of the task, to be fitted. Its columns are those of the other tasks, and log k.
     """
-    others = [np.log(np.maximum(one["neg_log_pass"], LEAST)) for name, one in tables.items() if name != task]
+    others = [np.log(np.maximum(table["neg_log_pass"], LEAST)) for name, table in tables.items() if name != task]
     columns = np.stack([*others, np.log(tables[task]["samples"])], axis=1)
     columns = (columns - columns[seen].mean(axis=0)) / columns[seen].std(axis=0)
     known = np.log(tables[task]["neg_log_pass"][seen])

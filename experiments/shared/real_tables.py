@@ -60,7 +60,7 @@ def code_models(loss: str | None = None) -> t2.Table:
     if loss is None:
         return t2.Table.from_columns(**columns, source=source)
     there = frame[f"loss_{loss}"].notna().to_numpy()
-    columns = {name: np.asarray(one)[there] for name, one in columns.items()}
+    columns = {name: np.asarray(column)[there] for name, column in columns.items()}
     return t2.Table.from_columns(**columns, loss=frame[f"loss_{loss}"][there], source=source)
 
 

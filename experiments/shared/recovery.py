@@ -63,8 +63,8 @@ def recover(
         with stage(f"{name}, {len(tables)} tables"):
             fits[name] = [recipe(table, key=key) for table, key in zip(tables, keys, strict=True)]
     # the truth goes first, so that one call allocates for all
-    found = [fit.law for group in fits.values() for fit in group]
-    laws = jax.tree.map(lambda *leaves: np.array(leaves), truth, *found)
+    results = [fit.law for group in fits.values() for fit in group]
+    laws = jax.tree.map(lambda *leaves: np.array(leaves), truth, *results)
     true_size, *sizes = t2.frontier(laws, PLANNED).params.tolist()
     groups = np.reshape(sizes, (len(fits), len(tables)))
     return Result(
@@ -98,11 +98,10 @@ def words(result: Result) -> list[str]:
         f"{len(result.recipes[0].params_optimum)} simulated tables of {result.runs} runs and {result.rows} rows each.",
         f"True N* = {result.true_params_optimum:.4g}. Median absolute relative errors:",
     ]
-    for one in result.recipes:
-        errors = ", ".join(f"{name} {100 * error:.1f} %" for name, error in one.errors.items())
-        lines.append(
-            f"  {one.name}: N* {100 * one.params_error:.1f} %; {errors}; {one.agreement:.0%} of starts reached the best"
-        )
+    for recipe in result.recipes:
+        errors = ", ".join(f"{name} {100 * error:.1f} %" for name, error in recipe.errors.items())
+        starts = f"{recipe.agreement:.0%} of starts reached the best"
+        lines.append(f"  {recipe.name}: N* {100 * recipe.params_error:.1f} %; {errors}; {starts}")
     first, last = result.recipes
     lines.append(f"Error of N*, recipe over ours: {first.params_error / last.params_error:.2f}.")
     return lines
@@ -111,14 +110,14 @@ def words(result: Result) -> list[str]:
 def figures(result: Result) -> dict[str, "Figure"]:
     """The error of N* in every table, a row of points for each recipe."""
     figure, (ax,) = stacked(1, 1.1)
-    for i, one in enumerate(result.recipes):
-        error = 100 * (one.params_optimum / result.true_params_optimum - 1)
+    for i, recipe in enumerate(result.recipes):
+        error = 100 * (recipe.params_optimum / result.true_params_optimum - 1)
         height = -i + 0.3 * np.linspace(-1, 1, len(error))
         ax.plot(error, height, "o", color=BLUE, alpha=0.5, markeredgewidth=0)
         ax.plot([np.median(error)] * 2, [-i - 0.4, -i + 0.4], color=VERMILLION)
     ax.axvline(0, color=BLACK, linewidth=0.6, linestyle="--")
     ax.set(ylim=(0.4 - len(result.recipes), 0.6), xlabel="error of the optimal parameters N* (%)")
-    names = [one.name.replace(": ", ":\n") for one in result.recipes]
+    names = [recipe.name.replace(": ", ":\n") for recipe in result.recipes]
     ax.set_yticks([-i for i in range(len(result.recipes))], names)
     ax.set_title("a point per simulated table; red: median")
     return {"optimum": figure}

@@ -62,7 +62,7 @@ def draw_isoflops(ax: "Axes", study: Any, rule: Any, once: Any, served: Any, inf
     plot_frontier.isoflop_curves(ax, sizes, np.where(near, values, np.nan), train, quantity=column)
     plot_frontier.isoflop_points(ax, cells["params"], cells[column], cells["budget"], train)
     paths = ((served, "optimum with samples"), (once, "optimum for one sample"))
-    inside = [np.where((one.params >= least) & (one.params <= most), one.params, np.nan) for one, _ in paths]
+    inside = [np.where((path.params >= least) & (path.params <= most), path.params, np.nan) for path, _ in paths]
     optima = [Optima(label, at, study.train / (6 * at)) for (_, label), at in zip(paths, inside, strict=True)]
     at_optima = [predicted(rule.fitted, at, study.train, inference) for at in inside]
     plot_frontier.optima_on_isoflops(ax, optima, at_optima, LEVEL)
@@ -95,11 +95,11 @@ def contrast(studies: Any) -> "Figure":
     """Cost with samples of the best size, and of the size that is best for one sample. Figure 3 of the paper."""
     drawn, axes = stacked(len(studies), 1.6, sharex=True)
     for ax, study in zip(axes, studies, strict=True):
-        found = study.measured[0]
-        known = (found.low == np.nanmin(found.low)) & np.isfinite(found.once).any(axis=0)
+        result = study.measured[0]
+        known = (result.low == np.nanmin(result.low)) & np.isfinite(result.once).any(axis=0)
         for values, colour, marker, label in (
-            (found.chinchilla, BLUE, "o", "size that is best for one sample"),
-            (found.best, VERMILLION, "s", "size that is best with samples"),
+            (result.chinchilla, BLUE, "o", "size that is best for one sample"),
+            (result.best, VERMILLION, "s", "size that is best with samples"),
         ):
             ax.plot(study.train[known], values, f"{marker}-", color=colour, label=label)
         ax.set(xscale="log", title=f"{task_name(study.task)}, measured", ylabel="mean of −log pass@k\n(nats)")
@@ -171,9 +171,9 @@ def shifts(studies: Any) -> "Figure":
     drawn, (ax,) = stacked(1, 2.4)
     rows = np.arange(len(studies))[::-1]
     for y, study in zip(rows, studies, strict=True):
-        found = study.measured[0]
-        draw_shift(ax, y + 0.15, found.pooled, VERMILLION, "none", "all budgets, some only a bound")
-        draw_shift(ax, y - 0.15, found.inner, BLUE, "full", "budgets with both optima inside the sizes")
+        result = study.measured[0]
+        draw_shift(ax, y + 0.15, result.pooled, VERMILLION, "none", "all budgets, some only a bound")
+        draw_shift(ax, y - 0.15, result.inner, BLUE, "full", "budgets with both optima inside the sizes")
     ax.axvline(1, color=BLACK, linewidth=0.6)
     ax.set(xscale="log", xlabel="optimal size with samples over that for one\n(90 % over seeds)")
     ax.set_xticks([1 / 8, 1 / 4, 1 / 2, 1, 2], ["1/8", "1/4", "1/2", "1", "2"])

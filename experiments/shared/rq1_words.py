@@ -23,7 +23,7 @@ def words(result: Any) -> list[str]:
             f"Shift of the average by T2Loss with cells of at least {cut} tokens instead of {result.tokens_min:.3g}: "
             f"{values.min():+.2f} to {values.max():+.2f} over the budgets, median {np.median(values):+.2f}."
         )
-    return lines + [line for one in result.studies for line in words_of(one)]
+    return lines + [line for study in result.studies for line in words_of(study)]
 
 
 def words_of(one: Any) -> list[str]:
@@ -31,18 +31,18 @@ def words_of(one: Any) -> list[str]:
     measured, passed = one.measured
     low, high = np.nanmin(measured.low), np.nanmax(measured.high)
     kappa = one.once[1].kappa
-    said = f", with kappa {one.once[1].parameters['kappa']:.2f} ({kappa[0]:.2f} to {kappa[2]:.2f})" if kappa else ""
+    message = f", with kappa {one.once[1].parameters['kappa']:.2f} ({kappa[0]:.2f} to {kappa[2]:.2f})" if kappa else ""
     errors = " against ".join(f"{law.law} {law.error:.1%}" for law in one.once)
-    lines = [f"{one.task}: for one sample, rmse of log loss {errors}{said}: {one.wins} wins."]
+    lines = [f"{one.task}: for one sample, rmse of log loss {errors}{message}: {one.wins} wins."]
     for law, spread, alone in zip(one.rules, one.shifts, one.alone(), strict=True):
         outside = (law.params < low) | (law.params > high)
         count = spread.verdicts()
         seeds = ""
         if len(alone):
             seeds = f"; by seeds fitted alone {', '.join(f'{values[-1]:+.2f}' for values in alone)} there"
-        found = measured if law.response == "neg_log_pass" else passed
-        known = np.isfinite(found.shift.value) & found.inside() & np.isfinite(spread.low)
-        within = known & (spread.low <= found.shift.value) & (found.shift.value <= spread.high)
+        result = measured if law.response == "neg_log_pass" else passed
+        known = np.isfinite(result.shift.value) & result.inside() & np.isfinite(spread.low)
+        within = known & (spread.low <= result.shift.value) & (result.shift.value <= spread.high)
         lines.append(
             f"  {law.law} (rmse of log {law.error:.1%}): shift {spread.value[0]:+.2f} at {one.train[0]:.2g} to "
             f"{spread.value[-1]:+.2f} at {one.train[-1]:.2g} FLOPs{seeds}; significantly smaller at "
@@ -50,32 +50,32 @@ def words_of(one: Any) -> list[str]:
             f"trained at {outside.sum()}; its interval holds the measured shift at {within.sum()} of the "
             f"{known.sum()} budgets at which that is no bound. {law.status}."
         )
-    for found in (measured, passed):
-        at_low, at_high = (np.sum(np.any(found.served == end, axis=0)) for end in (found.low, found.high))
-        count, known = found.shift.verdicts(), np.isfinite(found.shift.value)
+    for result in (measured, passed):
+        at_low, at_high = (np.sum(np.any(result.served == end, axis=0)) for end in (result.low, result.high))
+        count, known = result.shift.verdicts(), np.isfinite(result.shift.value)
         mean = "no budget has the optimum for one sample inside"
-        if found.pooled_budgets:
-            mean = f"mean over {found.pooled_budgets} budgets {told(found.pooled, 0)}"
-            inner = f", {told(found.inner, 0)}" if found.inner_budgets else ""
-            mean += f", neither optimum an edge of the sizes at {found.inner_budgets} of them{inner}"
+        if result.pooled_budgets:
+            mean = f"mean over {result.pooled_budgets} budgets {told(result.pooled, 0)}"
+            inner = f", {told(result.inner, 0)}" if result.inner_budgets else ""
+            mean += f", neither optimum an edge of the sizes at {result.inner_budgets} of them{inner}"
         lines.append(
-            f"  Measured, {found.response}: {mean}; significantly smaller at {np.sum(count < 0)}, larger at "
+            f"  Measured, {result.response}: {mean}; significantly smaller at {np.sum(count < 0)}, larger at "
             f"{np.sum(count > 0)} of {known.sum()} budgets; T² optimum the smallest size at {at_low}, the largest at "
             f"{at_high}."
         )
-        rises = [(np.diff(values) > 0).sum() for values in (found.best, found.chinchilla)]
-        gap = np.mean(found.chinchilla - found.best)
+        rises = [(np.diff(values) > 0).sum() for values in (result.best, result.chinchilla)]
+        gap = np.mean(result.chinchilla - result.best)
         lines.append(
             f"  With more training compute, as long as the smallest size was trained too, the best measured gets worse "
-            f"at {rises[0]} of {len(found.best) - 1} steps, the size chosen for one sample at {rises[1]}; the latter "
+            f"at {rises[0]} of {len(result.best) - 1} steps, the size chosen for one sample at {rises[1]}; the latter "
             f"costs {gap:.2f} nats more on average."
         )
     for i, train in enumerate(one.train):
         laws = ", ".join(f"{law.law} {told(s, i)}" for law, s in zip(one.rules, one.shifts, strict=True))
-        found = "not measured, the best size for one sample is an edge of those trained"
+        result = "not measured, the best size for one sample is an edge of those trained"
         if np.isfinite(measured.shift.value[i]):
-            found = f"measured {told(measured.shift, i)}, by pass@k {told(passed.shift, i)}"
-        lines.append(f"    {train:.2e} FLOPs: {laws}; {found}")
+            result = f"measured {told(measured.shift, i)}, by pass@k {told(passed.shift, i)}"
+        lines.append(f"    {train:.2e} FLOPs: {laws}; {result}")
     return lines
 
 

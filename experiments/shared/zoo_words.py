@@ -88,7 +88,7 @@ def words(result: Result) -> list[str]:
                 f"{100 * law.error:5.2f} % {100 * law.bias:+6.2f} % {100 * law.coverage:8.0f} % "
                 f"{100 * law.half_width:11.2f} % {law.score:9.3f}"
             )
-        lines += [f"  {said}" for said in one.failed]
+        lines += [f"  {message}" for message in one.failed]
         if one.by_hand is not None:
             hand = one.by_hand
             covered = "no band" if hand.coverage is None else f"{100 * hand.coverage:8.0f} %"

@@ -136,6 +136,6 @@ def test_refusals(runs, tmp_path, capsys):
         ([runs, "--folds", "1"], "found --draws 400 --starts 8 --folds 1, expected at least 1, 1 and 2"),
     ):
         assert cli.command(["audit", *map(str, args), "-o", str(tmp_path / "none")]) == 1
-        said = capsys.readouterr().err
-        assert message in said and said.count("\n") == 1 and said.startswith("t2jax: ")
+        printed = capsys.readouterr().err
+        assert message in printed and printed.count("\n") == 1 and printed.startswith("t2jax: ")
     assert not (tmp_path / "none").exists()

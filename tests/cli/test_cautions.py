@@ -34,15 +34,15 @@ def answer_of(capsys, *args: object) -> tuple[int, dict, str]:
 
 def test_few_draws_give_no_interval_and_everything_else(runs, tmp_path, capsys):
     options = ["--keep-best", "--draws", "5", "--starts", "2", "-o", tmp_path / "out"]
-    status, answer, said = answer_of(capsys, "fit", runs, *options)
-    assert status == 0 and "chinchilla on 25 rows" in said
+    status, answer, message = answer_of(capsys, "fit", runs, *options)
+    assert status == 0 and "chinchilla on 25 rows" in message
     assert answer["draws"].startswith("5 draws are too few for the ends of a 90 % interval, which needs 20")
     assert all(one["low"] is None and one["high"] is None for one in answer["parameters"].values())
     assert answer["parameters"]["E"]["value"] == pytest.approx(1.8, abs=0.1)
     assert {"law.json", "draws.nc"} <= {path.name for path in (tmp_path / "out").iterdir()}
     residuals = answer["residuals"]
     assert 0 < residuals["median"] < 0.003 < residuals["p90"] < 0.01 and residuals["measure"] == "relative"
-    assert "the law is within 0." in said and "of the measured loss in half of the rows" in said
+    assert "the law is within 0." in message and "of the measured loss in half of the rows" in message
 
 
 def test_a_sweep_is_told_by_every_command_that_fits(runs, tmp_path, capsys):
@@ -71,10 +71,10 @@ def test_biased_draws_give_no_band_of_a_plan(runs, tmp_path, capsys, monkeypatch
     assert answer["delta_method"] == {} and f"No interval: {reason}." in answer["words"]
     assert len(pd.read_csv(out / "plan.csv")) > 0
     law = ["--law-file", out / "law.json", "--train", "1e20"]
-    status, answer, said = answer_of(capsys, "plan", *law, "-o", tmp_path / "again")
-    assert status == 0 and answer["no_intervals"] == reason and f"bootstrap: {reason}" in said
-    status, answer, said = answer_of(capsys, "frontier", *law, "-o", tmp_path / "frontier")
-    assert status == 0 and f"bootstrap: {reason}" in said and "params_low" not in answer["frontier"]
+    status, answer, message = answer_of(capsys, "plan", *law, "-o", tmp_path / "again")
+    assert status == 0 and answer["no_intervals"] == reason and f"bootstrap: {reason}" in message
+    status, answer, message = answer_of(capsys, "frontier", *law, "-o", tmp_path / "frontier")
+    assert status == 0 and f"bootstrap: {reason}" in message and "params_low" not in answer["frontier"]
 
 
 def test_one_size_has_no_plan(tmp_path, capsys):
@@ -83,8 +83,8 @@ def test_one_size_has_no_plan(tmp_path, capsys):
     path = tmp_path / "one_size.csv"
     pd.DataFrame({"params": 1.2e8, "tokens": tokens, "loss": 1.9 + 900 * tokens**-0.33}).to_csv(path, index=False)
     options = ["--law", "chinchilla", "--draws", "20", "--starts", "2", "-o", tmp_path / "out"]
-    status, answer, said = answer_of(capsys, "plan", path, "--train", "1e21", *options)
-    assert status == 1 and "no plan, because the rows do not determine A, alpha" in said
+    status, answer, message = answer_of(capsys, "plan", path, "--train", "1e21", *options)
+    assert status == 1 and "no plan, because the rows do not determine A, alpha" in message
     open_parameters = answer["fit"]["undetermined"]
     assert "E" in open_parameters
     for name in open_parameters:
@@ -101,9 +101,9 @@ def test_five_rows_for_five_parameters_give_a_wide_interval_and_no_absurd_plan(t
     best = float(law.optimum(1e22)[0])
     table = [tmp_path / "five.csv", "--starts", "2", "-o", tmp_path / "out"]
     for source in (table, ["--law-file", tmp_path / "out" / "law.json", "-o", tmp_path / "again"]):
-        status, answer, said = answer_of(capsys, "plan", *source, "--train", "1e22")
+        status, answer, message = answer_of(capsys, "plan", *source, "--train", "1e22")
         size = answer["plan"]["params"]
         assert status == 0 and size["low"] < best < size["high"] and size["high"] / size["low"] > 1.5
         assert best / 3 < size["value"] < 3 * best
-        assert "the most probable law under the priors" in said
+        assert "the most probable law under the priors" in message
     assert json.loads((tmp_path / "out" / "law.json").read_text())["status"].startswith("5 rows for 5 parameters")

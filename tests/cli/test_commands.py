@@ -150,8 +150,8 @@ def test_an_interrupt_keeps_what_was_finished(runs, tmp_path, capsys, monkeypatc
     out = tmp_path / "out"
     args = ["fit", str(runs), "--law", "t2-loss", "--draws", "120", "--over", "runs", "--starts", "4", "-o", str(out)]
     assert cli.command(args) == 130
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert said == (
+    printed = capsys.readouterr().err.splitlines()[-1]
+    assert printed == (
         f"t2jax: interrupted; 60 of 120 bootstrap draws were made; finished before that, in {out}/: rows.csv,"
         " rows.csv.source.json, law.json, draws.nc"
     )
@@ -159,7 +159,7 @@ def test_an_interrupt_keeps_what_was_finished(runs, tmp_path, capsys, monkeypatc
     with pytest.warns(UserWarning, match="60 of 120 draws were made"):
         draws = load_draws(out / "draws.nc", law)
     for name, values in draws.values().items():
-        np.testing.assert_array_equal(values, np.concatenate([one.laws.values()[name] for one in chunks]))
+        np.testing.assert_array_equal(values, np.concatenate([chunk.laws.values()[name] for chunk in chunks]))
     with h5py.File(out / "draws.nc") as file:
         attributes = file["posterior"].attrs
         assert (attributes["asked"], attributes["made"]) == (120, 60)
@@ -176,11 +176,11 @@ def test_runs_of_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(output, "datetime", Clock)
     runs = [output.Output("fit", OutputOptions(), OutputOptions()) for _ in range(3)]
-    for number, one in enumerate(runs):
-        with one, one.file("law.json") as path:
+    for number, run in enumerate(runs):
+        with run, run.file("law.json") as path:
             path.write_text(str(number))
-    assert [one.folder.name for one in runs] == [f"t2jax-fit-20260102-030405{end}" for end in ("", "-2", "-3")]
-    assert [(one.folder / "law.json").read_text() for one in runs] == ["0", "1", "2"]
+    assert [run.folder.name for run in runs] == [f"t2jax-fit-20260102-030405{end}" for end in ("", "-2", "-3")]
+    assert [(run.folder / "law.json").read_text() for run in runs] == ["0", "1", "2"]
 
 
 def test_only_the_same_command_replaces_a_folder(fitted, tmp_path, capsys):
@@ -258,8 +258,8 @@ def test_figures_are_drawn_in_the_formats_asked_for(given, written, runs, tmp_pa
 def test_a_folder_that_cannot_be_written_to_is_told_before_any_work(runs, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
     assert cli.command(["fit", str(runs), "-o", str(tmp_path / "new" / "out")]) == 1
-    said = f"t2jax: {tmp_path}: the folder cannot be written to; name another one with -o\n"
-    assert capsys.readouterr().err == said
+    message = f"t2jax: {tmp_path}: the folder cannot be written to; name another one with -o\n"
+    assert capsys.readouterr().err == message
     assert os.listdir(tmp_path) == []
 
 
@@ -301,15 +301,15 @@ def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.command([*command, "--help"])
     assert stop.value.code == 0
-    said = capsys.readouterr().out
-    assert "--json" in said
+    printed = capsys.readouterr().out
+    assert "--json" in printed
 
 
 def test_laws_lists_every_law_with_its_formula(capsys):
     assert cli.command(["laws"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert len(said) == 1 + len(t2.laws.ALL)
-    for law, line in zip(t2.laws.ALL, said[1:], strict=True):
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 1 + len(t2.laws.ALL)
+    for law, line in zip(t2.laws.ALL, printed[1:], strict=True):
         assert line.split()[:3] == [t2.laws.name_of(law), law.response[0], str(len(law.declared()))]
         assert (law.__doc__ or "").splitlines()[0] in line
     assert cli.command(["laws", "--json"]) == 0
@@ -350,11 +350,11 @@ def test_quickstart(tmp_path, capsys):
     """Budgets are spent to the last FLOP, and N is where SciPy finds the maximum of the fitted law's pass@k."""
     assert cli.command(["quickstart", "--json", "-o", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr()
-    found = checked_answer(printed.out)
-    frontier = {name: np.array(values, float) for name, values in found["frontier"].items()}
+    result = checked_answer(printed.out)
+    frontier = {name: np.array(values, float) for name, values in result["frontier"].items()}
     np.testing.assert_allclose(6 * frontier["params"] * frontier["tokens"], frontier["train"], rtol=1e-9)
     np.testing.assert_allclose(2 * frontier["params"] * frontier["samples"], quickstart.INFERENCE, rtol=1e-9)
-    at = {name: one["value"] for name, one in found["fit"]["parameters"].items()}
+    at = {name: one["value"] for name, one in result["fit"]["parameters"].items()}
     train = frontier["train"][4]
 
     def failed(log_n):
@@ -393,9 +393,9 @@ def test_one_k_gives_no_plan_with_samples(runs, tmp_path, capsys):
         "1e20",
     ]
     assert cli.command([*args, "--inference", "1e11", "--json", "-o", str(tmp_path / "with")]) == 1
-    said = capsys.readouterr()
-    assert "no plan with samples, because the rows do not determine" in said.err
-    assert {"G", "gamma"} <= set(json.loads(said.out)["fit"]["undetermined"])
+    printed = capsys.readouterr()
+    assert "no plan with samples, because the rows do not determine" in printed.err
+    assert {"G", "gamma"} <= set(json.loads(printed.out)["fit"]["undetermined"])
     assert cli.command([*args, "--json", "-o", str(tmp_path / "without")]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["fit"]["converged"] and np.isfinite(answer["frontier"]["params"][0])

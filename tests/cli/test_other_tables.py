@@ -58,10 +58,10 @@ def test_multiple_choice_is_recovered_from_exact_rows(tmp_path, capsys):
     table = write(tmp_path / "runs.csv", params=params, tokens=tokens, loss=loss, error=error)
     options = ["--law", "multiple-choice", "--draws", "0", "--starts", "4", "--json"]
     assert command(["fit", table, "-o", str(tmp_path / "fit"), *options]) == 0
-    found = {name: one["value"] for name, one in told(capsys)["parameters"].items()}
+    results = {name: one["value"] for name, one in told(capsys)["parameters"].items()}
     exact = {"E": 1.8, "A": 470, "B": 2000, "alpha": 0.345, "beta": 0.365}
     exact |= {"floor": 0.25, "gain": 0.5, "steepness": 4, "midpoint": 2.6}
-    assert found == pytest.approx(exact, rel=1e-5)
+    assert results == pytest.approx(exact, rel=1e-5)
 
 
 def test_experts_are_asked_about_and_planned(tmp_path, capsys):

@@ -54,10 +54,10 @@ def test_plan(folder, capsys):
     answer = checked_answer(printed.out)
     law = t2.load_law(folder / "out" / "law.json")
     best = t2.allocate(law, t2.Budget(train=TRAIN, inference=INFERENCE))
-    found = answer["plan"]
+    result = answer["plan"]
     for name in ("params", "tokens", "samples", "value"):
-        assert found[name]["value"] == pytest.approx(float(getattr(best, name)), rel=1e-9)
-        assert found[name]["low"] < found[name]["value"] < found[name]["high"]
+        assert result[name]["value"] == pytest.approx(float(getattr(best, name)), rel=1e-9)
+        assert result[name]["low"] < result[name]["value"] < result[name]["high"]
     assert answer["training_cost"] == pytest.approx(TRAIN) and answer["query_cost"] == pytest.approx(INFERENCE)
     mine, ruled, once = answer["choices"]
     for one in (mine, ruled, once):  # all cost the same
@@ -116,8 +116,8 @@ def test_rivals_split_one_purse_as_suits_them_best():
     total, queries = 1e22, 1e12
     sizes = np.geomspace(1e8, 9e9, 4001)
     plan = t2.allocate(LAW, t2.Budget(total=total, queries=queries))
-    found: Any = rivals(LAW, t2.Budget(total=total, queries=queries), plan)
-    ruled, once = found
+    result: Any = rivals(LAW, t2.Budget(total=total, queries=queries), plan)
+    ruled, once = result
     samples = (total - 120 * sizes**2) / queries / 2 / sizes
     values = t2.evaluate(LAW, params=sizes, tokens=20 * sizes, samples=np.maximum(samples, 1))
     assert ruled.value == pytest.approx(np.min(values[samples >= 1]), rel=1e-3)
@@ -144,9 +144,9 @@ def test_every_drawn_size_is_paid_for_and_none_is_better_than_the_plan(case):
         {"total": 1e22, "queries": 1e12, "train": 5e21, "samples_max": 10.0},
     )
     limits = asked[case]
-    plan, found = drawn(LAW, t2.Budget(**limits))
+    plan, result = drawn(LAW, t2.Budget(**limits))
     sizes = np.append(np.geomspace(plan.params / 30, plan.params * 30, 31), plan.params)
-    there = other_sizes(found, sizes)
+    there = other_sizes(result, sizes)
     params, tokens, samples = (there[name] for name in ("params", "tokens", "samples"))
     assert 10 < len(params) <= 32
     train, query = 6 * params * tokens, 2 * params * samples
@@ -162,22 +162,22 @@ def test_every_drawn_size_is_paid_for_and_none_is_better_than_the_plan(case):
 
 def test_of_listed_sizes_no_other_is_drawn():
     law = t2.laws.Chinchilla(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
-    plan, found = drawn(law, t2.Budget(train=1e22, sizes=(7e9, 1e9, 3e9)))
-    sizes = sizes_to_draw(found)
+    plan, result = drawn(law, t2.Budget(train=1e22, sizes=(7e9, 1e9, 3e9)))
+    sizes = sizes_to_draw(result)
     np.testing.assert_array_equal(sizes, [1e9, 3e9, 7e9])
-    there = other_sizes(found, sizes)
+    there = other_sizes(result, sizes)
     np.testing.assert_allclose(there["tokens"], 1e22 / 6 / sizes)
     assert t2.evaluate(law, **there).min() == pytest.approx(plan.value)
-    plan, found = drawn(law, t2.Budget(train=1e22))
-    sizes = sizes_to_draw(found)
+    plan, result = drawn(law, t2.Budget(train=1e22))
+    sizes = sizes_to_draw(result)
     assert sizes[0] < plan.params / 30 and sizes[-1] > plan.params * 30 and len(sizes) > 100
 
 
 def test_laws_without_samples_have_no_column_of_them():
     law = t2.laws.Chinchilla(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
-    plan, found = drawn(law, t2.Budget(train=1e22))
+    plan, result = drawn(law, t2.Budget(train=1e22))
     moves = t2.planning.elasticities(law, t2.Budget(train=1e22))
-    words = plan_text(replace(found, moves=moves))
+    words = plan_text(replace(result, moves=moves))
     (header,) = [line for line in words.splitlines() if line.startswith("one per cent more")]
     assert header.split() == ["one", "per", "cent", "more", "N", "D", "loss"] and plan.samples == 1
 
@@ -214,18 +214,18 @@ def test_next_refuses_before_it_fits(folder, tmp_path, capsys, given, said):
 def test_rivals_reach_a_target_at_a_price():
     budget = t2.Budget(target=1.9, queries=1e12, params_max=2e8)
     plan = t2.allocate(LAW, budget)
-    found: Any = rivals(LAW, budget, plan)
-    ruled, once = found
+    result: Any = rivals(LAW, budget, plan)
+    ruled, once = result
     loss = 1.9 - LAW.E - LAW.A * ruled.params**-LAW.alpha - LAW.B * ruled.tokens**-LAW.beta
     assert ruled.samples == pytest.approx((LAW.G / loss) ** (1 / LAW.gamma), rel=1e-6)
     assert ruled.beyond == once.beyond == ("params_max",) and min(ruled.spent, once.spent) > plan.spent
     most = t2.Budget(target=1.9, total=1e23)
-    found = rivals(LAW, most, t2.allocate(LAW, most))
-    ruled = found[0]
+    result = rivals(LAW, most, t2.allocate(LAW, most))
+    ruled = result[0]
     query = 2 * ruled.params * ruled.samples
     assert ruled.queries == pytest.approx((1e23 - 120 * ruled.params**2) / query)
-    found = rivals(LAW, t2.Budget(target=0.59, queries=1.0), t2.allocate(LAW, budget))  # below E
-    never = found[0]
+    result = rivals(LAW, t2.Budget(target=0.59, queries=1.0), t2.allocate(LAW, budget))  # below E
+    never = result[0]
     assert np.isnan(never.value) and np.isnan(never.spent)
 
 
@@ -303,9 +303,9 @@ def test_rivals_keep_to_what_may_be_spent(case):
     budget = t2.Budget(**limits)
     plan = t2.allocate(law, budget)
     assert plan.ok, plan.status
-    found = rivals(law, budget, plan)
-    assert [one.name for one in found][1].startswith("best ")
-    for one in found:
+    result = rivals(law, budget, plan)
+    assert [one.name for one in result][1].startswith("best ")
+    for one in result:
         if np.isnan(one.value):
             continue
         training, serving = budget.prices
@@ -357,13 +357,13 @@ def test_next(folder, capsys):
     assert cli.command(["next", str(folder / "runs.csv"), *options, "--json", "-o", str(folder / "next")]) == 0
     answer = checked_answer(capsys.readouterr().out)
     runs = answer["runs"]
-    assert 1 <= len(runs) <= 3 and sum(one["cost"] for one in runs) <= 1e21
+    assert 1 <= len(runs) <= 3 and sum(run["cost"] for run in runs) <= 1e21
     table = t2.read_table(folder / "runs.csv")
     fit = t2.fit(T2Loss, table, key=jax.random.split(jax.random.key(0))[0])
     cost = table.compute()
     region = t2.planning.Region(cost.min(), cost.max())
     chosen = t2.next_runs(fit, table, t2.Budget(train=TRAIN), candidates=region, count=3, compute=1e21)
-    np.testing.assert_allclose([one["params"] for one in runs], chosen.params, rtol=1e-6)
+    np.testing.assert_allclose([run["params"] for run in runs], chosen.params, rtol=1e-6)
     assert answer["log_error_before"] > runs[-1]["log_error_after"]
     assert runs[-1]["log_error_after"] == pytest.approx(np.sqrt(chosen.after[-1]), rel=1e-6)
     assert (folder / "next" / "next.png").exists()

@@ -55,8 +55,8 @@ def test_tasks_and_the_inverse(folder, capsys):
     explain = ["plan", "--law-file", str(law_file), "--explain-model", "params=2e9", "tokens=3e12", "--json"]
     assert cli.command([*explain, "-o", str(folder / "explain")]) == 0
     explained = json.loads(capsys.readouterr().out)
-    found = t2.planning.explain_model(load_law(law_file), 2e9, 3e12)
-    assert explained["explanation"]["served_tokens"] == pytest.approx(found.served_tokens, rel=1e-9)
+    result = t2.planning.explain_model(load_law(law_file), 2e9, 3e12)
+    assert explained["explanation"]["served_tokens"] == pytest.approx(result.served_tokens, rel=1e-9)
     assert "It is the best choice if it serves" in explained["words"]
 
 
@@ -147,6 +147,6 @@ def test_a_range_on_the_command_line(folder, capsys):
     options = ["--train", "1e6", "--accelerator", "H100", "--price", "1..4", "--json", "-o", str(folder / "range")]
     assert cli.command(["plan", "--law-file", str(folder / "range.json"), *options]) == 0
     answer = json.loads(capsys.readouterr().out)
-    found, share = answer["plan"]["params"], 0.36717 / (0.34731 + 0.36717)
-    assert np.log(found["high"] / found["low"]) == pytest.approx(0.9 * np.log(4) * share, rel=0.03)
+    result, share = answer["plan"]["params"], 0.36717 / (0.34731 + 0.36717)
+    assert np.log(result["high"] / result["low"]) == pytest.approx(0.9 * np.log(4) * share, rel=0.03)
     assert "The intervals include price 1 to 4, evenly in logs" in answer["words"]

@@ -98,8 +98,8 @@ def test_many_points_are_shown_in_part(folder, tmp_path, capsys):
     pd.DataFrame({"params": np.geomspace(1e8, 1e10, 40), "tokens": 1e10}).to_csv(tmp_path / "many.csv", index=False)
     args = ["predict", str(folder / "exact.csv"), "--law", "chinchilla", "--at", str(tmp_path / "many.csv")]
     assert cli.command([*args, "-o", str(tmp_path / "out"), "--figures", "none"]) == 0
-    said = capsys.readouterr().out
-    assert "12 of 40 rows; predictions.csv has all" in said
+    printed = capsys.readouterr().out
+    assert "12 of 40 rows; predictions.csv has all" in printed
     assert len(pd.read_csv(tmp_path / "out" / "predictions.csv")) == 40
 
 
@@ -177,10 +177,10 @@ def test_absurd_compute_of_a_file_names_its_line(folder, tmp_path, capsys):
         "tokens=1",
     ]
     assert cli.command(args) == 1
-    said = (
+    message = (
         "points.csv, line 3, columns 'params' and 'tokens': found 1e+17 and 1e+19, 6e+36 FLOPs, expected at most 1e+35"
     )
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_rows_beside_a_law(folder, tmp_path, capsys):

@@ -91,8 +91,8 @@ def test_of_two_options_the_wrong_one_is_named(tmp_path, capsys, monkeypatch):
 def test_optional_numbers_are_shown_as_numbers(capsys):
     with pytest.raises(SystemExit):
         cli.command(["plan", "--help"])
-    said = capsys.readouterr().out
-    assert "{None}" not in said and "--price NUMBER|LOW..HIGH" in said
+    printed = capsys.readouterr().out
+    assert "{None}" not in printed and "--price NUMBER|LOW..HIGH" in printed
 
 
 FULL = """

@@ -155,7 +155,9 @@ def test_nothing_leaves_and_nothing_foreign_runs(opened):
     messages = [entry["message"] for entry in opened.get_log("browser")]
     assert [text for text in messages if "example.org" not in text] == []
     requests = [json.loads(entry["message"])["message"] for entry in opened.get_log("performance")]
-    urls = [one["params"]["request"]["url"] for one in requests if one["method"] == "Network.requestWillBeSent"]
+    urls = [
+        request["params"]["request"]["url"] for request in requests if request["method"] == "Network.requestWillBeSent"
+    ]
     assert urls and all(url.startswith(("file:", "data:", "blob:")) for url in urls if "example.org" not in url)
     assert opened.execute_script("return window.stolen") is None
     assert EVIL in opened.find_element("tag name", "h1").text

@@ -45,13 +45,13 @@ def test_importing_the_package_does_not_import_jax():
 
 
 def test_commands_are_listed_with_the_first_line_of_their_help(capsys):
-    for name, one in cli.COMMANDS.items():
-        assert one.purpose == (inspect.getdoc(one.load()) or "").splitlines()[0], name
+    for name, command in cli.COMMANDS.items():
+        assert command.purpose == (inspect.getdoc(command.load()) or "").splitlines()[0], name
     with pytest.raises(SystemExit) as stop:
         cli.command(["--help"])
     assert stop.value.code == 0
-    said = capsys.readouterr().out
-    assert all(f"  {name} " in said and one.purpose in said for name, one in cli.COMMANDS.items())
+    printed = capsys.readouterr().out
+    assert all(f"  {name} " in printed and command.purpose in printed for name, command in cli.COMMANDS.items())
 
 
 @pytest.mark.parametrize(

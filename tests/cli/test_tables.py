@@ -44,10 +44,10 @@ def test_what_was_recognised_and_what_is_not_read_stand_on_stderr(write, capsys)
     path = write("N;D;val_loss;experts;host", [(*row, 8, "x") for row in ROWS], ";")
     table = ReadingOptions().read_rows(path, "chinchilla")
     assert table["params"].tolist() == [row[0] for row in ROWS]
-    said = capsys.readouterr().err.splitlines()
-    assert said[0] == f"t2jax: {path}: cells are separated by semicolons"
-    assert "column 'N' is read as params, 'D' is read as tokens, 'val_loss' is read as loss" in said[1]
-    assert said[2] == f"t2jax: {path}: columns 'experts', 'host' are not read"
+    printed = capsys.readouterr().err.splitlines()
+    assert printed[0] == f"t2jax: {path}: cells are separated by semicolons"
+    assert "column 'N' is read as params, 'D' is read as tokens, 'val_loss' is read as loss" in printed[1]
+    assert printed[2] == f"t2jax: {path}: columns 'experts', 'host' are not read"
 
 
 def test_points_may_have_other_names_than_the_table(write):

@@ -81,7 +81,7 @@ def test_a_file_that_is_not_the_published_one(offline, monkeypatch, tmp_path):
     altered = tmp_path / "chinchilla-epoch" / "svg_extracted_data.csv"
     altered.write_text("Model Size,Training FLOP,loss\n1e9,1e20,3\n")
     monkeypatch.setenv("T2JAX_DATA", str(tmp_path))
-    found = hashlib.sha256(altered.read_bytes()).hexdigest()
+    result = hashlib.sha256(altered.read_bytes()).hexdigest()
     with pytest.raises(DatasetError) as caught:
         datasets.load("chinchilla-epoch")
     message = str(caught.value)
@@ -89,7 +89,7 @@ def test_a_file_that_is_not_the_published_one(offline, monkeypatch, tmp_path):
         str(altered) in message
         and "expected 193478df4e90f040016431996c45682659306840ecdadf83cfb9cd5ca0aa1b30" in message
     )
-    assert f"found sha256 {found}" in message
+    assert f"found sha256 {result}" in message
 
 
 def test_a_download_is_checked_and_kept(files, monkeypatch, tmp_path, caplog):

@@ -20,5 +20,5 @@ def test_decades_outside_the_hull():
     on_line = decades_outside(Chinchilla, table, np.arange(8) < 2)
     np.testing.assert_allclose(on_line[[0, 1, 3, 4, 5, 6]], [0, 0, 1, 0.25, 1, 0.5], atol=1e-9)
     samples = table.with_columns(samples=[1.0, 1.0, 1.0, 1.0, 10.0, 1.0, 1.004, 1.0])
-    found = decades_outside(T2Loss, samples, fitted)
-    assert found[4] == pytest.approx(1.0) and found[6] == 0
+    result = decades_outside(T2Loss, samples, fitted)
+    assert result[4] == pytest.approx(1.0) and result[6] == 0

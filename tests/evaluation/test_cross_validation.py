@@ -128,16 +128,16 @@ def test_criteria_in_closed_form(table):
     fit = t2.fit(Chinchilla, paired, key=KEY, noise=NOISE)
     residual = np.log(predict(fit.law, paired) / paired["loss"])
     minus_two = 40 * (np.log(2 * np.pi * np.mean(residual**2)) + 1) + 2 * np.sum(np.log(paired["loss"]))
-    found = t2.evaluation.criteria(fit, paired)
-    assert (found.parameters, found.runs) == (6, 20)
-    assert found.log_likelihood == pytest.approx(-0.5 * minus_two, rel=1e-9)
-    assert found.aic == pytest.approx(minus_two + 12, rel=1e-9)
-    assert found.aicc == pytest.approx(minus_two + 12 + 84 / 13, rel=1e-9)
-    assert found.bic == pytest.approx(minus_two + 6 * np.log(20), rel=1e-9)
-    assert replace(found, runs=7).aicc == np.inf
-    first, *lines = repr(found).splitlines()
+    result = t2.evaluation.criteria(fit, paired)
+    assert (result.parameters, result.runs) == (6, 20)
+    assert result.log_likelihood == pytest.approx(-0.5 * minus_two, rel=1e-9)
+    assert result.aic == pytest.approx(minus_two + 12, rel=1e-9)
+    assert result.aicc == pytest.approx(minus_two + 12 + 84 / 13, rel=1e-9)
+    assert result.bic == pytest.approx(minus_two + 6 * np.log(20), rel=1e-9)
+    assert replace(result, runs=7).aicc == np.inf
+    first, *lines = repr(result).splitlines()
     assert first == "Criteria: 6 parameters, 20 runs (lower is better)"
-    assert lines[0] == f"  AIC               {found.aic:.2f}" and len(lines) == 4
+    assert lines[0] == f"  AIC               {result.aic:.2f}" and len(lines) == 4
     scores = t2.evaluation.log_scores(fit, paired)
     normal = norm.logpdf(residual, scale=np.sqrt(np.mean(residual**2)))
     np.testing.assert_allclose(scores, normal - np.log(paired["loss"]), rtol=1e-9)
@@ -173,29 +173,29 @@ def test_counts_have_log_scores(without):
 def test_cross_validation_predicts_rows_it_has_not_seen(table):
     """Pairs of rows are runs: each is predicted alike whatever it measured, and worse than where it was fitted."""
     paired = table.with_columns(model=[str(i // 2) for i in range(40)])
-    found = cross_validate(Chinchilla, paired, key=KEY, folds=5, noise=NOISE)
-    assert (found.groups, found.folds, found.failed) == (20, 5, 0)
-    assert found.status.startswith("5 of 5 fits converged, each without a part of the 20 runs; ")
-    outer = int((found.outside > 0).sum())
-    assert f"{outer} of 40 rows lie outside the convex hull" in found.status and 4 <= outer <= 30
-    first, *lines = repr(found).splitlines()
+    result = cross_validate(Chinchilla, paired, key=KEY, folds=5, noise=NOISE)
+    assert (result.groups, result.folds, result.failed) == (20, 5, 0)
+    assert result.status.startswith("5 of 5 fits converged, each without a part of the 20 runs; ")
+    outer = int((result.outside > 0).sum())
+    assert f"{outer} of 40 rows lie outside the convex hull" in result.status and 4 <= outer <= 30
+    first, *lines = repr(result).splitlines()
     assert first == "CrossValidation: 5 of 5 fits converged, each without a part of the 20 runs"
-    assert lines[1:3] == ["  law               chinchilla", f"  error             {found.errors}"] and lines[
+    assert lines[1:3] == ["  law               chinchilla", f"  error             {result.errors}"] and lines[
         3
     ].startswith("  log score")
-    assert found.predicted is not None and found.errors is not None and found.log_score is not None
+    assert result.predicted is not None and result.errors is not None and result.log_score is not None
     mine = np.asarray(jax.random.permutation(KEY, 20)) % 5 == 2
     out = np.repeat(mine, 2)
     wrong = paired.with_columns(loss=np.where(out, 1.5 * paired["loss"], paired["loss"]))
     again = cross_validate(Chinchilla, wrong, key=KEY, folds=5, noise=NOISE)
     assert again.predicted is not None and again.errors is not None
-    np.testing.assert_allclose(again.predicted[out], found.predicted[out], rtol=1e-7)
-    assert np.max(np.abs(again.predicted[~out] / found.predicted[~out] - 1)) > 1e-3
+    np.testing.assert_allclose(again.predicted[out], result.predicted[out], rtol=1e-7)
+    assert np.max(np.abs(again.predicted[~out] / result.predicted[~out] - 1)) > 1e-3
     fit = t2.fit(Chinchilla, paired, key=KEY, noise=NOISE)
-    assert found.errors.mean_absolute > Errors.of(predict(fit.law, paired), paired["loss"]).mean_absolute
+    assert result.errors.mean_absolute > Errors.of(predict(fit.law, paired), paired["loss"]).mean_absolute
     # about the expected log density of a normal error of 1 %, -log(0.01 √2πe) - log y, and less than in the fitted rows
     expected = 3.19 - np.mean(np.log(paired["loss"]))
-    assert expected - 0.3 < found.log_score < t2.evaluation.log_scores(fit, paired).mean() < expected + 0.3
+    assert expected - 0.3 < result.log_score < t2.evaluation.log_scores(fit, paired).mean() < expected + 0.3
     with pytest.raises(ValueError, match="found 1 folds, but cross-validation needs at least two"):
         cross_validate(Chinchilla, table, key=KEY, folds=1)
     ray = t2.Table.from_columns(params=N, tokens=1e18 / N, loss=2.0 + N**-0.3)
@@ -212,11 +212,11 @@ def test_a_fold_that_fails_is_told(table, monkeypatch):
         return replace(fit, converged=len(made) != 2)
 
     monkeypatch.setattr("t2jax.evaluation.cross_validation.fit_without", failing)
-    found = cross_validate(Chinchilla, table, key=KEY, folds=4, noise=NOISE)
-    assert found.status.startswith(
+    result = cross_validate(Chinchilla, table, key=KEY, folds=4, noise=NOISE)
+    assert result.status.startswith(
         "3 of 4 fits converged, each without a part of the 40 runs; rows of the other fits are left out; "
     )
-    assert found.errors is not None and found.errors.rows == 30
+    assert result.errors is not None and result.errors.rows == 30
     monkeypatch.setattr(
         "t2jax.evaluation.cross_validation.fit_without", lambda *_, **__: replace(made[0], converged=False)
     )
@@ -264,9 +264,9 @@ def test_a_law_of_samples_alone_is_extrapolated_in_them():
     """A power law in k of one run, from k up to 16 to 256 times that."""
     k = 2.0 ** np.arange(13)
     rows = t2.Table.from_columns(params=1e8, tokens=1e10, samples=k, neg_log_pass=3.0 * k**-0.4)
-    found = extrapolate(t2.laws.PowerLawK, rows, Cut("samples", 16.0), key=KEY, draws=8)
-    assert found.held_out.sum() == 8 and found.ratio.max() == 256.0
-    assert found.beyond.largest < 1e-8 and (found.outside[found.held_out] > 0).all()
+    result = extrapolate(t2.laws.PowerLawK, rows, Cut("samples", 16.0), key=KEY, draws=8)
+    assert result.held_out.sum() == 8 and result.ratio.max() == 256.0
+    assert result.beyond.largest < 1e-8 and (result.outside[result.held_out] > 0).all()
 
 
 def test_extrapolation_says_what_it_did(table, above, without, audited):
@@ -316,9 +316,9 @@ def test_bands_hold_the_measurements_they_should(table, above):
     covered, narrow = [], []
     for seed in range(25):
         table = simulated(100 + seed)
-        found = extrapolate(Chinchilla, table, Cut.middle(table), key=jax.random.key(seed), noise=NOISE, draws=200)
-        covered.append(found.coverage)
-        error = np.log(found.observed / found.predicted)[above]
+        result = extrapolate(Chinchilla, table, Cut.middle(table), key=jax.random.key(seed), noise=NOISE, draws=200)
+        covered.append(result.coverage)
+        error = np.log(result.observed / result.predicted)[above]
         narrow.append(np.mean(np.abs(error) <= 1.645 * 0.01))
     assert 0.82 < np.mean(covered) < 0.99
     assert np.mean(narrow) < np.mean(covered) - 0.1
@@ -326,13 +326,13 @@ def test_bands_hold_the_measurements_they_should(table, above):
 
 def test_leverage_is_the_hat_matrix(table, above, without):
     """Its diagonal by finite differences of the logs, zero where rows were left out, and the rank as its sum."""
-    found = leverage(without, left_out(table, above))
+    result = leverage(without, left_out(table, above))
     u = np.log(list(without.law.values().values()))
     jacobian = np.stack([(log_loss(u + h) - log_loss(u - h)) / 2e-5 for h in 1e-5 * np.eye(5)], axis=1)[~above]
     jacobian /= np.linalg.norm(jacobian, axis=0)
     hat = jacobian @ np.linalg.pinv(jacobian)
-    np.testing.assert_allclose(found[~above], np.diag(hat), rtol=1e-4)
-    assert np.all(found[above] == 0) and found.sum() == pytest.approx(5.0)
+    np.testing.assert_allclose(result[~above], np.diag(hat), rtol=1e-4)
+    assert np.all(result[above] == 0) and result.sum() == pytest.approx(5.0)
 
 
 def test_bands_draw_runs_again_where_models_have_many_rows(audited):
@@ -341,8 +341,8 @@ def test_bands_draw_runs_again_where_models_have_many_rows(audited):
     model, params = (np.repeat(one, 4) for one in ([f"m{i}" for i in range(10)], np.geomspace(1e7, 1e10, 10)))
     loss = (1.8 + 480.0 * params**-0.35 + 2100.0 * D**-0.37) * np.exp(0.01 * np.random.default_rng(1).normal(size=40))
     table = t2.Table.from_columns(model=model, params=params, tokens=D, loss=loss)
-    found = extrapolate(Chinchilla, table, Cut.middle(table), key=KEY, noise=NOISE, draws=10)
-    assert "draws over runs converged" in found.draws
+    result = extrapolate(Chinchilla, table, Cut.middle(table), key=KEY, noise=NOISE, draws=10)
+    assert "draws over runs converged" in result.draws
 
 
 def test_a_fit_that_fails_or_leaves_values_open_is_told(table, above, audited, monkeypatch):
@@ -366,28 +366,28 @@ def test_influence_is_the_refit_optimum_over_the_optimum():
         * np.where(budget == budget[-1], (n / n[-1]) ** 0.02, 1.0)
     )
     table = t2.Table.from_columns(params=n, tokens=d, loss=loss)
-    found = influence(Chinchilla, table, 1e22, key=KEY, noise=NOISE)
+    result = influence(Chinchilla, table, 1e22, key=KEY, noise=NOISE)
 
     def optimum(law: Any) -> float:
         with jax.enable_x64(True):
             return float(law.optimum(1e22)[0])
 
-    assert found.params == pytest.approx(optimum(found.fit.law), rel=1e-6)
-    assert len(found.labels) == 4 and found.rows.tolist() == [10] * 4 and found.failed == ()
-    assert found.labels[0] == f"{np.exp(np.mean(np.log(6 * n * d)[-10:])):.3g} FLOPs"
-    assert np.all(np.diff(np.abs(found.change)) <= 0)
+    assert result.params == pytest.approx(optimum(result.fit.law), rel=1e-6)
+    assert len(result.labels) == 4 and result.rows.tolist() == [10] * 4 and result.failed == ()
+    assert result.labels[0] == f"{np.exp(np.mean(np.log(6 * n * d)[-10:])):.3g} FLOPs"
+    assert np.all(np.diff(np.abs(result.change)) <= 0)
     refit = fit_without(Chinchilla, table, budget == budget[-1], key=KEY, noise=NOISE)
-    assert found.change[0] == pytest.approx(np.log(optimum(refit.law) / optimum(found.fit.law)), rel=1e-5)
-    assert found.status.startswith(f"N* = {found.params:.4g} at 1e+22 FLOPs, ")
-    assert f"times the largest budget measured; without {found.labels[0]} it is " in found.status
-    first, *lines = repr(found).splitlines()
-    assert first.startswith(f"Influence: N* = {found.params:.4g} at 1e+22 FLOPs") and len(lines) == 5
-    assert lines[1] == f"  without {found.labels[0]}  N* {np.expm1(found.change[0]):+.1%} (10 rows)"
+    assert result.change[0] == pytest.approx(np.log(optimum(refit.law) / optimum(result.fit.law)), rel=1e-5)
+    assert result.status.startswith(f"N* = {result.params:.4g} at 1e+22 FLOPs, ")
+    assert f"times the largest budget measured; without {result.labels[0]} it is " in result.status
+    first, *lines = repr(result).splitlines()
+    assert first.startswith(f"Influence: N* = {result.params:.4g} at 1e+22 FLOPs") and len(lines) == 5
+    assert lines[1] == f"  without {result.labels[0]}  N* {np.expm1(result.change[0]):+.1%} (10 rows)"
     # without the run of 36 rows the other 4 are too few for a law, and that is told
     lopsided = table.with_columns(model=["a", "b", "c", "c"] + ["many"] * 36)
-    found = influence(Chinchilla, lopsided, 1e22, key=KEY, by="run", noise=NOISE)
-    assert (sorted(found.labels), found.failed) == (["a", "b", "c"], ("many",))
-    assert found.status.endswith("no answer without many")
+    result = influence(Chinchilla, lopsided, 1e22, key=KEY, by="run", noise=NOISE)
+    assert (sorted(result.labels), result.failed) == (["a", "b", "c"], ("many",))
+    assert result.status.endswith("no answer without many")
     with pytest.raises(ValueError, match="the table has one size only"):
         influence(Chinchilla, table.with_columns(params=1e9), 1e22, key=KEY, by="size", noise=NOISE)
     with pytest.raises(NoOptimum, match="power-law-k does not depend on N and D"):

@@ -35,11 +35,11 @@ def test_counts_are_judged_by_cells():
     problem, _ = prepare(T2PassK, table, t2.noise.BetaBinomial(), {})
     fit: Any = SimpleNamespace(problem=problem, noise_values={})  # what the band reads of a fit
     draws = 2000
-    found = simulated_band(fit, jax.tree.map(lambda x: np.full(draws, x), law), table, made, key=KEY)
+    result = simulated_band(fit, jax.tree.map(lambda x: np.full(draws, x), law), table, made, key=KEY)
     a, b = (np.asarray(x) for x in law.questions(columns["params"], columns["tokens"]))
     drawn = betabinom.rvs(columns["trials"].astype(int), a, b, size=(draws, 2 * questions), random_state=rng)
     share = (drawn / columns["trials"]).reshape(draws, 2, questions).mean(axis=2)
-    for side, quantile in ((found.low, 0.05), (found.mid, 0.5), (found.high, 0.95)):
+    for side, quantile in ((result.low, 0.05), (result.mid, 0.5), (result.high, 0.95)):
         np.testing.assert_allclose(side[::2], np.quantile(share, quantile, axis=0), atol=0.01)
 
 

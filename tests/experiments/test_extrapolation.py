@@ -113,8 +113,8 @@ def test_threshold_is_the_loss_without_spread_and_never_negative():
     size, length = np.array(1e4), np.array(1e6)
     loss = float(valued(KAPLAN, size, length))
     # a spread of zero leaves max(0, loss - log k)
-    found = [float(valued(law, size, length, np.array(k))) for k in (1.0, 2.0, np.exp(2 * loss))]
-    assert found == pytest.approx([loss, loss - np.log(2), 0.0], abs=1e-9)
+    results = [float(valued(law, size, length, np.array(k))) for k in (1.0, 2.0, np.exp(2 * loss))]
+    assert results == pytest.approx([loss, loss - np.log(2), 0.0], abs=1e-9)
 
 
 def test_naive_pass_at_k_of_two_kinds_of_questions():
@@ -126,10 +126,10 @@ def test_naive_pass_at_k_of_two_kinds_of_questions():
     np.testing.assert_allclose(naive[0], 1 - (1 - (hard + easy) / 2) ** k, rtol=1e-12)
     np.testing.assert_allclose(naive[1], true[1], rtol=1e-12)
     runs = pd.DataFrame({"model": ["mixed", "equal"], "params": 1e6, "tokens": 1e7})
-    found = naive_overestimates.overestimate("made-up", runs, samples, true, naive)
-    assert found.largest_points.model == "mixed"
-    assert found.largest_points.samples == samples[int(np.argmax((naive - true)[0]))]
-    assert found.largest_points.points == pytest.approx(100 * (naive - true).max())
+    result = naive_overestimates.overestimate("made-up", runs, samples, true, naive)
+    assert result.largest_points.model == "mixed"
+    assert result.largest_points.samples == samples[int(np.argmax((naive - true)[0]))]
+    assert result.largest_points.points == pytest.approx(100 * (naive - true).max())
 
 
 @pytest.mark.tiny
@@ -146,6 +146,6 @@ def test_rq2_overtrained_tasks(tmp_path):
 def test_naive_is_never_below_the_truth(tmp_path):
     result = naive_overestimates.run(naive_overestimates.Config.tiny())
     assert result.least > -1e-12
-    for one in result.tasks:
-        np.testing.assert_allclose(one.naive[0], one.true[0], rtol=1e-9)
+    for task in result.tasks:
+        np.testing.assert_allclose(task.naive[0], task.true[0], rtol=1e-9)
     check_output(naive_overestimates, result, tmp_path)

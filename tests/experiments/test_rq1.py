@@ -66,14 +66,14 @@ def test_the_fitted_law_shifts_as_its_closed_form(recovered):
 @pytest.mark.long
 def test_measured_curves_shift_as_the_closed_form(recovered):
     study = recovered.studies[0]
-    found = study.measured[0]
-    inside = found.inside() & np.all((found.once > found.low) & (found.once < found.high), axis=0)
+    result = study.measured[0]
+    inside = result.inside() & np.all((result.once > result.low) & (result.once < result.high), axis=0)
     assert inside.sum() >= 3
     # curves are sums of powers and no parabolas, so the vertex is near and not exact
-    np.testing.assert_allclose(found.shift.value[inside], closed_form(TRAIN)[inside], atol=0.35)
+    np.testing.assert_allclose(result.shift.value[inside], closed_form(TRAIN)[inside], atol=0.35)
     # equal seeds leave an interval of no width, and -log pass@k of one chance is the same by either response
-    np.testing.assert_allclose(found.shift.low[inside], found.shift.value[inside], atol=1e-9)
-    np.testing.assert_allclose(study.measured[1].served, found.served)
+    np.testing.assert_allclose(result.shift.low[inside], result.shift.value[inside], atol=1e-9)
+    np.testing.assert_allclose(study.measured[1].served, result.served)
 
 
 @pytest.mark.long
@@ -173,5 +173,5 @@ def test_tiny_table1(tmp_path):
 @pytest.mark.tiny
 def test_tiny_rq1(tmp_path):
     result = rq1_overtrain.run(rq1_overtrain.Config.tiny())
-    assert [one.task for one in result.studies] == ["verse_end", "average"]
+    assert [study.task for study in result.studies] == ["verse_end", "average"]
     check_output(rq1_overtrain, result, tmp_path)

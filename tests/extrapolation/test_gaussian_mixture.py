@@ -26,8 +26,8 @@ def mixture():
 @pytest.mark.parametrize("share", [1e-4, 0.05, 0.5, 0.95])
 def test_quantiles_are_those_of_brentq(mixture, share, monkeypatch):
     monkeypatch.setattr(gaussian_mixture, "CHUNK", 7)  # so that places are computed in several parts
-    found = mixture.quantile(share)
-    for place, value in enumerate(found):
+    result = mixture.quantile(share)
+    for place, value in enumerate(result):
         means, deviations = mixture.means[:, place], np.sqrt(mixture.variances[:, place])
 
         def excess(x, means=means, deviations=deviations):
@@ -44,9 +44,9 @@ def test_a_quantile_that_is_met_exactly_is_kept():
 
 
 def test_narrow_components_far_apart_have_quantiles_in_one_of_them():
-    found = mixture_of([[-1.0], [1.0]], [[1e-6], [1e-6]], [0.3, 0.7])
-    assert found.quantile(0.15)[0] == pytest.approx(-1.0, abs=1e-9)
-    assert found.quantile(0.65)[0] == pytest.approx(1.0, abs=1e-9)
+    result = mixture_of([[-1.0], [1.0]], [[1e-6], [1e-6]], [0.3, 0.7])
+    assert result.quantile(0.15)[0] == pytest.approx(-1.0, abs=1e-9)
+    assert result.quantile(0.65)[0] == pytest.approx(1.0, abs=1e-9)
 
 
 def test_moments_of_a_join_are_those_of_draws(mixture):

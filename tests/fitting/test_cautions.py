@@ -24,8 +24,8 @@ def counts(correct: float, **columns) -> t2.Table:
 
 def test_counts_in_which_nothing_was_solved_have_no_law():
     """(1 - p)^6 = 0.05 at p = 0.393."""
-    said = r"no sample of any model is right, so pass@k is 0 at every k.*below 0\.393 at 95 %, from 6 questions each"
-    with pytest.raises(t2.TableError, match=said):
+    message = r"no sample of any model is right, so pass@k is 0 at every k.*below 0\.393 at 95 %, from 6 questions each"
+    with pytest.raises(t2.TableError, match=message):
         t2.fit(t2.laws.T2PassK, counts(0.0), key=KEY)
     shares = t2.Table.from_columns(params=np.geomspace(1e7, 1e9, 12), tokens=1e10, samples=1.0, pass_at_k=0.0)
     with pytest.raises(t2.TableError, match=r"pass@k is 0 at every k that was measured; no law can be fitted to that"):
@@ -47,7 +47,7 @@ def test_a_fit_to_few_right_samples_says_why_it_has_no_optimum():
     mean = 60 / 3840 * mean / mean.sum()
     right = rng.binomial(30, rng.beta(0.5 * mean[:, None], 0.5 - 0.5 * mean[:, None], (12, 128)))
     columns: Any = {"params": params, "tokens": tokens, "model": [f"m{i}" for i in range(12)]}
-    columns = {name: np.repeat(one, 128) for name, one in columns.items()}
+    columns = {name: np.repeat(column, 128) for name, column in columns.items()}
     table = t2.Table.from_columns(
         **columns, question=np.tile(np.arange(128), 12).astype(str), trials=30.0, correct=right.ravel().astype(float)
     )
@@ -129,8 +129,8 @@ def test_few_rows_leave_nothing_to_estimate_errors_from(rows, warned):
     places: Any = {"params": params, "tokens": tokens}
     loss = np.asarray(law.predict(places)) * np.exp(0.01 * rng.standard_normal(rows))
     fit = t2.fit(t2.laws.Chinchilla, t2.Table.from_columns(**places, loss=loss), key=KEY)
-    said = f"{rows} rows for 5 parameters leave too little to estimate errors from"
-    assert fit.status.startswith(said) == warned and bool(fit.no_errors) == warned
+    message = f"{rows} rows for 5 parameters leave too little to estimate errors from"
+    assert fit.status.startswith(message) == warned and bool(fit.no_errors) == warned
 
 
 def sweep(pairs: int, *, repeats: int = 5, noise: float = 0.003, bend: float = 0.06) -> dict[str, Any]:
@@ -155,9 +155,9 @@ def test_a_sweep_of_learning_rates_is_told_and_its_best_rows_are_the_law():
     columns = sweep(36)
     table = t2.Table.from_columns(**{name: columns[name] for name in ("params", "tokens", "lr", "loss")})
     fit = t2.fit(t2.laws.Chinchilla, table, key=KEY)
-    said = "36 pairs of (params, tokens) have several rows, which differ by "
-    assert fit.status.startswith(said) and "(lr varies inside a pair): keep the best row of each" in fit.status
-    spread = float(fit.status.removeprefix(said).partition(" ")[0])
+    message = "36 pairs of (params, tokens) have several rows, which differ by "
+    assert fit.status.startswith(message) and "(lr varies inside a pair): keep the best row of each" in fit.status
+    spread = float(fit.status.removeprefix(message).partition(" ")[0])
     lowest, highest = (table["loss"].reshape(36, 5).min(1), table["loss"].reshape(36, 5).max(1))
     assert spread == pytest.approx(100 * np.median(highest / lowest - 1), rel=0.05)
     best = table.keep_lowest("loss")
@@ -188,8 +188,8 @@ def test_one_loss_throughout_shows_no_errors():
     params = np.geomspace(1e7, 1e9, 20)
     table = t2.Table.from_columns(params=params, tokens=20 * params * np.tile([1, 3], 10), loss=2.5)
     fit = t2.fit(t2.laws.Chinchilla, table, key=KEY)
-    said = "loss is 2.5 in all 20 rows, so these show neither effects of N or D nor errors"
-    assert fit.no_errors == said and fit.status.startswith(said)
+    message = "loss is 2.5 in all 20 rows, so these show neither effects of N or D nor errors"
+    assert fit.no_errors == message and fit.status.startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -207,8 +207,8 @@ def test_errors_that_rows_of_a_run_share(runs, over, said):
     """Checkpoints share their run's error, which resampled rows do not show, and few runs neither."""
     model = [f"m{i % runs}" for i in range(12)]
     table = t2.Table.from_columns(model=model, params=1e8, tokens=np.geomspace(1e9, 1e11, 12), loss=2.5)
-    found = shared_errors(table, over)
-    assert found.startswith(said) if said else found == ""
+    result = shared_errors(table, over)
+    assert result.startswith(said) if said else result == ""
 
 
 def test_the_bootstrap_tells_what_it_cannot_see():

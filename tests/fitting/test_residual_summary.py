@@ -14,18 +14,20 @@ LOSS = ("params", "tokens", "loss")
 def summary_of(measured: np.ndarray, predicted: np.ndarray) -> ResidualSummary:
     """Eleven losses and what a law says of them."""
     table = t2.Table.from_columns(params=np.geomspace(1e7, 1e9, 11), tokens=1e10, loss=measured)
-    found = residual_summary(t2.laws.Chinchilla, table, LOSS, predicted)
-    assert found is not None
-    return found
+    result = residual_summary(t2.laws.Chinchilla, table, LOSS, predicted)
+    assert result is not None
+    return result
 
 
 def test_losses_by_relative_quantiles():
     """The law is 0, 0.1, ..., 1 % too high: half of the rows are within 0.5 %, 90 % within 0.9 %."""
     measured = np.linspace(2.0, 4.0, 11)
-    found = summary_of(measured, measured * (1 + np.arange(11) / 1000))
-    assert (found.median, found.p90) == pytest.approx((0.005, 0.009), rel=1e-9)
-    assert (found.measure, found.of, found.unit) == ("relative", "loss", "rows")
-    assert found.sentence == "the law is within 0.5 % of the measured loss in half of the rows and within 0.9 % in 90 %"
+    result = summary_of(measured, measured * (1 + np.arange(11) / 1000))
+    assert (result.median, result.p90) == pytest.approx((0.005, 0.009), rel=1e-9)
+    assert (result.measure, result.of, result.unit) == ("relative", "loss", "rows")
+    assert (
+        result.sentence == "the law is within 0.5 % of the measured loss in half of the rows and within 0.9 % in 90 %"
+    )
 
 
 def test_rounding_is_no_distance():
@@ -39,9 +41,11 @@ def test_shares_are_told_in_percentage_points():
     columns = ("params", "tokens", "samples", "pass_at_k")
     shares = np.linspace(0.001, 0.5, 11)
     table = t2.Table.from_columns(params=np.geomspace(1e7, 1e9, 11), tokens=1e10, samples=1.0, pass_at_k=shares)
-    found = residual_summary(t2.laws.T2PassK, table, columns, shares + 0.01)
-    assert found is not None and found.measure == "absolute" and found.median == pytest.approx(0.01)
-    assert found.sentence.startswith("the law is within 1 percentage points of the measured pass@k in half of the rows")
+    result = residual_summary(t2.laws.T2PassK, table, columns, shares + 0.01)
+    assert result is not None and result.measure == "absolute" and result.median == pytest.approx(0.01)
+    assert result.sentence.startswith(
+        "the law is within 1 percentage points of the measured pass@k in half of the rows"
+    )
 
 
 def test_questions_of_a_run_are_averaged():
@@ -51,9 +55,9 @@ def test_questions_of_a_run_are_averaged():
     shared = {"question": [f"q{i % 4}" for i in range(8)], "model": np.repeat(["a", "b"], 4)}
     table = t2.Table.from_columns(params=params, tokens=1e10, trials=10.0, correct=correct, **shared)
     columns = ("params", "tokens", "trials", "correct")
-    found = residual_summary(t2.laws.T2PassK, table, columns, np.repeat([0.6, 0.3], 4))
-    assert found is not None and (found.of, found.unit) == ("pass@1", "runs")
-    assert (found.median, found.p90) == pytest.approx((0.075, 0.095))  # of 0.1 and 0.05
+    result = residual_summary(t2.laws.T2PassK, table, columns, np.repeat([0.6, 0.3], 4))
+    assert result is not None and (result.of, result.unit) == ("pass@1", "runs")
+    assert (result.median, result.p90) == pytest.approx((0.075, 0.095))  # of 0.1 and 0.05
 
 
 def test_a_fit_carries_it():

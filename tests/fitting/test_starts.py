@@ -42,19 +42,19 @@ def search_of(*ends: tuple[float, int]) -> tuple[Any, list[Any]]:
 )
 def test_more_starts_follow_an_optimum_that_one_reached(ends, value, agree, tried):
     search, keys = search_of(*ends)
-    found, reached, starts = _best_of(search, 8, KEY)
-    assert (float(found.value), reached, starts, len(keys)) == (value, agree, tried, len(ends))
+    result, reached, starts = _best_of(search, 8, KEY)
+    assert (float(result.value), reached, starts, len(keys)) == (value, agree, tried, len(ends))
     assert len({tuple(jax.random.key_data(key).tolist()) for key in keys}) == len(keys)
     once = ", and an optimum found once may not be the best"
-    said = f"converged: {agree} of {tried} starts reached the best optimum"
-    assert _outcome(found, (), reached, starts) == said + (once if agree == 1 else "")
+    message = f"converged: {agree} of {tried} starts reached the best optimum"
+    assert _outcome(result, (), reached, starts) == message + (once if agree == 1 else "")
 
 
 def test_a_single_start_that_was_asked_for_stays_one():
     search, keys = search_of((1.0, 1))
-    found, reached, starts = _best_of(search, 1, KEY)
+    result, reached, starts = _best_of(search, 1, KEY)
     assert (reached, starts, len(keys)) == (1, 1, 1)
-    assert _outcome(found, (), reached, starts) == "converged: 1 of 1 starts reached the best optimum"
+    assert _outcome(result, (), reached, starts) == "converged: 1 of 1 starts reached the best optimum"
 
 
 @t2.law

@@ -42,15 +42,15 @@ def inside(band, value):
 
 def test_counts_of_uneven_trials_match_exact_fractions():
     n, c, ks = [6, 7, 9, 6], [1, 2, 0, 6], [1, 2, 3]
-    found = t2.forecasts.pass_from_counts(n, c, ks)
-    for k, passed in zip(ks, found.passed, strict=True):
+    result = t2.forecasts.pass_from_counts(n, c, ks)
+    for k, passed in zip(ks, result.passed, strict=True):
         each = [1 - Fraction(math.comb(m - s, k), math.comb(m, k)) for m, s in zip(n, c, strict=True)]
         assert passed == pytest.approx(float(sum(each) / 4), rel=1e-14)
         # the population's interval: s/√Q, carried to the logit
         error = np.std([float(one) for one in each], ddof=1) / 2
         logit = math.log(passed / (1 - passed)) + Z * error / (passed * (1 - passed))
-        assert found.population.high[k - 1] == pytest.approx(1 / (1 + math.exp(-logit)), rel=1e-12)
-    assert found.status == "3 of 4 questions solved"
+        assert result.population.high[k - 1] == pytest.approx(1 / (1 + math.exp(-logit)), rel=1e-12)
+    assert result.status == "3 of 4 questions solved"
 
 
 def test_variance_of_the_counts_is_unbiased():
@@ -75,9 +75,9 @@ def test_intervals_of_counts_hold_their_share():
     hits = []
     for _ in range(150):
         chance, correct = simulated(0.4, 10.0, rng)
-        found = t2.forecasts.pass_from_counts(np.full(Q, DRAWN), correct, [k])
+        result = t2.forecasts.pass_from_counts(np.full(Q, DRAWN), correct, [k])
         here = t2.forecasts.pass_from_p(chance, [k])
-        hits.append([inside(found.questions, here.passed[0]), inside(found.population, elsewhere)])
+        hits.append([inside(result.questions, here.passed[0]), inside(result.population, elsewhere)])
         hits[-1].append(inside(here.population, elsewhere))
     # standard error 0.024
     assert np.all(np.abs(np.mean(hits, axis=0) - 0.9) < 0.07), np.mean(hits, axis=0)
@@ -96,10 +96,10 @@ def test_intervals_without_spread():
 
 
 def test_known_chances():
-    found = t2.forecasts.pass_from_p([0.0, 0.5, 1.0], [1, 2.5])
-    np.testing.assert_allclose(found.passed, [0.5, (2 - 0.5**2.5) / 3], rtol=1e-14)
-    np.testing.assert_array_equal(found.questions.low, found.questions.high)
-    assert np.all(found.population.low < found.passed) and np.all(found.passed < found.population.high)
+    result = t2.forecasts.pass_from_p([0.0, 0.5, 1.0], [1, 2.5])
+    np.testing.assert_allclose(result.passed, [0.5, (2 - 0.5**2.5) / 3], rtol=1e-14)
+    np.testing.assert_array_equal(result.questions.low, result.questions.high)
+    assert np.all(result.population.low < result.passed) and np.all(result.passed < result.population.high)
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def test_band_of_these_questions_matches_sampling(sampled):
     passed = np.mean(1 - (1 - rng.beta(a + correct, b + DRAWN - correct)) ** FAR, axis=1)
     band = forecast.questions
     low, mid, high = np.quantile(passed, [0.05, 0.5, 0.95])
-    found = np.array([band.low[0], band.mid[0], band.high[0]])
-    np.testing.assert_allclose(found, [low, mid, high], atol=0.07 * (high - low))
+    result = np.array([band.low[0], band.mid[0], band.high[0]])
+    np.testing.assert_allclose(result, [low, mid, high], atol=0.07 * (high - low))
 
 
 def test_coverage_is_exact_where_chances_follow_the_prior():
@@ -181,9 +181,9 @@ def test_coverage_is_exact_where_chances_follow_the_prior():
         correct = rng.binomial(few, chance)
         if not correct.any() or np.all(correct == few):
             continue  # one-sided there, on purpose
-        found = forecast_beta(correct, np.full(Q, few))
+        result = forecast_beta(correct, np.full(Q, few))
         here, elsewhere = t2.forecasts.pass_from_p(chance, [FAR]).passed[0], float(np.exp(-law.cost(float(FAR))))
-        hits.append([inside(found.questions, here), inside(found.population, elsewhere)])
+        hits.append([inside(result.questions, here), inside(result.population, elsewhere)])
     # standard error 0.027
     assert np.all(np.abs(np.mean(hits, axis=0) - 0.9) < 0.08), np.mean(hits, axis=0)
 
@@ -193,11 +193,11 @@ def test_forecast_meets_the_estimate_where_counts_say_all():
     rng = np.random.default_rng(7)
     trials = np.where(np.arange(16) % 2, 10**6, 10**5)
     correct = rng.binomial(trials, rng.beta(0.5, 300.0, 16))
-    exact, found = t2.forecasts.pass_from_counts(trials, correct, [FAR]), forecast_beta(correct, trials)
-    assert found.passed[0] == pytest.approx(exact.passed[0], abs=1e-3)
+    exact, result = t2.forecasts.pass_from_counts(trials, correct, [FAR]), forecast_beta(correct, trials)
+    assert result.passed[0] == pytest.approx(exact.passed[0], abs=1e-3)
     width = exact.questions.high[0] - exact.questions.low[0]
-    assert found.questions.high[0] - found.questions.low[0] == pytest.approx(width, rel=0.15)
-    assert found.population.high[0] - found.population.low[0] > 10 * width
+    assert result.questions.high[0] - result.questions.low[0] == pytest.approx(width, rel=0.15)
+    assert result.population.high[0] - result.population.low[0] > 10 * width
 
 
 def test_line_is_the_least_squares_one(sampled):
@@ -253,14 +253,14 @@ def test_experiment_on_made_up_checkpoints(tmp_path):
             for column, value in zip(columns.values(), row, strict=True):
                 column.append(value)
     config = passk_forecast.Config(repeats=6)
-    found = passk_forecast.checkpoints(t2.Table.from_columns(**columns), config)
-    assert [one.model for one in found] == ["a", "b", "c", "d"]
-    assert all(one.high - one.low < 0.01 for one in found)
+    answer = passk_forecast.checkpoints(t2.Table.from_columns(**columns), config)
+    assert [one.model for one in answer] == ["a", "b", "c", "d"]
+    assert all(one.high - one.low < 0.01 for one in answer)
     trials = [
-        passk_forecast.repeat("trained", found[:2], config, 0),
-        passk_forecast.repeat("early", found[2:], config, 1),
+        passk_forecast.repeat("trained", answer[:2], config, 0),
+        passk_forecast.repeat("early", answer[2:], config, 1),
     ]
-    again = passk_forecast.repeat("trained", found[:2], config, 0)
+    again = passk_forecast.repeat("trained", answer[:2], config, 0)
     np.testing.assert_array_equal(again.passed, trials[0].passed)
     ours, _, line, _ = (passk_forecast.score(trials[0], method) for method in range(4))
     assert (ours.checkpoints, ours.forecasts) == (2, 12)
@@ -274,8 +274,8 @@ def test_experiment_on_made_up_checkpoints(tmp_path):
     result = passk_forecast.Result(
         drawn=DRAWN,
         target=FAR,
-        checkpoints=tuple(found),
-        scores=tuple(passk_forecast.score(one, i) for one in trials for i in range(len(passk_forecast.METHODS))),
+        checkpoints=tuple(answer),
+        scores=tuple(passk_forecast.score(trial, i) for trial in trials for i in range(len(passk_forecast.METHODS))),
         trials=tuple(trials),
         curves=(passk_forecast.Curve("a", grid, band, band, band),),
     )
@@ -287,12 +287,12 @@ def test_experiment_on_made_up_checkpoints(tmp_path):
 def test_one_sample_a_question_tells_the_mean_only():
     """With n = 1 the likelihood is (a/(a+b))^s (b/(a+b))^(q-s): a+b keeps its prior, and the status says so."""
     correct = np.repeat([1, 0], [50, 114])
-    found = t2.forecasts.forecast_beta(np.ones(164), correct, [1, 10], key=jax.random.key(0))
-    said = "50 of 164 questions solved; the counts hardly determine a + b: pass@k beyond"
-    assert found.status.startswith(f"{said} k = 1 rests on the prior; a = ")
+    result = t2.forecasts.forecast_beta(np.ones(164), correct, [1, 10], key=jax.random.key(0))
+    message = "50 of 164 questions solved; the counts hardly determine a + b: pass@k beyond"
+    assert result.status.startswith(f"{message} k = 1 rests on the prior; a = ")
     # the prior's spread of log a at a known mean: 1/(1/1² + 1/2²) = 0.8
-    inside = np.abs(np.log(found.laws.b / found.laws.a) - np.log(114 / 50)) < 0.1
-    assert np.var(np.log(found.laws.a[inside])) == pytest.approx(0.8, rel=0.25)
+    inside = np.abs(np.log(result.laws.b / result.laws.a) - np.log(114 / 50)) < 0.1
+    assert np.var(np.log(result.laws.a[inside])) == pytest.approx(0.8, rel=0.25)
     many = t2.forecasts.forecast_beta(np.full(164, 20), 6 * correct, [1, 10], key=jax.random.key(0))
     assert many.status.startswith("50 of 164 questions solved; a = ")
     assert "prior" not in many.status

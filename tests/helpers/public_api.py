@@ -100,8 +100,8 @@ def has_example(documented: Documented) -> bool:
 
 def sections_of(text: str) -> dict[str, str]:
     """The indented text below each heading of Google style."""
-    found = re.split(rf"^({'|'.join(SECTIONS)}):\s*$", text, flags=re.M)
-    return dict(zip(found[1::2], found[2::2], strict=True))
+    result = re.split(rf"^({'|'.join(SECTIONS)}):\s*$", text, flags=re.M)
+    return dict(zip(result[1::2], result[2::2], strict=True))
 
 
 def _arguments(value: Any) -> list[str]:
@@ -113,7 +113,9 @@ def _arguments(value: Any) -> list[str]:
         return []
     if inspect.isclass(value) and (value.__init__ is object.__init__ or issubclass(value, BaseException)):
         return []
-    return [one.name for one in parameters if one.name not in ("self", "cls", "args", "kwargs", "values")]
+    return [
+        parameter.name for parameter in parameters if parameter.name not in ("self", "cls", "args", "kwargs", "values")
+    ]
 
 
 def _returns(value: Any) -> bool:

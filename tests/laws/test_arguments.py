@@ -75,15 +75,15 @@ def test_first_mistakes(call, said):
 
 
 def test_a_fit_in_place_of_its_law():
-    found = t2.fit(t2.laws.Chinchilla, TABLE, key=KEY)
+    result = t2.fit(t2.laws.Chinchilla, TABLE, key=KEY)
     with pytest.raises(TypeError, match=r"allocate: law is a Fit, expected a law with values: write its \.law"):
-        t2.allocate(found, BUDGET)
+        t2.allocate(result, BUDGET)
 
 
 def test_a_dataframe_is_a_table():
     """The values are those of the Table, and a bad frame is refused as a bad table."""
-    found = t2.fit(t2.laws.Chinchilla, FRAME, key=KEY)
-    np.testing.assert_allclose([found.law.alpha, found.law.beta], [0.34, 0.28], rtol=1e-4)
+    result = t2.fit(t2.laws.Chinchilla, FRAME, key=KEY)
+    np.testing.assert_allclose([result.law.alpha, result.law.beta], [0.34, 0.28], rtol=1e-4)
     np.testing.assert_array_equal(t2.predict(LAW, FRAME), t2.predict(LAW, TABLE))
     with pytest.raises(t2.TableError, match="column 'params'"):
         t2.fit(t2.laws.Chinchilla, FRAME.drop(columns="params"), key=KEY)

@@ -116,10 +116,10 @@ def test_a_column_that_only_the_law_knows():
 
 def test_a_law_that_is_no_number_is_told_not_raised():
     fit = t2.fit(user_law("Mine", lambda self, N, D: self.E + jnp.where(N > 5e7, jnp.nan, 1.0)), TABLE, key=KEY)
-    said = "failed: the objective was not finite from any start; Mine is nan at row 1 (params=1e+08, tokens=1e+10) "
+    message = "failed: the objective was not finite from any start; Mine is nan at row 1 (params=1e+08, tokens=1e+10) "
     assert (
         not fit.converged
-        and fit.status.startswith(said)
+        and fit.status.startswith(message)
         and "with E=1, " in fit.status
         and fit.status.endswith("at 2 of 3 rows")
     )
@@ -145,9 +145,9 @@ def test_a_law_of_compute_alone():
         def __call__(self, compute):
             return self.E + self.A * compute**-self.alpha
 
-    found = t2.fit(OfCompute, rows, key=KEY)
-    assert found.converged
-    np.testing.assert_allclose([found.law.E, found.law.A, found.law.alpha], [1.75, 60.0, 0.09], rtol=1e-6)
+    result = t2.fit(OfCompute, rows, key=KEY)
+    assert result.converged
+    np.testing.assert_allclose([result.law.E, result.law.A, result.law.alpha], [1.75, 60.0, 0.09], rtol=1e-6)
     alike = rows.with_columns(compute=1e20, model=[f"m{i}" for i in range(14)])
     with pytest.raises(t2.TableError, match=r"OfCompute reads compute, in which no two runs differ, .* has 14"):
         t2.fit(OfCompute, alike, key=KEY)

@@ -86,8 +86,8 @@ def test_repeated_tokens_are_worth_less():
 
 def test_excess_parameters_are_worth_less():
     """Muennighoff et al.'s eq. 7 with their coefficients, N_opt from Hoffmann et al.'s stationarity; never free."""
-    found = {"E": 1.87, "A": 521.0, "B": 1488.0, "alpha": 0.353, "beta": 0.353}
-    law, plain = ExcessParams(**found, R_D=15.4, R_N=5.3), Chinchilla(**found)
+    results = {"E": 1.87, "A": 521.0, "B": 1488.0, "alpha": 0.353, "beta": 0.353}
+    law, plain = ExcessParams(**results, R_D=15.4, R_N=5.3), Chinchilla(**results)
     unique = 1e9
     needed = (521 / 1488) ** (1 / 0.353) * unique  # α·A/N^α = β·B/D^β with α = β
     n, d = 20 * needed, 8 * unique
@@ -97,8 +97,8 @@ def test_excess_parameters_are_worth_less():
     assert float(law(n, d, unique)) == pytest.approx(by_hand, rel=1e-12)
     assert float(law(needed / 2, d)) == pytest.approx(float(plain(needed / 2, d)), rel=1e-14)
     assert float(law(1e3 * needed, unique)) > float(plain(1e3 * needed, unique)) + 0.01
-    constrained = DataConstrained(**found, R_D=15.4)
-    without_end = ExcessParams(**found, R_D=15.4, R_N=1e12)
+    constrained = DataConstrained(**results, R_D=15.4)
+    without_end = ExcessParams(**results, R_D=15.4, R_N=1e12)
     assert float(without_end(n, d, unique)) == pytest.approx(float(constrained(n, d, unique)), rel=1e-9)
 
 
@@ -106,8 +106,8 @@ def test_a_break_changes_the_exponent():
     """Slopes of log(L - E) in log C far before and far after the break, and no interaction is no law but Chinchilla."""
     law = BrokenPower(E=0.0, A=100.0, alpha=0.1, C1=1e20, c=0.2, f=0.5)
     for n, slope in ((1e2, -0.1), (1e18, -0.3)):
-        found = math.log(float(law(n * 10, 1e10)) / float(law(n, 1e10))) / math.log(10)
-        assert found == pytest.approx(slope, rel=1e-6)
+        result = math.log(float(law(n * 10, 1e10)) / float(law(n, 1e10))) / math.log(10)
+        assert result == pytest.approx(slope, rel=1e-6)
     chinchilla = {"E": 1.0, "A": 100.0, "B": 500.0, "alpha": 0.3, "beta": 0.4}
     assert Interaction(**chinchilla, F=0.0)(1e8, 1e10) == pytest.approx(float(Chinchilla(**chinchilla)(1e8, 1e10)))
     gained = float(Interaction(**chinchilla, F=7.0)(1e8, 1e10)) - float(Chinchilla(**chinchilla)(1e8, 1e10))
@@ -194,11 +194,11 @@ def close(found, exact):
 
 def test_muennighoffs_published_coefficients():
     """The pitfall of N': D/7 unique tokens call for fewer than 8.7e9 params; plain Chinchilla gives 2.192164."""
-    found = {"E": math.exp(0.6254804), "A": math.exp(6.255414), "B": math.exp(7.3049974)}
-    found |= {"alpha": 0.3526596, "beta": 0.3526596}
-    law = ExcessParams(**found, R_N=5.309743, R_D=15.387756)
+    results = {"E": math.exp(0.6254804), "A": math.exp(6.255414), "B": math.exp(7.3049974)}
+    results |= {"alpha": 0.3526596, "beta": 0.3526596}
+    law = ExcessParams(**results, R_N=5.309743, R_D=15.387756)
     assert float(law(8.7e9, 178e9, 178e9 / 7)) == pytest.approx(2.226081, abs=5e-7)
-    assert float(Chinchilla(**found)(8.7e9, 178e9)) == pytest.approx(2.192164, abs=5e-7)
+    assert float(Chinchilla(**results)(8.7e9, 178e9)) == pytest.approx(2.192164, abs=5e-7)
 
 
 def test_farseers_public_refit():
@@ -222,8 +222,8 @@ def test_farseers_public_refit():
         bent = mpmath.expm1(bend * mpmath.log(100)) / bend
         exact = 2 * mpmath.exp(-bent / 10)
         exact += 500 * mpmath.exp(-bent / 2 - mpmath.mpf(0.3) * mpmath.exp(-bent / 10) * mpmath.log(10**12))
-        found = Farseer(**straight, E_bend=bend, B_bend=bend, beta_bend=bend)(1e11, 1e12)
-        assert float(found) == pytest.approx(float(exact), rel=1e-12)
+        result = Farseer(**straight, E_bend=bend, B_bend=bend, beta_bend=bend)(1e11, 1e12)
+        assert float(result) == pytest.approx(float(exact), rel=1e-12)
 
 
 def test_experts_of_the_paper():

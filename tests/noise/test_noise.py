@@ -75,9 +75,9 @@ def test_counts():
     np.testing.assert_allclose(Binomial().log_density(NAIVE, ROWS, {}), expected, rtol=1e-10)
     np.testing.assert_array_equal(Binomial().penalty(NAIVE, ROWS, {}), -Binomial().log_density(NAIVE, ROWS, {}))
     expected = stats.betabinom.logpmf(ROWS["correct"], ROWS["trials"], MEAN * SIZE, (1 - MEAN) * SIZE)
-    found = BetaBinomial().log_density(PASS, ROWS, {})
-    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
-    np.testing.assert_array_equal(BetaBinomial().penalty(PASS, ROWS, {}), -np.asarray(found))
+    result = BetaBinomial().log_density(PASS, ROWS, {})
+    np.testing.assert_allclose(result, expected, rtol=1e-8, atol=1e-8)
+    np.testing.assert_array_equal(BetaBinomial().penalty(PASS, ROWS, {}), -np.asarray(result))
     # a T2PassK read as one chance for all is the naive law
     np.testing.assert_allclose(
         Binomial().log_density(PASS, ROWS, {}), Binomial().log_density(NAIVE, ROWS, {}), rtol=1e-9
@@ -167,10 +167,10 @@ def test_a_loss_is_one_measurement_however_many_questions_its_run_has():
     questions = t2.Table.from_columns(**each, question=[str(i) for i in range(6)])  # pyright: ignore[reportArgumentType]
     problem, data = prepare(T2PassKNaive, questions, Joint(Binomial(), Gaussian("log", scale=0.02)), {})
     rows = {name: jnp.asarray(one) for name, one in data.every_row().items()}
-    found = np.sum(problem.noise.log_density(NAIVE, rows, {}))
+    result = np.sum(problem.noise.log_density(NAIVE, rows, {}))
     counts = stats.binom.logpmf(each["correct"], each["trials"], MEAN[at]).sum()
     losses = stats.lognorm.logpdf(ROWS["loss"][[3, 7]], 0.02, scale=PREDICTED[[3, 7]])
-    assert found == pytest.approx(counts + losses.sum(), rel=1e-10)
+    assert result == pytest.approx(counts + losses.sum(), rel=1e-10)
     penalty = np.sum(problem.noise.penalty(NAIVE, rows, {}))
     assert penalty == pytest.approx(0.5 * np.sum(np.square(RESIDUAL[[3, 7]] / 0.02)) - counts, rel=1e-10)
 

@@ -94,9 +94,9 @@ def test_a_narrow_beta_is_no_better_than_its_limit(table):
         narrow = [T2PassK(**(LAW.values() | {"theta3": shift})) for shift in (8.0, 10.0)]
         data = question_rows(T2PassK, table)
         rows = {name: jnp.asarray(column) for name, column in data.columns.items()}
-        found = [np.asarray(density(law, rows, jnp.asarray(0.5))) for law in narrow]
-    assert (found[0] < 0).all()
-    np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
+        results = [np.asarray(density(law, rows, jnp.asarray(0.5))) for law in narrow]
+    assert (results[0] < 0).all()
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-9)
 
 
 @t2.law
@@ -116,10 +116,10 @@ def test_a_question_is_left_out_over_all_runs(table):
     with scope():
         np.testing.assert_allclose(Share(p=0.3).cost(1e8, 2.0), -np.log(1 - 0.7**2), rtol=1e-12)  # as no law says
     post = t2.sample(Share, table, t2.noise.Binomial(), key=jax.random.key(0), draws=100, warmup=100, unit="question")
-    found = post.idata["log_likelihood"]["pass_at_k"]
-    assert found.dims == ("chain", "draw", "question") and list(found["question"].values) == question_names(table)[1]
+    result = post.idata["log_likelihood"]["pass_at_k"]
+    assert result.dims == ("chain", "draw", "question") and list(result["question"].values) == question_names(table)[1]
     each = stats.binom.logpmf(CORRECT, TRIALS, np.asarray(post.idata["posterior"]["p"])[..., None, None])
-    np.testing.assert_allclose(np.asarray(found), np.where(TRIALS > 0, each, 0.0).sum(axis=-1), rtol=1e-9)
+    np.testing.assert_allclose(np.asarray(result), np.where(TRIALS > 0, each, 0.0).sum(axis=-1), rtol=1e-9)
     with pytest.raises(ValueError, match="unit='task', expected 'run' or 'question'"):
         t2.sample(Share, table, key=jax.random.key(0), unit="task")  # pyright: ignore[reportArgumentType]
 

@@ -70,13 +70,13 @@ def test_a_posterior_reads_them_by_default():
 def test_the_profiled_scale_is_the_most_likely(factor):
     own = factor * ERRORS
     columns = rows(loss_se=jnp.asarray(own), weight=jnp.ones(len(X)))
-    found = float(t2.noise.Gaussian().profile(LINE, columns)["sigma"])
+    result = float(t2.noise.Gaussian().profile(LINE, columns)["sigma"])
 
     def cost(log_sigma):
         return -stats.norm.logpdf(RESIDUAL, 0, np.hypot(np.exp(log_sigma), own)).sum()
 
     best: Any = optimize.minimize_scalar(cost, bounds=(-12.0, 0.0), method="bounded", options={"xatol": 1e-10})
-    assert cost(np.log(found)) <= best.fun + 1e-9
+    assert cost(np.log(result)) <= best.fun + 1e-9
 
 
 def test_residuals_are_resampled_in_units_of_each_rows_scale():

@@ -86,7 +86,7 @@ def log_betabinom(c, n, a, b):
 
 def by_quadrature(table: t2.Table, tau: float) -> np.ndarray:
     """The same by an even sum over z: the integrand is smooth and ends at nothing."""
-    found = []
+    results = []
     with scope():
         a, b = (np.asarray(x) for x in LAW.questions(jnp.asarray(table["params"]), jnp.asarray(table["tokens"])))
     weight = table.weights()
@@ -98,8 +98,8 @@ def by_quadrature(table: t2.Table, tau: float) -> np.ndarray:
         middle, size = a[mine][0] / (a + b)[mine][0], (a + b)[mine][0]
         mean, rest = moved(middle, tau, z)
         each = log_betabinom(c, n, mean * size, rest * size) @ np.bincount(which.ravel(), weight[mine])
-        found.append(logsumexp(each + stats.norm.logpdf(z[:, 0])) + np.log(120.0 / 24000))
-    return np.array(found)
+        results.append(logsumexp(each + stats.norm.logpdf(z[:, 0])) + np.log(120.0 / 24000))
+    return np.array(results)
 
 
 @pytest.mark.parametrize(("tau", "questions", "trials"), [(0.02, 60, 10), (0.2, 60, 10), (0.05, 200, 20), (0.1, 3, 1)])
@@ -149,10 +149,10 @@ def test_scatter_is_found_again_and_so_are_the_runs():
     assert 0.07 < np.median(tau) < 0.15
     assert post.idata["log_likelihood"]["pass_at_k"].dims == ("chain", "draw", "run")
     few = jax.tree.map(lambda leaf: np.repeat(leaf, 400), LAW)
-    found = run_deviations(few, np.full(400, 0.1), table, key=jax.random.key(1))
-    away = (found.mean(axis=0) - off) / found.std(axis=0)
-    assert found.shape == (400, 20) and np.abs(away).max() < 4 and 0.6 < np.std(away) < 1.5
-    assert np.corrcoef(found.mean(axis=0), off)[0, 1] > 0.95
+    result = run_deviations(few, np.full(400, 0.1), table, key=jax.random.key(1))
+    away = (result.mean(axis=0) - off) / result.std(axis=0)
+    assert result.shape == (400, 20) and np.abs(away).max() < 4 and 0.6 < np.std(away) < 1.5
+    assert np.corrcoef(result.mean(axis=0), off)[0, 1] > 0.95
 
 
 def test_deviations_have_the_distribution_that_quadrature_gives():
@@ -161,7 +161,7 @@ def test_deviations_have_the_distribution_that_quadrature_gives():
     one = table.where(model="m19")
     draws = 20000
     laws = jax.tree.map(lambda leaf: np.repeat(leaf, draws), LAW)
-    found = run_deviations(laws, np.full(draws, 0.3), one, key=jax.random.key(0))[:, 0]
+    result = run_deviations(laws, np.full(draws, 0.3), one, key=jax.random.key(0))[:, 0]
     with scope():
         a, b = (np.asarray(x) for x in LAW.questions(jnp.asarray(one["params"]), jnp.asarray(one["tokens"])))
     z = np.linspace(-8.0, 8.0, 4001)
@@ -169,7 +169,7 @@ def test_deviations_have_the_distribution_that_quadrature_gives():
     density = np.prod(np.where(one["correct"][:, None] > 0, mean, 1 - mean), axis=0) * stats.norm.pdf(z)
     exact = np.cumsum(density) / density.sum()
     for at in (-1.0, 0.0, 0.5, 1.0, 2.0):
-        assert np.mean(found < at) == pytest.approx(np.interp(at, z, exact), abs=0.02)
+        assert np.mean(result < at) == pytest.approx(np.interp(at, z, exact), abs=0.02)
 
 
 def test_a_deviation_has_the_variance_of_a_share():

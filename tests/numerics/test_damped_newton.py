@@ -43,15 +43,15 @@ def test_least_squares_as_scipy():
     rng = np.random.default_rng(1)
     t = jnp.asarray(np.linspace(0, 5, 30))
     y = 0.4 + 2.0 * np.exp(-0.9 * np.asarray(t)) + 0.01 * rng.normal(size=30)
-    found = jax.jit(lambda u: minimise(lambda u: decay(u, t, y), u))(jnp.array([-1.0, 0.0, -1.0]))
+    result = jax.jit(lambda u: minimise(lambda u: decay(u, t, y), u))(jnp.array([-1.0, 0.0, -1.0]))
 
     def residuals(u):
         return np.exp(u[0]) + np.exp(u[1] - np.exp(u[2]) * np.asarray(t)) - y
 
     expected = optimize.least_squares(residuals, [-1.0, 0.0, -1.0], method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15)
-    assert found.converged
-    np.testing.assert_allclose(found.u, expected.x, rtol=1e-7)
-    assert float(found.value) == pytest.approx(expected.cost, rel=1e-12)
+    assert result.converged
+    np.testing.assert_allclose(result.u, expected.x, rtol=1e-7)
+    assert float(result.value) == pytest.approx(expected.cost, rel=1e-12)
 
 
 def test_failures_are_data():
@@ -101,8 +101,8 @@ def test_solve_positive(n):
     rng = np.random.default_rng(n)
     root = rng.normal(size=(20, n, n))
     matrices, vectors = root @ root.transpose(0, 2, 1) + 0.1 * np.eye(n), rng.normal(size=(20, n))
-    found = jax.vmap(solve_positive)(jnp.asarray(matrices), jnp.asarray(vectors))
-    np.testing.assert_allclose(found, np.linalg.solve(matrices, vectors[..., None])[..., 0], rtol=1e-9, atol=1e-10)
+    result = jax.vmap(solve_positive)(jnp.asarray(matrices), jnp.asarray(vectors))
+    np.testing.assert_allclose(result, np.linalg.solve(matrices, vectors[..., None])[..., 0], rtol=1e-9, atol=1e-10)
     indefinite = jnp.asarray(matrices[0] - 2 * np.linalg.eigvalsh(matrices[0])[0] * np.eye(n))
     assert np.all(np.isnan(solve_positive(indefinite, jnp.asarray(vectors[0]))))
 
@@ -132,18 +132,18 @@ def test_nearest_point_of_a_box():
     """min ½|x-c|² under x <= b is min(c, b) with multipliers max(c-b, 0); all its derivatives are 0 or 1."""
     centres = np.random.default_rng(0).normal(size=(30, 3))
     b = np.array([0.3, 0.0, -0.2])
-    found = jax.jit(jax.vmap(nearest, in_axes=(0, None)))(jnp.asarray(centres), jnp.asarray(b))
-    np.testing.assert_allclose(found.x, np.minimum(centres, b), atol=1e-12)
-    np.testing.assert_allclose(found.multipliers, np.maximum(centres - b, 0), atol=1e-9)
-    np.testing.assert_array_equal(found.active, centres > b)
+    result = jax.jit(jax.vmap(nearest, in_axes=(0, None)))(jnp.asarray(centres), jnp.asarray(b))
+    np.testing.assert_allclose(result.x, np.minimum(centres, b), atol=1e-12)
+    np.testing.assert_allclose(result.multipliers, np.maximum(centres - b, 0), atol=1e-9)
+    np.testing.assert_array_equal(result.active, centres > b)
     np.testing.assert_allclose(
-        found.value, 0.5 * np.sum(np.maximum(centres - b, 0) ** 2, axis=1), rtol=1e-9, atol=1e-15
+        result.value, 0.5 * np.sum(np.maximum(centres - b, 0) ** 2, axis=1), rtol=1e-9, atol=1e-15
     )
-    assert np.max(found.kkt) < 1e-9
+    assert np.max(result.kkt) < 1e-9
 
     def x_and_multipliers(centre, b):
-        found = nearest(centre, b)
-        return jnp.concatenate([found.x, found.multipliers])
+        result = nearest(centre, b)
+        return jnp.concatenate([result.x, result.multipliers])
 
     held = (centres[0] > b).astype(float)
     assert 0 < held.sum() < 3
@@ -168,9 +168,9 @@ def test_curved_objective_on_a_plane():
 
     def ours(weights, b):
         theta = (weights, b)
-        found = first_of(falling, plane, jax.lax.stop_gradient(theta), jnp.full((1, 3), -5.0))
-        found = differentiable(falling, plane, theta, found)
-        return jnp.concatenate([found.x, found.multipliers])
+        result = first_of(falling, plane, jax.lax.stop_gradient(theta), jnp.full((1, 3), -5.0))
+        result = differentiable(falling, plane, theta, result)
+        return jnp.concatenate([result.x, result.multipliers])
 
     weights, b = jnp.array([0.5, 2.0, 7.0]), jnp.asarray(1.3)
     np.testing.assert_allclose(jax.jit(ours)(weights, b), answer(weights, b), rtol=1e-11)
@@ -192,11 +192,11 @@ def test_best_of_several_minima():
     starts = jnp.array([[-1.5, 0.1, 0.1], [0.2, 0.1, 0.1], [1.5, 0.1, 0.1]])
     solve = jax.jit(lambda tilt: best_of(wells, both_sides, tilt, starts))
     for tilt in (0.2, -0.2):
-        found = solve(jnp.asarray(tilt))
+        result = solve(jnp.asarray(tilt))
         roots = np.roots([4.0, 0.0, -4.0, tilt])
         best = min(roots.real, key=lambda x: (x**2 - 1) ** 2 + tilt * x)
-        np.testing.assert_allclose(found.x, [best, 0.0, 0.5], atol=1e-8)
-        assert not np.any(found.active) and found.kkt < 1e-9
+        np.testing.assert_allclose(result.x, [best, 0.0, 0.5], atol=1e-8)
+        assert not np.any(result.active) and result.kkt < 1e-9
 
 
 def test_nearest_point_of_a_curved_set():
@@ -211,16 +211,16 @@ def test_nearest_point_of_a_curved_set():
     def ours(radius):
         theta = (jnp.array([1.0, 2.0]), radius)
         begun = find_feasible_point(disc, jax.lax.stop_gradient(theta), jnp.array([-6.0, 8.0]))
-        found = first_of(total, disc, jax.lax.stop_gradient(theta), begun.x[None])
-        return differentiable(total, disc, theta, found), begun.worst
+        result = first_of(total, disc, jax.lax.stop_gradient(theta), begun.x[None])
+        return differentiable(total, disc, theta, result), begun.worst
 
     def x(radius):
         return ours(radius)[0].x
 
-    found, largest = jax.jit(ours)(jnp.asarray(0.5))
-    np.testing.assert_allclose(found.x, np.array([1.0, 2.0]) - 0.5 / np.sqrt(2), rtol=1e-11)
-    np.testing.assert_allclose(found.multipliers, [np.sqrt(2) / 0.5, 0.0], atol=1e-9)
-    assert largest < 0 and found.kkt < 1e-11
+    result, largest = jax.jit(ours)(jnp.asarray(0.5))
+    np.testing.assert_allclose(result.x, np.array([1.0, 2.0]) - 0.5 / np.sqrt(2), rtol=1e-11)
+    np.testing.assert_allclose(result.multipliers, [np.sqrt(2) / 0.5, 0.0], atol=1e-9)
+    assert largest < 0 and result.kkt < 1e-11
     slope, bend = jax.jit(lambda r: (jax.jacfwd(x)(r), jax.jacfwd(jax.jacrev(x))(r)))(jnp.asarray(0.5))
     np.testing.assert_allclose(slope, -np.ones(2) / np.sqrt(2), rtol=1e-9)
     np.testing.assert_allclose(bend, 0.0, atol=1e-8)
@@ -228,8 +228,8 @@ def test_nearest_point_of_a_curved_set():
 
 def test_contradictory_limits_are_named_by_their_blame():
     """x <= -1, -x <= -1 and y <= 0: the first two cannot hold together and share the blame."""
-    found = jax.jit(lambda x: find_feasible_point(lambda _, x: jnp.array([x[0] + 1, 1 - x[0], x[1]]), 0.0, x))(
+    result = jax.jit(lambda x: find_feasible_point(lambda _, x: jnp.array([x[0] + 1, 1 - x[0], x[1]]), 0.0, x))(
         jnp.array([3.0, -1.0])
     )
-    assert found.worst > 0.99
-    np.testing.assert_allclose(found.blame, [0.5, 0.5, 0.0], atol=0.01)
+    assert result.worst > 0.99
+    np.testing.assert_allclose(result.blame, [0.5, 0.5, 0.0], atol=0.01)

@@ -53,18 +53,18 @@ def test_best_samples_are_those_of_scipy():
         return float(np.mean(density * p * t / accepted * (1 - (1 - accepted) ** k)) + w * silent)
 
     best: Any = minimize_scalar(lambda log_k: -value(np.exp(log_k)), bounds=(0, 6), method="bounded")
-    found = t2.planning.best_samples(law, 1e9, 2e10)
-    assert found.samples == pytest.approx(np.exp(best.x), rel=0.01)
-    assert found.success == pytest.approx(-best.fun, rel=1e-4)
-    assert found.single == pytest.approx(value(1.0), rel=1e-4)
-    assert 1 < found.enough < found.samples
+    result = t2.planning.best_samples(law, 1e9, 2e10)
+    assert result.samples == pytest.approx(np.exp(best.x), rel=0.01)
+    assert result.success == pytest.approx(-best.fun, rel=1e-4)
+    assert result.single == pytest.approx(value(1.0), rel=1e-4)
+    assert 1 < result.enough < result.samples
 
 
 def test_a_verifier_that_always_answers_has_no_best_number_but_one_that_is_enough():
     law = t2.laws.select(LAW, Verifier(true_positive=0.95, false_positive=0.05))
-    found = t2.planning.best_samples(law, 1e9, 2e10)
-    gain = [t2.evaluate(law, params=1e9, tokens=2e10, samples=k) - found.single for k in (found.enough, 1e6)]
-    assert found.samples == np.inf
+    result = t2.planning.best_samples(law, 1e9, 2e10)
+    gain = [t2.evaluate(law, params=1e9, tokens=2e10, samples=k) - result.single for k in (result.enough, 1e6)]
+    assert result.samples == np.inf
     assert gain[0] / gain[1] == pytest.approx(0.99, abs=1e-4)
 
 

@@ -20,10 +20,10 @@ SAMPLED = T2Loss(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37, G=0.5, gamma=0
 
 @pytest.mark.tiny
 def test_end_to_end_budgets_are_not_beaten_by_grids_or_scipy():
-    found = frontier_check.run(frontier_check.Config.tiny()).kinds[0]
-    assert found.kind == "total" and found.solved == found.problems == 4 and found.beaten == 0
-    assert found.close == 1 and found.difference < 1e-6 and found.gain < 1e-11
-    assert found.kkt < 1e-10 and found.gap < 1e-8
+    result = frontier_check.run(frontier_check.Config.tiny()).kinds[0]
+    assert result.kind == "total" and result.solved == result.problems == 4 and result.beaten == 0
+    assert result.close == 1 and result.difference < 1e-6 and result.gain < 1e-11
+    assert result.kkt < 1e-10 and result.gap < 1e-8
 
 
 def test_equal_bounds_hold_a_number():
@@ -62,8 +62,8 @@ def test_equal_bounds_hold_a_number():
             "equal bounds fix params, tokens and samples, so there is nothing to choose",
         ),
     )
-    for wrong, said in refused:
-        with pytest.raises(ValueError, match=said):
+    for wrong, message in refused:
+        with pytest.raises(ValueError, match=message):
             t2.Budget(**limits, **wrong)
 
 
@@ -128,14 +128,14 @@ def test_least_compute_for_a_target_is_the_frontier_read_backwards():
 def test_elasticities_and_prices_of_chinchilla():
     """log N* rises by β/(α+β) in log C, and by 1/(α+β) in log A; the loss falls by its multiplier over C."""
     budget = t2.Budget(train=1e24)
-    found = t2.planning.elasticities(LAW, budget)
-    assert list(found.params) == ["E", "A", "B", "alpha", "beta", "train"]
-    assert found.params["train"] == pytest.approx(0.37 / 0.72, rel=1e-9)
-    assert found.tokens["train"] == pytest.approx(0.35 / 0.72, rel=1e-9)
-    assert found.params["A"] == pytest.approx(1 / 0.72, rel=1e-9)
-    assert found.params["E"] == pytest.approx(0.0, abs=1e-12)
+    result = t2.planning.elasticities(LAW, budget)
+    assert list(result.params) == ["E", "A", "B", "alpha", "beta", "train"]
+    assert result.params["train"] == pytest.approx(0.37 / 0.72, rel=1e-9)
+    assert result.tokens["train"] == pytest.approx(0.35 / 0.72, rel=1e-9)
+    assert result.params["A"] == pytest.approx(1 / 0.72, rel=1e-9)
+    assert result.params["E"] == pytest.approx(0.0, abs=1e-12)
     prices = t2.planning.shadow_prices(LAW, budget)
-    assert prices.buys["train"] == pytest.approx(-found.value["train"] * found.plan.value / 1e24, rel=1e-9)
+    assert prices.buys["train"] == pytest.approx(-result.value["train"] * result.plan.value / 1e24, rel=1e-9)
     with pytest.raises(ValueError, match="inference has no price here: the binding limits of this budget are train"):
         prices.exchange("train", "inference")
 
@@ -201,9 +201,9 @@ def test_derivatives_through_an_end_to_end_budget():
 @pytest.mark.parametrize("kind", [kind for kind in frontier_check.KINDS if kind != "total"])
 def test_every_kind_against_grids_and_scipy(kind):
     config = frontier_check.Config(laws=4, points=40, whole_grids=1, kinds=(kind,))
-    for found in frontier_check.run(config).kinds:
-        assert found.problems == 4 and found.solved >= 3 and found.beaten == 0 and found.refused_wrongly == 0
-        assert found.gain < 1e-9
+    for result in frontier_check.run(config).kinds:
+        assert result.problems == 4 and result.solved >= 3 and result.beaten == 0 and result.refused_wrongly == 0
+        assert result.gain < 1e-9
 
 
 @pytest.mark.long

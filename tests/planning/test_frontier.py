@@ -45,9 +45,9 @@ def loss(law, n, d, k) -> Any:
 
 def least(f, low, high) -> tuple[float, float]:
     """Where and how low a function of one variable with a single minimum is, by SciPy."""
-    found: Any = minimize_scalar(f, bounds=(low, high), method="bounded", options={"xatol": 1e-12, "maxiter": 500})
+    result: Any = minimize_scalar(f, bounds=(low, high), method="bounded", options={"xatol": 1e-12, "maxiter": 500})
     ends = [(f(x), x) for x in (low, high)]
-    value, x = min([(found.fun, found.x), *ends])
+    value, x = min([(result.fun, result.x), *ends])
     return x, value
 
 
@@ -136,9 +136,9 @@ def test_bounds_and_infeasible_budgets_side_by_side():
                 if name != "tokens_max"
                 else one.tokens <= row[name] * (1 + 1e-9)
             )
-        said = ", ".join(name for name in CONSTRAINTS if name in row)
+        message = ", ".join(name for name in CONSTRAINTS if name in row)
         assert one.status.startswith(
-            f"optimal within bounds: limited by {said}" if row else "optimal: the global optimum"
+            f"optimal within bounds: limited by {message}" if row else "optimal: the global optimum"
         )
     reasons = (
         "inference budget is below 2·N of the smallest model",
@@ -279,10 +279,10 @@ def test_derivatives(differences):
     """Forward and reverse mode equal central differences in every parameter and budget; E moves nothing."""
     with jax.enable_x64(True):
         for jacobian in (jax.jacfwd, jax.jacrev):
-            found = np.asarray(jax.jit(jacobian(log_answers))(jnp.log(jnp.asarray(X))))
-            np.testing.assert_allclose(found, differences[1], rtol=1e-6, atol=1e-7)
-            np.testing.assert_allclose(found[:, 0], 0, atol=1e-12)
-            assert np.all(np.abs(found[:, 1:]) > 1e-3)
+            result = np.asarray(jax.jit(jacobian(log_answers))(jnp.log(jnp.asarray(X))))
+            np.testing.assert_allclose(result, differences[1], rtol=1e-6, atol=1e-7)
+            np.testing.assert_allclose(result[:, 0], 0, atol=1e-12)
+            assert np.all(np.abs(result[:, 1:]) > 1e-3)
 
 
 def test_derivatives_of_chinchilla_are_those_of_the_closed_form():
@@ -311,10 +311,10 @@ def test_documented_example_in_a_float32_program(differences):
     """Without 64-bit mode the derivative is right to float32's own rounding, and under jit it is float32 throughout."""
     logs, slopes, _ = differences
     budget = t2.Budget(train=1e22, inference=1e11)
-    found = jax.jacobian(lambda law: t2.allocate(law, budget).params)(LAW)
-    assert type(found) is T2Loss and found.G.dtype == jnp.float32
+    result = jax.jacobian(lambda law: t2.allocate(law, budget).params)(LAW)
+    assert type(result) is T2Loss and result.G.dtype == jnp.float32
     np.testing.assert_allclose(
-        list(found.values().values()), slopes[0, :7] * np.exp(logs[0]) / X[:7], rtol=2e-6, atol=1e-3
+        list(result.values().values()), slopes[0, :7] * np.exp(logs[0]) / X[:7], rtol=2e-6, atol=1e-3
     )
 
     def log_params(train):

@@ -36,8 +36,8 @@ def slopes(law: t2.Law, **limits: float) -> dict[str, dict[str, float]]:
 
     def log_answers(logs: Any) -> Any:
         plan = plan_at(type(law), dict(zip(inputs, signs * jnp.exp(logs), strict=True)))
-        found = jnp.log(jnp.stack([plan.params, plan.tokens, plan.samples, plan.value, plan.spent]))
-        return found, (found, plan.active, plan.kkt)
+        result = jnp.log(jnp.stack([plan.params, plan.tokens, plan.samples, plan.value, plan.spent]))
+        return result, (result, plan.active, plan.kkt)
 
     def reverse(logs: Any) -> Any:
         slopes, more = jax.jacrev(log_answers, has_aux=True)(logs)
@@ -46,8 +46,8 @@ def slopes(law: t2.Law, **limits: float) -> dict[str, dict[str, float]]:
     size, step = len(inputs), 1e-4
     moved = logs + step * np.stack([*np.eye(size), *-np.eye(size), np.zeros(size)])
     with jax.enable_x64(True):
-        found = jax.jit(jax.vmap(jax.jacfwd(reverse, has_aux=True)))(moved)
-    bends, (first, values, active, kkt) = jax.tree.map(np.asarray, found)
+        result = jax.jit(jax.vmap(jax.jacfwd(reverse, has_aux=True)))(moved)
+    bends, (first, values, active, kkt) = jax.tree.map(np.asarray, result)
     assert np.all(active == active[0]) and np.max(kkt) < 1e-9
     names = {name for i, name in enumerate(CONSTRAINTS) if active[0, i]}
     assert names == {name for name in limits if name not in ("queries", "unique_tokens")}
@@ -61,17 +61,17 @@ def slopes(law: t2.Law, **limits: float) -> dict[str, dict[str, float]]:
 
 def check_target_and_latency(law: t2.Law, target: float, latency: float) -> None:
     """A held latency decides N, dearer hours only what is spent, and a better target takes more tokens and samples."""
-    found = slopes(law, target=target, queries=1e9, latency=latency)
+    result = slopes(law, target=target, queries=1e9, latency=latency)
     better = -1 if "loss" in law.response else 1
-    assert 0.9 < found["params"]["latency"] < 1.2
-    assert found["params"]["batch"] < -0.1 and found["params"]["prompt"] < -0.01
-    assert all(abs(found["params"][name]) < 1e-9 for name in (*law.values(), "target", "queries", "price"))
-    assert found["spent"]["price"] == pytest.approx(1.0, rel=1e-9)
-    assert found["value"]["target"] == pytest.approx(1.0, rel=1e-9)
+    assert 0.9 < result["params"]["latency"] < 1.2
+    assert result["params"]["batch"] < -0.1 and result["params"]["prompt"] < -0.01
+    assert all(abs(result["params"][name]) < 1e-9 for name in (*law.values(), "target", "queries", "price"))
+    assert result["spent"]["price"] == pytest.approx(1.0, rel=1e-9)
+    assert result["value"]["target"] == pytest.approx(1.0, rel=1e-9)
     for name in ("tokens", "samples", "spent"):
-        assert better * found[name]["target"] > 0.5 and abs(found[name]["price"] - (name == "spent")) < 1e-9
-        assert abs(found[name]["latency"]) > 0.01 and abs(found[name]["alpha"]) > 0.1
-    assert all(found["spent"][name] > 0.01 for name in ("queries", "prompt"))
+        assert better * result[name]["target"] > 0.5 and abs(result[name]["price"] - (name == "spent")) < 1e-9
+        assert abs(result[name]["latency"]) > 0.01 and abs(result[name]["alpha"]) > 0.1
+    assert all(result["spent"][name] > 0.01 for name in ("queries", "prompt"))
 
 
 @pytest.mark.long
@@ -87,36 +87,36 @@ def test_a_target_of_pass_at_k_under_a_latency_limit_at_prices():
 @pytest.mark.long
 def test_prices_of_an_end_to_end_budget():
     """What hours cost and what there is to spend are one: log N moves by as much in one as against the other."""
-    found = slopes(LOSS, total=1e7, queries=1e9)
+    result = slopes(LOSS, total=1e7, queries=1e9)
     for name in ("params", "tokens", "samples"):
-        assert found[name]["price"] == pytest.approx(-found[name]["total"], rel=1e-8)
-        assert all(abs(found[name][one]) > 1e-3 for one in ("total", "queries", "batch", "prompt"))
+        assert result[name]["price"] == pytest.approx(-result[name]["total"], rel=1e-8)
+        assert all(abs(result[name][one]) > 1e-3 for one in ("total", "queries", "batch", "prompt"))
 
 
 @pytest.mark.long
 def test_a_target_at_prices():
-    found = slopes(LOSS, target=2.0, queries=1e9)
-    assert all(abs(found[name]["target"]) > 0.5 for name in ("params", "tokens", "spent"))
-    assert found["spent"]["price"] == pytest.approx(1.0, rel=1e-9)
-    assert all(abs(found[name]["price"]) < 1e-8 for name in ("params", "tokens", "samples"))
+    result = slopes(LOSS, target=2.0, queries=1e9)
+    assert all(abs(result[name]["target"]) > 0.5 for name in ("params", "tokens", "spent"))
+    assert result["spent"]["price"] == pytest.approx(1.0, rel=1e-9)
+    assert all(abs(result[name]["price"]) < 1e-8 for name in ("params", "tokens", "samples"))
 
 
 @pytest.mark.long
 def test_most_queries_for_a_target():
     """What is spent is all of the total, and a better target takes samples from fewer queries."""
-    found = slopes(LOSS, total=1e7, target=2.0)
-    assert found["spent"]["total"] == pytest.approx(1.0, rel=1e-9)
-    assert found["value"]["target"] == pytest.approx(1.0, rel=1e-9)
-    assert found["samples"]["target"] < -0.5 and found["tokens"]["total"] > 0.1
+    result = slopes(LOSS, total=1e7, target=2.0)
+    assert result["spent"]["total"] == pytest.approx(1.0, rel=1e-9)
+    assert result["value"]["target"] == pytest.approx(1.0, rel=1e-9)
+    assert result["samples"]["target"] < -0.5 and result["tokens"]["total"] > 0.1
 
 
 @pytest.mark.long
 def test_few_unique_tokens():
     """Where data repeat, more different tokens are worth more training on them, and lower the loss."""
     law = t2.laws.T2Loss.on(t2.laws.DataConstrained)(**LOSS.values(), R_D=15.4)
-    found = slopes(law, total=1e7, queries=1e9, unique_tokens=5e12)
-    assert found["tokens"]["unique_tokens"] > 0.01
-    assert found["value"]["unique_tokens"] < -1e-4
+    result = slopes(law, total=1e7, queries=1e9, unique_tokens=5e12)
+    assert result["tokens"]["unique_tokens"] > 0.01
+    assert result["value"]["unique_tokens"] < -1e-4
 
 
 def test_a_constant_plan_inside_a_derivative():

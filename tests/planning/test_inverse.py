@@ -24,19 +24,19 @@ def test_served_tokens_of_a_published_model():
     """Llama-3 8B: 6ND(G_N/G_D - 1)/2N tokens in closed form, and SciPy finds no cheaper model of that loss."""
     params, tokens = 8.03e9, 15e12
     of_params, of_tokens = gains(params, tokens)
-    found = t2.planning.explain_model(LOSS, params, tokens)
-    assert found.wedge == pytest.approx(of_params / of_tokens, rel=1e-9)
-    assert found.served_tokens == pytest.approx(3 * tokens * (of_params / of_tokens - 1), rel=1e-9)
-    assert found.total == pytest.approx(6 * params * tokens + 2 * params * found.served_tokens, rel=1e-9)
-    assert found.samples == 1 and found.ok and found.unit == "FLOPs"
+    result = t2.planning.explain_model(LOSS, params, tokens)
+    assert result.wedge == pytest.approx(of_params / of_tokens, rel=1e-9)
+    assert result.served_tokens == pytest.approx(3 * tokens * (of_params / of_tokens - 1), rel=1e-9)
+    assert result.total == pytest.approx(6 * params * tokens + 2 * params * result.served_tokens, rel=1e-9)
+    assert result.samples == 1 and result.ok and result.unit == "FLOPs"
     loss = float(LOSS(params, tokens))
-    assert found.value == pytest.approx(loss, rel=1e-6)
+    assert result.value == pytest.approx(loss, rel=1e-6)
 
     def spending(log_params):
         size = np.exp(log_params)
-        left = found.value - CHINCHILLA["E"] - CHINCHILLA["A"] * size ** -CHINCHILLA["alpha"]
+        left = result.value - CHINCHILLA["E"] - CHINCHILLA["A"] * size ** -CHINCHILLA["alpha"]
         data = (left / CHINCHILLA["B"]) ** (-1 / CHINCHILLA["beta"])
-        return np.log(6 * size * data + 2 * size * found.served_tokens)
+        return np.log(6 * size * data + 2 * size * result.served_tokens)
 
     best: Any = minimize_scalar(
         spending, bounds=(np.log(5e9), np.log(5e10)), method="bounded", options={"xatol": 1e-10}
@@ -46,10 +46,10 @@ def test_served_tokens_of_a_published_model():
 
 def test_a_model_with_too_few_tokens_has_no_budget():
     """GPT-3 had 1.7 tokens for each parameter: fewer parameters and more tokens are better even unserved."""
-    found = t2.planning.explain_model(LOSS, 175e9, 300e9)
+    result = t2.planning.explain_model(LOSS, 175e9, 300e9)
     of_params, of_tokens = gains(175e9, 300e9)
-    assert not found.ok and np.isnan(found.queries) and found.wedge == pytest.approx(of_params / of_tokens, rel=1e-9)
-    assert found.wedge < 1 and "fewer parameters and more tokens are better even unserved" in found.status
+    assert not result.ok and np.isnan(result.queries) and result.wedge == pytest.approx(of_params / of_tokens, rel=1e-9)
+    assert result.wedge < 1 and "fewer parameters and more tokens are better even unserved" in result.status
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +67,15 @@ def test_the_budget_of_a_plan_is_recovered(problems):
     train, served, apart, queries, together = problems
     several = 0
     for i in range(10):
-        found = t2.planning.explain_model(SAMPLED, apart.params[i], apart.tokens[i])
-        assert found.train == pytest.approx(train[i], rel=1e-9)
-        assert found.inference == pytest.approx(served[i], rel=1e-6)
-        found = t2.planning.explain_model(SAMPLED, together.params[i], together.tokens[i])
-        several += found.samples > 1.5
-        assert found.samples == pytest.approx(together.samples[i], rel=1e-6)
-        assert found.queries == pytest.approx(queries[i], rel=1e-6) and found.total == pytest.approx(train[i], rel=1e-6)
+        result = t2.planning.explain_model(SAMPLED, apart.params[i], apart.tokens[i])
+        assert result.train == pytest.approx(train[i], rel=1e-9)
+        assert result.inference == pytest.approx(served[i], rel=1e-6)
+        result = t2.planning.explain_model(SAMPLED, together.params[i], together.tokens[i])
+        several += result.samples > 1.5
+        assert result.samples == pytest.approx(together.samples[i], rel=1e-6)
+        assert result.queries == pytest.approx(queries[i], rel=1e-6) and result.total == pytest.approx(
+            train[i], rel=1e-6
+        )
     assert several > 2
 
 
@@ -82,10 +84,10 @@ def test_samples_in_closed_form():
     values, params, tokens = SAMPLED.values(), 2e9, 3e12
     rest = values["alpha"] * values["A"] * params ** -values["alpha"]
     rest -= values["beta"] * values["B"] * tokens ** -values["beta"]
-    found = t2.planning.explain_model(SAMPLED, params, tokens)
-    assert found.samples == pytest.approx((values["gamma"] * values["G"] / rest) ** (1 / values["gamma"]), rel=1e-8)
-    known = t2.planning.explain_model(SAMPLED, params, tokens, samples=found.samples)
-    assert known.queries == pytest.approx(found.queries, rel=1e-8)
+    result = t2.planning.explain_model(SAMPLED, params, tokens)
+    assert result.samples == pytest.approx((values["gamma"] * values["G"] / rest) ** (1 / values["gamma"]), rel=1e-8)
+    known = t2.planning.explain_model(SAMPLED, params, tokens, samples=result.samples)
+    assert known.queries == pytest.approx(result.queries, rel=1e-8)
 
 
 def test_prices_of_a_query():
@@ -102,12 +104,12 @@ def test_prices_of_a_query():
 
 def test_float32_agrees():
     with t2.precision("float32"), jax.enable_x64(False):
-        found = t2.planning.explain_model(LOSS, 8.03e9, 15e12)
-    assert found.queries == pytest.approx(t2.planning.explain_model(LOSS, 8.03e9, 15e12).queries, rel=1e-3)
+        result = t2.planning.explain_model(LOSS, 8.03e9, 15e12)
+    assert result.queries == pytest.approx(t2.planning.explain_model(LOSS, 8.03e9, 15e12).queries, rel=1e-3)
 
 
 def test_a_law_of_bits_is_explained_in_the_bits_that_are_served():
     """Two bytes a weight, by default, are 16 bits."""
     quantised = t2.laws.Quantised(**{name: CHINCHILLA.get(name, 1.0) for name in t2.laws.Quantised.declared()})
-    found = t2.planning.explain_model(quantised, 8e9, 15e12)
-    assert found.ok and found.value == pytest.approx(float(quantised(8e9, 15e12, 16.0)), rel=1e-6)
+    result = t2.planning.explain_model(quantised, 8e9, 15e12)
+    assert result.ok and result.value == pytest.approx(float(quantised(8e9, 15e12, 16.0)), rel=1e-6)

@@ -77,9 +77,9 @@ def test_update_of_rank_one_is_the_inverse_computed_anew():
     with jax.enable_x64(True):
         covariance, g, j = (jnp.asarray(one) for one in (np.linalg.inv(information), slopes, rows))
         assert float(log_variance(covariance, g)) == pytest.approx(brute(information), rel=1e-10)
-        found = np.asarray(reductions(covariance, g, j))
+        result = np.asarray(reductions(covariance, g, j))
         moved = np.asarray(covariance_with(covariance, j[:, 2]))
-    np.testing.assert_allclose(found, [brute(information) - brute(one) for one in after], rtol=1e-9)
+    np.testing.assert_allclose(result, [brute(information) - brute(one) for one in after], rtol=1e-9)
     np.testing.assert_allclose(moved, np.linalg.inv(after[2]), rtol=1e-8)
 
 
@@ -205,19 +205,19 @@ def test_an_answer_that_no_run_can_move_is_told():
 @pytest.mark.long
 def test_runs_in_a_region_beat_the_list_and_stay_inside(fit, listed):
     region = t2.planning.Region(1e18, 1e21, 0.5, 2e4)
-    found = t2.next_runs(fit, TABLE, BUDGET, candidates=region, count=3, compute=2.1e21, scale=SCALE, laws=LAWS)
-    assert found.after[-1] < listed.after[-1] and found.cost.sum() <= 2.1e21 * (1 + 1e-9)
-    ratio = found.tokens / found.params
-    assert np.all((ratio > 0.499999) & (ratio < 20001)) and np.all(found.cost < 1.0001e21)
-    places = np.append(PARAMS, found.params), np.append(TOKENS, found.tokens)
-    assert found.after[-1] == pytest.approx(variance_by_hand(*places), rel=1e-6)
+    result = t2.next_runs(fit, TABLE, BUDGET, candidates=region, count=3, compute=2.1e21, scale=SCALE, laws=LAWS)
+    assert result.after[-1] < listed.after[-1] and result.cost.sum() <= 2.1e21 * (1 + 1e-9)
+    ratio = result.tokens / result.params
+    assert np.all((ratio > 0.499999) & (ratio < 20001)) and np.all(result.cost < 1.0001e21)
+    places = np.append(PARAMS, result.params), np.append(TOKENS, result.tokens)
+    assert result.after[-1] == pytest.approx(variance_by_hand(*places), rel=1e-6)
     # no run can be moved along its cost to where it is worth more
-    for i in range(len(found.params)):
+    for i in range(len(result.params)):
         for factor in (0.97, 1.03):
-            n, d = found.params.copy(), found.tokens.copy()
+            n, d = result.params.copy(), result.tokens.copy()
             n[i], d[i] = n[i] * factor, d[i] / factor
             if 0.5 <= d[i] / n[i] <= 2e4:
-                assert variance_by_hand(np.append(PARAMS, n), np.append(TOKENS, d)) >= found.after[-1] * (1 - 1e-4)
+                assert variance_by_hand(np.append(PARAMS, n), np.append(TOKENS, d)) >= result.after[-1] * (1 - 1e-4)
 
 
 @pytest.mark.long
@@ -240,17 +240,17 @@ def test_rows_of_one_data_size_are_opened_by_another():
     table = table_of(np.geomspace(2e7, 1e9, 8), np.full(8, 2e9))
     candidates = t2.Table.from_columns(params=[1e9, 5e9, 1e8], tokens=[2e9, 2e9, 1e11])
     fit = t2.fit(t2.laws.Chinchilla, table, noise=t2.noise.Gaussian("log"), key=jax.random.key(0), starts=2)
-    found = t2.next_runs(fit, table, BUDGET, candidates=candidates, scale=SCALE)
-    assert "the priors are stronger than the rows in 2 of 5 directions (E, B, beta)" in found.status
-    assert found.status.endswith("without the priors the variance would be infinite")
-    assert found.tokens == [1e11] and found.after[0] < 0.8 * found.before
-    assert np.isfinite(found.before) and found.gain[2] > 10 * found.gain[0]
+    result = t2.next_runs(fit, table, BUDGET, candidates=candidates, scale=SCALE)
+    assert "the priors are stronger than the rows in 2 of 5 directions (E, B, beta)" in result.status
+    assert result.status.endswith("without the priors the variance would be infinite")
+    assert result.tokens == [1e11] and result.after[0] < 0.8 * result.before
+    assert np.isfinite(result.before) and result.gain[2] > 10 * result.gain[0]
 
 
 @pytest.mark.tiny
 def test_experiment(tmp_path):
     result = next_run.run(next_run.Config.tiny())
-    by = {one.name: one for one in result.ways}
+    by = {way.name: way for way in result.ways}
     for name, (params, tokens) in result.examples.items():
         flops = 6 * params * tokens
         assert flops.sum() <= result.compute * 1.002 and flops.sum() > 0.9 * result.compute, name

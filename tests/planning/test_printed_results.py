@@ -17,25 +17,25 @@ def plan():
 
 
 def test_elasticities():
-    found = t2.planning.elasticities(LAW, BUDGET)
-    first, *lines = repr(found).splitlines()
-    assert first == f"Elasticities: {found.plan.status}"
+    result = t2.planning.elasticities(LAW, BUDGET)
+    first, *lines = repr(result).splitlines()
+    assert first == f"Elasticities: {result.plan.status}"
     assert [line.split()[0] for line in lines] == ["params", "tokens", "samples", "value"]
-    assert f"train {found.params['train']:.3g}" in lines[0] and lines[2].endswith("none")
+    assert f"train {result.params['train']:.3g}" in lines[0] and lines[2].endswith("none")
 
 
 def test_shadow_prices():
-    found = t2.planning.shadow_prices(LAW, t2.Budget(train=1e21, tokens_max=1e12))
-    assert repr(found).splitlines() == [
-        f"ShadowPrices: {found.plan.status}",
-        f"  train             {found.buys['train']:.4g} per unit",
+    result = t2.planning.shadow_prices(LAW, t2.Budget(train=1e21, tokens_max=1e12))
+    assert repr(result).splitlines() == [
+        f"ShadowPrices: {result.plan.status}",
+        f"  train             {result.buys['train']:.4g} per unit",
     ]
 
 
 def test_delta_band(plan):
     band = Band(1e9, 2e9, 3e9, 0.9)
-    found = DeltaBand(plan, band, band, band, {"params": 0.1, "tokens": 0.1, "samples": 0.1})
-    first, line, *_ = repr(found).splitlines()
+    result = DeltaBand(plan, band, band, band, {"params": 0.1, "tokens": 0.1, "samples": 0.1})
+    first, line, *_ = repr(result).splitlines()
     assert first == f"DeltaBand: {plan.status}" and line == "  params            2e+09 (1e+09 to 3e+09)"
 
 
@@ -43,8 +43,8 @@ def test_next_runs():
     params, tokens = np.array([1e9, 2e9]), np.array([1e10, 2e10])
     candidates = t2.Table.from_columns(params=params, tokens=tokens)
     cost, after = np.array([6e19, 2.4e20]), np.array([0.04, 0.01])
-    found = t2.planning.NextRuns(params, tokens, None, cost, 0.09, after, candidates, cost, cost, 0.1, "two runs")
-    assert repr(found).splitlines() == [
+    result = t2.planning.NextRuns(params, tokens, None, cost, 0.09, after, candidates, cost, cost, 0.1, "two runs")
+    assert repr(result).splitlines() == [
         "NextRuns: two runs",
         "  run 1             N=1e+09, D=1e+10, cost 6e+19, then a standard error of 20.0%",
         "  run 2             N=2e+09, D=2e+10, cost 2.4e+20, then a standard error of 10.0%",
@@ -53,6 +53,6 @@ def test_next_runs():
 
 def test_long_reports_are_cut():
     values = {f"limit {i}": float(i + 1) for i in range(20)}
-    found = t2.planning.shadow_prices(LAW, BUDGET)
-    lines = repr(type(found)(found.plan, values)).splitlines()
+    result = t2.planning.shadow_prices(LAW, BUDGET)
+    lines = repr(type(result)(result.plan, values)).splitlines()
     assert len(lines) == 14 and lines[-1] == "  and 8 more"

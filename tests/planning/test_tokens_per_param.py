@@ -20,8 +20,8 @@ def best_size(worth: Any, low: float, high: float) -> float:
     values = np.array([worth(n) for n in np.exp(logs)])
     at = int(np.nanargmin(values))
     ends = logs[max(at - 1, 0)], logs[min(at + 1, len(logs) - 1)]
-    found: Any = minimize_scalar(lambda x: worth(np.exp(x)), bounds=ends, method="bounded", options={"xatol": 1e-10})
-    return float(np.exp(found.x if found.fun <= values[at] else logs[at]))
+    result: Any = minimize_scalar(lambda x: worth(np.exp(x)), bounds=ends, method="bounded", options={"xatol": 1e-10})
+    return float(np.exp(result.x if result.fun <= values[at] else logs[at]))
 
 
 def loss(n: Any, d: Any) -> Any:

@@ -58,46 +58,46 @@ def exact(columns: int) -> np.ndarray:
     """Log density of each run given the others, by the normal distribution of all losses."""
     design = np.stack([np.ones_like(X), X], axis=1)[:, :columns]
     mean, covariance = design[:, 0] * 2.0, design @ design.T + SIGMA**2 * np.eye(2 * RUNS)
-    found = []
+    results = []
     for run in range(RUNS):
         own, rest = np.arange(2 * RUNS) // 2 == run, np.arange(2 * RUNS) // 2 != run
         gain = covariance[np.ix_(own, rest)] @ np.linalg.inv(covariance[np.ix_(rest, rest)])
         conditional = covariance[np.ix_(own, own)] - gain @ covariance[np.ix_(rest, own)]
         centre = mean[own] + gain @ (LOSSES - mean)[rest]
         normal: Any = stats.multivariate_normal
-        found.append(normal.logpdf(LOSSES[own], centre, conditional))
-    return np.array(found)
+        results.append(normal.logpdf(LOSSES[own], centre, conditional))
+    return np.array(results)
 
 
 def test_a_run_is_left_out_whole(posteriors):
     """Within 0.1 nats a run: 4000 draws of these weights have standard errors of 0.02 and less."""
     for columns, post in enumerate(posteriors.values(), start=1):
-        found = t2.loo(post)
-        assert found.names == tuple(f"run {i}" for i in range(RUNS)) and found.unit == "run"
-        assert found.unsure == () and "the sum is reliable" in found.status
-        np.testing.assert_allclose(found.log_densities, exact(columns), atol=0.1)
-        assert found.elpd == pytest.approx(found.log_densities.sum())
+        result = t2.loo(post)
+        assert result.names == tuple(f"run {i}" for i in range(RUNS)) and result.unit == "run"
+        assert result.unsure == () and "the sum is reliable" in result.status
+        np.testing.assert_allclose(result.log_densities, exact(columns), atol=0.1)
+        assert result.elpd == pytest.approx(result.log_densities.sum())
         # one and two parameters under wide priors: what each run's own rows gain, here about as many
-        assert 0.5 * columns < found.effective < 3 * columns + 1
+        assert 0.5 * columns < result.effective < 3 * columns + 1
 
 
 def test_weights_are_those_of_another_optimiser(posteriors):
-    found = t2.posterior.stack(posteriors)
-    each = np.stack([one.log_densities for one in found.loos.values()], axis=1)
+    result = t2.posterior.stack(posteriors)
+    each = np.stack([loo.log_densities for loo in result.loos.values()], axis=1)
 
     def loss(share: float) -> float:
         return -float(np.sum(np.logaddexp(each[:, 0] + np.log(share), each[:, 1] + np.log1p(-share))))
 
     best: Any = optimize.minimize_scalar(loss, bounds=(1e-9, 1 - 1e-9), method="bounded", options={"xatol": 1e-9})
-    assert found.weights["Level"] == pytest.approx(best.x, abs=2e-3)
-    assert sum(found.weights.values()) == pytest.approx(1.0)
+    assert result.weights["Level"] == pytest.approx(best.x, abs=2e-3)
+    assert sum(result.weights.values()) == pytest.approx(1.0)
     apart = each[:, 0] - each[:, 1]
     worse = "Level" if apart.sum() < 0 else "Sloped"
-    np.testing.assert_allclose(found.differences[worse], (-abs(apart.sum()), np.sqrt(RUNS) * apart.std()), rtol=1e-9)
-    assert found.status.startswith("weights: ") and list(found.table.index)[1] == worse
+    np.testing.assert_allclose(result.differences[worse], (-abs(apart.sum()), np.sqrt(RUNS) * apart.std()), rtol=1e-9)
+    assert result.status.startswith("weights: ") and list(result.table.index)[1] == worse
     shifted = {name: moved(post, -2000.0) for name, post in posteriors.items()}
     for name, weight in t2.posterior.stack(shifted).weights.items():  # exp(-2000) is zero in float64
-        assert weight == pytest.approx(found.weights[name], abs=1e-3)
+        assert weight == pytest.approx(result.weights[name], abs=1e-3)
 
 
 def moved(post: t2.Posterior, nats: float) -> t2.Posterior:
@@ -105,7 +105,7 @@ def moved(post: t2.Posterior, nats: float) -> t2.Posterior:
     from t2jax.posterior.arviz_groups import inference_data
 
     groups = {name: post.idata[name] for name in ("posterior", "log_likelihood")}
-    groups = {name: one.to_dataset() if hasattr(one, "to_dataset") else one for name, one in groups.items()}
+    groups = {name: group.to_dataset() if hasattr(group, "to_dataset") else group for name, group in groups.items()}
     groups["log_likelihood"] = groups["log_likelihood"] + nats
     return dataclasses.replace(post, idata=inference_data(groups))
 
@@ -117,9 +117,9 @@ def test_what_cannot_be_judged_is_named(posteriors):
     unmixed = dataclasses.replace(post, diagnosis=dataclasses.replace(post.diagnosis, failures=("for the test",)))
     with pytest.raises(ValueError, match=r"no posterior to judge \(not converged: for the test\)"):
         t2.loo(unmixed)
-    found = dataclasses.replace(t2.loo(post), pareto_k=np.r_[0.1, 0.9, 0.2, 0.8, np.zeros(8)], good=0.7)
-    assert found.unsure == ("run 1", "run 3")
-    assert "unreliable: the Pareto k of run run 1 and of 1 more (run 3) is above 0.70 (0.90)" in found.status
+    result = dataclasses.replace(t2.loo(post), pareto_k=np.r_[0.1, 0.9, 0.2, 0.8, np.zeros(8)], good=0.7)
+    assert result.unsure == ("run 1", "run 3")
+    assert "unreliable: the Pareto k of run run 1 and of 1 more (run 3) is above 0.70 (0.90)" in result.status
 
 
 def of(post: t2.Posterior, law: t2.Law) -> t2.Posterior:
@@ -138,20 +138,20 @@ def test_a_mixture_has_the_optima_of_its_laws(posteriors):
     }
     train = np.array([1e20, 1e22])
     budgets = t2.Budget(train=train)
-    found = t2.evaluation.averaged_frontier(mixed, {"chinchilla": 0.8, "kaplan": 0.2}, budgets, KEY, draws=200)
+    result = t2.evaluation.averaged_frontier(mixed, {"chinchilla": 0.8, "kaplan": 0.2}, budgets, KEY, draws=200)
     (low, tokens), (high, _) = one.optimum(train), other.optimum(train)
-    assert found.drawn == {"chinchilla": 160, "kaplan": 40}
-    first, *lines = repr(found).splitlines()
+    assert result.drawn == {"chinchilla": 160, "kaplan": 40}
+    first, *lines = repr(result).splitlines()
     assert first == "AveragedFrontier: 200 draws: 160 of chinchilla, 40 of kaplan"
     assert lines[1].startswith("  params            ") and "(within " in lines[1]
     for got, expected in (
-        (found.params.low, low),
-        (found.params.mid, low),
-        (found.params.high, high),
-        (found.tokens.mid, tokens),
-        (found.tokens_per_param.mid, tokens / low),
-        (found.band(0.5).params.high, low),
-        (found.samples.mid, np.ones(2)),
+        (result.params.low, low),
+        (result.params.mid, low),
+        (result.params.high, high),
+        (result.tokens.mid, tokens),
+        (result.tokens_per_param.mid, tokens / low),
+        (result.band(0.5).params.high, low),
+        (result.samples.mid, np.ones(2)),
     ):
         np.testing.assert_allclose(got, expected, rtol=1e-5)
     with pytest.raises(ValueError, match="expected shares from 0 that sum to 1"):

@@ -72,8 +72,8 @@ def tasks() -> t2.posterior.TaskPosterior:
         "posterior": {name: Values(values) for name, values in (typical | names).items()},
         "prior": Draws(dict.fromkeys(("E", "alpha_population", "alpha_spread"))),
     }
-    found = diagnosis("alpha_population", "alpha_spread")
-    return t2.posterior.TaskPosterior(post.laws, ("web", "code"), ("alpha",), groups, post.point, found, 667, 667)
+    result = diagnosis("alpha_population", "alpha_spread")
+    return t2.posterior.TaskPosterior(post.laws, ("web", "code"), ("alpha",), groups, post.point, result, 667, 667)
 
 
 def test_a_posterior_of_tasks():
@@ -100,9 +100,9 @@ def loo(elpd: float) -> t2.posterior.Loo:
 
 
 def test_leave_one_out():
-    found = loo(10.0)
-    assert repr(found).splitlines() == [
-        f"Loo: {found.status}",
+    result = loo(10.0)
+    assert repr(result).splitlines() == [
+        f"Loo: {result.status}",
         "  elpd              10.0 ± 1.0 nats",
         "  effective         2.0 parameters",
         "  largest Pareto k  0.90 (run b)",
@@ -111,18 +111,18 @@ def test_leave_one_out():
 
 def test_a_stack():
     loos = {"worse": loo(8.0), "better": loo(10.0)}
-    found = t2.posterior.Stack({"worse": 0.2, "better": 0.8}, loos, {"worse": (-2.0, 0.5), "better": (0.0, 0.0)})
-    assert repr(found).splitlines() == [
-        f"Stack: {found.status}",
+    result = t2.posterior.Stack({"worse": 0.2, "better": 0.8}, loos, {"worse": (-2.0, 0.5), "better": (0.0, 0.0)})
+    assert repr(result).splitlines() == [
+        f"Stack: {result.status}",
         "  better            weight 0.80, elpd 10.0, difference 0.0 ± 0.0",
         "  worse             weight 0.20, elpd 8.0, difference -2.0 ± 0.5",
     ]
 
 
 def test_predictive_checks():
-    found = t2.posterior.PosteriorPredictive(BAND, OBSERVED, np.array([0.5, 1.0]), {"spread": 0.004})
-    lines = [f"PosteriorPredictive: {found.status}", "  rows inside       50.0%", "  spread            p = 0.004"]
-    assert repr(found).splitlines() == lines
+    result = t2.posterior.PosteriorPredictive(BAND, OBSERVED, np.array([0.5, 1.0]), {"spread": 0.004})
+    lines = [f"PosteriorPredictive: {result.status}", "  rows inside       50.0%", "  spread            p = 0.004"]
+    assert repr(result).splitlines() == lines
     before = PriorPredictive(posterior().laws, BAND, OBSERVED)
     first, *lines = repr(before).splitlines()
     assert first == f"PriorPredictive: {before.status}"

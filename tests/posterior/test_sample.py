@@ -155,23 +155,25 @@ def judged(drawn: Any, **others: Any) -> Any:
 def test_each_limit_names_what_fails_and_what_to_do():
     rng = np.random.default_rng(8)
     good = 0.1 * rng.normal(size=(4, 1000))
-    found = judged(good)
-    assert found.converged and found.left == () and found.sentence.startswith("converged: ")
+    result = judged(good)
+    assert result.converged and result.left == () and result.sentence.startswith("converged: ")
     # the mean square of differences of white noise is twice its variance
-    np.testing.assert_allclose(found.bfmi, 2.0, rtol=0.15)
-    assert found.contraction["x"] == pytest.approx(0.99, abs=0.005)
-    found = judged(good + np.array([0.0, 0.0, 0.0, 0.3])[:, None])
-    assert found.failures[0].startswith("the chains do not agree on x (R-hat 1.")
+    np.testing.assert_allclose(result.bfmi, 2.0, rtol=0.15)
+    assert result.contraction["x"] == pytest.approx(0.99, abs=0.005)
+    result = judged(good + np.array([0.0, 0.0, 0.0, 0.3])[:, None])
+    assert result.failures[0].startswith("the chains do not agree on x (R-hat 1.")
     slow = np.zeros((4, 1000))
     for i in range(1, 1000):
         slow[:, i] = 0.98 * slow[:, i - 1] + rng.normal(size=4)
-    found = judged(slow)  # an ESS of 4000·(1 - 0.98)/(1 + 0.98) = 40
-    assert any(one.startswith("x has ") and "expected more than 400: take draws=" in one for one in found.failures)
-    assert 15 < found.ess_bulk["x"] < 120
-    found = judged(good, diverging=good > 0.25)
-    assert f"{np.sum(good > 0.25)} of 4000 draws diverged, most at one end of x: take accept=0.95" in found.sentence
-    found = judged(good, energy=np.cumsum(good, axis=1))
-    assert "the energy of chain 0 moves too little (E-BFMI 0.0" in found.sentence
+    result = judged(slow)  # an ESS of 4000·(1 - 0.98)/(1 + 0.98) = 40
+    assert any(
+        failure.startswith("x has ") and "expected more than 400: take draws=" in failure for failure in result.failures
+    )
+    assert 15 < result.ess_bulk["x"] < 120
+    result = judged(good, diverging=good > 0.25)
+    assert f"{np.sum(good > 0.25)} of 4000 draws diverged, most at one end of x: take accept=0.95" in result.sentence
+    result = judged(good, energy=np.cumsum(good, axis=1))
+    assert "the energy of chain 0 moves too little (E-BFMI 0.0" in result.sentence
     assert not judged(np.full((4, 1000), np.nan)).converged
     as_prior = judged(rng.normal(size=(4, 1000)))
     assert as_prior.left == ("x",) and as_prior.directions == 1 and as_prior.converged
@@ -314,20 +316,20 @@ def test_command(chinchilla, tmp_path, capsys):
     # its law and draws go into the frontier as those of a fit do
     law = str(tmp_path / "out" / "law.json")
     assert command(["frontier", "--law-file", law, "--train", "1e22", "--json", "-o", str(tmp_path / "plan")]) == 0
-    found = json.loads(capsys.readouterr().out)["frontier"]
+    result = json.loads(capsys.readouterr().out)["frontier"]
     optimum, _ = Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37).optimum(1e22)
-    assert found["params_low"][0] < float(optimum) < found["params_high"][0]
+    assert result["params_low"][0] < float(optimum) < result["params_high"][0]
     assert command([*arguments[:4], "--priors", "alpha=Cauchy(0,1)", "-o", str(tmp_path / "bad")]) == 1
     assert "--priors: found alpha='Cauchy(0,1)', expected one of Beta, Gamma" in capsys.readouterr().err
 
 
 def test_prior_predictive_of_a_linear_law():
     """At log(N/10⁸) = x the prior predicts Normal(2, √(1 + x²)): its 5 and 95 % points, each row."""
-    found = t2.posterior.prior_predictive(Line, line_table(X), key=KEY, draws=4000)
+    result = t2.posterior.prior_predictive(Line, line_table(X), key=KEY, draws=4000)
     spread = np.sqrt(1 + X**2)
-    np.testing.assert_allclose(found.predicted.low, 2.0 - 1.645 * spread, atol=0.15 * spread.max())
-    np.testing.assert_allclose(found.predicted.high, 2.0 + 1.645 * spread, atol=0.15 * spread.max())
-    assert found.covered == 1.0 and found.status.startswith("12 of 12 rows lie inside the prior's 90 % interval")
+    np.testing.assert_allclose(result.predicted.low, 2.0 - 1.645 * spread, atol=0.15 * spread.max())
+    np.testing.assert_allclose(result.predicted.high, 2.0 + 1.645 * spread, atol=0.15 * spread.max())
+    assert result.covered == 1.0 and result.status.startswith("12 of 12 rows lie inside the prior's 90 % interval")
     narrow = t2.posterior.prior_predictive(Line, line_table(X), key=KEY, draws=100, priors={"a": Normal(9.0, 0.1)})
     assert "the priors contradict the rows" in narrow.status
 

@@ -51,8 +51,8 @@ class Power(t2.Law):
 
 def level_tables(values: list[np.ndarray]) -> dict[str, t2.Table]:
     return {
-        f"task {i}": t2.Table.from_columns(params=np.geomspace(1e7, 1e9, len(one)), tokens=1e10, loss=one)
-        for i, one in enumerate(values)
+        f"task {i}": t2.Table.from_columns(params=np.geomspace(1e7, 1e9, len(value)), tokens=1e10, loss=value)
+        for i, value in enumerate(values)
     }
 
 
@@ -146,10 +146,10 @@ def test_no_spread_is_one_value_for_all(together):
 @pytest.mark.long
 def test_a_new_task_is_drawn_from_the_population(together):
     """Var(a) = Var(m) + E(s²), mean E(m)."""
-    found, drawn = together.population, together.new_task(KEY).a
-    variance = found.location["a"].var() + np.mean(found.spread["a"] ** 2)
+    result, drawn = together.population, together.new_task(KEY).a
+    variance = result.location["a"].var() + np.mean(result.spread["a"] ** 2)
     assert drawn.shape == (4000,)
-    assert drawn.mean() == pytest.approx(found.location["a"].mean(), abs=5 * np.sqrt(variance / 4000))
+    assert drawn.mean() == pytest.approx(result.location["a"].mean(), abs=5 * np.sqrt(variance / 4000))
     assert stats.iqr(drawn) < 1.349 * np.sqrt(variance) * 1.05  # tails are heavier than a normal's
     assert drawn.var() == pytest.approx(variance, rel=0.25)
 
@@ -209,14 +209,14 @@ def test_coordinates_change_variables_exactly():
             u = target.split(x)[2]
             own = jax.vmap(lambda u, rows: jnp.sum(one.log_likelihood(u, rows)))(u, rows)
             priors = jax.vmap(one.log_priors)(u)
-            said = own + priors["E"] + priors["A"] + priors["sigma"]
-            return target.split(start)[2], parts(x), jax.jacfwd(parts)(x), said, target.potential(x, rows)
+            log_density = own + priors["E"] + priors["A"] + priors["sigma"]
+            return target.split(start)[2], parts(x), jax.jacfwd(parts)(x), log_density, target.potential(x, rows)
 
         made = jax.tree.map(np.asarray, (*everything(0.2 * rng.normal(size=10)), stood[0], expansion.root))
-    stands, found, matrix, said, potential, stood, root = made
+    stands, result, matrix, log_density, potential, stood, root = made
     np.testing.assert_allclose(stands, stood, rtol=1e-9)
-    location, spread, u = found[0], found[1], found[2:].reshape(2, 4)
-    expected = np.linalg.slogdet(matrix)[1] + np.sum(said) + stats.norm.logpdf(u[:, 2], location, spread).sum()
+    location, spread, u = result[0], result[1], result[2:].reshape(2, 4)
+    expected = np.linalg.slogdet(matrix)[1] + np.sum(log_density) + stats.norm.logpdf(u[:, 2], location, spread).sum()
     expected += stats.halfnorm.logpdf(spread, scale=0.5) + stats.norm.logpdf(location, -1.0, 0.5)
     # but for the constant of a normal density, and the volume of the free coordinates, which is the same everywhere
     constant = np.log(2 * np.pi) - np.linalg.slogdet(root)[1].sum()
@@ -259,9 +259,9 @@ def test_tasks_are_read_from_any_column():
     table = t2.Table.from_columns(
         params=[1e7, 1e8, 1e7, 1e8], tokens=1e10, loss=3.0, corpus=["c4", "pile", "pile", "c4"]
     )
-    found = tasks_of(table, "corpus")
-    assert {name: len(one) for name, one in found.items()} == {"c4": 2, "pile": 2}
-    np.testing.assert_array_equal(found["pile"]["params"], [1e8, 1e7])
+    result = tasks_of(table, "corpus")
+    assert {name: len(one) for name, one in result.items()} == {"c4": 2, "pile": 2}
+    np.testing.assert_array_equal(result["pile"]["params"], [1e8, 1e7])
 
 
 def test_priors_of_a_task_are_those_of_location_and_spread():
@@ -289,7 +289,7 @@ def test_intervals_cover_tasks_drawn_from_the_priors():
         location, spread = rng.normal(2.0, 1.0), float(np.exp(np.log(0.3) + 0.7 * rng.normal()))
         true = rng.normal(location, spread, len(ROWS))
         values = [one + SIGMA * rng.normal(size=count) for one, count in zip(true, ROWS, strict=True)]
-        if min(one.min() for one in values) <= 0:  # a loss of zero is no loss
+        if min(value.min() for value in values) <= 0:  # a loss of zero is no loss
             continue
         post = levels(values, key=jax.random.key(world), draws=250)
         drawn = np.vstack([post.laws.a, post.population.location["a"], post.population.spread["a"]])

@@ -139,9 +139,9 @@ def test_perplexities(tmp_path):
     ],
 )
 def test_hints_of_losses(columns, hint):
-    found = Table(pd.DataFrame({"params": N, "tokens": D, **dict.fromkeys(columns, LOSS)}))
+    result = Table(pd.DataFrame({"params": N, "tokens": D, **dict.fromkeys(columns, LOSS)}))
     with pytest.raises(TableError) as refused:
-        found.require("loss", needed_by="Chinchilla")
+        result.require("loss", needed_by="Chinchilla")
     assert str(refused.value).endswith(hint)
 
 
@@ -181,9 +181,9 @@ def test_long_cells_are_cut():
 def test_columns_that_are_read_are_numbers(tmp_path):
     path = tmp_path / "moe.csv"
     pd.DataFrame({"params": N, "tokens": D, "loss": LOSS, "experts": [8, 8, 16, "e8", 8, 8]}).to_csv(path, index=False)
-    found = read_table(path)
+    result = read_table(path)
     expected = "moe.csv, line 5, column 'experts': found 'e8', expected a number, for MoE"
-    for kept in (found, found.where(lambda t: t["params"] > 1e8), found.with_columns(seed=1)):
+    for kept in (result, result.where(lambda t: t["params"] > 1e8), result.with_columns(seed=1)):
         with pytest.raises(TableError, match=expected):
             kept.require_numbers("params", "experts", needed_by="MoE")
     with pytest.raises(TableError, match=r"row 1, column 'experts': found an empty cell \(NaN\), expected a number"):
