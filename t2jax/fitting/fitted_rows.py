@@ -46,7 +46,7 @@ def load_fitted_rows(path: str | os.PathLike[str], law: type[Law] | None = None)
     content = read_law_file(path)
     parameters = content["parameters"].items()
     try:
-        fixed = {name: float(one["value"]) for name, one in parameters if one.get("fixed", False)}
+        fixed = {name: float(entry["value"]) for name, entry in parameters if entry.get("fixed", False)}
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: not a law that t2jax wrote ({type(error).__name__}: {error})") from None
     law = law or class_of(content["law"], path, content.get("origin"))

@@ -248,10 +248,11 @@ def class_of(name: str, path: str | os.PathLike[str], origin: Mapping[str, str] 
     if origin is not None:
         outer, on, _ = name.partition("-on-")
         try:
-            own = load_origin(Origin(*(str(origin[key]) for key in ("file", "class", "sha256"))), Path(path), Law)
+            place = Origin(*(str(origin[key]) for key in ("file", "class", "sha256")))
+            law_class = load_origin(place, Path(path), Law)
         except KeyError as error:
             raise ValueError(f"{path}: not a law that t2jax wrote (origin without {error})") from None
-        return laws.by_name(outer).on(own) if on else own
+        return laws.by_name(outer).on(law_class) if on else law_class
     try:
         return laws.by_name(name)
     except ValueError as error:

@@ -52,9 +52,9 @@ def class_holding(law: type[L], values: dict[str, float]) -> type[L]:
     names = law.inputs()
     for name, value in values.items():
         if name not in names or name in CHOSEN:
-            own = ", ".join(name for name in names if name not in CHOSEN) or "none"
+            other_columns = ", ".join(name for name in names if name not in CHOSEN) or "none"
             reason = CHOSEN.get(name, f"{law.__name__} does not read it")
-            raise ValueError(f"{name} cannot be held, because {reason}; {law.__name__}'s own columns: {own}")
+            raise ValueError(f"{name} cannot be held, because {reason}; {law.__name__}'s own columns: {other_columns}")
         if not abs(value) < float("inf"):
             raise ValueError(f"{name} cannot be held at {value}, expected a finite number")
     return _class_holding(law, tuple(sorted((name, float(value)) for name, value in values.items()))) if values else law

@@ -176,19 +176,19 @@ def _check_other_inputs(law: type[Law], budget: Budget) -> None:
         raise ValueError(
             f"{law.__name__} reads total_params too: give Budget(total_per_active=...), the total over active ones"
         )
-    known = {*CHOSEN, "unique_tokens", "total_params", "served_bits", *given}
-    missing = [name for name, column in columns.items() if column not in known and name not in held_values(law)]
+    covered = {*CHOSEN, "unique_tokens", "total_params", "served_bits", *given}
+    missing = [name for name, column in columns.items() if column not in covered and name not in held_values(law)]
     if ours := [columns[name] for name in missing if columns[name] in BITS]:
         raise ValueError(
             f"budgets choose N, D and k, but {law.__name__} reads {', '.join(ours)} too: its inputs are "
             f"{', '.join(law.inputs())}; give inputs={{{ours[0]!r}: ...}} of the budget, in commands "
             f"--hold {ours[0]}=VALUE"
         )
-    if own := [name for name in missing if name in own_inputs(law)]:
+    if own_columns := [name for name in missing if name in own_inputs(law)]:
         raise ValueError(
-            f"budgets choose N, D and k, but {law.__name__} reads {', '.join(own)} too: its inputs are "
-            f"{', '.join(law.inputs())}; give its value in the plan, by t2.laws.hold(law, {own[0]}=...), in "
-            f"commands --hold {columns[own[0]]}=VALUE"
+            f"budgets choose N, D and k, but {law.__name__} reads {', '.join(own_columns)} too: its inputs are "
+            f"{', '.join(law.inputs())}; give its value in the plan, by t2.laws.hold(law, {own_columns[0]}=...), in "
+            f"commands --hold {columns[own_columns[0]]}=VALUE"
         )
     if unread := [column for column in given if column not in columns.values()]:
         raise ValueError(

@@ -218,8 +218,8 @@ def delta_band(fit: Fit, budget: Budget, level: float = 0.9) -> DeltaBand:
     Examples:
         >>> noisy = runs.with_columns(loss=runs["loss"] * np.exp(0.01 * np.sin(np.arange(24.0))))
         >>> noisy_fit = t2.fit(t2.laws.Chinchilla, noisy, key=jax.random.key(0))
-        >>> found = t2.planning.delta_band(noisy_fit, t2.Budget(train=1e21))
-        >>> bool(found.params.low < found.plan.params < found.params.high)
+        >>> bands = t2.planning.delta_band(noisy_fit, t2.Budget(train=1e21))
+        >>> bool(bands.params.low < bands.plan.params < bands.params.high)
         True
     """
     if not 0 < level < 1:

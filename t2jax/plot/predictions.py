@@ -24,7 +24,7 @@ def predictions_against_compute(
     """
     compute = np.asarray(compute, float)
     at = {name: np.asarray(at[name], float) for name in ("mean", "low", "high", "mean_low", "mean_high", "inside")}
-    flops, values = (np.asarray(one, float) for one in measured)
+    flops, values = (np.asarray(column, float) for column in measured)
     ax.plot(flops, values, "o", color=GREY, markersize=3, alpha=0.5, markeredgewidth=0, label="measured")
     bars = (("mean_low", "mean_high", 5, 0.35, "of the mean"), ("low", "high", 1.2, 1.0, "of one new run"))
     for low, high, width, alpha, whose in bars:

@@ -109,8 +109,8 @@ def load_posterior(path: str | os.PathLike[str], law: type[Law] | None = None) -
     }
     diagnosis = diagnose(with_prior, file.prior, file.diverging, file.energy, left_together, latent)
     point = file.law(**file.about["point"])
-    idata, made = inference_data(file.groups), file.diverging.shape[1]
-    return Posterior(file.law(**(fixed | sampled)), idata, point, diagnosis, file.about["asked"], made)
+    idata, draws = inference_data(file.groups), file.diverging.shape[1]
+    return Posterior(file.law(**(fixed | sampled)), idata, point, diagnosis, file.about["asked"], draws)
 
 
 def read_posterior(path: str | os.PathLike[str], law: type[Law] | None) -> PosteriorFile:

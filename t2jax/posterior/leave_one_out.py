@@ -33,8 +33,8 @@ class Loo:
     Examples:
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
         >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
-        >>> found = t2.loo(post)
-        >>> found.unit, len(found.names), found.unsure
+        >>> scores = t2.loo(post)
+        >>> scores.unit, len(scores.names), scores.unsure
         ('run', 24, ())
     """
 
@@ -92,8 +92,8 @@ class Stack:
         differences: By name, `elpd` minus that of the best, with the standard error of the difference over units.
 
     Examples:
-        >>> known = {"A": 480.0, "B": 2100.0, "beta": 0.37}
-        >>> fixed = {"one per cent": known | {"sigma": 0.01}, "two per cent": known | {"sigma": 0.02}}
+        >>> values = {"A": 480.0, "B": 2100.0, "beta": 0.37}
+        >>> fixed = {"one per cent": values | {"sigma": 0.01}, "two per cent": values | {"sigma": 0.02}}
         >>> key = jax.random.key(0)
         >>> posts = {name: t2.sample(t2.laws.Chinchilla, runs, key=key, fixed=values) for name, values in fixed.items()}
         >>> list(t2.posterior.stack(posts).table.index)
@@ -154,8 +154,8 @@ def loo(post: Posterior) -> Loo:
     Examples:
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
         >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
-        >>> found = t2.loo(post)
-        >>> bool(found.elpd == found.log_densities.sum())
+        >>> scores = t2.loo(post)
+        >>> bool(scores.elpd == scores.log_densities.sum())
         True
     """
     return _loo(post, _by_unit(post), 0.0)
@@ -176,8 +176,8 @@ def stack(posteriors: Mapping[str, Posterior]) -> Stack:
         ValueError: When there are fewer than two posteriors, their units differ, or chains did not converge.
 
     Examples:
-        >>> known = {"A": 480.0, "B": 2100.0, "beta": 0.37}
-        >>> fixed = {"one per cent": known | {"sigma": 0.01}, "two per cent": known | {"sigma": 0.02}}
+        >>> values = {"A": 480.0, "B": 2100.0, "beta": 0.37}
+        >>> fixed = {"one per cent": values | {"sigma": 0.01}, "two per cent": values | {"sigma": 0.02}}
         >>> key = jax.random.key(0)
         >>> posts = {name: t2.sample(t2.laws.Chinchilla, runs, key=key, fixed=values) for name, values in fixed.items()}
         >>> {name: round(weight, 2) for name, weight in t2.posterior.stack(posts).weights.items()}
@@ -225,14 +225,14 @@ def _loo(post: Posterior, value: Any, shift: Any) -> Loo:
         warnings.simplefilter("ignore")
         result = az.loo(data, pointwise=True)
     is_old_arviz = "InferenceData" in vars(az)  # ArviZ below 1
-    each = np.asarray(result["loo_i"] if is_old_arviz else result.elpd_i, float) + shift
+    log_densities = np.asarray(result["loo_i"] if is_old_arviz else result.elpd_i, float) + shift
     return Loo(
-        elpd=float(each.sum()),
-        error=float(np.sqrt(each.size * each.var())),
+        elpd=float(log_densities.sum()),
+        error=float(np.sqrt(log_densities.size * log_densities.var())),
         effective=float(result["p_loo"] if is_old_arviz else result.p),
         unit=str(value.dims[2]),
         names=tuple(_names(value)),
-        log_densities=each,
+        log_densities=log_densities,
         pareto_k=np.asarray(result["pareto_k"] if is_old_arviz else result.pareto_k, float),
         good=float(result["good_k"] if is_old_arviz else result.good_k),
     )

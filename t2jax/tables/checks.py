@@ -97,8 +97,8 @@ def check_file(frame: pd.DataFrame, place: Place, known_raw: Collection[str]) ->
     _refuse_first(doubts_of_a_file({str(name): cells for name, cells in frame.items()}), place, known_raw)
 
 
-def _refuse_first(found: Iterable[Doubt], place: Place, known_raw: Collection[str]) -> None:
-    for doubt in found:
+def _refuse_first(suspicions: Iterable[Doubt], place: Place, known_raw: Collection[str]) -> None:
+    for doubt in suspicions:
         if doubt.column not in known_raw:
             raise TableError(f"{place.name}, {place.row(doubt.row)}, column {doubt.column!r}: {doubt.sentence}")
 

@@ -125,12 +125,12 @@ def read_with(path: str | os.PathLike[str], reading: Reading) -> Table:
         raise TableError(f"{path}: the file is empty, expected columns and rows")
     sha256 = hashlib.sha256(data).hexdigest()
     raw = raw_table(data, path, sha256, reading)
-    known = _columns(raw, reading)
-    reading = reading.renamed(dict(zip(map(str, raw.frame), known.names, strict=True)))
-    frame, place, steps = raw.frame.set_axis(list(known.names), axis=1), raw.place, [*raw.notes, *known.notes]
+    header = _columns(raw, reading)
+    reading = reading.renamed(dict(zip(map(str, raw.frame), header.names, strict=True)))
+    frame, place, steps = raw.frame.set_axis(list(header.names), axis=1), raw.place, [*raw.notes, *header.notes]
     frame, place, step = long_form(frame, place)
     steps.append(step)
-    units = {**known.units, **reading.units}
+    units = {**header.units, **reading.units}
     factors = unit_factors(frame, units, place)
     style = style_of(frame, reading.decimal, place)
     steps.append(style.note)
@@ -138,9 +138,9 @@ def read_with(path: str | os.PathLike[str], reading: Reading) -> Table:
     frame, place, step = measured_rows(frame, reading.missing, style, place)
     steps.append(step)
     frame = normalised(frame, style, factors, place)
-    _ask_about_units(frame, known.units, reading.units, place)
+    _ask_about_units(frame, header.units, reading.units, place)
     frame = multiplied(typed_cells(frame, style.decimal), factors, place)
-    frame, step = losses_in_nats(frame, known.loss_units, reading, place)
+    frame, step = losses_in_nats(frame, header.loss_units, reading, place)
     steps.append(step)
     frame, step = with_size_of_compute(frame, place)
     notes = tuple(note for note in (*steps, step) if note)
@@ -179,17 +179,17 @@ def _columns(raw: RawTable, reading: Reading) -> Recognised:
     names = [str(name) for name in raw.frame]
     if raw.by_t2jax and not reading.columns:
         return Recognised(tuple(names))
-    found = recognise(names, reading.columns, raw.place)
-    unique_names(found.names, raw.place)
-    return found
+    header = recognise(names, reading.columns, raw.place)
+    unique_names(header.names, raw.place)
+    return header
 
 
 def _ask_about_units(
-    frame: pd.DataFrame, found: Mapping[str, str], told: Mapping[str, str | float], place: Place
+    frame: pd.DataFrame, header_units: Mapping[str, str], given_units: Mapping[str, str | float], place: Place
 ) -> None:
     """Raises TableError where a column name holds a unit, but the cells are raw counts."""
-    for name, unit in found.items():
-        if name in told or name not in ("params", "tokens"):
+    for name, unit in header_units.items():
+        if name in given_units or name not in ("params", "tokens"):
             continue
         values = [float(cell) if is_number(cell) else 0.0 for cell in frame[name]]
         if min(values, default=0.0) > MOST_IN_UNITS:

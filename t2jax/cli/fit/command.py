@@ -21,9 +21,9 @@ def run(config: FitConfig) -> int:
             fitted, choice = fit_chosen(table, config.fitting, out)
         except Interrupted as stop:
             _say_fit(stop.finished, table, out)
-            made = 0 if stop.finished.draws is None else stop.finished.draws.draws
+            drawn = 0 if stop.finished.draws is None else stop.finished.draws.draws
             name = laws.name_of(type(stop.finished.fit.law))
-            missing = f"{config.fitting.draws - made} of {config.fitting.draws} bootstrap draws, and figures"
+            missing = f"{config.fitting.draws - drawn} of {config.fitting.draws} bootstrap draws, and figures"
             out.keep({"law": name, **fit_answer(stop.finished), "choice": None, "notes": notes_of(table)}, missing)
             raise
         result = fitted.fit

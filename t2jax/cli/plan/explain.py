@@ -33,37 +33,37 @@ def explain(config: Any, costs: tuple[Training | None, Serving | None]) -> int:
         source = find_law(config.table, config.law_file, config.fitting, config.held, True, out)
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
-        found = explain_model(source.law, **model, training=training, serving=serving)
-        text = words(found, name_of(type(source.law)), source.measured, serving)
+        choice = explain_model(source.law, **model, training=training, serving=serving)
+        text = words(choice, name_of(type(source.law)), source.measured, serving)
         out.say(text)
         numbers_found = {
-            name: finite(value) if isinstance(value, float) else value for name, value in asdict(found).items()
+            name: finite(value) if isinstance(value, float) else value for name, value in asdict(choice).items()
         }
-        answer = {**source.answer, "explanation": numbers_found, "status": found.status, "words": text}
-        return out.finish(0 if found.ok else 1, answer)
+        answer = {**source.answer, "explanation": numbers_found, "status": choice.status, "words": text}
+        return out.finish(0 if choice.ok else 1, answer)
 
 
-def words(found: ModelExplanation, law: str, measured: MeasuredRange | None, serving: Serving | None) -> str:
+def words(choice: ModelExplanation, law: str, measured: MeasuredRange | None, serving: Serving | None) -> str:
     """Returns sentences on the model, the budget that makes it the best choice, and how far the law is extrapolated."""
-    ratio = count(found.tokens / found.params)
-    lines = [f"{count(found.params)} parameters on {count(found.tokens)} tokens ({ratio} per parameter), by {law}."]
-    if not found.ok:
+    ratio = count(choice.tokens / choice.params)
+    lines = [f"{count(choice.params)} parameters on {count(choice.tokens)} tokens ({ratio} per parameter), by {law}."]
+    if not choice.ok:
         lines.append(
-            f"There is {found.status}. 1 % more parameters gain {found.wedge:.3g} times what 1 % more tokens do."
+            f"There is {choice.status}. 1 % more parameters gain {choice.wedge:.3g} times what 1 % more tokens do."
         )
     else:
-        queries = "" if serving is None else f"{count(found.queries)} queries with "
-        per = f"{found.served_tokens / found.tokens:.3g} times as many as it was trained on"
+        queries = "" if serving is None else f"{count(choice.queries)} queries with "
+        per = f"{choice.served_tokens / choice.tokens:.3g} times as many as it was trained on"
         lines.append(
-            f"It is the best choice if it serves {queries}{count(found.served_tokens)} tokens over its life, {per}."
+            f"It is the best choice if it serves {queries}{count(choice.served_tokens)} tokens over its life, {per}."
         )
-        unit = "" if found.unit == "dollars" else f" {found.unit}"
-        sign = "$" if found.unit == "dollars" else ""
+        unit = "" if choice.unit == "dollars" else f" {choice.unit}"
+        sign = "$" if choice.unit == "dollars" else ""
         lines.append(
-            f"Training costs {sign}{found.train:.3g}{unit}, serving"
-            f" {sign}{found.total - found.train:.3g}{unit}, at {count(found.samples)} samples a query."
+            f"Training costs {sign}{choice.train:.3g}{unit}, serving"
+            f" {sign}{choice.total - choice.train:.3g}{unit}, at {count(choice.samples)} samples a query."
         )
-    beyond = None if measured is None else measured.beyond(found.params, found.tokens, None)
+    beyond = None if measured is None else measured.beyond(choice.params, choice.tokens, None)
     if beyond and (factor := beyond.get("compute")) is not None and factor > 1:
         lines.append(f"Its training compute is {factor:,.3g} times the largest that was measured: a forecast.")
     return "\n".join(lines)

@@ -50,9 +50,9 @@ def find_laws(config: Any, tasks: tuple[str, ...], out: Output) -> dict[str, Law
         return {task: load_law(Path(config.law_file) / task / LAW_FILE) for task in tasks}
     table = config.fitting.reading.read(config.table)
     table.require("task", needed_by="--tasks")
-    known, laws = sorted(set(map(str, table["task"]))), {}
-    if unknown := [task for task in tasks if task not in known]:
-        raise ValueError(f"--tasks: there is no task {unknown[0]!r} in {table.source.name}; it has {', '.join(known)}")
+    names, laws = sorted(set(map(str, table["task"]))), {}
+    if unknown := [task for task in tasks if task not in names]:
+        raise ValueError(f"--tasks: there is no task {unknown[0]!r} in {table.source.name}; it has {', '.join(names)}")
     for task in tasks:
         rows = table.where(task=task)
         rows = rows.keep_lowest("loss") if config.fitting.keep_best else rows

@@ -22,9 +22,9 @@ def add_plan_page(out: Output, law_file: Path | None, source: LawSource, report:
         bar.update()
 
 
-def rows_beside(path: Path, own: type[Law] | None = None) -> Table | None:
+def rows_beside(path: Path, law_class: type[Law] | None = None) -> Table | None:
     """Reads the rows that a law was fitted to, or returns None where they are not beside it."""
     try:
-        return load_fitted_rows(path, own).table
+        return load_fitted_rows(path, law_class).table
     except ValueError:
         return None

@@ -108,15 +108,15 @@ def read_folder(config: ReportConfig) -> ReadFolder:
         return ReadFolder(record)
     planned = _plan_config(record)
     path = _law_path(config, planned)
-    own = None if config.law_class is None else load_class(config.law_class, Law)
+    law_class = None if config.law_class is None else load_class(config.law_class, Law)
     cautions: list[str] = []
     defaults = PlanConfig() if planned is None else planned
 
     def say(*lines: str) -> None:
         cautions.extend(line for line in lines if line)
 
-    source = law_of_file(path, defaults.fitting.seed, say, own, defaults.held)
-    return ReadFolder(record, path, planned, source, rows_beside(path, own), tuple(cautions))
+    source = law_of_file(path, defaults.fitting.seed, say, law_class, defaults.held)
+    return ReadFolder(record, path, planned, source, rows_beside(path, law_class), tuple(cautions))
 
 
 def plan_of(source: LawSource, budget: Budget, planned: PlanConfig | None) -> PlanReport | None:

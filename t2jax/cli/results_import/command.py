@@ -42,8 +42,8 @@ def results_text(results: Results, out: Path) -> str:
     """Describes what was read, what the files leave open, and the command that may come next."""
     frame = results.frame
     tasks = f", {_count(len(set(frame['task'])), 'task')}" if "task" in frame else ""
-    found = f"{_count(len(frame), 'row')} of {results.kind}, {_count(len(set(frame['model'])), 'model')}{tasks}"
-    lines = [f"{out}: {found}, from {_count(len(results.files), 'file')} of {', '.join(results.tools)}"]
+    contents = f"{_count(len(frame), 'row')} of {results.kind}, {_count(len(set(frame['model'])), 'model')}{tasks}"
+    lines = [f"{out}: {contents}, from {_count(len(results.files), 'file')} of {', '.join(results.tools)}"]
     lines += [f"  {note}" for note in results.notes]
     if results.unknown_sizes:
         unknown = " and ".join(results.unknown_sizes)

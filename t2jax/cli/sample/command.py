@@ -75,8 +75,8 @@ def run(config: SampleConfig) -> int:
         out.say(_status(post, table), before.status)
         if post.draws_made < post.draws_requested:
             stop = KeyboardInterrupt()
-            made = f"{post.draws_made} of {post.draws_requested} draws of each chain"
-            stop.add_note(f"{made} were made")
+            progress = f"{post.draws_made} of {post.draws_requested} draws of each chain"
+            stop.add_note(f"{progress} were made")
             out.keep(
                 _answer(law, post, table), f"{post.draws_requested - post.draws_made} draws of each chain, and figures"
             )

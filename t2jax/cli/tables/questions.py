@@ -50,7 +50,7 @@ def _first(names: Sequence[str]) -> str:
 def unread_columns(table: Table, law: str | None) -> str:
     """Writes a sentence on columns that no law reads, or not the law of that name. It is empty without any."""
     classes = laws.ALL if law in (None, "auto") else (laws.by_name(law),)
-    read = {*NUMBERS, *TEXTS}.union(*(set(each.columns().values()) for each in classes))
+    read = {*NUMBERS, *TEXTS}.union(*(set(law_class.columns().values()) for law_class in classes))
     unread = [repr(name) for name in table.columns if name not in read]
     if not unread:
         return ""

@@ -104,9 +104,9 @@ def levers_of(
     if choice is not None:
         surface = with_deviations(surface, choice, budget, seed)
     ok = np.asarray(solved.ok)
-    kept = {name: values[ok] for name, values in levers.items()}
+    planned_levers = {name: values[ok] for name, values in levers.items()}
     answers = {name: np.asarray(getattr(solved, name))[ok] for name in ("params", "tokens", "samples", "value")}
-    checks = Checks(kept, replace(solved, **answers))
+    checks = Checks(planned_levers, replace(solved, **answers))
     return Levers(budget, plan, sampled, costs_of(budget), surface, checks)
 
 

@@ -42,9 +42,9 @@ def read_accelerator(path: str | Path) -> Accelerator:
         raise ValueError(f"{file}: there is no such file; expected an accelerator in TOML") from None
     except (OSError, ValueError) as reason:
         raise ValueError(f"{file}: expected an accelerator in TOML ({reason})") from None
-    known = (*NEEDED, *OPTIONAL, *TEXTS)
-    if unknown := [key for key in content if key not in known]:
-        raise ValueError(f"{file}: unknown key {unknown[0]!r}; expected {', '.join(known)}")
+    keys = (*NEEDED, *OPTIONAL, *TEXTS)
+    if unknown := [key for key in content if key not in keys]:
+        raise ValueError(f"{file}: unknown key {unknown[0]!r}; expected {', '.join(keys)}")
     if missing := [key for key in NEEDED if key not in content]:
         raise ValueError(f"{file}: the key {missing[0]!r} is missing; an accelerator has {', '.join(NEEDED)}")
     numbers: dict[str, Any] = {key: content[key] for key in (*NEEDED, *OPTIONAL) if key in content}

@@ -353,9 +353,9 @@ class Serving:
         weights = self._weights_of_step().times(jnp.asarray(self.generated) / self.batch, samples=1.0)
         shared = self.shared_prompt and self.prompt is not None
         before = 0.0 if shared else self._prompt_length()
-        own = [term.times(1.0, samples=1.0) for term in self._cache(self._attended(before, self.generated))]
+        of_samples = [term.times(1.0, samples=1.0) for term in self._cache(self._attended(before, self.generated))]
         prompt = self._cache(jnp.asarray(self.generated) * self._prompt_length()) if shared else []
-        return [weights, *own, *prompt]
+        return [weights, *of_samples, *prompt]
 
     def _roofline(self, flops: Terms, traffic: Terms) -> list[Terms]:
         on = self.on

@@ -45,6 +45,6 @@ def load_task_posterior(path: str | os.PathLike[str], law: type[Law] | None = No
     priors = {name: file.prior[name.partition("[")[0]] for name in values}
     diagnosis = diagnose(values, priors, file.diverging, file.energy, left_alone)
     point = file.law(**{name: np.asarray(value) for name, value in file.about["point"].items()})
-    asked, made = file.about["asked"], file.diverging.shape[1]
+    asked, draws = file.about["asked"], file.diverging.shape[1]
     laws, pooled = file.law(**(fixed | sampled)), tuple(file.about["pooled"])
-    return TaskPosterior(laws, tasks, pooled, idata, point, diagnosis, asked, made)
+    return TaskPosterior(laws, tasks, pooled, idata, point, diagnosis, asked, draws)

@@ -294,8 +294,9 @@ def _task_coordinates(
     """
     cholesky, mean = _conditional(location, spread, expansion)
     deviations = mean + solve_triangular(cholesky, z[: len(mean)], lower=True, trans=1)
-    own = expansion.place - expansion.tilt @ (location + spread * deviations) + expansion.root @ z[len(mean) :]
-    return deviations, own, -jnp.sum(jnp.log(jnp.diagonal(cholesky)))
+    centre = expansion.place - expansion.tilt @ (location + spread * deviations)
+    coordinates = centre + expansion.root @ z[len(mean) :]
+    return deviations, coordinates, -jnp.sum(jnp.log(jnp.diagonal(cholesky)))
 
 
 def _scores(location: Array, spread: Array, expansion: LocalExpansion, pooled: Array, free: Array) -> Array:
