@@ -157,8 +157,8 @@ def swept_setting(
     from scipy.special import fdtr  # comes with JAX; slow to load
 
     read = {*law.columns().values(), *with_compute(SIZE, table.columns)}
-    rows: Any = table.to_frame()
-    group = rows.groupby([name for name in table.columns if name in read], dropna=False).ngroup().to_numpy()
+    codes = [pd.factorize(table[name], use_na_sentinel=False)[0] for name in table.columns if name in read]
+    group = np.unique(np.stack(codes), axis=1, return_inverse=True)[1].ravel()
     size = np.bincount(group)
     inside, between = len(table) - len(size), len(size) - len(law.declared())
     if inside < len(table) / 2 or not np.all((measured > 0) & (predicted > 0)):
@@ -173,7 +173,8 @@ def swept_setting(
     misses = min(float(np.sum(size * centre.to_numpy() ** 2)) for centre in centres)
     alike = between > 0 and fdtr(between, inside, misses / between / variance) < CHANCE
     others = [name for name in table.columns if name not in {*read, *NUMBERS, "model"}]
-    varying = [name for name in others if np.mean(rows.groupby(group)[name].nunique() >= 2) > 0.5]
+    rows: Any = table.to_frame().groupby(group)
+    varying = [name for name in others if np.mean(rows[name].nunique() >= 2) > 0.5]
     if not alike and not any(_explains(table[name], deviation, inside) for name in varying):
         return ""
     ends = frame["measured"].agg(["min", "max"])[size > 1]

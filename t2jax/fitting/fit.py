@@ -45,6 +45,7 @@ from t2jax.working_precision import scope, to_host
 
 DRAWS_PER_START = 32
 SAME = 1e-10  # relative difference below which two starts ended equally well
+ROUNDINGS = 64  # roundings of a sum over rows, in units of the last place
 MORE = 4
 """If one of several starts reached the best optimum, the fit takes this many times as many."""
 LESS_IS_BETTER = ("loss", "-log pass@k", "error")
@@ -241,12 +242,16 @@ def _solve(
     lowest_value = jnp.min(end_values)
     # rows without noise end at rounding, so equality is relative to the objective of a bad fit
     rounding = 1e-16 * jnp.nanmedian(jnp.where(jnp.isfinite(values), jnp.abs(values), jnp.nan))
-    tolerance = 1e-6 * jnp.abs(lowest_value) + rounding
+    # in float32 the values of equally good ends differ by tens of roundings, in float64 by less than SAME
+    roundings = ROUNDINGS * float(jnp.finfo(draws.dtype).eps)
+    tolerance = max(1e-6, roundings) * jnp.abs(lowest_value) + rounding
     agree = end_values <= lowest_value + tolerance
     # of equally good ends take the nearest to the starts: undetermined parameters may end anywhere
     candidate_values = jnp.where(agree, end_values - jnp.where(ends.converged, rounding, 0.0), jnp.inf)
-    is_best = candidate_values <= jnp.min(candidate_values) + SAME * jnp.abs(lowest_value)
+    is_best = candidate_values <= jnp.min(candidate_values) + max(SAME, roundings) * jnp.abs(lowest_value)
     median, spread = jnp.nanmedian(draws, axis=0, keepdims=True), jnp.nanstd(draws, axis=0, keepdims=True)
+    if roundings > SAME:  # the lowest value is then chance, and may lie far along a valley: take the end in the middle
+        median = jnp.nanmedian(jnp.where(is_best[:, None], ends.u, jnp.nan), axis=0, keepdims=True)
     distance = jnp.max(jnp.abs(ends.u - median) / (1 + spread), axis=1)
     best = jnp.argmin(jnp.where(is_best, distance, jnp.inf))
     u = ends.u[best]

@@ -62,14 +62,14 @@ def test_chinchilla_table_from_a_hundred_keys(runs):
 
 
 def test_single_precision(runs):
-    """In float32 the objective is within 1e-5 and the coefficients within 1 %, as documented."""
+    """In float32 the objective is within 1e-5 and the coefficients within 1e-4, as documented."""
     with t2.precision("float32"):
         fits = [t2.fit(Chinchilla, runs, key=jax.random.key(seed)) for seed in range(20)]
     for fit in fits:
         assert fit.converged, fit.status
         assert fit.objective == pytest.approx(OBJECTIVE, rel=1e-5)
         for name, value in OPTIMUM.items():
-            assert fit.law.values()[name] == pytest.approx(value, rel=1e-2), name
+            assert fit.law.values()[name] == pytest.approx(value, rel=1e-4), name
     assert max(abs(fit.law.A / OPTIMUM["A"] - 1) for fit in fits) > 1e-7  # it was another precision
     with pytest.raises(ValueError, match="must be 'float64' or 'float32', not 'float16'"), t2.precision("float16"):  # pyright: ignore[reportArgumentType]
         pass

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from t2jax.numerics.smooth_structure import measure_structure
+from t2jax.numerics.smooth_structure import LENGTH, measure_structure
 
 RUN = np.arange(144)
 LOGS = np.stack(np.meshgrid(np.linspace(0, 5, 12), np.linspace(0, 5, 12)), axis=-1).reshape(-1, 2)
@@ -13,6 +13,20 @@ def test_independent_residuals_score_as_a_standard_normal():
     scores = [measure_structure(rng.standard_normal(len(LOGS)), LOGS, RUN).score for _ in range(60)]
     assert abs(np.mean(scores)) < 3 / np.sqrt(60)
     assert 0.7 < np.std(scores) < 1.3
+
+
+def test_the_score_is_that_of_shuffled_ranks():
+    """Mean and deviation over 20,000 orders of the ranks: their Monte Carlo errors are 0.7 and 0.5 % of a deviation."""
+    rng = np.random.default_rng(3)
+    places, residual = 0.7 * LOGS[:20], rng.standard_normal(20) ** 3
+    weight = np.exp(-0.5 * ((places[:, None] - places) ** 2).sum(-1) / LENGTH**2)
+    np.fill_diagonal(weight, 0.0)
+    ranks = np.argsort(np.argsort(residual)) - 9.5
+    shuffled = rng.permuted(np.tile(ranks, (20_000, 1)), axis=1)
+    products = np.einsum("pi,ij,pj->p", shuffled, weight, shuffled, optimize=True)
+    expected = (ranks @ weight @ ranks - products.mean()) / products.std()
+    found = measure_structure(residual, places, np.arange(20)).score
+    assert abs(found - expected) < 0.035 + 0.02 * abs(expected)
 
 
 def test_a_wave_scores_and_has_its_size():
