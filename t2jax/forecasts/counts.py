@@ -44,6 +44,16 @@ def checked_samples(samples: Sequence[float], whole: bool = True) -> np.ndarray:
     return k
 
 
+def refuse_short(n: np.ndarray, k: np.ndarray) -> None:
+    """Raises ValueError for a question with fewer samples than k, where no unbiased estimate exists."""
+    short = np.flatnonzero(n < k.max())
+    if short.size:
+        raise ValueError(
+            f"question {short[0]} has n = {n[short[0]]:g} samples, fewer than k = {k.max():g} ({short.size} of {n.size}"
+            " questions have); forecast it, or leave such questions out if n does not depend on how hard they are"
+        )
+
+
 @jax.jit
 def question_pass_at_k(n: Float[Array, " questions"], c: Float[Array, " questions"], k: Float[Array, " k"]) -> Array:
     """Computes the unbiased pass@k of each question at each k, shape (questions, k).

@@ -11,7 +11,7 @@ from statistics import NormalDist
 import jax.numpy as jnp
 import numpy as np
 
-from t2jax.forecasts.counts import checked_counts, checked_samples, question_pass_at_k
+from t2jax.forecasts.counts import checked_counts, checked_samples, question_pass_at_k, refuse_short
 from t2jax.forecasts.summary import pass_lines
 from t2jax.numerics.bands import Band
 from t2jax.numerics.special import log_pass_at_k
@@ -79,12 +79,7 @@ def pass_from_counts(trials: object, correct: object, samples: Sequence[float], 
     """
     n, c = checked_counts(trials, correct)
     k = checked_samples(samples)
-    short = np.flatnonzero(n < k.max())
-    if short.size:
-        raise ValueError(
-            f"question {short[0]} has n = {n[short[0]]:g} samples, fewer than k = {k.max():g} ({short.size} of {n.size}"
-            " questions have); forecast pass@k, or leave such questions out if n does not depend on how hard they are"
-        )
+    refuse_short(n, k)
     with scope() as dtype:
         wide = n.min() >= 2 * k
         both = np.concatenate([k, np.where(wide, 2 * k, 1)])

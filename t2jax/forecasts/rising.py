@@ -7,6 +7,7 @@ import numpy as np
 
 from t2jax.forecasts.beta import forecast_beta
 from t2jax.forecasts.estimates import pass_from_counts
+from t2jax.laws.pass_at_k.beta_tail import BetaTail
 from t2jax.typing import Array
 
 
@@ -20,6 +21,7 @@ class RisingForecast:
         high: Upper end, shape (k,).
         from_prior: Whether the prior decides, because the counts hardly determine the Beta distribution.
         status: The status of the forecast by a Beta distribution, and whether the measurement was above it.
+        laws: Posterior draws of that distribution, leaves of shape (draws,).
     """
 
     passed: np.ndarray
@@ -27,6 +29,7 @@ class RisingForecast:
     high: np.ndarray
     from_prior: bool
     status: str
+    laws: BetaTail
 
 
 def forecast_beyond(
@@ -59,4 +62,6 @@ def forecast_beyond(
         status += (
             f"; where the Beta distribution is lower, the measured pass@{fewest} = {measured.passed[0]:.3g} stands"
         )
-    return RisingForecast(passed, np.minimum(low, passed), np.maximum(high, passed), forecast.from_prior, status)
+    return RisingForecast(
+        passed, np.minimum(low, passed), np.maximum(high, passed), forecast.from_prior, status, forecast.laws
+    )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from t2jax.results.votes import RIGHT, WRONG, samples_of
 from t2jax.tables.checks import to_numbers
 from t2jax.tables.columns import NUMBERS
 from t2jax.tables.place import Place, TableError, missing_column
@@ -88,20 +89,48 @@ def _group(
                     " expected one row a question; select rows with --where COLUMN=VALUE"
                 )
             seen.add(question)
-        counted = [columns[name][list(rows)] for name in ("trials", "correct")]
-        return QuestionCounts(model, task, tuple(questions), counted[0], counted[1])
+        trials, correct = (columns[name][list(rows)] for name in ("trials", "correct"))
+        votes = _votes(rows, questions, trials, correct, frame, place)
+        return QuestionCounts(model, task, tuple(questions), trials, correct, votes)
     if "question" not in frame:
         raise TableError(f"{place.name}: column 'question' is missing, expected it beside the answers of samples")
     answers: dict[str, tuple[list[str], list[bool]]] = {}
     cells: Any = frame["answer"]
     for row, question in zip(rows, questions, strict=True):
-        said, right = answers.setdefault(question, ([], []))
+        texts, right = answers.setdefault(question, ([], []))
         cell = cells.iloc[row]
-        said.append("" if pd.isna(cell) else str(cell).strip())
+        texts.append("" if pd.isna(cell) else str(cell).strip())
         right.append(bool(columns["correct"][row]))
-    trials = np.array([len(said) for said, _ in answers.values()], float)
+    trials = np.array([len(texts) for texts, _ in answers.values()], float)
     correct = np.array([sum(right) for _, right in answers.values()], float)
     return QuestionCounts(model, task, tuple(answers), trials, correct, answers)
+
+
+def _votes(
+    rows: Sequence[int],
+    questions: Sequence[str],
+    trials: np.ndarray,
+    correct: np.ndarray,
+    frame: pd.DataFrame,
+    place: Place,
+) -> dict[str, tuple[Sequence[str], Sequence[bool]]]:
+    """Returns the answer of each sample by question, where every row has votes; they must add up to its counts."""
+    if RIGHT not in frame or WRONG not in frame:
+        return {}
+    cells: list[Any] = [frame[name].iloc[list(rows)] for name in (RIGHT, WRONG)]
+    if any(column.isna().any() for column in cells):
+        return {}
+    votes: dict[str, tuple[Sequence[str], Sequence[bool]]] = {}
+    for i, question in enumerate(questions):
+        where = f"{place.name}, {place.row(rows[i])}"
+        answers, right = samples_of(cells[0].iloc[i], cells[1].iloc[i], where)
+        if len(answers) != trials[i] or sum(right) != correct[i]:
+            raise TableError(
+                f"{where}: the votes are of {len(answers)} samples, {sum(right)} of them right, expected"
+                f" {trials[i]:g} and {correct[i]:g} as in trials and correct"
+            )
+        votes[question] = answers, right
+    return votes
 
 
 def _numbers(frame: pd.DataFrame, place: Place, name: str) -> np.ndarray:

@@ -16,6 +16,7 @@ from t2jax.results.csv_cells import csv_cells
 from t2jax.results.part import Part
 from t2jax.tables.checks import to_numbers
 from t2jax.tables.place import Place, TableError
+from t2jax.tables.reading.files.by_suffix import read_bytes
 
 LARGEST = 4 << 30
 """Bytes of the largest file or unpacked log that is read."""
@@ -69,7 +70,7 @@ def load_document(path: Path) -> Document:
     name, suffix = str(path), path.suffix.lower()
     if suffix not in SUFFIXES:
         raise TableError(f"{name}: found suffix {path.suffix!r}, expected one of {', '.join(SUFFIXES)}")
-    data = _read_bytes(path)
+    data = _bytes_of_results(path)
     if not data.strip():
         raise TableError(f"{name}: the file is empty, expected results of an evaluation")
     if suffix == ".eval":
@@ -134,14 +135,15 @@ def _parse_yaml(text: str, name: str) -> Any:
         raise TableError(f"{name}: not whole YAML ({cause}); is the file cut off?") from None
 
 
-def _read_bytes(path: Path) -> bytes:
+def _bytes_of_results(path: Path) -> bytes:
+    """Reads a file that is not too large. It raises TableError for another."""
     try:
         size = path.stat().st_size
         if size > LARGEST:
             raise TableError(f"{path}: found {size / 1e9:.3g} GB, expected at most {LARGEST / 1e9:.3g} GB of results")
-        return path.read_bytes()
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror}), expected a file") from None
+    return read_bytes(path)
 
 
 def _decoded(data: bytes, name: str) -> str:

@@ -33,7 +33,7 @@ KEYS = ("model", "task", "question", "samples", "metric", "params", "tokens", "s
 
 
 @dataclass(frozen=True)
-class Found:
+class ResultFile:
     """A file to read, and whether it was named itself or lies in a folder that was named."""
 
     path: Path
@@ -145,9 +145,9 @@ def _check_options(options: ReadOptions) -> None:
         ) from None
 
 
-def _files(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[Found], list[str]]:
+def _files(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[ResultFile], list[str]]:
     """Lists the files of all paths, each once; of a folder those with a known suffix."""
-    files: dict[Path, Found] = {}
+    files: dict[Path, ResultFile] = {}
     others: list[str] = []
     for path in map(Path, paths):
         if not path.exists():
@@ -159,14 +159,14 @@ def _files(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[Found], list[s
             if path.is_dir() and file.suffix.lower() not in SUFFIXES:
                 others.append(file.name)
             else:
-                files.setdefault(file.absolute(), Found(file, named=not path.is_dir()))
+                files.setdefault(file.absolute(), ResultFile(file, named=not path.is_dir()))
     if not paths:
         raise TableError("found no path, expected files or folders of results")
     notes = [f"{len(others)} files of other formats were left out, such as {others[0]}"] if others else []
     return list(files.values()), notes
 
 
-def _by_reader(files: Sequence[Found]) -> tuple[dict[ModuleType, list[Document]], list[str]]:
+def _by_reader(files: Sequence[ResultFile]) -> tuple[dict[ModuleType, list[Document]], list[str]]:
     """Parses the files and groups them by the reader that recognises them."""
     groups: dict[ModuleType, list[Document]] = {}
     notes = []

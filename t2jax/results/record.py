@@ -1,15 +1,18 @@
 """What readers give: rows of one kind, with sentences about what the files leave open."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
 import pandas as pd
 
+from t2jax.results.votes import contradiction, written
+
 
 @dataclass(frozen=True)
 class QuestionCount:
-    """Samples of one question, and how many of them were right."""
+    """Samples of one question, how many of them were right, and the votes of each answer where they are known."""
 
     KIND: ClassVar[str] = "counts"
 
@@ -21,6 +24,8 @@ class QuestionCount:
     params: float | None = None
     tokens: float | None = None
     step: float | None = None
+    right_answers: str | None = None
+    wrong_answers: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,19 +114,45 @@ class ReadOptions:
 
 @dataclass
 class Tally:
-    """Counts of right samples by question, in the order of first appearance."""
+    """Counts of right samples by question, in the order of first appearance, with the votes of each answer."""
 
-    trials: dict[str, int] = field(default_factory=dict)
-    correct: dict[str, int] = field(default_factory=dict)
+    trials: Counter[str] = field(default_factory=Counter)
+    correct: Counter[str] = field(default_factory=Counter)
+    right: dict[str, Counter[str]] = field(default_factory=dict)
+    wrong: dict[str, Counter[str]] = field(default_factory=dict)
+    answered: bool = True
 
-    def add(self, question: str, right: int) -> None:
-        """Adds one sample of a question."""
-        self.trials[question] = self.trials.get(question, 0) + 1
-        self.correct[question] = self.correct.get(question, 0) + right
+    def add(self, question: str, right: int, answer: str | None = None) -> None:
+        """Adds one sample of a question, whose answer is None where it is not known, and empty where there is none."""
+        self.trials[question] += 1
+        self.correct[question] += right
+        self.answered &= answer is not None
+        votes = self.right if right else self.wrong
+        votes.setdefault(question, Counter())[(answer or "").strip()] += 1
+
+    def contradictions(self) -> str:
+        """Writes why votes are not kept where all answers are known. It is empty where they are."""
+        sentences = {name: contradiction(self.right.get(name, {}), self.wrong.get(name, {})) for name in self.trials}
+        broken = {name: sentence for name, sentence in sentences.items() if sentence}
+        if not self.answered or not broken:
+            return ""
+        name, sentence = next(iter(broken.items()))
+        return (
+            f"the answers are not kept, so there is no maj@k: {sentence} in question {name!r}"
+            f" ({len(broken)} of {len(self.trials)} questions are like that)"
+        )
 
     def rows(self, model: str, task: str) -> list[QuestionCount]:
-        """Returns a row for each question."""
-        return [QuestionCount(model, task, name, n, self.correct[name]) for name, n in self.trials.items()]
+        """Returns a row for each question, with its votes where they are known and agree."""
+        votes_agree = self.answered and not self.contradictions()
+        votes = [
+            (written(self.right.get(name, {})), written(self.wrong.get(name, {}))) if votes_agree else (None, None)
+            for name in self.trials
+        ]
+        return [
+            QuestionCount(model, task, name, n, self.correct[name], right_answers=right, wrong_answers=wrong)
+            for (name, n), (right, wrong) in zip(self.trials.items(), votes, strict=True)
+        ]
 
 
 def frame_of(rows: Sequence[Row]) -> pd.DataFrame:

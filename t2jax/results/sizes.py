@@ -13,6 +13,7 @@ from t2jax.results.csv_cells import csv_cells
 from t2jax.tables.checks import multiplied, to_numbers, unit_factors
 from t2jax.tables.place import Place, TableError
 from t2jax.tables.reading.cells import normalised, style_of
+from t2jax.tables.reading.files.by_suffix import read_bytes
 
 SIZES = ("params", "tokens")
 
@@ -51,10 +52,7 @@ def read_model_sizes(path: str | os.PathLike[str], units: Mapping[str, str | flo
     Sizes may have suffixes, as in 70M. `units` has the factor of each size that is not in raw counts.
     """
     name = str(path)
-    try:
-        cells, place = csv_cells(Path(path).read_bytes(), name)
-    except OSError as error:
-        raise TableError(f"{name}: cannot be read ({error.strerror}), expected a table of models") from None
+    cells, place = csv_cells(read_bytes(Path(path)), name)
     factors = unit_factors(cells, units, place)
     style = style_of(cells, None, place)
     cells = multiplied(normalised(cells, style, factors, place), factors, place)

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.shared import result_files
 from t2jax import cli
-from tests.helpers import result_files
 from tests.helpers.json_answers import checked_answer
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
@@ -63,12 +63,16 @@ def test_a_paired_comparison_and_a_target(counts, tmp_path, capsys):
     assert of_b["k"] == 3 and of_b["status"] == "reached within the 8 samples a question"
 
 
-def test_k_beyond_the_samples_is_a_forecast_and_pass_to_the_k_undefined(counts, tmp_path, capsys):
+def test_k_beyond_the_samples_is_a_forecast(counts, tmp_path, capsys):
     assert run("passk", counts, "--k", 8, 100, "--where", "model=a", "-o", tmp_path / "out") == 0
     said = capsys.readouterr().out
     assert "beyond the 8 samples of a question pass@k is undefined; the forecast rests on a Beta" in said
     (line,) = [line for line in said.splitlines() if line.startswith("k = 100")]
-    assert "undefined" in line and "beta forecast" in line
+    assert "beta forecast" in line
+    answer = answer_of(capsys, "passk", counts, "--k", 8, 9, 100, "--where", "model=b", "-o", tmp_path / "again")
+    every = {cell["k"]: cell for cell in answer["cells"] if cell["quantity"] == "pass^k"}
+    assert every[8]["value"] >= every[9]["value"] > every[100]["value"] > 0
+    assert every[9]["rests_on"] == "beta forecast" and every[100]["low"] < every[100]["value"] < every[100]["high"]
 
 
 def test_one_greedy_sample_a_question_gives_bounds_only(tmp_path, capsys):
@@ -83,14 +87,17 @@ def test_one_greedy_sample_a_question_gives_bounds_only(tmp_path, capsys):
     assert at_ten["low"] == cells["pass@k", 1]["low"] < 50 / 164
     assert at_ten["high"] == pytest.approx(1 - (1 - cells["pass@k", 1]["high"]) ** 10) and at_ten["high"] > 0.973
     assert "one sample a question says pass@1 and nothing of larger k" in answer["statuses"][0]
+    assert cells["pass^k", 10]["high"] == cells["pass@k", 1]["high"]
+    assert cells["pass^k", 10]["low"] == pytest.approx(cells["pass@k", 1]["low"] ** 10)
 
 
 def test_a_question_of_one_sample_beside_longer_ones_leaves_a_forecast(tmp_path, capsys):
     rows = {"question": range(50), "trials": [200] * 49 + [1], "correct": [*range(2, 198, 4), 0]}
     pd.DataFrame(rows).to_csv(tmp_path / "mix.csv", index=False)
     answer = answer_of(capsys, "passk", tmp_path / "mix.csv", "--k", 10, "-o", tmp_path / "out")
-    (cell,) = [cell for cell in answer["cells"] if cell["rests_on"] == "beta forecast"]
-    assert cell["value"] == pytest.approx(10 / 11, abs=0.03)  # chances are even in (0, 1)
+    cells = {cell["quantity"]: cell["value"] for cell in answer["cells"] if cell["rests_on"] == "beta forecast"}
+    assert cells["pass@k"] == pytest.approx(10 / 11, abs=0.03)  # chances are even in (0, 1)
+    assert cells["pass^k"] == pytest.approx(1 / 11, abs=0.03)
     assert "of the question with the fewest (1 of 50 have so few)" in answer["statuses"][0]
 
 
@@ -126,6 +133,27 @@ def test_answers_of_samples_give_maj_at_k(tmp_path, capsys):
     answer = answer_of(capsys, "passk", tmp_path / "samples.csv", "--k", 2, "-o", tmp_path / "out")
     values = {cell["quantity"]: cell["value"] for cell in answer["cells"]}
     assert values == {"pass@k": 1.0, "pass^k": pytest.approx(0.5), "maj@k": pytest.approx(0.75)}
+
+
+def test_answers_of_result_files_are_kept(tmp_path, capsys):
+    """Responses 4 5 4 4, 1 2 7 3 and four times 0 to the targets 4, 7 and 9: maj@4 is 1, 1/4 and 0."""
+    result_files.write_lm_eval(tmp_path / "results")
+    out = tmp_path / "counts.csv"
+    answer = answer_of(capsys, "import", tmp_path / "results", "--answer-pattern", r"#### (-?\d+)", "-o", out)
+    assert "right_answers" in answer["columns"]
+    rows = pd.read_csv(out)
+    assert rows["right_answers"].tolist() == ['{"4":3}', '{"7":1}', "{}"]
+    assert rows["wrong_answers"].tolist() == ['{"5":1}', '{"1":1,"2":1,"3":1}', '{"0":4}']
+    answer = answer_of(capsys, "passk", out, "--k", 1, 4, "-o", tmp_path / "out")
+    cells = {(cell["quantity"], cell["k"]): cell["value"] for cell in answer["cells"]}
+    assert cells["maj@k", 4] == pytest.approx((1 + 1 / 4) / 3)
+    assert [cells["maj@k", 1], cells["pass@k", 1]] == pytest.approx([1 / 3, 1 / 3])
+    rows.assign(wrong_answers=['{"5":2}', "{}", "{}"]).to_csv(out, index=False)
+    assert run("passk", out, "-o", tmp_path / "out") == 1
+    assert "line 2: the votes are of 5 samples, 3 of them right, expected 4 and 3" in capsys.readouterr().err
+    rows.assign(wrong_answers="5 5").to_csv(out, index=False)
+    assert run("passk", out, "-o", tmp_path / "out") == 1
+    assert "column 'wrong_answers': found '5 5', expected a JSON object of answers" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

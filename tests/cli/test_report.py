@@ -1,6 +1,8 @@
 """`t2jax report`: its own script finds the optima, and the page holds what it must and runs nothing it must not."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import re
 import shutil
@@ -17,10 +19,11 @@ from scipy.optimize import minimize
 import t2jax as t2
 from t2jax import cli
 from t2jax.cli.plan.config import PlanConfig
+from t2jax.cli.process.config_file import config_of_record
 from t2jax.cli.report import write
-from t2jax.cli.report.command import _config_of
 from t2jax.cli.report.lever_data import lever_data
 from t2jax.planning.levers.levers import levers_of
+from tests.helpers.json_answers import checked_answer
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
 LAW = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
@@ -148,8 +151,16 @@ def folder(tmp_path_factory):
     content["status"] += EVIL
     content["parameters"]["E"]["doc"] = EVIL
     (path / "law.json").write_text(json.dumps(content))
-    assert cli.command(["report", str(path), "--train", "1e21"]) == 0
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert cli.command(["report", str(path), "--train", "1e21", "--json"]) == 0
+    (path / "answer.json").write_text(said.getvalue())
     return path
+
+
+def test_the_answer_is_as_the_guide_says(folder):
+    answer = checked_answer((folder / "answer.json").read_text())
+    assert answer["file"] == str(folder / "report.html") and answer["levers"]
+    assert answer["bytes"] == (folder / "report.html").stat().st_size
 
 
 def test_page_is_whole_and_names_no_address(folder):
@@ -203,8 +214,8 @@ def test_options_of_a_plan_come_back_from_its_record():
     prices = ["--accelerator", "H100", "--price", "2.5", "--seed", "3", "-o", "out"]
     config = cli.parse(["plan", "--law-file", "x/law.json", *budget, *prices])
     record = json.loads(json.dumps(dataclasses.asdict(config), default=str))
-    assert _config_of(PlanConfig, record) == config
-    assert _config_of(PlanConfig, {"train": 1e21, "unknown": 1}) == PlanConfig(train=1e21)
+    assert config_of_record(PlanConfig, record) == config
+    assert config_of_record(PlanConfig, {"train": 1e21, "unknown": 1}) == PlanConfig(train=1e21)
 
 
 def test_page_of_an_audit_has_its_errors(tmp_path, capsys):

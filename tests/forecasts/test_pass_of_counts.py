@@ -14,12 +14,14 @@ from scipy.stats import beta
 from t2jax.forecasts import (
     all_pass_from_counts,
     compare_counts,
+    forecast_all_pass,
     forecast_beta,
     majority_at_k,
     pass_from_counts,
     samples_for_target,
 )
 from t2jax.forecasts.rising import forecast_beyond
+from t2jax.laws.pass_at_k.beta_tail import BetaTail
 
 KEY = jax.random.key(0)
 
@@ -200,6 +202,24 @@ def test_a_forecast_is_never_below_what_was_measured():
     assert found.passed.tolist() == [1.0, 1.0] and found.high.tolist() == [1.0, 1.0]
     assert found.low[0] >= 0.05 ** (1 / 10)  # the lower end at k = 8, α^(1/Q)
     assert "the measured pass@8 = 1 stands" in found.status
+
+
+def test_all_right_beyond_the_samples_is_a_ratio_of_beta_functions():
+    """B(a+k, b)/B(a, b) in the population, and the same with a+c and b+n-c for a question, averaged over draws."""
+    n, c, k = [8, 8, 4], [0, 7, 4], np.array([1.0, 9.0, 100.0])
+    laws = BetaTail(a=np.linspace(0.5, 2.0, 20), b=np.linspace(4.0, 1.5, 20))
+    with jax.enable_x64(True):
+        mean, ends = forecast_all_pass(n, c, laws, k.tolist())
+    draws = list(zip(laws.a, laws.b, strict=True))
+    here = [
+        [np.exp(betaln(a + x + k, b + m - x) - betaln(a + x, b + m - x)) for a, b in draws]
+        for m, x in zip(n, c, strict=True)
+    ]
+    np.testing.assert_allclose(mean, np.mean(here, axis=(0, 1)), rtol=1e-9)
+    elsewhere = [np.exp(betaln(a + k, b) - betaln(a, b)) for a, b in draws]
+    np.testing.assert_allclose(ends.low, np.quantile(elsewhere, 0.05, axis=0), rtol=1e-9)
+    assert forecast_all_pass([4, 4], [4, 4], laws, [9])[1].high == 1
+    assert forecast_all_pass([4, 4], [0, 0], laws, [9])[1].low == 0
 
 
 def test_one_short_question_does_not_discard_the_others():

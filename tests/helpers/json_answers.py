@@ -18,7 +18,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "null": type(None),
 }
 EVERY = "Every command that writes a folder"
-WITHOUT_FOLDER = {"import", "laws", "data list"}
+WITHOUT_FOLDER = {"import", "report", "laws", "data list"}
 
 
 @cache
@@ -53,7 +53,7 @@ def checked_answer(text: str, status: int = 0) -> dict[str, Any]:
     if status == 0:
         always = {key for key, (_, there) in keys.items() if there == "always"}
         always -= {"folder"} if command in WITHOUT_FOLDER else set()
-        always -= {"files"} if command in ("laws", "data list") else set()
+        always -= {"files"} if command in ("report", "laws", "data list") else set()
         assert always <= set(answer), f"t2jax {command}: {always - set(answer)} is documented and not there"
     else:
         assert "error" in answer or "status" in answer or answer.get("converged") is False or "failures" in answer

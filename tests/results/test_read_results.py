@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import t2jax as t2
-from tests.helpers import result_files
-from tests.helpers.result_files import CASES, COUNTS, write_json
+from experiments.shared import result_files
+from experiments.shared.result_files import CASES, COUNTS, write_json
 
 CASE = {case.name: case for case in CASES}
 FORMATS = Path(os.environ.get("T2JAX_DATA", "/nowhere")).parent / "formats"
@@ -44,6 +44,20 @@ def test_a_folder_of_each_tool_gives_its_rows(case, tmp_path):
 )
 def test_the_files_from_outside_give_their_counts(folder, options, expected):
     assert rows_of(t2.read_results(FORMATS / folder, **options).frame, ("trials", "correct")) == expected
+
+
+def test_answers_of_a_log_are_kept_unless_they_contradict_their_verdicts(tmp_path):
+    log = result_files.inspect_log()
+    write_json(tmp_path / "log.json", log)  # the answer 4 to every sample, right or wrong
+    found = t2.read_results(tmp_path)
+    assert "right_answers" not in found.frame
+    assert any("'4' is both right and wrong in question '1' (2 of 2 questions" in note for note in found.notes)
+    for sample in log["samples"]:
+        sample["scores"]["match"]["answer"] = "4" if sample["scores"]["match"]["value"] == "C" else None
+    write_json(tmp_path / "log.json", log)
+    frame = t2.read_results(tmp_path).frame
+    assert frame["right_answers"].tolist() == ['{"4":3}', '{"4":1}']
+    assert frame["wrong_answers"].tolist() == ['{"":1}', '{"":3}']
 
 
 def test_several_tools_of_counts_come_together(tmp_path):

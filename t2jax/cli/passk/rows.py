@@ -10,9 +10,10 @@ import numpy as np
 from t2jax.forecasts.estimates import pass_from_counts
 from t2jax.forecasts.majority import MOST, majority_at_k
 from t2jax.forecasts.paired import compare_counts
-from t2jax.forecasts.pass_power import all_pass_from_counts
+from t2jax.forecasts.pass_power import all_pass_from_counts, forecast_all_pass
 from t2jax.forecasts.power_law import forecast_power_law
 from t2jax.forecasts.rising import RisingForecast, forecast_beyond
+from t2jax.laws.pass_at_k.beta_tail import BetaTail
 from t2jax.results.counts_file import QuestionCounts
 from t2jax.tables.place import TableError
 from t2jax.typing import Array
@@ -95,12 +96,14 @@ def cells_of(
         cells += _bounds(counts, beyond, level)
         statuses.append(
             "one sample a question says pass@1 and nothing of larger k: pass@k may be anything between"
-            " pass@1, if each question is always or never solved, and 1 - (1 - pass@1)^k, if all are alike"
+            " pass@1, if each question is always or never solved, and 1 - (1 - pass@1)^k, if all are alike;"
+            " pass^k is between pass@1^k and pass@1"
         )
     elif beyond:
         forecast = forecast_beyond(n, c, beyond, key, draws, level)
         basis = PRIOR if forecast.from_prior else BETA
         cells += _cells(counts, PASS, beyond, forecast.passed, forecast.low, forecast.high, basis)
+        cells += _all_right(counts, forecast.laws, beyond, level, basis)
         statuses.append(_forecast_status(n, forecast))
         line = forecast_power_law(n, c, beyond, key=key, draws=draws, level=level)
         if line.law is not None:
@@ -176,13 +179,33 @@ def _cells(
     ]
 
 
+def _all_right(counts: QuestionCounts, laws: BetaTail, samples: Sequence[int], level: float, basis: str) -> list[Cell]:
+    """Forecasts pass^k beyond the fewest samples of a question, never above what was measured there."""
+    n, c = counts.trials, counts.correct
+    measured = all_pass_from_counts(n, c, [int(n.min())], level)
+    mean, band = forecast_all_pass(n, c, laws, samples, level)
+    value, low, high = (
+        np.minimum(of_beta, of_counts[0])
+        for of_beta, of_counts in (
+            (mean, measured.passed),
+            (band.low, measured.population.low),
+            (band.high, measured.population.high),
+        )
+    )
+    return _cells(counts, ALL, samples, value, np.minimum(low, value), np.maximum(high, value), basis)
+
+
 def _bounds(counts: QuestionCounts, samples: Sequence[int], level: float) -> list[Cell]:
-    """Bounds pass@k of questions with one sample each; the middle of the bounds is no estimate."""
+    """Bounds pass@k and pass^k of questions with one sample each; the middle of the bounds is no estimate."""
     band = pass_from_counts(counts.trials, counts.correct, [1], level).population
     low, high = float(band.low[0]), float(band.high[0])
     highs = [1.0 if high >= 1 else -math.expm1(k * math.log1p(-high)) for k in samples]
-    none = [math.nan] * len(samples)
-    return _cells(counts, PASS, samples, none, [low] * len(samples), highs, PRIOR)
+    none, every = [math.nan] * len(samples), len(samples)
+    lows = [low**k for k in samples]
+    return [
+        *_cells(counts, PASS, samples, none, [low] * every, highs, PRIOR),
+        *_cells(counts, ALL, samples, none, lows, [high] * every, PRIOR),
+    ]
 
 
 def _majorities(counts: QuestionCounts, samples: Sequence[int], level: float) -> list[Cell]:

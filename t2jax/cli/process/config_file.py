@@ -3,10 +3,11 @@
 import dataclasses
 import difflib
 import os
+import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import tyro
 import yaml
@@ -179,3 +180,34 @@ def _plain(value: Any) -> Any:
         inner = [part for item in value for part in (item if isinstance(item, tuple) else (item,))]
         return [_plain(item) for item in inner]
     return value
+
+
+def config_of_record(config: Any, values: dict[str, Any]) -> Any:
+    """Makes a config from its record in run.json.
+
+    Args:
+        config: The config class.
+        values: Its fields as JSON has them. Options that another version of t2jax lacked have their defaults.
+
+    Returns:
+        The config.
+    """
+    hints = get_type_hints(config)
+    named = {field.name for field in dataclasses.fields(config) if field.init}
+    return config(**{name: _typed(hints[name], value) for name, value in values.items() if name in named})
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    """Turns a value of JSON into an option's type: a nested config, a path or a tuple."""
+    if get_origin(hint) in (Union, types.UnionType):
+        options = [option for option in get_args(hint) if option is not type(None)]
+        return None if value is None else _typed(options[0], value)
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return config_of_record(hint, value)
+    if hint is Path and isinstance(value, str):
+        return Path(value)
+    return _tuples(value)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -3,10 +3,9 @@
 import dataclasses
 import json
 import sys
-import types
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from t2jax.cli.law_source import LawSource, law_of_file
 from t2jax.cli.output import Output
 from t2jax.cli.plan.command import PlanConfig, change_budget, draw_smooth, report_plan, solve
 from t2jax.cli.plan.report import PlanReport
+from t2jax.cli.process.config_file import config_of_record
 from t2jax.cli.process.progress import progress_of
 from t2jax.cli.process.wording import in_option_names
 from t2jax.cli.report.add import rows_beside
@@ -167,27 +167,4 @@ def _budget(given: dict[str, Any], planned: PlanConfig | None, source: LawSource
 
 def _plan_config(record: dict[str, Any]) -> PlanConfig | None:
     """Returns the options of the plan that a folder records, None for another command."""
-    return _config_of(PlanConfig, record["arguments"]) if record.get("command") == "plan" else None
-
-
-def _config_of(kind: Any, values: dict[str, Any]) -> Any:
-    """Makes a config from its record. Options that another version of t2jax lacked have their defaults."""
-    hints = get_type_hints(kind)
-    named = {field.name for field in dataclasses.fields(kind) if field.init}
-    return kind(**{name: _typed(hints[name], value) for name, value in values.items() if name in named})
-
-
-def _typed(hint: Any, value: Any) -> Any:
-    """Turns a value of JSON into an option's type: a nested config, a path or a tuple."""
-    if get_origin(hint) in (Union, types.UnionType):
-        options = [option for option in get_args(hint) if option is not type(None)]
-        return None if value is None else _typed(options[0], value)
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return _config_of(hint, value)
-    if hint is Path and isinstance(value, str):
-        return Path(value)
-    return _tuples(value)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+    return config_of_record(PlanConfig, record["arguments"]) if record.get("command") == "plan" else None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from t2jax import laws
+from t2jax.results.votes import RIGHT, WRONG
 from t2jax.tables.columns import NUMBERS, TEXTS
 from t2jax.tables.place import TableError
 from t2jax.tables.reading.headers import folded
@@ -50,7 +51,7 @@ def _first(names: Sequence[str]) -> str:
 def unread_columns(table: Table, law: str | None) -> str:
     """Writes a sentence on columns that no law reads, or not the law of that name. It is empty without any."""
     classes = laws.ALL if law in (None, "auto") else (laws.by_name(law),)
-    read = {*NUMBERS, *TEXTS}.union(*(set(law_class.columns().values()) for law_class in classes))
+    read = {*NUMBERS, *TEXTS, RIGHT, WRONG}.union(*(set(law_class.columns().values()) for law_class in classes))
     unread = [repr(name) for name in table.columns if name not in read]
     if not unread:
         return ""

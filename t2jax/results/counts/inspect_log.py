@@ -36,8 +36,10 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
             if key in seen:
                 raise TableError(f"{sample.place}: repeats epoch {key[1]} of sample {key[0]!r}, expected each once")
             seen.add(key)
-            tally.add(key[0], _right(sample["scores"][scorer]["value"]))
+            score = sample["scores"][scorer]
+            tally.add(key[0], _right(score["value"]), _answer(score))
         _check_totals(content, tally, scorer)
+        notes += [f"{document.path}: {sentence}"] if (sentence := tally.contradictions()) else []
         rows += tally.rows(options.model or head["model"].text(), options.task or head["task"].text())
     return Reading(TOOL, rows, notes)
 
@@ -56,6 +58,14 @@ def _right(value: Part) -> int:
             value.refuse("C, I, N or a number 0 or 1, because only a sample that is right or wrong can be counted")
         return LETTERS[value.value]
     return value.zero_or_one()
+
+
+def _answer(score: Part) -> str | None:
+    """Returns the answer that was scored, empty for a sample without one, None where the log does not have answers."""
+    if not score.has("answer"):
+        return None
+    answer = score["answer"].value
+    return answer if isinstance(answer, str) else "" if answer is None else str(answer)
 
 
 def _check_totals(content: Part, tally: Tally, scorer: str) -> None:

@@ -114,8 +114,15 @@ def _model(content: Part, options: ReadOptions) -> Evaluated:
     """Returns the model of a results file: its name, size and step, where the file says them."""
     config = content["config"]
     arguments = config.get("model_args").value
-    said = _arguments(arguments) if isinstance(arguments, str) else arguments if isinstance(arguments, dict) else {}
-    names = (options.model, content.get("model_name").value, said.get("pretrained"), said.get("model"))
+    model_arguments = (
+        _arguments(arguments) if isinstance(arguments, str) else arguments if isinstance(arguments, dict) else {}
+    )
+    names = (
+        options.model,
+        content.get("model_name").value,
+        model_arguments.get("pretrained"),
+        model_arguments.get("model"),
+    )
     name = next((name for name in names if isinstance(name, str) and name.strip()), None)
     if name is None:
         config.refuse("model_args with pretrained=NAME; give model")
@@ -123,7 +130,7 @@ def _model(content: Part, options: ReadOptions) -> Evaluated:
     size = params.whole() if params.value is not None and params.value != -1 else None  # -1 where it is unknown
     if size == 0:
         params.refuse("a number of parameters > 0")
-    revision = str(said.get("revision") or config.get("model_revision").value or "")
+    revision = str(model_arguments.get("revision") or config.get("model_revision").value or "")
     match = re.fullmatch(r"step(\d{1,12})", revision)
     step = float(match[1]) if match else None
     tokens = step * options.batch_tokens if step and options.batch_tokens else None

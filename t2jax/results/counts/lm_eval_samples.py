@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from t2jax.results.documents import Document
 from t2jax.results.part import Part
-from t2jax.results.record import QuestionCount, ReadOptions
+from t2jax.results.record import QuestionCount, ReadOptions, Tally
 from t2jax.tables.place import TableError
 
 NO_FILTER = "none"
@@ -24,21 +24,19 @@ def read_samples(
         by_filter.setdefault(name, []).append(row)
     if options.answer_pattern is not None:
         rows = next(iter(by_filter.values()))  # responses do not differ between filters
-        counts = [_scored_again(row, options.answer_pattern) for row in rows]
+        _check_documents(document, task, rows, result)
+        tally = Tally()
+        for row in rows:
+            _score_again(row, options.answer_pattern, tally)
         notes = [f"task {task!r}: each response was scored again with the pattern {options.answer_pattern!r}"]
-    else:
-        metric, chosen = _metric(by_filter, options, document)
-        rows = by_filter[chosen]
-        counts = [_reported(row, metric) for row in rows]
-        notes = _notes(task, metric, rows, counts)
-    questions = [str(row["doc_id"].whole()) for row in rows]
-    question, times = Counter(questions).most_common(1)[0]
-    if times > 1:
-        raise TableError(f"{document.path}: found document {question} {times} times, expected once for each filter")
+        return tally.rows(model, task), [*notes, *filter(None, [tally.contradictions()])]
+    metric, chosen = _metric(by_filter, options, document)
+    rows = by_filter[chosen]
+    counts = [_reported(row, metric) for row in rows]
+    notes = _notes(task, metric, rows, counts)
+    questions = _check_documents(document, task, rows, result)
     if result is not None:
-        _check_number(result, task, rows)
-        if options.answer_pattern is None:
-            _check_mean(result, task, f"{metric},{chosen}", sum(c / n for n, c in counts) / len(counts))
+        _check_mean(result, task, f"{metric},{chosen}", sum(c / n for n, c in counts) / len(counts))
     records = [QuestionCount(model, task, name, n, c) for name, (n, c) in zip(questions, counts, strict=True)]
     return records, notes
 
@@ -105,18 +103,33 @@ def _responses(row: Part) -> list[Part]:
     return requests[0].items()
 
 
-def _scored_again(row: Part, pattern: str) -> tuple[int, int]:
-    """Compares the last match in each response with the last in the target; returns trials and right ones."""
-    answer = _last_match(pattern, row["target"].text())
-    if answer is None:
+def _check_documents(document: Document, task: str, rows: Sequence[Part], result: Document | None) -> list[str]:
+    """Returns the name of each document. It raises TableError where one is repeated, or their number is another."""
+    questions = [_question(row) for row in rows]
+    question, times = Counter(questions).most_common(1)[0]
+    if times > 1:
+        raise TableError(f"{document.path}: found document {question} {times} times, expected once for each filter")
+    if result is not None:
+        _check_number(result, task, rows)
+    return questions
+
+
+def _question(row: Part) -> str:
+    return str(row["doc_id"].whole())
+
+
+def _score_again(row: Part, pattern: str, tally: Tally) -> None:
+    """Compares the last match in each response with the last in the target, and adds each to the tally."""
+    target = _last_match(pattern, row["target"].text())
+    if target is None:
         row["target"].refuse(f"a match of the pattern {pattern!r}")
     if len(row["resps"].items()) != 1:
         row["resps"].refuse("responses to one request, because choices cannot be scored with a pattern")
-    responses = _responses(row)
-    for response in responses:
+    for response in _responses(row):
         if not isinstance(response.value, str):
             response.refuse("the text of a response")
-    return len(responses), sum(_last_match(pattern, response.value) == answer for response in responses)
+        answer = _last_match(pattern, response.value)
+        tally.add(_question(row), int(answer == target), answer or "")
 
 
 def _last_match(pattern: str, text: str) -> str | None:

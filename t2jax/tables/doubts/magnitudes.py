@@ -26,11 +26,15 @@ PERPLEXITIES = 6.0
 A bound of ours, as unigram models reach about 7."""
 LEAST_COMPUTE = 1e9
 """FLOPs of a thousand parameters on 170,000 tokens: a table whose largest compute is smaller is in other units."""
-FEWEST_TOKENS_PER_PARAM, MOST_TOKENS_PER_PARAM = 0.3, 1e6
+FEWEST_TOKENS_PER_PARAM, MOST_TOKENS_PER_PARAM = 0.3, 1e5
 """Bounds on D/N, which half of the rows or more, or of the last checkpoints of named models, may not lie beyond.
-Published tables have medians from 5 to 400, so swapped columns have less than 0.2, and so have tokens in thousands."""
+Published tables have medians from 5 to 400, so swapped columns have less than 0.2, and so have tokens in thousands. The
+most of a published model are 6e4 (Qwen3 0.6B: 36e12 tokens)."""
 LOSS_GAP = 10.0
 """Losses of one task that are apart by this factor, with none between, are not of one unit."""
+LONE_GAP, FEWEST_LOSSES = 3.0, 8
+"""A loss that all others exceed by this factor, of so many rows or more, is of another unit. Losses of a law lie close
+to each other at its lower end."""
 SMALLEST_LOSS = 0.05
 """Bound on the largest loss of a table: text has at least some tenths of a nat per token."""
 
@@ -186,8 +190,10 @@ def _losses(values: np.ndarray, columns: Mapping[str, Any]) -> Iterator[Doubt]:
     elif "task" not in columns:
         ordered = np.sort(values)
         gaps = np.flatnonzero(ordered[1:] >= LOSS_GAP * ordered[:-1])
+        if len(ordered) >= FEWEST_LOSSES and ordered[1] >= LONE_GAP * ordered[0]:
+            gaps = np.append(gaps, 0)
         if gaps.size:
-            row, above = int(values.argmin()), ordered[gaps[-1] + 1]
+            row, above = int(values.argmin()), ordered[gaps.max() + 1]
             yield Doubt(
                 "loss",
                 row,

@@ -74,8 +74,8 @@ def meaning_of(name: str) -> Meaning | None:
     words = words_of(name)
     if not words:
         return None
-    for kept, unit in _with_and_without_unit(words):
-        meaning = _meaning(name, kept, unit)
+    for rest, unit in _with_and_without_unit(words):
+        meaning = _meaning(name, rest, unit)
         if meaning is not None:
             return meaning
     return None
@@ -102,10 +102,10 @@ def _meaning(name: str, words: list[str], unit: str) -> Meaning | None:
     while start < len(words) - 1 and words[start].lower() in PREFIXES:
         start += 1
     for first in range(start + 1):  # a prefix such as `model` may be a part of the name
-        kept = words[first:]
-        if len(kept) == 1 and kept[0] in SYMBOLS:
-            return _checked(Meaning(name, SYMBOLS[kept[0]], unit))
-        lower = "_".join(word.lower() for word in kept)
+        rest = words[first:]
+        if len(rest) == 1 and rest[0] in SYMBOLS:
+            return _checked(Meaning(name, SYMBOLS[rest[0]], unit))
+        lower = "_".join(word.lower() for word in rest)
         column, loss_unit = BY_SYNONYM.get(lower), OTHER_UNITS.get(lower, "")
         if column is None and loss_unit:
             column = "error" if loss_unit == "accuracy" else "loss"
@@ -113,8 +113,8 @@ def _meaning(name: str, words: list[str], unit: str) -> Meaning | None:
             column, loss_unit = _loss_with_unit(lower)
         if column is not None:
             return _checked(Meaning(name, column, unit, loss_unit))
-        qualifiers = tuple(word.lower() for word in kept if word.lower() in QUALIFIERS)
-        base = "_".join(word.lower() for word in kept if word.lower() not in QUALIFIERS)
+        qualifiers = tuple(word.lower() for word in rest if word.lower() in QUALIFIERS)
+        base = "_".join(word.lower() for word in rest if word.lower() not in QUALIFIERS)
         if qualifiers and not set(qualifiers) <= EMBEDDING and base in (*SYNONYMS["params"], "N", "n"):
             return _checked(Meaning(name, "params", unit, "", qualifiers))
     return None

@@ -6,19 +6,20 @@ import numpy as np
 import pandas as pd
 
 from t2jax.tables.checks import to_numbers
+from t2jax.tables.doubts.magnitudes import PERPLEXITIES
 from t2jax.tables.place import Place, TableError, missing_column
 from t2jax.tables.reading.loss_units import LOSS_UNITS, remedy
 from t2jax.tables.reading.options import Reading
 
 
 def losses_in_nats(
-    frame: pd.DataFrame, found: Mapping[str, str], reading: Reading, place: Place
+    frame: pd.DataFrame, header_units: Mapping[str, str], reading: Reading, place: Place
 ) -> tuple[pd.DataFrame, str]:
     """Converts losses in other units.
 
     Args:
         frame: Columns by their names in t2jax.
-        found: Units that stand in column names, by column.
+        header_units: Units that stand in column names, by column.
         reading: The options; a unit that is given there counts.
         place: The file.
 
@@ -28,8 +29,8 @@ def losses_in_nats(
     Raises:
         TableError: There is no loss, a value is outside the unit, or the unit needs a number that is not given.
     """
-    column = next((name for name in ("loss", "error") if name in found), "loss")
-    unit = reading.loss_unit or found.get(column, "nats")
+    column = next((name for name in ("loss", "error") if name in header_units), "loss")
+    unit = reading.loss_unit or header_units.get(column, "nats")
     if reading.loss_unit is not None and column not in frame:
         raise missing_column(place, column, [str(name) for name in frame], "loss_unit (--loss-unit)")
     needs = LOSS_UNITS[unit].needs
@@ -52,6 +53,13 @@ def losses_in_nats(
     percent = unit == "accuracy" and bool(np.all((values >= 0) & (values <= 100)))
     hint = f" (of percent: units={{{column!r}: 'percent'}}, in commands --units {column}=percent)" if percent else ""
     place.refuse(column, ~good, cells, conversion.expected + hint)
+    if unit == "perplexity" and reading.loss_unit is None and values.max() <= PERPLEXITIES:
+        row = int(values.argmax())
+        raise TableError(
+            f"{place.name}, {place.row(row)}, column {column!r}: the largest value is {values[row]:g}, which is a"
+            " perplexity by its name, but as small as a loss: say which with loss_unit='perplexity' or 'nats', in"
+            " commands --loss-unit perplexity or --loss-unit nats"
+        )
     converted = {column: conversion.to_nats(values, per_token)}
     if "loss_se" in frame and conversion.becomes == "loss":  # to first order in the error
         error = to_numbers(frame.loc[:, "loss_se"], place, "loss_se")

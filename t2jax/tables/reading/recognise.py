@@ -26,65 +26,67 @@ class Recognised:
     notes: tuple[str, ...] = ()
 
 
-def recognise(names: Sequence[str], told: Mapping[str, str], place: Place) -> Recognised:
+def recognise(names: Sequence[str], given: Mapping[str, str], place: Place) -> Recognised:
     """Finds the columns of t2jax among the columns of a file.
 
     Args:
         names: Names of the columns in the file, without blanks around them, each once.
-        told: Names in t2jax that the user gives, by names in the file.
+        given: Names in t2jax that the user gives, by names in the file.
         place: Names the file in messages.
 
     Returns:
         The columns by their names in t2jax. A name that is one of t2jax is taken as it is.
 
     Raises:
-        TableError: A told name is not there or is taken, or two columns could be meant.
+        TableError: A given name is not there or is taken, or two columns could be meant.
     """
-    _check_told(names, told, place)
-    renamed = [told.get(name, name) for name in names]
-    kept = exact(renamed)
-    known = [meaning_of(name) for name in names]
+    _check_given(names, given, place)
+    renamed = [given.get(name, name) for name in names]
+    ours = exact(renamed)
+    meanings = [meaning_of(name) for name in names]
     # what the user named keeps the units of its header
-    found = [
-        Meaning(name, told[name], meaning.unit if meaning.column == told[name] else "", meaning.loss_unit)
-        for name, meaning in zip(names, known, strict=True)
-        if name in told and meaning is not None and (meaning.column == told[name] or meaning.loss_unit)
+    recognised = [
+        Meaning(name, given[name], meaning.unit if meaning.column == given[name] else "", meaning.loss_unit)
+        for name, meaning in zip(names, meanings, strict=True)
+        if name in given and meaning is not None and (meaning.column == given[name] or meaning.loss_unit)
     ]
-    free = [meaning for name, meaning in zip(names, known, strict=True) if name not in told and meaning is not None]
-    free = [meaning for meaning in free if meaning.name not in kept]
-    free += _counts(names, told, kept)
+    others = [
+        meaning for name, meaning in zip(names, meanings, strict=True) if name not in given and meaning is not None
+    ]
+    others = [meaning for meaning in others if meaning.name not in ours]
+    others += _counts(names, given, ours)
     notes: list[str] = []
-    for column in dict.fromkeys(meaning.column for meaning in free):
-        candidates = [meaning for meaning in free if meaning.column == column]
-        if column in kept:
+    for column in dict.fromkeys(meaning.column for meaning in others):
+        candidates = [meaning for meaning in others if meaning.column == column]
+        if column in ours:
             notes.append(_passed_over(column, candidates))
             continue
-        chosen = _choose(column, candidates, kept, {meaning.column for meaning in free}, place)
+        chosen = _choose(column, candidates, ours, {meaning.column for meaning in others}, place)
         if isinstance(chosen, str):
             notes += [chosen] if chosen else []
         else:
-            found.append(chosen)
-    taken = {meaning.name: meaning.column for meaning in found if meaning.name not in told}
+            recognised.append(chosen)
+    taken = {meaning.name: meaning.column for meaning in recognised if meaning.name not in given}
     result = tuple(taken.get(name, new) for name, new in zip(names, renamed, strict=True))
-    if "compute" not in told.values():
+    if "compute" not in given.values():
         _ask_about_compute(result, place)
         result, note = _compute_alone(result)
         notes += [note] if note else []
-    if read := [str(meaning) for meaning in found if meaning.name not in told]:
+    if read := [str(meaning) for meaning in recognised if meaning.name not in given]:
         notes.insert(0, f"column {', '.join(read)} (other names: columns={{...}}, in commands --columns)")
     if "loss" in result and "loss_se" not in result:
         notes += [_spread(name) for name in result if folded(name) in SPREADS]
     return Recognised(
         result,
-        {meaning.column: meaning.unit for meaning in found if meaning.unit},
-        {meaning.column: meaning.loss_unit for meaning in found if meaning.loss_unit},
+        {meaning.column: meaning.unit for meaning in recognised if meaning.unit},
+        {meaning.column: meaning.loss_unit for meaning in recognised if meaning.loss_unit},
         tuple(notes),
     )
 
 
-def _check_told(names: Sequence[str], told: Mapping[str, str], place: Place) -> None:
-    """Raises TableError for a told column that is not there, and for a new name that is taken."""
-    for name, column in told.items():
+def _check_given(names: Sequence[str], given: Mapping[str, str], place: Place) -> None:
+    """Raises TableError for a given column that is not there, and for a new name that is taken."""
+    for name, column in given.items():
         if name not in names:
             reverse = column in names and (name in NUMBERS or name in TEXTS)
             hint = f"; did you mean {column}={name}?" if reverse else suggestion(name, names)
@@ -93,31 +95,31 @@ def _check_told(names: Sequence[str], told: Mapping[str, str], place: Place) -> 
                 f"{place.name}: column {name!r}, which is to be read as {column!r}, is not there; columns there:"
                 f" {present}{hint}"
             )
-        if column in names and column != name and column not in told:
+        if column in names and column != name and column not in given:
             raise TableError(
                 f"{place.name}: column {name!r} is to be read as {column!r}, but a column of that name is there too:"
                 f" give that one another name, such as {column}={column}_before"
             )
 
 
-def _counts(names: Sequence[str], told: Mapping[str, str], kept: set[str]) -> list[Meaning]:
+def _counts(names: Sequence[str], given: Mapping[str, str], ours: set[str]) -> list[Meaning]:
     """Returns n and c as trials and correct, where both are there, and the question that they are of."""
-    free = [name for name in names if name not in told]
-    found = []
-    if set(COUNTS) <= set(free) and not {"trials", "correct"} & kept:
-        found = [Meaning(name, column) for name, column in COUNTS.items()]
-    counted = found or {"trials", "correct"} & kept
-    if counted and "question" not in kept and not any(folded(name) == "question_id" for name in free):
-        found += [Meaning(name, "question") for name in free if folded(name) == "task_id"]
-    return found
+    others = [name for name in names if name not in given]
+    recognised = []
+    if set(COUNTS) <= set(others) and not {"trials", "correct"} & ours:
+        recognised = [Meaning(name, column) for name, column in COUNTS.items()]
+    counted = recognised or {"trials", "correct"} & ours
+    if counted and "question" not in ours and not any(folded(name) == "question_id" for name in others):
+        recognised += [Meaning(name, "question") for name in others if folded(name) == "task_id"]
+    return recognised
 
 
-def _choose(column: str, candidates: list[Meaning], kept: set[str], columns: set[str], place: Place) -> Meaning | str:
+def _choose(column: str, candidates: list[Meaning], ours: set[str], columns: set[str], place: Place) -> Meaning | str:
     """Returns the column that is meant, or a sentence, empty where nobody needs to know, on why none is taken.
 
     It raises TableError if a column that every table needs could be two.
     """
-    others = (kept | columns) & set(RESPONSES) - {column}
+    others = (ours | columns) & set(RESPONSES) - {column}
     direct = [meaning for meaning in candidates if not meaning.loss_unit]
     if column == "error" and not direct and others:
         return ""  # an accuracy beside another measurement

@@ -42,7 +42,7 @@ def select_rows(
     """
     if not where:
         return frame, place, ""
-    kept, conditions = np.ones(len(frame), dtype=bool), []
+    selected, conditions = np.ones(len(frame), dtype=bool), []
     for name, wanted in where.items():
         if name not in frame:
             raise missing_column(place, name, frame.columns, "where")
@@ -51,15 +51,15 @@ def select_rows(
         typed = cells if name in NUMBERS or name in TEXTS else numbers_or_text(cells, style.decimal)
         if name in NUMBERS or typed.dtype.kind in "iuf":
             numbers = _numbers(cells, name, factors.get(name, 1.0), style, name in factors)
-            kept &= np.isin(numbers, [_as_number(name, value) for value in values])
+            selected &= np.isin(numbers, [_as_number(name, value) for value in values])
         else:
             texts = [str(value).strip() for value in values]
-            kept &= np.array([_text(cell) in texts for cell in cells], dtype=bool)
+            selected &= np.array([_text(cell) in texts for cell in cells], dtype=bool)
         conditions.append(f"{name}={reprlib.repr(wanted)}")
-    step = f"where {' and '.join(conditions)}: {kept.sum()} of {len(frame)} rows"
-    if not kept.any():
+    step = f"where {' and '.join(conditions)}: {selected.sum()} of {len(frame)} rows"
+    if not selected.any():
         raise TableError(f"{place.name}: {step}, expected at least one row")
-    return frame.loc[kept].reset_index(drop=True), place.where(kept), step
+    return frame.loc[selected].reset_index(drop=True), place.where(selected), step
 
 
 def measured_rows(
@@ -81,20 +81,20 @@ def measured_rows(
     Raises:
         TableError: A measurement is empty or no number and nobody said what that means, or no row is left.
     """
-    kept, gaps = np.ones(len(frame), dtype=bool), []
+    selected, gaps = np.ones(len(frame), dtype=bool), []
     for name in (name for name in frame if name in NUMBERS):
         cells = frame.loc[:, name]
         if cells.dtype.kind in "iuf" and not np.any(cells.isna()):
             continue
-        told = name in RESPONSES or bool(words)
-        missing = for_each_cell(cells, partial(_missing, name=name, words=words)).astype(bool) & told
+        explained = name in RESPONSES or bool(words)
+        missing = for_each_cell(cells, partial(_missing, name=name, words=words)).astype(bool) & explained
         if missing.any():
             row = int(missing.argmax())
             gaps.append(f"{missing.sum()} in column {name!r}, as {_shown(cells.iloc[row])} in {place.row(row)}")
-            kept &= ~missing
-    if len(frame) and not kept.any():
+            selected &= ~missing
+    if len(frame) and not selected.any():
         raise TableError(f"{place.name}: no row has all measurements ({'; '.join(gaps)}), expected at least one")
-    frame, place, total = frame.loc[kept].reset_index(drop=True), place.where(kept), len(frame)
+    frame, place, total = frame.loc[selected].reset_index(drop=True), place.where(selected), len(frame)
     for name in (name for name in frame if name in RESPONSES):
         _refuse_unmeasured(frame.loc[:, name], name, style, place)
     note = f"{total - len(frame)} of {total} rows are left out, because they say that nothing was measured"

@@ -88,8 +88,8 @@ def decoded(data: bytes, name: str, encoding: str | None) -> str:
 
 def found_separator(header: str) -> str:
     """Returns the one character of FOUND_SEPARATORS in the line of column names, and a comma for none or several."""
-    found = [separator for separator in FOUND_SEPARATORS if separator in header]
-    return found[0] if len(found) == 1 else ","
+    separators = [separator for separator in FOUND_SEPARATORS if separator in header]
+    return separators[0] if len(separators) == 1 else ","
 
 
 def _first_line(text: str) -> str:
