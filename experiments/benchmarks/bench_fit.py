@@ -1,16 +1,14 @@
-"""How fast are fits and bootstraps beside SciPy's? Chinchilla's law on its 240 runs, one process, one objective.
+"""How fast are fits and bootstraps beside SciPy's and others'? Chinchilla's law on its 240 runs.
 
 Ours is the whole global fit: 128 random draws, 8 starts, curvature, and what the rows determine. SciPy's is one solve
-by `least_squares(loss="huber")`, from one of two good starts: Hoffmann et al.'s published coefficients, and those of
-the published refit, which are the answer but for half a per cent of the objective. It runs with its default tolerances
-and with tight ones, at which it reaches the optimum to rounding, with its own finite differences and with the exact
-Jacobian. Calls alternate, so that noise of the machine meets all alike; times are medians, of the wall
-clock and of the CPU over all threads, which others' work on the machine disturbs less.
+of the same robust objective by `least_squares(loss="huber")`, with its default tolerances, from one good start: the
+coefficients of the published refit, which are the answer but for half a per cent of the objective. lmfit's is the same
+solve through its parameters. simple-scaling-laws minimises squares, from starts of its own, and gives intervals.
+Each side has processes of its own, which take turns on the same cores. Times are CPU seconds over all threads.
 
     python -m experiments.benchmarks.bench_fit [tiny] [-o FOLDER]
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
@@ -20,103 +18,182 @@ import numpy as np
 from scipy.optimize import least_squares
 
 import t2jax as t2
-from experiments.shared.record import command, stage, timed
+from experiments.shared.processes import Range, Side, Timing, Work, alternate, ratios
+from experiments.shared.record import command
 
-STARTS = {
-    "Hoffmann et al.": np.array([np.log(1.69), np.log(406.4), np.log(410.7), 0.34, 0.28]),
-    "the published refit": np.array([np.log(1.8172), np.log(482.01), np.log(2085.43), 0.3478, 0.3658]),
-}
-"""log E, log A, log B, α and β of Hoffmann et al. 2022 (2203.15556) and Besiroglu et al. 2024 (2404.10102)."""
+REFIT = np.array([np.log(1.8172), np.log(482.01), np.log(2085.43), 0.3478, 0.3658])
+"""log E, log A, log B, α and β of Besiroglu et al. 2024 (2404.10102)."""
+OPTIMUM = np.array([np.log(1.81722), np.log(477.826), np.log(2143.42), 0.34731, 0.367172])
+"""The same at the optimum, from which SciPy fits resamples, as ours does."""
 DELTA = 1e-3
-TIGHT = {"ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-15}
+HERE = "experiments.benchmarks.bench_fit"
 
 
 @dataclass(frozen=True)
 class Config:
     """How often everything is timed."""
 
-    repeats: int = 21
-    """Fits of each kind."""
+    rounds: int = 5
+    """Processes of each side."""
+    fits: int = 15
+    """Fits of a process after the first."""
     draws: int = 4000
-    """Resamples of our bootstrap."""
-    bootstraps: int = 5
-    """Times that our bootstrap is run, after one that compiles."""
-    scipy_draws: int = 200
-    """Resamples that SciPy fits; its time is scaled to `draws`."""
+    """Resamples of our bootstrap; times of other sides are scaled to this number."""
+    scipy_draws: int = 100
+    """Resamples that a loop over SciPy fits."""
+    peers: bool = True
+    """Whether finite differences, and other packages where they are installed, are timed too."""
+    cores: int = 1
+    """Cores, and threads of each library, of every process."""
+    fresh: bool = True
+    """Whether every process compiles, and leaves JAX's cache of compiled programs alone."""
     seed: int = 0
-    """Seed of every random draw."""
+    """Unused: every round has its own seed."""
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(repeats=3, draws=100, bootstraps=1, scipy_draws=5)
+        return cls(rounds=1, fits=1, draws=100, scipy_draws=5, peers=False, fresh=False)
 
 
 @dataclass(frozen=True)
-class Timing:
-    """seconds: of one call, by the wall clock and of CPU. ratio: over ours. excess: of the objective, relative."""
+class Task:
+    """One task by all sides, ours first.
+
+    Attributes:
+        name: What was done.
+        sides: Times of every side, scaled to the same work.
+        warm: CPU seconds of a later call over ours, by side.
+        cold: CPU seconds of the first call over ours, by side.
+        excess: Relative height of the objective above the least, by side, None where the side has another objective.
+    """
 
     name: str
-    seconds: float
-    cpu_seconds: float
-    ratio: float
-    cpu_ratio: float
-    excess: float
+    sides: list[Timing]
+    warm: dict[str, Range]
+    cold: dict[str, Range]
+    excess: dict[str, float | None]
 
 
 @dataclass(frozen=True)
 class Result:
-    """fits and bootstraps: ours first. Seconds of a bootstrap are for all `draws`, SciPy's scaled; it has no excess."""
+    """Tasks: the global fit, and the bootstrap."""
 
-    cold_fit: float
-    cold_bootstrap: float
-    draws: int
-    scipy_draws: int
-    fits: tuple[Timing, ...]
-    bootstraps: tuple[Timing, ...]
+    tasks: list[Task]
 
 
 def run(config: Config) -> Result:
-    runs = t2.datasets.load("chinchilla-epoch")
-    key = jax.random.key(config.seed)
-    ours = partial(t2.fit, t2.laws.Chinchilla, runs, noise=t2.noise.Huber(DELTA), key=key)
-    (cold_fit, _), fit = timed(ours)
-    logs = np.log(np.stack([runs["params"], runs["tokens"], runs["loss"]]))
-    everything: dict[str, Callable[[], Any]] = {"t2jax, whole global fit": ours}
-    for start, x in STARTS.items():
-        for slopes, exact in SLOPES:
-            for tolerance, options in TOLERANCES:
-                name = f"SciPy from {start}, {slopes}, {tolerance} tolerances"
-                everything[name] = partial(solve, logs, x, **exact, **options)
-    with stage(f"{config.repeats} fits of each kind"):
-        rounds = [[timed(call) for call in everything.values()] for _ in range(config.repeats)]
-    seconds = np.median([[one[0] for one in each] for each in rounds], axis=0)
-    objectives = [fit.objective, *(found.cost for _, found in rounds[0][1:])]
-    fits = timings(everything, seconds, np.array(objectives) / min(objectives) - 1)
-
-    bootstrap = partial(t2.bootstrap, fit, runs, draws=config.draws, key=key)
-    (cold_bootstrap, _), _ = timed(bootstrap)
-    with stage("bootstraps"):
-        warm = np.median([timed(bootstrap)[0] for _ in range(config.bootstraps)], axis=0)
-        loops = {
-            f"SciPy loop, {slopes}, {tolerance} tolerances": scipy_bootstrap(logs, config, fit.law, **exact, **options)
-            for slopes, exact in SLOPES
-            for tolerance, options in TOLERANCES
-        }
-    unknown = np.full(1 + len(loops), np.nan)
-    bootstraps = timings(("t2jax", *loops), np.array([warm, *loops.values()]), unknown)
-    return Result(cold_fit, cold_bootstrap, config.draws, config.scipy_draws, fits, bootstraps)
-
-
-def timings(names: Any, seconds: np.ndarray, excess: np.ndarray) -> tuple[Timing, ...]:
-    """seconds: (names, 2), of the wall clock and of CPU; the first name is ours."""
-    return tuple(
-        Timing(name, *map(float, (*one, *(one / seconds[0]), more)))
-        for name, one, more in zip(names, seconds, excess, strict=True)
+    fits = [
+        Side("t2jax, whole global fit", f"{HERE}:our_fit", {}, config.fits),
+        Side("SciPy, one start, exact Jacobian", f"{HERE}:scipy_fit", {"exact": True}, config.fits),
+    ]
+    loop = {"draws": config.scipy_draws}
+    bootstraps = [
+        Side("t2jax", f"{HERE}:our_bootstrap", {"draws": config.draws}, 2),
+        Side("SciPy loop, exact Jacobian", f"{HERE}:scipy_bootstrap", {"exact": True, **loop}, 1),
+    ]
+    if config.peers:
+        squares, rough = f"{HERE}:squares_fit", {"exact": False}
+        fits.append(Side("SciPy, one start, finite differences", f"{HERE}:scipy_fit", rough, config.fits))
+        bootstraps.append(Side("SciPy loop, finite differences", f"{HERE}:scipy_bootstrap", {**rough, **loop}, 1))
+        fits.append(Side("lmfit, one start", f"{HERE}:lmfit_fit", {}, config.fits, ("lmfit",)))
+        for sides, work in ((fits, {"draws": 1}), (bootstraps, {"draws": max(1, config.draws // 4)})):
+            sides.append(Side("simple-scaling-laws, squares", squares, work, 1, ("simple_scaling_laws",)))
+    scales = {side.name: config.draws / side.arguments["draws"] for side in bootstraps}
+    turns = config.rounds, config.cores, config.fresh
+    return Result(
+        [
+            task("global fit", alternate(fits, *turns), {side.name: 1.0 for side in fits}),
+            task(f"{config.draws:,} resamples", alternate(bootstraps, *turns), scales),
+        ]
     )
 
 
+def task(name: str, sides: list[Timing], scales: dict[str, float]) -> Task:
+    """Compares sides with the first. `scales` has the whole work over that of a side."""
+    ours, *others = (scaled(side, scales[side.name]) for side in sides)
+    objectives = {side.name: side.answers[0] for side in sides}
+    least = min((value for value in objectives.values() if value is not None), default=1.0)
+    return Task(
+        name,
+        [ours, *others],
+        {side.name: ratios(side.later, ours.later) for side in others},
+        {side.name: ratios(side.first, ours.first) for side in others},
+        {name: None if value is None else value / least - 1 for name, value in objectives.items()},
+    )
+
+
+def scaled(side: Timing, scale: float) -> Timing:
+    """Returns the times of more work."""
+    first, later, wall = ([scale * seconds for seconds in one] for one in (side.first, side.later, side.wall))
+    return Timing(side.name, first, later, wall, side.answers)
+
+
+def our_fit(seed: int) -> Work:
+    runs = t2.datasets.load("chinchilla-epoch")
+    fit = partial(t2.fit, t2.laws.Chinchilla, runs, noise=t2.noise.Huber(DELTA))
+    return Work(lambda i: fit(key=jax.random.key(1000 * seed + i)), lambda fit: fit.objective)
+
+
+def our_bootstrap(draws: int, seed: int) -> Work:
+    runs, key = t2.datasets.load("chinchilla-epoch"), jax.random.key(seed)
+    fit = t2.fit(t2.laws.Chinchilla, runs, noise=t2.noise.Huber(DELTA), key=key)
+    return Work(lambda i: t2.bootstrap(fit, runs, draws=draws, key=jax.random.fold_in(key, i)), lambda _: None)
+
+
+def logs_of_runs() -> np.ndarray:
+    """Returns log N, log D and log loss, shape (3, rows)."""
+    runs = t2.datasets.load("chinchilla-epoch")
+    return np.log(np.stack([runs["params"], runs["tokens"], runs["loss"]]))
+
+
+def scipy_fit(exact: bool, seed: int) -> Work:
+    del seed
+    logs = logs_of_runs()
+    return Work(lambda _: solve(logs, REFIT, exact), lambda solution: solution.cost)
+
+
+def scipy_bootstrap(exact: bool, draws: int, seed: int) -> Work:
+    logs, random = logs_of_runs(), np.random.default_rng(seed)
+
+    def loop(_: int) -> list[Any]:
+        chosen = random.integers(0, logs.shape[1], (draws, logs.shape[1]))
+        return [solve(logs[:, rows], OPTIMUM, exact) for rows in chosen]
+
+    return Work(loop, lambda _: None)
+
+
+def lmfit_fit(seed: int) -> Work:
+    import lmfit  # pyright: ignore[reportMissingImports]
+
+    del seed
+    logs = logs_of_runs()
+    start = lmfit.create_params(**dict(zip("EABab", REFIT, strict=True)))
+
+    def differences(params: Any) -> np.ndarray:
+        return residuals(np.array([params[name].value for name in "EABab"]), logs)
+
+    options: dict[str, Any] = {"loss": "huber", "f_scale": DELTA, "x_scale": "jac"}
+
+    def objective(answer: Any) -> float:
+        size = np.abs(differences(answer.params))
+        inside = np.minimum(size, DELTA)
+        return float(np.sum(inside * (size - 0.5 * inside)))
+
+    return Work(lambda _: lmfit.minimize(differences, start, method="least_squares", **options), objective)
+
+
+def squares_fit(draws: int, seed: int) -> Work:
+    import simple_scaling_laws as peer  # pyright: ignore[reportMissingImports]
+    from polars import DataFrame  # pyright: ignore[reportMissingImports]
+
+    logs = logs_of_runs()
+    columns = {"model_size__n": np.exp(logs[0]), "dataset_size__d": np.exp(logs[1]), "test_loss__nats": np.exp(logs[2])}
+    table = DataFrame({**columns, "training_run_id": [f"run{i}" for i in range(logs.shape[1])]})
+    return Work(lambda i: peer.fit(table, n_draws=draws, seed=1000 * seed + i), lambda _: None)
+
+
 def terms(x: np.ndarray, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """E, A/N^α and B/D^β at the rows of `logs`: log N, log D and log loss."""
+    """Returns E, A/N^α and B/D^β at rows with log N, log D and log loss."""
     return np.exp(x[0]), np.exp(x[1] - x[3] * logs[0]), np.exp(x[2] - x[4] * logs[1])
 
 
@@ -131,42 +208,26 @@ def jacobian(x: np.ndarray, logs: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=1) / (irreducible + size + data)[:, None]
 
 
-SLOPES: tuple[tuple[str, dict[str, Any]], ...] = (("finite differences", {}), ("exact Jacobian", {"jac": jacobian}))
-TOLERANCES: tuple[tuple[str, dict[str, Any]], ...] = (("default", {}), ("tight", TIGHT))
-
-
-def solve(logs: np.ndarray, start: np.ndarray, **options: Any) -> Any:
-    """One robust solve. Its `cost` is the sum of our Huber penalty."""
-    return least_squares(residuals, start, args=(logs,), loss="huber", f_scale=DELTA, x_scale="jac", **options)
-
-
-def scipy_bootstrap(logs: np.ndarray, config: Config, law: t2.Law, **options: Any) -> np.ndarray:
-    """Seconds, of wall clock and CPU, that SciPy would take for all draws, each started at the optimum of all rows."""
-    random = np.random.default_rng(config.seed)
-    optimum = np.array([np.log(law.E), np.log(law.A), np.log(law.B), law.alpha, law.beta])
-    rows = logs.shape[1]
-    chosen = random.integers(0, rows, (config.scipy_draws, rows))
-    seconds, _ = timed(lambda: [solve(logs[:, one], optimum, **options) for one in chosen])
-    return np.array(seconds) * config.draws / config.scipy_draws
+def solve(logs: np.ndarray, start: np.ndarray, exact: bool) -> Any:
+    """Solves from one start. Its `cost` is the sum of our Huber penalty."""
+    slopes: Any = {"jac": jacobian} if exact else {}
+    return least_squares(residuals, start, args=(logs,), loss="huber", f_scale=DELTA, x_scale="jac", **slopes)
 
 
 def words(result: Result) -> list[str]:
-    lines = [f"Cold, with compilation: one fit {result.cold_fit:.2f} s, one bootstrap {result.cold_bootstrap:.2f} s."]
-    lines.append("One fit, warm:")
-    for one in result.fits:
+    lines = []
+    for one in result.tasks:
+        ours = one.sides[0]
         lines.append(
-            f"  {one.name:69s} {1000 * one.seconds:6.1f} ms, {one.ratio:5.2f} times ours "
-            f"(CPU {1000 * one.cpu_seconds:.1f} ms, {one.cpu_ratio:.2f}); objective {one.excess:.1e} above the least"
+            f"{one.name}: {np.median(ours.later):.4f} CPU s, {np.median(ours.first):.2f} s the first time."
+            " Others' CPU seconds over ours, median and range of rounds:"
         )
-    lines.append(
-        f"{result.draws} resamples of the rows, warm; SciPy from the optimum of all rows, {result.scipy_draws} of them "
-        "timed and scaled:"
-    )
-    for one in result.bootstraps:
-        lines.append(
-            f"  {one.name:52s} {one.seconds:6.2f} s, {one.ratio:4.1f} times ours "
-            f"(CPU {one.cpu_seconds:.2f} s, {one.cpu_ratio:.1f})"
-        )
+        for name, warm in one.warm.items():
+            cold, excess = one.cold[name], one.excess[name]
+            height = "" if excess is None else f"; objective {excess:.1e} above the least"
+            lines.append(
+                f"  {name}: {warm.mid:.2f} ({warm.low:.2f} to {warm.high:.2f}), {cold.mid:.2g} the first time{height}."
+            )
     return lines
 
 

@@ -5,10 +5,9 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, TypeVar, Union, cast
 
@@ -38,7 +37,7 @@ class Config(Protocol):
 
 PACKAGES = (
     *("t2jax", "jax", "jaxlib", "numpy", "scipy", "pandas", "optax", "numpyro", "arviz"),
-    *("pymc", "pytensor"),  # beside which posteriors are timed
+    *("pymc", "pytensor", "lmfit", "passk-inference", "simple-scaling-laws"),  # beside which t2jax is timed
 )
 """Packages whose versions are saved with a result, as far as they are installed."""
 UNSAVED = {"saved": False}
@@ -87,18 +86,26 @@ def command(
 
 def save(folder: Path, name: str, config: Any, result: Any, seconds: float, figures: dict[str, "Figure"]) -> None:
     """Write result.json (numbers, arguments, versions, seed) and each figure as PNG."""
-    packages = [one for one in PACKAGES if find_spec(one)]
     content = {
         "experiment": name,
         "seed": config.seed,
         "arguments": plain(config),
-        "versions": {"python": platform.python_version(), **{one: version(one) for one in packages}},
+        "versions": {"python": platform.python_version(), **versions()},
         "seconds": round(seconds, 1),
         "result": plain(result),
     }
     save_json(folder / "result.json", content)
     for stem, figure in figures.items():
         save_figure(folder / stem, figure, dpi=DOTS)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the installed ones of PACKAGES."""
+    installed = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            installed[package] = version(package)
+    return installed
 
 
 def plain(value: Any) -> Any:

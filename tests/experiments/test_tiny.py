@@ -27,7 +27,7 @@ from experiments.checks import (
     report_levers,
 )
 from experiments.paper import approach1, approach2, chinchilla_replication, t2_loss_on_porian, t2_on_code_models
-from experiments.shared import code_models_optima, pooled_tables, real_tables, record
+from experiments.shared import code_models_optima, pooled_tables, processes, real_tables, record
 from t2jax.extrapolation.predictions import as_choice
 from tests.helpers.experiments import check_figures, check_numbers, check_output, need
 
@@ -36,6 +36,7 @@ EXPERIMENTS = sorted(path for path in (ROOT / "experiments").rglob("*.py") if pa
 SCRIPTS = [path for path in EXPERIMENTS if path.parent.name != "shared"]
 OTHERS = (
     "experiments.benchmarks.bench_large",
+    "experiments.benchmarks.bench_solver",
     "experiments.benchmarks.law_zoo",
     "experiments.benchmarks.passk_forecast",
     "experiments.benchmarks.zoo_counts",
@@ -265,12 +266,22 @@ def test_isoflop_bias(tmp_path):
 def test_bench_fit(tmp_path):
     need("chinchilla-epoch")
     result = bench_fit.run(bench_fit.Config.tiny())
-    ours, *others = result.fits
-    assert ours.excess < 1e-9
-    for one in others:
-        assert one.excess < 1e-9, one.name
-    assert len(result.bootstraps) == 5 and all(one.seconds > 0 for one in result.bootstraps)
+    fits, bootstraps = result.tasks
+    assert fits.sides[0].name == "t2jax, whole global fit" and len(fits.sides) == len(bootstraps.sides) == 2
+    assert all(excess is not None and excess < 1e-9 for excess in fits.excess.values())
     check_output(bench_fit, result, tmp_path)
+
+
+def test_benches_compare_seconds_of_the_same_work(capsys):
+    """Five resamples in half a second are a hundred in ten, which is five times our two."""
+    ours = processes.Timing("ours", [20.0, 40.0], [2.0, 2.0], [2.0, 2.0], [0.1, 0.1])
+    loop = processes.Timing("loop", [1.0, 1.0], [0.5, 0.8], [0.5, 0.8], [0.2, 0.2])
+    task = bench_fit.task("resamples", [ours, loop], {"ours": 1.0, "loop": 20.0})
+    assert dataclasses.astuple(task.warm["loop"]) == pytest.approx((5.0, 6.5, 8.0))
+    assert dataclasses.astuple(task.cold["loop"]) == pytest.approx((0.5, 0.75, 1.0))
+    assert task.excess == {"ours": pytest.approx(0.0), "loop": pytest.approx(1.0)}
+    absent = processes.Side("a peer", "module:function", {}, 0, ("no_such_package",))
+    assert processes.alternate([absent], 1, 1) == [] and "a peer" in capsys.readouterr().err
 
 
 @pytest.mark.tiny
