@@ -17,7 +17,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 import t2jax as t2
-from experiments.benchmarks import bench_bayes, bench_fit, bench_frontier
+from experiments.benchmarks import bench_bayes, bench_fit, bench_frontier, bench_passk
 from experiments.checks import (
     isoflop_bias,
     passk_on_pythia,
@@ -294,6 +294,16 @@ def test_bench_bayes(tmp_path):
     for name, value, error in (("E", 1.8172, 0.03), ("alpha", 0.3478, 0.02), ("beta", 0.3658, 0.02)):
         assert abs(result.ours.means[name] - value) < error
     check_output(bench_bayes, result, tmp_path)
+
+
+@pytest.mark.tiny
+def test_bench_passk(tmp_path):
+    need("chinchilla-epoch")
+    result = bench_passk.run(bench_passk.Config.tiny())
+    passk = result.tasks[0]
+    product = passk.difference["loop over the product"]
+    assert product is not None and product < 1e-11
+    check_output(bench_passk, result, tmp_path)
 
 
 @pytest.mark.tiny
