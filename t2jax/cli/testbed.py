@@ -22,7 +22,7 @@ DEVICES = {"h100": "H100", "a100": "A100", "v5e": "TPU v5e"}
 class PlanConfig:
     """Print sizes, budgets, tokens per parameter and device-hours of a grid, without training anything."""
 
-    preset: Literal["paper", "tiny", "debian", "accelerator"] = "paper"
+    preset: Literal["paper", "tiny", "debian", "rates", "data-wall", "accelerator"] = "paper"
     """`paper`: 16 sizes at 12 budgets of Roberts et al. 2026; the others are sweeps of t2jax."""
     device: Literal["h100", "a100", "v5e"] = "h100"
     """Accelerator of the device-hours."""
@@ -37,7 +37,7 @@ class SweepConfig:
 
     folder: tyro.conf.Positional[Path]
     """Folder of the sweep: corpus, settings, checkpoints, measurements, and the tables at the end."""
-    preset: Literal["tiny", "debian", "accelerator"] = "debian"
+    preset: Literal["tiny", "debian", "rates", "data-wall", "accelerator"] = "debian"
     """The grid and its corpus."""
     text: Path | None = None
     """Folder of .txt files to train on, instead of the preset's text."""
@@ -52,7 +52,7 @@ class SweepConfig:
 
 @dataclass(frozen=True)
 class TableConfig:
-    """Write runs.csv and questions.parquet of a sweep's finished checkpoints, also during the sweep."""
+    """Write the tables of a sweep's finished checkpoints, also during the sweep."""
 
     folder: tyro.conf.Positional[Path]
     """The folder of the sweep."""
@@ -147,7 +147,7 @@ def _sweep(config: SweepConfig) -> int:
         say("making the corpus; this takes one to three minutes for the Debian texts")
         return source.make()
 
-    sweep = sweep_at(config.folder, grid, preset.recipe, replace(source, make=make_corpus))
+    sweep = sweep_at(config.folder, grid, preset.recipe, replace(source, make=make_corpus), preset.tuning)
     total = sum(len(run.cells) for run in sweep.runs())
     with tqdm(total=total, desc="checkpoints") as bar:
         sweep_all(sweep, workers, lambda done: bar.update(done - bar.n))
@@ -170,12 +170,13 @@ def _sweep(config: SweepConfig) -> int:
 def _table(config: TableConfig) -> int:
     """Writes the tables of a sweep."""
     from t2jax.testbed.sweep.sweep import sweep_in
-    from t2jax.testbed.sweep.tables import QUESTIONS, RUNS, write_tables
+    from t2jax.testbed.sweep.tables import write_tables
 
     sweep = sweep_in(config.folder)
     with Output("testbed table", config.output, config) as out:
-        with out.file(RUNS), out.file(QUESTIONS):
-            write_tables(sweep, out.folder)
+        for path in write_tables(sweep, out.folder):
+            with out.file(path.name):
+                pass
         return out.finish(0, {})
 
 

@@ -4,31 +4,36 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from t2jax.datasets.files import DataFile, Dataset
+from t2jax.datasets.files import DataFile, Dataset, DatasetError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SAMPLES = tuple(2.0**j for j in range(13))
+EXTRA = ("params_with_embeddings", "unique_tokens", "forward_flops", "total_flops")
 
 
 def _testbed(
-    runs: Path, questions: Path, *, samples: Sequence[float] = SAMPLES, average: bool = False, seeds: bool = True
+    *files: Path, samples: Sequence[float] = SAMPLES, average: bool = False, seeds: bool = True, stage: str = "base"
 ) -> "pd.DataFrame":
     """Reads the t2jax testbed of models with 2 k to 0.9 M params on eight tasks: one row per checkpoint, task and k.
 
     Columns are `model`, `params` (without embeddings), `tokens`, `task`, `samples`, `neg_log_pass`, `pass_at_k`,
     `loss`, `validation_loss`, `budget` and `seed`. `loss` is the mean negative log-likelihood of the task's answers,
     which is neg_log_pass at k = 1. `validation_loss` is in nats/token on held-out text.
-    `budget` is the training FLOPs of the isoFLOP group.
+    `budget` is the training FLOPs of the isoFLOP group. Files that have `unique_tokens`, `params_with_embeddings`,
+    `forward_flops` and `total_flops` give them too.
 
     Args:
-        runs: File of the checkpoints.
-        questions: File of the success probabilities.
+        files: A file of checkpoints and one of success probabilities, and so on for every seed.
         samples: Values of k.
         average: Whether to average over tasks; the task is then "average".
         seeds: If False, checkpoints are averaged over seeds, and `weight` is the number of seeds.
             The columns `model` and `seed` are then missing.
+        stage: "base", or "ft" or "sft" for the tasks and checkpoints with post-training.
+
+    Raises:
+        DatasetError: No question was asked at this stage.
     """
     import numpy as np
     import pandas as pd
@@ -36,8 +41,14 @@ def _testbed(
 
     from t2jax.datasets.pass_curves import pass_curves
 
-    table = pd.read_csv(runs, dtype={"model": str})
-    p = pq.read_table(questions).to_pandas()
+    table = pd.concat([pd.read_csv(runs, dtype={"model": str}) for runs in files[::2]], ignore_index=True)
+    answered = [pq.read_table(questions).to_pandas() for questions in files[1::2]]
+    p = pd.concat([part if "stage" in part else part.assign(stage="base") for part in answered], ignore_index=True)
+    p = p[p["stage"] == stage]
+    if p.empty:
+        raise DatasetError(
+            f"testbed: found no question at stage {stage!r}, expected 'base', or a measured 'ft' or 'sft'"
+        )
     cells = p.groupby(["model", "task"], observed=True, sort=False)["p"]
     names, probabilities = zip(*((name, values.to_numpy(float)) for name, values in cells), strict=True)
     models, tasks = zip(*names, strict=True)
@@ -59,15 +70,16 @@ def _testbed(
             "loss": np.repeat(loss, len(samples)),
         }
     )
-    checkpoints = table.loc[:, ["model", "params", "tokens", "validation_loss", "budget", "seed"]]
+    extra = list(EXTRA) if set(EXTRA) <= set(table) else []  # the first sweep has none of them
+    checkpoints = table.loc[:, ["model", "params", "tokens", *extra, "validation_loss", "budget", "seed"]]
     joined = checkpoints.merge(frame, on="model", validate="one_to_many")
     columns = ["model", "params", "tokens", "task", "samples", "neg_log_pass", "pass_at_k", "loss"]
-    rows = joined.loc[:, [*columns, "validation_loss", "budget", "seed"]]
+    rows = joined.loc[:, [*columns, *extra, "validation_loss", "budget", "seed"]]
     if seeds:
         return rows
     cell = ["params", "tokens", "task", "samples"]
     means = rows.drop(columns=["model", "seed"]).assign(weight=1.0).groupby(cell, as_index=False, sort=False)
-    return means.agg(dict.fromkeys([*columns[5:], "validation_loss", "budget"], "mean") | {"weight": "sum"})
+    return means.agg(dict.fromkeys([*columns[5:], *extra, "validation_loss", "budget"], "mean") | {"weight": "sum"})
 
 
 TESTBED = Dataset(

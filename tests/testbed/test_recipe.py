@@ -12,7 +12,6 @@ import pytest
 from t2jax.testbed.text import debian, unpack
 from t2jax.testbed.text.archive import Corpus, CorpusError
 from t2jax.testbed.text.corpus import tiny
-from t2jax.testbed.text.synthetic_tasks import Facts, Reasoning, arithmetic
 from t2jax.testbed.text.tokenizer import SEPARATOR, Tokenizer, clean
 
 pytest.importorskip("tokenizers")
@@ -38,25 +37,6 @@ def test_encoding_loses_nothing(corpus):
     assert starts[0] == 0
     with pytest.raises(ValueError, match="entries, expected 256: more text is needed"):
         Tokenizer.train(["a b c"], 256)
-
-
-def test_fact_questions_run_from_common_to_rare():
-    facts = Facts.drawn(2000, 100, np.random.default_rng(0))
-    ranks = [facts.documents.index(question) for question in facts.questions]
-    assert (ranks[0], ranks[-1]) == (0, 1999)
-    assert (np.diff(ranks) > 0).all()
-    assert 50 < np.median(ranks) < 200  # evenly in the logarithm it would be 45, but low ranks are too few
-    every = Facts.drawn(100, 100, np.random.default_rng(0))
-    assert every.questions == every.documents
-
-
-def test_a_level_gives_up_at_most_half_of_its_questions():
-    rng = np.random.default_rng(0)
-    task = Reasoning.drawn(arithmetic, (1, 2), 400, rng)
-    assert len({question.keys for question in task.questions}) == 400
-    assert 150 <= sum(len(question.text.split(":")[0].split()) == 4 for question in task.questions) <= 189
-    with pytest.raises(ValueError, match=r"task 'arithmetic': found \d+ different .* ask fewer questions_per_task"):
-        Reasoning.drawn(arithmetic, (1,), 400, rng)
 
 
 def deb(path, files):

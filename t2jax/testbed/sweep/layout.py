@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from t2jax.testbed.sweep.grid import Grid
+from t2jax.testbed.sweep.grid import Arm, Grid
 from t2jax.testbed.sweep.train import Recipe
 from t2jax.testbed.text.tokenizer import VOCABULARY
 
@@ -37,7 +37,7 @@ def layout(
     return _cells(n, c, flops_per_second, utilisation)
 
 
-def of_grid(grid: Grid, recipe: Recipe, flops_per_second: float, utilisation: float) -> pd.DataFrame:
+def of_grid(grid: Grid | Arm, recipe: Recipe, flops_per_second: float, utilisation: float) -> pd.DataFrame:
     """Lists the cost of the checkpoints of a sweep, for all seeds, in the form of `layout`."""
     cells = [(cell.shape.params, cell.budget) for run in grid.runs(recipe, VOCABULARY) for cell in run.cells]
     n, c = np.array(cells, float).T

@@ -32,22 +32,32 @@ def text_loss(shape: Shape, params: Any, windows: np.ndarray) -> float:
 def sampled_correct(shape: Shape, params: Any, questions: Questions, draws: int, key: Array) -> np.ndarray:
     """Counts how many of `draws` samples of each question equal its answer, as integers of shape (questions,).
 
-    Samples are drawn token by token at temperature one from the prompt and the drawn tokens alone.
+    Samples are drawn token by token at temperature one from what is given and the drawn tokens alone.
     Samples that are still correct have equal tokens, so one pass per answer token serves all of them; others stop.
     """
     alive = np.full(len(questions.tokens), draws)
-    first, length = np.argmax(questions.answer, axis=1), questions.answer.sum(axis=1)
+    length, places = questions.answer.sum(axis=1), scored_places(questions)
     for place, place_key in enumerate(jax.random.split(key, length.max())):
         rows = np.flatnonzero((place < length) & (alive > 0))
         if not len(rows):
             break
-        tokens, at = questions.tokens[rows], first[rows] + place
-        seen = np.where(np.arange(tokens.shape[1])[None, :] < at[:, None], tokens, 0)
-        context = np.column_stack([seen[:, :-1], at - 1])
-        logits = _batched(lambda rows: np.asarray(_logits(params, rows[:, :-1], rows[:, -1], shape)), context)
+        tokens, at = questions.tokens[rows], places[rows, place]
+        logits = logits_at(shape, params, tokens, at)
         answer = jnp.asarray(tokens[np.arange(len(rows)), at], jnp.int32)
         alive[rows] = _count_correct(jnp.asarray(logits), answer, jnp.asarray(alive[rows]), place_key)
     return alive
+
+
+def logits_at(shape: Shape, params: Any, tokens: np.ndarray, at: np.ndarray) -> Float[np.ndarray, "rows V"]:
+    """Computes the logits of the token at place `at` of each row, from the tokens before it alone."""
+    seen = np.where(np.arange(tokens.shape[1])[None, :] < at[:, None], tokens, 0)
+    context = np.column_stack([seen[:, :-1], at - 1])
+    return _batched(lambda rows: np.asarray(_logits(params, rows[:, :-1], rows[:, -1], shape)), context)
+
+
+def scored_places(questions: Questions) -> np.ndarray:
+    """Lists the places of each question's scored tokens in order, integers of shape (questions, most tokens)."""
+    return np.argsort(~questions.answer, axis=1, kind="stable")[:, : questions.answer.sum(axis=1).max()]
 
 
 class Agreement(NamedTuple):

@@ -34,6 +34,15 @@ class Shape:
         """Parameters of the blocks and the token embeddings."""
         return self.params + self.vocabulary * self.width
 
+    def forward_flops(self, context: int) -> int:
+        """Computes the FLOPs of one token's forward pass, as a mean over the positions of a context.
+
+        They are 2 per parameter of the blocks and 2·vocabulary·width for the output matrix. Scores and sums of heads
+        take 4·layers·width per position seen, of which there are (context + 1)/2. Training takes thrice that.
+        """
+        head = 2 * self.vocabulary * self.width
+        return 2 * self.params + head + 2 * self.layers * self.width * (context + 1)
+
 
 class Attention(nnx.Module):
     """Causal self-attention; the score of a key falls linearly with its distance, with one slope per head."""

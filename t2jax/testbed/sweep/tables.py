@@ -1,72 +1,124 @@
-"""Writes the measurements of a sweep as two files, runs.csv and questions.parquet."""
+"""Writes the measurements of a sweep as files: runs.csv, questions.parquet and answers.parquet."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from t2jax.files import whole
+from t2jax.testbed.sweep.grid import Cell, Run
 from t2jax.testbed.sweep.sweep import Sweep, SweepError
+from t2jax.testbed.sweep.train import branch_step
+from t2jax.testbed.sweep.tuning import STAGES
 
-RUNS, QUESTIONS = "runs.csv", "questions.parquet"
+RUNS, QUESTIONS, ANSWERS = "runs.csv", "questions.parquet", "answers.parquet"
 LEAST = 1e-37  # smallest probability kept, within float32's normal numbers
-KEPT_BITS = 12  # of float32's 23 bits of fraction: p to 1 part in 8,000
+KEPT_BITS = 8  # of float32's 23 bits of fraction: p to 1 part in 512, a fraction of the spread between seeds
 
 
-def write_tables(sweep: Sweep, folder: Path) -> tuple[Path, Path]:
-    """Writes the finished cells of a sweep to `folder` and returns the paths of runs.csv and questions.parquet.
+def write_tables(sweep: Sweep, folder: Path) -> tuple[Path, ...]:
+    """Writes the finished cells of a sweep to `folder` and returns the paths of the files.
 
     runs.csv has one row per checkpoint with these columns:
 
-    - model, seed, width, layers, heads, params (blocks), params_with_embeddings, tokens and flops (6·params·tokens).
+    - model, seed, width, layers, heads.
+    - params (blocks), params_with_embeddings, tokens, unique_tokens.
+    - flops: 6·params·tokens. total_flops: the same with output matrix and attention.
+    - forward_flops: FLOPs of one token's forward pass, with output matrix and attention.
     - budget: nominal FLOPs of the isoFLOP group.
     - validation_loss: nats/token.
-    - rate: Adam's rate on the trunk.
+    - rate: Adam's rate where the checkpoint leaves the trunk. ft_rate, sft_rate: those of post-training, or empty.
     - seconds: wall time in addition to the checkpoint before it.
 
-    questions.parquet has model, task, question (number within the task) and p (probability that one sample is correct).
-    A sweep without a finished cell raises SweepError.
+    questions.parquet has model, stage ("base", "ft" or "sft"), task, question (number within the task) and p
+    (probability that one sample is correct). answers.parquet, if wrong answers were measured, has model, task,
+    question, rank and p of the strongest wrong answers. A sweep without a finished cell raises SweepError.
     """
-    questions = sweep.corpus.questions
-    tasks = np.array(questions.tasks)[questions.task]
-    number = np.concatenate([np.arange(count) for count in np.bincount(questions.task)])
-    runs, answers = [], []
-    for run, cell, nll, loss, seconds in sweep.measured():
-        shape, tokens = cell.shape, cell.steps * sweep.recipe.tokens_per_step
-        runs.append(
-            {
-                "model": run.name(cell),
-                "seed": run.seed,
-                "width": shape.width,
-                "layers": shape.layers,
-                "heads": shape.heads,
-                "params": shape.params,
-                "params_with_embeddings": shape.params_with_embeddings,
-                "tokens": tokens,
-                "flops": 6 * shape.params * tokens,
-                "budget": round(cell.budget),
-                "validation_loss": round(loss, 6),
-                "rate": round(sweep.recipe.rate_of(shape), 6),
-                "seconds": round(seconds, 2),
-            }
-        )
-        answers.append(np.maximum(np.exp(-nll.astype(np.float64)), LEAST))
+    runs = [_run(sweep, *measured) for measured in sweep.measured()]
     if not runs:
         raise SweepError(f"{sweep.folder}: no checkpoint is finished, expected at least one")
-    models = np.array([row["model"] for row in runs])
-    columns = {
-        "model": pa.array(np.repeat(models, len(questions))).dictionary_encode(),
-        "task": pa.array(np.tile(tasks, len(models))).dictionary_encode(),
-        "question": pa.array(np.tile(number, len(models)).astype(np.int16)),
-        "p": pa.array(_rounded(np.concatenate(answers))),
-    }
+    written = [folder / RUNS, folder / QUESTIONS]
     with whole(folder / RUNS) as path:
         pd.DataFrame(runs).to_csv(path, index=False)
-    with whole(folder / QUESTIONS) as path:
-        pq.write_table(pa.table(columns), path, compression="zstd", use_dictionary=["model", "task"])  # pyright: ignore[reportArgumentType]
-    return folder / RUNS, folder / QUESTIONS
+    _write(folder / QUESTIONS, pa.concat_tables(_questions(sweep), promote_options="none"))
+    if answers := list(_answers(sweep)):
+        _write(folder / ANSWERS, pa.concat_tables(answers))
+        written.append(folder / ANSWERS)
+    return tuple(written)
+
+
+def _run(sweep: Sweep, run: Run, cell: Cell, nll: np.ndarray, loss: float, seconds: float) -> dict[str, Any]:
+    shape, tokens, recipe = cell.shape, cell.steps * sweep.recipe.tokens_per_step, sweep.recipe_of(run)
+    forward = shape.forward_flops(recipe.context)
+    rates = {tuned.stage: tuned.factor * sweep.recipe.rate / shape.width for tuned in sweep.tuned(run, cell)}
+    return {
+        "model": run.name(cell),
+        "seed": run.seed,
+        "width": shape.width,
+        "layers": shape.layers,
+        "heads": shape.heads,
+        "params": shape.params,
+        "params_with_embeddings": shape.params_with_embeddings,
+        "tokens": tokens,
+        "unique_tokens": sweep.unique_tokens(run, cell),
+        "flops": 6 * shape.params * tokens,
+        "forward_flops": forward,
+        "total_flops": 3 * forward * tokens,
+        "budget": round(cell.budget),
+        "validation_loss": round(loss, 6),
+        "rate": float(f"{float(recipe.rate_at(shape, jnp.asarray(branch_step(cell.steps)))):.4g}"),
+        **{f"{stage}_rate": float(f"{rates[stage]:.4g}") if stage in rates else None for stage in STAGES},
+        "seconds": round(seconds, 2),
+    }
+
+
+def _questions(sweep: Sweep) -> Iterator[pa.Table]:
+    questions = sweep.corpus.questions
+    for run, cell, nll, _, _ in sweep.measured():
+        model = run.name(cell)
+        for index, task in enumerate(questions.tasks):
+            yield _of_task(model, "base", task, nll[questions.task == index])
+        for tuned in sweep.tuned(run, cell):
+            yield _of_task(model, tuned.stage, tuned.task, tuned.nll)
+
+
+def _of_task(model: str, stage: str, task: str, nll: np.ndarray) -> pa.Table:
+    p = np.maximum(np.exp(-nll.astype(np.float64)), LEAST)
+    names = {name: _repeated(value, len(p)) for name, value in (("model", model), ("stage", stage), ("task", task))}
+    return pa.table({**names, "question": pa.array(np.arange(len(p), dtype=np.int16)), "p": pa.array(_rounded(p))})
+
+
+def _answers(sweep: Sweep) -> Iterator[pa.Table]:
+    tasks = sweep.corpus.questions.tasks
+    for run, cell, *_ in sweep.measured():
+        if (answers := sweep.wrong_answers(run, cell)) is None:
+            continue
+        for task, p in zip(tasks, np.split(answers, len(tasks)), strict=True):
+            question, rank = np.nonzero(p >= LEAST)
+            yield pa.table(
+                {
+                    "model": _repeated(run.name(cell), len(rank)),
+                    "task": _repeated(task, len(rank)),
+                    "question": pa.array(question.astype(np.int16)),
+                    "rank": pa.array((rank + 1).astype(np.int8)),
+                    "p": pa.array(_rounded(p[question, rank])),
+                }
+            )
+
+
+def _repeated(name: str, count: int) -> pa.Array:
+    return pa.array([name] * count)
+
+
+def _write(file: Path, table: pa.Table) -> None:
+    with whole(file) as path:
+        names = [name for name in ("model", "stage", "task") if name in table.column_names]
+        pq.write_table(table, path, compression="zstd", use_dictionary=names)  # pyright: ignore[reportArgumentType]
 
 
 def _rounded(p: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ Checkpoints of doubling D thus cost 1.25 times the longest one instead of twice.
 Sources: Hu et al. 2024 (2404.06395), Hägele et al. 2024 (2405.18392).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -20,7 +19,6 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from t2jax.testbed.sweep.model import Decoder, Shape, next_token_nll
 from t2jax.typing import Array, Float, Int
 
-CHUNK = 64  # steps of one compiled scan; those beyond the end are passed over
 TRUNK_SHARE = 0.75
 NEVER = 2**30
 
@@ -29,10 +27,15 @@ NEVER = 2**30
 class Recipe:
     """Settings of training.
 
+    The trunk's rate is rate / width for the first `even` tokens, and rate / width · (even / tokens)^fall after them.
+    Checkpoints of all lengths thus share one trunk, and longer ones have smaller rates (Shen et al. 2024, 2408.13359).
+
     Attributes:
         context: Tokens of context.
         batch: Windows of `context` + 1 tokens per step.
-        rate: Adam's rate, times the root of the width.
+        rate: Adam's rate at the beginning of the trunk, times the width.
+        even: Tokens of the trunk before the rate falls.
+        fall: Exponent of the fall of the rate with the tokens read.
         warmup: Steps of linear warm-up.
         decay2: Adam's decay of squared gradients.
         clip: Largest norm of a gradient.
@@ -40,8 +43,10 @@ class Recipe:
 
     context: int = 64
     batch: int = 8
-    rate: float = 0.05
-    warmup: int = 32
+    rate: float = 0.22
+    even: float = TRUNK_SHARE * 2**18
+    fall: float = 0.25
+    warmup: int = 51
     decay2: float = 0.98
     clip: float = 1.0
 
@@ -50,9 +55,11 @@ class Recipe:
         """Tokens per training step."""
         return self.context * self.batch
 
-    def rate_of(self, shape: Shape) -> float:
-        """Computes the trunk's rate for a model."""
-        return self.rate * shape.width**-0.5
+    def rate_at(self, shape: Shape, step: Int[Array, "..."]) -> Float[Array, "..."]:
+        """Computes the trunk's rate for a model at a step, counted from 0."""
+        warm = jnp.minimum((step + 1) / self.warmup, 1.0)
+        longer = jnp.maximum(step * self.tokens_per_step / self.even, 1.0)
+        return self.rate / shape.width * warm * longer**-self.fall
 
     def optimiser(self) -> optax.GradientTransformation:
         """Makes Adam with clipped gradients; the rate is applied outside."""
@@ -114,62 +121,63 @@ class Windows:
         starts = np.lib.stride_tricks.sliding_window_view(stream, context + 1)[::context][:count]
         return cls(np.ascontiguousarray(starts), seed)
 
-    def batches(self, first: int, count: int, size: int) -> np.ndarray:
-        """Selects the windows of `count` steps from step `first`, with shape (count, size, context + 1)."""
-        places = np.arange(first * size, (first + count) * size)
-        epochs, inside = np.divmod(places, len(self.windows))
-        chosen = np.empty(len(places), np.int64)
-        for epoch in np.unique(epochs):
-            here = epochs == epoch
-            chosen[here] = _order(self.seed, int(epoch), len(self.windows))[inside[here]]
-        return self.windows[chosen].reshape(count, size, -1)
+    def order(self, epoch: int) -> np.ndarray:
+        """Lists the windows of an epoch and of the next one in the order in which they are read."""
+        return np.concatenate([_order(self.seed, e, len(self.windows)) for e in (epoch, epoch + 1)])
 
 
-@lru_cache(maxsize=2)  # an epoch is thousands of chunks, and its order takes as long to draw as a small model's chunk
+@lru_cache(maxsize=2)
 def _order(seed: int, epoch: int, count: int) -> np.ndarray:
-    return np.random.default_rng([seed, epoch]).permutation(count)
+    return np.random.default_rng([seed, epoch]).permutation(count).astype(np.int32)
 
 
 def _advance(state: State, until: int, decay_from: int, shape: Shape, recipe: Recipe, data: Windows) -> State:
+    """Trains epoch by epoch; a step that begins in an epoch may end in the next one."""
     mesh = Mesh(np.array(jax.devices()), ("data",))
     if recipe.batch % mesh.size:
         raise ValueError(f"a batch of {recipe.batch} windows cannot be shared by {mesh.size} devices")
-    state = jax.device_put(state, NamedSharding(mesh, PartitionSpec()))
-    for first, batches in _chunks(int(state.step), until, recipe, data):
-        active = np.arange(first, first + CHUNK) < until
-        batches = jax.device_put(batches, NamedSharding(mesh, PartitionSpec(None, "data")))
-        state, _ = _steps(state, batches, active, until, decay_from, shape, recipe)
+    everywhere, count = NamedSharding(mesh, PartitionSpec()), len(data.windows)
+    if recipe.batch > count:
+        raise ValueError(f"a batch of {recipe.batch} windows needs as many in the text, which has {count}")
+    state, windows = jax.device_put((state, data.windows), everywhere)
+    while (step := int(state.step)) < until:
+        epoch = step * recipe.batch // count
+        end = min(until, -(-(epoch + 1) * count // recipe.batch))
+        order = jax.device_put(data.order(epoch), everywhere)
+        state = _steps(state, windows, order, epoch * count, end, until, decay_from, shape, recipe, mesh)
     return state
 
 
-def _chunks(first: int, until: int, recipe: Recipe, data: Windows) -> Iterator[tuple[int, np.ndarray]]:
-    for start in range(first, until, CHUNK):
-        yield start, data.batches(start, CHUNK, recipe.batch)
-
-
-@partial(jax.jit, static_argnames=("shape", "recipe"), donate_argnums=0)
+@partial(jax.jit, static_argnames=("shape", "recipe", "mesh"), donate_argnums=0)
 def _steps(
-    state: State, batches: Array, active: Array, end: Array, decay_from: Array, shape: Shape, recipe: Recipe
-) -> tuple[State, Float[Array, " steps"]]:
-    optimiser, rate = recipe.optimiser(), recipe.rate_of(shape)
+    state: State,
+    windows: Array,
+    order: Array,
+    read: Array,
+    end: Array,
+    until: Array,
+    decay_from: Array,
+    shape: Shape,
+    recipe: Recipe,
+    mesh: Mesh,
+) -> State:
+    """Trains to step `end` on the windows in `order`, of which the first one follows the `read` windows before it."""
+    optimiser, over_devices = recipe.optimiser(), NamedSharding(mesh, PartitionSpec("data"))
 
     def loss(params: Any, batch: Array) -> Array:
         return jnp.mean(next_token_nll(decoder(shape, params), batch))
 
-    def learn(state: State, batch: Array) -> tuple[State, Array]:
-        value, gradient = jax.value_and_grad(loss)(state.params, batch)
+    def learn(state: State) -> State:
+        place = state.step * recipe.batch - read
+        chosen = jax.lax.dynamic_slice_in_dim(order, place, recipe.batch)
+        batch = jax.lax.with_sharding_constraint(windows[chosen], over_devices)
+        gradient = jax.grad(loss)(state.params, batch)
         updates, moments = optimiser.update(gradient, state.moments, state.params)
-        remaining = jnp.clip((end - state.step) / jnp.maximum(end - decay_from, 1), 0.0, 1.0)
-        rate_now = (
-            -rate
-            * jnp.minimum((state.step + 1) / recipe.warmup, 1.0)
-            * jnp.where(state.step < decay_from, 1.0, remaining)
-        )
-        params = jax.tree.map(lambda p, u: p + rate_now * u, state.params, updates)
-        return State(params, moments, state.step + 1), value
+        remaining = jnp.clip((until - state.step) / jnp.maximum(until - decay_from, 1), 0.0, 1.0)
+        branching = state.step >= decay_from
+        trunk_rate = recipe.rate_at(shape, jnp.where(branching, decay_from, state.step))
+        rate = -trunk_rate * jnp.where(branching, remaining, 1.0)
+        params = jax.tree.map(lambda p, u: p + rate * u, state.params, updates)
+        return State(params, moments, state.step + 1)
 
-    def step(state: State, item: tuple[Array, Array]) -> tuple[State, Array]:
-        batch, on = item
-        return jax.lax.cond(on, learn, lambda state, _: (state, jnp.full((), jnp.nan)), state, batch)
-
-    return jax.lax.scan(step, state, (batches, active))
+    return jax.lax.while_loop(lambda state: state.step < end, learn, state)

@@ -16,7 +16,7 @@ ONE_CORE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 
 def sweep_all(sweep: Sweep, workers: int | None, show: Callable[[int], object] = lambda _: None) -> None:
-    """Trains every unfinished cell of a sweep.
+    """Trains every unfinished cell of a sweep, and measures what follows it.
 
     A worker waits for a run that another worker trains, and ends with the process that started it.
 
@@ -26,7 +26,7 @@ def sweep_all(sweep: Sweep, workers: int | None, show: Callable[[int], object] =
             0 trains in this process on all devices that JAX has, as for a GPU, a TPU or several of them.
         show: Function that gets the number of finished cells whenever it changes.
     """
-    unfinished = [run for run in sweep.runs() if not all(sweep.finished(run, cell) for cell in run.cells)]
+    unfinished = [run for run in sweep.runs() if not sweep.complete(run)]
     if workers == 0:
         for run in unfinished:
             _work(sweep, run, lambda: show(sweep.count()))
@@ -64,6 +64,7 @@ def _work(sweep: Sweep, run: Run, report: Callable[[], object] = lambda: None) -
     with _locked(sweep, run):
         for _ in sweep.go(run):
             report()
+        sweep.follow(run)
 
 
 @contextmanager

@@ -30,8 +30,11 @@ class Settings:
         vocabulary: Entries of the encoding.
         synthetic_share: Share of synthetic tasks in the training tokens, above 0 and below 1.
         questions_per_task: Number of questions of each task.
+        exercises_per_task: Number of documents of each tuned task, for fine-tuning.
+        scored: Scored tokens of each question on text.
         held_out: Share of real documents that are excluded from training, above 0 and below 1.
-        facts: Number of facts of the synthetic knowledge task.
+        facts: Number of facts of the task `facts`.
+        skills: Number of rules of the task `chains`; `walks` has half as many maps.
 
     Raises:
         CorpusError: A number is outside its range.
@@ -40,12 +43,15 @@ class Settings:
     context: int = 64
     vocabulary: int = VOCABULARY
     synthetic_share: float = 0.3
-    questions_per_task: int = 600
-    held_out: float = 0.03
+    questions_per_task: int = 2_000
+    exercises_per_task: int = 512
+    scored: int = 4
+    held_out: float = 0.08
     facts: int = 7_500
+    skills: int = 512
 
     def __post_init__(self) -> None:
-        for name in ("context", "vocabulary", "questions_per_task", "facts"):
+        for name in ("context", "vocabulary", "questions_per_task", "exercises_per_task", "scored", "facts", "skills"):
             if not 1 <= getattr(self, name) <= 65_535:  # ids are uint16
                 raise CorpusError(f"found {name}={getattr(self, name)}, expected a whole number from 1 to 65535")
         for name in ("synthetic_share", "held_out"):
@@ -61,6 +67,7 @@ class Corpus:
         train: Real and synthetic documents, shuffled; uint16 of shape (T,).
         held_out: Held-out documents of the real text; uint16 of shape (V,).
         questions: Questions of all tasks; questions on real text come from held-out documents.
+        exercises: Documents for fine-tuning in the form of questions, with none of the questions' keys.
         settings: Settings of the corpus.
         seed: Seed of the corpus.
         tokenizer: The encoding, as JSON text for `Tokenizer`.
@@ -69,6 +76,7 @@ class Corpus:
     train: np.ndarray
     held_out: np.ndarray
     questions: Questions
+    exercises: Questions
     settings: Settings
     seed: int
     tokenizer: str
@@ -106,7 +114,8 @@ class Corpus:
             corpus = cls(
                 train=arrays["train"],
                 held_out=arrays["held_out"],
-                questions=Questions(tuple(about["tasks"]), arrays["task"], arrays["tokens"], arrays["answer"]),
+                questions=_questions(about["tasks"], arrays, "questions"),
+                exercises=_questions(about["tuned_tasks"], arrays, "exercises"),
                 settings=Settings(**about["settings"]),
                 seed=about["seed"],
                 tokenizer=about["tokenizer"],
@@ -126,11 +135,17 @@ class Corpus:
             "settings": dataclasses.asdict(self.settings),
             "seed": self.seed,
             "tasks": self.questions.tasks,
+            "tuned_tasks": self.exercises.tasks,
             "tokenizer": self.tokenizer,
         }
         return json.dumps(about, sort_keys=True)
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        questions = self.questions
-        streams = {"train": self.train, "held_out": self.held_out}
-        return streams | {"task": questions.task, "tokens": questions.tokens, "answer": questions.answer}
+        arrays = {"train": self.train, "held_out": self.held_out}
+        for name, rows in (("questions", self.questions), ("exercises", self.exercises)):
+            arrays |= {f"{name}.task": rows.task, f"{name}.tokens": rows.tokens, f"{name}.answer": rows.answer}
+        return arrays
+
+
+def _questions(tasks: list[str], arrays: dict[str, np.ndarray], name: str) -> Questions:
+    return Questions(tuple(tasks), *(arrays[f"{name}.{field}"] for field in ("task", "tokens", "answer")))

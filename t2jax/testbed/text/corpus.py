@@ -1,6 +1,7 @@
 """Makes a corpus: real documents are split and turned into questions, synthetic tasks added, and all text encoded."""
 
 import hashlib
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 
 from t2jax.testbed.text import text_tasks
 from t2jax.testbed.text.archive import Corpus, CorpusError, Settings
-from t2jax.testbed.text.questions import MOST_SCORED, Document, ask, gather
+from t2jax.testbed.text.questions import Document, ask, gather
 from t2jax.testbed.text.synthetic_tasks import SyntheticTask, synthetic_tasks
 from t2jax.testbed.text.tokenizer import Tokenizer
 from t2jax.testbed.text.words import BEASTS, COLOURS, EVENTS, FIRST, LAST, TOWNS
@@ -18,6 +19,7 @@ from t2jax.testbed.text.words import BEASTS, COLOURS, EVENTS, FIRST, LAST, TOWNS
 __all__ = ["Corpus", "CorpusError", "Settings", "Source", "build", "from_folder", "text_source", "tiny"]
 
 SAMPLE = 6_000_000  # characters that the encoding is trained on
+TUNED = ("hypernym", "facts", "chains")  # tasks with exercises: text, recall and reasoning
 TYPICAL = 30  # characters of a made-up document, about
 BLANK_LINE = re.compile(r"\n\s*\n")
 
@@ -49,7 +51,7 @@ def text_source(folder: str | Path, settings: Settings, seed: int) -> Source:
 def from_folder(folder: str | Path, settings: Settings, seed: int) -> Corpus:
     """Makes a corpus from all .txt files of a folder and its subfolders, with paragraphs as documents.
 
-    The tasks are the last word of a paragraph (`final_word`) and the four synthetic ones.
+    The tasks are the end of a paragraph (`sentence_end`) and the synthetic ones.
 
     Args:
         folder: The folder.
@@ -95,15 +97,20 @@ def build(documents: Sequence[Document], settings: Settings, seed: int, name: st
     held_out_count = round(settings.held_out * len(distinct))
     held_out, real = [distinct[i] for i in order[:held_out_count]], [distinct[i] for i in order[held_out_count:]]
     try:
-        tasks = synthetic_tasks(settings.facts, settings.questions_per_task, rng)
+        tasks = synthetic_tasks(
+            settings.facts, settings.skills, settings.questions_per_task, settings.exercises_per_task, rng
+        )
         tokenizer = Tokenizer.train(_sample(real, tasks, settings, rng), settings.vocabulary)
     except ValueError as error:
         raise CorpusError(f"{name}: {error}") from None
 
-    rows_by_task = {
-        task: _text_questions(task, real, held_out, tokenizer, settings, name) for task in text_tasks.TEXT_TASKS
-    }
-    rows_by_task |= {task.name: _rows(task.questions, tokenizer, settings, name, task.name) for task in tasks}
+    rows = {task: _text_rows(task, real, held_out, tokenizer, settings, name) for task in text_tasks.TEXT_TASKS}
+    for task in tasks:
+        parts = (task.questions, settings.questions_per_task), (task.exercises, settings.exercises_per_task)
+        rows[task.name] = [
+            row for part, count in parts for row in _rows(part, count, tokenizer, settings, name, task.name)
+        ]
+    asked = settings.questions_per_task
     streams = _encode(tokenizer, real)
     per_task = _tokens(streams) * settings.synthetic_share / (1 - settings.synthetic_share) / len(tasks)
     for task in tasks:
@@ -111,7 +118,8 @@ def build(documents: Sequence[Document], settings: Settings, seed: int, name: st
     return Corpus(
         train=np.concatenate([streams[i] for i in rng.permutation(len(streams)).tolist()]),
         held_out=np.concatenate(_encode(tokenizer, held_out)),
-        questions=gather([(task, rows) for task, rows in rows_by_task.items() if rows]),
+        questions=gather([(task, of_task[:asked]) for task, of_task in rows.items() if of_task]),
+        exercises=gather([(task, rows[task][asked:]) for task in TUNED if rows[task]]),
         settings=settings,
         seed=seed,
         tokenizer=tokenizer.json,
@@ -119,7 +127,7 @@ def build(documents: Sequence[Document], settings: Settings, seed: int, name: st
 
 
 def tiny(seed: int, settings: Settings | None = None) -> Corpus:
-    """Makes a small corpus of generated sentences with all eight tasks and about 100,000 tokens, for tests."""
+    """Makes a small corpus of generated sentences with all tasks and about 100,000 tokens, for tests."""
     rng = np.random.default_rng(seed)
 
     def pick(words: Sequence[str]) -> str:
@@ -131,12 +139,13 @@ def tiny(seed: int, settings: Settings | None = None) -> Corpus:
         documents.append(text_tasks.prose(f"{pick(FIRST)} the {pick(LAST)} saw {sight}"))
         event = f"after the {pick(EVENTS)} comes the {pick(EVENTS)} of {pick(TOWNS)}"
         documents.append(text_tasks.verse(f"and {pick(FIRST)} said unto {pick(FIRST)}, {event}"))
-        word = pick(BEASTS)[:2] + pick(TOWNS)[:3] + pick(EVENTS)[-2:]
+        word = pick(BEASTS)[:3] + pick(TOWNS)[:4] + pick(EVENTS)[-3:]
         meaning = f"a {pick(COLOURS)} {pick(BEASTS)} that is seen in a {pick(EVENTS)} near {pick(TOWNS)}"
         documents.append(text_tasks.definition(word, meaning))
         word = pick(TOWNS)[:3] + pick(BEASTS)[:2] + pick(EVENTS)[-2:]
-        documents.append(text_tasks.hypernym(word, pick(BEASTS), f"found in {pick(TOWNS)} or {pick(TOWNS)}"))
-    settings = settings or Settings(questions_per_task=16, held_out=0.1, facts=60)
+        meaning = f"found in {pick(TOWNS)} after {pick(EVENTS)} or {pick(EVENTS)}"
+        documents.append(text_tasks.hypernym(word, f"{pick(COLOURS)} {pick(BEASTS)} of {pick(TOWNS)}", meaning))
+    settings = settings or Settings(questions_per_task=16, exercises_per_task=16, held_out=0.1, facts=60, skills=32)
     return build(documents, settings, seed, name="the generated text")
 
 
@@ -164,25 +173,31 @@ def _sample(
     return texts
 
 
-def _text_questions(
+def _text_rows(
     task: str, real: list[Document], held_out: list[Document], tokenizer: Tokenizer, settings: Settings, name: str
 ) -> list[Row]:
-    """Makes the questions of a task, if it has documents, from held-out documents that share no key with training."""
-    training_keys = {key for document in real for key in document.keys}
-    of_task = [document for document in held_out if document.task == task]
-    if not of_task:
+    """Makes a task's questions and then its exercises, if the held-out documents have the task.
+
+    They come from held-out documents that share no key with training or with each other.
+    """
+    used = {key for document in real for key in document.keys}
+    documents = []
+    for document in held_out:
+        if document.task == task and used.isdisjoint(document.keys):
+            documents.append(document)
+            used.update(document.keys)
+    if not any(document.task == task for document in held_out):
         return []
-    unseen = [document for document in of_task if training_keys.isdisjoint(document.keys)]
-    return _rows(unseen, tokenizer, settings, name, task)
+    count = settings.questions_per_task + (settings.exercises_per_task if task in TUNED else 0)
+    return _rows(documents, count, tokenizer, settings, name, task)
 
 
-def _rows(documents: Sequence[Document], tokenizer: Tokenizer, settings: Settings, name: str, task: str) -> list[Row]:
-    """Makes the first questions that fit the context; raises CorpusError if there are too few."""
-    rows, count = [], settings.questions_per_task
-    for document in documents:
-        most = 1 + len(rows) % MOST_SCORED  # so that difficulty is spread
-        if len(rows) < count and (row := ask(document, tokenizer, settings.context, most)):
-            rows.append(row)
+def _rows(
+    documents: Sequence[Document], count: int, tokenizer: Tokenizer, settings: Settings, name: str, task: str
+) -> list[Row]:
+    """Makes the first `count` questions that fit the context; raises CorpusError if there are too few."""
+    candidates = (ask(document, tokenizer, settings.context, settings.scored) for document in documents)
+    rows = list(itertools.islice(filter(None, candidates), count))
     if len(rows) < count:
         raise CorpusError(
             f"{name}: found {len(rows)} questions for task {task!r} in {len(documents)} held-out documents, expected"
@@ -197,9 +212,8 @@ def _training(task: SyntheticTask, count: float, tokenizer: Tokenizer, rng: np.r
     missing = count
     while missing > 0:
         encoded = _encode(tokenizer, task.training(int(missing / 10) + 100, rng))
-        order = rng.permutation(len(encoded))  # they come by level
-        ends = np.cumsum([len(encoded[i]) for i in order])
-        streams += [encoded[i] for i in order[: int(np.searchsorted(ends, missing)) + 1]]
+        ends = np.cumsum([len(document) for document in encoded])
+        streams += encoded[: int(np.searchsorted(ends, missing)) + 1]
         missing = count - _tokens(streams)
     return streams
 

@@ -80,7 +80,7 @@ LONGEST_MEANING = 160  # characters of a definition that is turned into a questi
 
 
 def debian(folder: str | Path | None = None, settings: Settings | None = None, seed: int = 0) -> Corpus:
-    """Makes the corpus of the four packages with all eight tasks: 33.7 million training tokens in one to three minutes.
+    """Makes the corpus of the four packages with all tasks: about 30 million training tokens in one to three minutes.
 
     The packages (24 MB) are downloaded once into `folder`, or into the user's cache folder; see `fetch`.
     """

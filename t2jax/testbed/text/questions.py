@@ -10,17 +10,23 @@ from t2jax.testbed.text.tokenizer import SEPARATOR, Tokenizer
 
 __all__ = ["Document", "Questions", "ask", "gather"]
 
-MOST_SCORED = 3  # of an answer on text, at most: whole words are out of reach of small models
 CLAUSE = re.compile(r"(?<=[.,;:!?]) ")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A cleaned text, and the part of it that is the answer of a question.
+    """A cleaned text, and the parts of it that are the answer of a question.
 
-    The answer is text[start:end], including its leading blank; a text without a task is only read.
-    A document that shares one of its `keys` with a training document gives no question.
-    All tokens of `whole` answers are scored; otherwise only some of the last tokens are, and the prompt has the others.
+    A text without a task and spans is only read.
+
+    Attributes:
+        text: The text.
+        task: Name of a task on text. Its answer is text[start:end] with its leading blank; the last tokens are scored.
+        start: First character of the answer.
+        end: End of the answer.
+        keys: A document that shares a key with a training document gives no question.
+        spans: Starts and ends of the scored parts of a synthetic document. All their tokens are scored.
+            What lies between two parts is given in the question.
     """
 
     text: str
@@ -28,7 +34,7 @@ class Document:
     start: int = 0
     end: int = 0
     keys: tuple[str, ...] = ()
-    whole: bool = False
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Questions:
         tasks: Names of the tasks.
         task: Index into `tasks`, integers of shape (Q,).
         tokens: Separator, prompt and answer, padded by zeros; uint16 of shape (Q, context + 1).
-        answer: Mask of the scored tokens; bool of shape (Q, context + 1).
+        answer: Mask of the scored tokens; bool of shape (Q, context + 1). Tokens between two of them are given.
     """
 
     tasks: tuple[str, ...]
@@ -50,28 +56,39 @@ class Questions:
     def __len__(self) -> int:
         return len(self.task)
 
+    def of(self, task: str, most: int | None = None) -> "Questions":
+        """Selects the questions of a task, or the first `most` of them, as questions of one task."""
+        rows = np.flatnonzero(self.task == self.tasks.index(task))[:most]
+        return Questions((task,), np.zeros(len(rows), int), self.tokens[rows], self.answer[rows])
 
-def ask(
-    document: Document, tokenizer: Tokenizer, context: int, scored_most: int = MOST_SCORED
-) -> tuple[np.ndarray, np.ndarray] | None:
+    def where(self, rows: np.ndarray) -> "Questions":
+        """Selects rows by a mask or by their indices."""
+        return Questions(self.tasks, self.task[rows], self.tokens[rows], self.answer[rows])
+
+
+def ask(document: Document, tokenizer: Tokenizer, context: int, scored: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Makes one question as (tokens, answer), each of shape (context + 1,); None if it does not fit.
 
-    In an answer on text at most the last `scored_most` tokens are scored, and never the first of several.
+    In an answer on text the last `scored` tokens are scored, and never the first; a shorter answer gives no question.
     Leading clauses are removed until the text fits; at least one clause and the answer remain.
     """
-    text, start, end = document.text, document.start, document.end
-    cuts = [0] if document.whole else [0, *(match.end() for match in CLAUSE.finditer(text, 0, start))]
+    spans = document.spans or ((document.start, document.end),)
+    text, start, end = document.text, spans[0][0], spans[-1][1]
+    cuts = [0] if document.spans else [0, *(match.end() for match in CLAUSE.finditer(text, 0, start))]
     for cut in cuts:
         # A word keeps its encoding whatever follows it, so the rest of the text is not needed.
         ids, at = tokenizer.encode_at(text[cut:end])
-        scored = np.flatnonzero(at >= start - cut)
-        if not document.whole and scored.size > 1:
-            scored = scored[1:][-scored_most:]
-        length = 1 + scored[-1] + 1
-        if length <= context + 1 and scored[0] > 0:
+        within = [(at >= first - cut) & (at < last - cut) for first, last in spans]
+        places = np.flatnonzero(np.any(within, axis=0))
+        if not document.spans:
+            if len(places) <= scored:
+                return None
+            places = places[-scored:]
+        length = 1 + places[-1] + 1
+        if length <= context + 1 and places[0] > 0:
             tokens, answer = np.full(context + 1, SEPARATOR, np.uint16), np.zeros(context + 1, bool)
             tokens[1:length] = ids[: length - 1]
-            answer[1 + scored] = True
+            answer[1 + places] = True
             return tokens, answer
     return None
 

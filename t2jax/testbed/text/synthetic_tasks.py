@@ -1,7 +1,9 @@
-"""Four synthetic tasks with exact answers: recall of facts, arithmetic, ordering and moves on a grid.
+"""Synthetic tasks with exact answers, each made of many small skills whose frequencies follow Zipf's law.
 
-Documents read "prompt: answer."; the full stop is scored too, since otherwise 1 would be correct where 12 is asked.
-Levels run from easy to hard and are equally frequent, so that questions differ widely.
+A skill of rank r occurs in training with a frequency of 1/r. Models of all sizes then learn skill after skill, so the
+loss falls smoothly with size and length; tasks of few skills jump (Michaud et al. 2023, 2303.13506).
+`facts` and `codes` ask what was read (knowledge). `chains`, `walks` and `sums` ask what never occurs in training
+(reasoning): a question gives its steps one after another, and each answer is the start of the next step.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,20 +13,21 @@ from typing import Protocol
 import numpy as np
 
 from t2jax.testbed.text.questions import Document
-from t2jax.testbed.text.words import BEASTS, COLOURS, EVENTS, FIRST, LAST, TOWNS, YEARS
+from t2jax.testbed.text.words import BEASTS, COLOURS, FIRST, LAST, TOWNS, YEARS
 
-__all__ = ["Facts", "Reasoning", "SyntheticTask", "arithmetic", "moves", "ordering", "synthetic_tasks"]
+__all__ = ["Reasoning", "Recall", "SyntheticTask", "chains", "codes", "facts", "sums", "synthetic_tasks", "walks"]
 
-STEPS = {"north": (0, 1), "south": (0, -1), "east": (1, 0), "west": (-1, 0)}
-COLUMNS = "abcdef"
-SIDE = len(COLUMNS)
-MOST = 20  # chains of sums are clamped to 0..20
+STEPS = 6  # of a question of a reasoning task, and digits of a code
+WAYS = ("north", "south", "east", "west")
+PLACES = "abcdefgh"
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+LOWEST, HIGHEST, MOST = 10, 99, 9  # totals of sums, and their largest step
 
-Draw = Callable[[int, int, np.random.Generator], list[Document]]
+Draw = Callable[[int, np.random.Generator], list[Document]]
 
 
 class SyntheticTask(Protocol):
-    """A synthetic task with its questions; `training` makes about `count` documents for training."""
+    """A synthetic task: what is asked, what models are fine-tuned on, and `count` documents for training."""
 
     @property
     def name(self) -> str: ...
@@ -32,130 +35,178 @@ class SyntheticTask(Protocol):
     @property
     def questions(self) -> Sequence[Document]: ...
 
+    @property
+    def exercises(self) -> Sequence[Document]: ...
+
     def training(self, count: int, rng: np.random.Generator) -> list[Document]: ...
 
 
-def synthetic_tasks(facts: int, questions: int, rng: np.random.Generator) -> list[SyntheticTask]:
-    """Makes the four tasks, with `facts` facts and `questions` questions each; raises ValueError for too many."""
-    reasoning = [Reasoning.drawn(draw, levels, questions, rng) for draw, levels in REASONING]
-    return [Facts.drawn(facts, questions, rng), *reasoning]
+def synthetic_tasks(
+    facts_count: int, skills: int, questions: int, exercises: int, rng: np.random.Generator
+) -> list[SyntheticTask]:
+    """Makes the tasks, with as many questions and exercises each; raises ValueError for too many."""
+    return [
+        Recall.drawn("facts", facts(rng), facts_count, questions, exercises, rng),
+        Recall.drawn("codes", codes(rng), len(_things()), questions, exercises, rng),
+        Reasoning.drawn("chains", chains(skills, rng), questions, exercises, rng),
+        Reasoning.drawn("walks", walks(skills // 2, rng), questions, exercises, rng),
+        Reasoning.drawn("sums", sums(rng), questions, exercises, rng),
+    ]
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Facts that recur in training, the r-th of `documents` with a frequency of 1/r (Zipf).
+class Recall:
+    """Statements that recur in training, the r-th of `documents` with a frequency of 1/r.
 
-    The questions are among them, so what is asked was read often or seldom.
+    The questions are among them, so what is asked was read often or seldom. Exercises are other statements.
     """
 
+    name: str
     documents: list[Document]
     questions: list[Document]
-    name: str = "facts"
+    exercises: list[Document]
 
     @classmethod
-    def drawn(cls, facts: int, questions: int, rng: np.random.Generator) -> "Facts":
-        """Draws facts at random; the ranks of the questions are spread evenly in their logarithm."""
-        people = [f"{first} {last}" for first in FIRST for last in LAST]
-        relations = {
-            "lives in": TOWNS,
-            "likes": COLOURS,
-            "has a": BEASTS,
-            "is a friend of": people,
-            "was born in": YEARS,
-        }
-        statements = []
-        for relation, values in relations.items():
-            indices = rng.integers(0, len(values), len(people)).tolist()
-            statements += [
-                _document(f"{p} {relation}", values[i], mark="") for p, i in zip(people, indices, strict=True)
-            ]
-        if not questions <= facts <= len(statements):
-            raise ValueError(f"found facts={facts}, expected from {questions} (the questions) to {len(statements)}")
-        documents = [statements[i] for i in rng.permutation(len(statements))[:facts].tolist()]
-        return cls(documents, [documents[rank - 1] for rank in _spread(facts, questions)])
+    def drawn(
+        cls,
+        name: str,
+        statements: Sequence[Document],
+        count: int,
+        questions: int,
+        exercises: int,
+        rng: np.random.Generator,
+    ) -> "Recall":
+        """Ranks `count` statements at random; the ranks that are asked are spread evenly in their logarithm."""
+        if not questions + exercises <= count <= len(statements):
+            asked = f"{questions + exercises} (questions and exercises)"
+            raise ValueError(f"found {name}={count}, expected from {asked} to {len(statements)}")
+        documents = [statements[i] for i in rng.permutation(len(statements))[:count].tolist()]
+        ranks = np.array(_spread(count, questions + exercises))
+        practised = np.zeros(len(ranks), bool)
+        practised[rng.permutation(len(ranks))[:exercises]] = True
+        chosen = [[documents[rank - 1] for rank in ranks[which].tolist()] for which in (~practised, practised)]
+        return cls(name, documents, *chosen)
 
     def training(self, count: int, rng: np.random.Generator) -> list[Document]:
-        """Draws `count` facts by their frequency."""
-        weight = 1 / np.arange(1, len(self.documents) + 1)
-        indices = rng.choice(len(weight), count, p=weight / weight.sum())
-        return [self.documents[i] for i in indices.tolist()]
+        """Draws `count` statements by their frequency."""
+        return [self.documents[i] for i in _zipf(len(self.documents), count, rng).tolist()]
 
 
 @dataclass(frozen=True)
 class Reasoning:
-    """A task whose `questions` never occur in training; `draw(level, count, rng)` makes documents of one level."""
+    """A task whose questions and exercises never occur in training; `draw(count, rng)` makes documents."""
 
+    name: str
     draw: Draw
-    levels: tuple[int, ...]
     questions: list[Document]
+    exercises: list[Document]
 
     @classmethod
-    def drawn(cls, draw: Draw, levels: tuple[int, ...], questions: int, rng: np.random.Generator) -> "Reasoning":
-        """Draws questions of different keys, spread over the levels; each level gives at most half of its documents."""
-        questions_by_key: dict[str, Document] = {}
-        for index, level in enumerate(levels):
-            # later levels make up for levels with few documents
-            count = (questions - len(questions_by_key)) // (len(levels) - index)
-            distinct = {document.keys[0]: document for document in draw(level, 20 * count, rng)}
-            questions_by_key |= dict(list(distinct.items())[: min(count, len(distinct) // 2)])
-        if len(questions_by_key) < questions:
-            cause = f"found {len(questions_by_key)} different questions to ask, expected {questions}"
-            raise ValueError(f"task {draw.__name__!r}: {cause}; ask fewer questions_per_task")
-        return cls(draw, levels, list(questions_by_key.values()))
-
-    @property
-    def name(self) -> str:
-        """Name of the task."""
-        return self.draw.__name__
+    def drawn(cls, name: str, draw: Draw, questions: int, exercises: int, rng: np.random.Generator) -> "Reasoning":
+        """Draws different documents, by the frequency of their skills, as questions and exercises."""
+        drawn = draw(2 * (questions + exercises), rng)
+        distinct = list({document.keys[0]: document for document in drawn}.values())
+        if len(distinct) < questions + exercises:
+            cause = f"found {len(distinct)} different questions to ask, expected {questions + exercises}"
+            raise ValueError(f"task {name!r}: {cause}; ask fewer questions_per_task")
+        return cls(name, draw, distinct[:questions], distinct[questions : questions + exercises])
 
     def training(self, count: int, rng: np.random.Generator) -> list[Document]:
-        """Draws at most about `count` documents, equally many of each level, without the keys of questions."""
-        keys = {document.keys[0] for document in self.questions}
-        per_level = -(-count // len(self.levels))
-        return [d for level in self.levels for d in self.draw(level, per_level, rng) if d.keys[0] not in keys]
+        """Draws at most `count` documents, without the keys of questions and exercises."""
+        keys = {document.keys[0] for document in (*self.questions, *self.exercises)}
+        return [document for document in self.draw(count, rng) if document.keys[0] not in keys]
 
 
-def arithmetic(level: int, count: int, rng: np.random.Generator) -> list[Document]:
-    """Draws sums of `level` steps with running totals within 0..20, such as "count 7 + 5 - 3: 12 9."."""
-    start = rng.integers(0, MOST + 1, count)
-    steps = rng.integers(1, 10, (count, level)) * rng.choice([-1, 1], (count, level))
-    total, totals = start, []
-    for i in range(level):
-        total = np.clip(total + steps[:, i], 0, MOST)
-        totals.append(total)
-    documents = []
-    for first, row, ends in zip(start.tolist(), steps.tolist(), np.stack(totals, 1).tolist(), strict=True):
-        chain = "".join(f" + {step}" if step > 0 else f" - {-step}" for step in row)
-        documents.append(_document(f"count {first}{chain}", " ".join(map(str, ends))))
-    return documents
+def facts(rng: np.random.Generator) -> list[Document]:
+    """Makes five facts about each of 1,560 people, such as "ann hill lives in paris."."""
+    people = _people()
+    relations = {"lives in": TOWNS, "likes": COLOURS, "has a": BEASTS, "is a friend of": people, "was born in": YEARS}
+    statements = []
+    for relation, values in relations.items():
+        indices = rng.integers(0, len(values), len(people)).tolist()
+        statements += [_statement(f"{p} {relation}", f"{values[i]}.") for p, i in zip(people, indices, strict=True)]
+    return statements
 
 
-def ordering(level: int, count: int, rng: np.random.Generator) -> list[Document]:
-    """Draws `level` events to put in the order of EVENTS, such as "order mud rain: rain mud."."""
-    documents = []
-    for row in np.argsort(rng.random((count, len(EVENTS))), axis=1)[:, :level].tolist():
-        answer = " ".join(EVENTS[i] for i in sorted(row))
-        # The order itself is the key: a question's events are never put in order in training, however they are listed.
-        documents.append(_document(f"order {' '.join(EVENTS[i] for i in row)}", answer, key=answer))
-    return documents
+def codes(rng: np.random.Generator) -> list[Document]:
+    """Makes a code of STEPS random digits for each of 4,800 things, such as "code of red dog of paris: 4 0 7 7 1 3"."""
+    things = _things()
+    digits = rng.integers(0, 10, (len(things), STEPS)).tolist()
+    return [_statement(f"code of {name}:", " ".join(map(str, code))) for name, code in zip(things, digits, strict=True)]
 
 
-def moves(level: int, count: int, rng: np.random.Generator) -> list[Document]:
-    """Draws `level` moves on a grid with the position after each, such as "walk north from c 4: c 5."."""
-    starts = rng.integers(0, SIDE, (count, 2)).tolist()
-    ways = rng.integers(0, len(STEPS), (count, level)).tolist()
-    names, documents = list(STEPS), []
-    for (x, y), way in zip(starts, ways, strict=True):
-        prompt, path = f"walk {' '.join(names[i] for i in way)} from {COLUMNS[x]} {y}", []
-        for i in way:
-            across, up = STEPS[names[i]]
-            x, y = min(max(x + across, 0), SIDE - 1), min(max(y + up, 0), SIDE - 1)
-            path.append(f"{COLUMNS[x]} {y}")
-        documents.append(_document(prompt, " ".join(path)))
-    return documents
+def chains(skills: int, rng: np.random.Generator) -> Draw:
+    """Makes a task of `skills` rules, permutations of the digits, that are applied in turn: "apply 3 qz 8 mk 1."."""
+    rules = rng.permuted(np.tile(np.arange(10), (skills, 1)), axis=1)
+    names = _names(skills, rng)
+
+    def draw(count: int, rng: np.random.Generator) -> list[Document]:
+        value = rng.integers(0, 10, count)
+        chosen = _zipf(skills, (count, STEPS), rng)
+        values = [value]
+        for i in range(STEPS):
+            values.append(rules[chosen[:, i], values[-1]])
+        return [
+            _steps(f"apply {start}", [f" {names[rule]}" for rule in row], [f" {end}" for end in ends])
+            for row, (start, *ends) in zip(chosen.tolist(), np.stack(values, 1).tolist(), strict=True)
+        ]
+
+    return draw
 
 
-REASONING = ((arithmetic, (1, 2, 3, 4)), (ordering, (3, 4, 5)), (moves, (1, 2, 3, 4)))
+def walks(skills: int, rng: np.random.Generator) -> Draw:
+    """Makes a task of `skills` maps of eight places, that are walked: "map qz from c north e west a."."""
+    ways = [rng.permutation(len(PLACES)) for _ in range(skills * len(WAYS))]
+    maps = np.stack(ways).reshape(skills, len(WAYS), len(PLACES))
+    names = _names(skills, rng)
+
+    def draw(count: int, rng: np.random.Generator) -> list[Document]:
+        chosen = _zipf(skills, count, rng)
+        way = rng.integers(0, len(WAYS), (count, STEPS))
+        places = [rng.integers(0, len(PLACES), count)]
+        for i in range(STEPS):
+            places.append(maps[chosen, way[:, i], places[-1]])
+        return [
+            _steps(
+                f"map {names[number]} from {PLACES[start]}",
+                [f" {WAYS[i]}" for i in row],
+                [f" {PLACES[end]}" for end in ends],
+            )
+            for number, row, (start, *ends) in zip(
+                chosen.tolist(), way.tolist(), np.stack(places, 1).tolist(), strict=True
+            )
+        ]
+
+    return draw
+
+
+def sums(rng: np.random.Generator) -> Draw:
+    """Makes a task of sums within 10..99, such as "count 17 + 5 = 22 - 3 = 19.", each total with frequent steps."""
+    steps = np.array([*range(-MOST, 0), *range(1, MOST + 1)])
+    preferred = rng.permuted(np.tile(steps, (HIGHEST + 1, 1)), axis=1)
+
+    def draw(count: int, rng: np.random.Generator) -> list[Document]:
+        totals, moves = [rng.integers(LOWEST, HIGHEST + 1, count)], []
+        for _ in range(STEPS // 2):
+            step = preferred[totals[-1], _zipf(len(steps), count, rng)]
+            moves.append(step)
+            totals.append(np.clip(totals[-1] + step, LOWEST, HIGHEST))
+        return [
+            _steps(
+                f"count {start}",
+                [f" {'+' if step > 0 else '-'} {abs(step)} =" for step in row],
+                [f" {end}" for end in ends],
+            )
+            for row, (start, *ends) in zip(np.stack(moves, 1).tolist(), np.stack(totals, 1).tolist(), strict=True)
+        ]
+
+    return draw
+
+
+def _zipf(count: int, shape: int | tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Draws indices below `count`; index r - 1 has a probability proportional to 1/r."""
+    weight = 1 / np.arange(1, count + 1)
+    return rng.choice(count, shape, p=weight / weight.sum())
 
 
 def _spread(last: int, count: int) -> list[int]:
@@ -167,7 +218,32 @@ def _spread(last: int, count: int) -> list[int]:
     return ranks[np.round(np.linspace(0, len(ranks) - 1, count)).astype(int)].astype(int).tolist()
 
 
-def _document(prompt: str, answer: str, key: str = "", mark: str = ":") -> Document:
-    text = f"{prompt}{mark} {answer}."
-    start = len(prompt) + len(mark)
-    return Document(text, start=start, end=len(text), keys=(key or prompt,), whole=True)
+def _people() -> list[str]:
+    return [f"{first} {last}" for first in FIRST for last in LAST]
+
+
+def _things() -> list[str]:
+    return [f"{colour} {beast} of {town}" for colour in COLOURS for beast in BEASTS for town in TOWNS]
+
+
+def _names(count: int, rng: np.random.Generator) -> list[str]:
+    """Makes different names of two letters."""
+    pairs = [a + b for a in LETTERS for b in LETTERS]
+    if count > len(pairs):
+        raise ValueError(f"found skills={count}, expected at most {len(pairs)}")
+    return [pairs[i] for i in rng.permutation(len(pairs))[:count].tolist()]
+
+
+def _statement(prompt: str, answer: str) -> Document:
+    text = f"{prompt} {answer}"
+    return Document(text, keys=(prompt,), spans=((len(prompt), len(text)),))
+
+
+def _steps(start: str, given: Sequence[str], answers: Sequence[str]) -> Document:
+    """Makes a document of given steps, each followed by its answer, which is scored."""
+    text, spans = start, []
+    for step, answer in zip(given, answers, strict=True):
+        text += step
+        spans.append((len(text), len(text) + len(answer)))
+        text += answer
+    return Document(f"{text}.", keys=(text,), spans=tuple(spans))

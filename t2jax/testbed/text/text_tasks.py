@@ -8,23 +8,23 @@ from t2jax.testbed.text.tokenizer import clean
 
 __all__ = ["TEXT_TASKS", "definition", "entry", "hypernym", "prose", "verse"]
 
-TEXT_TASKS = ("final_word", "headword", "hypernym", "verse_end")
+TEXT_TASKS = ("sentence_end", "headword", "hypernym", "verse_end")
 LAST_WORD = re.compile(r" [a-z']{2,}(?=[.!?;:,\"')]*$)")
-TAIL = 6  # words at the end of a text that no training text may end with, if it is to be a question
+TAIL = 6  # words at the end of a text, whose last tokens are asked; no training text may end with the same ones
 
 
 def prose(text: str) -> Document:
-    """Makes a document of any text, whose last word may be asked (`final_word`)."""
-    return _last_word_document(clean(text), "final_word")
+    """Makes a document of any text, whose end may be asked (`sentence_end`)."""
+    return _end_document(clean(text), "sentence_end")
 
 
 def verse(text: str) -> Document:
-    """Makes a document of a verse, whose last word may be asked (`verse_end`)."""
-    return _last_word_document(clean(text), "verse_end")
+    """Makes a document of a verse, whose end may be asked (`verse_end`)."""
+    return _end_document(clean(text), "verse_end")
 
 
 def entry(word: str, meaning: str) -> Document:
-    """Makes a document of words with a definition, to be read or asked for its last word (`final_word`)."""
+    """Makes a document of words with a definition, to be read or asked for its end (`sentence_end`)."""
     document = prose(f"{word}: {meaning}")
     return dataclasses.replace(document, keys=(*document.keys, _clean_meaning(meaning)))
 
@@ -51,9 +51,9 @@ def _question_document(prompt: str, answer: str, task: str, keys: tuple[str, ...
     return Document(f"{prompt} {answer}.", task=task, start=len(prompt), end=end, keys=keys)
 
 
-def _last_word_document(text: str, task: str) -> Document:
+def _end_document(text: str, task: str) -> Document:
     last = LAST_WORD.search(text, max(0, len(text) - 40))
     words = text.rsplit(" ", TAIL)
     if last is None or len(words) <= TAIL:
         return Document(text)
-    return Document(text, task=task, start=last.start(), end=last.end(), keys=(" ".join(words[1:]),))
+    return Document(text, task=task, start=len(words[0]), end=last.end(), keys=(" ".join(words[1:]),))
