@@ -97,7 +97,7 @@ def test_what_follows_a_sweep_is_measured_once(swept, tmp_path, monkeypatch):
     """Wrong answers and post-training at the last checkpoint; a second call computes nothing anew."""
     source = replace(TINY, make=lambda: swept[0].corpus)
     tuning = Tuning(every=4, epochs=1, factors=(0.1,), answered=1)
-    sweep = sweep_at(tmp_path, LEAST, Recipe(), source, tuning)
+    sweep = sweep_at(tmp_path, replace(LEAST, longest=(2**18,)), Recipe(), source, tuning)
     sweep_all(sweep, 0)
     (run,), (first, questions, answers) = sweep.runs(), write_tables(sweep, tmp_path)
     p, runs = pq.read_table(questions).to_pandas(), pd.read_csv(first)
@@ -116,8 +116,12 @@ def test_what_follows_a_sweep_is_measured_once(swept, tmp_path, monkeypatch):
     assert sweep.complete(run) and sweep_in(tmp_path).tuning == tuning
     sweep_all(sweep, 0)
     load = t2.datasets.info("testbed").load
-    everything = load(first, questions, first, questions, samples=(1.0,), average=True)  # two shards
-    assert len(everything) == 2 * 2 * len(runs)
+    second = tmp_path / "seed1.csv", tmp_path / "seed1.parquet"
+    runs.assign(model=runs["model"] + "1", seed=1).to_csv(second[0], index=False)
+    p.assign(model=p["model"].astype(str) + "1").to_parquet(second[1])
+    shards = load(first, questions, *second, samples=(1.0,), average=True)
+    assert shards.groupby("seed").size().tolist() == [len(runs)] * 2 and {"unique_tokens", "total_flops"} <= set(shards)
+    np.testing.assert_array_equal(*(shards["loss"][shards["seed"] == seed] for seed in (0, 1)))
     tuned_rows = load(first, questions, samples=(1.0,), stage="sft")
     assert set(tuned_rows["task"]) == {"hypernym", "facts", "chains"} and len(tuned_rows) == 3
     with pytest.raises(t2.datasets.DatasetError, match="found no question at stage 'rl', expected 'base'"):
@@ -273,7 +277,7 @@ def test_plan_and_check_as_commands(swept, tmp_path, capsys):
     assert cli.command(["testbed", "plan", "--preset", "tiny", "--json", "-o", str(tmp_path / "plan")]) == 0
     assert json.loads(capsys.readouterr().out)["runs"] == 7
     folder = str(swept[0].folder)
-    assert cli.command(["testbed", "check", folder, "--draws", "4000", "--json", "-o", str(tmp_path / "check")]) == 0
+    assert cli.command(["testbed", "check", folder, "--draws", "1500", "--json", "-o", str(tmp_path / "check")]) == 0
     for one in json.loads(capsys.readouterr().out)["checks"]:
         assert abs(one["spread"] - 1) < 0.5 and abs(one["mean_z"]) < 1
     assert cli.command(["testbed", "check", folder, "--draws", "2", "-o", str(tmp_path / "few")]) == 1
