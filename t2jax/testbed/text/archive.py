@@ -48,7 +48,7 @@ class Settings:
     scored: int = 4
     held_out: float = 0.08
     facts: int = 7_500
-    skills: int = 512
+    skills: int = 64
 
     def __post_init__(self) -> None:
         for name in ("context", "vocabulary", "questions_per_task", "exercises_per_task", "scored", "facts", "skills"):
