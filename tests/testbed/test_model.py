@@ -141,7 +141,9 @@ def test_true_samples_agree_with_exact_chances(corpus, trained):
     """z-scores of 1,000 draws a question: mean 0 within 4 standard errors, spread 1 within 4 of its own."""
     asked = corpus.questions
     from_end = np.cumsum(asked.answer[:, ::-1], axis=1)[:, ::-1]
-    easy = replace(asked, answer=asked.answer & (from_end <= 2))  # in chains and walks a given token lies between them
+    easy = replace(
+        asked, answer=asked.answer & (from_end == 1)
+    )  # the last token alone, as whole answers are seldom right
     nll = answer_nll(SHAPE, trained.params, easy)
     found = agreement(SHAPE, trained.params, easy, nll, 1000, jax.random.key(1))
     assert found.questions >= 20
