@@ -31,6 +31,7 @@ from experiments.shared.real_tables import (
 )
 from experiments.shared.record import command, stage
 from t2jax.evaluation.predictive_band import predictive_band
+from t2jax.extrapolation.sampled import SmoothFit
 from t2jax.typing import Array
 
 if TYPE_CHECKING:
@@ -171,9 +172,7 @@ def split(name: str, cut: str, table: t2.Table, cheap: np.ndarray, config: Confi
     )
 
 
-def scored(
-    fit: t2.extrapolation.DiscrepancyFit | t2.extrapolation.LawChoice, beyond: t2.Table, seen: np.ndarray
-) -> Score:
+def scored(fit: SmoothFit | t2.extrapolation.LawChoice, beyond: t2.Table, seen: np.ndarray) -> Score:
     """Scores predictions with bands."""
     wide, narrow = (t2.predict_band(fit, beyond, level=level) for level in (0.9, 0.5))
     bands = [(np.log(band.low), np.log(band.high)) for band in (wide, narrow)]

@@ -17,7 +17,7 @@ import numpy as np
 import t2jax as t2
 from experiments.shared.pictures import COLUMN, common_legend
 from experiments.shared.record import command, stage
-from t2jax.extrapolation.scales import Nodes
+from t2jax.noise.smooth.scales import Nodes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 import t2jax as t2
-from t2jax.extrapolation.discrepancy import DiscrepancyFit
 from t2jax.extrapolation.draws import draw_curves
 from t2jax.extrapolation.law_choice import LawChoice
 from t2jax.extrapolation.optimum import COARSE, REACH, STEP
+from t2jax.extrapolation.sampled import SmoothFit
 
 QUANTITIES = ("params", "tokens", "tokens_per_param", "samples", "value")
 SAME_BUDGET = 1.02
@@ -55,13 +55,13 @@ def draw_pair(choice: LawChoice, train: float, inference: float, seed: int, draw
     return Pair(found, found_one, best - alone, more, np.stack([edge, edge_one]))
 
 
-def pass_of(fit: DiscrepancyFit, value: np.ndarray) -> np.ndarray:
+def pass_of(fit: SmoothFit, value: np.ndarray) -> np.ndarray:
     """Turns values on the scale of the fit's comparison into pass@k."""
     response = fit.curve.to_response(value)
     return response if fit.curve.response == "pass_at_k" else np.exp(-response)
 
 
-def _line(fit: DiscrepancyFit, train: float, inference: float | None) -> dict[str, np.ndarray]:
+def _line(fit: SmoothFit, train: float, inference: float | None) -> dict[str, np.ndarray]:
     """Sizes about the optimum of the fitted law, and what the budgets leave for each."""
 
     def allowed(logs: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from t2jax.cli.output import Output
 from t2jax.cli.process.interrupt import Interrupted
 from t2jax.cli.words import columns, interval
 from t2jax.files import finite
-from t2jax.fitting.bootstrap import Bootstrap, bootstrap, resampled_unit
+from t2jax.fitting.bootstrap import Bootstrap, bootstrap, parametric_bootstrap, resampled_unit
 from t2jax.fitting.cautions import shared_errors
 from t2jax.fitting.fit import Fit, fit
 from t2jax.fitting.law_files import DRAWS_FILE, LAW_FILE, ROWS_FILE, save_draws, save_law, settled_values
@@ -96,21 +96,28 @@ def draw_and_save(fitted: Fit, table: Table, options: FittingOptions, key: Any, 
     interrupt has them too, as `Interrupted`.
     """
     size = chunk_size(options.draws)
+    simulated = bool(fitted.problem.noise.not_resampled)
+    if simulated and options.over != "default":
+        raise ValueError(f"--over does not apply to --noise {options.noise}, of which whole tables are simulated")
     over = resampled_unit(table) if options.over == "default" else options.over
     parts: list[Bootstrap] = []
 
     def save() -> Bootstrap:
         laws = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(part.laws for part in parts))
-        failed, caution = sum(part.failed for part in parts), shared_errors(table, over)
-        drawn = Bootstrap(laws, size * len(parts), failed, over, caution, fitted.undetermined)
+        failed, resampled = sum(part.failed for part in parts), parts[0].resampled
+        caution = "" if simulated else shared_errors(table, over)
+        drawn = Bootstrap(laws, size * len(parts), failed, resampled, caution, fitted.undetermined)
         with out.file(below + DRAWS_FILE) as path:
             save_draws(path, laws, fitted.law, f"bootstrap: {drawn.status}", asked=options.draws, made=drawn.draws)
         return drawn
 
     try:
-        with out.progress(f"bootstrap over {over}", total=options.draws) as bar:
+        with out.progress(f"bootstrap over {'simulated tables' if simulated else over}", total=options.draws) as bar:
             for chunk_key in jax.random.split(key, options.draws // size):
-                parts.append(bootstrap(fitted, table, draws=size, key=chunk_key, over=over))
+                if simulated:
+                    parts.append(parametric_bootstrap(fitted, table, draws=size, key=chunk_key))
+                else:
+                    parts.append(bootstrap(fitted, table, draws=size, key=chunk_key, over=over))
                 bar.update(size)
     except BaseException as stop:
         if not parts:

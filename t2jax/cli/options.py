@@ -23,6 +23,7 @@ NOISES = {
     "gaussian": ("Gaussian",),
     "gaussian-log": ("Gaussian", "log"),
     "student-t": ("StudentT",),
+    "discrepancy": ("Discrepancy",),
     "binomial": ("Binomial",),
     "beta-binomial": ("BetaBinomial",),
 }
@@ -47,8 +48,8 @@ class FittingOptions:
         ),
     ] = None
     noise: NoiseName = "default"
-    """Noise model: huber, gaussian, gaussian-log, student-t, binomial or beta-binomial, or your own, as
-    my_noise.py:Cauchy. The default suits the law and the columns."""
+    """Noise model: huber, gaussian, gaussian-log, student-t, discrepancy, binomial or beta-binomial, or your
+    own, as my_noise.py:Cauchy. The default suits the law and the columns."""
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     keep_best: bool = False
     """Keep the row of the lowest loss of each (params, tokens), whatever settings were swept; see --best-of."""

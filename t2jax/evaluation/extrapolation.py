@@ -15,6 +15,7 @@ from t2jax.evaluation.held_out import NoFit, fit_without, left_out
 from t2jax.evaluation.information_criteria import log_scores
 from t2jax.evaluation.pass_at_k_cells import cells, simulated_band
 from t2jax.evaluation.predictive_band import predictive_band
+from t2jax.extrapolation.predictions import predict_band
 from t2jax.fitting.bootstrap import ResampledUnit, bootstrap
 from t2jax.fitting.fit import Fit
 from t2jax.laws import name_of
@@ -23,6 +24,7 @@ from t2jax.laws.base import Law
 from t2jax.laws.predict import predict
 from t2jax.noise.default import default_noise
 from t2jax.noise.protocol import Noise
+from t2jax.numerics.bands import Band
 from t2jax.printing import format_percent, summary
 from t2jax.tables.table import Table
 from t2jax.typing import Array
@@ -312,7 +314,7 @@ def extrapolate(
         noise: Noise model. The default suits the law and the table (`t2.noise.default_noise`).
         fixed: Values of fixed parameters by name.
         starts: Number of starts of the fit.
-        draws: Number of bootstrap draws behind the bands.
+        draws: Number of bootstrap draws behind the bands. `Discrepancy` has the bands of `t2.predict_band` instead.
         over: Unit of the bootstrap, "rows" or "runs", as in `t2.bootstrap`.
         level: Level of the bands, in (0, 1).
 
@@ -340,11 +342,17 @@ def extrapolate(
     if not fit_below.converged:
         raise NoFit(f"{name_of(law)}: the fit below the cut at {cut} failed ({fit_below.status})")
     fitted = left_out(table, above)
-    boot = bootstrap(fit_below, fitted, draws=draws, key=draw_key, over=over)
-    if from_counts is None:
-        band = predictive_band(fit_below, boot.laws, fitted, key=error_key, level=level)
+    predicted = predict(fit_below.law, rows)
+    if noise.not_resampled:
+        at = predict_band(fit_below, table, level=level)
+        band, predicted, status = Band(at.low, at.mean, at.high, level), at.mean, at.status
     else:
-        band = simulated_band(fit_below, boot.laws, table, from_counts, key=error_key, level=level)
+        boot = bootstrap(fit_below, fitted, draws=draws, key=draw_key, over=over)
+        status = boot.status
+        if from_counts is None:
+            band = predictive_band(fit_below, boot.laws, fitted, key=error_key, level=level)
+        else:
+            band = simulated_band(fit_below, boot.laws, table, from_counts, key=error_key, level=level)
     runs = 0 if from_counts is None else len(np.unique(from_counts.run[~above]))
     counted_rows = f"{np.sum(~above)} counts of {runs} runs" if runs else None
     values = cut.of(rows)
@@ -356,12 +364,12 @@ def extrapolate(
         held_out=held_out,
         ratio=values / values[~held_out].max(),
         observed=measured,
-        predicted=predict(fit_below.law, rows),
+        predicted=predicted,
         low=band.low,
         high=band.high,
         level=level,
         outside=decades_outside(law, rows, ~held_out),
         in_ranges=in_ranges(law, rows, ~held_out),
         log_score=float(log_scores(fit_below, fitted)[above].mean()) if not noise.no_likelihood else None,
-        draws=boot.status,
+        draws=status,
     )

@@ -2,41 +2,30 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
 
 from t2jax.extrapolation.gaussian_mixture import GaussianMixture
-from t2jax.extrapolation.kernel import Kernel, Spectrum, distances
 from t2jax.extrapolation.kriging import Kriging
-from t2jax.extrapolation.penalised_fit import Whiten, first_fit, minimise_squares
-from t2jax.extrapolation.response_curve import DeviceRows, ResponseCurve
-from t2jax.extrapolation.scales import LinearModel, Nodes, ScalePrior, weigh_nodes
+from t2jax.extrapolation.tails import percent_of, tail_factor
 from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.fitting.problem import refuse_fixed
-from t2jax.fitting.residual_summary import measuring_rows
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
+from t2jax.noise.discrepancy import STARTS, Discrepancy
+from t2jax.noise.smooth.closed_form import solve_closed_form
+from t2jax.noise.smooth.kernel import Spectrum, distances
+from t2jax.noise.smooth.response_curve import ResponseCurve
+from t2jax.noise.smooth.scales import LinearModel, Nodes
 from t2jax.printing import summary
-from t2jax.tables.place import TableError
 from t2jax.tables.table import Table
 from t2jax.typing import Array, Float
 
-LENGTHS = (1.0, 2.0, 4.0)
-"""Length scales of the discrepancy, in decades of the inputs."""
-RUN_SHARES = (0.0, 0.3, 3.0)
-"""Variances that rows of one run share, relative to the smooth part, where a table has several rows of a run."""
-FREEDOM = 4.0
-"""Degrees of freedom of the Student-t errors."""
+DEFAULT = Discrepancy()
 LEVEL = 0.9
 """Level at which backtests compare errors with bands."""
-ROUNDS = 3
-LOGIT_UNIT = 10.0
-"""How many times the scales on the logit scale are those on the log scale."""
-DECADE = float(np.log(10.0))
-STARTS = 8
 CHUNK = 512
 """Rows that are predicted together, so that their covariances fit the cache."""
 
@@ -59,6 +48,7 @@ class DiscrepancyFit:
         model: The linearised law.
         spectra: Covariances that are averaged over.
         nodes: The scales and their probabilities.
+        noise_model: The noise model, with the kernels that were averaged over.
 
     Examples:
         >>> smooth = t2.extrapolation.fit_discrepancy(t2.laws.Chinchilla, runs, key=jax.random.key(0))
@@ -77,6 +67,7 @@ class DiscrepancyFit:
     model: LinearModel
     spectra: tuple[Spectrum, ...]
     nodes: Nodes
+    noise_model: Discrepancy
 
     def __repr__(self) -> str:
         """Writes whether the rows deviate smoothly from the law, and by how much."""
@@ -105,8 +96,7 @@ class DiscrepancyFit:
         Returns:
             The number with its unit.
         """
-        unit = "%" if self.curve.scale == "log" else "% of the odds"
-        return f"{100 * size:.2g} {unit}"
+        return percent_of(size, self.curve.scale)
 
     def predict(self, columns: Mapping[str, np.ndarray], *, new_run: bool) -> GaussianMixture:
         """Computes the distribution of the response at rows, on the scale of the comparison.
@@ -146,7 +136,7 @@ class DiscrepancyFit:
         Returns:
             Variances on the scale of the comparison, shape (nodes,).
         """
-        tail = float(stdtrit(FREEDOM, 0.5 + level / 2) / ndtri(0.5 + level / 2))
+        tail = tail_factor(self.noise_model.df, level)
         run_share = np.array([spectrum.kernel.run_share for spectrum in self.spectra])[self.nodes.kernel]
         return self.nodes.amplitude**2 * run_share + (tail * self.nodes.noise) ** 2
 
@@ -169,6 +159,7 @@ def fit_discrepancy(
     key: Array,
     fixed: Mapping[str, float] | None = None,
     starts: int = STARTS,
+    noise: Discrepancy = DEFAULT,
 ) -> DiscrepancyFit:
     """Fits a law with a smooth discrepancy, so that bands hold beyond the table.
 
@@ -184,6 +175,7 @@ def fit_discrepancy(
         key: JAX random key of the starts.
         fixed: Values of fixed parameters by name.
         starts: Number of starts, the best of many draws of the priors.
+        noise: Kernels of δ and the degrees of freedom of e.
 
     Returns:
         A `DiscrepancyFit`.
@@ -199,84 +191,29 @@ def fit_discrepancy(
     """
     refuse_fixed(law, fixed or {})
     curve = ResponseCurve.of(law, table, fixed or {})
-    return fit_from(curve, table, curve.draws(key), starts)
+    return fit_from(curve, table, curve.draws(key), starts, noise)
 
 
-def fit_from(curve: ResponseCurve, table: Table, draws: Float[np.ndarray, "draws free"], starts: int) -> DiscrepancyFit:
+def fit_from(
+    curve: ResponseCurve,
+    table: Table,
+    draws: Float[np.ndarray, "draws free"],
+    starts: int,
+    noise: Discrepancy = DEFAULT,
+) -> DiscrepancyFit:
     """Fits as `fit_discrepancy`, from the best of the given coordinates."""
-    seen = measuring_rows(table)
-    table = table if seen.all() else table.where(seen)
-    measured = curve.measured(table)
-    if not np.isfinite(measured).all():
-        table = table.where(np.isfinite(measured))
-        measured = curve.measured(table)
-    if len(table) < 3:
-        raise TableError(f"{table.source.name}: {len(table)} rows of {curve.response} are left, expected at least 3")
-    columns = curve.read(table)
-    rows = DeviceRows.of(columns)
-    own_weight = table.weights() * curve.precision(table)
-    u, size = first_fit(curve, rows, measured, own_weight, draws, starts)
-    places, run = curve.places(columns), table.runs()
-    kernels = _kernels(len(np.unique(run)) < len(table))
-    unit = LOGIT_UNIT if curve.scale == "logit" else 1.0
-    prior = ScalePrior()
-    prior = replace(prior, amplitude=unit * prior.amplitude, noise=unit * prior.noise)
-    robust = np.ones(len(table))
-    for round_ in range(ROUNDS + 1):
-        weight = robust * own_weight
-        spectra = tuple(kernel.spectrum(places, run, weight) for kernel in kernels)
-        values, slopes = curve.evaluate(u, rows)
-        mean, spread = curve.prior
-        model = LinearModel(measured - values + slopes @ (u - mean), slopes, weight, spread)
-        nodes = weigh_nodes(model, spectra, prior, size)
-        if round_ == ROUNDS:
-            break
-        spectrum, amplitude, noise = spectra[nodes.kernel[0]], nodes.amplitude[0], nodes.noise[0]
-        whiten = _whitener(spectrum, weight, amplitude, noise)
-        u = minimise_squares(curve, rows, measured, u, whiten).u
-        residual = measured - curve.evaluate(u, rows)[0]
-        error = residual - _smooth_part(residual, spectrum, weight, amplitude, noise)
-        # the weights of Student-t errors as normal errors of different size (Lange et al. 1989)
-        robust = (FREEDOM + 1) / (FREEDOM + (error / noise) ** 2 * own_weight)
+    solved = solve_closed_form(curve, table, draws, starts, noise.kernels, noise.df)
     return DiscrepancyFit(
-        law=curve.law_at(u),
-        table=table,
-        measured=MeasuredRange.of(table),
-        amplitude=float(nodes.weight @ nodes.amplitude),
-        noise=float(np.exp(nodes.weight @ np.log(nodes.noise))),
-        log_odds=nodes.log_odds,
+        law=curve.law_at(solved.u),
+        table=solved.table,
+        measured=MeasuredRange.of(solved.table),
+        amplitude=solved.amplitude,
+        noise=solved.noise,
+        log_odds=solved.nodes.log_odds,
         curve=curve,
-        u=u,
-        model=model,
-        spectra=spectra,
-        nodes=nodes,
+        u=solved.u,
+        model=solved.model,
+        spectra=solved.spectra,
+        nodes=solved.nodes,
+        noise_model=noise,
     )
-
-
-def _kernels(shared_runs: bool) -> tuple[Kernel, ...]:
-    shares = RUN_SHARES if shared_runs else (0.0,)
-    return tuple(Kernel(length * DECADE, share) for length in LENGTHS for share in shares)
-
-
-def _whitener(spectrum: Spectrum, weight: np.ndarray, amplitude: float, noise: float) -> Whiten:
-    """Returns the function that turns rows into modes of unit variance, and keeps what lies outside the modes."""
-    variance = amplitude**2 * spectrum.values + noise**2
-    root = np.sqrt(weight)[:, None]
-    whole = len(weight) == len(spectrum.values)
-
-    def whiten(rows: np.ndarray) -> np.ndarray:
-        weighted = root * rows.reshape(len(weight), -1)
-        modes = spectrum.vectors.T @ weighted
-        inner = modes / np.sqrt(variance)[:, None]
-        return inner if whole else np.vstack([inner, (weighted - spectrum.vectors @ modes) / noise])
-
-    return whiten
-
-
-def _smooth_part(
-    residual: np.ndarray, spectrum: Spectrum, weight: np.ndarray, amplitude: float, noise: float
-) -> np.ndarray:
-    """Computes the part of residuals that the discrepancy explains."""
-    gain = amplitude**2 * spectrum.values / (amplitude**2 * spectrum.values + noise**2)
-    root = np.sqrt(weight)
-    return spectrum.vectors @ (gain * (spectrum.vectors.T @ (root * residual))) / root

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from t2jax.extrapolation.discrepancy import DiscrepancyFit
-from t2jax.extrapolation.scales import covariance_root
+from t2jax.extrapolation.sampled import SampledDiscrepancy, SmoothFit
+from t2jax.noise.smooth.scales import covariance_root
 from t2jax.typing import Float
 
 PROPOSALS = 4
@@ -14,7 +15,10 @@ JITTER = 1e-8
 
 
 def draw_curves(
-    fit: DiscrepancyFit, columns: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator
+    fit: SmoothFit,
+    columns: Mapping[str, np.ndarray],
+    draws: int,
+    rng: np.random.Generator,
 ) -> Float[np.ndarray, "draws rows"]:
     """Draws the mean response at rows, parameters and discrepancy together, on the scale of the comparison.
 
@@ -31,6 +35,8 @@ def draw_curves(
     Returns:
         Draws, shape (draws, rows).
     """
+    if isinstance(fit, SampledDiscrepancy):
+        return fit.draw_curves(columns, draws, rng)
     places = fit.curve.places(columns)
     fitted = fit.curve.read(fit.table)
     count = rng.multinomial(draws, fit.nodes.weight)

@@ -67,7 +67,7 @@ def forecast(fit: DiscrepancyFit, origin: Origin) -> Forecast:
     The search starts from the fit to all rows. Of several optima of the cheap rows it finds the one nearest to that.
     """
     cheap, dear = fit.table.where(origin.fitted), fit.table.where(origin.predicted)
-    refit = fit_from(fit.curve, cheap, fit.u[None], 1)
+    refit = fit_from(fit.curve, cheap, fit.u[None], 1, fit.noise_model)
     return Forecast(refit.predict(refit.curve.read(dear), new_run=True), refit.curve.measured(dear))
 
 

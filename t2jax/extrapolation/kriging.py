@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from t2jax.extrapolation.kernel import Spectrum
-from t2jax.extrapolation.scales import LinearModel, covariance_root
+from t2jax.noise.smooth.kernel import Spectrum
+from t2jax.noise.smooth.scales import LinearModel, covariance_root
 from t2jax.typing import Float
 
 LEARNED = 1e-9

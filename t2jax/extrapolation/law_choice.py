@@ -7,6 +7,7 @@ import numpy as np
 
 from t2jax.extrapolation.discrepancy import DiscrepancyFit, fit_discrepancy
 from t2jax.extrapolation.forward_chain import Forecast, Origin, forecast, origins, surprise
+from t2jax.extrapolation.sampled import SmoothFit
 from t2jax.laws import ComputeLoss, DataConstrained, ExcessParams, Kaplan, SharedExponent, T2Loss, T2PassK
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
@@ -36,7 +37,7 @@ class LawChoice:
         ('Chinchilla', (3, 3))
     """
 
-    fits: tuple[DiscrepancyFit, ...]
+    fits: tuple[SmoothFit, ...]
     weights: np.ndarray
     origins: tuple[Origin, ...]
     errors: np.ndarray

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 import jax
 import numpy as np
 
-from t2jax.extrapolation.discrepancy import DiscrepancyFit
 from t2jax.extrapolation.draws import draw_curves
 from t2jax.extrapolation.law_choice import LawChoice
 from t2jax.extrapolation.predictions import as_choice
+from t2jax.extrapolation.sampled import SmoothFit
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.measured_range import horizon_decades
 from t2jax.laws.arguments import check_arguments
 from t2jax.numerics.bands import Band, band
+from t2jax.posterior.posterior import Posterior
 from t2jax.printing import format_interval, summary
 from t2jax.typing import Array, Float
 
@@ -94,7 +95,7 @@ class OptimumDraws:
 
 @check_arguments
 def optimum_band(
-    fit: Fit | DiscrepancyFit | LawChoice,
+    fit: Fit | SmoothFit | LawChoice | Posterior,
     train: float,
     inference: float | None = None,
     *,
@@ -222,7 +223,7 @@ def _columns(params: Float[np.ndarray, " sizes"], train: float, inference: float
     return {"params": params, "tokens": tokens, "samples": samples, "unique_tokens": tokens}
 
 
-def _middle(fit: DiscrepancyFit, train: float, inference: float | None) -> float:
+def _middle(fit: SmoothFit, train: float, inference: float | None) -> float:
     """Finds the decimal log of the fitted law's own optimum, to a step."""
     logs = COARSE if inference is None else COARSE[inference / 2 >= 10.0**COARSE]
     if not logs.size:

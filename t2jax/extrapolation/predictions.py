@@ -1,6 +1,6 @@
 """Predictions with bands at any rows, and how far these lie beyond the rows that were fitted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -8,9 +8,12 @@ import pandas as pd
 from t2jax.extrapolation.discrepancy import DiscrepancyFit, fit_from
 from t2jax.extrapolation.gaussian_mixture import GaussianMixture
 from t2jax.extrapolation.law_choice import LawChoice, choose_from
-from t2jax.extrapolation.response_curve import ResponseCurve
+from t2jax.extrapolation.sampled import SampledDiscrepancy, SmoothFit
 from t2jax.fitting.fit import Fit
 from t2jax.laws.arguments import check_arguments
+from t2jax.noise.discrepancy import Discrepancy
+from t2jax.noise.smooth.response_curve import ResponseCurve
+from t2jax.posterior.posterior import Posterior
 from t2jax.printing import format_range, summary
 from t2jax.tables.table import Table
 
@@ -84,7 +87,7 @@ class Predictions:
 
 
 @check_arguments
-def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: float = 0.9) -> Predictions:
+def predict_band(fit: Fit | SmoothFit | LawChoice | Posterior, rows: Table, *, level: float = 0.9) -> Predictions:
     """Predicts the response at rows, with bands that are meant to hold beyond the fitted table.
 
     The bands cover the parameters and a smooth discrepancy of the runs from the law (`fit_discrepancy`). `low` and
@@ -92,7 +95,8 @@ def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: f
     errors are larger than its bands say, the bands are widened by the root of that factor, up to three times.
 
     Args:
-        fit: A `Fit`, a `DiscrepancyFit`, or the `LawChoice` of `choose_law`, whose laws are averaged.
+        fit: A `Fit`, a `DiscrepancyFit`, or the `LawChoice` of `choose_law`, whose laws are averaged. Also a
+            `Posterior` with the noise `Discrepancy`, whose draws are averaged.
         rows: Rows with the columns that the law reads.
         level: Level of the bands, in (0, 1).
 
@@ -101,7 +105,7 @@ def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: f
 
     Raises:
         TableError: A column that the law reads is missing.
-        ValueError: `level` is outside (0, 1), or the fit did not converge.
+        ValueError: `level` is outside (0, 1), or the fit did not converge. Also for a posterior with another noise.
 
     Examples:
         >>> at = t2.predict_band(fit, t2.Table.from_columns(params=[1e10], tokens=[2e11]), level=0.5)
@@ -134,14 +138,20 @@ def predict_band(fit: Fit | DiscrepancyFit | LawChoice, rows: Table, *, level: f
     )
 
 
-def as_choice(fit: Fit | DiscrepancyFit | LawChoice) -> LawChoice:
-    """Returns the choice of one law for a fit of it, with a backtest."""
+def as_choice(fit: Fit | SmoothFit | LawChoice | Posterior) -> LawChoice:
+    """Returns the choice of one law for a fit or a posterior of it, with a backtest of the fit in closed form."""
     if isinstance(fit, LawChoice):
         return fit
     if isinstance(fit, DiscrepancyFit):
         return choose_from([fit])
+    if isinstance(fit, Posterior):
+        fit = SampledDiscrepancy.of(fit)
+    if isinstance(fit, SampledDiscrepancy):
+        backtest = choose_from([fit_from(fit.curve, fit.table, fit.u[None], 1, fit.noise_model)])
+        return replace(backtest, fits=(fit,))
     if not fit.converged:
         raise ValueError(f"there is no fit to predict with ({fit.status})")
     fixed = {name: float(np.asarray(value)) for name, value in fit.problem.coordinates.fixed.items()}
     curve = ResponseCurve.of(type(fit.law), fit.table, fixed)
-    return choose_from([fit_from(curve, fit.table, curve.coordinates(fit.law)[None], 1)])
+    noise = fit.problem.noise if isinstance(fit.problem.noise, Discrepancy) else Discrepancy()
+    return choose_from([fit_from(curve, fit.table, curve.coordinates(fit.law)[None], 1, noise)])

@@ -149,7 +149,8 @@ def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: Resampled
         A `Bootstrap`.
 
     Raises:
-        ValueError: The fit did not converge, another unit is asked for, or every draw failed.
+        ValueError: The fit did not converge, another unit is asked for, or every draw failed. Also if errors are shared
+            by rows, as with `Discrepancy`.
 
     Examples:
         >>> boot = t2.bootstrap(fit, runs, draws=20, key=jax.random.key(0))
@@ -159,6 +160,8 @@ def bootstrap(fit: Fit, table: Table, *, draws: int, key: Array, over: Resampled
     over = resampled_unit(table) if over is None else over
     if over not in ("rows", "runs"):
         raise ValueError(f"a bootstrap is over 'rows' or 'runs', not {over!r}")
+    if fit.problem.noise.not_resampled:
+        raise ValueError(fit.problem.noise.not_resampled)
     unit = np.arange(len(table)) if over == "rows" else table.runs()
     with scope() as dtype:
         values, limits, data = _starting_point(fit, table)
@@ -206,7 +209,8 @@ def parametric_bootstrap(fit: Fit, table: Table, *, draws: int, key: Array) -> B
         refits = _simulated(
             fit.problem, data.on_device(dtype).every_row(), values, limits, draws, key, device_mesh(draws)
         )
-        caution = shared_errors(table, "simulated tables")
+        shared = not fit.problem.noise.not_resampled  # a simulated table has the errors that its rows share
+        caution = shared_errors(table, "simulated tables") if shared else ""
         return _collect(refits, draws, "simulated tables", caution, fit.undetermined)
 
 

@@ -24,7 +24,6 @@ from t2jax.fitting.problem import FitProblem, prepare
 from t2jax.fitting.residual_summary import (
     ResidualSummary,
     measured_response,
-    measuring_rows,
     residual_summary,
     structured_residuals,
 )
@@ -38,7 +37,7 @@ from t2jax.numerics.programs.devices import device_mesh, spread_over
 from t2jax.numerics.programs.stored_programs import StoredProgram
 from t2jax.numerics.solvers.damped_newton import Limits, minimise
 from t2jax.printing import summary
-from t2jax.tables.measurements import Measurements, largest
+from t2jax.tables.measurements import Measurements, largest, measuring_rows
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 from t2jax.working_precision import scope, to_host
@@ -159,6 +158,7 @@ def fit(
         search = partial(_solve, problem, data, run, limits_of(problem), starts=starts, mesh=device_mesh(starts))
         solution, agree, tried = _best_of(search, starts, key)
     best, noise_values = to_host((solution.law, solution.noise_values))
+    noise_values |= {name: float(data.columns[name]) for name in problem.noise.settled}
     values = best.values() | noise_values
     values = {name: values[name] for name in problem.names}
     curves = solution.hessian, solution.slope, solution.meat, solution.own
@@ -259,7 +259,7 @@ def _solve(
     penalties = partial(problem.penalties, rows=data.columns)
     curvature_parts = curvature(penalties, problem.coordinates, u, data.weight, data.place, run)
     derivatives = (ends.hessian[best], ends.gradient[best])
-    different = jnp.shape(next(iter(data.columns.values())))  # a law of no column predicts one number
+    different = jax.eval_shape(penalties, u).shape  # a law of no column predicts one number
     predicted = jnp.broadcast_to(law.predict(data.columns), different)[data.place]
     reached = (end_values[best], ends.converged[best], jnp.sum(agree), tolerance, predicted)
     return _Solution(law, noise_values, *reached, *derivatives, *curvature_parts)

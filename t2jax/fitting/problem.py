@@ -110,7 +110,7 @@ def build_problem(
     centre = {name: float(np.mean(np.log(table[column]))) for name, column in centred.items()}
     frame_rows = {name: table[column] for name, column in law.columns().items() if column in columns}
     problem = FitProblem(law, noise, Coordinates(tuple(declared.items()), fixed_values, centre, law.frame(frame_rows)))
-    return problem, noise.measurements(law, table)
+    return problem, noise.measurements(law, table, fixed_values)
 
 
 def refuse_fixed(

@@ -18,8 +18,6 @@ LEAST = 1e-6
 
 CLEAR = 4.0
 """Score beyond which residuals count as structured: 1 table in 30,000 without structure reaches it."""
-LEFT_OUT = 1e-12
-"""Weight, relative to the largest, below which a row is left out."""
 TAIL = 0.2
 """Share of the rows at an end of a quantity among which a law is compared with its rows."""
 
@@ -62,12 +60,6 @@ class ResidualSummary:
         if self.measure == "relative":
             return f"{100 * number:.2g} %"
         return f"{100 * number:.2g} percentage points" if self.of in SHARES else f"{number:.2g}"
-
-
-def measuring_rows(table: Table) -> np.ndarray:
-    """Marks the rows whose weight is not negligible; those left out by their weight say nothing about a law."""
-    weights = table.weights()
-    return weights > LEFT_OUT * weights.max()
 
 
 def measured_response(

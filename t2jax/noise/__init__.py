@@ -3,6 +3,7 @@
 from t2jax.noise.counts import BetaBinomial, Binomial
 from t2jax.noise.crossed_effects import CrossedEffects
 from t2jax.noise.default import default_noise
+from t2jax.noise.discrepancy import Discrepancy
 from t2jax.noise.joint import Joint
 from t2jax.noise.losses import Gaussian, Huber, ResidualNoise, StudentT
 from t2jax.noise.protocol import Noise
@@ -12,6 +13,7 @@ __all__ = [
     "BetaBinomial",
     "Binomial",
     "CrossedEffects",
+    "Discrepancy",
     "Gaussian",
     "Huber",
     "Joint",

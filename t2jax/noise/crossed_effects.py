@@ -65,7 +65,7 @@ class CrossedEffects(UnitNoise):
         **RunScatter.nuisance,
     }
     unit = "question"
-    deviations = True
+    deviations = "run"
 
     def units(self, law: type[Law], table: Table) -> Units:
         return question_rows(law, table)

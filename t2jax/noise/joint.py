@@ -1,5 +1,6 @@
 """Noise of rows with two measurements: a loss and a result of samples."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import jax
@@ -12,7 +13,7 @@ from t2jax.noise.protocol import Noise, Rows, Transform
 from t2jax.noise.residuals import ROW_ERROR
 from t2jax.tables.measurements import Measurements, measurements
 from t2jax.tables.table import Table
-from t2jax.typing import Array
+from t2jax.typing import Array, ArrayLike
 
 LOSS_SHARE = "loss_share"
 """Column that `with_loss_share` adds."""
@@ -94,7 +95,7 @@ class Joint(Noise):
         """Draws the response again as `samples` measures it."""
         return self.samples.measure_again(law, predicted, rows, nuisance, key)
 
-    def measurements(self, law: type[Law], table: Table) -> Measurements:
+    def measurements(self, law: type[Law], table: Table, fixed: Mapping[str, ArrayLike]) -> Measurements:
         """Returns the rows with the column `LOSS_SHARE`."""
         return measurements(with_loss_share(table), (*self.columns(law, table), LOSS_SHARE))
 

@@ -8,13 +8,13 @@ from t2jax.laws.parameter import Param
 from t2jax.noise.residuals import Rows, Transform, measured_response, response
 from t2jax.tables.measurements import Measurements, Units, measurements
 from t2jax.tables.table import Table
-from t2jax.typing import Array, Float
+from t2jax.typing import Array, ArrayLike, Float
 
 __all__ = ["DEVIATION", "LeftOutUnit", "Noise", "Rows", "Transform"]
 
-LeftOutUnit = Literal["run", "question"]
-DEVIATION = "deviation of runs"
-"""Column of run deviations beside the rows. No parameter or input of a law can have this name."""
+LeftOutUnit = Literal["run", "question", "table"]
+DEVIATION = "latent deviations"
+"""Column of latent deviations beside the rows. No parameter or input of a law can have this name."""
 
 
 class Noise:
@@ -44,7 +44,10 @@ class Noise:
         estimated: Names of the nuisance parameters that a point fit estimates too. `profile` gives the others.
         no_likelihood: Sentence that explains why point fits have no likelihood. It is empty where they have one.
         unit: Unit of `log_density` where that is not a row.
-        deviations: Whether each run has a standard normal deviation, which `log_density` reads as `DEVIATION`.
+        deviations: What has a standard normal deviation of its own, which `log_density` reads as `DEVIATION`: each
+            "run", each "row", or "" for nothing.
+        settled: Names of the nuisance parameters that `measurements` estimates as it reads a table.
+        not_resampled: Sentence that explains why rows are not resampled. It is empty for independent errors.
 
     Examples:
         >>> fit.problem.noise, fit.problem.noise.columns(t2.laws.Chinchilla, runs)
@@ -55,7 +58,9 @@ class Noise:
     estimated: tuple[str, ...] = ()
     no_likelihood: str = ""
     unit: LeftOutUnit | None = None
-    deviations: bool = False
+    deviations: Literal["", "run", "row"] = ""
+    settled: tuple[str, ...] = ()
+    not_resampled: str = ""
 
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
         """Lists the columns of a table that this model reads for a law.
@@ -205,16 +210,18 @@ class Noise:
         """
         return self
 
-    def measurements(self, law: type[Law], table: Table) -> Measurements:
+    def measurements(self, law: type[Law], table: Table, fixed: Mapping[str, ArrayLike]) -> Measurements:
         """Reads the rows of a table for `penalty`.
 
         Args:
             law: The law class.
             table: The table.
+            fixed: Values of the law's fixed parameters by name.
 
         Returns:
             The columns, with equal rows merged.
         """
+        del fixed
         return measurements(table, self.columns(law, table))
 
     def response_name(self, law: type[Law], table: Table) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from t2jax.laws.arguments import check_arguments
+from t2jax.noise.discrepancy import Discrepancy
 from t2jax.posterior.arviz_groups import arviz, inference_data
 from t2jax.posterior.posterior import Posterior
 from t2jax.printing import report
@@ -149,7 +150,7 @@ def loo(post: Posterior) -> Loo:
         The log density of each unit, with its reliability.
 
     Raises:
-        ValueError: When the chains did not converge.
+        ValueError: When the chains did not converge, or all rows have one likelihood together (`Discrepancy`).
 
     Examples:
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
@@ -239,8 +240,11 @@ def _loo(post: Posterior, value: Any, shift: Any) -> Loo:
 
 
 def _by_unit(post: Posterior) -> Any:
-    """Returns the log-likelihoods as an array (chain, draw, unit)."""
-    return next(iter(_as_dataset(post.idata["log_likelihood"]).values()))
+    """Returns the log-likelihoods as an array (chain, draw, unit). It raises ValueError if all rows have one."""
+    values = next(iter(_as_dataset(post.idata["log_likelihood"]).values()))
+    if values.dims[2] == "table":
+        raise ValueError(Discrepancy.no_likelihood)
+    return values
 
 
 def _dataset(post: Posterior) -> Any:

@@ -14,6 +14,7 @@ from t2jax.numerics.bands import Band, band
 from t2jax.posterior.density import Density
 from t2jax.posterior.diagnosis import Diagnosed, Diagnosis
 from t2jax.printing import report
+from t2jax.tables.table import Table
 from t2jax.typing import Array
 from t2jax.working_precision import scope
 
@@ -34,6 +35,7 @@ class Posterior(Diagnosed):
         draws_requested: Draws of each chain that were asked for.
         draws_made: Draws of each chain that exist. An interrupt makes them fewer than `draws_requested`.
         density: The density that was sampled, or None for a posterior read from a file.
+        table: The rows, or None likewise.
 
     Examples:
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
@@ -49,6 +51,7 @@ class Posterior(Diagnosed):
     draws_requested: int
     draws_made: int
     density: Density | None = None
+    table: Table | None = None
 
     def __repr__(self) -> str:
         """Prints the status, then the median and the central 90 % of each sampled parameter."""

@@ -12,9 +12,9 @@ from t2jax.noise.question_grid import question_names
 from t2jax.numerics.programs.devices import device_mesh
 from t2jax.posterior.arviz_groups import PRIOR_DRAWS, inference_data, names_of_runs, sample_groups
 from t2jax.posterior.chains import draw_all, initialise_chains
-from t2jax.posterior.crossed_density import CrossedDensity
 from t2jax.posterior.density import Priors, density
 from t2jax.posterior.diagnosis import diagnose, left_together
+from t2jax.posterior.latent_density import LatentDensity
 from t2jax.posterior.posterior import Posterior
 from t2jax.tables.table import Table
 from t2jax.typing import Array, ArrayLike
@@ -96,7 +96,7 @@ def sample(
             if "deviation" in law.declared():
                 name = type(noise).__name__
                 raise ValueError(f"{law.__name__} has a parameter deviation, as {name} has; rename the law's")
-            target = CrossedDensity(**vars(target), runs=int(table.runs().max()) + 1)
+            target = LatentDensity(**vars(target), deviations=len(_deviating(table, noise)))
         data = data.on_device(dtype)
         start_key, prior_key = jax.random.split(key)
         mode, states = initialise_chains(target, data, STARTS, chains, warmup, accept, start_key)
@@ -110,12 +110,14 @@ def sample(
     groups = sample_groups(target, values, chain_draws, prior, noise.response_name(law, table), names)
     latent: dict[str, np.ndarray] = {}
     if noise.deviations:
-        runs, deviations = names_of_runs(table), chain_draws.named[DEVIATION]
-        variable = ("chain", "draw", "run"), deviations, {"units": "tau"}
-        groups["posterior"] = groups["posterior"].assign_coords(run=runs).assign(deviation=variable)
-        latent = {f"deviation[{run}]": deviations[..., i] for i, run in enumerate(runs)}
+        names_of_deviations, deviations = _deviating(table, noise), chain_draws.named[DEVIATION]
+        variable = ("chain", "draw", noise.deviations), deviations
+        coordinates = {noise.deviations: names_of_deviations}
+        groups["posterior"] = groups["posterior"].assign_coords(coordinates).assign(deviation=variable)
+        latent = {f"deviation[{name}]": deviations[..., i] for i, name in enumerate(names_of_deviations)}
     diagnosis = diagnose(values, prior, chain_draws.diverging, chain_draws.energy, left_together, latent)
-    return Posterior(laws, inference_data(groups), point, diagnosis, draws, chain_draws.lp.shape[1], target)
+    made = chain_draws.lp.shape[1]
+    return Posterior(laws, inference_data(groups), point, diagnosis, draws, made, target, table)
 
 
 def check_numbers(chains: int, draws: int, warmup: int, accept: float) -> None:
@@ -125,6 +127,11 @@ def check_numbers(chains: int, draws: int, warmup: int, accept: float) -> None:
         raise ValueError(f"found {given}, expected at least 2 chains, 4 draws, 20 of warm-up, and accept inside (0, 1)")
 
 
+def _deviating(table: Table, noise: Noise) -> list[str]:
+    """Names the runs or rows that have a deviation of their own."""
+    return names_of_runs(table) if noise.deviations == "run" else [str(row) for row in range(len(table))]
+
+
 def _units(table: Table, unit: LeftOutUnit) -> tuple[np.ndarray, tuple[LeftOutUnit, list[str]]]:
     """Returns the unit of each row, numbered from 0, shape (rows,), with its kind and names."""
     if unit == "run":
@@ -132,4 +139,6 @@ def _units(table: Table, unit: LeftOutUnit) -> tuple[np.ndarray, tuple[LeftOutUn
     if unit == "question":
         number, names = question_names(table)
         return number, (unit, names)
+    if unit == "table":
+        return np.zeros(len(table), int), (unit, [table.source.name])
     raise ValueError(f"sample: unit={unit!r}, expected 'run' or 'question'")

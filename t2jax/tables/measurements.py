@@ -14,6 +14,9 @@ from t2jax.tables.place import TableError
 from t2jax.tables.table import Table
 from t2jax.typing import Array, Float, Int
 
+LEFT_OUT = 1e-12
+"""Weight, relative to the largest, below which a row is left out."""
+
 
 @dataclass(frozen=True)
 class Measurements:
@@ -65,9 +68,21 @@ class Units(Measurements):
     def weighted(self, times: Float[Array, " units"]) -> dict[str, Array]:
         return {**self.columns, "weight": self.weight * times}
 
+    def every_row(self) -> dict[str, Array]:
+        return {**self.columns, "weight": self.weight}
+
+    def padded(self) -> Self:
+        return self
+
 
 register(Measurements, ("columns", "weight", "place"))
 register(Units, ("columns", "weight", "place"))
+
+
+def measuring_rows(table: Table) -> np.ndarray:
+    """Marks the rows whose weight is not negligible; those left out by their weight say nothing about a law."""
+    weights = table.weights()
+    return weights > LEFT_OUT * weights.max()
 
 
 def largest(rows: dict[str, Array]) -> int:

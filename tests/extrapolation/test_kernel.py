@@ -4,8 +4,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from t2jax.extrapolation import kernel
-from t2jax.extrapolation.kernel import Kernel, distances, matern, spread_out
+from t2jax.noise.smooth import kernel
+from t2jax.noise.smooth.kernel import Kernel, distances, matern, spread_out
 
 
 @pytest.mark.parametrize("distance", [1e-3, 0.7, 5.0])

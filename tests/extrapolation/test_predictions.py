@@ -10,11 +10,11 @@ from scipy.stats import norm
 from scipy.stats import t as student_t
 
 import t2jax as t2
-from t2jax.extrapolation import kernel
 from t2jax.extrapolation import law_choice as choosing
-from t2jax.extrapolation.discrepancy import FREEDOM, fit_from
+from t2jax.extrapolation.discrepancy import fit_from
 from t2jax.extrapolation.forward_chain import origins
 from t2jax.fitting.measured_range import MeasuredRange
+from t2jax.noise.smooth import kernel
 
 LAW = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
 BEYOND = t2.Table.from_columns(params=[3e8, 1e10, 7e10], tokens=[1e10, 2e12, 1.4e12])
@@ -82,7 +82,7 @@ def test_a_node_predicts_as_the_dense_gaussian_does(noisy, new_run):
     at_prior = values - far @ (noisy.u - prior)
     mean = at_prior + cross @ np.linalg.solve(covariance, model.residual)
     variance = (far**2 * spread**2).sum(1) + amplitude**2 - (cross * np.linalg.solve(covariance, cross.T).T).sum(1)
-    tail = student_t.ppf(0.95, FREEDOM) / norm.ppf(0.95)
+    tail = student_t.ppf(0.95, noisy.noise_model.df) / norm.ppf(0.95)
     variance += amplitude**2 * one.run_share + (tail * noise) ** 2 if new_run else 0.0
 
     found = noisy.predict(elsewhere, new_run=new_run)

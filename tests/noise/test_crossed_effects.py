@@ -13,10 +13,10 @@ from t2jax.noise.crossed_effects import DEVIATION, CrossedEffects
 from t2jax.noise.joint import Joint
 from t2jax.noise.run_scatter import RunScatter, deviated
 from t2jax.numerics.special import log_pass_at_k_beta
-from t2jax.posterior.crossed_density import CrossedDensity
 from t2jax.posterior.density import density
 from t2jax.posterior.diagnosis import diagnose, left_together
 from t2jax.posterior.files import load_posterior, save_posterior
+from t2jax.posterior.latent_density import LatentDensity
 from t2jax.typing import Scalar
 from t2jax.working_precision import scope
 
@@ -102,7 +102,7 @@ def test_deviations_are_standard_normal_coordinates():
     noise = CrossedEffects()
     with scope():
         one, _ = density(Betas, table, noise, {}, {})
-        target = CrossedDensity(**vars(one), runs=3)
+        target = LatentDensity(**vars(one), deviations=3)
         data = jax.tree.map(jnp.asarray, noise.units(Betas, table))
         rows = target.rows(data)
         u = jnp.array([0.3, -0.2, 0.1, 0.4])

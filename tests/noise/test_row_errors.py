@@ -103,7 +103,7 @@ def test_a_joint_fit_weighs_losses_by_them():
     noise = t2.noise.Joint(t2.noise.BetaBinomial())
     penalties = []
     for table in (counts, counts.with_columns(loss_se=[0.03, 0.1])):
-        data = noise.measurements(t2.laws.T2PassK, table)
+        data = noise.measurements(t2.laws.T2PassK, table, {})
         penalties.append(np.asarray(noise.penalty(law, data.every_row(), {})))
     square = np.log(np.asarray(law.loss(counts["params"], 2e10)) / counts["loss"]) ** 2
     expected = 0.5 * square * (1 / (0.01**2 + np.array([0.01, 0.04]) ** 2) - 1 / 0.01**2)

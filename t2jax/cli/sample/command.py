@@ -38,7 +38,7 @@ FAMILIES = {
 }
 """Parameters of each family of priors. All are required, because NumPyro would use 1 for a missing scale."""
 PRIOR_DRAWS = 400
-LIKELIHOODS = ("gaussian", "gaussian-log", "student-t", "binomial", "beta-binomial")
+LIKELIHOODS = ("gaussian", "gaussian-log", "student-t", "discrepancy", "binomial", "beta-binomial")
 """Names of noise models with a likelihood."""
 
 

@@ -20,8 +20,8 @@ class SampleConfig:
     law: Annotated[str | None, tyro.conf.arg(metavar="LAW")] = None
     """Name of the law in `t2jax laws`; by default the richest that the columns allow, as for `t2jax fit`."""
     noise: NoiseName = "default"
-    """Noise model: gaussian, gaussian-log, student-t, binomial or beta-binomial, or your own, as my_noise.py:Cauchy.
-    The default suits the law and the columns, with Student-t errors for losses."""
+    """Noise model: gaussian, gaussian-log, student-t, discrepancy, binomial or beta-binomial, or your own, as
+    my_noise.py:Cauchy. The default suits the law and the columns, with Student-t errors for losses."""
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
     """Parameters of the law or the noise to fix: alpha=0.35 sigma=0.01."""

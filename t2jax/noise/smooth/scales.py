@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.linalg import slogdet, solve
 
-from t2jax.extrapolation.kernel import Spectrum
+from t2jax.noise.smooth.kernel import Spectrum
 from t2jax.typing import Float
 
 NOISE_STEP = 0.25

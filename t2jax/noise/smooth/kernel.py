@@ -6,6 +6,7 @@ import numpy as np
 
 from t2jax.typing import Float, Int
 
+DECADE = float(np.log(10.0))
 MOST_KNOTS = 600
 """Knots of the covariance for tables of more than `MOST_ROWS` rows."""
 MOST_ROWS = 1000

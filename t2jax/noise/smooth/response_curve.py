@@ -200,10 +200,14 @@ def _values(
 ) -> Array:
     declared = law.declared()
     free = {name: declared[name].constrain(u[i]) for i, name in enumerate(names)}
-    instance = law(**{name: {**fixed, **free}[name] for name in declared})
+    return compared_response(law(**{name: {**fixed, **free}[name] for name in declared}), scale, rows)
+
+
+def compared_response(law: Law, scale: Scale, rows: Mapping[str, Array]) -> Array:
+    """Computes a law's response at rows on the scale of the comparison."""
     if scale == "log":
-        return jnp.log(instance.predict(rows))
-    log_pass = -instance.cost(**instance.arguments(rows))
+        return jnp.log(law.predict(rows))
+    log_pass = -law.cost(**law.arguments(rows))
     return log_pass - jnp.log(-jnp.expm1(log_pass))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from t2jax.extrapolation.response_curve import DeviceRows, ResponseCurve
+from t2jax.noise.smooth.response_curve import DeviceRows, ResponseCurve
 from t2jax.typing import Float
 
 FIRST_NOISE = 0.01

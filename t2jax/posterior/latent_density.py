@@ -1,4 +1,4 @@
-"""Density of counts in which questions and runs both deviate, with the runs' deviations as latent coordinates."""
+"""Density with latent deviations of runs or rows as coordinates beside those of the law and its noise."""
 
 from dataclasses import dataclass, replace
 
@@ -13,17 +13,17 @@ from t2jax.typing import Array, Float
 
 
 @dataclass(frozen=True)
-class CrossedDensity(Density):
-    """Density with one more coordinate for each run: its deviation in units of τ, standard normal a priori.
+class LatentDensity(Density):
+    """Density with one more coordinate for each run or row: its deviation, standard normal a priori.
 
-    The coordinates are those of `Density`, then the deviations of the `runs`. Missing deviations are zero.
+    The coordinates are those of `Density`, then the deviations. Missing deviations are zero.
     """
 
-    runs: int
+    deviations: int
 
     @property
     def latent(self) -> int:
-        return self.runs
+        return self.deviations
 
     def split(self, u: Float[Array, " all"]) -> tuple[Law, dict[str, Array]]:
         return super().split(u[: len(self.names)])
@@ -37,13 +37,13 @@ class CrossedDensity(Density):
         return super().row_log_likelihood(u, replace(data, columns={**data.columns, DEVIATION: z}))
 
     def values(self, u: Float[Array, " all"]) -> dict[str, Array]:
-        """Returns the values of `Density`, and under `DEVIATION` the deviation of each run in τ, shape (runs,)."""
+        """Returns the values of `Density`, and under `DEVIATION` the deviation of each run or row."""
         u, z = self._parts(u)
         return super().values(u) | {DEVIATION: z}
 
     def _parts(self, u: Array) -> tuple[Array, Array]:
         count = len(self.names)
-        return u[:count], u[count:] if len(u) > count else jnp.zeros(self.runs, u.dtype)
+        return u[:count], u[count:] if len(u) > count else jnp.zeros(self.deviations, u.dtype)
 
 
-register(CrossedDensity, ("coordinates", "priors"), ("law", "noise", "runs"))
+register(LatentDensity, ("coordinates", "priors"), ("law", "noise", "deviations"))
