@@ -47,7 +47,8 @@ def density(noise: t2.noise.Discrepancy, law: t2.Law, table: t2.Table, scales: d
 def dense(residual: np.ndarray, at: np.ndarray, scales: dict[str, float], variance: np.ndarray) -> float:
     """Averages the densities of dense Gaussians over no discrepancy and three lengths."""
     covariances = [scales["amplitude"] ** 2 * Kernel(length * DECADE).between(at, at) for length in (1, 2, 4)]
-    logs = [multivariate_normal.logpdf(residual, cov=cov + np.diag(variance)) for cov in covariances]
+    gaussian: Any = multivariate_normal
+    logs = [gaussian.logpdf(residual, cov=cov + np.diag(variance)) for cov in covariances]
     none = norm.logpdf(residual, scale=np.sqrt(variance)).sum()
     return np.logaddexp.reduce([np.log(0.1) + none, *(np.log(0.3) + log for log in logs)])
 
