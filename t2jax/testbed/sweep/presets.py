@@ -41,7 +41,7 @@ PRESETS = {
         recipe=Recipe(),
         source=Source("tiny", lambda: tiny(seed=0)),
         tuning=Tuning(epochs=1, factors=(0.1, 0.3), answered=2),
-        about="three sizes on made-up sentences, under half a minute on one core",
+        about="three sizes on made-up sentences, under two minutes on one core",
     ),
     "debian": Preset(
         grid=Grid(
