@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from t2jax.planning.advice.marginal_rate import marginal_rate
     from t2jax.planning.inverse import ModelExplanation, explain_model
     from t2jax.planning.next_runs.next_runs import NextRuns
+    from t2jax.planning.next_runs.pool import PoolChoice, choose_from_pool
     from t2jax.planning.next_runs.region import Region
     from t2jax.planning.portfolio.plan import PortfolioPlan, plan_portfolio
     from t2jax.planning.prices.accelerator_file import read_accelerator
@@ -20,9 +21,11 @@ __all__ = [
     "ModelConfig",
     "ModelExplanation",
     "NextRuns",
+    "PoolChoice",
     "PortfolioPlan",
     "Region",
     "best_samples",
+    "choose_from_pool",
     "delta_band",
     "elasticities",
     "explain_model",
@@ -38,6 +41,7 @@ _PLACES = {
     "t2jax.planning.advice.best_samples": ("BestSamples", "best_samples"),
     "t2jax.planning.advice.marginal_rate": ("marginal_rate",),
     "t2jax.planning.next_runs.next_runs": ("NextRuns",),
+    "t2jax.planning.next_runs.pool": ("PoolChoice", "choose_from_pool"),
     "t2jax.planning.next_runs.region": ("Region",),
     "t2jax.planning.portfolio.plan": ("PortfolioPlan", "plan_portfolio"),
     "t2jax.planning.prices.accelerator_file": ("read_accelerator",),

@@ -39,6 +39,7 @@ OTHERS = (
     "experiments.benchmarks.bench_solver",
     "experiments.benchmarks.law_zoo",
     "experiments.benchmarks.passk_forecast",
+    "experiments.benchmarks.scalebench",
     "experiments.benchmarks.zoo_counts",
     "experiments.checks.calibration",
     "experiments.checks.doors",

@@ -192,6 +192,18 @@ def test_best_of_n_is_that_of_a_million_questions(questions):
             assert_within_four_errors(right, float(mean_success(BestOfN(correlation=0.6), 0.5, 2.0, float(k))))
 
 
+@pytest.mark.parametrize(("p", "c", "k"), [(0.2, 0.1, 16), (0.05, 0.3, 64), (0.6, 0.02, 5)])
+def test_correlated_samples_have_the_variance_of_the_effective_number(p, c, k):
+    """A beta-binomial: the share of right samples varies by p(1-p)/n, and one of k is right more often than of n."""
+    random, spread = np.random.default_rng(4), 1 / c - 1
+    right = random.binomial(k, random.beta(p * spread, (1 - p) * spread, QUESTIONS))
+    success = float(Correlated(shared=c)(2e9 * p, 2e9 * (1 - p), float(k)))  # questions are all but alike
+    effective = np.log1p(-success) / np.log1p(-p)
+    assert effective == pytest.approx(k / (1 + (k - 1) * c), rel=1e-5)
+    assert_within_four_errors((right / k - p) ** 2, p * (1 - p) / effective)
+    assert np.mean(right > 0) > success - 0.004
+
+
 def test_limits_are_those_of_simpler_selections():
     k = np.array([1.0, 2.0, 17.5, 1000.0])
     oracle = np.asarray(Oracle()(0.4, 3.0, k))

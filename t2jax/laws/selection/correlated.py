@@ -16,6 +16,9 @@ class Correlated(Selection):
     Samples of a question share p, which Beta(a, b) holds already. Low temperatures and shared prefixes correlate them
     further. The effective number is that of a mean of k equally correlated numbers, at most 1/c (Kish 1965).
     It replaces k in the success, but not in what samples cost.
+    The number is exact for the variance of the share of right samples, whatever correlates them.
+    For an oracle it is cautious: a beta-binomial of the same correlation has a right sample more often.
+    At p = 0.2, c = 0.1 and 64 samples that has 98 % against 86 % here.
 
     The selection is `Oracle` unless `Correlated.on(other)` replaces it. The prior of c is uniform.
 
