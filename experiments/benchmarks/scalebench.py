@@ -19,7 +19,7 @@ from experiments.shared.pictures import common_legend, stacked
 from experiments.shared.record import command, stage
 from t2jax.extrapolation.discrepancy import DiscrepancyFit, fit_from
 from t2jax.extrapolation.law_choice import LawChoice, choose_from
-from t2jax.extrapolation.response_curve import ResponseCurve
+from t2jax.noise.smooth.response_curve import ResponseCurve
 from t2jax.plot.style import BLACK, BLUE, GREY, VERMILLION
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from t2jax.extrapolation.discrepancy import DiscrepancyFit
-from t2jax.extrapolation.kernel import distances
 from t2jax.extrapolation.kriging import Kriging
 from t2jax.extrapolation.law_choice import LawChoice
+from t2jax.noise.smooth.kernel import distances
 from t2jax.tables.table import Table
 from t2jax.typing import Float
 
@@ -40,11 +40,16 @@ def joint_moments(choice: LawChoice, tables: Sequence[Table]) -> JointMoments:
 
     Returns:
         The moments. The covariance is multiplied by the square of the choice's widening.
+
+    Raises:
+        ValueError: A fit is a posterior, whose moments have no closed form.
     """
     means, weights, error = [], [], 0.0
     count = sum(map(len, tables))
     within = np.zeros((count, count))
     for fit, weight in zip(choice.fits, choice.weights, strict=True):
+        if not isinstance(fit, DiscrepancyFit):
+            raise ValueError("runs are chosen with a fit by `choose_law` or `fit_discrepancy`, not with a posterior")
         share = weight * fit.nodes.weight
         parts = [fit.curve.read(table) for table in tables]
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -6,9 +6,9 @@ import numpy as np
 
 from t2jax.extrapolation.discrepancy import DiscrepancyFit, fit_from
 from t2jax.extrapolation.law_choice import LawChoice
-from t2jax.extrapolation.response_curve import ResponseCurve
 from t2jax.fitting.fit import Fit
 from t2jax.laws.arguments import check_arguments
+from t2jax.noise.smooth.response_curve import ResponseCurve
 from t2jax.planning.next_runs.joint_moments import joint_moments
 from t2jax.planning.next_runs.v_optimal import VOptimalProblem, choose_measurements, variances_after
 from t2jax.printing import report
