@@ -50,8 +50,8 @@ def forecast_all_pass(
 ) -> tuple[np.ndarray, Band]:
     """Forecasts pass^k beyond the drawn samples, from posterior draws of a Beta(a, b) of the questions' chances.
 
-    A question with c right samples of n has the chance B(a+c+k, b+n-c)/B(a+c, b+n-c) that k more are all right, and the
-    population has B(a+k, b)/B(a, b). The limits of `forecast_beta` hold.
+    For the population the chance is B(a+k, b)/B(a, b). A question with c right samples of n has it with a+c for a and
+    b+n-c for b. The limits of `forecast_beta` hold.
 
     Args:
         trials: Number of samples of each question, shape (questions,).
@@ -71,7 +71,7 @@ def forecast_all_pass(
         >>> trials, correct = [8] * 6, [0, 0, 1, 1, 2, 6]
         >>> laws = t2.forecasts.forecast_beta(trials, correct, samples=[1], key=jax.random.key(0)).laws
         >>> t2.forecasts.forecast_all_pass(trials, correct, laws, samples=[1, 4])[0].round(2)
-        array([0.2 , 0.06])
+        array([0.2 , 0.03])
     """
     n, c = checked_counts(trials, correct)
     k = checked_samples(samples, whole=False)

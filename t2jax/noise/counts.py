@@ -1,5 +1,6 @@
 """Noise of counts of correct samples."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
@@ -13,7 +14,7 @@ from t2jax.numerics.special import log_beta_binomial, log_binomial, representabl
 from t2jax.tables.measurements import Measurements
 from t2jax.tables.table import Table
 from t2jax.tables.tallies import tallied
-from t2jax.typing import Array
+from t2jax.typing import Array, ArrayLike
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class BetaBinomial(Noise):
     def columns(self, law: type[Law], table: Table) -> tuple[str, ...]:
         return (*_inputs(law, table, but="samples"), "trials", "correct")
 
-    def measurements(self, law: type[Law], table: Table) -> Measurements:
+    def measurements(self, law: type[Law], table: Table, fixed: Mapping[str, ArrayLike]) -> Measurements:
+        del fixed
         return tallied(table, self.columns(law, table))
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Array:
