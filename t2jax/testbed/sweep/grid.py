@@ -68,13 +68,12 @@ class Grid:
     heads: int = 2
 
     def __post_init__(self) -> None:
-        if len(self.widths) != len(self.longest):
-            raise ValueError(f"{len(self.widths)} widths need as many longest runs, not {len(self.longest)}")
+        _widest_first(self.widths, self.longest)
 
     def runs(self, recipe: Recipe, vocabulary: int) -> Iterator[Run]:
         """Yields every run of the grid, seed by seed and with the most expensive run of a seed first."""
         for seed in self.seeds:
-            for width, longest in sorted(zip(self.widths, self.longest, strict=True), reverse=True):
+            for width, longest in _widest_first(self.widths, self.longest):
                 shape = Shape(width, self.layers, self.heads, vocabulary)
                 cells = tuple(self._cells(shape, longest, recipe.tokens_per_step))
                 if cells:
@@ -105,16 +104,25 @@ class Arm:
     heads: int = 2
 
     def __post_init__(self) -> None:
-        if len(self.widths) != len(self.longest):
-            raise ValueError(f"{len(self.widths)} widths need as many longest runs, not {len(self.longest)}")
+        _widest_first(self.widths, self.longest)
 
     def runs(self, recipe: Recipe, vocabulary: int) -> Iterator[Run]:
         """Yields every run of the arm, seed by seed and with the most expensive runs of a seed first."""
-        widest_first = sorted(zip(self.widths, self.longest, strict=True), reverse=True)
-        for seed, (width, longest) in itertools.product(self.seeds, widest_first):
+        for seed, (width, longest) in itertools.product(self.seeds, _widest_first(self.widths, self.longest)):
             shape = Shape(width, self.layers, self.heads, vocabulary)
             for unique, factor in itertools.product(self.unique, self.factors):
                 lengths = [tokens for tokens in self.lengths if unique <= tokens <= longest]
                 cells = [Cell(shape, round(n / recipe.tokens_per_step), 6 * shape.params * n) for n in lengths]
                 if cells:
                     yield Run(shape, seed, tuple(cells), unique, factor)
+
+
+def _widest_first(widths: tuple[int, ...], longest: tuple[float, ...]) -> list[tuple[int, float]]:
+    """Returns each width with its longest run, the widest first.
+
+    Raises:
+        ValueError: There are not as many longest runs as widths.
+    """
+    if len(widths) != len(longest):
+        raise ValueError(f"{len(widths)} widths need as many longest runs, not {len(longest)}")
+    return sorted(zip(widths, longest, strict=True), reverse=True)
