@@ -18,7 +18,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 import t2jax as t2
-from experiments.shared.processes import Range, Side, Timing, Work, alternate, ratios
+from experiments.shared.processes import Comparison, Side, Timing, Work, alternate, over_ours
 from experiments.shared.record import command
 
 REFIT = np.array([np.log(1.8172), np.log(482.01), np.log(2085.43), 0.3478, 0.3658])
@@ -56,21 +56,13 @@ class Config:
 
 
 @dataclass(frozen=True)
-class Task:
-    """One task by all sides, ours first.
+class Task(Comparison):
+    """One task by all sides, and whether their answers agree.
 
     Attributes:
-        name: What was done.
-        sides: Times of every side, scaled to the same work.
-        warm: CPU seconds of a later call over ours, by side.
-        cold: CPU seconds of the first call over ours, by side.
         excess: Relative height of the objective above the least, by side, None where the side has another objective.
     """
 
-    name: str
-    sides: list[Timing]
-    warm: dict[str, Range]
-    cold: dict[str, Range]
     excess: dict[str, float | None]
 
 
@@ -110,14 +102,13 @@ def run(config: Config) -> Result:
 
 def task(name: str, sides: list[Timing], scales: dict[str, float]) -> Task:
     """Compares sides with the first. `scales` has the whole work over that of a side."""
-    ours, *others = (scaled(side, scales[side.name]) for side in sides)
+    whole = [scaled(side, scales[side.name]) for side in sides]
     objectives = {side.name: side.answers[0] for side in sides}
     least = min((value for value in objectives.values() if value is not None), default=1.0)
     return Task(
         name,
-        [ours, *others],
-        {side.name: ratios(side.later, ours.later) for side in others},
-        {side.name: ratios(side.first, ours.first) for side in others},
+        whole,
+        *over_ours(whole),
         {name: None if value is None else value / least - 1 for name, value in objectives.items()},
     )
 
@@ -217,11 +208,7 @@ def solve(logs: np.ndarray, start: np.ndarray, exact: bool) -> Any:
 def words(result: Result) -> list[str]:
     lines = []
     for one in result.tasks:
-        ours = one.sides[0]
-        lines.append(
-            f"{one.name}: {np.median(ours.later):.4f} CPU s, {np.median(ours.first):.2f} s the first time."
-            " Others' CPU seconds over ours, median and range of rounds:"
-        )
+        lines.append(one.headline)
         for name, warm in one.warm.items():
             cold, excess = one.cold[name], one.excess[name]
             height = "" if excess is None else f"; objective {excess:.1e} above the least"

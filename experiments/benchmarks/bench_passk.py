@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 import t2jax as t2
-from experiments.shared.processes import Range, Side, Timing, Work, alternate, ratios
+from experiments.shared.processes import Comparison, Side, Work, alternate, over_ours
 from experiments.shared.record import command
 
 HERE = "experiments.benchmarks.bench_passk"
@@ -50,21 +50,13 @@ class Config:
 
 
 @dataclass(frozen=True)
-class Task:
-    """One task by all sides, ours first.
+class Task(Comparison):
+    """One task by all sides, and whether their answers agree.
 
     Attributes:
-        name: What was done.
-        sides: Times of every side.
-        warm: CPU seconds of a later call over ours, by side.
-        cold: CPU seconds of the first call over ours, by side.
         difference: Largest relative difference of the answer from ours, None where the answers are different things.
     """
 
-    name: str
-    sides: list[Timing]
-    warm: dict[str, Range]
-    cold: dict[str, Range]
     difference: dict[str, float | None]
 
 
@@ -97,18 +89,13 @@ def run(config: Config) -> Result:
 
 def task(name: str, sides: list[Side], config: Config) -> Task:
     """Times the sides and compares them with the first."""
-    ours, *others = alternate(sides, config.rounds, config.cores, config.fresh)
+    timings = alternate(sides, config.rounds, config.cores, config.fresh)
+    ours, *others = timings
     difference: dict[str, float | None] = {}
     for side in others:
         pairs = [(np.array(a), np.array(b)) for a, b in zip(ours.answers, side.answers, strict=True) if b is not None]
         difference[side.name] = max(float(np.max(np.abs(b / a - 1))) for a, b in pairs) if pairs else None
-    return Task(
-        name,
-        [ours, *others],
-        {side.name: ratios(side.later, ours.later) for side in others},
-        {side.name: ratios(side.first, ours.first) for side in others},
-        difference,
-    )
+    return Task(name, timings, *over_ours(timings), difference)
 
 
 def counts_of(questions: int, trials: int, seed: int) -> np.ndarray:
@@ -179,11 +166,7 @@ def their_band(draws: int, seed: int) -> Work:
 def words(result: Result) -> list[str]:
     lines = []
     for one in result.tasks:
-        ours = one.sides[0]
-        lines.append(
-            f"{one.name}: {np.median(ours.later):.4f} CPU s, {np.median(ours.first):.2f} s the first time."
-            " Others' CPU seconds over ours, median and range of rounds:"
-        )
+        lines.append(one.headline)
         for name, warm in one.warm.items():
             apart = one.difference[name]
             differs = "" if apart is None else f"; answers differ by at most {apart:.1e}"

@@ -85,6 +85,41 @@ class Range:
     high: float
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """One task by all sides, ours first.
+
+    Attributes:
+        name: What was done.
+        sides: Times of every side, scaled to the same work.
+        warm: CPU seconds of a later call over ours, by side.
+        cold: CPU seconds of the first call over ours, by side.
+    """
+
+    name: str
+    sides: list[Timing]
+    warm: dict[str, Range]
+    cold: dict[str, Range]
+
+    @property
+    def headline(self) -> str:
+        """Our seconds, and what the numbers of others mean."""
+        ours = self.sides[0]
+        return (
+            f"{self.name}: {np.median(ours.later):.4f} CPU s, {np.median(ours.first):.2f} s the first time."
+            " Others' CPU seconds over ours, median and range of rounds:"
+        )
+
+
+def over_ours(sides: Sequence[Timing]) -> tuple[dict[str, Range], dict[str, Range]]:
+    """Divides the seconds of other sides by those of the first, for later calls and for first ones, by side."""
+    ours, *others = sides
+    return (
+        {side.name: ratios(side.later, ours.later) for side in others},
+        {side.name: ratios(side.first, ours.first) for side in others},
+    )
+
+
 def alternate(sides: Sequence[Side], rounds: int, cores: int, fresh: bool = True) -> list[Timing]:
     """Runs the sides in turn, each in a new process on `cores` cores, and returns their times.
 
