@@ -17,6 +17,13 @@ def count(value: float) -> str:
     return f"{value:,.0f}" if value >= 1e3 else f"{value:.3g}"
 
 
+def cost(value: float, unit: str) -> str:
+    """Returns a cost in the unit that is paid in: "$12,300", "439,000 device-hours", "1.2e+22 FLOPs"."""
+    if unit == "dollars":
+        return f"${value:,.0f}" if value >= 100 else f"${value:.3g}"
+    return f"{count(value) if unit == 'device-hours' else format(value, '.3g')} {unit}"
+
+
 def interval(low: float, high: float, show: Any = "{:.4g}".format) -> str:
     """Returns an interval in words such as "1.2 to 3.4", or an empty text without an interval."""
     return "" if np.isnan(low) or np.isnan(high) else f"{show(low)} to {show(high)}"

@@ -241,8 +241,8 @@ def test_what_if_prices(folder, tmp_path, capsys):
         budget = t2.Budget(total=total, queries=1e9, training=t2.Training(on=on), serving=t2.Serving(on=on))
         law = t2.load_law(tmp_path / "law.json")
         assert answer["what_if"][text]["params"] == pytest.approx(float(t2.allocate(law, budget).params), rel=1e-6)
-    assert "Assumed: 8 H100 serve a model together and reach 40 %" in answer["words"]
-    assert "no attention and no KV cache, which --context counts" in answer["words"]
+    assert "Assumptions: 8 H100 serve a model together and reach 40 %" in answer["words"]
+    assert "attention and the KV cache are not counted without --context" in answer["words"]
     assert answer["plan"]["spent"]["value"] == pytest.approx(5e6)
 
 

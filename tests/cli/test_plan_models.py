@@ -74,6 +74,12 @@ def test_tasks_and_the_inverse(folder, capsys):
             ["--train", "1e9", "--accelerator", "H100", "--price", "4..2"],
             "--price: found '4..2', expected a range from",
         ),
+        (["--train", "1e9", "--device-hours"], "--device-hours needs a device, such as --accelerator H100"),
+        (
+            ["--train", "1e9", "--device-hours", "--accelerator", "H100", "--price", "2"],
+            "--device-hours is for costs without a price: leave out --price",
+        ),
+        (["--train", "1e9", "--accelerator", "H100", "--what-if", "device_hours=1"], "found 'device_hours', expected"),
         (["--train", "1e9", "--flops", "1e15"], "--flops needs --bandwidth too"),
         (["--train", "1e22", "--model-config", "c.json"], "--model-config needs --context"),
         (["--train", "1e22", "--accelerator", "my.toml"], "my.toml: there is no such file"),
@@ -108,6 +114,37 @@ def test_levers_change_names_and_ranges():
     assert other is not None and (other.name, other.price) == ("H200", pytest.approx(4.0))
     dearer = change_budget(config, "price=x2").prices[1].on
     assert dearer is not None and dearer.price == pytest.approx(8.0)
+
+
+def test_factors_apply_to_what_a_file_gives(tmp_path):
+    """The file costs 3 dollars an hour and has 4 devices, which no option says."""
+    file = tmp_path / "mine.toml"
+    file.write_text("flops = 1e15\nbandwidth = 4e12\nmemory = 1e11\nprice = 3.0\ndevices = 4", encoding="utf-8")
+    config = PlanConfig(train=1e7, prices=PriceOptions(accelerator=str(file)))
+    for text, name, value in (("price=x2", "price", 6.0), ("devices=x2", "devices", 8.0), ("price=5", "price", 5.0)):
+        assert getattr(change_budget(config, text).prices[1].on, name) == value
+    own = PlanConfig(train=1e7, prices=PriceOptions(accelerator=str(file), price=2.0))
+    device = change_budget(own, "price=x2").prices[1].on
+    assert device is not None and device.price == 4.0
+
+
+def test_costs_are_in_what_was_paid(folder, tmp_path, capsys):
+    """300 H100s for two months, and queries without a prompt: 6ND at 40 % of 989 TFLOP/s in hours of a device."""
+    rows = pd.read_csv(folder / "tasks.csv").query("task == 'easy'").drop(columns="task")
+    columns = {str(name): np.asarray(rows[name]) for name in rows}
+    table = t2.Table.from_columns(**columns)  # pyright: ignore[reportArgumentType]
+    t2.save_law(tmp_path / "law.json", t2.fit(t2.laws.T2Loss, table, key=jax.random.key(0)), table)
+    fleet = ["--total", "439200", "--device-hours", "--accelerator", "H100", "--queries", "1e8", "--prompt", "0"]
+    more = ["--generated", "800", "--what-if", "total=x2", "--report", "--figures", "none"]
+    command = ["plan", "--law-file", str(tmp_path / "law.json"), *fleet, *more, "-o", str(tmp_path / "plan"), "--json"]
+    assert cli.command(command) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["unit"] == "device-hours" and "$" not in answer["words"]
+    assert "; 439,000 device-hours together" in answer["words"]
+    n, d = (answer["plan"][name]["value"] for name in ("params", "tokens"))
+    assert answer["training_cost"] == pytest.approx(6 * n * d / (0.4 * 989e12) / 3600, rel=1e-6)
+    page = (tmp_path / "plan" / "report.html").read_text(encoding="utf-8")
+    assert "439,000 device-hours together" in page and '"unit":"device-hours"' in page
 
 
 def test_ranges_are_spread_evenly_in_logs():

@@ -62,7 +62,19 @@ def test_decoding_is_priced_by_the_slower_of_arithmetic_and_memory():
         np.testing.assert_allclose(cached.memory_used(N), 2 * N + 1e9 * cache * 10_010, rtol=1e-12)
         trained = t2.Training(on=chip)(N, D)
     np.testing.assert_allclose(trained, 1e-3 * 6 * N * D / flops, rtol=1e-12)
+    hours = t2.Serving(on=t2.accelerator("TPU-v5e", hours=True))
+    seconds = t2.Serving(on=t2.accelerator("TPU-v5e"))
+    assert hours.unit == "device-hours" and float(seconds(1e9, 2)) == pytest.approx(3600 * float(hours(1e9, 2)))
+    with pytest.raises(ValueError, match="with a price costs are dollars, not device-hours"):
+        t2.accelerator("H100", price=2.0, hours=True)
     assert alone.unit == "dollars" and t2.Serving(on=t2.accelerator("TPU-v5e")).unit == "device-seconds"
+
+
+def test_a_prompt_of_no_tokens_is_none():
+    serving = t2.Serving(prompt=0, generated=4.0, on=t2.accelerator("H100"))
+    assert serving == t2.Serving(generated=4.0, on=t2.accelerator("H100"))
+    with pytest.raises(ValueError, match=r"Serving\.prompt must be positive and finite, not 0"):
+        t2.Serving(prompt=np.array([0.0, 1.0]))
 
 
 def test_known_accelerators():
@@ -110,8 +122,8 @@ def test_budgets_that_make_no_problem(limits, said):
 def test_costs_that_are_refused():
     with pytest.raises(ValueError, match="attention from both a shape and a context"):
         t2.Training(shape=SHAPE)
-    with pytest.raises(ValueError, match=r"Serving\.prompt must be positive and finite, not 0"):
-        t2.Serving(prompt=0.0)
+    with pytest.raises(ValueError, match=r"Serving\.prompt must be positive and finite, not -1"):
+        t2.Serving(prompt=-1.0)
     with pytest.raises(ValueError, match="latency is in seconds: give Serving an accelerator"):
         t2.Serving().latency(1e9)
 

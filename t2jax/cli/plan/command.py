@@ -14,7 +14,7 @@ from t2jax.cli.plan.config import PlanConfig
 from t2jax.cli.plan.explain import explain
 from t2jax.cli.plan.figures import picture_plan
 from t2jax.cli.plan.partial import keep_plan, keep_report
-from t2jax.cli.plan.prices import PRICE_NAMES
+from t2jax.cli.plan.prices import OF_DEVICES, PRICE_NAMES, PriceOptions
 from t2jax.cli.plan.ranges import POINTS, SMOOTH_POINTS, plans_over_ranges, smooth_over_ranges
 from t2jax.cli.plan.report import PlanReport, by_option
 from t2jax.cli.plan.selection import selection_of
@@ -164,12 +164,22 @@ def change_budget(config: PlanConfig, text: str) -> Budget:
     name = name.replace("-", "_")
     if name not in (*LIMITS, *PRICE_NAMES):
         raise ValueError(f"--what-if: found {name!r}, expected one of {', '.join((*LIMITS, *PRICE_NAMES))}")
-    current = getattr(config, name) if name in LIMITS else config.prices.value(name)
+    current = getattr(config, name) if name in LIMITS else _current_price(config.prices, name)
     files = {"accelerator": str, "model_config": Path}
     change: Any = {name: files[name](value) if name in files else _change_value(current, text, name, value)}
     if name in LIMITS:
         return replace(config, **change).budget()
     return replace(config, prices=replace(config.prices, **change)).budget()
+
+
+def _current_price(prices: PriceOptions, name: str) -> Any:
+    """Returns the value of a price as it is used: a file of an accelerator may give it where no option does."""
+    value = prices.value(name)
+    if getattr(prices, name) is None and name in OF_DEVICES:
+        training, _ = prices.costs()
+        device = None if training is None else training.on
+        return value if device is None else getattr(device, name)
+    return value
 
 
 def _change_value(current: float | None, text: str, name: str, value: str) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 from t2jax.cli.law_source import find_law
 from t2jax.cli.output import Output
 from t2jax.cli.tables.pairs import Pairs, numbers
-from t2jax.cli.words import count
+from t2jax.cli.words import cost, count
 from t2jax.files import finite
 from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws import name_of
@@ -57,11 +57,9 @@ def words(choice: ModelExplanation, law: str, measured: MeasuredRange | None, se
         lines.append(
             f"It is the best choice if it serves {queries}{count(choice.served_tokens)} tokens over its life, {per}."
         )
-        unit = "" if choice.unit == "dollars" else f" {choice.unit}"
-        sign = "$" if choice.unit == "dollars" else ""
         lines.append(
-            f"Training costs {sign}{choice.train:.3g}{unit}, serving"
-            f" {sign}{choice.total - choice.train:.3g}{unit}, at {count(choice.samples)} samples a query."
+            f"Training costs {cost(choice.train, choice.unit)}, serving"
+            f" {cost(choice.total - choice.train, choice.unit)}, at {count(choice.samples)} samples a query."
         )
     beyond = None if measured is None else measured.beyond(choice.params, choice.tokens, None)
     if beyond and (factor := beyond.get("compute")) is not None and factor > 1:

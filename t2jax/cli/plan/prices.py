@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from t2jax.planning.prices.shape import Shape
 
 DEVICE_OPTIONS = ("batch", "devices", "utilisation", "bandwidth_utilisation", "weight_bytes")
+OF_DEVICES = ("devices", "utilisation", "bandwidth_utilisation", "price")
+"""Options that a file of an accelerator may give too."""
 PEAKS = ("flops", "bandwidth", "memory")
 RANGES = ("price", "utilisation", "bandwidth_utilisation")
 """Options that may be a range LOW..HIGH."""
@@ -33,7 +35,7 @@ class PriceOptions:
     """Prices of training and serving. Without any: 6ND FLOPs, and 2Nk FLOPs for each token served."""
 
     prompt: float | None = None
-    """Tokens of a query's prompt, which all its samples share."""
+    """Tokens of a query's prompt, which all its samples share; 0 for none."""
     generated: float = 1.0
     """Tokens of each sample."""
     context: float | None = None
@@ -54,6 +56,8 @@ class PriceOptions:
     """Memory of one device in bytes."""
     price: MaybeRange = None
     """Dollars per device-hour: costs in dollars. A range LOW..HIGH widens the intervals."""
+    device_hours: bool = False
+    """Costs and budgets in device-hours, where there is no price."""
     batch: float | None = None
     """Sequences that are decoded together, 1 by default."""
     devices: float | None = None
@@ -76,7 +80,7 @@ class PriceOptions:
 
         device, shape = self._device(), self._shape()
         training = None if device is None and shape is None else Training(shape=shape, context=self.context, on=device)
-        plain = device is None and shape is None and self.prompt is None and self.generated == 1.0
+        plain = device is None and shape is None and not self.prompt and self.generated == 1.0
         if plain:
             return training, None
         serving = Serving(
@@ -121,6 +125,8 @@ class PriceOptions:
         if self.accelerator is None and not own:
             if self.price is not None:
                 raise ValueError("--price is per device-hour, so it needs a device, such as --accelerator H100")
+            if self.device_hours:
+                raise ValueError("--device-hours needs a device, such as --accelerator H100")
             for name in DEVICE_OPTIONS:
                 if getattr(self, name) is not None:
                     option = name.replace("_", "-")
@@ -131,13 +137,17 @@ class PriceOptions:
         if own and len(own) < len(PEAKS):
             missing = next(name for name in PEAKS if name not in own)
             raise ValueError(f"--{own[0]} needs --{missing} too: an accelerator has --flops, --bandwidth and --memory")
-        settings = {name: self.value(name) for name in ("devices", "utilisation", "bandwidth_utilisation", "price")}
+        if self.device_hours and self.price is not None:
+            raise ValueError("--device-hours is for costs without a price: leave out --price")
+        settings = {name: self.value(name) for name in OF_DEVICES}
+        hours = self.device_hours
         if own:
-            return Accelerator("devices of your own", *(getattr(self, name) for name in PEAKS), **settings)
+            return Accelerator("devices of your own", *(getattr(self, name) for name in PEAKS), **settings, hours=hours)
         assert self.accelerator is not None
         if not self.accelerator.endswith(".toml"):
-            return accelerator(self.accelerator, **settings)
+            return accelerator(self.accelerator, **settings, hours=hours)
         given = {name: setting for name, setting in settings.items() if getattr(self, name) is not None}
+        given |= {"price": None, "hours": True} if hours else {}
         return replace(read_accelerator(self.accelerator), **given)
 
     def _shape(self) -> "Shape | None":
@@ -170,4 +180,5 @@ def _ends(name: str, text: str) -> tuple[float, float]:
     return ends
 
 
-PRICE_NAMES = tuple(option.name for option in fields(PriceOptions))
+PRICE_NAMES = tuple(option.name for option in fields(PriceOptions) if option.name != "device_hours")
+"""Options that --what-if may change: not the unit, in which the plan is compared."""

@@ -9,7 +9,7 @@ from t2jax.cli.fitting import fit_and_save
 from t2jax.cli.options import law_for
 from t2jax.cli.output import Output
 from t2jax.cli.tables.pairs import numbers
-from t2jax.cli.words import columns, count
+from t2jax.cli.words import columns, cost, count
 from t2jax.files import finite, whole
 from t2jax.fitting.law_files import LAW_FILE, load_law
 from t2jax.laws import name_of
@@ -71,7 +71,7 @@ def words(plan: PortfolioPlan, laws: dict[str, Law], weights: dict[str, float], 
         return f"There is no plan: {plan.status}"
     response = next(iter(laws.values())).response[0]
     name = {"pass_at_k": "pass@k", "neg_log_pass": "-log pass@k"}.get(response, response)
-    total = sum(weights.values())
+    total, unit = sum(weights.values()), budget.prices[0].unit
     rows = [
         (task, f"{weight / total:.3g}", f"{plan.samples[task]:.4g}", f"{plan.predictions[task]:.4g}")
         for task, weight in weights.items()
@@ -80,6 +80,6 @@ def words(plan: PortfolioPlan, laws: dict[str, Law], weights: dict[str, float], 
         f"Train {count(plan.params)} parameters on {count(plan.tokens)} tokens ({count(plan.tokens / plan.params)} per"
         f" parameter): a weighted {name} of {plan.value:.4g}.\n\n"
         f"{columns(('task', 'weight', 'k', name), rows)}\n\n"
-        f"Training costs {plan.training_cost:.3g} and a query {plan.query_cost:.3g} {budget.prices[0].unit} on average"
-        f" over the tasks.\n\n{plan.status}"
+        f"Training costs {cost(plan.training_cost, unit)} and a query {cost(plan.query_cost, unit)} on average over the"
+        f" tasks.\n\n{plan.status}"
     )

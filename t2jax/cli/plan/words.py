@@ -12,7 +12,7 @@ from t2jax.cli.frontier.smooth_draws import SmoothDraws
 from t2jax.cli.plan.of_the_model import of_the_model
 from t2jax.cli.plan.report import PlanReport
 from t2jax.cli.plan.selection import describe_best_samples, selection_answer, selection_of
-from t2jax.cli.words import columns, count, interval
+from t2jax.cli.words import columns, cost, count, interval
 from t2jax.files import finite, whole
 from t2jax.fitting.measured_range import horizon_decades
 from t2jax.laws import name_of
@@ -105,14 +105,14 @@ def describe_distance(beyond: dict[str, float]) -> str:
 def _costs(report: PlanReport) -> str:
     """Returns a sentence with the costs of training and serving."""
     training, serving = report.budget.prices
-    sentence = f"Training costs {_cost(report.training_cost, training.unit)}"
+    sentence = f"Training costs {cost(report.training_cost, training.unit)}"
     if report.budget.serves:
         use = "a token served" if report.budget.serving is None else "a query"
-        sentence += f", {use} {_cost(report.query_cost, serving.unit)}"
+        sentence += f", {use} {cost(report.query_cost, serving.unit)}"
     if report.plan.queries is not None:
         sentence += f", for {count(float(report.plan.queries))} queries"
     if report.plan.spent is not None:
-        sentence += f"; {_cost(float(report.plan.spent), training.unit)} together"
+        sentence += f"; {cost(float(report.plan.spent), training.unit)} together"
     if report.budget.latency is not None:
         sentence += f"; a query takes {float(serving.latency(report.plan.params)):.3g} s"
     if report.budget.first_token is not None:
@@ -379,10 +379,4 @@ def _format_prediction(report: PlanReport, value: float) -> str:
 
 
 def _unit(report: PlanReport) -> str:
-    return {"FLOPs": "FLOP", "device-seconds": "device-second", "dollars": "dollar"}[report.budget.prices[1].unit]
-
-
-def _cost(value: float, unit: str) -> str:
-    if unit == "dollars":
-        return f"${value:,.0f}" if value >= 100 else f"${value:.3g}"
-    return f"{value:.3g} {unit}"
+    return report.budget.prices[1].unit.removesuffix("s")

@@ -15,8 +15,6 @@ from t2jax.tables.table import Table
 
 MOST_POINTS = 4000
 """Rows that a figure shows; of more, evenly spaced ones in the order of the prediction."""
-
-
 MOST_BARS = 10
 LEAST_MOVE = 5e-3
 """Elasticities that are too small to show."""
@@ -106,7 +104,7 @@ def elasticity_figure(report: PlanReport) -> tuple[FigurePart, ...]:
     names = [
         name
         for name in moves.params
-        if name not in parameters and max(abs(getattr(moves, answer)[name]) for answer in answers) > 1e-3
+        if name not in parameters and max(abs(getattr(moves, answer)[name]) for answer in answers) > LEAST_MOVE
     ]
     if not names:
         return ()

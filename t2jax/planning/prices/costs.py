@@ -1,15 +1,17 @@
-"""Costs of training and of serving, in FLOPs, device-seconds or dollars: posynomials in N, D and k (`terms`)."""
+"""Costs of training and of serving, in FLOPs, device time or dollars: posynomials in N, D and k (`terms`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax.numpy as jnp
+import numpy as np
 
 from t2jax.planning.prices.hardware import Accelerator, check_positive
 from t2jax.planning.prices.shape import Shape
 from t2jax.planning.prices.terms import Term, Terms, attended, largest, total
 from t2jax.pytrees import register
 from t2jax.typing import Array, ArrayLike
+from t2jax.working_precision import is_traced
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Training:
     Args:
         shape: Shape of the model, for the attention. It needs `context` too.
         context: Tokens of one training sequence. It needs `shape` too.
-        on: Accelerator that turns FLOPs into device-seconds or dollars.
+        on: Accelerator that turns FLOPs into device-seconds, device-hours or dollars.
 
     Raises:
         ValueError: When the context is not positive, or only one of shape and context is given.
@@ -48,7 +50,7 @@ class Training:
 
     @property
     def unit(self) -> str:
-        """Unit of the cost: "FLOPs", "device-seconds" or "dollars"."""
+        """Unit of the cost: "FLOPs", "device-seconds", "device-hours" or "dollars"."""
         return "FLOPs" if self.on is None else self.on.unit
 
     def flops(self) -> Terms:
@@ -98,13 +100,13 @@ class Serving:
     (2211.05102). A FLOP price of memory traffic is as in Kinetics (Sadhukhan et al. 2025, 2506.05333).
 
     Args:
-        prompt: Tokens of the prompt.
+        prompt: Tokens of the prompt. Zero means no prompt.
         generated: Tokens of each sample.
         shape: Shape of the model. With it, costs include attention over the growing context and the KV cache.
         batch: Sequences that a replica decodes together. They share one reading of the weights.
         weight_bytes: Bytes of one parameter.
         cache_bytes: Bytes of one cached number.
-        on: Accelerator that turns FLOPs into device-seconds or dollars.
+        on: Accelerator that turns FLOPs into device-seconds, device-hours or dollars.
         shared_prompt: Whether all samples of a query read the prompt's cache together, once for each decoded token.
             The latency and the memory still count the prompt for every sequence, which bounds them.
         flops_per_byte: FLOPs that one byte of memory traffic is worth while decoding, for costs in FLOPs. A B200 has
@@ -134,6 +136,8 @@ class Serving:
     total_per_active: ArrayLike | None = None
 
     def __post_init__(self):
+        if not is_traced(self.prompt) and np.ndim(self.prompt) == 0 and self.prompt == 0:
+            object.__setattr__(self, "prompt", None)  # costs have logs, which zero has not
         check_positive(self, _NUMBERS)
         if self.on is not None and self.flops_per_byte is not None:
             raise ValueError(
@@ -142,7 +146,7 @@ class Serving:
 
     @property
     def unit(self) -> str:
-        """Unit of the cost: "FLOPs", "device-seconds" or "dollars"."""
+        """Unit of the cost: "FLOPs", "device-seconds", "device-hours" or "dollars"."""
         return "FLOPs" if self.on is None else self.on.unit
 
     def prompt_flops(self) -> Terms:

@@ -26,9 +26,11 @@ class Accelerator:
         utilisation: Share of `flops` that programs reach when arithmetic limits them.
         bandwidth_utilisation: Share of `bandwidth` that programs reach when memory traffic limits them.
         price: Dollars per device-hour. Without a price, costs are in device-seconds.
+        hours: Whether costs without a price are in device-hours instead.
 
     Raises:
         ValueError: When a number is not positive, or a share is above 1. The message names the field and its value.
+            Or when there are both a price and hours.
 
     Examples:
         >>> chip = t2.Accelerator("my chip", flops=1e15, bandwidth=4e12, memory=96e9, price=3.0)
@@ -44,9 +46,14 @@ class Accelerator:
     utilisation: ArrayLike = 0.4
     bandwidth_utilisation: ArrayLike = 0.8
     price: ArrayLike | None = None
+    hours: bool = False
 
     def __post_init__(self):
         check_positive(self, _FIELDS)
+        if self.hours and self.price is not None:
+            raise ValueError(
+                f"{type(self).__name__}: with a price costs are dollars, not device-hours: give one of them"
+            )
         for name in ("utilisation", "bandwidth_utilisation"):
             value = getattr(self, name)
             if not is_traced(value) and np.max(value) > 1:
@@ -54,8 +61,10 @@ class Accelerator:
 
     @property
     def unit(self) -> str:
-        """Unit of `charge`: "dollars" with a price, otherwise "device-seconds"."""
-        return "device-seconds" if self.price is None else "dollars"
+        """Unit of `charge`: "dollars" with a price, otherwise "device-hours" or "device-seconds"."""
+        if self.price is not None:
+            return "dollars"
+        return "device-hours" if self.hours else "device-seconds"
 
     def charge(self, seconds: ArrayLike) -> ArrayLike:
         """Converts device-seconds to a cost.
@@ -66,11 +75,13 @@ class Accelerator:
         Returns:
             The cost in `unit`.
         """
-        return seconds if self.price is None else seconds * self.price / 3600.0  # pyright: ignore
+        if self.price is None:
+            return seconds / 3600.0 if self.hours else seconds  # pyright: ignore
+        return seconds * self.price / 3600.0  # pyright: ignore
 
 
 _FIELDS = ("flops", "bandwidth", "memory", "devices", "utilisation", "bandwidth_utilisation", "price")
-register(Accelerator, _FIELDS, ("name",))
+register(Accelerator, _FIELDS, ("name", "hours"))
 
 
 def accelerator(
@@ -80,6 +91,7 @@ def accelerator(
     utilisation: ArrayLike = 0.4,
     bandwidth_utilisation: ArrayLike = 0.8,
     price: ArrayLike | None = None,
+    hours: bool = False,
 ) -> Accelerator:
     """Returns a known accelerator by name.
 
@@ -91,6 +103,7 @@ def accelerator(
             measurement, so give your own.
         bandwidth_utilisation: Share of peak memory bandwidth that programs reach. The same caution holds.
         price: Dollars per device-hour. Without a price, costs are in device-seconds.
+        hours: Whether costs without a price are in device-hours instead.
 
     Returns:
         The accelerator with the vendor's peaks.
@@ -113,7 +126,7 @@ def accelerator(
         listed = ", ".join(PEAKS)
         raise ValueError(f"unknown accelerator {name!r}: expected one of {listed}, or your own t2.Accelerator(...)")
     match = names[normalised(name)]
-    return Accelerator(match, *PEAKS[match][:3], devices, utilisation, bandwidth_utilisation, price)
+    return Accelerator(match, *PEAKS[match][:3], devices, utilisation, bandwidth_utilisation, price, hours)
 
 
 def check_positive(record: object, names: tuple[str, ...]) -> None:

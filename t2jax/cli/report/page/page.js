@@ -30,7 +30,10 @@
     return `${unit && first.endsWith(unit) ? first.slice(0, -unit.length) : first} to ${last}`;
   }
   const predicted = (value) => (words.response === "pass@k" ? `${Number((100 * value).toPrecision(4))} %` : Number(value.toPrecision(4)).toString());
-  const cost = (value) => (words.unit === "dollars" ? `$${value >= 1e6 ? inWords(value) : value.toLocaleString("en", { maximumSignificantDigits: 4 })}` : `${exact(value)} ${words.unit}`);
+  const cost = (value) => {
+    if (words.unit === "dollars") return `$${value >= 1e6 ? inWords(value) : value.toLocaleString("en", { maximumSignificantDigits: 4 })}`;
+    return `${words.unit === "device-hours" && value >= 1 ? inWords(value) : exact(value)} ${words.unit}`;
+  };
   const element = (tag, fields = {}, ...children) => {
     const made = Object.assign(document.createElement(tag), fields);
     made.append(...children);
