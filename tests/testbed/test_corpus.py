@@ -16,7 +16,7 @@ pytest.importorskip("tokenizers")
 MADE_UP = ("facts", "codes", "chains", "walks", "sums")
 REASONING = ("chains", "walks", "sums")
 ON_TEXT = ("sentence_end", "headword", "hypernym", "verse_end")
-SMALL = Settings(questions_per_task=16, exercises_per_task=16, held_out=0.1, facts=60, skills=32)
+SMALL = Settings(questions_per_task=16, exercises_per_task=16, held_out=0.1, facts=60, codes=60, rules=32, maps=16)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,10 @@ def test_the_seed_decides_everything(corpus):
         ("held_out", 0.12),
         ("synthetic_share", 0.25),
         ("facts", 50),
-        ("skills", 30),
+        ("codes", 50),
+        ("rules", 30),
+        ("maps", 15),
+        ("highest", 29),
         ("scored", 3),
     ):
         assert tiny(0, dataclasses.replace(SMALL, **{name: value})).digest != corpus.digest

@@ -31,7 +31,9 @@ from t2jax.testbed.text.archive import Settings
 from t2jax.testbed.text.corpus import Source, text_source, tiny
 
 SMALL = replace(grid(1), longest=(2**16, 2**15), budgets=4)
-SETTINGS = Settings(questions_per_task=16, exercises_per_task=16, scored=1, held_out=0.1, facts=60, skills=32)
+SETTINGS = Settings(
+    questions_per_task=16, exercises_per_task=16, scored=1, held_out=0.1, facts=60, codes=60, rules=32, maps=16
+)
 TINY = Source("tiny", lambda: tiny(0, SETTINGS))  # one scored token, as true samples of a small model are seldom right
 LEAST = replace(SMALL, widths=(4,), longest=(2**16,))
 

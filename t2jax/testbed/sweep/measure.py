@@ -13,6 +13,7 @@ from t2jax.testbed.text.questions import Questions
 from t2jax.typing import Array, Float
 
 BATCH = 64
+GRAIN = 16  # questions of similar length are read together, cut to a multiple of this: few shapes to compile
 
 
 def answer_nll(shape: Shape, params: Any, questions: Questions) -> Float[np.ndarray, " questions"]:
@@ -20,8 +21,14 @@ def answer_nll(shape: Shape, params: Any, questions: Questions) -> Float[np.ndar
 
     p_i = exp(-NLL_i) is the probability that one sample, drawn token by token, is the answer (Roberts et al. 2026).
     """
-    nll = _batched(lambda rows: np.asarray(_nll(params, rows, shape)), questions.tokens)
-    return np.where(questions.answer[:, 1:], nll, 0.0).sum(axis=1)
+    nll, length = np.zeros(len(questions), np.float32), questions.lengths()
+    length = np.minimum(-(-(length - 1) // GRAIN) * GRAIN + 1, questions.tokens.shape[1])
+    for most in np.unique(length):  # padding after the answer is not read
+        asked = questions.where(length == most)
+        tokens, answer = asked.tokens[:, :most], asked.answer[:, 1:most]
+        values = _batched(lambda rows: np.asarray(_nll(params, rows, shape)), tokens)
+        nll[length == most] = np.where(answer, values, 0.0).sum(axis=1)
+    return nll
 
 
 def text_loss(shape: Shape, params: Any, windows: np.ndarray) -> float:

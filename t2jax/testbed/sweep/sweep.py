@@ -128,17 +128,16 @@ class Sweep:
         windows = (len(self._stream(run)) - 1) // self.recipe.context
         return min(cell.steps * self.recipe.tokens_per_step, windows * self.recipe.context)
 
-    def go(self, run: Run) -> Iterator[Cell]:
-        """Trains and measures the unfinished cells of a run, and yields each cell once it is saved."""
+    def train(self, run: Run, cell: Cell) -> None:
+        """Trains, measures and saves a cell, unless it is finished; shorter cells of the run come first."""
+        if self.finished(run, cell):
+            return
         recipe = self.recipe_of(run)
         data = Windows.cut(self._stream(run), recipe.context, run.seed)
-        for cell in run.cells:
-            if not self.finished(run, cell):
-                began = time.perf_counter()
-                state = self._trunk(run, branch_step(cell.steps), data)
-                state = branch(state, cell.steps, run.shape, recipe, data)
-                self._save_cell(run, cell, state, began)
-            yield cell
+        began = time.perf_counter()
+        state = self._trunk(run, branch_step(cell.steps), data)
+        state = branch(state, cell.steps, run.shape, recipe, data)
+        self._save_cell(run, cell, state, began)
 
     def follow(self, run: Run) -> None:
         """Measures wrong answers and post-training at the chosen checkpoints of a finished run."""

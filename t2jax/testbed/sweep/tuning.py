@@ -62,12 +62,14 @@ def fine_tune(
     Returns:
         The parameters afterwards.
     """
-    steps, scored = len(exercises) // tuning.batch, scored_tokens(exercises, stage)
+    most = exercises.lengths().max()  # padding after the last answer is not read
+    tokens, scored = exercises.tokens[:, :most], scored_tokens(exercises, stage)[:, : most - 1]
+    steps = len(exercises) // tuning.batch
     rate, rng = factor * recipe.rate / shape.width, np.random.default_rng(0)
     moments = recipe.optimiser().init(params)
     for _ in range(tuning.epochs):
         for rows in rng.permutation(len(exercises))[: steps * tuning.batch].reshape(steps, tuning.batch):
-            params, moments = _learn(params, moments, exercises.tokens[rows], scored[rows], rate, shape, recipe)
+            params, moments = _learn(params, moments, tokens[rows], scored[rows], rate, shape, recipe)
     return params
 
 
@@ -86,7 +88,7 @@ def choose_factor(shape: Shape, params: Any, exercises: Questions, stage: str, r
 def _learn(
     params: Any, moments: Any, tokens: Array, scored: Array, rate: Array, shape: Shape, recipe: Recipe
 ) -> tuple[Any, Any]:
-    """Makes one step on a batch; one compiled function serves all tasks, stages and rates of a size."""
+    """Makes one step on a batch; one compiled function serves all stages and rates of a size and a task."""
 
     def loss(params: Any) -> Array:
         return jnp.sum(jnp.where(scored, next_token_nll(decoder(shape, params), tokens), 0.0)) / jnp.sum(scored)

@@ -9,16 +9,18 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
-from t2jax.testbed.sweep.grid import Run
+from t2jax.testbed.sweep.grid import Cell, Run
 from t2jax.testbed.sweep.sweep import Sweep
 
 ONE_CORE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 
 def sweep_all(sweep: Sweep, workers: int | None, show: Callable[[int], object] = lambda _: None) -> None:
-    """Trains every unfinished cell of a sweep, and measures what follows it.
+    """Trains every unfinished cell of a sweep, and then measures what follows the runs.
 
-    A worker waits for a run that another worker trains, and ends with the process that started it.
+    Cells are trained seed by seed from the smallest budget to the largest, and runs are followed after all cells of
+    their seed. What an interrupted sweep has finished are thus whole isoFLOP groups. A worker waits for a run that
+    another worker trains, and ends with the process that started it.
 
     Args:
         sweep: The sweep.
@@ -26,17 +28,19 @@ def sweep_all(sweep: Sweep, workers: int | None, show: Callable[[int], object] =
             0 trains in this process on all devices that JAX has, as for a GPU, a TPU or several of them.
         show: Function that gets the number of finished cells whenever it changes.
     """
-    unfinished = [run for run in sweep.runs() if not sweep.complete(run)]
+    jobs = _jobs(sweep)
     if workers == 0:
-        for run in unfinished:
-            _work(sweep, run, lambda: show(sweep.count()))
+        for run, cell in jobs:
+            _work(sweep, run, cell)
+            if cell:
+                show(sweep.count())
         return
     flags, os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS"), ONE_CORE
     spawn = multiprocessing.get_context("spawn")
     child_end, parent_end = spawn.Pipe(duplex=False)
     pool = ProcessPoolExecutor(workers or os.cpu_count() or 1, spawn, _exit_with_parent, (child_end,))
     try:
-        futures = [pool.submit(_work, sweep, run) for run in unfinished]
+        futures = [pool.submit(_work, sweep, run, cell) for run, cell in jobs]
         _watch(sweep, futures, show)
     except BaseException:
         parent_end.close()  # ends the workers at once
@@ -60,11 +64,23 @@ def _watch(sweep: Sweep, futures: list[Future], show: Callable[[int], object]) -
             return
 
 
-def _work(sweep: Sweep, run: Run, report: Callable[[], object] = lambda: None) -> None:
+def _jobs(sweep: Sweep) -> list[tuple[Run, Cell | None]]:
+    """Lists the unfinished cells, and each run that is not complete with None, in the order of `sweep_all`."""
+    unfinished = [run for run in sweep.runs() if not sweep.complete(run)]
+    jobs: list[tuple[Run, Cell | None]] = []
+    for seed in dict.fromkeys(run.seed for run in unfinished):
+        runs = [run for run in unfinished if run.seed == seed]
+        cells = [(run, cell) for run in runs for cell in run.cells if not sweep.finished(run, cell)]
+        jobs += [*sorted(cells, key=lambda pair: pair[1].budget), *((run, None) for run in runs)]
+    return jobs
+
+
+def _work(sweep: Sweep, run: Run, cell: Cell | None) -> None:
     with _locked(sweep, run):
-        for _ in sweep.go(run):
-            report()
-        sweep.follow(run)
+        if cell is None:
+            sweep.follow(run)
+        else:
+            sweep.train(run, cell)
 
 
 @contextmanager

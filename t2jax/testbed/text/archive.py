@@ -34,7 +34,10 @@ class Settings:
         scored: Scored tokens of each question on text.
         held_out: Share of real documents that are excluded from training, above 0 and below 1.
         facts: Number of facts of the task `facts`.
-        skills: Number of rules of the task `chains`; `walks` has half as many maps.
+        codes: Number of things with a code of the task `codes`; 0 leaves the task out.
+        rules: Number of rules of the task `chains`.
+        maps: Number of maps of the task `walks`; 0 leaves the task out.
+        highest: Largest total of the task `sums`, from 19 to 99.
 
     Raises:
         CorpusError: A number is outside its range.
@@ -48,12 +51,18 @@ class Settings:
     scored: int = 4
     held_out: float = 0.08
     facts: int = 7_500
-    skills: int = 64
+    codes: int = 0
+    rules: int = 64
+    maps: int = 4
+    highest: int = 49
 
     def __post_init__(self) -> None:
-        for name in ("context", "vocabulary", "questions_per_task", "exercises_per_task", "scored", "facts", "skills"):
-            if not 1 <= getattr(self, name) <= 65_535:  # ids are uint16
+        counts = "context vocabulary questions_per_task exercises_per_task scored facts codes rules maps"
+        for name in counts.split():
+            if not (name not in ("codes", "maps")) <= getattr(self, name) <= 65_535:  # ids are uint16
                 raise CorpusError(f"found {name}={getattr(self, name)}, expected a whole number from 1 to 65535")
+        if not 19 <= self.highest <= 99:
+            raise CorpusError(f"found highest={self.highest}, expected a whole number from 19 to 99")
         for name in ("synthetic_share", "held_out"):
             if not 0 < getattr(self, name) < 1:
                 raise CorpusError(f"found {name}={getattr(self, name)}, expected a share above 0 and below 1")

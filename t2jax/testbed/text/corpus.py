@@ -97,18 +97,16 @@ def build(documents: Sequence[Document], settings: Settings, seed: int, name: st
     held_out_count = round(settings.held_out * len(distinct))
     held_out, real = [distinct[i] for i in order[:held_out_count]], [distinct[i] for i in order[held_out_count:]]
     try:
-        tasks = synthetic_tasks(
-            settings.facts, settings.skills, settings.questions_per_task, settings.exercises_per_task, rng
-        )
+        tasks = synthetic_tasks(settings, TUNED, rng)
         tokenizer = Tokenizer.train(_sample(real, tasks, settings, rng), settings.vocabulary)
     except ValueError as error:
         raise CorpusError(f"{name}: {error}") from None
 
     rows = {task: _text_rows(task, real, held_out, tokenizer, settings, name) for task in text_tasks.TEXT_TASKS}
     for task in tasks:
-        parts = (task.questions, settings.questions_per_task), (task.exercises, settings.exercises_per_task)
+        parts = (task.questions, task.exercises)
         rows[task.name] = [
-            row for part, count in parts for row in _rows(part, count, tokenizer, settings, name, task.name)
+            row for part in parts for row in _rows(part, len(part), tokenizer, settings, name, task.name)
         ]
     asked = settings.questions_per_task
     streams = _encode(tokenizer, real)
@@ -145,7 +143,9 @@ def tiny(seed: int, settings: Settings | None = None) -> Corpus:
         word = pick(TOWNS)[:3] + pick(BEASTS)[:2] + pick(EVENTS)[-2:]
         meaning = f"found in {pick(TOWNS)} after {pick(EVENTS)} or {pick(EVENTS)}"
         documents.append(text_tasks.hypernym(word, f"{pick(COLOURS)} {pick(BEASTS)} of {pick(TOWNS)}", meaning))
-    settings = settings or Settings(questions_per_task=16, exercises_per_task=16, held_out=0.1, facts=60, skills=32)
+    settings = settings or Settings(
+        questions_per_task=16, exercises_per_task=16, held_out=0.1, facts=60, codes=60, rules=32, maps=16
+    )
     return build(documents, settings, seed, name="the generated text")
 
 

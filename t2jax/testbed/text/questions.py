@@ -61,6 +61,10 @@ class Questions:
         rows = np.flatnonzero(self.task == self.tasks.index(task))[:most]
         return Questions((task,), np.zeros(len(rows), int), self.tokens[rows], self.answer[rows])
 
+    def lengths(self) -> np.ndarray:
+        """Counts the tokens of each question up to its last scored one, integers of shape (Q,)."""
+        return self.answer.shape[1] - np.argmax(self.answer[:, ::-1], axis=1)
+
     def where(self, rows: np.ndarray) -> "Questions":
         """Selects rows by a mask or by their indices."""
         return Questions(self.tasks, self.task[rows], self.tokens[rows], self.answer[rows])

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from t2jax.testbed.text.archive import Settings
 from t2jax.testbed.text.questions import Document
 from t2jax.testbed.text.words import BEASTS, COLOURS, FIRST, LAST, TOWNS, YEARS
 
@@ -21,7 +22,7 @@ STEPS = 6  # of a question of a reasoning task, and digits of a code
 WAYS = ("north", "south", "east", "west")
 PLACES = "abcdefgh"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-LOWEST, HIGHEST, MOST = 10, 99, 9  # totals of sums, and their largest step
+LOWEST, MOST = 10, 9  # smallest total of sums, and their largest step
 
 Draw = Callable[[int, np.random.Generator], list[Document]]
 
@@ -41,16 +42,28 @@ class SyntheticTask(Protocol):
     def training(self, count: int, rng: np.random.Generator) -> list[Document]: ...
 
 
-def synthetic_tasks(
-    facts_count: int, skills: int, questions: int, exercises: int, rng: np.random.Generator
-) -> list[SyntheticTask]:
-    """Makes the tasks, with as many questions and exercises each; raises ValueError for too many."""
+def synthetic_tasks(settings: Settings, tuned: Sequence[str], rng: np.random.Generator) -> list[SyntheticTask]:
+    """Makes the tasks with their questions, and with exercises for those in `tuned`.
+
+    Numbers of questions and skills that do not go together raise ValueError.
+    """
+    asked = settings.questions_per_task
+
+    def practised(name: str) -> int:
+        return settings.exercises_per_task if name in tuned else 0
+
+    def recall(name: str, statements: Sequence[Document], count: int) -> Recall:
+        return Recall.drawn(name, statements, count, asked, practised(name), rng)
+
+    def reasoning(name: str, draw: Draw) -> Reasoning:
+        return Reasoning.drawn(name, draw, asked, practised(name), rng)
+
     return [
-        Recall.drawn("facts", facts(rng), facts_count, questions, exercises, rng),
-        Recall.drawn("codes", codes(rng), len(_things()), questions, exercises, rng),
-        Reasoning.drawn("chains", chains(skills, rng), questions, exercises, rng),
-        Reasoning.drawn("walks", walks(skills // 2, rng), questions, exercises, rng),
-        Reasoning.drawn("sums", sums(rng), questions, exercises, rng),
+        recall("facts", facts(rng), settings.facts),
+        *([recall("codes", codes(rng), settings.codes)] if settings.codes else []),
+        reasoning("chains", chains(settings.rules, rng)),
+        *([reasoning("walks", walks(settings.maps, rng))] if settings.maps else []),
+        reasoning("sums", sums(settings.highest, rng)),
     ]
 
 
@@ -180,17 +193,17 @@ def walks(skills: int, rng: np.random.Generator) -> Draw:
     return draw
 
 
-def sums(rng: np.random.Generator) -> Draw:
-    """Makes a task of sums within 10..99, such as "count 17 + 5 = 22 - 3 = 19.", each total with frequent steps."""
+def sums(highest: int, rng: np.random.Generator) -> Draw:
+    """Makes a task of sums within 10..highest: "count 17 + 5 = 22 - 3 = 19."; each total has frequent steps."""
     steps = np.array([*range(-MOST, 0), *range(1, MOST + 1)])
-    preferred = rng.permuted(np.tile(steps, (HIGHEST + 1, 1)), axis=1)
+    preferred = rng.permuted(np.tile(steps, (highest + 1, 1)), axis=1)
 
     def draw(count: int, rng: np.random.Generator) -> list[Document]:
-        totals, moves = [rng.integers(LOWEST, HIGHEST + 1, count)], []
+        totals, moves = [rng.integers(LOWEST, highest + 1, count)], []
         for _ in range(STEPS // 2):
             step = preferred[totals[-1], _zipf(len(steps), count, rng)]
             moves.append(step)
-            totals.append(np.clip(totals[-1] + step, LOWEST, HIGHEST))
+            totals.append(np.clip(totals[-1] + step, LOWEST, highest))
         return [
             _steps(
                 f"count {start}",
@@ -230,7 +243,7 @@ def _names(count: int, rng: np.random.Generator) -> list[str]:
     """Makes different names of two letters."""
     pairs = [a + b for a in LETTERS for b in LETTERS]
     if count > len(pairs):
-        raise ValueError(f"found skills={count}, expected at most {len(pairs)}")
+        raise ValueError(f"found {count} rules or maps, expected at most {len(pairs)}")
     return [pairs[i] for i in rng.permutation(len(pairs))[:count].tolist()]
 
 
