@@ -1,6 +1,7 @@
 """`t2jax plan --selection`: a plan for a system that must pick among its samples without an oracle."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,15 +12,20 @@ from t2jax import cli
 pytestmark = pytest.mark.usefixtures("settings_alone")
 
 
-def test_plan_with_a_selection(tmp_path, capsys):
-    """A law of pass@k takes the selection of the command; the plan and its words are those of the library."""
+def write_law(folder: Path) -> t2.Law:
+    """Writes a law of pass@k for `--law-file`, and returns it on the verifier that the commands here name."""
     values = {"E": 0.5, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37, "theta0": 1.0, "theta1": 2.0}
     values |= {"theta2": 0.9, "theta3": 1.0, "theta4": 0.0}
     content: dict[str, Any] = {"law": "t2-pass-k", "converged": True, "status": "written by hand"}
     content["parameters"] = {name: {"value": value} for name, value in values.items()}
-    (tmp_path / "law.json").write_text(json.dumps(content))
+    (folder / "law.json").write_text(json.dumps(content))
     verifier = t2.laws.AbstainingVerifier(true_positive=0.9, false_positive=0.02, abstention=0.5)
-    law = t2.laws.select(t2.laws.T2PassK(**values), verifier)
+    return t2.laws.select(t2.laws.T2PassK(**values), verifier)
+
+
+def test_plan_with_a_selection(tmp_path, capsys):
+    """A law of pass@k takes the selection of the command; the plan and its words are those of the library."""
+    law = write_law(tmp_path)
     command = ["plan", "--law-file", str(tmp_path / "law.json"), "--train", "1e22", "--inference", "2e11"]
     more = ["--selection", "abstain=.9/.02/.5", "--figures", "none", "--json", "-o", str(tmp_path / "out")]
     assert cli.command([*command, *more]) == 0
@@ -36,6 +42,23 @@ def test_plan_with_a_selection(tmp_path, capsys):
     assert worse in answer["words"] and "predicts success of" in answer["words"]
 
 
+def test_frontier_with_a_selection(tmp_path, capsys):
+    """The optimum of a training budget is the plan's, and that of one sample has no use for a verifier."""
+    law = write_law(tmp_path)
+    command = ["frontier", "--law-file", str(tmp_path / "law.json"), "--train", "1e22", "--inference", "2e11"]
+    more = ["--selection", "abstain=.9/.02/.5", "--figures", "none", "--json", "-o", str(tmp_path / "out")]
+    assert cli.command([*command, *more]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["law"] == "t2-pass-k-on-abstaining-verifier"
+    best = t2.allocate(law, t2.Budget(train=1e22, inference=2e11))
+    single = t2.allocate(t2.laws.Chinchilla(E=0.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37), t2.Budget(train=1e22))
+    columns = {name: values[0] for name, values in answer["frontier"].items()}
+    for name in ("params", "samples", "value"):
+        assert columns[name] == pytest.approx(float(getattr(best, name)), rel=1e-9)
+    assert columns["chinchilla_params"] == pytest.approx(float(single.params), rel=1e-9)
+
+
+@pytest.mark.parametrize("command", ["plan", "frontier"])
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -46,7 +69,7 @@ def test_plan_with_a_selection(tmp_path, capsys):
         ("judge", "--selection: found 'judge', expected oracle, verifier=T/H, abstain=T/H/W, vote=S or best-of=R"),
     ],
 )
-def test_selections_in_wrong_words(tmp_path, text, reason, capsys):
+def test_selections_in_wrong_words(tmp_path, command, text, reason, capsys):
     limits = ["--train", "1e22", "--inference", "2e11", "--selection", text]
-    assert cli.command(["plan", "--law-file", str(tmp_path / "law.json"), *limits]) == 1
+    assert cli.command([command, "--law-file", str(tmp_path / "law.json"), *limits]) == 1
     assert reason in capsys.readouterr().err

@@ -34,12 +34,15 @@ def run(config: FrontierConfig) -> int:
         inputs=config.held.given or None,
         whole_samples=config.whole_samples,
     )
+    config.selecting.chosen()  # before anything is fitted
     if config.law_file is None:
         config.held.check(config.fitting.law, budget)
     with Output("frontier", config.output, config) as out:
         source = find_law(config.table, config.law_file, config.fitting, config.held, budget.serves, out)
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
+        source = config.selecting.put_on(source)
+        assert source.law is not None
         check_problem(type(source.law), budget)
         law, draws, table = source.law, source.draws, source.table
         try:

@@ -8,6 +8,7 @@ import tyro
 
 from t2jax.cli.options import FittingOptions, HeldOptions
 from t2jax.cli.output import FigureOptions
+from t2jax.cli.selection.options import SelectionOptions
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class FrontierConfig:
     """Total over active parameters of a mixture of experts, of which compute counts the active ones."""
     whole_samples: bool = False
     """Draw a whole number of samples."""
+    selecting: SelectionOptions = field(default_factory=SelectionOptions)
     held: HeldOptions = field(default_factory=HeldOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)

@@ -17,10 +17,10 @@ from t2jax.cli.plan.partial import keep_plan, keep_report
 from t2jax.cli.plan.prices import OF_DEVICES, PRICE_NAMES, PriceOptions
 from t2jax.cli.plan.ranges import POINTS, SMOOTH_POINTS, plans_over_ranges, smooth_over_ranges
 from t2jax.cli.plan.report import PlanReport, by_option
-from t2jax.cli.plan.selection import selection_of
 from t2jax.cli.plan.tasks import plan_tasks
 from t2jax.cli.plan.words import plan_answer, plan_summary, plan_text, save_plan
 from t2jax.cli.report.add import add_plan_page
+from t2jax.cli.selection.kinds import selection_of
 from t2jax.cli.tables.pairs import pairs
 from t2jax.planning.advice.best_samples import best_samples
 from t2jax.planning.budget import LIMITS, Budget

@@ -11,7 +11,7 @@ from t2jax.cli.frontier.allocations import LEAST_GOOD
 from t2jax.cli.frontier.smooth_draws import SmoothDraws
 from t2jax.cli.plan.of_the_model import of_the_model
 from t2jax.cli.plan.report import PlanReport
-from t2jax.cli.plan.selection import describe_best_samples, selection_answer, selection_of
+from t2jax.cli.selection.kinds import describe_best_samples, selection_answer, selection_of
 from t2jax.cli.words import columns, cost, count, interval
 from t2jax.files import finite, whole
 from t2jax.fitting.measured_range import horizon_decades

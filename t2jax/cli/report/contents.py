@@ -8,12 +8,12 @@ import numpy as np
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.law_source import LawSource
 from t2jax.cli.plan.report import PlanReport
-from t2jax.cli.plan.selection import selection_of
 from t2jax.cli.plan.words import plan_answer, plan_parts, plan_text
 from t2jax.cli.report.figures import LEAST_MOVE, elasticity_figure, measured_figures
 from t2jax.cli.report.lever_data import lever_data
 from t2jax.cli.report.page_parts import Page, Section, TablePart, show, table
 from t2jax.cli.report.provenance import provenance_section
+from t2jax.cli.selection.kinds import selection_of
 from t2jax.cli.words import count
 from t2jax.fitting.law_files import read_law_file
 from t2jax.laws import name_of
