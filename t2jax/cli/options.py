@@ -102,8 +102,8 @@ class HeldOptions:
 
     def of(self, law: "type[Law]") -> "type[Law]":
         """Returns the class of laws at these values. It raises ValueError for a column that the law does not read."""
-        own = {name: value for name, value in numbers("--hold", self.hold).items() if name not in BITS}
-        return self._holding(law, own)
+        values = {name: value for name, value in numbers("--hold", self.hold).items() if name not in BITS}
+        return self._holding(law, values)
 
     def all_of(self, law: "type[Law]") -> "type[Law]":
         """Returns the class of laws at all these values, for commands without a budget. It raises as `of`."""

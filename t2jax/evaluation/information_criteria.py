@@ -86,8 +86,8 @@ def criteria(fit: Fit, table: Table) -> Criteria:
     Examples:
         >>> noisy = runs.with_columns(loss=runs["loss"] * (1 + 0.01 * np.sin(np.arange(24))))
         >>> normal = t2.fit(t2.laws.Chinchilla, noisy, key=jax.random.key(0), noise=t2.noise.Gaussian("log"))
-        >>> found = t2.evaluation.criteria(normal, noisy)
-        >>> found.parameters, found.runs, round(found.aic, 1)
+        >>> likelihood = t2.evaluation.criteria(normal, noisy)
+        >>> likelihood.parameters, likelihood.runs, round(likelihood.aic, 1)
         (6, 24, -150.9)
     """
     density, profile = _scores(fit, table)

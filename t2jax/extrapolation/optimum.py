@@ -62,7 +62,7 @@ class OptimumBand:
         return summary(
             "OptimumBand",
             self.status,
-            {name: format_interval(one.low, one.mid, one.high) for name, one in bands.items()},
+            {name: format_interval(spread.low, spread.mid, spread.high) for name, spread in bands.items()},
         )
 
     @property

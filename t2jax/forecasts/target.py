@@ -61,8 +61,8 @@ def samples_for_target(
         ValueError: A count is bad, or the target or the level is outside (0, 1).
 
     Examples:
-        >>> found = t2.forecasts.samples_for_target([4, 4], [1, 4], 0.7, key=jax.random.key(0))
-        >>> found.samples, found.status
+        >>> reached = t2.forecasts.samples_for_target([4, 4], [1, 4], 0.7, key=jax.random.key(0))
+        >>> reached.samples, reached.status
         (2.0, 'reached within the 4 samples a question')
     """
     n, c = checked_counts(trials, correct)

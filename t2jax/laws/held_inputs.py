@@ -35,8 +35,8 @@ def hold(law: L, **values: float) -> L:
         ...     rho: float = t2.param(LogNormal(-1.0, 0.5), unit="1", doc="worth of an expert")
         ...     def __call__(self, N, D, experts):
         ...         return self.E + (N * experts**self.rho) ** -0.3 + D**-0.3
-        >>> held = t2.laws.hold(Experts(E=1.8, rho=0.5), experts=16.0)  # as four times the parameters
-        >>> plan = t2.allocate(held, t2.Budget(train=6e20))
+        >>> experts_at_16 = t2.laws.hold(Experts(E=1.8, rho=0.5), experts=16.0)  # as four times the parameters
+        >>> plan = t2.allocate(experts_at_16, t2.Budget(train=6e20))
         >>> f"{float(plan.params):.3g}, {float(plan.tokens):.3g}"
         '5e+09, 2e+10'
     """

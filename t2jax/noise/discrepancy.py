@@ -170,17 +170,17 @@ class Discrepancy(Noise):
         values = {name: float(np.asarray(value)) for name, value in fixed.items() if name in law.declared()}
         curve = ResponseCurve.of(law, table, values)
         # starts are the best of these draws, so another key would change nothing but them
-        found = solve_closed_form(curve, table, curve.draws(jax.random.key(0)), STARTS, self.kernels, self.df)
-        best = found.nodes.kernel[0]
-        vectors, variances = spread_modes([found.spectra[best]], found.rows)
+        solution = solve_closed_form(curve, table, curve.draws(jax.random.key(0)), STARTS, self.kernels, self.df)
+        best = solution.nodes.kernel[0]
+        vectors, variances = spread_modes([solution.spectra[best]], solution.rows)
         root = np.zeros(len(table))
-        root[found.rows] = np.sqrt(found.model.weight)
+        root[solution.rows] = np.sqrt(solution.model.weight)
         unit = LOGIT_UNIT if curve.scale == "logit" else 1.0
-        scales = {"amplitude": found.amplitude / unit, "sigma": found.noise / unit}
-        scales |= {"penalty amplitude": found.nodes.amplitude[0], "penalty error": found.nodes.noise[0]}
+        scales = {"amplitude": solution.amplitude / unit, "sigma": solution.noise / unit}
+        scales |= {"penalty amplitude": solution.nodes.amplitude[0], "penalty error": solution.nodes.noise[0]}
         columns = _columns(curve, table) | {ROOT: root, VECTORS: vectors[0], VARIANCES: variances[0]}
         columns |= {name: np.array(value) for name, value in scales.items()}
-        whole: Any = columns, found.rows.astype(float), np.arange(len(table))
+        whole: Any = columns, solution.rows.astype(float), np.arange(len(table))
         return Units(*whole)
 
     def penalty(self, law: Law, rows: Rows, nuisance: Rows) -> Float[Array, " rows"]:

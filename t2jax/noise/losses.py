@@ -253,15 +253,15 @@ class Gaussian(ScaledNoise):
         """
         squares = jnp.square(residual(law, rows, self.transform))
         if ROW_ERROR in rows:
-            own = jnp.square(row_error(law, rows, self.transform))
-            return {"sigma": jnp.sqrt(_common_variance(squares, own, rows["weight"]))}
+            row_variance = jnp.square(row_error(law, rows, self.transform))
+            return {"sigma": jnp.sqrt(_common_variance(squares, row_variance, rows["weight"]))}
         return {"sigma": jnp.sqrt(jnp.sum(rows["weight"] * squares) / jnp.sum(rows["weight"]))}
 
 
-def _common_variance(squares: Array, own: Array, weight: Array) -> Array:
-    """Returns the variance v that makes normal errors of variances v + own most likely, by bisection of its log.
+def _common_variance(squares: Array, row_variance: Array, weight: Array) -> Array:
+    """Returns the variance v that makes normal errors of variances v + s² most likely, by bisection of its log.
 
-    The derivative of the log-likelihood is Σ w (r² - v - own) / (v + own)² / 2. It is negative where v is the largest
+    The derivative of the log-likelihood is Σ w (r² - v - s²) / (v + s²)² / 2. It is negative where v is the largest
     square. Where it is nowhere positive, the end is a share 1e-12 of that.
     """
     largest = jnp.max(squares)
@@ -269,7 +269,7 @@ def _common_variance(squares: Array, own: Array, weight: Array) -> Array:
     def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends
         middle = 0.5 * (low + high)
-        variance = largest * jnp.exp(middle) + own
+        variance = largest * jnp.exp(middle) + row_variance
         rising = jnp.sum(weight * (squares - variance) / jnp.square(variance)) > 0
         return jnp.where(rising, middle, low), jnp.where(rising, high, middle)
 

@@ -38,8 +38,8 @@ class PosteriorPredictive:
     Examples:
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
         >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
-        >>> found = t2.posterior.posterior_predictive(post, runs, key=jax.random.key(1))
-        >>> list(found.tails)[:3]
+        >>> check = t2.posterior.posterior_predictive(post, runs, key=jax.random.key(1))
+        >>> list(check.tails)[:3]
         ['spread', 'largest residual', 'trend with log N']
     """
 
@@ -97,8 +97,8 @@ def posterior_predictive(post: Posterior, table: Table, *, key: Array, draws: in
     Examples:
         >>> fixed = {"A": 480.0, "B": 2100.0, "beta": 0.37, "sigma": 0.01}
         >>> post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed=fixed)
-        >>> found = t2.posterior.posterior_predictive(post, runs, key=jax.random.key(1))
-        >>> found.covered  # runs without noise lie in the middle of wide bands
+        >>> check = t2.posterior.posterior_predictive(post, runs, key=jax.random.key(1))
+        >>> check.covered  # runs without noise lie in the middle of wide bands
         1.0
     """
     target = post.density

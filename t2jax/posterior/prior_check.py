@@ -90,8 +90,8 @@ def prior_predictive(
         ValueError: When most predictions at a row are not finite, or as in `sample`.
 
     Examples:
-        >>> found = t2.posterior.prior_predictive(t2.laws.Chinchilla, runs, key=jax.random.key(0), draws=200)
-        >>> found.covered, found.predicted.level
+        >>> check = t2.posterior.prior_predictive(t2.laws.Chinchilla, runs, key=jax.random.key(0), draws=200)
+        >>> check.covered, check.predicted.level
         (1.0, 0.9)
     """
     with scope() as dtype:

@@ -116,8 +116,8 @@ def sample(
         groups["posterior"] = groups["posterior"].assign_coords(coordinates).assign(deviation=variable)
         latent = {f"deviation[{name}]": deviations[..., i] for i, name in enumerate(names_of_deviations)}
     diagnosis = diagnose(values, prior, chain_draws.diverging, chain_draws.energy, left_together, latent)
-    made = chain_draws.lp.shape[1]
-    return Posterior(laws, inference_data(groups), point, diagnosis, draws, made, target, table)
+    draws_made = chain_draws.lp.shape[1]
+    return Posterior(laws, inference_data(groups), point, diagnosis, draws, draws_made, target, table)
 
 
 def check_numbers(chains: int, draws: int, warmup: int, accept: float) -> None:

@@ -29,18 +29,18 @@ class Target:
     """The k that a model needs to reach the target on a task."""
 
     counts: QuestionCounts
-    found: TargetSamples
+    samples: TargetSamples
 
     def answer(self) -> dict[str, Any]:
         """Returns it for --json, with null for a k that is not reached."""
-        found = self.found
-        sizes = {"k": finite(found.samples), "low": finite(found.low), "high": finite(found.high)}
+        reached = self.samples
+        sizes = {"k": finite(reached.samples), "low": finite(reached.low), "high": finite(reached.high)}
         return {
             "model": self.counts.model,
             "task": self.counts.task,
-            "target": found.target,
+            "target": reached.target,
             **sizes,
-            "status": found.status,
+            "status": reached.status,
         }
 
 
@@ -116,11 +116,11 @@ def _read(config: PasskConfig) -> tuple[list[QuestionCounts], list[str]]:
         encoding=config.encoding,
         sheet=config.sheet,
     )
-    found = read_counts(name, conditions, reading)
-    notes = [in_option_names(note) for note in found.notes]
+    counts = read_counts(name, conditions, reading)
+    notes = [in_option_names(note) for note in counts.notes]
     for note in notes:
         print(f"t2jax: {name}: {note}", file=sys.stderr)
-    return found.groups, notes
+    return counts.groups, notes
 
 
 def _pairs(

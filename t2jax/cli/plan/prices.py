@@ -121,8 +121,8 @@ class PriceOptions:
         from t2jax.planning.prices.accelerator_file import read_accelerator
         from t2jax.planning.prices.hardware import Accelerator, accelerator
 
-        own = [name for name in PEAKS if getattr(self, name) is not None]
-        if self.accelerator is None and not own:
+        peaks = [name for name in PEAKS if getattr(self, name) is not None]
+        if self.accelerator is None and not peaks:
             if self.price is not None:
                 raise ValueError("--price is per device-hour, so it needs a device, such as --accelerator H100")
             if self.device_hours:
@@ -132,16 +132,16 @@ class PriceOptions:
                     option = name.replace("_", "-")
                     raise ValueError(f"--{option} needs a device, such as --accelerator H100")
             return None
-        if self.accelerator is not None and own:
-            raise ValueError(f"--{own[0]} describes an accelerator of your own; leave out --accelerator")
-        if own and len(own) < len(PEAKS):
-            missing = next(name for name in PEAKS if name not in own)
-            raise ValueError(f"--{own[0]} needs --{missing} too: an accelerator has --flops, --bandwidth and --memory")
+        if self.accelerator is not None and peaks:
+            raise ValueError(f"--{peaks[0]} describes an accelerator of your own; leave out --accelerator")
+        if peaks and len(peaks) < len(PEAKS):
+            missing = next(name for name in PEAKS if name not in peaks)
+            raise ValueError(f"--{peaks[0]} needs --{missing} too: a device has --flops, --bandwidth and --memory")
         if self.device_hours and self.price is not None:
             raise ValueError("--device-hours is for costs without a price: leave out --price")
         settings = {name: self.value(name) for name in OF_DEVICES}
         hours = self.device_hours
-        if own:
+        if peaks:
             return Accelerator("devices of your own", *(getattr(self, name) for name in PEAKS), **settings, hours=hours)
         assert self.accelerator is not None
         if not self.accelerator.endswith(".toml"):

@@ -79,8 +79,8 @@ class Kernel:
         if self.run_share:
             features = np.hstack([features, np.sqrt(self.run_share) * (run[:, None] == np.unique(run))])
         values, rotation = np.linalg.eigh((root * features).T @ (root * features))
-        kept = values > JITTER * values[-1]
-        values, rotation = values[kept], rotation[:, kept]
+        large = values > JITTER * values[-1]
+        values, rotation = values[large], rotation[:, large]
         vectors = root * features @ rotation / np.sqrt(values)
         return Spectrum(self, knots, values, vectors, to_features @ (rotation * np.sqrt(values))[: len(knots)])
 

@@ -17,7 +17,7 @@ SMALLEST = 4e-8
 """Smallest size of the residuals: the grid then reaches down to errors of 1e-10, and to none below."""
 MOST_NODES = 32
 KEPT = 0.97
-"""Posterior probability of the grid points that are kept."""
+"""Posterior probability of the grid points that are used."""
 
 
 @dataclass(frozen=True)
@@ -186,10 +186,10 @@ def weigh_nodes(model: LinearModel, spectra: Sequence[Spectrum], prior: ScalePri
     weight = np.exp(log_weight - total)
     order = np.argsort(-weight)
     count = min(int(np.searchsorted(np.cumsum(weight[order]), KEPT)) + 1, MOST_NODES)
-    kept = order[:count]
+    likely = order[:count]
     without = np.logaddexp.reduce(log_weight[amplitude == 0])
     with_it = np.logaddexp.reduce(log_weight[amplitude > 0])
     log_odds = float(with_it - without - np.log((1 - prior.none) / prior.none))
     constant = 0.5 * np.log(model.weight).sum() - 0.5 * len(model.residual) * np.log(2 * np.pi)
-    share = weight[kept] / weight[kept].sum()
-    return Nodes(kernel[kept], amplitude[kept], noise[kept], share, float(total + constant), log_odds)
+    share = weight[likely] / weight[likely].sum()
+    return Nodes(kernel[likely], amplitude[likely], noise[likely], share, float(total + constant), log_odds)

@@ -57,7 +57,7 @@ def text_cells(data: bytes, name: str, separator: str | None = None, encoding: s
             cause = "the file may be cut off" if cut_off else "the row is ragged"
             raise TableError(f"{name}, line {line}: found {len(record)} cells, expected {len(header)}; {cause}")
     full = np.array(["".join(record).strip() != "" for record in rows], dtype=bool)
-    rows = [record for record, kept in zip(rows, full, strict=True) if kept]
+    rows = [record for record, is_full in zip(rows, full, strict=True) if is_full]
     columns: list[tuple[str, ...]] = [*zip(*rows, strict=True)] if rows else [() for _ in header]
     named = [i for i, column in enumerate(columns) if header[i].strip() or "".join(column).strip()]
     unique = unique_names([header[i] for i in named], place)
