@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
 def test_tasks_and_the_inverse(folder, capsys):
     """The plan of the table's laws is the library's, and the inverse finds the budget of one of them."""
     limits = ["--train", "1e22", "--inference", "2e11"]
-    command = ["plan", str(folder / "tasks.csv"), "--tasks", "easy=.7", "hard=.3", *limits, "--draws", "0"]
+    command = ["plan", str(folder / "tasks.csv"), "--tasks", "easy=.7", "hard=.3", *limits, "--draws", "25"]
     assert cli.command([*command, "--json", "-o", str(folder / "plan")]) == 0
     answer = json.loads(capsys.readouterr().out)
     laws = {task: load_law(folder / "plan" / task / "law.json") for task in ("easy", "hard")}
@@ -48,6 +48,14 @@ def test_tasks_and_the_inverse(folder, capsys):
     assert answer["plan"]["params"] == pytest.approx(plan.params, rel=1e-9)
     assert answer["tasks"][1]["samples"] == pytest.approx(plan.samples["hard"], rel=1e-9)
     assert "task  weight  k" in answer["words"]
+    # each draw of both laws has an optimum of its own, and the plan lies among them
+    for name in ("params", "tokens", "value"):
+        low, high = (answer["intervals"][f"{name}_{end}"] for end in ("low", "high"))
+        assert low < answer["plan"][name] < high < 2 * low
+    for row in answer["tasks"]:
+        assert row["samples_low"] < row["samples"] < row["samples_high"] and answer["no_intervals"] == ""
+    assert cli.command(["report", str(folder / "plan")]) == 1
+    assert "a plan for several tasks has no page" in capsys.readouterr().err
     again = ["plan", "--law-file", str(folder / "plan"), "--tasks", "easy=7", "hard=3", *limits]
     assert cli.command([*again, "--json", "-o", str(folder / "again")]) == 0
     assert json.loads(capsys.readouterr().out)["plan"] == pytest.approx(answer["plan"], rel=1e-9)

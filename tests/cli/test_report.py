@@ -40,11 +40,13 @@ console.log(JSON.stringify(moved.map((at) => [model.solve(at), model.bands(at)])
 """
 
 
-def solved(law: Any, budget: t2.Budget, positions: list[dict[str, float]], laws: Any = None) -> list[Any]:
+def solved(
+    law: Any, budget: t2.Budget, positions: list[dict[str, float]], laws: Any = None, over: Any = ()
+) -> list[Any]:
     """Answers of the page's script at positions of the levers, and its bands."""
     if not shutil.which("node"):
         pytest.skip("node is not installed: it runs the page's script")
-    problem = lever_data(levers_of(law, budget, t2.allocate(law, budget), laws=laws), type(law))
+    problem = lever_data(levers_of(law, budget, t2.allocate(law, budget), laws=laws, over=over), type(law))
     done = subprocess.run(
         ["node", "-e", SOLVE, str(SCRIPT)],
         input=json.dumps([problem, positions]),

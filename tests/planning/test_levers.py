@@ -29,7 +29,7 @@ def summed(charges: Charges, factor: float, *sizes: float) -> float:
 
 
 def test_costs_are_exact_at_any_number_of_tokens():
-    budget: Any = t2.Budget(total=1e6, queries=1e8, latency=60.0, **DOLLARS)
+    budget: Any = t2.Budget(total=1e6, queries=1e8, latency=60.0, first_token=2.0, between_tokens=0.1, **DOLLARS)
     costs, factor, (n, d, k) = costs_of(budget), 3.7, (7e9, 2e11, 5.0)
     serving = scale_tokens(budget.serving, factor)
     with scope():
@@ -37,15 +37,16 @@ def test_costs_are_exact_at_any_number_of_tokens():
         assert summed(costs.training, factor, n, d, k) == pytest.approx(float(budget.training(n, d)), rel=1e-12)
         assert max(query) == pytest.approx(float(serving(n, k)), rel=1e-9)
         assert summed(costs.memory, factor, n, d, k) == pytest.approx(float(serving.memory_used(n)), rel=1e-9)
-        assert max(summed(one, factor, n, d, k) for one in costs.latency) == pytest.approx(
-            float(serving.latency(n)), rel=1e-9
-        )
+        seconds = {60.0: serving.latency(n), 2.0: serving.first_token(n), 0.1: serving.between_tokens(n)}
+        for limit, longest in seconds.items():
+            found = max(summed(one, factor, n, d, k) for one, most in costs.durations if most == limit)
+            assert found == pytest.approx(float(longest), rel=1e-9)
         plain = total(t2.Serving(generated=4.0).terms()[0], n, 1.0, k)
     assert costs.memory_limit == pytest.approx(8 * 80e9)
     # 2Nk for each of four tokens
     free = costs_of(t2.Budget(train=1e20, inference=1e10))
     assert summed(free.serving[0], 4.0, n, d, k) == pytest.approx(8 * n * k, rel=1e-12) == float(plain)
-    assert free.memory == () and free.latency == () and free.memory_limit is None
+    assert free.memory == () and free.durations == () and free.memory_limit is None
 
 
 def test_a_surface_is_the_law_and_its_draws():

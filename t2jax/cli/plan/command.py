@@ -15,7 +15,7 @@ from t2jax.cli.plan.explain import explain
 from t2jax.cli.plan.figures import picture_plan
 from t2jax.cli.plan.partial import keep_plan, keep_report
 from t2jax.cli.plan.prices import OF_DEVICES, PRICE_NAMES, PriceOptions
-from t2jax.cli.plan.ranges import POINTS, SMOOTH_POINTS, plans_over_ranges, smooth_over_ranges
+from t2jax.cli.plan.ranges import LEVER_POINTS, POINTS, SMOOTH_POINTS, plans_over_ranges, smooth_over_ranges
 from t2jax.cli.plan.report import PlanReport, by_option
 from t2jax.cli.plan.tasks import plan_tasks
 from t2jax.cli.plan.words import plan_answer, plan_summary, plan_text, save_plan
@@ -59,7 +59,7 @@ def run(config: PlanConfig) -> int:
             try:
                 if plan.ok:
                     smooth = draw_smooth(config, source, budget)
-                    report = report_plan(source, budget, plan, draws, smooth, config.prices.ranges())
+                    report = report_plan(source, budget, plan, draws, smooth, config)
                     bar.update(2)
                     for text, changed in levers.items():
                         report.what_if[text] = frontier(law, changed)
@@ -126,7 +126,7 @@ def report_plan(
     plan: Plan,
     draws: Plan | None,
     smooth_draws: SmoothDraws | None,
-    ranges: dict[str, tuple[float, float]],
+    config: PlanConfig,
 ) -> PlanReport:
     """Returns the plan with its alternatives at equal cost, elasticities, shadow prices and intervals."""
     law, fit = source.law, source.fit
@@ -148,7 +148,8 @@ def report_plan(
         "delta": delta,
         "no_intervals": source.no_intervals,
         "laws_alone": laws_alone,
-        "ranges": ranges,
+        "ranges": config.prices.ranges(),
+        "over": tuple(over_ranges(config, LEVER_POINTS)) if config.prices.ranges() else (),
     }
     if selection_of(law) is not None and set(type(law).inputs()) == {"N", "D", "k"}:
         context["best_samples"] = best_samples(law, sizes[0], sizes[1])

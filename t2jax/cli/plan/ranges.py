@@ -12,8 +12,8 @@ from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import side_by_side
 from t2jax.planning.plan import Plan
 
-POINTS, SMOOTH_POINTS = 64, 8
-"""Numbers of points in the ranges: for draws of a law, and for draws with deviations, which take longer."""
+POINTS, SMOOTH_POINTS, LEVER_POINTS = 64, 8, 32
+"""Numbers of points in the ranges: for draws of a law, for draws with deviations, which take longer, and in a page."""
 
 
 def plans_over_ranges(law: Law, laws: Law | None, budgets: Sequence[Budget]) -> Plan:

@@ -40,6 +40,7 @@ class PlanReport:
         laws_alone: Optima of the draws without deviations, where `draws` include them.
         best_samples: Samples that are worth drawing at the plan's size, None for an oracle.
         ranges: Ends of the options that are ranges, over which the draws are spread.
+        over: The budget at points of these ranges.
         no_intervals: Sentence on why the law's draws give no intervals, empty if they do or there are none.
     """
 
@@ -60,6 +61,7 @@ class PlanReport:
     best_samples: BestSamples | None = None
     no_intervals: str = ""
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    over: tuple[Budget, ...] = ()
 
     @property
     def why_no_intervals(self) -> str:

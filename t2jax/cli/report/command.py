@@ -107,6 +107,10 @@ def read_folder(config: ReportConfig) -> ReadFolder:
     if record.get("command") == "audit" and (config.folder / AUDIT_FILE).exists():
         return ReadFolder(record)
     planned = _plan_config(record)
+    if planned is not None and planned.tasks:
+        raise ValueError(
+            f"{config.folder}: a plan for several tasks has no page; its intervals are in what the plan prints"
+        )
     path = _law_path(config, planned)
     law_class = None if config.law_class is None else load_class(config.law_class, Law)
     cautions: list[str] = []
@@ -130,7 +134,7 @@ def plan_of(source: LawSource, budget: Budget, planned: PlanConfig | None) -> Pl
     if not plan.ok:
         return None
     smooth = draw_smooth(config, source, budget)
-    report = report_plan(source, budget, plan, draws, smooth, config.prices.ranges())
+    report = report_plan(source, budget, plan, draws, smooth, config)
     report.what_if.update({text: frontier(law, change_budget(config, text)) for text in config.what_if})
     return report
 

@@ -20,6 +20,7 @@ from t2jax.laws import name_of
 from t2jax.laws.base import Law
 from t2jax.numerics.bands import band
 from t2jax.planning.levers.levers import levers_of
+from t2jax.planning.problem import predicts_pass
 from t2jax.posterior.files import POSTERIOR_FILE, load_posterior
 from t2jax.tables.table import Table
 
@@ -50,13 +51,14 @@ def page_of_plan(
     Without a plan, `no_plan` is the reason. `cautions` are what the fit warned of.
     """
     assert source.law is not None
-    law, content = source.law, read_law_file(law_path)
+    law, content = source.law if report is None else report.law, read_law_file(law_path)
     name, response = name_of(type(law)), RESPONSES.get(type(law).response[0], type(law).response[0])
+    response = "success" if selection_of(law) is not None else response
     levers, no_levers = None, no_plan
     if report is not None:
         try:
-            _refuse_levers(report)
-            solved = levers_of(law, report.budget, report.plan, laws=source.draws, choice=_choice(report, source))
+            choice = _choice(report, source)
+            solved = levers_of(law, report.budget, report.plan, laws=report.laws, choice=choice, over=report.over)
             levers = lever_data(solved, type(law))
         except ValueError as reason:
             no_levers = str(reason)
@@ -72,24 +74,19 @@ def page_of_plan(
     return Page(
         title=_title(run, name, content),
         lead=tuple(lead) or (f"{name}: {content['status']}.",),
-        words={"law": name, "response": response, "unit": unit, "level": LEVEL, "plain": _is_plain(report)},
+        words={
+            "law": name,
+            "response": response,
+            "unit": unit,
+            "level": LEVEL,
+            "plain": _is_plain(report),
+            "percent": predicts_pass(type(law)),
+        },
         levers=levers,
         no_levers=no_levers,
         sections=tuple(sections),
         printed="" if report is None else plan_text(report),
     )
-
-
-def _refuse_levers(report: PlanReport) -> None:
-    """Raises ValueError for what the levers of a page do not have: they would answer another question."""
-    if selection_of(report.law) is not None:
-        raise ValueError("levers have no selection among samples")
-    if report.budget.first_token is not None or report.budget.between_tokens is not None:
-        raise ValueError("levers have no limit on the first token or between tokens")
-    if set(type(report.law).columns().values()) - {"params", "tokens", "samples", "unique_tokens"}:
-        raise ValueError("levers have no experts, bits or columns of a law's own")
-    if report.ranges:
-        raise ValueError("levers have no ranges of prices")
 
 
 def _title(run: dict[str, Any], name: str, content: dict[str, Any]) -> str:
@@ -105,6 +102,8 @@ def _is_plain(report: PlanReport | None) -> bool:
 
 def _choice(report: PlanReport, source: LawSource) -> Any:
     """Returns the laws with deviations where the plan's intervals include them."""
+    if selection_of(report.law) is not None:
+        return None  # deviations are those of an oracle
     return source.choice if report.laws_alone is not None or source.draws is None else None
 
 
@@ -187,7 +186,7 @@ def _law_section(law_path: Path, source: LawSource, content: dict[str, Any], row
     numbers = [("noise model", str(noise.get("model", "")))] if noise else []
     numbers += [(f"its {name}", show(float(value))) for name, value in noise.get("estimated", {}).items()]
     numbers += [
-        (name, str(content[name])) for name in ("starts", "agreement", "objective") if content.get(name) is not None
+        (name, show(content[name], 6)) for name in ("starts", "agreement", "objective") if content.get(name) is not None
     ]
     figures = () if rows is None else measured_figures(law, rows)
     tables = (
@@ -250,7 +249,10 @@ def _blind_spots(
     fixed = [name for name, row in content["parameters"].items() if row.get("fixed")]
     if fixed:
         sentences.append(f"{', '.join(fixed)} did not come from the rows: they were fixed.")
-    sentences.append(BLIND.get(type(law).response[0], "What the prediction is worth in use, the table does not say."))
+    if selection_of(law) is not None:
+        sentences.append("How well the selection picks among samples did not come from the rows: it was assumed.")
+    else:
+        sentences.append(BLIND.get(type(law).response[0], "What the prediction is worth, the table does not say."))
     sentences.append(
         "The law knows N, D and, if it reads them, k and repeated tokens. Another mix of data, architecture or recipe"
         " may have another law."

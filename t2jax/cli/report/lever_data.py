@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from t2jax.numerics.tensor_spline import TensorSpline
-from t2jax.planning.levers.charges import Charges, tokens_of_query
+from t2jax.planning.levers.charges import Charges, Costs, tokens_of_query
 from t2jax.planning.levers.levers import MARGIN, REACH, Levers
 from t2jax.planning.problem import FAR, predicts_pass
 
@@ -30,6 +30,7 @@ def lever_data(levers: Levers, law: type) -> dict[str, Any]:
         "passes": predicts_pass(law),
         "inLogs": surface.in_logs,
         "fallsInTokens": surface.falls_in_tokens,
+        "fallsInSamples": surface.falls_in_samples,
         "whole": budget.whole_samples,
         "sizes": None if budget.sizes is None else sorted(budget.sizes),
         "ratio": limits["tokens_per_param"],
@@ -38,12 +39,8 @@ def lever_data(levers: Levers, law: type) -> dict[str, Any]:
             name: [limits[f"{name}_min"] or 1.0, limits[f"{name}_max"] or float(np.exp(FAR))]
             for name in ("params", "tokens", "samples")
         },
-        "training": _terms(levers.costs.training),
-        "serving": [_terms(terms) for terms in levers.costs.serving],
-        "memory": _terms(levers.costs.memory),
-        "memoryLimit": levers.costs.memory_limit,
-        "latency": [_terms(terms) for terms in levers.costs.latency],
-        "latencyLimit": limits["latency"],
+        "costs": _costs(levers.costs),
+        "over": [_costs(costs) for costs in levers.over],
         "law": _spline(surface.spline, "f8"),
         "draws": None if surface.draws is None else _spline(surface.draws, "f4"),
         "start": start,
@@ -62,7 +59,7 @@ def lever_data(levers: Levers, law: type) -> dict[str, Any]:
 
 BOUNDS = (
     *("params_min", "params_max", "tokens_min", "tokens_max", "samples_min", "samples_max"),
-    *("latency", "tokens_per_param"),
+    "tokens_per_param",
 )
 
 
@@ -94,6 +91,16 @@ def _ranges(levers: Levers, start: dict[str, float | None]) -> dict[str, list[fl
     if levers.chooses_samples:
         ranges["samples"] = [1.0, float(np.exp(levers.surface.box[2][1]))]
     return ranges
+
+
+def _costs(costs: Costs) -> dict[str, Any]:
+    return {
+        "training": _terms(costs.training),
+        "serving": [_terms(terms) for terms in costs.serving],
+        "memory": _terms(costs.memory),
+        "memoryLimit": costs.memory_limit,
+        "durations": [[_terms(terms), limit] for terms, limit in costs.durations],
+    }
 
 
 def _terms(charges: Charges) -> list[Any]:

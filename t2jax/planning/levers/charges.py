@@ -44,14 +44,14 @@ class Costs:
         training: Cost of training.
         serving: Cost of a query as alternatives, of which the largest counts.
         memory: Memory of a replica, in bytes. It is empty without an accelerator.
-        latency: Seconds of a query as alternatives. It is empty without a limit on them.
+        durations: Seconds, each with its limit: of a query, to the first token, and between tokens.
         memory_limit: Bytes of a replica's devices, if there is an accelerator.
     """
 
     training: Charges
     serving: tuple[Charges, ...]
     memory: Charges = ()
-    latency: tuple[Charges, ...] = ()
+    durations: tuple[tuple[Charges, float], ...] = ()
     memory_limit: float | None = None
 
 
@@ -65,19 +65,21 @@ def costs_of(budget: Budget) -> Costs:
         Its costs in the unit of its prices.
     """
     training, serving = budget.prices
-    limited = serving.on is not None and (budget.serves or budget.latency is not None)
+    limited = serving.on is not None and (budget.serves or budget.durations)
     with scope():
         (trained,) = _charges(lambda _: [training.terms()])
         query = _charges(lambda factor: scale_tokens(serving, factor).terms())
         if not limited:
             return Costs(trained, query)
         (memory,) = _charges(lambda factor: [scale_tokens(serving, factor).memory_terms()])
-        latency: tuple[Charges, ...] = ()
-        if budget.latency is not None:
-            latency = _charges(lambda factor: scale_tokens(serving, factor).latency_terms())
+        durations: list[tuple[Charges, float]] = []
+        for name in budget.durations:
+            limit = float(np.asarray(getattr(budget, name)))
+            seconds = _charges(lambda factor, of=name: getattr(scale_tokens(serving, factor), f"{of}_terms")())
+            durations += [(terms, limit) for terms in seconds]
     assert serving.on is not None
-    limit = float(np.asarray(serving.on.memory) * np.asarray(serving.on.devices))
-    return Costs(trained, query, memory, latency, limit)
+    most = float(np.asarray(serving.on.memory) * np.asarray(serving.on.devices))
+    return Costs(trained, query, memory, tuple(durations), most)
 
 
 def scale_tokens(serving: Serving, factor: ArrayLike) -> Serving:

@@ -6,6 +6,7 @@ which an interpolated optimum would be wrong by per cents, while the law is smoo
 Optima of `t2jax.frontier` at the ends of the levers give the range of the spline, and others check the answers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -56,6 +57,7 @@ class Levers:
         chooses_samples: Whether the plan chooses k.
         costs: Exact costs and limits.
         surface: The law and its draws over a box of N, D and k.
+        over: Costs at points of the ranges of prices, over which the bands go; empty where prices are numbers.
         checks: Optima at some positions of the levers.
     """
 
@@ -65,6 +67,7 @@ class Levers:
     costs: Costs
     surface: Surface
     checks: Checks
+    over: tuple[Costs, ...] = ()
 
 
 def levers_of(
@@ -74,6 +77,7 @@ def levers_of(
     *,
     laws: Law | None = None,
     choice: LawChoice | None = None,
+    over: Sequence[Budget] = (),
     seed: int = 0,
 ) -> Levers:
     """Prepares a plan for other budgets, prices and limits.
@@ -84,14 +88,18 @@ def levers_of(
         plan: The optimum of the law under that budget.
         laws: Draws of the law, for bands.
         choice: Laws with smooth deviations, for bands in place of those of `laws`.
+        over: The budget at points of ranges of prices, for bands that include them.
         seed: Seed of the positions that are checked and of the deviations.
 
     Returns:
         The levers.
 
     Raises:
-        ValueError: There is no plan to start from, or the law has no finite value where the levers would reach.
+        ValueError: There is no plan to start from, sampling stops at an answer, or the law has no finite value where
+            the levers would reach.
     """
+    if budget.stops:
+        raise ValueError("levers have no sampling that stops at the first accepted answer")
     if not plan.ok:
         raise ValueError(f"there is no plan to start from ({plan.status})")
     budget = _with_budgets(law, budget, plan)
@@ -107,7 +115,7 @@ def levers_of(
     planned_levers = {name: values[ok] for name, values in levers.items()}
     answers = {name: np.asarray(getattr(solved, name))[ok] for name in ("params", "tokens", "samples", "value")}
     checks = Checks(planned_levers, replace(solved, **answers))
-    return Levers(budget, plan, sampled, costs_of(budget), surface, checks)
+    return Levers(budget, plan, sampled, costs_of(budget), surface, checks, tuple(costs_of(one) for one in over))
 
 
 def _with_budgets(law: Law, budget: Budget, plan: Plan) -> Budget:

@@ -1,7 +1,7 @@
 """A law and its draws as splines over the logs of N, D and k."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 
@@ -14,11 +14,11 @@ from t2jax.extrapolation.law_choice import LawChoice
 from t2jax.laws.base import Law
 from t2jax.numerics.tensor_spline import TensorSpline
 from t2jax.planning.budget import Budget
-from t2jax.planning.problem import cost_at
+from t2jax.planning.problem import cost_at, inputs_at
 from t2jax.typing import Array, Float
 from t2jax.working_precision import scope
 
-NODES = {2: (48, 48), 3: (40, 40, 20)}
+NODES = {2: (48, 48), 3: (40, 40, 28)}
 """Nodes of N, D and k for the law, by the number of coordinates."""
 COARSE = {2: (28, 28), 3: (12, 12, 8)}
 """The same for the differences of draws from the law, which are small and smooth."""
@@ -37,6 +37,7 @@ class Surface:
         spline: The cost, or its log, over the logs.
         in_logs: Whether the spline gives the log of the cost.
         falls_in_tokens: Whether more tokens never raise the cost in the box.
+        falls_in_samples: Whether more samples never raise it; without an oracle they may.
         draws: The same for draws of the law as differences from it, shape (draws, ...); None without draws.
     """
 
@@ -44,6 +45,7 @@ class Surface:
     spline: TensorSpline
     in_logs: bool
     falls_in_tokens: bool
+    falls_in_samples: bool = True
     draws: TensorSpline | None = None
 
 
@@ -68,8 +70,10 @@ def surface_of(law: Law, budget: Budget, box: Float[np.ndarray, "coordinates 2"]
         raise ValueError(f"{type(law).__name__} has no finite value at some of the sizes that levers would reach")
     in_logs = bool((costs > 0).all())
     heights = np.log(costs) if in_logs else costs
-    falls = bool(np.max(np.diff(heights, axis=1)) <= ROUNDING)
-    surface = Surface(box, TensorSpline.through(nodes, heights), in_logs, falls)
+    in_tokens, in_samples = (
+        axis >= heights.ndim or bool(np.max(np.diff(heights, axis=axis)) <= ROUNDING) for axis in (1, 2)
+    )
+    surface = Surface(box, TensorSpline.through(nodes, heights), in_logs, in_tokens, in_samples)
     if laws is None:
         return surface
     count = len(jax.tree.leaves(laws)[0])
@@ -95,7 +99,12 @@ def with_deviations(surface: Surface, choice: LawChoice, budget: Budget, seed: i
     """
     coarse = _nodes(surface.box, COARSE)
     shape = tuple(map(len, coarse))
-    columns = _columns(coarse, budget)
+    columns = _columns(coarse)
+    law = choice.fits[0].law
+    inputs = inputs_at(law, budget, columns["params"], columns["tokens"], columns["samples"])
+    for name, column in law.columns().items():
+        if name in inputs:
+            columns[column] = np.broadcast_to(np.asarray(inputs[name], float), columns["params"].shape)
     columns.setdefault("unique_tokens", columns["tokens"])
     columns["unique_tokens"] = np.minimum(columns["unique_tokens"], columns["tokens"])
     rng = np.random.default_rng(seed)
@@ -117,27 +126,25 @@ def _with_draws(surface: Surface, nodes: list[np.ndarray], heights: np.ndarray) 
     places = np.array(list(product(*nodes)))
     differences = heights[usable] - surface.spline(places).reshape(heights.shape[1:])
     draws = TensorSpline.through(nodes, differences)
-    return Surface(surface.box, surface.spline, surface.in_logs, surface.falls_in_tokens, draws)
+    return replace(surface, draws=draws)
 
 
 def _nodes(box: np.ndarray, numbers: Mapping[int, tuple[int, ...]]) -> list[np.ndarray]:
     return [np.linspace(ends[0], ends[1], number) for ends, number in zip(box, numbers[len(box)], strict=True)]
 
 
-def _columns(nodes: list[np.ndarray], budget: Budget) -> dict[str, np.ndarray]:
-    """Lists the inputs of a law at all combinations of nodes, shape (places,) each."""
+def _columns(nodes: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """Lists N, D and k at all combinations of nodes, shape (places,) each."""
     places = np.exp(np.stack(np.meshgrid(*nodes, indexing="ij"), axis=-1).reshape(-1, len(nodes)))
     columns = {"params": places[:, 0], "tokens": places[:, 1], "samples": np.ones(len(places))}
     if len(nodes) == 3:
         columns["samples"] = places[:, 2]
-    if budget.unique_tokens is not None:
-        columns["unique_tokens"] = np.full(len(places), float(np.asarray(budget.unique_tokens)))
     return columns
 
 
 def _costs(law: Law, budget: Budget, nodes: list[np.ndarray]) -> np.ndarray:
     """Computes the law's cost at all combinations of nodes, shape (*grid,)."""
-    columns = _columns(nodes, budget)
+    columns = _columns(nodes)
     with scope() as dtype:
         law, budget = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), (law, budget))
         place = [jnp.asarray(columns[name], dtype) for name in ("params", "tokens", "samples")]

@@ -105,7 +105,7 @@ const Levers = (() => {
     const epsilon = ROOM * 10;
 
     // Costs at a position of the levers, as functions of N; those of a query are a + b k, of training a + b D.
-    function costsAt(levers) {
+    function costsAt(levers, costs = problem.costs) {
       const tokens = start.tokens ? levers.tokens / start.tokens : 1;
       const price = start.price ? levers.price / start.price : 1;
       function sums(terms, variable, factor) {
@@ -123,10 +123,10 @@ const Levers = (() => {
         };
       }
       return {
-        training: sums(problem.training, 1, price),
-        serving: problem.serving.map((terms) => sums(terms, 2, price)),
-        memory: sums(problem.memory, 2, 1),
-        latency: problem.latency.map((terms) => sums(terms, 2, 1)),
+        training: sums(costs.training, 1, price),
+        serving: costs.serving.map((terms) => sums(terms, 2, price)),
+        memory: sums(costs.memory, 2, 1),
+        durations: costs.durations.map(([terms, limit]) => [sums(terms, 2, 1), limit]),
       };
     }
 
@@ -159,9 +159,17 @@ const Levers = (() => {
         return (purse - still) / moving;
       }
 
+      // Without an oracle more samples may be worse, so all that can be paid for are no answer.
+      function bestSamples(n, d, low, high) {
+        const top = Math.min(Math.log(high), box[2][1]);
+        if (top <= Math.log(low)) return high;
+        const k = Math.exp(lowest((log) => heightAt({ n, d, k: Math.exp(log) }), Math.log(low), top, 30));
+        return Math.abs(k / Math.exp(top) - 1) < 1e-9 ? high : k;
+      }
+
       return (n) => {
-        if (problem.memoryLimit && costs.memory(n)[0] > problem.memoryLimit * (1 + ROOM)) return null;
-        for (const cost of costs.latency) if (cost(n)[0] > problem.latencyLimit * (1 + ROOM)) return null;
+        if (problem.costs.memoryLimit && costs.memory(n)[0] > problem.costs.memoryLimit * (1 + ROOM)) return null;
+        for (const [seconds, limit] of costs.durations) if (seconds(n)[0] > limit * (1 + ROOM)) return null;
         let most_d = cap;
         if (levers.train !== undefined) most_d = Math.min(most_d, tokensFor(n, levers.train));
         if (shared) most_d = Math.min(most_d, tokensFor(n, levers.total - levers.queries * queryCost(n, single)));
@@ -178,7 +186,8 @@ const Levers = (() => {
             const [still, moving] = costs.training(n);
             left = Math.min(left, (levers.total - still - moving * d) / levers.queries);
           }
-          return { n, d, k: Math.min(most, Math.max(samplesFor(n, left), fewest)) };
+          const k = Math.min(most, Math.max(samplesFor(n, left), fewest));
+          return problem.fallsInSamples || k <= fewest ? { n, d, k } : { n, d, k: bestSamples(n, d, fewest, k) };
         }
         if (ratio) return at(ratio * n);
         if ((shared && problem.samples && !fixedSamples) || !problem.fallsInTokens) {
@@ -232,7 +241,7 @@ const Levers = (() => {
         const place = placer(Math.exp(logN));
         return place ? heightAt(place) : Infinity;
       };
-      let sizes = problem.sizes ? problem.sizes.map(Math.log).filter((n) => placer(Math.exp(n))) : sizesOf(placer, SCAN);
+      let sizes = problem.sizes ? problem.sizes.map(Math.log).filter((n) => placer(Math.exp(n))) : sizesOf(placer, slow && !problem.fallsInSamples ? 61 : SCAN);
       if (!sizes.length) return failure("infeasible");
       const heights = sizes.map(height);
       let best = 0;
@@ -261,27 +270,37 @@ const Levers = (() => {
       return options.reduce((best, one) => (one.height < best.height ? one : best), options[0] || free);
     }
 
-    // The law and its draws along the sizes that the levers allow; bands of the best size and of what belongs to it.
-    function line(levers, count = SCAN) {
-      const costs = costsAt(levers);
+    // The law and some of its draws along the sizes that costs allow.
+    function line(levers, count, prices, chosen) {
+      const costs = costsAt(levers, prices);
       const placer = placerOf(levers, costs, problem.samples ? levers.samples : null);
       const sizes = problem.sizes ? problem.sizes.map(Math.log) : sizesOf(placer, count);
       const rows = [];
-      const number = draws ? draws.count : 0;
       const heights = [];
       for (const size of sizes) {
         const place = placer(Math.exp(size));
         const height = place ? heightAt(place) : Infinity;
         if (!Number.isFinite(height)) continue;
         rows.push({ n: size, d: Math.log(place.d), k: Math.log(place.k), height });
-        if (!draws) continue;
-        draws.place(inside([size, Math.log(place.d), Math.log(place.k)]));
-        const column = new Float64Array(number);
-        for (let i = 0; i < number; i++) column[i] = height + draws.value(i);
+        const column = new Float64Array(chosen.length).fill(height);
+        if (draws) {
+          draws.place(inside([size, Math.log(place.d), Math.log(place.k)]));
+          for (let i = 0; i < chosen.length; i++) column[i] += draws.value(chosen[i]);
+        }
         heights.push(column);
       }
-      return { rows, heights, number, limited: sizes.limited };
+      return { rows, heights, limited: sizes.limited };
     }
+
+    // Draws of the law at each point of the ranges of prices; without draws, the law itself at each point.
+    const points = problem.over.length ? problem.over : [problem.costs];
+    const number = draws ? draws.count : problem.over.length;
+    const groups = points.map((_, point) => {
+      const members = [];
+      for (let i = point; i < number; i += points.length) members.push(i);
+      return members;
+    });
+    const slow = problem.samples && start.total !== undefined && start.total !== null;
 
     function inside(x) {
       return box.map((ends, i) => Math.min(Math.max(x[i], ends[0]), ends[1]));
@@ -305,11 +324,19 @@ const Levers = (() => {
 
     // Bands of N, D, k and the prediction over draws, each at its own best size; null where draws do not bound it.
     function bands(levers, count = SCAN) {
-      const { rows, heights, number, limited } = line(levers, count);
-      if (number < 20 || rows.length < 5) return null;
+      if (number < 20) return null;
       const columns = { params: [], tokens: [], samples: [], value: [], ratio: [] };
+      const sizes = slow && (points.length > 1 || !problem.fallsInSamples) ? 61 : count;
+      const edges = points.reduce((sum, prices, point) => sum + best(line(levers, sizes, prices, groups[point]), columns), 0);
+      if (edges > 0.1 * number) return null;
+      return Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, spread(values)]));
+    }
+
+    // Adds the best size of each draw along a line, with what belongs to it, and counts draws that have it at an end.
+    function best({ rows, heights, limited }, columns) {
+      if (rows.length < 5) return rows.length ? heights[0].length : Infinity;
       let edges = 0;
-      for (let draw = 0; draw < number; draw++) {
+      for (let draw = 0; draw < heights[0].length; draw++) {
         let at = 0;
         for (let i = 1; i < rows.length; i++) if (heights[i][draw] < heights[at][draw]) at = i;
         const last = rows.length - 1;
@@ -330,16 +357,16 @@ const Levers = (() => {
         columns.ratio.push(d / n);
         columns.value.push(response(height));
       }
-      if (edges > 0.1 * number) return null;
-      return Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, spread(values)]));
+      return edges;
     }
 
     // The prediction at other sizes under the same levers, with its band.
     function curve(levers) {
-      const { rows, heights, number } = line(levers);
+      const all = Array.from({ length: draws ? draws.count : 0 }, (_, i) => i);
+      const { rows, heights } = line(levers, slow && !problem.fallsInSamples ? 61 : SCAN, problem.costs, all);
       return rows.map((row, i) => ({
         params: Math.exp(row.n), tokens: Math.exp(row.d), samples: Math.exp(row.k), value: response(row.height),
-        band: number >= 20 ? spread(Array.from(heights[i], response)) : null,
+        band: all.length >= 20 ? spread(Array.from(heights[i], response)) : null,
       }));
     }
 

@@ -10,6 +10,7 @@
   let printing = false;
   let unpacked = false;
   const colours = () => PALETTES[dark.matches && !printing ? "dark" : "light"];
+  const PAPER = 640; // pixels that every paper has beside its margins
   const SCALES = [[1e12, " trillion"], [1e9, " billion"], [1e6, " million"]];
 
   function inWords(value) {
@@ -29,7 +30,7 @@
     const unit = last.replace(/^[^ ]*/, "");
     return `${unit && first.endsWith(unit) ? first.slice(0, -unit.length) : first} to ${last}`;
   }
-  const predicted = (value) => (words.response === "pass@k" ? `${Number((100 * value).toPrecision(4))} %` : Number(value.toPrecision(4)).toString());
+  const predicted = (value) => (words.percent ? `${Number((100 * value).toPrecision(4))} %` : Number(value.toPrecision(4)).toString());
   const cost = (value) => {
     if (words.unit === "dollars") return `$${value >= 1e6 ? inWords(value) : value.toLocaleString("en", { maximumSignificantDigits: 4 })}`;
     return `${words.unit === "device-hours" && value >= 1 ? inWords(value) : exact(value)} ${words.unit}`;
@@ -55,13 +56,15 @@
       return;
     }
     const palette = colours();
+    const height = layout.height || 370;
+    place.style.minHeight = `${height}px`;
     const axis = { gridcolor: palette.line, zerolinecolor: palette.soft, linecolor: palette.soft, automargin: true, exponentformat: "power" };
     const styled = {
       ...layout,
       font: { family: "system-ui, sans-serif", size: 13, color: palette.ink },
       paper_bgcolor: palette.ground, plot_bgcolor: palette.ground,
       margin: { l: 12, r: 12, t: 34, b: 12 },
-      height: layout.height || 370,
+      height, ...(printing ? { width: PAPER, autosize: false } : { autosize: true }),
       legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0 },
       hoverlabel: { bgcolor: palette.ground, bordercolor: palette.soft, font: { color: palette.ink } },
       xaxis: { ...axis, ...decades(traces, "x", layout.xaxis), ...layout.xaxis },
@@ -94,6 +97,7 @@
   function bench() {
     const model = Levers.make(data.levers);
     const { start, ranges } = data.levers;
+    const banded = data.levers.draws || data.levers.over.length;
     const state = { ...start };
     const NAMES = {
       train: ["Training budget", words.unit], inference: ["Serving budget for a query", words.unit],
@@ -178,7 +182,7 @@
       cells[name] = { now, band };
       body.append(element("tr", {}, element("th", { scope: "row" }, text), now, band, then));
     }
-    if (!data.levers.draws) for (const cell of document.querySelectorAll("#answers .interval")) cell.remove();
+    if (!banded) for (const cell of document.querySelectorAll("#answers .interval")) cell.remove();
 
     function quantityOf(answer, name) { return name === "ratio" ? answer.tokens / answer.params : answer[name]; }
 
@@ -186,7 +190,7 @@
       if (!answer.ok && answer.reason === "beyond") return "These levers lead beyond what this page has computed, so it gives no numbers. Ask t2jax plan for such a budget.";
       if (!answer.ok) return "These budgets do not pay for any model in the range of this page.";
       const samples = data.levers.samples ? ` and draw ${inWords(answer.samples)} samples` : "";
-      const of = words.response === "pass@k" ? `pass@k of ${predicted(answer.value)}` : `${words.response} of ${predicted(answer.value)}`;
+      const of = words.percent ? `${words.response} of ${predicted(answer.value)}` : `${words.response} of ${predicted(answer.value)}`;
       return `Train ${inWords(answer.params)} parameters on ${inWords(answer.tokens)} tokens (${inWords(answer.tokens / answer.params)} per parameter)${samples}: ${words.law} predicts a ${of}.`;
     }
 
@@ -195,7 +199,7 @@
     function move() {
       const began = performance.now();
       const answer = model.solve(state);
-      const bands = answer.ok && data.levers.draws ? model.bands(state) : null;
+      const bands = answer.ok && banded ? model.bands(state) : null;
       for (const [name, [, format]] of Object.entries(withCosts)) {
         const { now, band } = cells[name];
         now.textContent = answer.ok ? format(quantityOf(answer, name)) : "–";
@@ -256,7 +260,7 @@
         const value = Math.exp(low + ((high - low) * i) / 24);
         const solved = model.solve({ ...state, [lever]: value });
         if (!solved.ok) continue;
-        const bands = data.levers.draws ? model.bands({ ...state, [lever]: value }, 121) : null;
+        const bands = banded ? model.bands({ ...state, [lever]: value }, 121) : null;
         x.push(value);
         y.push(quantityOf(solved, quantity));
         ends.push(bands ? bands[quantity] : null);
@@ -265,7 +269,7 @@
       const traces = known.length > 1 ? [bandOf(known.map((i) => x[i]), known.map((i) => ends[i]), palette)] : [];
       traces.push({ type: "scatter", mode: "lines", name: "best plan", x, y, line: { color: palette.c1, width: 2.5 }, text: x.map((value, i) => `${exact(value)}: ${format(y[i])}`), hovertemplate: "%{text}<extra></extra>" });
       if (answer.ok) traces.push({ type: "scatter", mode: "markers", name: "levers now", x: [state[lever]], y: [quantityOf(answer, quantity)], marker: { color: palette.c2, size: 13, symbol: "star" }, text: [`now: ${format(quantityOf(answer, quantity))}`], hovertemplate: "%{text}<extra></extra>" });
-      const linear = quantity === "value" && words.response === "pass@k";
+      const linear = quantity === "value" && words.percent;
       draw("path", traces, {
         xaxis: { type: "log", title: { text: `${NAMES[lever][0].toLowerCase()} (${NAMES[lever][1]})` } },
         yaxis: { type: linear ? "linear" : "log", title: { text: QUANTITIES[quantity][0] } },
