@@ -5,8 +5,6 @@ import dataclasses
 import io
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -20,41 +18,13 @@ import t2jax as t2
 from t2jax import cli
 from t2jax.cli.plan.config import PlanConfig
 from t2jax.cli.process.config_file import config_of_record
-from t2jax.cli.report import write
-from t2jax.cli.report.lever_data import lever_data
-from t2jax.planning.levers.levers import levers_of
 from tests.helpers.json_answers import checked_answer
+from tests.helpers.page_levers import solved
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
 LAW = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
-SCRIPT = Path(write.__file__).parent / "page" / "levers.js"
 NASTY = "<script>window.stolen=1</script><img src=x onerror=window.stolen=1>"
 EVIL = "</script>" + NASTY
-
-SOLVE = """
-const levers = require(process.argv[1]);
-const [problem, positions] = JSON.parse(require("fs").readFileSync(0));
-const model = levers.make(problem);
-const moved = positions.map((at) => ({ ...problem.start, ...at }));
-console.log(JSON.stringify(moved.map((at) => [model.solve(at), model.bands(at)])));
-"""
-
-
-def solved(
-    law: Any, budget: t2.Budget, positions: list[dict[str, float]], laws: Any = None, over: Any = ()
-) -> list[Any]:
-    """Answers of the page's script at positions of the levers, and its bands."""
-    if not shutil.which("node"):
-        pytest.skip("node is not installed: it runs the page's script")
-    problem = lever_data(levers_of(law, budget, t2.allocate(law, budget), laws=laws, over=over), type(law))
-    done = subprocess.run(
-        ["node", "-e", SOLVE, str(SCRIPT)],
-        input=json.dumps([problem, positions]),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def closed_form(train: Any, cap: Any = np.inf, most: Any = np.inf) -> tuple[np.ndarray, np.ndarray]:

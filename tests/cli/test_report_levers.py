@@ -8,7 +8,7 @@ import pytest
 from numpyro.distributions import LogNormal
 
 import t2jax as t2
-from tests.cli.test_report import solved
+from tests.helpers.page_levers import solved
 
 A, B, ALPHA, BETA, DEPTH = 480.0, 2100.0, 0.35, 0.37, 16.0
 PRICES = np.geomspace(1.0, 4.0, 65)[1::2]
