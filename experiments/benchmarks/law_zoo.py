@@ -80,7 +80,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(tables=("chinchilla-epoch",), laws=1, draws=30, starts=2, folds=2)
+        return cls(tables=("chinchilla-epoch",), laws=1, draws=20, starts=2, folds=2)
 
 
 def run(config: Config) -> Result:

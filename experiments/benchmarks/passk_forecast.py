@@ -52,7 +52,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(repeats=1, draws=200)
+        return cls(least_samples=15_000, repeats=1, draws=100)
 
 
 @dataclass(frozen=True)

@@ -50,12 +50,14 @@ class Config:
     """Folds of the cross-validation by checkpoint."""
     questions: int = 128
     """How many of the questions, the first ones."""
+    checkpoints: int | None = None
+    """How many of the checkpoints, evenly chosen by name; all by default."""
     seed: int = 0
     """Seed of every random draw."""
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(laws=1, draws=40, starts=2, folds=2, questions=12)
+        return cls(laws=1, draws=20, starts=2, folds=2, questions=16, checkpoints=12)
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,10 @@ def run(config: Config) -> Result:
     counts = counts.where(counts["tokens"] >= SOLVING)
     first = np.unique(counts["question"])[: config.questions]
     counts = counts.where(np.isin(counts["question"], first))
+    if config.checkpoints:
+        models = np.unique(counts["model"])
+        models = models[np.linspace(0, len(models) - 1, config.checkpoints).astype(int)]
+        counts = counts.where(np.isin(counts["model"], models))
     cut = t2.evaluation.Cut.middle(counts)
     above = cut.above(counts)
     judged, failed = [], []

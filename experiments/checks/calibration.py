@@ -79,7 +79,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(laws=("chinchilla",), tables=3, sizes=4)
+        return cls(laws=("chinchilla",), tables=2, sizes=4)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(plans=4)
+        return cls(plans=2)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,8 @@ class Config:
 
     least_tokens: float = 1.99e9
     """Checkpoints trained on fewer tokens are left out; those named 2B are just above."""
+    questions: int | None = None
+    """How many of the questions, the first ones; all by default."""
     samples: tuple[int, ...] = (1, 10, 100, 1000)
     """The k at which pass@k is compared."""
     starts: int = 8
@@ -56,7 +58,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(starts=2, draws=40, budgets=3)
+        return cls(questions=24, starts=2, draws=20, budgets=3)
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ class Result:
 def run(config: Config) -> Result:
     counts = t2.datasets.load("pythia-gsm8k")
     counts = counts.where(counts["tokens"] >= config.least_tokens)
+    counts = counts.where(np.isin(counts["question"], np.unique(counts["question"])[: config.questions]))
     fit_key, draw_key = jax.random.split(jax.random.key(config.seed))
     fits = []
     for law in (t2.laws.T2PassK, t2.laws.T2PassKNaive):

@@ -39,7 +39,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(problems=2, points=21, rounds=5)
+        return cls(problems=1, points=11, rounds=5)
 
 
 @dataclass(frozen=True)

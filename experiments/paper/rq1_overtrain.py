@@ -69,7 +69,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(candidates=(1.28e8,), cuts=(), tasks=("verse_end",), draws=30, starts=2, pass_tasks=())
+        return cls(candidates=(1.28e8,), cuts=(), tasks=("verse_end",), draws=20, starts=2, pass_tasks=())
 
 
 @dataclass(frozen=True)

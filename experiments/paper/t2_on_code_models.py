@@ -78,7 +78,7 @@ class Config:
     @classmethod
     def tiny(cls) -> Self:
         small: Any = {"laws": ("T2PassK", "T2PassKNaive"), "smooth": ("T2PassK",), "cuts": (1e21,), "budgets": 3}
-        return cls(**small, draws=24, planned_draws=24, smooth_draws=100)
+        return cls(**small, draws=20, planned_draws=20, smooth_draws=100)
 
 
 def run(config: Config) -> Result:

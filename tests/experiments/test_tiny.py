@@ -172,7 +172,7 @@ def test_optima_with_samples_and_for_one_share_draws():
 def test_passk_on_pythia(tmp_path):
     need("pythia-gsm8k")
     result = passk_on_pythia.run(passk_on_pythia.Config.tiny())
-    assert (result.checkpoints, result.rows) == (54, 6915)
+    assert (result.checkpoints, result.rows) == (54, 54 * 24)
     assert [one.agreement for one in result.fits] == [1.0, 1.0]
     errors = {(one.law, one.definition, one.samples): one for one in result.errors}
     # every question has at least 128 samples: up to k = 100 there is one definition
