@@ -95,6 +95,16 @@ def test_a_sweep_is_kept_and_its_table_read(swept, tmp_path):
     assert again.grid == sweep.grid and again.recipe == sweep.recipe and again.corpus.digest == sweep.corpus.digest
 
 
+def test_tables_of_a_sweep_that_goes_on_have_the_same_checkpoints(swept, tmp_path, monkeypatch):
+    """A checkpoint that is finished while the tables are written is in both or in none."""
+    cells = list(swept[0].measured())
+    reads = iter([cells[:-1]])
+    monkeypatch.setattr(type(swept[0]), "measured", lambda _: iter(next(reads, cells)))
+    runs, questions = write_tables(swept[0], tmp_path)
+    models = pq.read_table(questions)["model"].unique().to_pylist()
+    assert pd.read_csv(runs)["model"].tolist() == models and len(models) == len(cells) - 1
+
+
 def test_what_follows_a_sweep_is_measured_once(swept, tmp_path, monkeypatch):
     """Wrong answers and post-training at the last checkpoint; a second call computes nothing anew."""
     source = replace(TINY, make=lambda: swept[0].corpus)

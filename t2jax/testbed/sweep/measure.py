@@ -13,7 +13,6 @@ from t2jax.testbed.text.questions import Questions
 from t2jax.typing import Array, Float
 
 BATCH = 64
-GRAIN = 16  # questions of similar length are read together, cut to a multiple of this: few shapes to compile
 
 
 def answer_nll(shape: Shape, params: Any, questions: Questions) -> Float[np.ndarray, " questions"]:
@@ -22,8 +21,7 @@ def answer_nll(shape: Shape, params: Any, questions: Questions) -> Float[np.ndar
     p_i = exp(-NLL_i) is the probability that one sample, drawn token by token, is the answer (Roberts et al. 2026).
     """
     nll, length = np.zeros(len(questions), np.float32), questions.lengths()
-    length = np.minimum(-(-(length - 1) // GRAIN) * GRAIN + 1, questions.tokens.shape[1])
-    for most in np.unique(length):  # padding after the answer is not read
+    for most in np.unique(length):  # questions of about the same length are read together, without their padding
         asked = questions.where(length == most)
         tokens, answer = asked.tokens[:, :most], asked.answer[:, 1:most]
         values = _batched(lambda rows: np.asarray(_nll(params, rows, shape)), tokens)

@@ -1,6 +1,6 @@
 """Writes the measurements of a sweep as files: runs.csv, questions.parquet and answers.parquet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from t2jax.files import whole
-from t2jax.testbed.sweep.grid import Cell, Run
-from t2jax.testbed.sweep.sweep import Sweep, SweepError
+from t2jax.testbed.sweep.sweep import Measured, Sweep, SweepError, Tuned
 from t2jax.testbed.sweep.train import branch_step
 from t2jax.testbed.sweep.tuning import STAGES
 
@@ -39,23 +38,25 @@ def write_tables(sweep: Sweep, folder: Path) -> tuple[Path, ...]:
     (probability that one sample is correct). answers.parquet, if wrong answers were measured, has model, task,
     question, rank and p of the strongest wrong answers. A sweep without a finished cell raises SweepError.
     """
-    runs = [_run(sweep, *measured) for measured in sweep.measured()]
-    if not runs:
+    # read once, since a sweep that goes on finishes more cells meanwhile
+    cells = [(measured, list(sweep.tuned(measured.run, measured.cell))) for measured in sweep.measured()]
+    if not cells:
         raise SweepError(f"{sweep.folder}: no checkpoint is finished, expected at least one")
     written = [folder / RUNS, folder / QUESTIONS]
     with whole(folder / RUNS) as path:
-        pd.DataFrame(runs).to_csv(path, index=False)
-    _write(folder / QUESTIONS, pa.concat_tables(_questions(sweep), promote_options="none"))
-    if answers := list(_answers(sweep)):
+        pd.DataFrame([_run(sweep, *cell) for cell in cells]).to_csv(path, index=False)
+    _write(folder / QUESTIONS, pa.concat_tables(_questions(sweep, cells), promote_options="none"))
+    if answers := list(_answers(sweep, [measured for measured, _ in cells])):
         _write(folder / ANSWERS, pa.concat_tables(answers))
         written.append(folder / ANSWERS)
     return tuple(written)
 
 
-def _run(sweep: Sweep, run: Run, cell: Cell, nll: np.ndarray, loss: float, seconds: float) -> dict[str, Any]:
+def _run(sweep: Sweep, measured: Measured, tuned: Sequence[Tuned]) -> dict[str, Any]:
+    run, cell, _, loss, seconds = measured
     shape, tokens, recipe = cell.shape, cell.steps * sweep.recipe.tokens_per_step, sweep.recipe_of(run)
     forward = shape.forward_flops(recipe.context)
-    rates = {tuned.stage: tuned.factor * sweep.recipe.rate / shape.width for tuned in sweep.tuned(run, cell)}
+    rates = {one.stage: one.factor * sweep.recipe.rate / shape.width for one in tuned}
     return {
         "model": run.name(cell),
         "seed": run.seed,
@@ -77,13 +78,13 @@ def _run(sweep: Sweep, run: Run, cell: Cell, nll: np.ndarray, loss: float, secon
     }
 
 
-def _questions(sweep: Sweep) -> Iterator[pa.Table]:
+def _questions(sweep: Sweep, cells: Sequence[tuple[Measured, Sequence[Tuned]]]) -> Iterator[pa.Table]:
     questions = sweep.corpus.questions
-    for run, cell, nll, _, _ in sweep.measured():
+    for (run, cell, nll, _, _), after in cells:
         model = run.name(cell)
         for index, task in enumerate(questions.tasks):
             yield _of_task(model, "base", task, nll[questions.task == index])
-        for tuned in sweep.tuned(run, cell):
+        for tuned in after:
             yield _of_task(model, tuned.stage, tuned.task, tuned.nll)
 
 
@@ -93,9 +94,9 @@ def _of_task(model: str, stage: str, task: str, nll: np.ndarray) -> pa.Table:
     return pa.table({**names, "question": pa.array(np.arange(len(p), dtype=np.int16)), "p": pa.array(_rounded(p))})
 
 
-def _answers(sweep: Sweep) -> Iterator[pa.Table]:
+def _answers(sweep: Sweep, cells: Sequence[Measured]) -> Iterator[pa.Table]:
     tasks = sweep.corpus.questions.tasks
-    for run, cell, *_ in sweep.measured():
+    for run, cell, *_ in cells:
         if (answers := sweep.wrong_answers(run, cell)) is None:
             continue
         for task, p in zip(tasks, np.split(answers, len(tasks)), strict=True):

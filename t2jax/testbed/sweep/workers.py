@@ -9,9 +9,12 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
+import jax
+
 from t2jax.testbed.sweep.grid import Cell, Run
 from t2jax.testbed.sweep.sweep import Sweep
 
+CACHE = "jax_compilation_cache_dir"
 ONE_CORE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 
@@ -35,7 +38,10 @@ def sweep_all(sweep: Sweep, workers: int | None, show: Callable[[int], object] =
             if cell:
                 show(sweep.count())
         return
-    flags, os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS"), ONE_CORE
+    before = {name: os.environ.get(name) for name in ("XLA_FLAGS", CACHE.upper())}
+    os.environ["XLA_FLAGS"] = ONE_CORE
+    if folder := getattr(jax.config, CACHE):
+        os.environ[CACHE.upper()] = folder  # one worker compiles for all
     spawn = multiprocessing.get_context("spawn")
     child_end, parent_end = spawn.Pipe(duplex=False)
     pool = ProcessPoolExecutor(workers or os.cpu_count() or 1, spawn, _exit_with_parent, (child_end,))
@@ -49,9 +55,10 @@ def sweep_all(sweep: Sweep, workers: int | None, show: Callable[[int], object] =
         pool.shutdown(wait=True, cancel_futures=True)
         parent_end.close()
         child_end.close()
-        os.environ.pop("XLA_FLAGS")
-        if flags is not None:
-            os.environ["XLA_FLAGS"] = flags
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _watch(sweep: Sweep, futures: list[Future], show: Callable[[int], object]) -> None:

@@ -10,6 +10,7 @@ from t2jax.testbed.text.tokenizer import SEPARATOR, Tokenizer
 
 __all__ = ["Document", "Questions", "ask", "gather"]
 
+GRAIN = 16
 CLAUSE = re.compile(r"(?<=[.,;:!?]) ")
 
 
@@ -62,8 +63,14 @@ class Questions:
         return Questions((task,), np.zeros(len(rows), int), self.tokens[rows], self.answer[rows])
 
     def lengths(self) -> np.ndarray:
-        """Counts the tokens of each question up to its last scored one, integers of shape (Q,)."""
-        return self.answer.shape[1] - np.argmax(self.answer[:, ::-1], axis=1)
+        """Counts the tokens of each question that models read, integers of shape (Q,).
+
+        These are all up to the last scored one, and padding up to a multiple of 16 after the first: few lengths make
+        few programs to compile.
+        """
+        most = self.answer.shape[1]
+        read = most - 1 - np.argmax(self.answer[:, ::-1], axis=1)
+        return np.minimum(-(-read // GRAIN) * GRAIN + 1, most)
 
     def where(self, rows: np.ndarray) -> "Questions":
         """Selects rows by a mask or by their indices."""
