@@ -18,7 +18,7 @@ MAPPINGS = 45_000  # of the 65,530 that Linux allows a process; every compiled p
 
 def pytest_configure(config):
     """Settings of workers and of commands that tests start, which have the environment of this process."""
-    os.environ.setdefault("XLA_FLAGS", " ".join(flags_of_tests(config.option.markexpr)))
+    os.environ.setdefault("XLA_FLAGS", " ".join(flags_of_tests()))
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as every core has a worker
     # what one process has compiled is there for all, and gone with the run
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
@@ -29,15 +29,14 @@ def pytest_configure(config):
         jax.config.update("jax_compilation_cache_dir", folder.name)
 
 
-def flags_of_tests(marks: str) -> list[str]:
+def flags_of_tests() -> list[str]:
     """XLA's flags for tests, which compile more than they compute; JAX reads them when it makes the first array.
 
-    Commands, notebooks and benchmarks outside pytest compile as users do.
+    The small modes of experiments have the same flags, and so find what other tests have compiled. Commands, notebooks
+    and benchmarks outside pytest compile as users do.
     """
-    flags = ["--xla_cpu_multi_thread_eigen=false"]  # as every core has a worker
-    if marks != "tiny":  # experiments compute more
-        flags.append("--xla_backend_optimization_level=0")
-    return flags + flags_for_fast_compilation()
+    one_thread = "--xla_cpu_multi_thread_eigen=false"  # as every core has a worker
+    return [one_thread, "--xla_backend_optimization_level=0", *flags_for_fast_compilation()]
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(tables=("testbed",), compute_cuts=(0.5,), ratio_cuts=(), draws=30)
+        return cls(tables=("testbed",), compute_cuts=(0.5,), ratio_cuts=(), draws=20)
 
 
 @dataclass(frozen=True)

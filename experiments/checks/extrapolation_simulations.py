@@ -46,7 +46,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(tables=3, draws=100)
+        return cls(tables=2, draws=100)
 
 
 @dataclass(frozen=True)

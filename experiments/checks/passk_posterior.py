@@ -69,7 +69,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(checkpoints=3, questions=30, variants=(ANEW, BOTH), halves=1, draws=20, told=60, targets=(1, 100))
+        return cls(checkpoints=3, questions=16, variants=(ANEW, BOTH), halves=1, draws=20, told=40, targets=(1, 100))
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(starts=4, draws=30)
+        return cls(starts=2, draws=20)
 
 
 @dataclass(frozen=True)

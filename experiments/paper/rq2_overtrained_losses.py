@@ -72,7 +72,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(tables=("testbed, loss",), laws=1, draws=30, starts=2)
+        return cls(tables=("testbed, loss",), laws=1, draws=20, starts=2)
 
 
 @dataclass(frozen=True)
