@@ -41,7 +41,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(checkpoints=16, questions=100, resamples=4, draws=0)
+        return cls(checkpoints=24, questions=50, resamples=4, draws=0)
 
 
 @dataclass(frozen=True)
