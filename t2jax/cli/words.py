@@ -21,6 +21,8 @@ def cost(value: float, unit: str) -> str:
     """Returns a cost in the unit that is paid in: "$12,300", "439,000 device-hours", "1.2e+22 FLOPs"."""
     if unit == "dollars":
         return f"${value:,.0f}" if value >= 100 else f"${value:.3g}"
+    if unit == "device-seconds" and value >= 360:  # a fleet is counted in hours, which a total in seconds is not
+        return f"{value:.3g} {unit} ({count(value / 3600)} device-hours)"
     return f"{count(value) if unit == 'device-hours' else format(value, '.3g')} {unit}"
 
 

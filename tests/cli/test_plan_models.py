@@ -14,6 +14,7 @@ from t2jax.cli.plan.command import change_budget
 from t2jax.cli.plan.config import PlanConfig
 from t2jax.cli.plan.prices import PriceOptions
 from t2jax.cli.plan.ranges import plans_over_ranges
+from t2jax.cli.words import cost
 from t2jax.fitting.law_files import load_law
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
@@ -136,6 +137,23 @@ def test_factors_apply_to_what_a_file_gives(tmp_path):
     assert device is not None and device.price == 4.0
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (
+            439200.0,
+            "device-seconds",
+            "4.39e+05 device-seconds (122 device-hours)",
+        ),  # a fleet's hours, taken for seconds
+        (439200.0, "device-hours", "439,000 device-hours"),
+        (12345.0, "dollars", "$12,345"),
+        (1e22, "FLOPs", "1e+22 FLOPs"),
+    ],
+)
+def test_costs_in_words(value, unit, said):
+    assert cost(value, unit) == said
+
+
 def test_costs_are_in_what_was_paid(folder, tmp_path, capsys):
     """300 H100s for two months, and queries without a prompt: 6ND at 40 % of 989 TFLOP/s in hours of a device."""
     rows = pd.read_csv(folder / "tasks.csv").query("task == 'easy'").drop(columns="task")
@@ -143,7 +161,7 @@ def test_costs_are_in_what_was_paid(folder, tmp_path, capsys):
     table = t2.Table.from_columns(**columns)  # pyright: ignore[reportArgumentType]
     t2.save_law(tmp_path / "law.json", t2.fit(t2.laws.T2Loss, table, key=jax.random.key(0)), table)
     fleet = ["--total", "439200", "--device-hours", "--accelerator", "H100", "--queries", "1e8", "--prompt", "0"]
-    more = ["--generated", "800", "--what-if", "total=x2", "--report", "--figures", "none"]
+    more = ["--generated", "800", "--report", "--figures", "none"]
     command = ["plan", "--law-file", str(tmp_path / "law.json"), *fleet, *more, "-o", str(tmp_path / "plan"), "--json"]
     assert cli.command(command) == 0
     answer = json.loads(capsys.readouterr().out)

@@ -66,7 +66,8 @@ def plan_summary(report: PlanReport) -> str:
     """Returns what fits a screen: the recommendation, its intervals, costs, alternatives, and changed budgets."""
     more = "With -v: assumptions, what moves the plan, and how it was found."
     intervals = f"{_short_intervals(report)} {_intervals_of_the_law(report)}".rstrip()
-    parts = [_headline(report), intervals, _selection(report), _costs(report), of_the_model(report)]
+    costs = f"{_costs(report)} {_one_at_a_time(report)}".rstrip()
+    parts = [_headline(report), intervals, _selection(report), costs, of_the_model(report)]
     parts += [_alternatives(report), _what_if(report), more]
     return "\n\n".join(part for part in parts if part)
 
@@ -279,6 +280,13 @@ def _assumptions(report: PlanReport) -> str:
     return sentence + (
         "." if serving.shape is not None else "; attention and the KV cache are not counted without --context."
     )
+
+
+def _one_at_a_time(report: PlanReport) -> str:
+    """Returns what the default batch means, which few serve with, or an empty text."""
+    serving = report.budget.prices[1]
+    alone = serving.on is not None and report.budget.serves and np.max(serving.batch) == 1.0
+    return "It decodes one sequence at a time; --batch shares each reading of the weights." if alone else ""
 
 
 def _format_number(value: Any, times: float = 1.0) -> str:
