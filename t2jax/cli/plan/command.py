@@ -12,7 +12,6 @@ from t2jax.cli.law_source import LawSource, find_law
 from t2jax.cli.output import Output
 from t2jax.cli.plan.config import PlanConfig
 from t2jax.cli.plan.explain import explain
-from t2jax.cli.plan.figures import picture_plan
 from t2jax.cli.plan.partial import keep_plan, keep_report
 from t2jax.cli.plan.prices import OF_DEVICES, PRICE_NAMES, PriceOptions
 from t2jax.cli.plan.ranges import LEVER_POINTS, POINTS, SMOOTH_POINTS, plans_over_ranges, smooth_over_ranges
@@ -43,6 +42,8 @@ def run(config: PlanConfig) -> int:
     if config.law_file is None:
         config.held.check(config.fitting.law, budget)
     levers = {text: change_budget(config, text) for text in config.what_if}
+    from t2jax.cli.plan.figures import picture_plan  # imports Matplotlib, which a page need not
+
     with Output("plan", config.output, config) as out:
         out.answer_comes_first()
         source = find_law(config.table, config.law_file, config.fitting, config.held, budget.serves, out)
