@@ -103,7 +103,7 @@ def run(config: Config) -> Result:
     def theirs() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         idata = pymc(runs, config, config.seed + len(stepped))
         groups = (idata["warmup_sample_stats"], idata["sample_stats"])
-        stepped.append(sum(float(one["process_time_diff"].sum()) for one in groups))
+        stepped.append(sum(float(group["process_time_diff"].sum()) for group in groups))
         return read(idata, list(mine.means))
 
     with stage("PyMC"):
@@ -122,7 +122,7 @@ def side(name: str, call: Callable[[], Any], repeats: int) -> Side:
     found = judged[-1]
     seconds, ess = float(np.median([one for one, _ in warm])), float(np.median([least(one) for one in judged]))
     draws = [{name: one[0][name].ravel() for name in one[0]} for one in (first, *(one for _, one in warm))]
-    pooled = {name: np.concatenate([one[name] for one in draws]) for name in draws[0]}
+    pooled = {name: np.concatenate([draw[name] for draw in draws]) for name in draws[0]}
     return Side(
         name=name,
         cold=cold,
@@ -142,7 +142,7 @@ def cpu(call: Callable[[], Any]) -> tuple[float, Any]:
 
     def used() -> float:
         usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        return sum(one.ru_utime + one.ru_stime for one in usages)
+        return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
     started = used()
     value = call()

@@ -92,7 +92,7 @@ class Result:
 
     def ratio(self, name: str, over: str = GRID) -> float:
         """Median error of a way over that of another."""
-        by = {one.name: one.error for one in self.ways}
+        by = {way.name: way.error for way in self.ways}
         return by[name] / by[over]
 
 
@@ -267,11 +267,11 @@ def words(result: Result) -> list[str]:
         f"Error of log N* at {TARGET:g} FLOPs over {result.simulations} random laws, with noise of "
         f"{100 * result.noise:g} %, {result.compute:.3g} FLOPs beside the pilot (median error {result.pilot:.3f}):"
     ]
-    for one in result.ways:
+    for way in result.ways:
         lines.append(
-            f"  {one.name}: median {one.error:.4f}, 90 % below {one.error90:.4f}, {one.runs:g} runs for "
-            f"{one.spent:.3g} FLOPs, {result.ratio(one.name):.2f} of the grid's median"
-            + (f"; {one.failed} without N*" if one.failed else "")
+            f"  {way.name}: median {way.error:.4f}, 90 % below {way.error90:.4f}, {way.runs:g} runs for "
+            f"{way.spent:.3g} FLOPs, {result.ratio(way.name):.2f} of the grid's median"
+            + (f"; {way.failed} without N*" if way.failed else "")
         )
     return lines
 
@@ -289,13 +289,13 @@ def figures(result: Result) -> dict[str, "Figure"]:
         OURS: (VERMILLION, "-", "s"),
         OURS_MANY: (BLUE, "-", "^"),
     }
-    for one in result.ways:
-        name = one.name.replace("next_runs", "t2jax")
-        colour, line, marker = styles[one.name]
-        share = (np.arange(len(one.errors)) + 1) / len(one.errors)
-        left.plot(np.sort(one.errors), share, line, color=colour, label=f"{name}: {one.error:.3f}")
+    for way in result.ways:
+        name = way.name.replace("next_runs", "t2jax")
+        colour, line, marker = styles[way.name]
+        share = (np.arange(len(way.errors)) + 1) / len(way.errors)
+        left.plot(np.sort(way.errors), share, line, color=colour, label=f"{name}: {way.error:.3f}")
         if marker:
-            params, tokens = result.examples[one.name]
+            params, tokens = result.examples[way.name]
             right.plot(6 * params * tokens, tokens / params, marker, color=colour, alpha=0.6, label=name)
     left.set(xscale="log", xlabel="error of log N*", ylabel="share of simulations below", ylim=(0, 1))
     left.axhline(0.5, color=GREY, linewidth=0.6)

@@ -163,14 +163,14 @@ def checkpoints(counts: t2.Table, config: Config) -> list[Checkpoint]:
 def repeat(group: str, members: list[Checkpoint], config: Config, stream: int) -> Trials:
     """All forecasts of one group; `simulated` members give their questions new chances at every draw."""
     forecasts, about = [], []
-    for i, one in enumerate(members):
-        law = fitted(one, config) if group == "simulated" else None
+    for i, member in enumerate(members):
+        law = fitted(member, config) if group == "simulated" else None
         for j in range(config.repeats):
             rng = np.random.default_rng([config.seed, stream, i, j])
             if law is None:
-                truth, correct = one.truth, thin(one, config.drawn, rng)
+                truth, correct = member.truth, thin(member, config.drawn, rng)
             else:
-                chance = rng.beta(law.a, law.b, len(one.trials))
+                chance = rng.beta(law.a, law.b, len(member.trials))
                 truth = float(t2.forecasts.pass_from_p(chance, [config.target]).passed[0])
                 correct = rng.binomial(config.drawn, chance)
             forecasts.append(forecast(correct, config, jax.random.key(int(rng.integers(2**31)))))
@@ -200,8 +200,8 @@ def forecast(correct: np.ndarray, config: Config, key: jax.Array) -> list[tuple[
     lines = [
         t2.forecasts.forecast_power_law(trials, correct, [config.target], first=first, **common) for first in (1, 10)
     ]
-    bands = (beta.questions, beta.population, *(one.population for one in lines))
-    passed = (beta.passed, beta.population.mid, *(one.passed for one in lines))
+    bands = (beta.questions, beta.population, *(line.population for line in lines))
+    passed = (beta.passed, beta.population.mid, *(line.passed for line in lines))
     return [(float(b.low[0]), float(p[0]), float(b.high[0])) for b, p in zip(bands, passed, strict=True)]
 
 
@@ -242,7 +242,7 @@ def curve(one: Checkpoint, config: Config, stream: int) -> Curve:
 
 
 def words(result: Result) -> list[str]:
-    half = np.mean([50 * (one.high - one.low) for one in result.checkpoints])
+    half = np.mean([50 * (checkpoint.high - checkpoint.low) for checkpoint in result.checkpoints])
     lines = [
         f"{len(result.checkpoints)} checkpoints, pass@{result.target} from {result.drawn} samples per question.",
         f"The target, from all samples, is itself known to {half:.1f} points on average (half of its 90 % interval).",

@@ -158,23 +158,23 @@ def at(far: Extrapolation, samples: float) -> At:
 
 def words(result: Result) -> list[str]:
     said = [f"{result.fitted} checkpoints up to {result.cut:.3g} FLOPs predict {result.predicted} dearer ones"]
-    for one in result.laws:
-        inside, beyond = ("none" if score is None else f"{score:.3f}" for score in (one.inside, one.beyond))
-        said.append(f"{one.law}: log score of a count {inside} with its checkpoint left out, {beyond} beyond the cut")
-        for row in one.by_samples:
+    for law in result.laws:
+        inside, beyond = ("none" if score is None else f"{score:.3f}" for score in (law.inside, law.beyond))
+        said.append(f"{law.law}: log score of a count {inside} with its checkpoint left out, {beyond} beyond the cut")
+        for row in law.by_samples:
             said.append(
                 f"  pass@{row.samples:g}: error {row.error:.1%}, bias {row.bias:+.1%} over {row.solved}, "
                 f"{row.coverage:.0%} of {row.checkpoints} checkpoints in the 90 % band"
             )
-        said.append(f"  {one.status}")
+        said.append(f"  {law.status}")
     return said + list(result.failed)
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
     """pass@k beyond the cut of each law: predicted with its band against measured."""
     figure, axes = small(len(result.laws), height=1.45, sharex=True, sharey=True)
-    for ax, one in zip(axes, result.laws, strict=True):
-        draw(ax, one)
+    for ax, law in zip(axes, result.laws, strict=True):
+        draw(ax, law)
     figure.supylabel("predicted pass@k, with 90 % band")
     figure.supxlabel("measured pass@k (share of questions)")
     common_legend(figure, axes, columns=3)

@@ -297,7 +297,7 @@ def compare(case: Case, plan: Plan, points: int, best_k: bool) -> One:
 
 
 def words(result: Result) -> list[str]:
-    return [_sentence(one) for one in result.kinds]
+    return [_sentence(kind) for kind in result.kinds]
 
 
 def _sentence(one: Kind) -> str:

@@ -244,7 +244,7 @@ def figures(result: Result) -> dict[str, "Figure"]:
 def _widths(ax: "Axes") -> None:
     ax.axhline(0, color=BLACK, linewidth=0.6)
     ax.set_xscale("log", base=2)
-    ax.set_xticks(WIDTHS, [f"{one:g}×" for one in WIDTHS])
+    ax.set_xticks(WIDTHS, [f"{width:g}×" for width in WIDTHS])
     ax.set(xlabel="range of tokens, times either way of D*", ylabel=f"error of D* at {power(TARGET)} FLOPs (%)")
 
 

@@ -153,7 +153,7 @@ def better(those: list[Half], these: list[Half]) -> tuple[float, float, int]:
     for a, b in zip(those, these, strict=False):  # of the same halves, as far as both were fitted
         for name in a.elpd.keys() & b.elpd.keys():
             results.setdefault(name, []).append(a.elpd[name] - b.elpd[name])
-    each = np.array([np.mean(one) for _, one in sorted(results.items())])
+    each = np.array([np.mean(result) for _, result in sorted(results.items())])
     if len(each) < 2:
         return float("nan"), float("nan"), len(each)
     return float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each))), len(each)

@@ -170,10 +170,10 @@ def words(result: Result) -> list[str]:
         f" equal N and U get worse; human experts reach R² {result.experts}",
         "law                     held-out error     R²  fitted rows  worse foretold  rise  false alarms",
     ]
-    for one in result.laws:
+    for law in result.laws:
         lines.append(
-            f"{one.law:23} {one.error:12.2f} % {one.r2:8.3f} {one.fitted_error:10.2f} % {one.worse:9} of"
-            f" {result.getting_worse} {one.rise:7.2f} {one.false_alarms:9}"
+            f"{law.law:23} {law.error:12.2f} % {law.r2:8.3f} {law.fitted_error:10.2f} % {law.worse:9} of"
+            f" {result.getting_worse} {law.rise:7.2f} {law.false_alarms:9}"
         )
     return lines
 
@@ -184,14 +184,14 @@ def figures(result: Result) -> dict[str, "Figure"]:
     figure = Figure(figsize=(COLUMN, 4.4), layout="constrained")
     above, below = figure.subplots(2, 1, height_ratios=(1.7, 1.0))
     curve = result.curve
-    for one, style in zip(result.laws, (":", "--", "-.", "-", "-"), strict=False):
-        above.plot(*curve[one.law], style, label=one.law, lw=1.2)
+    for law, style in zip(result.laws, (":", "--", "-.", "-", "-"), strict=False):
+        above.plot(*curve[law.law], style, label=law.law, lw=1.2)
     above.plot(curve["tokens"], curve["loss"], "ko", ms=3, label="measured")
     above.set(xscale="log", xlabel="training tokens D", ylabel="loss (nats/token)", ylim=(3.2, 5.2))
     above.set_title(f"N = {SHOWN[0] / 1e6:.4g} million, U = {SHOWN[1] / 1e6:g} million")
     above.legend(loc="upper right")
-    names = [one.law for one in result.laws]
-    below.barh(names, [one.error for one in result.laws], color="0.6", height=0.6)
+    names = [law.law for law in result.laws]
+    below.barh(names, [law.error for law in result.laws], color="0.6", height=0.6)
     below.invert_yaxis()
     below.set_xlabel("error at the held-out runs, %")
     return {"repeated_data": figure}

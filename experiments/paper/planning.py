@@ -140,7 +140,7 @@ def served(config: Config) -> tuple[Curve, float, np.ndarray]:
 def little_gain(config: Config) -> tuple[Curve, float]:
     """One budget of 2e24 FLOPs over training and 1e13 tokens served, by the gain G; E + G is held."""
     gains = np.geomspace(1e-3, 1.5, config.points)
-    laws = [law_of(Config(G=float(one), gamma=config.gamma)) for one in gains]
+    laws = [law_of(Config(G=float(gain), gamma=config.gamma)) for gain in gains]
     plans = [t2.allocate(law, t2.Budget(total=2e24, queries=1e13)) for law in laws]
     columns = [np.array([float(getattr(plan, name)) for plan in plans]) for name in _NAMES]
     low, high = 0.0, 1.5

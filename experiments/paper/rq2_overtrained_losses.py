@@ -171,13 +171,13 @@ def predict(config: Config, law: type[t2.Law], table: t2.Table, cut: t2.evaluati
 def words(result: Result) -> list[str]:
     """The result in sentences."""
     lines = [f"skipped: {one}" for one in result.skipped]
-    for one in result.tables:
+    for table in result.tables:
         lines.append(
-            f"{one.table}: {one.fitted} rows up to {one.cut:g} tokens per parameter predict {one.predicted} up to "
-            f"{one.furthest:.0f}"
+            f"{table.table}: {table.fitted} rows up to {table.cut:g} tokens per parameter predict "
+            f"{table.predicted} up to {table.furthest:.0f}"
         )
-        lines += [f"  {message}" for message in one.failed]
-        for law in one.laws:
+        lines += [f"  {message}" for message in table.failed]
+        for law in table.laws:
             grows = ", ".join(f"{100 * error:.1f} % near {ratio:.0f}" for ratio, error, _ in law.curve)
             lines.append(
                 f"  {law.law}: mean error {100 * law.error:.2f} %, bias {100 * law.bias:+.2f} %, "
@@ -189,13 +189,13 @@ def words(result: Result) -> list[str]:
 def figures(result: Result) -> dict[str, "Figure"]:
     """Error of every held-out row against D/N, one panel per table."""
     figure, axes = small(len(result.tables), columns=1, height=1.7)
-    for ax, one in zip(axes, result.tables, strict=True):
-        for law, colour in zip(one.laws, COLOURS, strict=False):
+    for ax, table in zip(axes, result.tables, strict=True):
+        for law, colour in zip(table.laws, COLOURS, strict=False):
             held = f"{law_name(law.law)}: {100 * law.error:.1f} %, {100 * law.coverage:.0f} % in band"
             ax.plot(law.ratios, 100 * law.errors, "o", color=colour, markersize=2, alpha=0.6, label=held)
         ax.axhline(0, color=BLACK, linewidth=0.6)
         ax.set(xscale="log", ylim=_with_room(ax.get_ylim()))
-        ax.set_title(f"{table_name(one.table)}, fitted below D/N of {one.cut:g}")
+        ax.set_title(f"{table_name(table.table)}, fitted below D/N of {table.cut:g}")
         ax.legend(loc="upper left", handletextpad=0.2)
         low, high = ax.get_xlim()
         ax.set_xticks(

@@ -204,10 +204,11 @@ def words(result: Result) -> list[str]:
         f"Optimum at {ISOFLOPS[-1]:.3g} training FLOPs. Chinchilla: N = {result.chinchilla_params:.3g}, "
         f"D/N = {result.chinchilla_tokens_per_param:.3g}.",
     ]
-    for one in result.scenarios:
+    for scenario in result.scenarios:
         lines.append(
-            f"  G = {one.share:4g} E', γ = {one.gamma:4g}: N = {one.params:.3g} ({one.params_low:.3g} to "
-            f"{one.params_high:.3g}), D/N = {one.tokens_per_param:.4g}, k = {one.samples:.3g}"
+            f"  G = {scenario.share:4g} E', γ = {scenario.gamma:4g}: N = {scenario.params:.3g} "
+            f"({scenario.params_low:.3g} to {scenario.params_high:.3g}), D/N = {scenario.tokens_per_param:.4g}, "
+            f"k = {scenario.samples:.3g}"
         )
     return lines
 

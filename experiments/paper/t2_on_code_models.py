@@ -205,7 +205,7 @@ def frontier_of(choice: LawChoice, config: Config) -> OptimumCurves:
 
     def along(which: str) -> dict[str, np.ndarray]:
         results = [spans(getattr(pair, which)) for pair in pairs]
-        return {name: np.transpose([one[name] for one in results]) for name in QUANTITIES}
+        return {name: np.transpose([result[name] for result in results]) for name in QUANTITIES}
 
     return OptimumCurves(train, along("with_samples"), along("one_sample"), choice.fits[0].measured)
 

@@ -79,13 +79,16 @@ def words(result: Result) -> list[str]:
     lines = [f"{result.models} models, {result.rows} rows, {result.zero_rows} of them zero."]
     residuals = ", ".join(f"{value:.3f} at k = {k}" for k, value in result.residuals.items())
     lines.append(f"Residuals of T2PassK fitted to all, root mean square: {residuals}.")
-    for one in result.forecasts:
-        half = "" if one.coverage_50 is None else f" ({one.coverage_50:.0%} inside the 50 % bands)"
+    for forecast in result.forecasts:
+        half = "" if forecast.coverage_50 is None else f" ({forecast.coverage_50:.0%} inside the 50 % bands)"
         lines.append(
-            f"{one.law} ({one.bands}) up to {one.cut:.2g} FLOPs ({one.fitted_runs} runs), {one.predicted_runs} dearer: "
-            f"mean error {one.errors.mean_absolute:.1%} ({one.at_one:.1%} at k = 1, {one.at_most:.1%} at the largest), "
-            f"bias {one.errors.bias:+.1%}, {one.coverage:.0%} inside the 90 % bands of ± {one.half_width:.0%}{half}; "
-            f"{one.status}"
+            f"{forecast.law} ({forecast.bands}) up to {forecast.cut:.2g} FLOPs ({forecast.fitted_runs} runs), "
+            f"{forecast.predicted_runs} dearer: "
+            f"mean error {forecast.errors.mean_absolute:.1%} ({forecast.at_one:.1%} at k = 1, "
+            f"{forecast.at_most:.1%} at the largest), "
+            f"bias {forecast.errors.bias:+.1%}, {forecast.coverage:.0%} inside the 90 % bands of "
+            f"± {forecast.half_width:.0%}{half}; "
+            f"{forecast.status}"
         )
     lines += result.without_fit
     for one in result.optima:

@@ -71,40 +71,40 @@ class Result:
 def words(result: Result) -> list[str]:
     """The result as a table."""
     lines = [f"skipped: {one}" for one in result.skipped]
-    for one in result.tables:
+    for table in result.tables:
         lines.append(
-            f"{one.table}: {one.fitted} runs up to {one.cut:.3g} FLOPs predict {one.predicted} up to "
-            f"{one.furthest:.3g} times the dearest of them, {one.outside} outside their hull; "
-            f"chosen among cheap runs: {one.best}"
+            f"{table.table}: {table.fitted} runs up to {table.cut:.3g} FLOPs predict {table.predicted} up to "
+            f"{table.furthest:.3g} times the dearest of them, {table.outside} outside their hull; "
+            f"chosen among cheap runs: {table.best}"
         )
         lines.append(
             f"  {'law':22s} {'inside':>8s} {'score':>9s} | {'beyond':>7s} {'bias':>8s} {'in band':>10s} "
             f"{'half width':>13s} {'score':>9s}"
         )
-        for law in one.laws:
-            mark, narrow = "*" if law.law == one.best else " ", "†" if NARROW in law.status else ""
+        for law in table.laws:
+            mark, narrow = "*" if law.law == table.best else " ", "†" if NARROW in law.status else ""
             lines.append(
                 f"{mark} {law.law + narrow:22s} {100 * law.inside:6.2f} % {law.inside_score:9.3f} | "
                 f"{100 * law.error:5.2f} % {100 * law.bias:+6.2f} % {100 * law.coverage:8.0f} % "
                 f"{100 * law.half_width:11.2f} % {law.score:9.3f}"
             )
-        lines += [f"  {message}" for message in one.failed]
-        if one.by_hand is not None:
-            hand = one.by_hand
+        lines += [f"  {message}" for message in table.failed]
+        if table.by_hand is not None:
+            hand = table.by_hand
             covered = "no band" if hand.coverage is None else f"{100 * hand.coverage:8.0f} %"
             lines.append(
                 f"  {'curve_fit by hand':22s} {'':6s}   {'':9s} | {100 * hand.error:5.2f} % {100 * hand.bias:+6.2f} % "
                 f"{covered}   {hand.status}"
             )
-    if any(NARROW in law.status for one in result.tables for law in one.laws):
+    if any(NARROW in law.status for table in result.tables for law in table.laws):
         lines.append("† more than a tenth of the draws behind the band reached no optimum: it may be too narrow")
     return lines
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
     """Error beyond the cut of every law on every table of losses, and of the fit by hand."""
-    tables = [one for one in result.tables if one.by_hand is not None]
-    names = list(dict.fromkeys(law.law for one in tables for law in one.laws))
+    tables = [table for table in result.tables if table.by_hand is not None]
+    names = list(dict.fromkeys(law.law for table in tables for law in table.laws))
     figure, (ax,) = stacked(1, 2.4)
     for i, (one, colour, marker) in enumerate(
         zip(tables, (BLUE, VERMILLION, GREEN, PURPLE, BLACK), "osD^v", strict=False)
