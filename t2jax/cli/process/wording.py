@@ -8,7 +8,7 @@ ARGUMENTS = (
     *("total_per_active", "first_token", "between_tokens", "model_config", "model_params", "shared_prompt"),
     *("flops", "bandwidth", "memory"),
     *("prompt", "generated", "context", "accelerator", "price", "batch", "devices", "utilisation"),
-    *("bandwidth_utilisation", "kv_share", "weight_bytes", "scale"),
+    *("device_hours", "bandwidth_utilisation", "kv_share", "weight_bytes", "scale"),
 )
 """Arguments of budgets, prices and `next_runs` that are options of the same name, with hyphens."""
 READING = ("columns", "units", "decimal", "encoding", "sheet", "missing", "where", "best_of", "loss_unit")

@@ -51,7 +51,8 @@ def read_accelerator(path: str | Path) -> Accelerator:
     for key, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ValueError(f"{file}: {key} is {value!r}, expected a number")
+    floats: dict[str, Any] = {key: float(value) for key, value in numbers.items()}
     try:
-        return Accelerator(str(content.get("name", file.stem)), **{key: float(value) for key, value in numbers.items()})
+        return Accelerator(str(content.get("name", file.stem)), **floats)
     except ValueError as reason:
         raise ValueError(f"{file}: {reason}") from None

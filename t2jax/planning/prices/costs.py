@@ -136,7 +136,7 @@ class Serving:
     total_per_active: ArrayLike | None = None
 
     def __post_init__(self):
-        if not is_traced(self.prompt) and np.ndim(self.prompt) == 0 and self.prompt == 0:
+        if self.prompt is not None and not is_traced(self.prompt) and np.array_equal(self.prompt, 0.0):
             object.__setattr__(self, "prompt", None)  # costs have logs, which zero has not
         check_positive(self, _NUMBERS)
         if self.on is not None and self.flops_per_byte is not None:
