@@ -17,6 +17,7 @@ import pandas as pd
 import t2jax as t2
 from experiments.shared.pictures import common_legend, stacked
 from experiments.shared.record import UNSAVED, command, stage
+from experiments.shared.shards import UNITS, frame
 from t2jax.evaluation.held_out import left_out
 from t2jax.plot.style import AXIS_LABELS, BLACK, log_ticks
 
@@ -47,6 +48,8 @@ class Config:
     """Starts of each fit."""
     draws: int = 400
     """Bootstrap resamples of the checkpoints."""
+    shards: bool = False
+    """Whether to read the shards of the second testbed instead of the table that ships."""
     seed: int = 0
     """Seed of every random draw."""
 
@@ -114,7 +117,10 @@ class Result:
 
 
 def run(config: Config) -> Result:
-    runs = t2.datasets.load("testbed", samples=(1.0,), average=True)
+    once = (1.0,)
+    runs = (
+        t2.Table(frame(once, True), UNITS) if config.shards else t2.datasets.load("testbed", samples=once, average=True)
+    )
     return describe(runs.with_columns(loss=runs["validation_loss"]), config)
 
 

@@ -19,6 +19,7 @@ import t2jax as t2
 from experiments.shared.isoflops import LEVEL, over_seeds
 from experiments.shared.pictures import common_legend, power, small, stacked, task_name
 from experiments.shared.record import command, stage
+from experiments.shared.shards import files
 from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, VERMILLION, log_ticks
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Config:
     """Upper end of a wider such range, which holds this testbed's own optima for one sample, for a second count."""
     draws: int = 1000
     """Bootstrap resamples of the questions."""
+    shards: bool = False
+    """Whether to read the shards of the second testbed instead."""
     seed: int = 0
     """Seed of the resamples."""
 
@@ -121,10 +124,12 @@ class Result:
 
 
 def run(config: Config) -> Result:
-    """The comparison on the table that ships."""
-    runs_file, questions_file = t2.datasets.fetch("testbed")
+    """The comparison on the table that ships, or on the shards."""
     with stage("reading p of every checkpoint and question"):
-        return compare_all(pd.read_csv(runs_file), pd.read_parquet(questions_file), config)
+        paths = files() if config.shards else t2.datasets.fetch("testbed")
+        runs = pd.concat([pd.read_csv(path) for path in paths[::2]], ignore_index=True)
+        questions: Any = pd.concat([pd.read_parquet(path) for path in paths[1::2]])
+        return compare_all(runs, questions[questions.get("stage", "base") == "base"], config)
 
 
 def compare_all(runs: pd.DataFrame, questions: pd.DataFrame, config: Config) -> Result:
