@@ -75,8 +75,8 @@ def run(config: Config) -> Result:
 
 def study(runs: pd.DataFrame, config: Config) -> Result:
     """Every law. runs: params, tokens, unique_tokens and validation_loss."""
-    columns = {"params": "params", "tokens": "tokens", "unique_tokens": "unique_tokens", "validation_loss": "loss"}
-    table = t2.Table(runs[list(columns)].rename(columns=columns).astype(float))
+    columns = {"params": "params", "tokens": "tokens", "unique_tokens": "unique_tokens", "loss": "validation_loss"}
+    table = t2.Table(pd.DataFrame({name: runs[column].to_numpy(float) for name, column in columns.items()}))
     near = table["tokens"] <= config.known * table["unique_tokens"]
     pairs: Any = np.unique(np.stack([table["params"], table["unique_tokens"]]), axis=1).T
     fits = []
