@@ -291,7 +291,7 @@ def figures(result: Result) -> dict[str, "Figure"]:
             ax.errorbar([value], [y], xerr=[[max(value - low, 0)], [max(high - value, 0)]], fmt="o", color=BLUE)
     ax.axvline(0, color=BLACK, linewidth=0.6)
     ax.set_yticks(rows, [task_name(one.task) for one in result.studies])
-    ax.set_xlabel("log₂ of the best size with samples over that for one\n(90 % over questions)")
+    ax.set_xlabel("log₂ (best N with samples / best N for one)\n90 % intervals over questions")
     return {"sizes": sizes, "contrast": contrast, "shifts": shifts}
 
 
