@@ -129,9 +129,7 @@ def run(config: Config) -> Result:
         paths = files() if config.shards else t2.datasets.fetch("testbed")
         runs = pd.concat([pd.read_csv(path) for path in paths[::2]], ignore_index=True)
         questions: Any = pd.concat([pd.read_parquet(path) for path in paths[1::2]])
-        if "stage" in questions:  # the first table has one stage
-            questions = questions[questions["stage"] == "base"]
-        return compare_all(runs, questions, config)
+        return compare_all(runs, questions.query("stage == 'base'") if config.shards else questions, config)
 
 
 def compare_all(runs: pd.DataFrame, questions: pd.DataFrame, config: Config) -> Result:
