@@ -228,22 +228,33 @@ def law_of_file(
     choice = _choice_of_file(path, type(law_in_file), content, seed, held, say)
     if choice is not None and not path.with_name(DRAWS_FILE).exists():
         law = _estimate(law, choice, say)
-    draws, posterior = path.with_name(DRAWS_FILE), path.with_name(POSTERIOR_FILE)
     status = str(content["status"])
     if " converged: " in status:  # something is told before it
         say(f"{laws.name_of(type(law))} in {path}: {status}", "")
+    draws, reason = draws_beside(path, law, say)
+    of_posterior = path.with_name(POSTERIOR_FILE).exists() and not path.with_name(DRAWS_FILE).exists()
+    return LawSource(law, draws, reason, measured=measured, choice=None if of_posterior else choice)
+
+
+def draws_beside(path: Path, law: Law, say: Callable[..., None]) -> tuple[Law | None, str]:
+    """Reads the draws in the folder of a law's file, from a bootstrap or a posterior.
+
+    Returns the draws, None if there are none or no intervals can be taken from them, and a sentence on why not. `say`
+    prints the warnings of a bootstrap. It raises ValueError for draws of another law.
+    """
+    draws, posterior = path.with_name(DRAWS_FILE), path.with_name(POSTERIOR_FILE)
     if draws.exists():
         drawn = load_bootstrap(draws, law)
         reason = drawn.no_band(LEVEL)
         if warning := reason or drawn.caution:
             say(f"bootstrap: {warning}", "")
-        return LawSource(law, None if reason else drawn.laws, reason, measured=measured, choice=choice)
+        return None if reason else drawn.laws, reason
     if not posterior.exists():
-        return LawSource(law, measured=measured, choice=choice)
+        return None, ""
     sampled = load_posterior(posterior, type(law))
     if sampled.point.values() != law.values():
         raise ValueError(
             f"{posterior}: the draws belong to another law than {path.name} in the same folder; sample again"
         )
     few = too_few_draws(len(next(iter(sampled.laws.values().values()))), LEVEL)
-    return LawSource(law, None if few else sampled.laws, few, measured=measured)
+    return None if few else sampled.laws, few

@@ -13,7 +13,7 @@ from t2jax.cli.output import Output
 from t2jax.cli.process.interrupt import Interrupted
 from t2jax.laws.base import Law
 from t2jax.laws.predict import evaluate
-from t2jax.numerics.bands import Band, band
+from t2jax.numerics.bands import Band, band, too_few_draws
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
 from t2jax.planning.plan import Plan
@@ -148,6 +148,13 @@ def _join(parts: Sequence[Allocations], budget: Budget) -> Allocations:
         chinchilla=along(0, [part.chinchilla for part in parts]),
         chinchilla_draws=along(1, [part.chinchilla_draws for part in parts]),
     )
+
+
+def why_no_band(good: int, draws: int) -> str:
+    """Returns a sentence if too few draws have an optimum for intervals of a plan, empty if enough have."""
+    if good < LEAST_GOOD * draws:
+        return f"only {good} of {draws} draws have an optimum, so intervals would be biased"
+    return too_few_draws(good, LEVEL)
 
 
 def _usable(plan: Plan | None, draws: Plan | SmoothDraws | None) -> np.ndarray:

@@ -4,12 +4,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from t2jax.cli.fitting import LEVEL
-from t2jax.cli.frontier.allocations import LEAST_GOOD
+from t2jax.cli.frontier.allocations import LEAST_GOOD, why_no_band
 from t2jax.cli.frontier.smooth_draws import SmoothDraws
 from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.base import Law
-from t2jax.numerics.bands import too_few_draws
 from t2jax.planning.advice.best_samples import BestSamples
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
@@ -75,9 +73,7 @@ class PlanReport:
                 f"the rows do not bound the optimum if runs may deviate from the law ({share:.0%} of the draws lie at"
                 " an end of the sizes that were searched)"
             )
-        if good < LEAST_GOOD * self.draws.ok.size:
-            return f"only {good} of {self.draws.ok.size} draws have an optimum, so intervals would be biased"
-        return too_few_draws(good, LEVEL)
+        return why_no_band(good, self.draws.ok.size)
 
     @property
     def answers(self) -> dict[str, str]:

@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 
 from t2jax.cli.fitting import LEVEL, fit_and_save
-from t2jax.cli.frontier.allocations import LEAST_GOOD
+from t2jax.cli.frontier.allocations import why_no_band
+from t2jax.cli.law_source import draws_beside
 from t2jax.cli.options import law_for
 from t2jax.cli.output import Output
 from t2jax.cli.tables.pairs import numbers
 from t2jax.cli.words import columns, cost, count, interval
 from t2jax.files import finite, whole
-from t2jax.fitting.law_files import DRAWS_FILE, LAW_FILE, load_bootstrap, load_law
+from t2jax.fitting.law_files import LAW_FILE, load_law
 from t2jax.laws import name_of
 from t2jax.laws.base import Law
-from t2jax.numerics.bands import band, too_few_draws
+from t2jax.numerics.bands import band
 from t2jax.planning.budget import Budget
 from t2jax.planning.portfolio.plan import PortfolioPlan, plan_portfolio
-from t2jax.posterior.files import POSTERIOR_FILE, load_posterior
 
 MOST_DRAWS = 400
 """Draws that are planned with, some milliseconds each."""
@@ -85,10 +85,8 @@ def draw_plans(found: dict[str, TaskLaw], weights: dict[str, float], budget: Bud
         laws = {task: jax.tree.map(lambda leaf, j=at[task][i]: leaf[j], one.laws) for task, one in found.items()}
         plans.append(plan_portfolio(laws, weights, budget))
     good = [plan for plan in plans if plan.ok]
-    if len(good) < LEAST_GOOD * count:
-        return [], f"only {len(good)} of {count} draws have an optimum, so intervals would be biased"
-    few = too_few_draws(len(good), LEVEL)
-    return ([], few) if few else (good, "")
+    reason = why_no_band(len(good), count)
+    return ([], reason) if reason else (good, "")
 
 
 def _ends(name: str, values: list[float]) -> dict[str, float | None]:
@@ -106,7 +104,7 @@ def find_laws(config: Any, tasks: tuple[str, ...], out: Output) -> dict[str, Tas
             "--tasks needs either a table with a column task, or --law-file FOLDER with FOLDER/TASK/law.json"
         )
     if config.law_file is not None:
-        return {task: _read(Path(config.law_file) / task / LAW_FILE) for task in tasks}
+        return {task: _read(Path(config.law_file) / task / LAW_FILE, out) for task in tasks}
     table = config.fitting.reading.read(config.table)
     table.require("task", needed_by="--tasks")
     names, laws = sorted(set(map(str, table["task"]))), {}
@@ -124,14 +122,10 @@ def find_laws(config: Any, tasks: tuple[str, ...], out: Output) -> dict[str, Tas
     return laws
 
 
-def _read(path: Path) -> TaskLaw:
+def _read(path: Path, out: Output) -> TaskLaw:
     """Reads a law, and its draws beside it."""
-    law, draws, posterior = load_law(path), path.with_name(DRAWS_FILE), path.with_name(POSTERIOR_FILE)
-    if draws.exists():
-        drawn = load_bootstrap(draws, law)
-        reason = drawn.no_band(LEVEL)
-        return TaskLaw(law, None if reason else drawn.laws, reason)
-    return TaskLaw(law, load_posterior(posterior, type(law)).laws if posterior.exists() else None)
+    law = load_law(path)
+    return TaskLaw(law, *draws_beside(path, law, out.say))
 
 
 def words(
@@ -162,7 +156,7 @@ def words(
     intervals = f"No interval: {no_intervals}."
     if drawn:
         quantities = {"N": "params", "D": "tokens", name: "value"}
-        spread = {short: _cells(0.0, [getattr(one, of) for one in drawn])[1] for short, of in quantities.items()}
+        spread = {short: _interval([getattr(one, of) for one in drawn]) for short, of in quantities.items()}
         intervals = f"{LEVEL:.0%} intervals: {'; '.join(f'{short} {ends}' for short, ends in spread.items())}."
     return (
         f"Train {count(plan.params)} parameters on {count(plan.tokens)} tokens ({count(plan.tokens / plan.params)} per"
@@ -175,5 +169,10 @@ def words(
 
 def _cells(value: float, drawn: list[float]) -> tuple[str, ...]:
     """Returns cells of a number and, if there are draws, of its interval."""
-    ends = _ends("x", drawn)
-    return (f"{value:.4g}", interval(*ends.values())) if drawn else (f"{value:.4g}",)  # pyright: ignore[reportArgumentType]
+    return (f"{value:.4g}", _interval(drawn)) if drawn else (f"{value:.4g}",)
+
+
+def _interval(drawn: list[float]) -> str:
+    """Returns the interval of draws in words."""
+    spread = band(np.array(drawn), LEVEL)
+    return interval(float(spread.low), float(spread.high))

@@ -57,10 +57,12 @@ class Settings:
     highest: int = 49
 
     def __post_init__(self) -> None:
-        counts = "context vocabulary questions_per_task exercises_per_task scored facts codes rules maps"
-        for name in counts.split():
-            if not (name not in ("codes", "maps")) <= getattr(self, name) <= 65_535:  # ids are uint16
-                raise CorpusError(f"found {name}={getattr(self, name)}, expected a whole number from 1 to 65535")
+        counted = ("context", "vocabulary", "questions_per_task", "exercises_per_task", "scored", "facts", "rules")
+        for least, names in ((1, counted), (0, ("codes", "maps"))):  # a task that may be left out has 0
+            for name in names:
+                if not least <= getattr(self, name) <= 65_535:  # ids are uint16
+                    found = f"{name}={getattr(self, name)}"
+                    raise CorpusError(f"found {found}, expected a whole number from {least} to 65535")
         if not 19 <= self.highest <= 99:
             raise CorpusError(f"found highest={self.highest}, expected a whole number from 19 to 99")
         for name in ("synthetic_share", "held_out"):
