@@ -63,7 +63,7 @@ def simulate(config: Config, random: np.random.Generator) -> t2.Table:
     """One table of the paper's shape: each run's loss at one sample, and its pass@k at every k, on rows by k."""
     params, tokens, budgets = paper_grid()
     with scope():
-        loss, a, b = (np.asarray(one) for one in (TRUTH.loss(params, tokens), *TRUTH.questions(params, tokens)))
+        loss, a, b = (np.asarray(values) for values in (TRUTH.loss(params, tokens), *TRUTH.questions(params, tokens)))
     success = random.beta(a, b, (config.questions, len(params)))
     loss = loss * np.exp(config.loss_error * random.standard_normal(len(params)))
     k = np.array(config.samples, float)
@@ -91,8 +91,8 @@ def two_stages(config: Config, table: t2.Table, *, key: jax.Array) -> t2.Fit:
         t2.fit(t2.laws.Chinchilla, once, noise=least_squares, fixed={"E": e}, starts=config.starts, key=key)
         for e in tried
     ]
-    held = min(losses, key=lambda fit: fit.objective).law.values()
-    return t2.fit(t2.laws.T2PassK, table, noise=least_squares, fixed=held, starts=config.starts, key=key)
+    loss_law = min(losses, key=lambda fit: fit.objective).law.values()
+    return t2.fit(t2.laws.T2PassK, table, noise=least_squares, fixed=loss_law, starts=config.starts, key=key)
 
 
 def main() -> None:

@@ -152,10 +152,11 @@ def words(result: Result) -> list[str]:
         f"Hoffmann et al. published a point with objective {worse(result.objective_hoffmann)}.",
         f"Bootstrap: {result.bootstrap}. Parameters with their 90 % intervals:",
     ]
-    for name, one in (result.parameters | {"N* exponent": result.size_exponent}).items():
+    for name, estimate in (result.parameters | {"N* exponent": result.size_exponent}).items():
         published = f", published {BESIROGLU.values()[name]:g}" if name in result.parameters else ""
         lines.append(
-            f"  {name:11s} {one.value:.6g} ({one.low:.4g} to {one.high:.4g}, s.d. {one.deviation:.3g}){published}"
+            f"  {name:11s} {estimate.value:.6g} ({estimate.low:.4g} to {estimate.high:.4g}, "
+            f"s.d. {estimate.deviation:.3g}){published}"
         )
     lines += [
         f"Frontier against the closed form: largest relative difference {result.closed_form_error:.1e}.",
@@ -163,10 +164,10 @@ def words(result: Result) -> list[str]:
     ]
     shown = range(0, len(result.train), max(1, len(result.train) // 8))
     for i in shown:
-        held = "20 is inside" if result.agrees_with_20[i] else "20 is outside"
+        verdict = "20 is inside" if result.agrees_with_20[i] else "20 is outside"
         lines.append(
             f"  {result.train[i]:.0e} FLOPs: {result.ratio[i]:5.1f} ({result.ratio_low[i]:.1f} to "
-            f"{result.ratio_high[i]:.1f}), {held}; {result.ratio_hoffmann[i]:.1f}"
+            f"{result.ratio_high[i]:.1f}), {verdict}; {result.ratio_hoffmann[i]:.1f}"
         )
     return lines
 

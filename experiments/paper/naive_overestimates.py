@@ -111,8 +111,15 @@ def overestimate(
 ) -> Overestimate:
     def largest(excess: np.ndarray) -> Largest:
         i, j = np.unravel_index(np.argmax(excess), excess.shape)
-        one = runs.iloc[int(i)]
-        return Largest(one["model"], one["params"], one["tokens"], samples[j], float(naive[i, j]), float(true[i, j]))
+        checkpoint = runs.iloc[int(i)]
+        return Largest(
+            checkpoint["model"],
+            checkpoint["params"],
+            checkpoint["tokens"],
+            samples[j],
+            float(naive[i, j]),
+            float(true[i, j]),
+        )
 
     # quantiles of all models, which are no draws and may be few
     ends = (0.5 - MIDDLE / 2, 0.5, 0.5 + MIDDLE / 2)
@@ -133,45 +140,46 @@ def words(result: Result) -> list[str]:
         f"{result.checkpoints} checkpoints, {len(result.tasks)} tasks. By Jensen's inequality naive minus true is "
         f"never negative; the least anywhere is {result.least:.1e}, which is zero within rounding."
     ]
-    for one in result.tasks:
-        worst = int(np.argmax(one.points[1]))
+    for task in result.tasks:
+        worst = int(np.argmax(task.points[1]))
         lines.append(
-            f"{one.task}: the median checkpoint is worst at k = {result.samples[worst]}, {one.points[1, worst]:.1f} "
-            f"points too high (middle {MIDDLE:.0%} of checkpoints: {one.points[0, worst]:.1f} to "
-            f"{one.points[2, worst]:.1f}). Most points: {told(one.largest_points)}. Largest factor: "
-            f"{told(one.largest_factor)}, {one.largest_factor.naive / one.largest_factor.true:.1f} times the truth."
+            f"{task.task}: the median checkpoint is worst at k = {result.samples[worst]}, {task.points[1, worst]:.1f} "
+            f"points too high (middle {MIDDLE:.0%} of checkpoints: {task.points[0, worst]:.1f} to "
+            f"{task.points[2, worst]:.1f}). Most points: {describe(task.largest_points)}. Largest factor: "
+            f"{describe(task.largest_factor)}, "
+            f"{task.largest_factor.naive / task.largest_factor.true:.1f} times the truth."
         )
-    worst_task = max(result.tasks, key=lambda one: one.largest_points.points)
-    lines.append(f"Largest overestimate of all: {worst_task.task}, {told(worst_task.largest_points)}.")
+    worst_task = max(result.tasks, key=lambda task: task.largest_points.points)
+    lines.append(f"Largest overestimate of all: {worst_task.task}, {describe(worst_task.largest_points)}.")
     return lines
 
 
-def told(one: Largest) -> str:
+def describe(largest: Largest) -> str:
     return (
-        f"+{one.points:.1f} points at k = {one.samples} (naive {100 * one.naive:.3g} %, true {100 * one.true:.3g} %) "
-        f"for N = {one.params:.3g}, D = {one.tokens:.3g}"
+        f"+{largest.points:.1f} points at k = {largest.samples} (naive {100 * largest.naive:.3g} %, "
+        f"true {100 * largest.true:.3g} %) for N = {largest.params:.3g}, D = {largest.tokens:.3g}"
     )
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
     """The tasks at which the mean over checkpoints is furthest from the truth and nearest to it."""
-    by_points = sorted(result.tasks, key=lambda one: float(np.max(one.naive - one.true)))
+    by_points = sorted(result.tasks, key=lambda task: float(np.max(task.naive - task.true)))
     chosen = [by_points[-1], by_points[0]][: len(by_points)]
     figure, axes = stacked(len(chosen), 1.7, sharex=True, sharey=True)
-    for ax, one in zip(axes, chosen, strict=True):
-        draw_curves(ax, result.samples, one)
+    for ax, task in zip(axes, chosen, strict=True):
+        draw_curves(ax, result.samples, task)
     axes[-1].set_xlabel(AXIS_LABELS["samples"])
     common_legend(figure, columns=1)
     return {"curves": figure}
 
 
-def draw_curves(ax: "Axes", samples: tuple[int, ...], one: Overestimate) -> None:
+def draw_curves(ax: "Axes", samples: tuple[int, ...], task: Overestimate) -> None:
     """True and naive pass@k over k, means over checkpoints."""
-    ax.plot(samples, one.true, "o-", color=BLUE, label="true: mean over questions of 1 − (1 − p)ᵏ")
-    ax.plot(samples, one.naive, "s--", color=VERMILLION, label="naive: 1 − (1 − mean p)ᵏ")
+    ax.plot(samples, task.true, "o-", color=BLUE, label="true: mean over questions of 1 − (1 − p)ᵏ")
+    ax.plot(samples, task.naive, "s--", color=VERMILLION, label="naive: 1 − (1 − mean p)ᵏ")
     ax.set(xscale="log", yscale="log", ylabel="pass@k, mean of\ncheckpoints")
-    most = 100 * float(np.max(one.naive - one.true))
-    ax.set_title(f"{task_name(one.task)}: at most {most:.0f} points too high")
+    most = 100 * float(np.max(task.naive - task.true))
+    ax.set_title(f"{task_name(task.task)}: at most {most:.0f} points too high")
     log_ticks(ax)
 
 

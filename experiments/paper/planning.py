@@ -134,7 +134,7 @@ def served(config: Config) -> tuple[Curve, float, np.ndarray]:
     solved: Any = [
         minimize_scalar(cost, args=(token,), bounds=bounds, method="bounded", options=options) for token in tokens
     ]
-    return result, loss, np.array([one.x for one in solved])
+    return result, loss, np.array([solution.x for solution in solved])
 
 
 def little_gain(config: Config) -> tuple[Curve, float]:
@@ -178,7 +178,7 @@ def words(result: Result) -> list[str]:
     falls, rises = np.diff(result.fig3[0].value), np.diff(result.chinchilla)
     life, roof = result.lifetime, result.roofline
     apart = np.max(np.abs(np.log(life.params) - result.by_scipy))
-    shift, cached = (np.log(one.params / result.flops.params) for one in (roof, result.cached))
+    shift, cached = (np.log(plan.params / result.flops.params) for plan in (roof, result.cached))
     return [
         f"Assumed gain of sampling, more training: D*/N* from {ratio[0]:.3g} at {with_samples.lever[0]:.0e} to "
         f"{ratio[-1]:.3g} at {with_samples.lever[-1]:.0e} FLOPs with samples, {last}",

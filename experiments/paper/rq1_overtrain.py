@@ -140,7 +140,9 @@ def read(config: Config) -> pd.DataFrame:
     served = {budget / (2 * size) for budget in config.candidates for size in sizes if budget >= 2 * size}
     with stage("pass@k of every checkpoint"):
         samples = sorted({*config.samples, *served})
-        frame, mean = (t2.datasets.load("testbed", samples=samples, average=one).to_frame() for one in (False, True))
+        frame, mean = (
+            t2.datasets.load("testbed", samples=samples, average=averaged).to_frame() for averaged in (False, True)
+        )
     wanted: Any = frame[frame["task"].isin(config.tasks)] if config.tasks else frame
     return pd.concat([wanted, mean], ignore_index=True)
 
@@ -152,8 +154,8 @@ def study_all(frame: pd.DataFrame, config: Config) -> Result:
     inside = {}
     for budget in config.candidates:
         result = measure(average, RESPONSES[0], budget)
-        known = np.isfinite(result.served).any(axis=0)
-        inside[number(budget)] = int(result.inside().sum()), int(known.sum())
+        measured = np.isfinite(result.served).any(axis=0)
+        inside[number(budget)] = int(result.inside().sum()), int(measured.sum())
     studies = []
     for task, rows in tasks.items():
         with stage(f"laws of {task}"):
@@ -182,7 +184,7 @@ def study(task: str, rows: pd.DataFrame, config: Config) -> Study:
         wins="Kaplan" if kappa and (kappa[0] > 1 or kappa[2] < 1) else "Chinchilla",
         once=once,
         rules=rules,
-        shifts=tuple(shift(one, base) for one, base in zip(rules, (*once, *once), strict=False)),
+        shifts=tuple(shift(served, base) for served, base in zip(rules, (*once, *once), strict=False)),
         measured=(measure(rows, RESPONSES[0], config.inference), measure(rows, RESPONSES[1], config.inference)),
         rows=rows,
     )
@@ -204,8 +206,12 @@ def rule(
     passing = "pass_at_k" in law.response
     starts = config.pass_starts if passing else config.starts
     fit = t2.fit(law, mean, key=key, starts=starts)
-    seeds = [table_of(one) for _, one in rows.groupby("seed") if len(one) >= NEARLY_ALL * len(mean) and not passing]
-    each = [t2.fit(law, one, key=key, starts=starts).law for one in seeds] if len(seeds) > 1 else []
+    seeds = [
+        table_of(seed_rows)
+        for _, seed_rows in rows.groupby("seed")
+        if len(seed_rows) >= NEARLY_ALL * len(mean) and not passing
+    ]
+    seed_laws = [t2.fit(law, table, key=key, starts=starts).law for table in seeds] if len(seeds) > 1 else []
     boot = t2.bootstrap(fit, mean, draws=draws, key=key, over="runs") if draws and fit.converged else None
     response = next(name for name in law.response if name in mean)
     with scope():
@@ -223,7 +229,7 @@ def rule(
         parameters=fit.law.values(),
         kappa=kappa,
         params=optimum(fit.law, train, inference)[0],
-        seeds=np.concatenate([np.empty((0, len(train))), *(optimum(one, train, inference) for one in each)]),
+        seeds=np.concatenate([np.empty((0, len(train))), *(optimum(law, train, inference) for law in seed_laws)]),
         draws=optimum(boot.laws, train, inference) if boot else np.empty((0, len(train))),
         fitted=fit.law,
     )

@@ -159,8 +159,8 @@ def predict(config: Config, law: type[t2.Law], table: t2.Table, cut: t2.evaluati
         coverage=far.coverage,
         half_width=far.half_width,
         curve=tuple(
-            (fitted_most * float(np.sqrt(one.low * one.high)), one.errors.mean_absolute, one.coverage)
-            for one in far.curve(config.steps)
+            (fitted_most * float(np.sqrt(score.low * score.high)), score.errors.mean_absolute, score.coverage)
+            for score in far.curve(config.steps)
         ),
         status=far.status,
         ratios=reached[far.held_out],
@@ -170,7 +170,7 @@ def predict(config: Config, law: type[t2.Law], table: t2.Table, cut: t2.evaluati
 
 def words(result: Result) -> list[str]:
     """The result in sentences."""
-    lines = [f"skipped: {one}" for one in result.skipped]
+    lines = [f"skipped: {reason}" for reason in result.skipped]
     for table in result.tables:
         lines.append(
             f"{table.table}: {table.fitted} rows up to {table.cut:g} tokens per parameter predict "
@@ -191,8 +191,8 @@ def figures(result: Result) -> dict[str, "Figure"]:
     figure, axes = small(len(result.tables), columns=1, height=1.7)
     for ax, table in zip(axes, result.tables, strict=True):
         for law, colour in zip(table.laws, COLOURS, strict=False):
-            held = f"{law_name(law.law)}: {100 * law.error:.1f} %, {100 * law.coverage:.0f} % in band"
-            ax.plot(law.ratios, 100 * law.errors, "o", color=colour, markersize=2, alpha=0.6, label=held)
+            label = f"{law_name(law.law)}: {100 * law.error:.1f} %, {100 * law.coverage:.0f} % in band"
+            ax.plot(law.ratios, 100 * law.errors, "o", color=colour, markersize=2, alpha=0.6, label=label)
         ax.axhline(0, color=BLACK, linewidth=0.6)
         ax.set(xscale="log", ylim=_with_room(ax.get_ylim()))
         ax.set_title(f"{table_name(table.table)}, fitted below D/N of {table.cut:g}")

@@ -159,32 +159,35 @@ def assume(loss: t2.Law, share: float, gamma: float) -> t2.laws.T2Loss:
 def assumed_optima(runs: t2.Table, laws: t2.Law, config: Config) -> tuple[tuple[Scenario, ...], Curves]:
     """The optima of every scenario at the budgets of figures 2 and 3, in one call."""
     grid = [(share, gamma) for share in config.shares for gamma in config.gammas]
-    assumed = [assume(laws, *one) for one in grid]
+    assumed = [assume(laws, *gain_and_decay) for gain_and_decay in grid]
     train = np.geomspace(ISOFLOPS[0], 1e25, config.budgets)
     both = np.concatenate([train, ISOFLOPS])
     inference = np.repeat([config.inference, config.inference_isoflops], [len(train), len(ISOFLOPS)])
     plan = t2.frontier(jax.tree.map(lambda *leaves: np.concatenate(leaves), *assumed), t2.Budget(both, inference))
     # (scenarios, 1 + draws, budgets)
     params, tokens, samples = (
-        one.reshape(len(grid), -1, len(both)) for one in (plan.params, plan.tokens, plan.samples)
+        values.reshape(len(grid), -1, len(both)) for values in (plan.params, plan.tokens, plan.samples)
     )
 
     scenarios = []
-    for one, size, data, k in zip(grid, params[..., -1], tokens[..., -1], samples[..., -1], strict=True):
+    for gain_and_decay, size, data, k in zip(grid, params[..., -1], tokens[..., -1], samples[..., -1], strict=True):
         spread = t2.band(size[1:], LEVEL)
         result = (size[0], spread.low, spread.high, data[0] / size[0], k[0])
-        scenarios.append(Scenario(*one, *map(float, result)))
+        scenarios.append(Scenario(*gain_and_decay, *map(float, result)))
 
     shown = grid.index(config.shown)
     with scope():
-        once = [np.asarray(one) for one in jax.tree.map(lambda leaf: leaf[:, None], laws).optimum(both[None, :])]
+        once = [np.asarray(values) for values in jax.tree.map(lambda leaf: leaf[:, None], laws).optimum(both[None, :])]
 
     def optima(where: slice) -> tuple[Optima, Optima]:
-        def one(label: str, params: np.ndarray, tokens: np.ndarray) -> Optima:
+        def at_budgets(label: str, params: np.ndarray, tokens: np.ndarray) -> Optima:
             params, tokens = params[:, where], tokens[:, where]
             return Optima(label, params[0], tokens[0], params[1:], tokens[1:])
 
-        return one("with samples, gain assumed", params[shown], tokens[shown]), one("one sample, fitted", *once)
+        return (
+            at_budgets("with samples, gain assumed", params[shown], tokens[shown]),
+            at_budgets("one sample, fitted", *once),
+        )
 
     point = jax.tree.map(lambda leaf: float(leaf[0]), assumed[shown])
     two, three = optima(slice(len(train))), optima(slice(len(train), None))
@@ -193,9 +196,9 @@ def assumed_optima(runs: t2.Table, laws: t2.Law, config: Config) -> tuple[tuple[
 
 def words(result: Result) -> list[str]:
     lines = []
-    for name, one in (("all rows", result.all_rows), ("rows with D >= N", result.without_short_runs)):
+    for name, fit in (("all rows", result.all_rows), ("rows with D >= N", result.without_short_runs)):
         lines.append(
-            f"N* exponent from {one.rows} {name}: {one.value:.3f} ({one.low:.3f} to {one.high:.3f}); "
+            f"N* exponent from {fit.rows} {name}: {fit.value:.3f} ({fit.low:.3f} to {fit.high:.3f}); "
             f"the authors': {AUTHORS[0]} ({AUTHORS[1]} to {AUTHORS[2]})."
         )
     lines += [
@@ -230,9 +233,11 @@ def figures(result: Result) -> dict[str, "Figure"]:
     for ax, samples in zip(axes, (np.ones_like(sizes), most / sizes), strict=True):
         losses = np.where(near_grid, loss(curves.law, sizes, tokens, samples), np.nan)
         draw.isoflop_curves(ax, sizes, losses, shown)
-        at = [one.params for one in curves.figure_3]
-        served = [np.ones_like(one) if ax is axes[0] else np.maximum(most / one, 1.0) for one in at]
-        values = [loss(curves.law, one.params, one.tokens, k) for one, k in zip(curves.figure_3, served, strict=True)]
+        at = [optima.params for optima in curves.figure_3]
+        served = [np.ones_like(params) if ax is axes[0] else np.maximum(most / params, 1.0) for params in at]
+        values = [
+            loss(curves.law, optima.params, optima.tokens, k) for optima, k in zip(curves.figure_3, served, strict=True)
+        ]
         draw.optima_on_isoflops(ax, curves.figure_3, values, LEVEL)
     near = np.abs(np.log(runs.compute()[:, None] / shown)).min(axis=1) < np.log(1.2)
     draw.isoflop_points(axes[0], runs["params"][near], runs["loss"][near], runs.compute()[near], shown)

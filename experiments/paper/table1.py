@@ -142,8 +142,8 @@ def compare_all(runs: pd.DataFrame, questions: pd.DataFrame, config: Config) -> 
         raise ValueError(f"no training budget has checkpoints of D/N within {config.chinchilla} and above")
     smallest = runs[runs["params"] == runs["params"].min()]
     complete = min(smallest.loc[smallest["seed"] == seed, "budget"].max() for seed in np.unique(runs["seed"]))
-    train = config.train or max((one.train for one in every if one.train <= complete), default=every[-1].train)
-    table = tuple(one for one in every if one.train == train)
+    train = config.train or max((row.train for row in every if row.train <= complete), default=every[-1].train)
+    table = tuple(row for row in every if row.train == train)
     if not table:
         raise ValueError(f"no checkpoints of both kinds at {train:g} training FLOPs")
     here: Any = runs[runs["budget"] == train]
@@ -175,9 +175,9 @@ def compare_tasks(
         for train in np.unique(runs["budget"]):
             cells: Any = runs[runs["budget"] == train].assign(served=runs[served])
             affordable = cells[2 * cells["served"] <= config.inference]
-            one = compare(str(task), affordable, chances, times / chances.shape[1], config.inference, ratios)
-            results += [one] if one else []
-    return sorted(results, key=lambda one: one.train)
+            row = compare(str(task), affordable, chances, times / chances.shape[1], config.inference, ratios)
+            results += [row] if row else []
+    return sorted(results, key=lambda row: row.train)
 
 
 def compare(
@@ -210,9 +210,9 @@ def compare(
         for i, at in zip(best, spreads, strict=True)
     ]
     gains = 100 * (drawn[:, kinds[0]].max(axis=1) - drawn[:, kinds[1]].max(axis=1))
-    each = pd.DataFrame({"seed": cells["seed"].to_numpy(), "size": place, "passed": passed.mean(axis=1)})
-    each = each.pivot_table(index="seed", columns="size", values="passed")
-    seeds = tuple(float(one) for one in (100 * (each[best[0]] - each[best[1]])).dropna())
+    by_seed = pd.DataFrame({"seed": cells["seed"].to_numpy(), "size": place, "passed": passed.mean(axis=1)})
+    by_seed = by_seed.pivot_table(index="seed", columns="size", values="passed")
+    seeds = tuple(float(gain) for gain in (100 * (by_seed[best[0]] - by_seed[best[1]])).dropna())
     spread = over_seeds(np.array([seeds]).T)
     gain = 100 * (choices[0].pass_at_k - choices[1].pass_at_k)
     between = t2.band(gains, LEVEL)
@@ -224,26 +224,26 @@ def compare(
 def words(result: Result) -> list[str]:
     """The result in sentences."""
     low, high = result.ratios
-    wins = sum(one.verdict == BETTER for one in result.table)
+    wins = sum(row.verdict == BETTER for row in result.table)
     lines = [
         f"At {result.train:.3g} training FLOPs and C_inf = {result.inference:.3g} FLOPs per token served, overtrained "
         f"(D/N above {high:g}) against Chinchilla's range (D/N {low:g} to {high:g}), {result.seeds} seeds, "
         f"{result.questions} questions a task, 90 % intervals over questions: overtrained is better on {wins} of "
         f"{len(result.table)} tasks. In the paper it is on all eight."
     ]
-    for one in result.table:
+    for row in result.table:
         best, usual = (
             f"{100 * c.pass_at_k:.2f} % ({100 * c.low:.2f} to {100 * c.high:.2f}; N = {c.params:,.0f}, "
             f"D/N = {c.tokens_per_param:.0f}, k = {c.samples:.3g})"
-            for c in (one.overtrained, one.chinchilla)
+            for c in (row.overtrained, row.chinchilla)
         )
-        seeds = f"; each seed {', '.join(f'{gain:+.2f}' for gain in one.seeds)}"
-        if np.isfinite(one.seeds_low):
-            seeds += f", their mean {one.seeds_low:+.2f} to {one.seeds_high:+.2f}"
-        paper = f" Paper: {PAPER[one.task]}." if one.task in PAPER else ""
+        seeds = f"; each seed {', '.join(f'{gain:+.2f}' for gain in row.seeds)}"
+        if np.isfinite(row.seeds_low):
+            seeds += f", their mean {row.seeds_low:+.2f} to {row.seeds_high:+.2f}"
+        paper = f" Paper: {PAPER[row.task]}." if row.task in PAPER else ""
         lines.append(
-            f"  {one.task}: {best} against {usual}: {one.gain:+.2f} points ({one.low:+.2f} to {one.high:+.2f}"
-            f"{seeds}): {one.verdict}.{paper}"
+            f"  {row.task}: {best} against {usual}: {row.gain:+.2f} points ({row.low:+.2f} to {row.high:+.2f}"
+            f"{seeds}): {row.verdict}.{paper}"
         )
     for other, what in (
         (
@@ -252,12 +252,12 @@ def words(result: Result) -> list[str]:
         ),
         (result.whole, "Where a sample costs embeddings and output matrix too,"),
     ):
-        gains = ", ".join(f"{one.task} {one.gain:+.2f} ({one.low:+.2f} to {one.high:+.2f})" for one in other)
-        wins = sum(one.verdict == BETTER for one in other)
+        gains = ", ".join(f"{row.task} {row.gain:+.2f} ({row.low:+.2f} to {row.high:+.2f})" for row in other)
+        wins = sum(row.verdict == BETTER for row in other)
         lines.append(f"{what} overtrained is better on {wins} of {len(other)}: {gains}.")
-    for task in dict.fromkeys(one.task for one in result.table):
-        at = [one for one in result.every if one.task == task]
-        counts = [sum(one.verdict == what for one in at) for what in (BETTER, WORSE)]
+    for task in dict.fromkeys(row.task for row in result.table):
+        at = [row for row in result.every if row.task == task]
+        counts = [sum(row.verdict == what for row in at) for what in (BETTER, WORSE)]
         lines.append(
             f"  {task} at all {len(at)} budgets from {at[0].train:.2g} to {at[-1].train:.2g}: overtrained is "
             f"significantly better at {counts[0]}, Chinchilla's ratio at {counts[1]}."
@@ -271,8 +271,8 @@ def figures(result: Result) -> dict[str, "Figure"]:
     draw_table(ax, result)
     common_legend(table, columns=1)
     gains, axes = small(len(result.table), height=1.1, sharex=True)
-    for ax, one in zip(axes, result.table, strict=True):
-        draw_gain(ax, [other for other in result.every if other.task == one.task])
+    for ax, row in zip(axes, result.table, strict=True):
+        draw_gain(ax, [other for other in result.every if other.task == row.task])
     gains.supylabel("pass@k gained by overtraining (points)")
     gains.supxlabel(AXIS_LABELS["train"])
     common_legend(gains, axes, columns=1)
@@ -284,7 +284,7 @@ def draw_table(ax: "Axes", result: Result) -> None:
     y = np.arange(len(result.table))[::-1]
     kinds = (("overtrained", VERMILLION, 0.17, "s"), ("chinchilla", BLUE, -0.17, "o"))
     for kind, colour, off, marker in kinds:
-        choices: list[Choice] = [getattr(one, kind) for one in result.table]
+        choices: list[Choice] = [getattr(row, kind) for row in result.table]
         value, low, high = (100 * np.array([getattr(c, n) for c in choices]) for n in ("pass_at_k", "low", "high"))
         error = [np.maximum(value - low, 0), np.maximum(high - value, 0)]
         label = "more (overtrained)" if kind == "overtrained" else "{:g} to {:g}".format(*result.ratios)
@@ -292,19 +292,19 @@ def draw_table(ax: "Axes", result: Result) -> None:
         ax.errorbar(value, y + off, xerr=error, fmt=marker, color=colour, elinewidth=0.8, label=label)
         for c, x, at in zip(choices, high, y + off, strict=True):
             ax.text(x + 1, at, f"D/N = {c.tokens_per_param:,.0f}", va="center", fontsize=6, color=colour)
-    ax.set_yticks(y, [task_name(one.task) for one in result.table])
+    ax.set_yticks(y, [task_name(row.task) for row in result.table])
     ax.set(xlim=(0, 1.25 * ax.get_xlim()[1]), xlabel="pass@k (per cent of questions)")
     ax.set_title(f"{power(result.train)} FLOPs of training,\n{power(result.inference)} FLOPs per token served")
 
 
 def draw_gain(ax: "Axes", every: list[Comparison]) -> None:
     """The gain of one task against training compute, with its interval over questions and every seed's gain."""
-    train = [one.train for one in every]
+    train = [row.train for row in every]
     ax.axhline(0, color=BLACK, linewidth=0.6)
-    low, high = [one.low for one in every], [one.high for one in every]
+    low, high = [row.low for row in every], [row.high for row in every]
     ax.fill_between(train, low, high, color=BLUE, alpha=0.25, linewidth=0, label="90 % over questions, chosen anew")
-    ax.plot(train, [one.gain for one in every], color=BLUE, label="best against best, mean over seeds")
-    points = [(one.train, gain) for one in every for gain in one.seeds]
+    ax.plot(train, [row.gain for row in every], color=BLUE, label="best against best, mean over seeds")
+    points = [(row.train, gain) for row in every for gain in row.seeds]
     ax.plot(*zip(*points, strict=True), ".", color=VERMILLION, markersize=2.5, label="the chosen pair in each seed")
     ax.set_xscale("log")
     ax.set_title(task_name(every[0].task), fontsize=7)

@@ -48,4 +48,4 @@ def mean_score(scores: list[Score]) -> Score:
     """Averages each number of the scores."""
     if not scores:
         return Score(float("nan"))
-    return Score(*np.mean([list(vars(one).values()) for one in scores], axis=0).tolist())
+    return Score(*np.mean([list(vars(score).values()) for score in scores], axis=0).tolist())

@@ -40,9 +40,9 @@ class Case:
             return [(prompt, sample)]
         cache = 2 * 2 * KV_SHARE * square
         moved = 2 * n + cache * p, g * 2 * n / self.batch + cache * seen
-        each = PRICE / 3600
+        per_second = PRICE / 3600
         return [
-            (before * each, after * each)
+            (before * per_second, after * per_second)
             for before in (prompt / FLOPS, moved[0] / BANDWIDTH)
             for after in (sample / FLOPS, moved[1] / BANDWIDTH)
         ]
@@ -52,8 +52,8 @@ class Case:
         if not self.rented:
             return []
         longest = self.prompt + self.generated
-        held = 2 * n + self.batch * 2 * 2 * KV_SHARE * self.square(n) * longest
-        rows = [np.log(held / (MEMORY * DEVICES))]
+        memory = 2 * n + self.batch * 2 * 2 * KV_SHARE * self.square(n) * longest
+        rows = [np.log(memory / (MEMORY * DEVICES))]
         if "latency" in self.limits:
             seconds = [(a + self.batch * b) / DEVICES / PRICE * 3600 for a, b in self.serve(n)]
             rows += [np.log(second / self.limits["latency"]) for second in seconds]
@@ -77,16 +77,16 @@ class Case:
         """Numbers that must not be above zero at (log N, log D, log k[, level])."""
         n, d, k = np.exp(x[0]), np.exp(x[1]), np.exp(x[2])
         at, rows = self.limits, self.sizes(n)
-        paid = [before + k * each for before, each in self.serve(n)]
+        costs = [prompt + k * sample for prompt, sample in self.serve(n)]
         if "train" in at:
             rows.append(np.log(self.train(n, d) / at["train"]))
         if "inference" in at:
-            rows += [np.log(one / at["inference"]) for one in paid]
+            rows += [np.log(cost / at["inference"]) for cost in costs]
         if "queries" in at:
             over = np.exp(x[3]) if "target" in at else at["total"]
-            rows += [np.log((self.train(n, d) + at["queries"] * one) / over) for one in paid]
+            rows += [np.log((self.train(n, d) + at["queries"] * cost) / over) for cost in costs]
         elif "target" in at:
-            rows += [np.log((self.train(n, d) + np.exp(-x[3]) * one) / at["total"]) for one in paid]
+            rows += [np.log((self.train(n, d) + np.exp(-x[3]) * cost) / at["total"]) for cost in costs]
         for name, i in (("params", 0), ("tokens", 1), ("samples", 2)):
             rows += [np.log(at[f"{name}_min"]) - x[i]] if f"{name}_min" in at else []
             rows += [x[i] - np.log(at[f"{name}_max"])] if f"{name}_max" in at else []
@@ -103,20 +103,20 @@ class Case:
                 level = free = np.log(trained + self.limits["queries"] * paid)
             else:
                 level = free = -np.log((self.limits["total"] - trained) / paid)
-            kept = [np.max(np.stack(np.broadcast_arrays(*self.sizes(n))), axis=0) <= 1e-12] if self.rented else []
+            conditions = [np.max(np.stack(np.broadcast_arrays(*self.sizes(n))), axis=0) <= 1e-12] if self.rented else []
             at = self.limits
-            kept += [trained <= at["train"] * (1 + 1e-12)] if "train" in at else []
-            kept += [paid <= at["inference"] * (1 + 1e-12)] if "inference" in at else []
-            kept += (
+            conditions += [trained <= at["train"] * (1 + 1e-12)] if "train" in at else []
+            conditions += [paid <= at["inference"] * (1 + 1e-12)] if "inference" in at else []
+            conditions += (
                 [trained + at["queries"] * paid <= at["total"] * (1 + 1e-12)] if {"queries", "total"} <= set(at) else []
             )
-            kept += [self.cost(n, d, k) <= at["target"] * (1 + 1e-12)] if "target" in at else []
+            conditions += [self.cost(n, d, k) <= at["target"] * (1 + 1e-12)] if "target" in at else []
             for name, value in (("params", n), ("tokens", d), ("samples", k)):
-                kept += [value >= at[f"{name}_min"] * (1 - 1e-12)] if f"{name}_min" in at else []
-                kept += [value <= at[f"{name}_max"] * (1 + 1e-12)] if f"{name}_max" in at else []
+                conditions += [value >= at[f"{name}_min"] * (1 - 1e-12)] if f"{name}_min" in at else []
+                conditions += [value <= at[f"{name}_max"] * (1 + 1e-12)] if f"{name}_max" in at else []
             good = np.isfinite(level)
-            for one in kept:
-                good = good & one
+            for condition in conditions:
+                good = good & condition
             return np.where(good & ~np.isnan(free), free, np.inf)
 
     def most_samples(self, n: np.ndarray, d: np.ndarray) -> np.ndarray:
@@ -144,11 +144,11 @@ class Case:
                 high = np.where(lacks(close) <= 1e-12, close, high)
                 return np.maximum(np.exp(high), at.get("samples_min", 1.0))
             most = np.full_like(n + d, at.get("samples_max", np.inf))
-            for before, each in self.serve(n):
+            for prompt, sample in self.serve(n):
                 if "inference" in at:
-                    most = np.minimum(most, (at["inference"] - before) / each)
+                    most = np.minimum(most, (at["inference"] - prompt) / sample)
                 if "total" in at:
-                    most = np.minimum(most, ((at["total"] - self.train(n, d)) / at["queries"] - before) / each)
+                    most = np.minimum(most, ((at["total"] - self.train(n, d)) / at["queries"] - prompt) / sample)
             most = np.floor(most * (1 + 1e-12)) if self.kind == "whole" else most
             return np.where(most >= 1, most, np.nan)
 
@@ -160,15 +160,19 @@ class Case:
         low = at.get("params_min", 1.0)
         n = np.exp(np.linspace(np.log(low), np.log(at.get("params_max", 1e20)), 2000))
         good = self.train(n, at.get("tokens_min", 1.0)) <= spare
-        each = np.max([before + one for before, one in self.serve(n)], axis=0)
+        cost = np.max([prompt + sample for prompt, sample in self.serve(n)], axis=0)
         queries = 0.1 * np.exp(-best) if "target" in at and "queries" not in at else at.get("queries", 0.0)
-        good &= queries * each <= spare
-        good &= each <= at.get("inference", np.inf)
+        good &= queries * cost <= spare
+        good &= cost <= at.get("inference", np.inf)
         for row in self.sizes(n):
             good &= row <= 0
         high = n[good][-1] if good.any() else n[1]
         tokens = min(at.get("tokens_max", np.inf), spare / self.train(low, 1.0))
-        slope = min(one for _, one in self.serve(low)) if not self.rented else max(one for _, one in self.serve(low))
+        slope = (
+            min(sample for _, sample in self.serve(low))
+            if not self.rented
+            else max(sample for _, sample in self.serve(low))
+        )
         samples = min(at.get("inference", np.inf), spare / queries if queries else np.inf) / slope
         samples = min(at.get("samples_max", np.inf), max(samples, 2.0))
         results = [np.geomspace(low, high, points), np.geomspace(at.get("tokens_min", 1.0), max(tokens, 2.0), points)]
@@ -199,10 +203,10 @@ class Case:
         """The best value over arrays that broadcast, and (log N, log D, log k) there."""
         worth = self.worth(n, d, k)
         at = np.unravel_index(np.argmin(worth), worth.shape)
-        place = [float(np.broadcast_to(one, worth.shape)[at]) for one in (n, d, k)]
+        place = [float(np.broadcast_to(values, worth.shape)[at]) for values in (n, d, k)]
         return float(worth[at]), np.log(place)
 
-    def refined(self, place: np.ndarray, best: float, held: dict[int, float]) -> tuple[float, np.ndarray]:
+    def refined(self, place: np.ndarray, best: float, fixed: dict[int, float]) -> tuple[float, np.ndarray]:
         """SciPy's optimum from a place (log N, log D, log k) of value best, with some of the three held."""
         target = "target" in self.limits
         x = np.array([*place, best + 1e-3]) if target else np.array(place)
@@ -227,14 +231,14 @@ class Case:
                 return float(x[3]), np.eye(4)[3]
             return scale * float(self.cost(*np.exp(x))), scale * self.slope(x)
 
-        ranges = [(held.get(i, 0.0), held.get(i, 100.0)) for i in range(3)] + [(-200.0, 200.0)] * target
-        kept = {"type": "ineq", "fun": limits, "jac": slopes}
+        ranges = [(fixed.get(i, 0.0), fixed.get(i, 100.0)) for i in range(3)] + [(-200.0, 200.0)] * target
+        constraint = {"type": "ineq", "fun": limits, "jac": slopes}
         options = {"ftol": 1e-15, "maxiter": 500}
-        begin, inwards = x, np.array([float(i < 3 and i not in held) for i in range(len(x))])
+        begin, inwards = x, np.array([float(i < 3 and i not in fixed) for i in range(len(x))])
         with np.errstate(all="ignore"):
             for i in range(4):  # each time from a fresh curvature, and a bit farther inside where it made no step
                 result = minimize(
-                    value, begin, jac=True, method="SLSQP", bounds=ranges, constraints=[kept], options=options
+                    value, begin, jac=True, method="SLSQP", bounds=ranges, constraints=[constraint], options=options
                 )
                 good = np.isfinite(result.x).all() and limits(result.x).min() > -1e-9
                 if good and value(result.x)[0] <= value(x)[0]:

@@ -41,9 +41,9 @@ def world(law: type[t2.Law], rng: np.random.Generator, config: "Config") -> tupl
 
 def draw_truth(law: type[t2.Law], rng: np.random.Generator) -> t2.Law:
     """A law drawn from its priors; where a latent loss has no scale, at the gauge that `t2.sample` holds."""
-    held = law.gauge if "pass_at_k" in law.response else {}
-    values = {name: float(one.prior.icdf(rng.uniform())) for name, one in law.declared().items()}
-    return law(**(values | dict(held)))
+    gauge = law.gauge if "pass_at_k" in law.response else {}
+    values = {name: float(parameter.prior.icdf(rng.uniform())) for name, parameter in law.declared().items()}
+    return law(**(values | dict(gauge)))
 
 
 def simulate(law: type[t2.Law], truth: t2.Law, rng: np.random.Generator, config: "Config") -> tuple[t2.Table, Any]:
@@ -81,11 +81,11 @@ def successes(
     with jax.enable_x64(True):
         a, b = (np.asarray(x) for x in law.questions(params, tokens))
         loss = np.asarray(law.loss(params, tokens))
-    held = [np.clip(np.nan_to_num(x, nan=LEAST), LEAST, MOST) for x in (a, b)]
-    correct = rng.binomial(trials, rng.beta(*held))
+    clipped = [np.clip(np.nan_to_num(x, nan=LEAST), LEAST, MOST) for x in (a, b)]
+    correct = rng.binomial(trials, rng.beta(*clipped))
     mean, aside = law.theta2 * expit(law.theta1 * (law.theta0 - loss)), rng.spawn(1)[0]
     alike, apart = aside.binomial(trials, mean), trials * (aside.uniform(size=mean.shape) < mean)
-    beyond = (held[0] != a) | (held[1] != b)
+    beyond = (clipped[0] != a) | (clipped[1] != b)
     return np.where(beyond, np.where(law.theta3 + law.theta4 * loss > 0, alike, apart), correct)
 
 

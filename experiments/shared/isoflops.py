@@ -60,12 +60,12 @@ def measure(rows: pd.DataFrame, response: str, inference: float) -> Measured:
     """
     seeds, train, sizes = (np.unique(rows[name]) for name in ("seed", "budget", "params"))
 
-    def costs(kept: np.ndarray, column: str) -> np.ndarray:
+    def costs(rows_of_k: np.ndarray, column: str) -> np.ndarray:
         """In nats: (seeds, budgets, sizes), NaN where there is no cell."""
-        cells = rows[kept]
+        cells = rows[rows_of_k]
         values = np.full((len(seeds), len(train), len(sizes)), np.nan)
         names = (("seed", seeds), ("budget", train), ("params", sizes))
-        place = tuple(np.searchsorted(known, cells[name]) for name, known in names)
+        place = tuple(np.searchsorted(axis, cells[name]) for name, axis in names)
         values[place] = -np.log(cells[column]) if column == "pass_at_k" else cells[column]
         count = np.isfinite(values).sum(axis=2, keepdims=True)
         return np.where(count == count.max(axis=0), values, np.nan)
@@ -73,12 +73,12 @@ def measure(rows: pd.DataFrame, response: str, inference: float) -> Measured:
     k = inference / (2 * rows["params"].to_numpy())
     once = costs(rows["samples"].to_numpy() == 1, "neg_log_pass")
     served = costs(np.isclose(rows["samples"], k, rtol=1e-9), response)
-    once_at, served_at = (np.apply_along_axis(vertex, 2, one, sizes) for one in (once, served))
+    once_at, served_at = (np.apply_along_axis(vertex, 2, costs_of_k, sizes) for costs_of_k in (once, served))
     there = np.ma.masked_where(np.isnan(served), np.broadcast_to(sizes, served.shape))
     low, high = (end.filled(np.nan) for end in (there.min(axis=(0, 2)), there.max(axis=(0, 2))))
     shifts = np.where((once_at > low) & (once_at < high), np.log2(served_at / once_at), np.nan)
-    told = _all_between(once_at, low, high)
-    inner = told & _all_between(served_at, low, high)
+    inner_once = _all_between(once_at, low, high)
+    inner = inner_once & _all_between(served_at, low, high)
     distance = np.nan_to_num(np.abs(np.log(sizes / once_at[..., None])), nan=np.inf)
     nearest = np.where(np.isnan(served), np.inf, distance).argmin(axis=2)
     whole = (low == sizes[0]) & np.isfinite(once_at).any(axis=0)
@@ -88,8 +88,8 @@ def measure(rows: pd.DataFrame, response: str, inference: float) -> Measured:
         once=once_at,
         served=served_at,
         shift=over_seeds(shifts),
-        pooled=_pooled(shifts, told),
-        pooled_budgets=int(told.sum()),
+        pooled=_pooled(shifts, inner_once),
+        pooled_budgets=int(inner_once.sum()),
         inner=_pooled(shifts, inner),
         inner_budgets=int(inner.sum()),
         low=low,
@@ -107,8 +107,8 @@ def _pooled(shifts: np.ndarray, budgets: np.ndarray) -> Spread:
 
 def _all_between(sizes: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """At which budgets every seed that has a size (seeds, budgets) has it strictly inside."""
-    known = np.isfinite(sizes)
-    return known.any(axis=0) & np.all(~known | ((sizes > low) & (sizes < high)), axis=0)
+    present = np.isfinite(sizes)
+    return present.any(axis=0) & np.all(~present | ((sizes > low) & (sizes < high)), axis=0)
 
 
 def vertex(cost: np.ndarray, sizes: np.ndarray) -> float:
@@ -131,9 +131,9 @@ def vertex(cost: np.ndarray, sizes: np.ndarray) -> float:
 
 def over_seeds(values: np.ndarray) -> Spread:
     """Mean over the leading axis with Student's interval, NaN without a second seed."""
-    known = np.ma.masked_invalid(values)
-    count = known.count(axis=0)
+    present = np.ma.masked_invalid(values)
+    count = present.count(axis=0)
     with np.errstate(all="ignore"):
-        half = student.ppf(0.5 + LEVEL / 2, count - 1) * known.std(axis=0, ddof=1).filled(np.nan) / np.sqrt(count)
-    mean = known.mean(axis=0).filled(np.nan)
+        half = student.ppf(0.5 + LEVEL / 2, count - 1) * present.std(axis=0, ddof=1).filled(np.nan) / np.sqrt(count)
+    mean = present.mean(axis=0).filled(np.nan)
     return Spread(mean, mean - half, mean + half)

@@ -92,25 +92,25 @@ def outcome(case: Case, path: Path) -> Results | str:
         return sentence
 
 
-def wrong_rows(case: Case, mutate: Mutation, found: Results) -> list[tuple]:
+def wrong_rows(case: Case, mutate: Mutation, results: Results) -> list[tuple]:
     """Rows that the whole files do not give, unless a note tells what is missing.
 
     A model may have any name, and so may tasks and metrics of the old scores, of which only numbers are compared.
     """
-    there = [column for column in case.columns if column in found.frame]
+    there = [column for column in case.columns if column in results.frame]
     if len(there) != len(case.columns):
-        raise AssertionError(f"{case.name}: columns {list(found.frame)}")
+        raise AssertionError(f"{case.name}: columns {list(results.frame)}")
     if case.name == "every-eval-ever" and mutate in (cut_off, cut_out):  # a note says that rows may be missing
-        return [row for row in found.frame[there].itertuples(index=False, name=None) if not 1 <= row[1] <= 3]
-    told = ("have no status", "questions have from", "end at different steps")
-    if any(sentence in note for note in found.notes for sentence in told):
+        return [row for row in results.frame[there].itertuples(index=False, name=None) if not 1 <= row[1] <= 3]
+    warnings = ("have no status", "questions have from", "end at different steps")
+    if any(sentence in note for note in results.notes for sentence in warnings):
         return []
     start = int(there[0] == "model")
-    rows = [tuple(map(_rounded, row[start:])) for row in found.frame[there].itertuples(index=False, name=None)]
+    rows = [tuple(map(_rounded, row[start:])) for row in results.frame[there].itertuples(index=False, name=None)]
     expected = [tuple(map(_rounded, row[start:])) for row in case.rows]
     if case.name == "olmo-ladder":
         expected.append(("190M-1xC", 3.402, 1966080000.0)[start:])  # of a file that ends with this row
-    if found.kind == "scores":
+    if results.kind == "scores":
         numbers = {cell for row in expected for cell in row if isinstance(cell, float)}
         return [row for row in rows if not {cell for cell in row if isinstance(cell, float)} <= numbers | {0.0}]
     return [row for row in rows if row not in expected]
@@ -146,12 +146,12 @@ def try_mutations(folder: Path, count: int, seed: int) -> Outcomes:
         if mutate is cut_out and (case.kind != "counts" or case.name == "lm-eval-again"):
             mutate = cut_off  # nothing beside a loss, a mean or a response says that a character of it is missing
         path.write_bytes(mutate(path.read_bytes(), draw))
-        found = outcome(case, place)
-        if isinstance(found, str):
+        results = outcome(case, place)
+        if isinstance(results, str):
             outcomes.refused[mutate.__name__] += 1
-        elif found.kind != case.kind and any(path.name in note for note in found.notes):
+        elif results.kind != case.kind and any(path.name in note for note in results.notes):
             outcomes.refused[mutate.__name__] += 1  # a note names it, and the others give another kind
-        elif bad := wrong_rows(case, mutate, found):
+        elif bad := wrong_rows(case, mutate, results):
             outcomes.wrong.append(f"{i}: {case.name}, {mutate.__name__}, {path.name}: {bad[:2]}")
         else:
             outcomes.unchanged[mutate.__name__] += 1

@@ -126,30 +126,34 @@ class Extrapolation:
 
 @dataclass(frozen=True)
 class Result:
-    """fitted, predicted: checkpoints below and beyond the split. found: one for each law."""
+    """fitted, predicted: checkpoints below and beyond the split. extrapolations: by law."""
 
     seeds: int
     fitted: int
     predicted: int
     split: float
     furthest: float
-    found: tuple[Extrapolation, ...]
+    extrapolations: tuple[Extrapolation, ...]
 
     def of(self) -> dict[str, list[Extrapolation]]:
         """The laws of each column, that with the least error inside the fitted range first."""
-        ranked = sorted(self.found, key=lambda one: (one.column, one.inner_error))
-        return {column: list(group) for column, group in groupby(ranked, key=lambda one: one.column)}
+        ranked = sorted(
+            self.extrapolations, key=lambda extrapolation: (extrapolation.column, extrapolation.inner_error)
+        )
+        return {
+            column: list(group) for column, group in groupby(ranked, key=lambda extrapolation: extrapolation.column)
+        }
 
 
 def audit(tables: list[t2.Table], config: Config) -> Result:
     """Every law. tables: the average over tasks, then each task, of the same checkpoints."""
-    found = []
+    extrapolations = []
     for name in config.laws:
         with stage(name):
-            found.append(extrapolate(name, tables, config))
+            extrapolations.append(extrapolate(name, tables, config))
     reached, seeds = ratio(tables[0])[:: len(config.samples)], len(set(tables[0]["seed"]))
     beyond = int(np.sum(reached >= config.split))
-    return Result(seeds, len(reached) - beyond, beyond, config.split, float(reached.max()), tuple(found))
+    return Result(seeds, len(reached) - beyond, beyond, config.split, float(reached.max()), tuple(extrapolations))
 
 
 def ratio(table: t2.Table) -> np.ndarray:
@@ -168,7 +172,7 @@ def seed_means(rows: t2.Table, samples: tuple[int, ...]) -> t2.Table:
 def extrapolate(name: str, tables: list[t2.Table], config: Config) -> Extrapolation:
     """Choose what enters the fits, fit below the split, and compare beyond it."""
     fit_key, draw_key = jax.random.split(jax.random.key(config.seed))
-    law, held = LAWS[name]
+    law, fixed = LAWS[name]
     column = law.response[0]
     noise = Gaussian("log", scale=0.01)  # relative errors are what is judged
     noise = Joint(noise) if column == "pass_at_k" else noise
@@ -177,7 +181,7 @@ def extrapolate(name: str, tables: list[t2.Table], config: Config) -> Extrapolat
         means = seed_means(rows, config.samples[:: config.every])
         enters = (ratio(means) < below) & (means["tokens"] >= least_tokens)
         means = left_out(means, ~enters)
-        return t2.fit(law, means, noise=noise, fixed=held, key=fit_key, starts=config.starts), means
+        return t2.fit(law, means, noise=noise, fixed=fixed, key=fit_key, starts=config.starts), means
 
     # all checkpoints to predict are long runs, and so are those that choices are made by
     reached, tokens = ratio(tables[0]), tables[0]["tokens"]
@@ -213,8 +217,8 @@ def compare(laws: t2.Law, converged: bool, rows: t2.Table, column: str, fitted: 
     judged = measured >= LEAST if column == "neg_log_pass" else np.full_like(measured, True, bool)
     error = np.ma.masked_where(~judged, predicted / measured - 1)
     inside = np.ma.masked_where(~judged, (band.low <= measured) & (measured <= band.high))
-    told = np.abs(error[beyond]), error[beyond], inside[beyond], np.abs(error[fitted[::width]])
-    size, bias, coverage, fitted_error = (float(one.mean()) for one in told)
+    measures = np.abs(error[beyond]), error[beyond], inside[beyond], np.abs(error[fitted[::width]])
+    size, bias, coverage, fitted_error = (float(measure.mean()) for measure in measures)
     error = error.filled(np.nan)
     return Audit(str(rows["task"][0]), size, bias, coverage, fitted_error, converged, ratio(rows)[::width], error)
 
@@ -227,16 +231,16 @@ def words(result: Result) -> list[str]:
         f"measured - 1 where -log pass@k is at least {LEAST:g} nats, its mean (bias), and the share of measurements "
         f"inside the {LEVEL:.0%} bands:"
     ]
-    for one in result.found:
-        of_tasks = [task.error for task in one.audits[1:]]
+    for law in result.extrapolations:
+        of_tasks = [task.error for task in law.audits[1:]]
         median = f"; median over tasks {np.median(of_tasks):.1%}" if of_tasks else ""
         lines.append(
-            f"{APPROACHES[one.column]}, {one.law}, fitted from {one.least_tokens:,.0f} tokens on (error inside the "
-            f"fitted range {one.inner_error:.1%}){median}:"
+            f"{APPROACHES[law.column]}, {law.law}, fitted from {law.least_tokens:,.0f} tokens on (error inside the "
+            f"fitted range {law.inner_error:.1%}){median}:"
         )
-        for task in one.audits:
+        for task in law.audits:
             # to promise more than was measured is a lower loss, or a higher pass@k
-            hope = "optimistic" if (task.bias < 0) == (one.column == "neg_log_pass") else "pessimistic"
+            hope = "optimistic" if (task.bias < 0) == (law.column == "neg_log_pass") else "pessimistic"
             doubt = "" if task.converged else "; the fit did not converge, the band is of residuals alone"
             lines.append(
                 f"  {task.task}: {share(task.error)} ({share(task.fitted_error)} where fitted), bias "
@@ -258,16 +262,16 @@ def share(error: float) -> str:
 
 def figures(result: Result) -> dict[str, "Figure"]:
     """Error of the average over tasks against D/N, a point per doubling of it, and the paper's number."""
-    split, found = result.split, result.of()
-    figure, axes = stacked(len(found), 1.9, sharex=True)
-    for ax, column in zip(axes, found, strict=True):
-        for one in found[column]:
-            errors = 100 * np.abs(one.audits[0].errors)
-            doubling = np.floor(np.log2(one.audits[0].ratio / split))
+    split, columns = result.split, result.of()
+    figure, axes = stacked(len(columns), 1.9, sharex=True)
+    for ax, column in zip(axes, columns, strict=True):
+        for extrapolation in columns[column]:
+            errors = 100 * np.abs(extrapolation.audits[0].errors)
+            doubling = np.floor(np.log2(extrapolation.audits[0].ratio / split))
             shown = np.unique(doubling)
             means = [np.nanmean(errors[doubling == i]) for i in shown]
-            label = one.law.replace("T2Loss", "T² by loss").replace("T2PassK", "T² by pass@k")
-            ax.plot(split * 2 ** (shown + 0.5), means, "o-", color=COLOURS[one.law], label=label)
+            label = extrapolation.law.replace("T2Loss", "T² by loss").replace("T2PassK", "T² by pass@k")
+            ax.plot(split * 2 ** (shown + 0.5), means, "o-", color=COLOURS[extrapolation.law], label=label)
         ax.set(xscale="log", yscale="log", title=f"{APPROACHES[column]}, average over tasks")
         ax.axvspan(ax.get_xlim()[0], split, color=GREY, alpha=0.12, linewidth=0, label="fitted")
         ax.axhline(100 * PAPER[column], color=BLACK, linewidth=0.8, linestyle="--", label="the paper's mean")

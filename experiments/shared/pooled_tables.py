@@ -29,7 +29,7 @@ def simulated(
     real: Mapping[str, t2.Table], fits: Mapping[str, t2.Law], sigma: float, rng: np.random.Generator
 ) -> dict[str, t2.Table]:
     """The same cells as measured by laws whose exponents come from one population, each term as large as it is."""
-    made = {}
+    tables = {}
     for name, table in real.items():
         values, exponents = fits[name].values(), {}
         for exponent, (location, spread) in POPULATION.items():
@@ -39,8 +39,8 @@ def simulated(
             values[size] *= np.exp((exponents[exponent] - values[exponent]) * middle)
         truth = t2.predict(T2Loss(**(values | exponents)), table)
         off = sigma * rng.standard_t(DF, len(table))
-        made[name] = table.with_columns(neg_log_pass=truth * np.exp(off))
-    return made
+        tables[name] = table.with_columns(neg_log_pass=truth * np.exp(off))
+    return tables
 
 
 def choose(
@@ -51,8 +51,8 @@ def choose(
     cells = cell.max() + 1
     cost = np.array([(table["params"] * table["tokens"])[cell == i][0] for i in range(cells)])
     order = np.argsort(-cost, kind="stable") if held_out == "dearest" else rng.permutation(cells)
-    kept, rest = order[: cells // 3], order[cells // 3 :]
-    judged, every = np.isin(cell, kept), np.isin(cell, rest) & heard
+    left_out, rest = order[: cells // 3], order[cells // 3 :]
+    judged, every = np.isin(cell, left_out), np.isin(cell, rest) & heard
     some = every & np.isin(cell, rng.permutation(rest)[: len(rest) // 3])
     if third == "rows":
         some = np.zeros(len(table), bool)
@@ -68,6 +68,6 @@ def ridge(tables: Mapping[str, t2.Table], task: str, seen: np.ndarray) -> np.nda
     others = [np.log(np.maximum(table["neg_log_pass"], LEAST)) for name, table in tables.items() if name != task]
     columns = np.stack([*others, np.log(tables[task]["samples"])], axis=1)
     columns = (columns - columns[seen].mean(axis=0)) / columns[seen].std(axis=0)
-    known = np.log(tables[task]["neg_log_pass"][seen])
+    target = np.log(tables[task]["neg_log_pass"][seen])
     bend = columns[seen].T @ columns[seen] + STIFFNESS * np.eye(columns.shape[1])
-    return known.mean() + columns @ np.linalg.solve(bend, columns[seen].T @ (known - known.mean()))
+    return target.mean() + columns @ np.linalg.solve(bend, columns[seen].T @ (target - target.mean()))

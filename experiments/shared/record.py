@@ -111,12 +111,12 @@ def versions() -> dict[str, str]:
 def plain(value: Any) -> Any:
     """What JSON can hold: dataclasses as objects, arrays as lists, NaN and infinity as null."""
     if dataclasses.is_dataclass(value):
-        saved = (one.name for one in dataclasses.fields(cast(Any, value)) if one.metadata.get("saved", True))
-        return {one: plain(getattr(value, one)) for one in saved}
+        saved = (field.name for field in dataclasses.fields(cast(Any, value)) if field.metadata.get("saved", True))
+        return {name: plain(getattr(value, name)) for name in saved}
     if isinstance(value, dict):
-        return {str(name): plain(one) for name, one in value.items()}
+        return {str(name): plain(part) for name, part in value.items()}
     if isinstance(value, np.ndarray | list | tuple):
-        return [plain(one) for one in value]
+        return [plain(part) for part in value]
     if isinstance(value, bool | np.bool_ | str | None):
         return bool(value) if isinstance(value, np.bool_) else value
     return int(value) if isinstance(value, int | np.integer) else finite(float(value))

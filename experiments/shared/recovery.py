@@ -49,8 +49,8 @@ def paper_grid() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """N, D and training FLOPs of the paper's runs of 50M to 120B tokens, each (runs,)."""
     params, budgets = (grid.ravel() for grid in np.meshgrid(SIZES, BUDGETS))
     tokens = budgets / (6 * params)
-    kept = (tokens > 5e7) & (tokens < 1.2e11)
-    return params[kept], tokens[kept], budgets[kept]
+    trained = (tokens > 5e7) & (tokens < 1.2e11)
+    return params[trained], tokens[trained], budgets[trained]
 
 
 def recover(
@@ -77,7 +77,8 @@ def recover(
                 name=name,
                 agreement=float(np.mean([fit.agreement for fit in group])),
                 errors={
-                    one: median_error([fit.law.values()[one] for fit in group], v) for one, v in truth.values().items()
+                    parameter: median_error([fit.law.values()[parameter] for fit in group], v)
+                    for parameter, v in truth.values().items()
                 },
                 params_error=median_error(optimum, true_size),
                 params_optimum=optimum,

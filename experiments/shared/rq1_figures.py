@@ -81,7 +81,7 @@ def frontier(study: Any) -> "Figure":
     drawn, axes = stacked(len(rules), 2.1, sharex=True, sharey=True)
     for ax, rule, measured in zip(axes, rules, study.measured, strict=False):
         named = (("with samples, by the law", rule), ("one sample, by the law", study.once[study.base]))
-        pair = tuple(optima_of(label, one, study.train) for label, one in named)
+        pair = tuple(optima_of(label, optima, study.train) for label, optima in named)
         optima_against_train(ax, study.train, pair, quantity="tokens_per_param", level=LEVEL)
         draw_measured(ax, study.train, measured)
         log_ticks(ax)
@@ -96,12 +96,12 @@ def contrast(studies: Any) -> "Figure":
     drawn, axes = stacked(len(studies), 1.6, sharex=True)
     for ax, study in zip(axes, studies, strict=True):
         result = study.measured[0]
-        known = (result.low == np.nanmin(result.low)) & np.isfinite(result.once).any(axis=0)
+        shown = (result.low == np.nanmin(result.low)) & np.isfinite(result.once).any(axis=0)
         for values, colour, marker, label in (
             (result.chinchilla, BLUE, "o", "size that is best for one sample"),
             (result.best, VERMILLION, "s", "size that is best with samples"),
         ):
-            ax.plot(study.train[known], values, f"{marker}-", color=colour, label=label)
+            ax.plot(study.train[shown], values, f"{marker}-", color=colour, label=label)
         ax.set(xscale="log", title=f"{task_name(study.task)}, measured", ylabel="mean of −log pass@k\n(nats)")
         ax.set_ylim(0, None)
         log_ticks(ax)
@@ -118,14 +118,14 @@ def optima_of(label: str, rule: Any, train: np.ndarray) -> Optima:
     return Optima(label, rule.params, tokens, rule.draws, drawn, "over checkpoints")
 
 
-def draw_measured(ax: "Axes", train: np.ndarray, found: Measured) -> None:
+def draw_measured(ax: "Axes", train: np.ndarray, measured: Measured) -> None:
     """D/N of every seed's measured optima; hollow where an edge of the sizes was best, so that it is a bound."""
     for sizes, colour, marker, name in (
-        (found.served, VERMILLION, "s", "with samples"),
-        (found.once, BLUE, "o", "one sample"),
+        (measured.served, VERMILLION, "s", "with samples"),
+        (measured.once, BLUE, "o", "one sample"),
     ):
         at = np.broadcast_to(train, sizes.shape)
-        inner = (sizes > found.low) & (sizes < found.high)
+        inner = (sizes > measured.low) & (sizes < measured.high)
         for there, label, fill in (
             (inner, f"{name}, measured", "full"),
             (~inner, f"{name}, an edge of the sizes", "none"),
@@ -185,7 +185,7 @@ def shifts(studies: Any) -> "Figure":
 
 def draw_shift(ax: "Axes", y: float, spread: Spread, colour: str, fill: Any, label: str) -> None:
     """A ratio of sizes with its interval, nothing if there is none."""
-    value, low, high = (2 ** float(one[0]) for one in (spread.value, spread.low, spread.high))
+    value, low, high = (2 ** float(values[0]) for values in (spread.value, spread.low, spread.high))
     reach = np.nan_to_num([[value - low], [high - value]])
     style = {"color": colour, "fillstyle": fill, "elinewidth": 1, "fmt": "o", "markersize": 4}
     ax.errorbar([value], [y], xerr=reach, label=label, **style)

@@ -70,7 +70,7 @@ class Result:
 
 def words(result: Result) -> list[str]:
     """The result as a table."""
-    lines = [f"skipped: {one}" for one in result.skipped]
+    lines = [f"skipped: {reason}" for reason in result.skipped]
     for table in result.tables:
         lines.append(
             f"{table.table}: {table.fitted} runs up to {table.cut:.3g} FLOPs predict {table.predicted} up to "
@@ -106,17 +106,17 @@ def figures(result: Result) -> dict[str, "Figure"]:
     tables = [table for table in result.tables if table.by_hand is not None]
     names = list(dict.fromkeys(law.law for table in tables for law in table.laws))
     figure, (ax,) = stacked(1, 2.4)
-    for i, (one, colour, marker) in enumerate(
+    for i, (table, colour, marker) in enumerate(
         zip(tables, (BLUE, VERMILLION, GREEN, PURPLE, BLACK), "osD^v", strict=False)
     ):
-        assert one.by_hand is not None
+        assert table.by_hand is not None
         off = 0.14 * (i - (len(tables) - 1) / 2)
         style = {"color": colour, "markersize": 4, "markeredgewidth": 0.8}
-        ax.plot([], [], marker, fillstyle="none", label=table_name(one.table), **style)
-        for law in one.laws:
-            fill = "full" if law.law == one.best else "none"
+        ax.plot([], [], marker, fillstyle="none", label=table_name(table.table), **style)
+        for law in table.laws:
+            fill = "full" if law.law == table.best else "none"
             ax.plot(100 * law.error, names.index(law.law) + off, marker, fillstyle=fill, **style)
-        ax.plot(100 * one.by_hand.error, len(names) + off, marker, fillstyle="none", **style)
+        ax.plot(100 * table.by_hand.error, len(names) + off, marker, fillstyle="none", **style)
     ax.set(xscale="log", ylim=(len(names) + 0.6, -0.6), xlabel="mean relative error of dearer runs (%)")
     ax.set_yticks(range(len(names) + 1), [*map(law_name, names), "Chinchilla by hand"])
     log_ticks(ax)

@@ -33,7 +33,7 @@ class Config:
 
     laws: tuple[str, ...] = LAWS
     """Names of the laws."""
-    known: float = 8.0
+    passes: float = 8.0
     """Passes up to which runs are fitted; the others are predicted."""
     starts: int = 8
     """Starts of each fit."""
@@ -77,7 +77,7 @@ def study(runs: pd.DataFrame, config: Config) -> Result:
     """Every law. runs: params, tokens, unique_tokens and validation_loss."""
     columns = {"params": "params", "tokens": "tokens", "unique_tokens": "unique_tokens", "loss": "validation_loss"}
     table = t2.Table(pd.DataFrame({name: runs[column].to_numpy(float) for name, column in columns.items()}))
-    near = table["tokens"] <= config.known * table["unique_tokens"]
+    near = table["tokens"] <= config.passes * table["unique_tokens"]
     pairs: Any = np.unique(np.stack([table["params"], table["unique_tokens"]]), axis=1).T
     fits = []
     for name in config.laws:
@@ -89,8 +89,8 @@ def study(runs: pd.DataFrame, config: Config) -> Result:
         risen = harmed(pairs, table, t2.predict(law.law, table))
         values = {key: float(value) for key, value in law.law.values().items()}
         fits.append(Fitted(name, values, float(off[near].mean()), float(off[~near].mean()), risen))
-    found = harmed(pairs, table, table["loss"])
-    return Result(len(near), int(np.sum(~near)), len(pairs), found, tuple(fits), table)
+    risen_groups = harmed(pairs, table, table["loss"])
+    return Result(len(near), int(np.sum(~near)), len(pairs), risen_groups, tuple(fits), table)
 
 
 def harmed(pairs: np.ndarray, table: t2.Table, loss: np.ndarray) -> int:
@@ -108,9 +108,9 @@ def words(result: Result) -> list[str]:
         f"{result.runs} runs, {result.beyond} of them of more passes than are fitted; the loss of {result.harmed} of "
         f"{result.groups} groups of equal size and unique tokens rises again by {HARM:g} nats."
     ]
-    for one in result.laws:
+    for law in result.laws:
         lines.append(
-            f"  {one.law}: error {one.fitted_error:.2%} where fitted, {one.error:.2%} beyond; {one.harmed} groups are "
+            f"  {law.law}: error {law.fitted_error:.2%} where fitted, {law.error:.2%} beyond; {law.harmed} groups are "
             "foretold to rise."
         )
     return lines

@@ -128,9 +128,10 @@ def study_all(shards: Shards, config: Config) -> Result:
         with stage(f"resampling the questions of {task}"):
             values[task] = costs(runs, shards.p["base", task], config)
     values[AVERAGE] = {
-        name: np.mean([one[name] for one in values.values()], axis=0) for name in next(iter(values.values()))
+        name: np.mean([task_values[name] for task_values in values.values()], axis=0)
+        for name in next(iter(values.values()))
     }
-    studies = tuple(study(task, runs, one, train, config) for task, one in values.items())
+    studies = tuple(study(task, runs, task_values, train, config) for task, task_values in values.items())
     return Result(
         len(set(runs["seed"])), len(runs), config.inference, train, np.unique(runs["params"]).astype(float), studies
     )
@@ -139,14 +140,14 @@ def study_all(shards: Shards, config: Config) -> Result:
 def costs(runs, p: np.ndarray, config: Config) -> dict[str, np.ndarray]:
     """Loss, -log pass@k and pass@k, means over the questions and over each resample: (1 + draws, checkpoints)."""
     share = weights(p.shape[1], config.draws, config.seed)
-    found = {"once": -np.log(p) @ share.T}
+    means = {"once": -np.log(p) @ share.T}
     for inference in (config.inference, *config.beside):
         chances = passed(p, np.maximum(1.0, inference / (2 * runs["params"].to_numpy(float))))
-        found[f"passed {inference:g}"] = chances @ share.T
+        means[f"passed {inference:g}"] = chances @ share.T
         if inference == config.inference:
-            found["by log"] = -np.log(chances) @ share.T
-            found["effective"] = (chances.sum(axis=1) ** 2 / (chances**2).sum(axis=1))[:, None] + 0 * share[:, 0]
-    return {name: values.T for name, values in found.items()}
+            means["by log"] = -np.log(chances) @ share.T
+            means["effective"] = (chances.sum(axis=1) ** 2 / (chances**2).sum(axis=1))[:, None] + 0 * share[:, 0]
+    return {name: values.T for name, values in means.items()}
 
 
 def study(task: str, runs, values: dict[str, np.ndarray], train: np.ndarray, config: Config) -> Study:
@@ -154,25 +155,27 @@ def study(task: str, runs, values: dict[str, np.ndarray], train: np.ndarray, con
     sizes, smallest = runs["params"].to_numpy(float), runs["params"].min()
     of = values[f"passed {config.inference:g}"]
     kinds = {"once": values["once"], "best": -np.log(of), "by_log": values["by log"]}
-    kinds |= {f"{one:g}": -np.log(values[f"passed {one:g}"]) for one in config.beside}
-    found: dict[str, list] = {kind: [] for kind in kinds}
+    kinds |= {f"{inference:g}": -np.log(values[f"passed {inference:g}"]) for inference in config.beside}
+    optima_by_kind: dict[str, list] = {kind: [] for kind in kinds}
     level, questions, slopes, contrast, curves = [], [], [], [], []
     for budget in train:
         rows = np.flatnonzero(runs["budget"] == budget)
         here, place = np.unique(sizes[rows], return_inverse=True)
-        each = {kind: over_sizes(cost[:, rows], place) for kind, cost in kinds.items()}
-        for kind, cost in each.items():
-            found[kind].append(best_size(cost, here))
-        at = each["best"][0].argmin()
-        level.append(np.exp(-each["best"][0, at]))
+        budget_costs = {kind: over_sizes(cost[:, rows], place) for kind, cost in kinds.items()}
+        for kind, cost in budget_costs.items():
+            optima_by_kind[kind].append(best_size(cost, here))
+        at = budget_costs["best"][0].argmin()
+        level.append(np.exp(-budget_costs["best"][0, at]))
         questions.append(over_sizes(values["effective"][:, rows], place)[0, at])
         near = slice(max(at - 1, 0), at + 2)
-        slopes.append(-np.polyfit(np.log2(here[near]), each["once"][0, near], 1)[0])
+        slopes.append(-np.polyfit(np.log2(here[near]), budget_costs["once"][0, near], 1)[0])
         contrast.append(here[0] == smallest)
-        chances = np.exp(-each["best"])
-        chosen = np.abs(np.log(here) - np.log(found["once"][-1][0])[:, None]).argmin(axis=1)
+        chances = np.exp(-budget_costs["best"])
+        chosen = np.abs(np.log(here) - np.log(optima_by_kind["once"][-1][0])[:, None]).argmin(axis=1)
         curves.append((chances.max(axis=1), np.take_along_axis(chances, chosen[:, None], 1)[:, 0]))
-    optima = {kind: tuple(np.stack(part) for part in zip(*pairs, strict=True)) for kind, pairs in found.items()}
+    optima = {
+        kind: tuple(np.stack(part) for part in zip(*pairs, strict=True)) for kind, pairs in optima_by_kind.items()
+    }
     shifts = np.log2(optima["best"][0] / optima["once"][0])
     both = optima["best"][1][:, 0] & optima["once"][1][:, 0]
     band = t2.band(shifts[:, 1:].T, LEVEL)
@@ -193,7 +196,7 @@ def study(task: str, runs, values: dict[str, np.ndarray], train: np.ndarray, con
         served=banded(picked[:, 0]),
         once_served=banded(picked[:, 1]),
         slope=float(np.median(slopes)),
-        others={f"{one:g}": int(optima[f"{one:g}"][1][:, 0].sum()) for one in config.beside},
+        others={f"{inference:g}": int(optima[f"{inference:g}"][1][:, 0].sum()) for inference in config.beside},
     )
 
 
@@ -215,31 +218,31 @@ def words(result: Result) -> list[str]:
         f"{result.checkpoints} checkpoints, {result.seeds} seed(s), {len(result.train)} training budgets, C_inf = "
         f"{result.inference:.3g} FLOPs per token served. An optimum is inside if it is neither the smallest nor the "
         "largest size trained at its budget. Intervals of 90 % are over questions.",
-        *(line for one in result.studies for line in words_of(one, len(result.train))),
+        *(line for study in result.studies for line in words_of(study, len(result.train))),
     ]
 
 
-def words_of(one: Study, count: int) -> list[str]:
+def words_of(study: Study, count: int) -> list[str]:
     """One task in two sentences. count: of all budgets."""
-    mean, low, high = one.mean_shift
-    others = "".join(f", {inside} for C_inf = {name}" for name, inside in one.others.items())
+    mean, low, high = study.mean_shift
+    others = "".join(f", {inside} for C_inf = {name}" for name, inside in study.others.items())
     lines = [
-        f"{one.task}: T² optimum inside at {one.best.inside.sum()} of {count} budgets{others}; at "
-        f"{one.counted} with a level of {LEAST_LEVEL:g} or more (levels {one.level.min():.2g} to "
-        f"{one.level.max():.2g}, effective questions {one.questions.min():.0f} to {one.questions.max():.0f}); by mean "
-        f"-log pass@k at {one.by_log.inside.sum()}; for one sample at {one.once.inside.sum()}. A doubling of N lowers "
-        f"the loss around the optimum by {one.slope:.2f} nats (break-even {BREAK_EVEN:.2f})."
+        f"{study.task}: T² optimum inside at {study.best.inside.sum()} of {count} budgets{others}; at "
+        f"{study.counted} with a level of {LEAST_LEVEL:g} or more (levels {study.level.min():.2g} to "
+        f"{study.level.max():.2g}, effective questions {study.questions.min():.0f} to {study.questions.max():.0f}); by "
+        f"mean -log pass@k at {study.by_log.inside.sum()}; for one sample at {study.once.inside.sum()}. A doubling of "
+        f"N lowers the loss around the optimum by {study.slope:.2f} nats (break-even {BREAK_EVEN:.2f})."
     ]
-    if inner := np.isfinite(one.shift).sum():
+    if inner := np.isfinite(study.shift).sum():
         interval = f"{mean:+.2f} ({low:+.2f} to {high:+.2f})"
         lines.append(f"  Shift of log2 N* where both lie inside, mean over {inner} budgets: {interval}.")
-    if len(one.served):
-        steps = len(one.served) - 1
+    if len(study.served):
+        steps = len(study.served) - 1
         lines.append(
-            f"  pass@k from {one.contrast[0]:.2g} to {one.contrast[-1]:.2g} FLOPs: with the size chosen for samples "
-            f"{told(one.served[0])} to {told(one.served[-1])}, rising at {rises(one.served)} of {steps} steps; with "
-            f"that for one sample {told(one.once_served[0])} to {told(one.once_served[-1])}, rising at "
-            f"{rises(one.once_served)}."
+            f"  pass@k from {study.contrast[0]:.2g} to {study.contrast[-1]:.2g} FLOPs: with the size chosen for "
+            f"samples {percent(study.served[0])} to {percent(study.served[-1])}, rising at {rises(study.served)} of "
+            f"{steps} steps; with that for one sample {percent(study.once_served[0])} to "
+            f"{percent(study.once_served[-1])}, rising at {rises(study.once_served)}."
         )
     return lines
 
@@ -249,7 +252,7 @@ def rises(values: np.ndarray) -> int:
     return int((np.diff(values[:, 0]) > 0).sum())
 
 
-def told(values: np.ndarray) -> str:
+def percent(values: np.ndarray) -> str:
     """A share with its interval."""
     value, low, high = 100 * values
     return f"{value:.3g} % ({low:.3g} to {high:.3g})"
@@ -260,37 +263,42 @@ def figures(result: Result) -> dict[str, "Figure"]:
     average = result.studies[-1]
     sizes, (ax,) = stacked(1, 2.4)
     kinds = (("one sample", average.once, BLUE, "o"), ("with samples", average.best, VERMILLION, "s"))
-    for label, one, colour, marker in kinds:
-        ax.fill_between(result.train, one.low, one.high, color=colour, alpha=0.2, linewidth=0)
-        for which, fill, name in ((one.inside, "full", label), (~one.inside, "none", f"{label}, an edge of the sizes")):
-            at = result.train[which], one.params[which]
+    for label, optima, colour, marker in kinds:
+        ax.fill_between(result.train, optima.low, optima.high, color=colour, alpha=0.2, linewidth=0)
+        for which, fill, name in (
+            (optima.inside, "full", label),
+            (~optima.inside, "none", f"{label}, an edge of the sizes"),
+        ):
+            at = result.train[which], optima.params[which]
             ax.plot(*at, marker, color=colour, fillstyle=fill, markersize=3, linestyle="none", label=name)
     ax.set(xscale="log", yscale="log", xlabel=AXIS_LABELS["train"], ylabel="best size N")
     log_ticks(ax)
     common_legend(sizes, columns=1)
-    shown = [one for one in result.studies if len(one.served)]
+    shown = [study for study in result.studies if len(study.served)]
     contrast, axes = small(len(shown), height=1.1, sharex=True)
-    for ax, one in zip(axes, shown, strict=True):
+    for ax, study in zip(axes, shown, strict=True):
         for values, colour, label in (
-            (one.once_served, BLUE, "size that is best for one sample"),
-            (one.served, VERMILLION, "size that is best with samples"),
+            (study.once_served, BLUE, "size that is best for one sample"),
+            (study.served, VERMILLION, "size that is best with samples"),
         ):
-            ax.fill_between(one.contrast, 100 * values[:, 1], 100 * values[:, 2], color=colour, alpha=0.2, linewidth=0)
-            ax.plot(one.contrast, 100 * values[:, 0], color=colour, label=label)
-        ax.set(xscale="log", xlim=(one.contrast[0] / 1.3, one.contrast[-1] * 1.3))
-        ax.set_title(task_name(one.task), fontsize=7)
+            ax.fill_between(
+                study.contrast, 100 * values[:, 1], 100 * values[:, 2], color=colour, alpha=0.2, linewidth=0
+            )
+            ax.plot(study.contrast, 100 * values[:, 0], color=colour, label=label)
+        ax.set(xscale="log", xlim=(study.contrast[0] / 1.3, study.contrast[-1] * 1.3))
+        ax.set_title(task_name(study.task), fontsize=7)
         log_ticks(ax)
     contrast.supylabel("pass@k (per cent of questions)")
     contrast.supxlabel(AXIS_LABELS["train"])
     common_legend(contrast, axes, columns=1)
     shifts, (ax,) = stacked(1, 2.0)
     rows = np.arange(len(result.studies))[::-1]
-    for y, one in zip(rows, result.studies, strict=True):
-        value, low, high = one.mean_shift
+    for y, study in zip(rows, result.studies, strict=True):
+        value, low, high = study.mean_shift
         if np.isfinite(value):
             ax.errorbar([value], [y], xerr=[[max(value - low, 0)], [max(high - value, 0)]], fmt="o", color=BLUE)
     ax.axvline(0, color=BLACK, linewidth=0.6)
-    ax.set_yticks(rows, [task_name(one.task) for one in result.studies])
+    ax.set_yticks(rows, [task_name(study.task) for study in result.studies])
     ax.set_xlabel("log₂ (best N with samples / best N for one)\n90 % intervals over questions")
     return {"sizes": sizes, "contrast": contrast, "shifts": shifts}
 

@@ -41,7 +41,7 @@ class Config(Audited):
 def run(config: Config) -> Result:
     """The audit of the shards that are there."""
     samples = config.samples
-    rows, average = (frame(samples, one) for one in (False, True))
+    rows, average = (frame(samples, averaged) for averaged in (False, True))
     split = config.factor * best_ratio(average, config)
     settings = dataclasses.replace(config, split=split, inner_split=split / 4)
     tasks = list(dict.fromkeys(rows["task"]))[: config.tasks]

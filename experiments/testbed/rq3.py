@@ -32,7 +32,7 @@ class Config:
 
     inference: float = INFERENCE
     """C_inf, FLOPs per token served."""
-    known: int = 10
+    fitted: int = 10
     """Fine-tuned checkpoints that predict the others."""
     choices: int = 200
     """Random choices of those."""
@@ -53,8 +53,9 @@ class Study:
     """One task at one stage. Costs are -log of the mean pass@k, (checkpoints,).
 
     gain: nats of cost gained, mean over checkpoints. shift: a, b and c with intervals over questions, (3, 3).
-    error: root mean square of what the shift misses with all checkpoints. from_known: the same of the others if it is
-    fitted to `known` of them, mean over choices. times: their ratio.
+    error: root mean square of what the shift misses with all checkpoints.
+    error_of_others: the same of the other checkpoints if only `Config.fitted` are fitted, mean over choices.
+    times: their ratio.
     per_size: change of the gain per doubling of D at fixed N, by size.
     before, after: log2 of the optimal size against that for one sample at the base stage, with samples, mean over the
     budgets at which both lie inside, with intervals over questions.
@@ -66,7 +67,7 @@ class Study:
     gain: float
     shift: np.ndarray
     error: float
-    from_known: float
+    error_of_others: float
     times: float
     per_size: dict[str, float]
     before: tuple[float, float, float]
@@ -83,7 +84,7 @@ class Result:
 
     seeds: int
     inference: float
-    known: int
+    fitted: int
     studies: tuple[Study, ...]
 
 
@@ -95,12 +96,12 @@ def run(config: Config) -> Result:
 
 def study_all(shards: Shards, config: Config) -> Result:
     """Every task at each stage."""
-    pairs = [(one, task) for one in STAGES for task in shards.tasks(one)]
-    pairs = [pair for pair in pairs if np.isfinite(shards.p[pair][:, 0]).sum() > config.known]
+    pairs = [(name, task) for name in STAGES for task in shards.tasks(name)]
+    pairs = [pair for pair in pairs if np.isfinite(shards.p[pair][:, 0]).sum() > config.fitted]
     if not pairs:
-        raise ValueError(f"no task has more than {config.known} checkpoints after post-training")
-    studies = tuple(study(shards, task, one, config) for one, task in pairs)
-    return Result(len(set(shards.runs["seed"])), config.inference, config.known, studies)
+        raise ValueError(f"no task has more than {config.fitted} checkpoints after post-training")
+    studies = tuple(study(shards, task, name, config) for name, task in pairs)
+    return Result(len(set(shards.runs["seed"])), config.inference, config.fitted, studies)
 
 
 def study(shards: Shards, task: str, name: str, config: Config) -> Study:
@@ -120,7 +121,7 @@ def study(shards: Shards, task: str, name: str, config: Config) -> Study:
     rng = np.random.default_rng(config.seed)
     errors = []
     for _ in range(config.choices):
-        chosen = np.isin(np.arange(len(rows)), rng.permutation(len(rows))[: config.known])
+        chosen = np.isin(np.arange(len(rows)), rng.permutation(len(rows))[: config.fitted])
         fitted = np.linalg.lstsq(inputs[0, rows[chosen]], after[0, chosen], rcond=None)[0]
         errors.append(rms(inputs[0, rows[~chosen]] @ fitted - after[0, ~chosen]))
     gains = before[0, rows] - after[0]
@@ -134,7 +135,7 @@ def study(shards: Shards, task: str, name: str, config: Config) -> Study:
         gain=float(gains.mean()),
         shift=np.stack([shift[0], band.low, band.high], axis=1),
         error=rms(there[0, rows] - after[0]),
-        from_known=float(np.mean(errors)),
+        error_of_others=float(np.mean(errors)),
         times=float(np.mean(errors)) / rms(there[0, rows] - after[0]),
         per_size=slopes(params[rows], tokens[rows], gains),
         before=base_shift,
@@ -153,12 +154,12 @@ def rms(values: np.ndarray) -> float:
 
 def slopes(params: np.ndarray, tokens: np.ndarray, gains: np.ndarray) -> dict[str, float]:
     """Change of the gain per doubling of D at each size with three checkpoints or more."""
-    found = {}
+    results = {}
     for size in np.unique(params):
         rows = params == size
         if rows.sum() >= 3:
-            found[f"{size:.0f}"] = float(np.polyfit(np.log2(tokens[rows]), gains[rows], 1)[0])
-    return found
+            results[f"{size:.0f}"] = float(np.polyfit(np.log2(tokens[rows]), gains[rows], 1)[0])
+    return results
 
 
 Interval = tuple[float, float, float]
@@ -171,7 +172,7 @@ def shifts(
 
     Means over the budgets at which all three lie inside the sizes trained, with intervals over questions.
     """
-    found = []
+    budget_shifts = []
     for budget in np.unique(runs["budget"]):
         rows = np.flatnonzero(runs["budget"] == budget)
         sizes, place = np.unique(runs["params"].to_numpy(float)[rows], return_inverse=True)
@@ -179,14 +180,14 @@ def shifts(
             continue
         best = [best_size(over_sizes(cost[:, rows], place), sizes) for cost in (once, base, tuned)]
         if all(inside[0] for _, inside in best):
-            found.append([np.log2(size / best[0][0]) for size, _ in best[1:]])
-    if not found:
+            budget_shifts.append([np.log2(size / best[0][0]) for size, _ in best[1:]])
+    if not budget_shifts:
         missing = (np.nan, np.nan, np.nan)
         return missing, missing, 0
-    means = np.mean(found, axis=0)
-    bands = [t2.band(one[1:], LEVEL) for one in means]
-    both = [(float(one[0]), float(at.low), float(at.high)) for one, at in zip(means, bands, strict=True)]
-    return both[0], both[1], len(found)
+    means = np.mean(budget_shifts, axis=0)
+    bands = [t2.band(shift[1:], LEVEL) for shift in means]
+    both = [(float(shift[0]), float(at.low), float(at.high)) for shift, at in zip(means, bands, strict=True)]
+    return both[0], both[1], len(budget_shifts)
 
 
 def words(result: Result) -> list[str]:
@@ -195,32 +196,35 @@ def words(result: Result) -> list[str]:
         f"{result.seeds} seed(s), C_inf = {result.inference:.3g} FLOPs per token served. Costs are -log of the mean "
         "pass@k in nats; intervals of 90 % are over questions."
     ]
-    for one in result.studies:
-        a, b, c = (f"{value:+.2f} ({low:+.2f} to {high:+.2f})" for value, low, high in one.shift)
-        met = "met" if one.times <= 1.5 else "missed"
-        sizes = ", ".join(f"{slope:+.2f} at N = {size}" for size, slope in one.per_size.items())
+    for study in result.studies:
+        a, b, c = (f"{value:+.2f} ({low:+.2f} to {high:+.2f})" for value, low, high in study.shift)
+        met = "met" if study.times <= 1.5 else "missed"
+        sizes = ", ".join(f"{slope:+.2f} at N = {size}" for size, slope in study.per_size.items())
         lines.append(
-            f"{one.task}, {one.stage}, {one.checkpoints} checkpoints: gains {one.gain:+.2f} nats on average. "
-            f"cost = {a} + {b}·base + {c}·log2(D/N). It misses {one.error:.2f} nats; fitted to {result.known} "
-            f"checkpoints it misses the others by {one.from_known:.2f}, {one.times:.2f} times as much ({met}: 1.5)."
+            f"{study.task}, {study.stage}, {study.checkpoints} checkpoints: gains {study.gain:+.2f} nats on average. "
+            f"cost = {a} + {b}·base + {c}·log2(D/N). It misses {study.error:.2f} nats; fitted to {result.fitted} "
+            f"checkpoints it misses the others by {study.error_of_others:.2f}, {study.times:.2f} times as much "
+            f"({met}: 1.5)."
         )
         lines.append(f"  Gain per doubling of D at fixed size: {sizes}.")
-        if one.budgets:
-            base, tuned = (f"{value:+.2f} ({low:+.2f} to {high:+.2f})" for value, low, high in (one.before, one.after))
+        if study.budgets:
+            base, tuned = (
+                f"{value:+.2f} ({low:+.2f} to {high:+.2f})" for value, low, high in (study.before, study.after)
+            )
             lines.append(
-                f"  log2 of N* with samples over that for one, {one.budgets} budgets: base {base}, after {tuned}."
+                f"  log2 of N* with samples over that for one, {study.budgets} budgets: base {base}, after {tuned}."
             )
     return lines
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
     """The gain of every fine-tuned checkpoint against its tokens per parameter."""
-    tasks = list(dict.fromkeys(one.task for one in result.studies))
+    tasks = list(dict.fromkeys(study.task for study in result.studies))
     drawn, axes = small(len(tasks), height=1.4, sharex=True)
     for ax, task in zip(axes, tasks, strict=True):
         for name, colour in zip(STAGES, (BLUE, VERMILLION), strict=True):
-            for one in (one for one in result.studies if (one.task, one.stage) == (task, name)):
-                ax.plot(one.ratio, one.gains, ".", color=colour, markersize=3, label=name)
+            for study in (study for study in result.studies if (study.task, study.stage) == (task, name)):
+                ax.plot(study.ratio, study.gains, ".", color=colour, markersize=3, label=name)
         ax.set_xscale("log")
         ax.set_title(task_name(task), fontsize=7)
         log_ticks(ax)

@@ -88,10 +88,10 @@ def task_table(samples: tuple[int, ...]) -> t2.Table:
 @pytest.mark.long
 def test_overtrained_models_of_a_known_law_are_predicted():
     result = rq2_overtrained_tasks.audit([task_table(AUDITED.samples)] * 2, AUDITED)
-    for one in result.found:
-        assert one.inner_error < 1e-6
-        assert one.audits[0].error < 1e-6
-        assert one.audits[0].converged
+    for extrapolation in result.extrapolations:
+        assert extrapolation.inner_error < 1e-6
+        assert extrapolation.audits[0].error < 1e-6
+        assert extrapolation.audits[0].converged
     over = np.divide.outer(LENGTHS, SIZES) >= AUDITED.split
     assert (result.fitted, result.predicted) == (np.sum(~over), np.sum(over))
 
@@ -101,7 +101,9 @@ def test_predictions_do_not_see_the_checkpoints_beyond_the_split():
     table = task_table(config.samples)
     beyond = table["tokens"] / table["params"] >= config.split
     other = table.with_columns(neg_log_pass=np.where(beyond, 2.0, 1.0) * table["neg_log_pass"])
-    honest, disturbed = (rq2_overtrained_tasks.audit([one] * 2, config).found[0].audits[0] for one in (table, other))
+    honest, disturbed = (
+        rq2_overtrained_tasks.audit([rows] * 2, config).extrapolations[0].audits[0] for rows in (table, other)
+    )
     inside = honest.ratio < config.split
     np.testing.assert_allclose(disturbed.errors[inside], honest.errors[inside], atol=1e-6)
     assert disturbed.error == pytest.approx(0.5, abs=1e-6)

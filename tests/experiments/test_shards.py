@@ -81,10 +81,10 @@ def test_the_size_of_least_cost_by_hand():
 
 
 def test_a_shift_by_post_training_is_found():
-    found = rq3.study_all(made(stages=True), rq3.Config(inference=C_INF, draws=20, choices=3, known=8))
+    found = rq3.study_all(made(stages=True), rq3.Config(inference=C_INF, draws=20, choices=3, fitted=8))
     (study,) = found.studies
     np.testing.assert_allclose(study.shift[:, 0], SHIFT, atol=1e-6)
-    assert study.error < 1e-6 and study.from_known < 1e-6 and study.checkpoints == len(SIZES) * len(TRAIN) // 2
+    assert study.error < 1e-6 and study.error_of_others < 1e-6 and study.checkpoints == len(SIZES) * len(TRAIN) // 2
 
 
 def test_the_cut_is_by_the_optimum_for_one_sample():
