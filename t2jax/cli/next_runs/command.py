@@ -11,6 +11,7 @@ from t2jax import laws
 from t2jax.cli.figures import figure_of, save_panels
 from t2jax.cli.fitting import fit_and_save, fit_answer
 from t2jax.cli.next_runs.config import NextConfig
+from t2jax.cli.next_runs.pool import check_pool_options, choose, costs_of
 from t2jax.cli.options import law_for
 from t2jax.cli.output import Output
 from t2jax.cli.tables.options import notes_of
@@ -28,17 +29,25 @@ def run(config: NextConfig) -> int:
     """Fits, chooses, prints and saves; returns 0 if all went well, else 1. It raises ValueError for bad input."""
     if config.candidates is not None and config.largest is not None:
         raise ValueError("--largest does not apply to --candidates; remove the expensive runs from that table")
+    check_pool_options(config)
     table = config.fitting.read(config.table)
-    candidates = None if config.candidates is None else config.fitting.reading.read_points(config.candidates, ())
+    candidates, pool, targets = (
+        None if path is None else config.fitting.reading.read_points(path, ())
+        for path in (config.candidates, config.pool, config.targets)
+    )
     budget = Budget(train=config.train, inference=config.inference, inputs=config.held.given or None)
     config.held.check(config.fitting.law, budget)
-    if config.count < 1:
+    if config.count is not None and config.count < 1:
         raise ValueError(f"--count must be at least one run, not {config.count}")
     places = _region(table, config.largest) if candidates is None else candidates
-    cheapest = places.cost_min if isinstance(places, Region) else float(places.compute().min())
+    unit = "" if pool is not None and "cost" in pool else " FLOPs"
+    if pool is not None:
+        cheapest = float(costs_of(pool).min())
+    else:
+        cheapest = places.cost_min if isinstance(places, Region) else float(places.compute().min())
     if config.compute is not None and not config.compute >= cheapest:
         raise ValueError(
-            f"--compute {config.compute:.4g} does not pay for the cheapest run to choose from: {cheapest:.4g} FLOPs"
+            f"--compute {config.compute:.4g} does not pay for the cheapest run to choose from: {cheapest:.4g}{unit}"
         )
     with Output("next", config.output, config) as out:
         fitted = fit_and_save(config.held.of(law_for(table, config.fitting.law)), table, config.fitting, out)
@@ -50,20 +59,24 @@ def run(config: NextConfig) -> int:
         check_reads_sizes(type(result.law))
         draws = None if fitted.laws is None else _first_draws(fitted.laws)
         with out.progress("choosing") as bar:
-            chosen = next_runs(
-                result,
-                table,
-                budget,
-                candidates=places,
-                count=config.count,
-                compute=config.compute,
-                of=config.of,
-                scale=config.scale,
-                laws=draws,
-            )
+            if pool is not None:
+                chosen = choose(config, result, budget, pool, targets)
+            else:
+                chosen = next_runs(
+                    result,
+                    table,
+                    budget,
+                    candidates=places,
+                    count=config.count or 1,
+                    compute=config.compute,
+                    of=config.of,
+                    scale=config.scale,
+                    laws=draws,
+                )
             bar.update()
         frame = runs_frame(chosen)
-        out.say(next_text(chosen, config.of))
+        answer_name = SHORT[config.of] if pool is None else "predictions"
+        out.say(next_text(chosen, answer_name, unit.strip() or "cost"))
         with out.file("next.csv") as path, whole(path) as unfinished:
             frame.to_csv(unfinished, index=False)
         with out.progress("figures") as bar:
@@ -82,10 +95,9 @@ def runs_frame(chosen: NextRuns) -> pd.DataFrame:
     return pd.DataFrame(sizes | {"cost": chosen.cost, "log_error_after": np.sqrt(chosen.after)})
 
 
-def next_text(chosen: NextRuns, of: str) -> str:
-    """Returns a table of the runs, with the error that is left after each, and the status."""
-    name = SHORT[of]
-    header = ("run", "N", "D", "D/N", "k", "FLOPs", f"error of {name} after it")
+def next_text(chosen: NextRuns, name: str, unit: str) -> str:
+    """Returns a table of the runs, with the error of the named answer that is left after each, and the status."""
+    header = ("run", "N", "D", "D/N", "k", unit, f"error of {name} after it")
     samples = ["1"] * len(chosen.params) if chosen.samples is None else [f"{k:.4g}" for k in chosen.samples]
     rows = [
         (f"{i + 1}", count(n), count(d), f"{d / n:.3g}", k, f"{cost:.3g}", f"{np.sqrt(variance):.1%}")

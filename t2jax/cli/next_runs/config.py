@@ -21,13 +21,17 @@ class NextConfig:
     inference: float | None = None
     """Inference FLOPs of the planned model per token served, 2Nk; by default one sample is drawn."""
     compute: float | None = None
-    """Training FLOPs of all next runs together; by default their cost is not limited."""
-    count: int = 1
-    """Largest number of runs to choose."""
+    """Training FLOPs of all next runs together, or in the unit of the column cost of --pool; by default not limited."""
+    count: int | None = None
+    """Largest number of runs to choose; by default 1, and of --pool as many as --compute pays for."""
     largest: float | None = None
     """Largest training FLOPs of one run; by default the largest of the table."""
     candidates: Annotated[Path | None, tyro.conf.arg(metavar="runs.csv")] = None
     """Table of params and tokens to choose from; by default any run within the range of costs of the table."""
+    pool: Annotated[Path | None, tyro.conf.arg(metavar="runs.csv")] = None
+    """Table of params, tokens and perhaps cost, of which each run is chosen once at most, for the predicted loss."""
+    targets: Annotated[Path | None, tyro.conf.arg(metavar="rows.csv")] = None
+    """Table of params and tokens that runs of --pool are to predict, besides the planned model."""
     of: Literal["params", "tokens", "samples", "value"] = "params"
     """Quantity to make more certain: N*, D*, k*, or the loss or pass@k at the optimum."""
     scale: float | None = None

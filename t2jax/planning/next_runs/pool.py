@@ -102,7 +102,7 @@ def choose_from_pool(
         raise ValueError(f"count must be at least one run, not {count}")
     if not spend >= costs.min():
         raise ValueError(f"spend of {spend:.4g} does not pay for the cheapest run of the pool: {costs.min():.4g}")
-    moments = joint_moments(_as_mixture(fit), [pool, targets])
+    moments = joint_moments(as_mixture(fit), [pool, targets])
     here, there = slice(len(pool)), slice(len(pool), None)
     weight = targets.weights()
     problem = VOptimalProblem(
@@ -130,7 +130,7 @@ def choose_from_pool(
     )
 
 
-def _as_mixture(fit: Fit | DiscrepancyFit | LawChoice) -> LawChoice:
+def as_mixture(fit: Fit | DiscrepancyFit | LawChoice) -> LawChoice:
     """Returns a fit as a choice of one law, without the backtest that only widens bands."""
     if isinstance(fit, LawChoice):
         return fit
