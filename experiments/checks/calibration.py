@@ -10,7 +10,7 @@ fails even so (a few divergent draws, mostly) is counted and told; given the tab
 the ranks of the others stay nearly uniform. log N* is compared where the truth and the draw have an optimum, which is
 calibrated too, as both are held to the same set; it is left out where fewer than RANKED draws have one.
 
-What every table gave is added to the file that `--kept` names, from which an interrupted run goes on; the results of
+What every table gave is added to the file that `--journal` names, from which an interrupted run goes on; the results of
 T2PassK are of `--sizes 4`.
 
     python -m experiments.checks.calibration [tiny] [-o FOLDER]
@@ -72,7 +72,7 @@ class Config:
     """Questions asked of every run, for counts."""
     trials: int = 4
     """Samples of each question, for counts."""
-    kept: Path | None = field(default=None, metadata=UNSAVED)
+    journal: Path | None = field(default=None, metadata=UNSAVED)
     """File of JSON lines to which what each table gave is added; an interrupted run goes on from there."""
     seed: int = 0
     """Seed of every random draw."""
@@ -135,34 +135,34 @@ def study(name: str, config: Config) -> Study:
     law = t2.laws.by_name(name)
     results: dict[str, list[tuple[int, float]]] = {}
     with stage(f"{config.tables} tables of {name}"):
-        outcomes = [kept_outcome(name, index, config) for index in range(config.tables)]
-    for one in outcomes:
-        for quantity, where in one.places.items():
+        outcomes = [read_or_compute(name, index, config) for index in range(config.tables)]
+    for outcome_of_table in outcomes:
+        for quantity, where in outcome_of_table.places.items():
             results.setdefault(quantity, []).append(where)
     ranked = tuple(summarise(quantity, places) for quantity, places in results.items())
-    held = np.array([one.inside for one in ranked if one.name in law.declared()])
-    failures = tuple(one.status for one in outcomes if not one.converged)
-    again = sum(one.tries > 1 for one in outcomes)
+    inside = np.array([quantity.inside for quantity in ranked if quantity.name in law.declared()])
+    failures = tuple(outcome_of_table.status for outcome_of_table in outcomes if not outcome_of_table.converged)
+    again = sum(outcome_of_table.tries > 1 for outcome_of_table in outcomes)
     converged = config.tables - len(failures)
-    return Study(name, config.tables, converged, again, failures, ranked, held.mean(axis=0))
+    return Study(name, config.tables, converged, again, failures, ranked, inside.mean(axis=0))
 
 
-def kept_outcome(name: str, index: int, config: Config) -> Outcome:
-    """`outcome`, read where it is kept already, and kept."""
-    if config.kept is None:
+def read_or_compute(name: str, index: int, config: Config) -> Outcome:
+    """Reads an outcome from the journal, or computes it and appends it there."""
+    if config.journal is None:
         return outcome(name, index, config)
     counts = "pass_at_k" in t2.laws.by_name(name).response
     measured = (config.questions, config.trials) if counts else config.samples
     table = [name, index, config.sizes, *measured, config.seed]
-    lines = config.kept.read_text(encoding="utf-8").splitlines() if config.kept.exists() else []
-    for held in map(json.loads, lines):
-        if held["table"] == table:
-            return Outcome(**held["outcome"])
-    one = outcome(name, index, config)
-    with whole(config.kept) as unfinished:
-        line = json.dumps({"table": table, "outcome": plain(one)})
+    lines = config.journal.read_text(encoding="utf-8").splitlines() if config.journal.exists() else []
+    for entry in map(json.loads, lines):
+        if entry["table"] == table:
+            return Outcome(**entry["outcome"])
+    result = outcome(name, index, config)
+    with whole(config.journal) as unfinished:
+        line = json.dumps({"table": table, "outcome": plain(result)})
         unfinished.write_text("\n".join([*lines, line, ""]), encoding="utf-8")
-    return one
+    return result
 
 
 def outcome(name: str, index: int, config: Config) -> Outcome:
@@ -191,8 +191,8 @@ def quantities(name: str, truth: t2.Law, scale: Any, post: t2.Posterior) -> dict
     """The truth and the posterior draws of every parameter, of a prediction far out and of log N*, by name."""
     law = type(truth)
     drawn = post.laws.values()
-    free = [one for one in law.declared() if one in post.idata["posterior"]]
-    results = {one: (float(truth.values()[one]), np.asarray(drawn[one])) for one in free}
+    free = [parameter for parameter in law.declared() if parameter in post.idata["posterior"]]
+    results = {parameter: (float(truth.values()[parameter]), np.asarray(drawn[parameter])) for parameter in free}
     if scale is not None:
         results["sigma"] = scale, np.asarray(post.idata["posterior"]["sigma"]).ravel()
     far = FAR | ({"samples": 100.0} if "k" in law.inputs() else {})
@@ -218,7 +218,7 @@ def place(true: float, draws: np.ndarray, rng: np.random.Generator) -> tuple[int
 
 
 def summarise(name: str, places: list[tuple[int, float]]) -> Quantity:
-    ranks, shares = (np.array(one) for one in zip(*places, strict=True))
+    ranks, shares = (np.array(values) for values in zip(*places, strict=True))
     counts = np.bincount(ranks * BINS // (RANKED + 1), minlength=BINS)
     expected = len(ranks) / BINS
     inside = np.array([np.mean(np.abs(shares - 0.5) <= level / 2) for level in LEVELS])
@@ -229,12 +229,12 @@ def summarise(name: str, places: list[tuple[int, float]]) -> Quantity:
 
 def words(result: Result) -> list[str]:
     lines = []
-    for one in result.studies:
+    for study in result.studies:
         lines += [
-            f"{one.law}: {one.converged} of {one.tables} posteriors converged, {one.again} after a further run; "
-            f"parameters inside their 50 % and 90 % intervals: {one.pooled[0]:.1%} and {one.pooled[1]:.1%}"
+            f"{study.law}: {study.converged} of {study.tables} posteriors converged, {study.again} after a further "
+            f"run; parameters inside their 50 % and 90 % intervals: {study.pooled[0]:.1%} and {study.pooled[1]:.1%}"
         ]
-        for q in one.quantities:
+        for q in study.quantities:
             lines.append(
                 f"  {q.name}: {q.inside[0]:.1%} ± {q.error[0]:.1%} and {q.inside[1]:.1%} ± {q.error[1]:.1%} of"
                 f" {q.tables} tables, ranks uniform with p = {q.uniform:.2f}"
@@ -244,12 +244,12 @@ def words(result: Result) -> list[str]:
 
 def figures(result: Result) -> dict[str, "Figure"]:
     """Rank histograms of every quantity, one figure a law."""
-    return {f"ranks-{one.law}": _histograms(one) for one in result.studies}
+    return {f"ranks-{study.law}": _histograms(study) for study in result.studies}
 
 
-def _histograms(one: Study) -> "Figure":
-    figure, axes = small(len(one.quantities), height=1.0, sharex=True)
-    for ax, q in zip(axes, one.quantities, strict=True):
+def _histograms(study: Study) -> "Figure":
+    figure, axes = small(len(study.quantities), height=1.0, sharex=True)
+    for ax, q in zip(axes, study.quantities, strict=True):
         _histogram(ax, q)
     figure.supxlabel(
         f"rank of the truth among {RANKED} posterior draws\n(grey: where 99 % of the bars lie if calibrated)"

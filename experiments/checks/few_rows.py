@@ -50,7 +50,7 @@ class FewRows:
     Attributes:
         rows: Number of rows.
         subsets: Number of subsets.
-        held: Share of 90 % bands that hold the true N*, per cent.
+        coverage: Share of 90 % bands that contain the true N*, per cent.
         no_width: Number of bands without width.
         width: Median factor of the half-width of a band.
         unbounded: Share of subsets whose rows do not bound the optimum, per cent.
@@ -58,7 +58,7 @@ class FewRows:
 
     rows: int
     subsets: int
-    held: float
+    coverage: float
     no_width: int
     width: float
     unbounded: float
@@ -97,11 +97,11 @@ def subsets_of(count: int, config: Config) -> FewRows:
             at = t2.extrapolation.optimum_band(fit, BUDGET, key=draw_key, draws=config.draws)
             low, high = at.params.low, at.params.high
             bands.append((low <= best <= high, high / low < 1.001, np.log(high / low) / 2, at.at_edge > 0.1))
-    held, no_width, width, unbounded = np.array(bands, float).T
+    covers, no_width, width, unbounded = np.array(bands, float).T
     return FewRows(
         rows=count,
         subsets=len(bands),
-        held=100 * float(held.mean()),
+        coverage=100 * float(covers.mean()),
         no_width=int(no_width.sum()),
         width=float(np.exp(np.median(width))),
         unbounded=100 * float(unbounded.mean()),
@@ -122,9 +122,10 @@ def _random_law(rng: np.random.Generator) -> t2.laws.Chinchilla:
 
 def words(result: Result) -> list[str]:
     lines = ["rows  subsets  band of N* holds  no width  half-width, factor  not bounded"]
-    for one in result.few:
+    for group in result.few:
         lines.append(
-            f"{one.rows:4} {one.subsets:8} {one.held:16.0f}% {one.no_width:9} {one.width:19.2f} {one.unbounded:11.0f}%"
+            f"{group.rows:4} {group.subsets:8} {group.coverage:16.0f}% {group.no_width:9} {group.width:19.2f} "
+            f"{group.unbounded:11.0f}%"
         )
     return lines
 
@@ -134,11 +135,11 @@ def figures(result: Result) -> dict[str, "Figure"]:
 
     figure = Figure(figsize=(COLUMN, 2.0), layout="constrained")
     left, right = figure.subplots(1, 2)
-    rows = [one.rows for one in result.few]
+    rows = [group.rows for group in result.few]
     left.axhline(90, color="0.7", lw=0.8)
-    left.plot(rows, [one.held for one in result.few], "o-")
+    left.plot(rows, [group.coverage for group in result.few], "o-")
     left.set(xlabel="rows", ylabel="90 % bands that hold N*, %", ylim=(0, 103))
-    right.plot(rows, [one.width for one in result.few], "o-")
+    right.plot(rows, [group.width for group in result.few], "o-")
     right.set(xlabel="rows", ylabel="half-width of the band, factor", yscale="log")
     return {"few_rows": figure}
 

@@ -122,8 +122,8 @@ def study(config: Config, name: str, width: float, drift: float, published: floa
     exact, slope = extrapolated(law, vertices)
     random = np.random.default_rng(config.seed)
     noise = np.exp(config.noise * random.standard_normal((config.tables, *losses.shape)))
-    by_parabola = [extrapolated(law, parabola_vertices(np.log10(tokens), losses * one))[0] for one in noise]
-    by_law = [fitted(law, params, tokens, losses * one) for one in noise]
+    by_parabola = [extrapolated(law, parabola_vertices(np.log10(tokens), losses * errors))[0] for errors in noise]
+    by_law = [fitted(law, params, tokens, losses * errors) for errors in noise]
     return Grid(
         surface=name,
         width=width,
@@ -191,23 +191,23 @@ def spread(errors: list[float]) -> Spread:
 def words(result: Result) -> list[str]:
     """The result in sentences."""
     lines = [f"Error of D* at {TARGET:g} FLOPs, extrapolated from five budgets of {BUDGETS[0]:g} to {BUDGETS[-1]:g}:"]
-    for one in result.grids:
-        drift = "" if one.drift == 1 else f", centres drifting to {one.drift:g} times D*"
+    for grid in result.grids:
+        drift = "" if grid.drift == 1 else f", centres drifting to {grid.drift:g} times D*"
         lines.append(
-            f"  {one.surface}, {one.width:g} times either way{drift}: parabolas {one.parabola:+.2f} % (published "
-            f"{one.published:+.2f} %), exponent off by {one.exponent:+.4f}; the law fitted {one.law:+.1e} %. "
-            f"With noise of {100 * result.noise:g} %: parabolas {_shown(one.noisy_parabola)}, "
-            f"law {_shown(one.noisy_law)}"
+            f"  {grid.surface}, {grid.width:g} times either way{drift}: parabolas {grid.parabola:+.2f} % (published "
+            f"{grid.published:+.2f} %), exponent off by {grid.exponent:+.4f}; the law fitted {grid.law:+.1e} %. "
+            f"With noise of {100 * result.noise:g} %: parabolas {_describe(grid.noisy_parabola)}, "
+            f"law {_describe(grid.noisy_law)}"
         )
-    off = max(abs(one.parabola - one.published) for one in result.grids)
-    ratio = np.median([one.noisy_parabola.absolute / one.noisy_law.absolute for one in result.grids])
+    off = max(abs(grid.parabola - grid.published) for grid in result.grids)
+    ratio = np.median([grid.noisy_parabola.absolute / grid.noisy_law.absolute for grid in result.grids])
     lines.append(f"Largest difference from the published errors: {off:.1g} points.")
     lines.append(f"Median error of D* with noise, parabolas over law, median of the grids: {ratio:.2f}.")
     return lines
 
 
-def _shown(one: Spread) -> str:
-    return f"{one.median:+.1f} % ({one.low:+.1f} to {one.high:+.1f})"
+def _describe(errors: Spread) -> str:
+    return f"{errors.median:+.1f} % ({errors.low:+.1f} to {errors.high:+.1f})"
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
@@ -215,29 +215,29 @@ def figures(result: Result) -> dict[str, "Figure"]:
     exact, (ax,) = stacked(1, 2.3)
     series = [("symmetric", 1.0, GREY), ("chinchilla", 1.0, BLUE), ("asymmetric", 1.0, VERMILLION)]
     for name, drift, colour in series:
-        chosen = [one for one in result.grids if (one.surface, one.drift) == (name, drift)]
-        widths = [one.width for one in chosen]
+        chosen = [grid for grid in result.grids if (grid.surface, grid.drift) == (name, drift)]
+        widths = [grid.width for grid in chosen]
         label = f"parabolas, α = {SURFACES[name]['alpha']:g}, β = {SURFACES[name]['beta']:g}"
-        ax.plot(widths, [one.parabola for one in chosen], "o-", color=colour, label=label)
-        ax.plot(widths, [one.law for one in chosen], "x", color=BLACK, label="the law fitted, all of these")
-    drifting = [one for one in result.grids if one.drift != 1]
+        ax.plot(widths, [grid.parabola for grid in chosen], "o-", color=colour, label=label)
+        ax.plot(widths, [grid.law for grid in chosen], "x", color=BLACK, label="the law fitted, all of these")
+    drifting = [grid for grid in result.grids if grid.drift != 1]
     label = "the first, centres drifting to 3 D*"
-    ax.plot([one.width for one in drifting], [one.parabola for one in drifting], "o--", color=GREY, label=label)
+    ax.plot([grid.width for grid in drifting], [grid.parabola for grid in drifting], "o--", color=GREY, label=label)
     ax.set_title("without noise")
     common_legend(exact, columns=1)
 
     noisy, (below,) = stacked(1, 2.0)
-    chosen = [one for one in result.grids if (one.surface, one.drift) == ("chinchilla", 1.0)]
+    chosen = [grid for grid in result.grids if (grid.surface, grid.drift) == ("chinchilla", 1.0)]
     for shift, label, colour in ((0.95, "parabolas", VERMILLION), (1.05, "the law fitted", BLUE)):
-        spreads = [one.noisy_parabola if label == "parabolas" else one.noisy_law for one in chosen]
-        middle = np.array([one.median for one in spreads])
-        ends = np.abs(np.array([[one.low, one.high] for one in spreads]).T - middle)
-        widths = [shift * one.width for one in chosen]
+        spreads = [grid.noisy_parabola if label == "parabolas" else grid.noisy_law for grid in chosen]
+        middle = np.array([spread.median for spread in spreads])
+        ends = np.abs(np.array([[spread.low, spread.high] for spread in spreads]).T - middle)
+        widths = [shift * grid.width for grid in chosen]
         below.errorbar(widths, middle, ends, fmt="o", color=colour, label=f"{label}: median and 90 %")
     below.set_title(f"Chinchilla's law, {result.tables} tables, {100 * result.noise:g} % noise")
     common_legend(noisy, columns=1)
-    for one in (ax, below):
-        _widths(one)
+    for axis in (ax, below):
+        _widths(axis)
     return {"exact": exact, "noisy": noisy}
 
 

@@ -193,10 +193,10 @@ def covered(questions: int, trials: int, config: Config, rng: np.random.Generato
         n = np.full(questions, trials)
         counts = [rng.binomial(trials, p) for p in chances(questions, rng)]
         band = t2.forecasts.compare_counts((n, counts[0]), (n, counts[1]), samples, config.level).population
-        own = [t2.forecasts.pass_from_counts(n, c, samples, config.level).population for c in counts]
+        alone = [t2.forecasts.pass_from_counts(n, c, samples, config.level).population for c in counts]
         inside[i] = (band.low <= truth) & (truth <= band.high)
         widths[i] = band.high - band.low
-        separate[i] = np.hypot(*(side.high - side.low for side in own))
+        separate[i] = np.hypot(*(side.high - side.low for side in alone))
     return [
         Coverage(
             questions,
@@ -214,8 +214,8 @@ def covered(questions: int, trials: int, config: Config, rng: np.random.Generato
 def chances(questions: int, rng: np.random.Generator) -> np.ndarray:
     """Draws the chance of each question for both models, shape (2, questions)."""
     common = rng.normal(size=questions)
-    own = rng.normal(size=(2, questions))
-    logit = np.array(MEANS)[:, None] + SPREAD * (np.sqrt(SHARED) * common + np.sqrt(1 - SHARED) * own)
+    separate = rng.normal(size=(2, questions))
+    logit = np.array(MEANS)[:, None] + SPREAD * (np.sqrt(SHARED) * common + np.sqrt(1 - SHARED) * separate)
     return 1 / (1 + np.exp(-logit))
 
 

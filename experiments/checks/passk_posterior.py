@@ -62,14 +62,15 @@ class Config:
     """Halves of the questions fitted, to predict the others: the first, its complement, then of a new split."""
     draws: int = 600
     """Draws of each of four chains, after as many of warm-up."""
-    told: int = 1200
+    prediction_draws: int = 1200
     """Draws that predictions are made from."""
     seed: int = 0
     """Seed of every random draw."""
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(checkpoints=3, questions=16, variants=(ANEW, BOTH), halves=1, draws=20, told=40, targets=(1, 100))
+        few = {"checkpoints": 3, "questions": 16, "halves": 1, "draws": 20, "prediction_draws": 40}
+        return cls(variants=(ANEW, BOTH), targets=(1, 100), **few)
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,10 @@ def run(config: Config) -> Result:
         counts = counts.where(np.isin(counts["model"], models))
     questions = np.unique(counts["question"])[: config.questions]
     counts = counts.where(np.isin(counts["question"], questions))
-    halves = [predicted(one, i, counts, questions, config) for i in range(config.halves) for one in config.variants]
+    halves = [predicted(name, i, counts, questions, config) for i in range(config.halves) for name in config.variants]
     good = [half for half in halves if half.agrees]
-    told = [variant for variant in config.variants if any(one.variant == variant for one in good)]
-    scores = tuple(score(good, variant, i, k) for variant in told for i, k in enumerate(config.targets))
+    agreeing = [variant for variant in config.variants if any(half.variant == variant for half in good)]
+    scores = tuple(score(good, variant, i, k) for variant in agreeing for i, k in enumerate(config.targets))
     by = {variant: [half for half in halves if half.variant == variant] for variant in config.variants}
     gained = better(by[BOTH], by[ANEW])
     return Result(tuple(map(str, models)), len(questions), config.targets, tuple(halves), scores, gained)
@@ -153,10 +154,10 @@ def better(those: list[Half], these: list[Half]) -> tuple[float, float, int]:
     for a, b in zip(those, these, strict=False):  # of the same halves, as far as both were fitted
         for name in a.elpd.keys() & b.elpd.keys():
             results.setdefault(name, []).append(a.elpd[name] - b.elpd[name])
-    each = np.array([np.mean(result) for _, result in sorted(results.items())])
-    if len(each) < 2:
-        return float("nan"), float("nan"), len(each)
-    return float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each))), len(each)
+    differences = np.array([np.mean(result) for _, result in sorted(results.items())])
+    if len(differences) < 2:
+        return float("nan"), float("nan"), len(differences)
+    return float(differences.mean()), float(differences.std(ddof=1) / np.sqrt(len(differences))), len(differences)
 
 
 def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, config: Config) -> Half:
@@ -180,7 +181,7 @@ def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, 
         )
     loo = t2.loo(post) if post.converged and variant != SCATTER else None
     rho, tau, z = luck(post, few, jax.random.key(half))
-    every = max(1, len(tau) // config.told)
+    every = max(1, len(tau) // config.prediction_draws)
     laws, rho, tau, z = jax.tree.map(lambda leaf: leaf[::every], (post.laws, rho, tau, z))
     observed, again = measured(others, config.targets), simulated(laws, rho, tau, z, others, config, rng)
     side_of = np.quantile(again, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
@@ -192,7 +193,7 @@ def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, 
     elpd = dict(zip(loo.names, map(float, loo.log_densities), strict=True)) if loo else {}
     agrees = all(map(post.diagnosis.agrees, post.diagnosis.r_hat))
     unsure = len(loo.unsure) if loo else 0
-    shares = (np.quantile(one, [0.05, 0.5, 0.95]) for one in (rho, tau))
+    shares = (np.quantile(draws, [0.05, 0.5, 0.95]) for draws in (rho, tau))
     return Half(variant, post.status, agrees, observed, *bands, inside, means, elpd, unsure, *shares)
 
 
@@ -201,14 +202,14 @@ def luck(post: t2.Posterior, few: t2.Table, key: Any) -> tuple[np.ndarray, np.nd
 
     Zero in variants without.
     """
-    held = {str(name): one.values for name, one in post.idata["posterior"].items()}
+    posterior = {str(name): values.values for name, values in post.idata["posterior"].items()}
     none = np.zeros(len(post.laws.E))
-    rho, tau = (np.ravel(held[name]) if name in held else none for name in ("rho", "tau"))
+    rho, tau = (np.ravel(posterior[name]) if name in posterior else none for name in ("rho", "tau"))
     _, first = np.unique(few["model"], return_index=True)
     z = np.zeros((len(none), len(first)))
-    if "deviation" in held:
-        z = held["deviation"].reshape(len(none), -1)[:, few.runs()[first]]
-    elif "tau" in held:
+    if "deviation" in posterior:
+        z = posterior["deviation"].reshape(len(none), -1)[:, few.runs()[first]]
+    elif "tau" in posterior:
         z = t2.posterior.run_deviations(post.laws, tau, few, key=key)[:, few.runs()[first]]
     return rho, tau, z
 
@@ -217,8 +218,8 @@ def measured(counts: t2.Table, targets: tuple[int, ...]) -> np.ndarray:
     """Mean over questions of Chen et al.'s unbiased pass@k, (checkpoints, targets), checkpoints by name."""
     passed = []
     for model in np.unique(counts["model"]):
-        one = counts.where(model=model)
-        passed.append(t2.forecasts.pass_from_counts(one["trials"], one["correct"], list(targets)).passed)
+        rows = counts.where(model=model)
+        passed.append(t2.forecasts.pass_from_counts(rows["trials"], rows["correct"], list(targets)).passed)
     return np.array(passed)
 
 
@@ -236,8 +237,8 @@ def simulated(
     trials = np.zeros((len(models), len(names)))
     trials[model, question] = counts["trials"]
     with jax.enable_x64(True):
-        one, other = jax.vmap(lambda law: law.questions(counts["params"][first], counts["tokens"][first]))(laws)
-        a, b = (np.asarray(x)[:, :, None] for x in t2.noise.deviated(one, other, np.maximum(tau, LEAST)[:, None], z))
+        alpha, beta = jax.vmap(lambda law: law.questions(counts["params"][first], counts["tokens"][first]))(laws)
+        a, b = (np.asarray(x)[:, :, None] for x in t2.noise.deviated(alpha, beta, np.maximum(tau, LEAST)[:, None], z))
     shape = len(a), *trials.shape
     share = rho[:, None, None]
     rank = np.sqrt(share) * rng.normal(size=(len(a), 1, len(names))) + np.sqrt(1 - share) * rng.normal(size=shape)
@@ -247,16 +248,16 @@ def simulated(
     passed = []
     with jax.enable_x64(True):
         for k in config.targets:
-            each = np.asarray(t2.special.pass_at_k_from_counts(np.maximum(trials, k)[None], correct, float(k)))
-            passed.append(np.average(each, axis=2, weights=np.broadcast_to(trials > 0, each.shape)))
+            chances = np.asarray(t2.special.pass_at_k_from_counts(np.maximum(trials, k)[None], correct, float(k)))
+            passed.append(np.average(chances, axis=2, weights=np.broadcast_to(trials > 0, chances.shape)))
     return np.stack(passed, axis=2)
 
 
 def score(halves: list[Half], variant: str, i: int, k: int) -> Score:
     mine = [half for half in halves if half.variant == variant]
-    inside = np.array([one.inside[:, :, i].mean(axis=1) for one in mine])
-    miss = 100 * np.array([one.mid[:, i] - one.observed[:, i] for one in mine])
-    means = np.mean([one.means[:, i] for one in mine], axis=0)
+    inside = np.array([half.inside[:, :, i].mean(axis=1) for half in mine])
+    miss = 100 * np.array([half.mid[:, i] - half.observed[:, i] for half in mine])
+    means = np.mean([half.means[:, i] for half in mine], axis=0)
     error = inside.std(axis=0, ddof=1) / np.sqrt(len(mine)) if len(mine) > 1 else np.full(2, np.nan)
     return Score(variant, k, inside.mean(axis=0), error, means, float(np.abs(miss).mean()), float(miss.mean()))
 
@@ -270,7 +271,7 @@ def words(result: Result) -> list[str]:
     for variant in VARIANTS:
         good = [half for half in result.halves if half.variant == variant and half.agrees]
         for name, what in beside.items():
-            if good and np.any(low_mid_high := np.mean([getattr(one, name) for one in good], axis=0)):
+            if good and np.any(low_mid_high := np.mean([getattr(half, name) for half in good], axis=0)):
                 low, mid, high = low_mid_high
                 lines.append(f"{variant}: {what}: {mid:.3f} ({low:.3f} to {high:.3f}, means over {len(good)} halves)")
     mean, error, count = result.better
@@ -278,11 +279,11 @@ def words(result: Result) -> list[str]:
         unsure = sum(half.unsure for half in result.halves if half.variant in (BOTH, ANEW))
         so = f"better than every checkpoint anew by {mean:.2f} ± {error:.2f} nats each; LOO is unsure of {unsure}"
         lines.append(f"{BOTH}: by {count} questions left out {so}")
-    for one in result.scores:
+    for scores in result.scores:
         lines.append(
-            f"  {one.variant:21s} pass@{one.samples:<4d} 50 % band holds {one.inside[0]:.1%}, 90 % band"
-            f" {one.inside[1]:.1%} ± {one.error[1]:.1%} of checkpoints; of means {one.means[0]:.0%} and"
-            f" {one.means[1]:.0%}; error {one.absolute:.1f} points, bias {one.bias:+.1f}"
+            f"  {scores.variant:21s} pass@{scores.samples:<4d} 50 % band holds {scores.inside[0]:.1%}, 90 % band"
+            f" {scores.inside[1]:.1%} ± {scores.error[1]:.1%} of checkpoints; of means {scores.means[0]:.0%} and"
+            f" {scores.means[1]:.0%}; error {scores.absolute:.1f} points, bias {scores.bias:+.1f}"
         )
     lines += [f"  {half.variant}: {half.status}" for half in result.halves if not half.status.startswith("converged")]
     return lines

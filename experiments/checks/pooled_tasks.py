@@ -121,9 +121,9 @@ def run(config: Config) -> Result:
         with stage("laws of the testbed's tasks"):
             fits = {name: t2.fit(LAW, table, key=jax.random.key(config.seed)).law for name, table in real.items()}
     for world in range(config.worlds):
-        made = simulated(real, fits, config.sigma, np.random.default_rng([config.seed, 100 + world]))
+        tables = simulated(real, fits, config.sigma, np.random.default_rng([config.seed, 100 + world]))
         for third in config.thirds:
-            results += judge_all("simulated", "dearest", third, made, config, world)
+            results += judge_all("simulated", "dearest", third, tables, config, world)
     return Result(tuple(results), tuple(mean(some) for some in alike(results)))
 
 
@@ -144,21 +144,23 @@ def judge(
     """One task, every way. Rows that are not fitted keep their place at negligible weight: one compilation for all."""
     table = tables[task]
     rng = np.random.default_rng([config.seed, world, list(tables).index(task), 0])
-    kept, every, some = choose(held_out, third, table, rng)
-    judged = kept & (table["neg_log_pass"] >= LEAST)
+    held_out_rows, every, some = choose(held_out, third, table, rng)
+    judged = held_out_rows & (table["neg_log_pass"] >= LEAST)
     key = jax.random.key(int(rng.integers(2**31)))
     arguments: Any = {"draws": config.draws, "warmup": config.draws, "chains": 2, "key": key}
     together = {name: left_out(table, table["neg_log_pass"] < LEAST) for name, table in tables.items()}
-    own = {task: left_out(table, ~some)}
+    third_of_task = {task: left_out(table, ~some)}
     measured = np.log(table["neg_log_pass"][judged])
     error, covered, r_hat, divergences = [], [], [], []
     for way in WAYS[:-1]:
         if way == "pooled, a third":
-            post = t2.sample_tasks(LAW, together | own, **arguments)
+            post = t2.sample_tasks(LAW, together | third_of_task, **arguments)
             laws, at = post.task(task), post.tasks.index(task)
             scale = np.asarray(post.idata["posterior"]["sigma"].values)[:, :, at].ravel()
         else:
-            post = t2.sample(LAW, left_out(table, ~every) if way == "alone, all rows" else own[task], **arguments)
+            post = t2.sample(
+                LAW, left_out(table, ~every) if way == "alone, all rows" else third_of_task[task], **arguments
+            )
             laws, scale = post.laws, np.asarray(post.idata["posterior"]["sigma"].values).ravel()
         line = np.log(t2.predict(laws, table)[:, judged])
         band = t2.band(line + scale[:, None] * rng.standard_t(DF, line.shape), LEVEL)
@@ -168,22 +170,22 @@ def judge(
         divergences.append(post.diagnosis.divergences)
     error.append(float(np.mean(np.abs(ridge(tables, task, some)[judged] - measured))))
     counts = int(judged.sum()), int(every.sum()), int(some.sum())
-    told = (tuple(one) for one in (error, covered, r_hat, divergences))
-    return Judged(source, held_out, third, task, counts, *told)
+    measures = (tuple(measure) for measure in (error, covered, r_hat, divergences))
+    return Judged(source, held_out, third, task, counts, *measures)
 
 
-def alike(found: list[Judged] | tuple[Judged, ...]) -> list[list[Judged]]:
+def alike(judged: list[Judged] | tuple[Judged, ...]) -> list[list[Judged]]:
     """Those of one source, one choice of what is held out, and one of what is fitted."""
 
-    def kind(one: Judged) -> tuple[str, str, str]:
-        return one.source, one.held_out, one.third
+    def kind(row: Judged) -> tuple[str, str, str]:
+        return row.source, row.held_out, row.third
 
-    return [[one for one in found if kind(one) == of] for of in dict.fromkeys(map(kind, found))]
+    return [[row for row in judged if kind(row) == of] for of in dict.fromkeys(map(kind, judged))]
 
 
 def mean(some: list[Judged]) -> Mean:
     """Means over tasks, in which a simulated one may be there several times."""
-    errors, covered = (np.array([getattr(one, name) for one in some]) for name in ("error", "covered"))
+    errors, covered = (np.array([getattr(row, name) for row in some]) for name in ("error", "covered"))
     ratios = errors / errors[:, :1]
     total = errors.mean(axis=0).tolist()
     return Mean(
@@ -204,20 +206,20 @@ def words(result: Result) -> list[str]:
         f"{LAW.__name__}; mean size of log(predicted / measured) of -log pass@k at held-out cells, in per cent, and the"
         f" share of measurements inside the {LEVEL:.0%} interval:"
     ]
-    for one, some in zip(result.means, alike(result.judged), strict=True):
-        kept, rest, third = some[0].rows
+    for means, some in zip(result.means, alike(result.judged), strict=True):
+        held_out_rows, rest, third = some[0].rows
         lines.append(
-            f"{one.source}, {one.held_out} third of the checkpoints held out ({kept} rows); {rest} rows to fit alone, "
-            f"or {third}, a third of the {one.third}:"
+            f"{means.source}, {means.held_out} third of the checkpoints held out ({held_out_rows} rows); {rest} rows "
+            f"to fit alone, or {third}, a third of the {means.third}:"
         )
         lines.append(f"  {'':10s} " + "".join(f"{way:>16s}" for way in SHORT))
-        lines += [f"  {each.task:10s} {_told(each.error, each.covered)}" for each in some]
-        lines.append(f"  {'mean':10s} {_told(one.error, one.covered)}")
-        for way, ratio, typical, count in zip(WAYS, one.ratio, one.typical, one.no_worse, strict=True):
+        lines += [f"  {row.task:10s} {_describe(row.error, row.covered)}" for row in some]
+        lines.append(f"  {'mean':10s} {_describe(means.error, means.covered)}")
+        for way, ratio, typical, count in zip(WAYS, means.ratio, means.typical, means.no_worse, strict=True):
             message = f"{ratio:.2f} times the error, by task {typical:.2f} in the median"
-            lines.append(f"  {way}: {message}; no more than 1 % worse on {count} of {one.tasks}")
+            lines.append(f"  {way}: {message}; no more than 1 % worse on {count} of {means.tasks}")
     for i, way in enumerate(WAYS[:-1]):
-        largest, lost = np.array([(one.r_hat[i], one.divergences[i]) for one in result.judged]).T
+        largest, lost = np.array([(row.r_hat[i], row.divergences[i]) for row in result.judged]).T
         agree = ", ".join(f"below {limit:g} in {np.sum(largest < limit)}" for limit in (R_HAT, LIMIT))
         sound = np.sum((largest < LIMIT) & (lost == 0))
         lines.append(f"{way}: of {largest.size} posteriors largest R-hat {agree}, and no draw diverged in {sound};")
@@ -225,7 +227,7 @@ def words(result: Result) -> list[str]:
     return lines
 
 
-def _told(error: Any, covered: Any) -> str:
+def _describe(error: Any, covered: Any) -> str:
     shares = [f" ({share:.0%})" for share in covered] + [""]
     return "".join(f"{f'{100 * e:.1f} %{share}':>16s}" for e, share in zip(error, shares, strict=True))
 
@@ -233,18 +235,18 @@ def _told(error: Any, covered: Any) -> str:
 def figures(result: Result) -> dict[str, "Figure"]:
     """Error of each task by way, by what is held out, for the first source and the first kind of third."""
     shown = [
-        (one, some)
-        for one, some in zip(result.means, alike(result.judged), strict=True)
-        if (one.source, one.third) == (result.means[0].source, result.means[0].third)
+        (means, some)
+        for means, some in zip(result.means, alike(result.judged), strict=True)
+        if (means.source, means.third) == (result.means[0].source, result.means[0].third)
     ]
     figure, axes = stacked(len(shown), 2.4)
-    for ax, (one, some) in zip(axes, shown, strict=True):
-        names = list(dict.fromkeys(each.task for each in some))
+    for ax, (means, some) in zip(axes, shown, strict=True):
+        names = list(dict.fromkeys(row.task for row in some))
         for i, (way, colour, marker) in enumerate(zip(WAYS, (BLACK, GREY, BLUE, GREEN), "svoD", strict=True)):
-            y = np.array([names.index(each.task) for each in some]) + 0.2 * (i - 1.5)
-            x = [100 * each.error[i] for each in some]
+            y = np.array([names.index(row.task) for row in some]) + 0.2 * (i - 1.5)
+            x = [100 * row.error[i] for row in some]
             ax.plot(x, y, marker, color=colour, markersize=3, label=way)
-        ax.set(xscale="log", title=f"held out: {one.held_out} checkpoints")
+        ax.set(xscale="log", title=f"held out: {means.held_out} checkpoints")
         ax.set_yticks(range(len(names)), map(task_name, names))
         log_ticks(ax)
     axes[-1].set_xlabel("mean size of log(predicted / measured) (%)")

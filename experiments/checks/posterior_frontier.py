@@ -145,26 +145,26 @@ def run(config: Config) -> Result:
     return Result(tuple(studies), tuple(skipped))
 
 
-def study(one: Question, post: t2.Posterior, furthest: float, config: Config) -> Study:
+def study(question: Question, post: t2.Posterior, furthest: float, config: Config) -> Study:
     count = len(jax.tree.leaves(post.laws)[0])
     chosen = np.linspace(0, count - 1, min(config.planned, count)).astype(int)
     laws = jax.tree.map(lambda leaf: np.asarray(leaf)[chosen], post.laws)
-    with stage(f"{one.name}: {len(chosen)} draws by {len(one.train)} budgets"):
-        plans = t2.frontier(laws, t2.Budget(train=one.train, inference=one.inference))
-        once = t2.frontier(laws, t2.Budget(train=one.train)) if one.inference else plans
+    with stage(f"{question.name}: {len(chosen)} draws by {len(question.train)} budgets"):
+        plans = t2.frontier(laws, t2.Budget(train=question.train, inference=question.inference))
+        once = t2.frontier(laws, t2.Budget(train=question.train)) if question.inference else plans
     gain = more = wins = None
-    if one.inference:
+    if question.inference:
         both = plans.ok & once.ok
         more = np.where(both, plans.tokens_per_param > once.tokens_per_param, np.nan)
-        better = gains(laws, plans, once, one.train, one.inference)
+        better = gains(laws, plans, once, question.train, question.inference)
         gain, wins = quantiles(better), share(better > 0, better)
         more = share(more > 0, more)
     return Study(
-        name=one.name,
-        law=t2.laws.name_of(one.law),
+        name=question.name,
+        law=t2.laws.name_of(question.law),
         status=post.status,
-        train=one.train,
-        inference=one.inference,
+        train=question.train,
+        inference=question.inference,
         furthest=furthest,
         bands={name: quantiles(getattr(plans, name)) for name in QUANTITIES},
         once={name: quantiles(getattr(once, name)) for name in QUANTITIES},
@@ -210,50 +210,52 @@ def gains(laws: t2.Law, plans: Plan, once: Plan, train: np.ndarray, inference: f
 
 def words(result: Result) -> list[str]:
     lines = list(result.skipped)
-    for one in result.studies:
-        lines.append(f"{one.name}, {one.law}: {one.status}")
-        for i in range(0, len(one.train), 3):
-            shown = [_told(name, one.bands[name][:, i]) for name in QUANTITIES if one.inference or name != "samples"]
-            line = f"  {one.train[i]:.3g} FLOPs: {'; '.join(shown)}"
-            if one.gain is not None and one.wins is not None and one.more_tokens is not None:
-                low, mid, high = one.gain[[0, 2, 4], i]
+    for study in result.studies:
+        lines.append(f"{study.name}, {study.law}: {study.status}")
+        for i in range(0, len(study.train), 3):
+            shown = [
+                _describe(name, study.bands[name][:, i]) for name in QUANTITIES if study.inference or name != "samples"
+            ]
+            line = f"  {study.train[i]:.3g} FLOPs: {'; '.join(shown)}"
+            if study.gain is not None and study.wins is not None and study.more_tokens is not None:
+                low, mid, high = study.gain[[0, 2, 4], i]
                 line += (
-                    f"; gain {mid:.3g} ({low:.3g} to {high:.3g}) of pass@k; wins in {one.wins[i]:.0%} of draws, "
-                    f"more tokens per parameter in {one.more_tokens[i]:.0%}"
+                    f"; gain {mid:.3g} ({low:.3g} to {high:.3g}) of pass@k; wins in {study.wins[i]:.0%} of draws, "
+                    f"more tokens per parameter in {study.more_tokens[i]:.0%}"
                 )
             lines.append(line)
     return lines
 
 
-def _told(name: str, band: np.ndarray) -> str:
+def _describe(name: str, band: np.ndarray) -> str:
     low, mid, high = band[[0, 2, 4]]
     short = {"params": "N*", "tokens": "D*", "tokens_per_param": "D*/N*", "samples": "k*"}[name]
     return f"{short} {mid:.3g} (90 %: {low:.3g} to {high:.3g})"
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
-    return {one.name.replace(", ", "-").replace("@", "-at-"): _figure(one) for one in result.studies}
+    return {study.name.replace(", ", "-").replace("@", "-at-"): _figure(study) for study in result.studies}
 
 
-def _figure(one: Study) -> "Figure":
+def _figure(study: Study) -> "Figure":
     """Tokens per parameter, and below it the size or what the choice with samples gains."""
     figure, (above, below) = stacked(2, 1.75, sharex=True)
-    if one.inference:
-        _bands(above, one.train, one.once["tokens_per_param"], VERMILLION, "one sample")
-    name = "with samples" if one.inference else "posterior"
-    _bands(above, one.train, one.bands["tokens_per_param"], BLUE, name)
+    if study.inference:
+        _bands(above, study.train, study.once["tokens_per_param"], VERMILLION, "one sample")
+    name = "with samples" if study.inference else "posterior"
+    _bands(above, study.train, study.bands["tokens_per_param"], BLUE, name)
     above.set(yscale="log", ylabel="tokens per parameter")
-    if one.gain is None:
-        _bands(below, one.train, one.bands["params"], BLUE, name)
+    if study.gain is None:
+        _bands(below, study.train, study.bands["params"], BLUE, name)
         below.set(yscale="log", ylabel="optimal parameters N*")
     else:
-        _bands(below, one.train, one.gain, BLUE, name)
+        _bands(below, study.train, study.gain, BLUE, name)
         below.axhline(0.0, color=BLACK, linewidth=0.6)
         below.set_ylabel("pass@k gained by the\nchoice with samples")
     for ax in (above, below):
-        ax.set_xlim(one.train[0], one.train[-1])
+        ax.set_xlim(study.train[0], study.train[-1])
         log_ticks(ax)
-        unmeasured(ax, one.furthest)
+        unmeasured(ax, study.furthest)
     below.set_xlabel(AXIS_LABELS["train"])
     common_legend(figure)
     return figure

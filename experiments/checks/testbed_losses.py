@@ -113,7 +113,7 @@ class Result:
     @property
     def best(self) -> Fitted:
         """The law of highest R²."""
-        return max(self.laws, key=lambda one: one.r2)
+        return max(self.laws, key=lambda law: law.r2)
 
 
 def run(config: Config) -> Result:
@@ -129,7 +129,7 @@ def describe(runs: t2.Table, config: Config) -> Result:
     used = runs.where(runs["tokens"] >= config.least_tokens)
     judged = runs["tokens"] >= config.judged_from
     sizes = np.unique(runs["params"])
-    ends = np.array([[one.min(), one.max()] for one in (runs.where(params=n)["tokens"] for n in sizes)])
+    ends = np.array([[lengths.min(), lengths.max()] for lengths in (runs.where(params=n)["tokens"] for n in sizes)])
     tokens = np.geomspace(ends[:, 0], ends[:, 1], 40, axis=1)
     params = np.broadcast_to(sizes[:, None], tokens.shape)
 
@@ -138,7 +138,7 @@ def describe(runs: t2.Table, config: Config) -> Result:
         law = t2.laws.by_name(name)
         fit = t2.fit(law, used, key=fit_key, starts=config.starts, fixed=HELD.get(name))
         boot = t2.bootstrap(fit, used, draws=config.draws, key=draw_key, over="runs")
-        band = boot.band(lambda one: one(params, tokens), LEVEL)
+        band = boot.band(lambda resampled: resampled(params, tokens), LEVEL)
         predicted = t2.predict(fit.law, runs)
 
         def held_out(what: str, out: np.ndarray) -> HeldOut:
@@ -209,9 +209,9 @@ def words(result: Result) -> list[str]:
         f"{result.checkpoints} checkpoints, {result.fitted} of at least {result.least_tokens:.3g} tokens fitted; R² is "
         f"of the {result.judged} of at least {result.judged_from:.3g}; {spread}."
     ]
-    for one in result.laws:
-        lines.append(f"{one.law}: R² {one.r2:.4f}, rmse of all fitted {100 * one.rmse:.2f} %; {one.status}.")
-        for test in (one.longest, one.largest):
+    for law in result.laws:
+        lines.append(f"{law.law}: R² {law.r2:.4f}, rmse of all fitted {100 * law.rmse:.2f} %; {law.status}.")
+        for test in (law.longest, law.largest):
             lines.append(
                 f"  Without {test.what}, those {test.checkpoints} are predicted {100 * test.error:.2f} % off on average"
                 f" (bias {100 * test.bias:+.2f} %, at most {100 * test.largest:.2f} %)."
@@ -232,14 +232,14 @@ def verdict(met: bool) -> str:
 def figures(result: Result) -> dict[str, "Figure"]:
     """Each law on the measured losses, and its residuals."""
     losses, axes = stacked(len(result.laws), 2.2, sharex=True, sharey=True)
-    for ax, one in zip(axes, result.laws, strict=True):
-        draw_losses(ax, result, one)
+    for ax, law in zip(axes, result.laws, strict=True):
+        draw_losses(ax, result, law)
     axes[-1].set_xlabel(AXIS_LABELS["tokens"])
     title = "law with 90 % bootstrap band by parameters N;\npoints: runs, fitted right of the dotted line"
     common_legend(losses, columns=3, title=title)
     residuals, axes = stacked(len(result.laws), 1.6, sharex=True, sharey=True)
-    for ax, one in zip(axes, result.laws, strict=True):
-        draw_residuals(ax, result, one)
+    for ax, law in zip(axes, result.laws, strict=True):
+        draw_residuals(ax, result, law)
     axes[-1].set_xlabel(AXIS_LABELS["tokens"])
     common_legend(residuals, columns=3, title="parameters N")
     return {"losses": losses, "residuals": residuals}
@@ -251,32 +251,34 @@ def colours(result: Result) -> np.ndarray:
     return colormaps["viridis"](np.linspace(0, 0.92, len(result.params)))
 
 
-def draw_losses(ax: "Axes", result: Result, one: Fitted) -> None:
+def draw_losses(ax: "Axes", result: Result, law: Fitted) -> None:
     """Measured losses of every size over tokens, the fitted law, and its band."""
     runs = result.runs
     for i, colour in enumerate(colours(result)):
-        own = runs["params"] == result.params[i, 0]
+        of_size = runs["params"] == result.params[i, 0]
         label = f"{result.params[i, 0]:,.0f}"
-        ax.fill_between(result.tokens[i], one.low[i], one.high[i], color=colour, alpha=0.25, linewidth=0)
-        ax.plot(result.tokens[i], one.curve[i], color=colour, linewidth=1, label=label)
-        ax.plot(runs["tokens"][own], runs["loss"][own], "o", color=colour, markersize=2, markeredgewidth=0)
+        ax.fill_between(result.tokens[i], law.low[i], law.high[i], color=colour, alpha=0.25, linewidth=0)
+        ax.plot(result.tokens[i], law.curve[i], color=colour, linewidth=1, label=label)
+        ax.plot(runs["tokens"][of_size], runs["loss"][of_size], "o", color=colour, markersize=2, markeredgewidth=0)
     ax.axvline(result.least_tokens, color=BLACK, linewidth=0.6, linestyle=":")
     ax.set(xscale="log", yscale="log", ylabel="validation loss\n(nats/token)")
-    ax.set_title(f"{one.law}'s law (R² {one.r2:.3f})")
+    ax.set_title(f"{law.law}'s law (R² {law.r2:.3f})")
     log_ticks(ax)
 
 
-def draw_residuals(ax: "Axes", result: Result, one: Fitted) -> None:
+def draw_residuals(ax: "Axes", result: Result, law: Fitted) -> None:
     """Relative residuals over tokens, coloured by size."""
     runs = result.runs
-    error = 100 * (runs["loss"] / one.predicted - 1)
+    error = 100 * (runs["loss"] / law.predicted - 1)
     for i, colour in enumerate(colours(result)):
-        own = runs["params"] == result.params[i, 0]
+        of_size = runs["params"] == result.params[i, 0]
         label = f"{result.params[i, 0]:,.0f}"
-        ax.plot(runs["tokens"][own], error[own], "o", color=colour, markersize=2.5, markeredgewidth=0, label=label)
+        ax.plot(
+            runs["tokens"][of_size], error[of_size], "o", color=colour, markersize=2.5, markeredgewidth=0, label=label
+        )
     ax.axhline(0, color=BLACK, linewidth=0.6)
     ax.axvline(result.least_tokens, color=BLACK, linewidth=0.6, linestyle=":")
-    ax.set(xscale="log", ylabel="measured over law\n− 1 (%)", title=f"{one.law}'s law, fitted right of the dotted line")
+    ax.set(xscale="log", ylabel="measured over law\n− 1 (%)", title=f"{law.law}'s law, fitted right of the dotted line")
     log_ticks(ax)
 
 

@@ -51,8 +51,8 @@ def choose(
     cells = cell.max() + 1
     cost = np.array([(table["params"] * table["tokens"])[cell == i][0] for i in range(cells)])
     order = np.argsort(-cost, kind="stable") if held_out == "dearest" else rng.permutation(cells)
-    left_out, rest = order[: cells // 3], order[cells // 3 :]
-    judged, every = np.isin(cell, left_out), np.isin(cell, rest) & heard
+    cells_out, rest = order[: cells // 3], order[cells // 3 :]
+    judged, every = np.isin(cell, cells_out), np.isin(cell, rest) & heard
     some = every & np.isin(cell, rng.permutation(rest)[: len(rest) // 3])
     if third == "rows":
         some = np.zeros(len(table), bool)
