@@ -117,9 +117,18 @@ def _repeated(name: str, count: int) -> pa.Array:
 
 
 def _write(file: Path, table: pa.Table) -> None:
+    """Writes a table with encodings that suit its columns: they halve a file of rounded probabilities."""
+    names = [name for name in ("model", "stage", "task") if name in table.column_names]
+    numbers = {"question": "DELTA_BINARY_PACKED", "rank": "DELTA_BINARY_PACKED", "p": "BYTE_STREAM_SPLIT"}
+    options: Any = {
+        "compression": "zstd",
+        "compression_level": 19,
+        "use_dictionary": names,
+        "column_encoding": {name: code for name, code in numbers.items() if name in table.column_names},
+        "row_group_size": 10**7,
+    }
     with whole(file) as path:
-        names = [name for name in ("model", "stage", "task") if name in table.column_names]
-        pq.write_table(table, path, compression="zstd", use_dictionary=names)  # pyright: ignore[reportArgumentType]
+        pq.write_table(table, path, **options)
 
 
 def _rounded(p: np.ndarray) -> np.ndarray:
