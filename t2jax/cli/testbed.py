@@ -181,7 +181,7 @@ def _table(config: TableConfig) -> int:
 
 
 def _check(config: CheckConfig) -> int:
-    """Prints and saves z-scores of sampled answers at three checkpoints."""
+    """Prints z-scores of sampled answers against their exact chances at three checkpoints; it does not judge them."""
     import jax
 
     from t2jax.testbed.sweep.measure import agreement

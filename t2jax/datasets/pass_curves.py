@@ -33,12 +33,13 @@ def pass_curves(
     if not np.all((p > 0) & (p <= 1)):
         raise ValueError(f"p has {p[~((p > 0) & (p <= 1))][0]:g}, expected chances above 0 and at most 1")
     with scope():
-        curves = [_curve(jnp.asarray(p), jnp.asarray(float(k))) for k in samples]
+        curves = [_means_at(jnp.asarray(p), jnp.asarray(float(k))) for k in samples]
         cost, passed = (np.stack([np.asarray(curve[i]) for curve in curves], axis=1) for i in range(2))
     return cost, passed
 
 
 @jax.jit
-def _curve(p: Array, k: Array) -> tuple[Array, Array]:
+def _means_at(p: Array, k: Array) -> tuple[Array, Array]:
+    """Computes mean -log pass@k and mean pass@k over questions at one k."""
     logs = log_pass_at_k(p, k)
     return -jnp.mean(logs, axis=1), jnp.mean(jnp.exp(logs), axis=1)

@@ -75,12 +75,12 @@ class MeasuredRange:
 
 
 def _quantities_of(table: Table) -> dict[str, Any]:
-    """Computes the quantities of the rows of a table, which may be compute alone."""
+    """Computes compute, params, tokens and tokens per parameter of each row; compute alone without sizes."""
     return _quantities(table["params"], table["tokens"]) if table.has_sizes else {"compute": table.compute()}
 
 
 def _quantities(params: Any, tokens: Any) -> dict[str, Any]:
-    """Computes the quantities of a size and a length, the compute first."""
+    """Computes compute, params, tokens and tokens per parameter, in this order."""
     return {"compute": 6 * params * tokens, "params": params, "tokens": tokens, "tokens_per_param": tokens / params}
 
 

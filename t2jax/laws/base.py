@@ -337,12 +337,12 @@ def _inner_laws(cls: type[Law], predicts: str = "loss") -> tuple[type[Law], ...]
 def _signature(cls: type[Law]) -> tuple[dict[str, bool], bool]:
     """Lists the inputs that `__call__` names, whether each is required, and whether others go to an inner law."""
     parameters = list(inspect.signature(cls.__call__).parameters.values())[1:]
-    required = {
+    inputs = {
         parameter.name: parameter.default is parameter.empty
         for parameter in parameters
         if parameter.kind is not parameter.VAR_KEYWORD
     }
-    return required, len(required) < len(parameters)
+    return inputs, len(inputs) < len(parameters)
 
 
 @cache

@@ -73,16 +73,20 @@ def load_class(reference: str, base: type) -> type[Any]:
     listed = f"its classes of {kind}s are {', '.join(classes)}" if classes else f"it has no class of {kind}s"
     if not name:
         raise UserCodeError(f"{place}: expected a class after a colon, as {place}:{next(iter(classes), 'MyClass')}")
-    if name not in classes:
+    named = getattr(module, name, None)
+    if name not in classes and not (isinstance(named, type) and issubclass(named, base)):
         wrong = (
             f"{name} is not a subclass of t2jax's {base.__name__}" if hasattr(module, name) else f"no class {name!r}"
         )
         similar = difflib.get_close_matches(name, classes, n=1)
         hint = f"; did you mean {similar[0]!r}?" if similar else ""
         raise UserCodeError(f"{place}: {wrong}; {listed}{hint}")
-    source = Path(str(module.__file__))
-    _ORIGINS.setdefault(classes[name], Origin(str(source.resolve()), name, _hash_of(module, source)))
-    return classes[name]
+    cls: type[Any] = classes.get(name, named)
+    if not cls.__module__.startswith("t2jax."):  # its own classes are known by name
+        home = sys.modules[cls.__module__]  # a package may pass on a class of another module
+        source = Path(str(home.__file__))
+        _ORIGINS.setdefault(cls, Origin(str(source.resolve()), name, _hash_of(home, source)))
+    return cls
 
 
 def load_origin(origin: Origin, beside: Path, base: type) -> type[Any]:

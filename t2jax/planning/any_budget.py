@@ -3,7 +3,7 @@
 Costs are sums of powers of N, D and k, so every limit is convex in logs. With a convex law the whole problem is
 convex: one start is enough, and the KKT residual certifies the global optimum.
 Other laws (pass@k) get many starts over the feasible sizes. Each start is the best of a coarse grid over tokens and
-samples.
+samples. `Budget.whole_samples` is applied here, and in `two_budgets` for the problems solved there.
 """
 
 from copy import copy

@@ -33,7 +33,7 @@ class Budget:
         params_max: Largest number of parameters N.
         tokens_max: Largest number of training tokens D.
         whole_samples: Whether k is a whole number. N and D are then solved again at the whole numbers next to the real
-            optimum, and the better plan is returned. Otherwise k is a real number of at least 1.
+            optimum, and the better plan is returned (`two_budgets`, `any_budget`). Otherwise k is real, at least 1.
         total: Largest cost of training and of all `queries` together.
         queries: Number of queries in the model's life.
         target: Prediction to reach: a loss at most, or a pass@k at least.

@@ -43,7 +43,8 @@ def plan_separate(law: Law, budget: Budget) -> Plan:
     plan = _free_samples(law, budget)
     if not budget.whole_samples:
         return plan
-    # for additive laws the cost is convex along k, so the best whole number is a neighbour of the best real one
+    # for additive laws the cost is convex along k, so the best whole number is a neighbour of the best real one;
+    # for pass@k that holds in every problem of `frontier_check`, and is not proved
     low = jnp.floor(jax.lax.stop_gradient(plan.samples) * (1 + 1e-9))
     below, above = (_at_samples(law, budget, jnp.maximum(low + i, 1.0)) for i in (0, 1))
     better = _cost(law, budget, above) < _cost(law, budget, below)

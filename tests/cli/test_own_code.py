@@ -11,6 +11,7 @@ import pytest
 import t2jax as t2
 from t2jax import cli
 from t2jax.cli.options import FittingOptions, noise_of
+from t2jax.laws.user_code import load_class
 
 CODE = '''
 from dataclasses import dataclass
@@ -185,3 +186,8 @@ def test_noise_models_by_name_and_file(tmp_path):
         noise_of(f"{tmp_path / 'my.py'}:NoDataclass")
     with pytest.raises(ValueError, match="cannot be made without arguments"):
         noise_of(f"{tmp_path / 'my.py'}:Demanding")
+
+
+def test_a_class_may_be_named_where_a_package_passes_it_on():
+    assert load_class("t2jax.noise:CrossedEffects", t2.noise.Noise) is t2.noise.CrossedEffects
+    assert load_class("t2jax.noise.crossed_effects:CrossedEffects", t2.noise.Noise) is t2.noise.CrossedEffects
