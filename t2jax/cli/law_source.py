@@ -60,7 +60,12 @@ class LawSource:
 
 
 def find_law(
-    table: str | None, law_file: Path | None, fitting: FittingOptions, held: HeldOptions, samples: bool, out: Output
+    table: str | None,
+    law_file: Path | None,
+    fitting: FittingOptions,
+    held_inputs: HeldOptions,
+    samples: bool,
+    out: Output,
 ) -> LawSource:
     """Reads the law from a file, or fits it to a table and saves the fit.
 
@@ -70,12 +75,12 @@ def find_law(
     """
     if (table is None) == (law_file is None):
         raise ValueError(f"{out.command} needs either a table to fit or --law-file")
-    if held.hold:
-        out.say(f"{held.sentence}.", "")
+    if held_inputs.hold:
+        out.say(f"{held_inputs.sentence}.", "")
     if law_file is not None:
-        return law_of_file(law_file, fitting.seed, out.say, held=held)
+        return law_of_file(law_file, fitting.seed, out.say, held_inputs=held_inputs)
     rows = fitting.read(str(table))
-    fitted, choice = fit_chosen(rows, fitting, out, held)
+    fitted, choice = fit_chosen(rows, fitting, out, held_inputs)
     result = fitted.fit
     answer = {"fit": fit_answer(fitted), "choice": choice_answer(choice), "notes": notes_of(rows)}
     out.say(f"{laws.name_of(type(result.law))} on {rows.source.name}: {result.status}", "")
@@ -112,7 +117,7 @@ def _estimate(law: Law, choice: LawChoice, say: Callable[..., None]) -> Law:
 
 
 def fit_chosen(
-    rows: Table, fitting: FittingOptions, out: Output, held: HeldOptions = NOTHING_HELD
+    rows: Table, fitting: FittingOptions, out: Output, held_inputs: HeldOptions = NOTHING_HELD
 ) -> tuple[Fitted, LawChoice | None]:
     """Fits the law that was asked for, or without one the law that predicts dearer runs best, and saves the fit.
 
@@ -129,7 +134,7 @@ def fit_chosen(
         )
     automatic = named is None and not fitting.fixed and losses
     if not automatic:
-        return fit_and_save(held.of(law_for(rows, named)), rows, fitting, out), None
+        return fit_and_save(held_inputs.of(law_for(rows, named)), rows, fitting, out), None
     with out.progress("choosing a law") as bar:
         choice = choose_law(rows, key=jax.random.key(fitting.seed))
         bar.update()
@@ -196,7 +201,7 @@ def _of_sizes(law: type[Law]) -> set[str]:
 
 
 def _choice_of_file(
-    path: Path, law: type[Law], content: dict[str, Any], seed: int, held: HeldOptions, say: Callable[..., None]
+    path: Path, law: type[Law], content: dict[str, Any], seed: int, held_inputs: HeldOptions, say: Callable[..., None]
 ) -> LawChoice | None:
     """Fits the law of a file to the rows beside it again, with a discrepancy; None for a file without such rows."""
     if "rows" not in content:
@@ -206,7 +211,7 @@ def _choice_of_file(
     except ValueError as reason:
         say(f"{reason}; so intervals take the law for true.", "")
         return None
-    return None if fitted.fixed else _with_deviations(held.of(fitted.law), fitted.table, seed)
+    return None if fitted.fixed else _with_deviations(held_inputs.of(fitted.law), fitted.table, seed)
 
 
 def law_of_file(
@@ -214,18 +219,18 @@ def law_of_file(
     seed: int,
     say: Callable[..., None],
     law_class: type[Law] | None = None,
-    held: HeldOptions = NOTHING_HELD,
+    held_inputs: HeldOptions = NOTHING_HELD,
 ) -> LawSource:
     """Reads a law, what its fit warned of, and the draws in the same folder, from a bootstrap or a posterior.
 
-    `say` prints the warnings, and `law_class` is the class of a law that is not one of t2jax. `held` has values of its
-    further columns. It raises ValueError as `load_law`, and for draws of another law.
+    `say` prints the warnings, and `law_class` is the class of a law that is not one of t2jax. `held_inputs` has values
+    of its further columns. It raises ValueError as `load_law`, and for draws of another law.
     """
     law_in_file = load_law(path, law_class)
-    law, measured = held.apply(law_in_file), load_measured_range(path)
+    law, measured = held_inputs.apply(law_in_file), load_measured_range(path)
     check_reads_sizes(type(law))
     content = read_law_file(path)
-    choice = _choice_of_file(path, type(law_in_file), content, seed, held, say)
+    choice = _choice_of_file(path, type(law_in_file), content, seed, held_inputs, say)
     if choice is not None and not path.with_name(DRAWS_FILE).exists():
         law = _estimate(law, choice, say)
     status = str(content["status"])

@@ -161,7 +161,7 @@ def fit(
     noise_values |= {name: float(data.columns[name]) for name in problem.noise.settled}
     values = best.values() | noise_values
     values = {name: values[name] for name in problem.names}
-    curves = solution.hessian, solution.slope, solution.meat, solution.own
+    curves = solution.hessian, solution.slope, solution.meat, solution.jacobian
     identified = identification(*curves, values, edges_of(problem))
     residuals, scarce = None, ""
     if np.isfinite(solution.value):
@@ -217,7 +217,7 @@ class _Solution(NamedTuple):
     slope: Array
     gradient: Array
     meat: Array
-    own: Array
+    jacobian: Array
 
 
 @partial(StoredProgram, settings=("starts", "mesh"))

@@ -45,8 +45,8 @@ def run(config: AuditConfig) -> int:
         raise ValueError(f"found {options}, expected at least 1, 1 and 2")
     table = config.reading.read_rows(config.table, None)
     if not config.law:
-        config.held.require_no_values()
-    named_laws = [config.held.all_of(laws.by_name(name)) for name in dict.fromkeys(config.law)]
+        config.held_inputs.require_no_values()
+    named_laws = [config.held_inputs.all_of(laws.by_name(name)) for name in dict.fromkeys(config.law)]
     if named_laws:
         refuse_different_responses(named_laws, table)
     cut = cut_of(config.cut, table, config.within)

@@ -34,7 +34,7 @@ class AuditConfig:
     """Training FLOPs of the N* whose influences are computed; by default ten times the largest of the table."""
     within: float = 0.05
     """Budgets or sizes whose relative difference is smaller than this count as equal."""
-    held: HeldOptions = field(default_factory=HeldOptions)
+    held_inputs: HeldOptions = field(default_factory=HeldOptions)
     noise: NoiseName = "default"
     """Noise model, as for `t2jax fit`; by default one that suits the law and the columns. Information criteria need a
     likelihood, which huber, the default for losses, does not have: use student-t."""

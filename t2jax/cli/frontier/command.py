@@ -31,14 +31,14 @@ def run(config: FrontierConfig) -> int:
         tokens_max=config.tokens_max,
         unique_tokens=config.unique_tokens,
         total_per_active=config.total_per_active,
-        inputs=config.held.given or None,
+        inputs=config.held_inputs.given or None,
         whole_samples=config.whole_samples,
     )
     config.selecting.chosen()  # before anything is fitted
     if config.law_file is None:
-        config.held.check(config.fitting.law, budget)
+        config.held_inputs.check(config.fitting.law, budget)
     with Output("frontier", config.output, config) as out:
-        source = find_law(config.table, config.law_file, config.fitting, config.held, budget.serves, out)
+        source = find_law(config.table, config.law_file, config.fitting, config.held_inputs, budget.serves, out)
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
         source = config.selecting.put_on(source)

@@ -36,6 +36,6 @@ class FrontierConfig:
     whole_samples: bool = False
     """Draw a whole number of samples."""
     selecting: SelectionOptions = field(default_factory=SelectionOptions)
-    held: HeldOptions = field(default_factory=HeldOptions)
+    held_inputs: HeldOptions = field(default_factory=HeldOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)

@@ -35,8 +35,8 @@ def run(config: NextConfig) -> int:
         None if path is None else config.fitting.reading.read_points(path, ())
         for path in (config.candidates, config.pool, config.targets)
     )
-    budget = Budget(train=config.train, inference=config.inference, inputs=config.held.given or None)
-    config.held.check(config.fitting.law, budget)
+    budget = Budget(train=config.train, inference=config.inference, inputs=config.held_inputs.given or None)
+    config.held_inputs.check(config.fitting.law, budget)
     if config.count is not None and config.count < 1:
         raise ValueError(f"--count must be at least one run, not {config.count}")
     places = _region(table, config.largest) if candidates is None else candidates
@@ -50,7 +50,7 @@ def run(config: NextConfig) -> int:
             f"--compute {config.compute:.4g} does not pay for the cheapest run to choose from: {cheapest:.4g}{unit}"
         )
     with Output("next", config.output, config) as out:
-        fitted = fit_and_save(config.held.of(law_for(table, config.fitting.law)), table, config.fitting, out)
+        fitted = fit_and_save(config.held_inputs.of(law_for(table, config.fitting.law)), table, config.fitting, out)
         result, answer = fitted.fit, {"fit": fit_answer(fitted), "notes": notes_of(table)}
         out.say(f"{laws.name_of(type(result.law))} on {table.source.name}: {result.status}", "")
         if not result.converged:

@@ -36,6 +36,6 @@ class NextConfig:
     """Quantity to make more certain: N*, D*, k*, or the loss or pass@k at the optimum."""
     scale: float | None = None
     """Standard deviation of one measurement, for a loss of its log; by default that of the residuals."""
-    held: HeldOptions = field(default_factory=HeldOptions)
+    held_inputs: HeldOptions = field(default_factory=HeldOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)

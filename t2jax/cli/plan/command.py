@@ -40,13 +40,13 @@ def run(config: PlanConfig) -> int:
         _refuse_others(config, "--tasks", "hold")
         return plan_tasks(config, budget)
     if config.law_file is None:
-        config.held.check(config.fitting.law, budget)
+        config.held_inputs.check(config.fitting.law, budget)
     levers = {text: change_budget(config, text) for text in config.what_if}
     from t2jax.cli.plan.figures import picture_plan  # imports Matplotlib, which a page need not
 
     with Output("plan", config.output, config) as out:
         out.answer_comes_first()
-        source = find_law(config.table, config.law_file, config.fitting, config.held, budget.serves, out)
+        source = find_law(config.table, config.law_file, config.fitting, config.held_inputs, budget.serves, out)
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
         check_problem(type(source.law), budget)
@@ -95,7 +95,7 @@ def _refuse_others(config: PlanConfig, option: str, *more: str) -> None:
     """Raises ValueError for options that another option has no use for, rather than drop them without a word."""
     values = {"selection": config.selecting.selection, "correlation": config.selecting.correlation}
     values |= {"what_if": config.what_if, "report": config.report, **config.prices.ranges()}
-    values |= {name: config.held.hold if name == "hold" else getattr(config, name) for name in more}
+    values |= {name: config.held_inputs.hold if name == "hold" else getattr(config, name) for name in more}
     if given := [name for name, value in values.items() if value not in (None, (), False)]:
         raise ValueError(f"{option} has no use for --{given[0].replace('_', '-')}: leave it out")
 

@@ -72,7 +72,7 @@ class PlanConfig:
     """Plan one model for several tasks of the table, with samples of its own for each."""
     prices: PriceOptions = field(default_factory=PriceOptions)
     selecting: SelectionOptions = field(default_factory=SelectionOptions)
-    held: HeldOptions = field(default_factory=HeldOptions)
+    held_inputs: HeldOptions = field(default_factory=HeldOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)
     report: bool = False
@@ -88,7 +88,7 @@ class PlanConfig:
             refuse_absurd(self.train, f"{self.train:g}")
         return Budget(
             **limits,
-            inputs=self.held.given or None,
+            inputs=self.held_inputs.given or None,
             sizes=self.sizes or None,
             whole_samples=self.whole_samples,
             training=training,

@@ -30,16 +30,16 @@ def explain(config: Any, costs: tuple[Training | None, Serving | None]) -> int:
     """Explains the model of a plan's options; returns 0 if a budget makes it the best choice, else 1."""
     model, (training, serving) = read_model(config.explain_model), costs
     with Output("plan", config.output, config) as out:
-        source = find_law(config.table, config.law_file, config.fitting, config.held, True, out)
+        source = find_law(config.table, config.law_file, config.fitting, config.held_inputs, True, out)
         if source.law is None:
             return out.finish(1, {"converged": False, **source.answer})
         choice = explain_model(source.law, **model, training=training, serving=serving)
         text = words(choice, name_of(type(source.law)), source.measured, serving)
         out.say(text)
-        numbers_found = {
+        explanation = {
             name: finite(value) if isinstance(value, float) else value for name, value in asdict(choice).items()
         }
-        answer = {**source.answer, "explanation": numbers_found, "status": choice.status, "words": text}
+        answer = {**source.answer, "explanation": explanation, "status": choice.status, "words": text}
         return out.finish(0 if choice.ok else 1, answer)
 
 

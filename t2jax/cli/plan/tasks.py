@@ -31,29 +31,29 @@ def plan_tasks(config: Any, budget: Budget) -> int:
     """Plans for the tasks of a plan's options; returns 0 if there is an optimum, else 1."""
     weights = numbers("--tasks", config.tasks)
     with Output("plan", config.output, config) as out:
-        found = find_laws(config, tuple(weights), out)
-        laws = {task: one.law for task, one in found.items()}
+        task_laws = find_laws(config, tuple(weights), out)
+        laws = {task: source.law for task, source in task_laws.items()}
         with out.progress("planning", total=2) as bar:
             plan = plan_portfolio(laws, weights, budget)
             bar.update()
-            drawn, none = draw_plans(found, weights, budget) if plan.ok else ([], "there is no plan")
+            drawn, none = draw_plans(task_laws, weights, budget) if plan.ok else ([], "there is no plan")
             bar.update()
         text = words(plan, laws, weights, budget, drawn, none)
         out.say(text)
         rows = [
             {"task": name, "weight": weights[name], "samples": plan.samples[name], "value": plan.predictions[name]}
-            | _ends("samples", [one.samples[name] for one in drawn])
-            | _ends("value", [one.predictions[name] for one in drawn])
+            | _ends("samples", [draw.samples[name] for draw in drawn])
+            | _ends("value", [draw.predictions[name] for draw in drawn])
             for name in weights
         ]
         with out.file("plan.csv") as path, whole(path) as unfinished:
             pd.DataFrame(rows).to_csv(unfinished, index=False)
-        numbers_found = {name: finite(getattr(plan, name)) for name in ("params", "tokens", "value", "query_cost")}
+        recommendation = {name: finite(getattr(plan, name)) for name in ("params", "tokens", "value", "query_cost")}
         tasks = [{key: finite(cell) if isinstance(cell, float) else cell for key, cell in row.items()} for row in rows]
         intervals: dict[str, Any] = {}
         for name in ("params", "tokens", "value"):
-            intervals |= _ends(name, [getattr(one, name) for one in drawn])
-        answer: dict[str, Any] = {"plan": numbers_found, "intervals": intervals, "no_intervals": none, "level": LEVEL}
+            intervals |= _ends(name, [getattr(draw, name) for draw in drawn])
+        answer: dict[str, Any] = {"plan": recommendation, "intervals": intervals, "no_intervals": none, "level": LEVEL}
         answer |= {"tasks": tasks, "status": plan.status, "words": text}
         return out.finish(0 if plan.ok else 1, answer)
 
@@ -67,22 +67,26 @@ class TaskLaw:
     no_intervals: str = ""
 
 
-def draw_plans(found: dict[str, TaskLaw], weights: dict[str, float], budget: Budget) -> tuple[list[PortfolioPlan], str]:
+def draw_plans(
+    task_laws: dict[str, TaskLaw], weights: dict[str, float], budget: Budget
+) -> tuple[list[PortfolioPlan], str]:
     """Plans with draws of the laws, those of one task independent of the others'.
 
     Returns:
         The plans, and a sentence on why there are none, which is empty if there are.
     """
-    for task, one in found.items():
-        if one.laws is None:
-            return [], f"{task}: {one.no_intervals or 'the law has no draws; fit with --draws, or sample it'}"
+    for task, source in task_laws.items():
+        if source.laws is None:
+            return [], f"{task}: {source.no_intervals or 'the law has no draws; fit with --draws, or sample it'}"
     rng = np.random.default_rng(0)
-    counts = {task: len(np.atleast_1d(jax.tree.leaves(one.laws)[0])) for task, one in found.items()}
+    counts = {task: len(np.atleast_1d(jax.tree.leaves(source.laws)[0])) for task, source in task_laws.items()}
     count = min(MOST_DRAWS, *counts.values())
-    at = {task: rng.permutation(counts[task])[:count] for task in found}
+    at = {task: rng.permutation(counts[task])[:count] for task in task_laws}
     plans = []
     for i in range(count):
-        laws = {task: jax.tree.map(lambda leaf, j=at[task][i]: leaf[j], one.laws) for task, one in found.items()}
+        laws = {
+            task: jax.tree.map(lambda leaf, j=at[task][i]: leaf[j], source.laws) for task, source in task_laws.items()
+        }
         plans.append(plan_portfolio(laws, weights, budget))
     good = [plan for plan in plans if plan.ok]
     reason = why_no_band(len(good), count)
@@ -146,8 +150,8 @@ def words(
         (
             task,
             f"{weight / total:.3g}",
-            *_cells(plan.samples[task], [one.samples[task] for one in drawn]),
-            *_cells(plan.predictions[task], [one.predictions[task] for one in drawn]),
+            *_cells(plan.samples[task], [draw.samples[task] for draw in drawn]),
+            *_cells(plan.predictions[task], [draw.predictions[task] for draw in drawn]),
         )
         for task, weight in weights.items()
     ]
@@ -156,7 +160,7 @@ def words(
     intervals = f"No interval: {no_intervals}."
     if drawn:
         quantities = {"N": "params", "D": "tokens", name: "value"}
-        spread = {short: _interval([getattr(one, of) for one in drawn]) for short, of in quantities.items()}
+        spread = {short: _interval([getattr(draw, of) for draw in drawn]) for short, of in quantities.items()}
         intervals = f"{LEVEL:.0%} intervals: {'; '.join(f'{short} {ends}' for short, ends in spread.items())}."
     return (
         f"Train {count(plan.params)} parameters on {count(plan.tokens)} tokens ({count(plan.tokens / plan.params)} per"

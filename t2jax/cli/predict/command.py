@@ -80,14 +80,14 @@ def find_source(config: PredictConfig) -> Source:
                     f"{option} does not apply to --law-file, whose law and rows are those that were fitted"
                 )
         fitted = load_fitted_rows(config.law_file)
-        return Source(fitted.table, (config.held.all_of(fitted.law),), fitted.fixed)
+        return Source(fitted.table, (config.held_inputs.all_of(fitted.law),), fitted.fixed)
     fixed = numbers("--fixed", config.fixed)
     table = config.reading.read_rows(str(config.table), config.law)
     if config.law in (None, AUTO):
         if fixed:
             raise ValueError("--fixed needs --law LAW, because the laws that auto compares have different parameters")
-        config.held.require_no_values()
+        config.held_inputs.require_no_values()
         return Source(table, candidates(table), {})
-    law = config.held.all_of(laws.by_name(config.law))
+    law = config.held_inputs.all_of(laws.by_name(config.law))
     check_law(law)
     return Source(table, (law,), fixed)

@@ -52,7 +52,7 @@ class PredictConfig:
     level: float = 0.9
     """Level of the bands."""
     reading: ReadingOptions = field(default_factory=ReadingOptions)
-    held: HeldOptions = field(default_factory=HeldOptions)
+    held_inputs: HeldOptions = field(default_factory=HeldOptions)
     fixed: tyro.conf.UseAppendAction[Annotated[Pairs, tyro.conf.arg(metavar="NAME=VALUE ...")]] = ()
     """Parameters of --law to fix: alpha=0.35 beta=0.37."""
     seed: int = 0

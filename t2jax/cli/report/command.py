@@ -119,7 +119,7 @@ def read_folder(config: ReportConfig) -> ReadFolder:
     def say(*lines: str) -> None:
         cautions.extend(line for line in lines if line)
 
-    source = law_of_file(path, defaults.fitting.seed, say, law_class, defaults.held)
+    source = law_of_file(path, defaults.fitting.seed, say, law_class, defaults.held_inputs)
     return ReadFolder(record, path, planned, source, rows_beside(path, law_class), tuple(cautions))
 
 

@@ -225,4 +225,4 @@ def _curve(
 def _curves(
     law: type[Law], scale: Scale, names: tuple[str, ...], u: Array, fixed: dict[str, Array], rows: dict[str, Array]
 ) -> Array:
-    return jax.vmap(lambda one: _values(law, scale, names, one, fixed, rows))(u)
+    return jax.vmap(lambda point: _values(law, scale, names, point, fixed, rows))(u)

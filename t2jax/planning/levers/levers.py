@@ -115,7 +115,7 @@ def levers_of(
     planned_levers = {name: values[ok] for name, values in levers.items()}
     answers = {name: np.asarray(getattr(solved, name))[ok] for name in ("params", "tokens", "samples", "value")}
     checks = Checks(planned_levers, replace(solved, **answers))
-    return Levers(budget, plan, sampled, costs_of(budget), surface, checks, tuple(costs_of(one) for one in over))
+    return Levers(budget, plan, sampled, costs_of(budget), surface, checks, tuple(costs_of(point) for point in over))
 
 
 def _with_budgets(law: Law, budget: Budget, plan: Plan) -> Budget:

@@ -56,7 +56,7 @@ def _run(sweep: Sweep, measured: Measured, tuned: Sequence[Tuned]) -> dict[str, 
     run, cell, _, loss, seconds = measured
     shape, tokens, recipe = cell.shape, cell.steps * sweep.recipe.tokens_per_step, sweep.recipe_of(run)
     forward = shape.forward_flops(recipe.context)
-    rates = {one.stage: one.factor * sweep.recipe.rate / shape.width for one in tuned}
+    rates = {stage.stage: stage.factor * sweep.recipe.rate / shape.width for stage in tuned}
     return {
         "model": run.name(cell),
         "seed": run.seed,

@@ -61,8 +61,8 @@ class Settings:
         for least, names in ((1, counted), (0, ("codes", "maps"))):  # a task that may be left out has 0
             for name in names:
                 if not least <= getattr(self, name) <= 65_535:  # ids are uint16
-                    found = f"{name}={getattr(self, name)}"
-                    raise CorpusError(f"found {found}, expected a whole number from {least} to 65535")
+                    setting = f"{name}={getattr(self, name)}"
+                    raise CorpusError(f"found {setting}, expected a whole number from {least} to 65535")
         if not 19 <= self.highest <= 99:
             raise CorpusError(f"found highest={self.highest}, expected a whole number from 19 to 99")
         for name in ("synthetic_share", "held_out"):
