@@ -44,7 +44,7 @@ ORDER = (
 """Folders and root files of t2jax; each may import those above it only ("" is the package itself)."""
 FILES = sorted(path for path in ROOT.rglob("*.py"))
 LAW_FOLDERS = (ROOT / "laws" / "loss", ROOT / "laws" / "pass_at_k")
-each = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 
 
 def module_of(path: Path) -> str:
@@ -82,11 +82,11 @@ def imported_by(path: Path) -> set[str]:
     return {name.removeprefix("t2jax").removeprefix(".") for name in names_imported_by(path, "t2jax")}
 
 
-@each
+@every_file
 def test_folders_import_only_folders_before_them(path):
-    own = place_of(module_of(path))
+    place = place_of(module_of(path))
     for other in imported_by(path):
-        assert place_of(other) <= own, f"{path.name} imports t2jax.{other}, which is not before it"
+        assert place_of(other) <= place, f"{path.name} imports t2jax.{other}, which is not before it"
 
 
 def test_files_import_each_other_in_no_circle():
@@ -98,7 +98,7 @@ def test_files_import_each_other_in_no_circle():
         pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
 
 
-@each
+@every_file
 def test_no_private_name_crosses_folders(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("t2jax."):
@@ -113,7 +113,7 @@ def test_folders_are_small():
         assert len(files) <= (6 if folder == ROOT else 12), folder
 
 
-@each
+@every_file
 def test_files_are_short(path):
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines < (90 if any(folder in path.parents for folder in LAW_FOLDERS) else 400)
@@ -138,16 +138,16 @@ def test_modules_named_in_text_exist():
                     assert place.is_dir() or place.with_suffix(".py").exists(), f"{path.name} names {name}"
 
 
-@each
+@every_file
 def test_every_module_path_gives_a_module(path):
     """No function hides a module of its own name: `import t2jax.fitting.fit as m` gives the module."""
-    found = t2jax
+    module = t2jax
     for part in path.relative_to(ROOT).with_suffix("").parts:
         if part == "__init__":
             continue
-        importlib.import_module(f"{found.__name__}.{part}")
-        found = getattr(found, part)
-        assert isinstance(found, ModuleType), f"{found!r} stands where the module {part} should"
+        importlib.import_module(f"{module.__name__}.{part}")
+        module = getattr(module, part)
+        assert isinstance(module, ModuleType), f"{module!r} stands where the module {part} should"
 
 
 SPACES = [
@@ -197,10 +197,10 @@ MOVED = {
 
 @pytest.mark.parametrize(("space", "name"), [(space, name) for space in MOVED for name in MOVED[space].split()])
 def test_a_name_that_moved_still_works_and_says_where_it_is_now(space, name):
-    with pytest.warns(DeprecationWarning, match=rf"^t2jax\.{name} has moved to t2jax\.{space}\.{name};") as said:
-        found = getattr(t2jax, name)
-    assert said[0].filename == __file__
-    assert found is getattr(getattr(t2jax, space), name)
+    with pytest.warns(DeprecationWarning, match=rf"^t2jax\.{name} has moved to t2jax\.{space}\.{name};") as warnings:
+        value = getattr(t2jax, name)
+    assert warnings[0].filename == __file__
+    assert value is getattr(getattr(t2jax, space), name)
     assert name in getattr(t2jax, space).__all__
 
 

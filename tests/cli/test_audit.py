@@ -48,7 +48,7 @@ def test_audit(runs, tmp_path, capsys, monkeypatch):
     assert cli.command(["audit", str(runs), "--law", "shared-exponent", *options, "--json", "-o", str(out)]) == 0
     printed = capsys.readouterr()
     answer = checked_answer(printed.out)
-    (one,) = answer["laws"]
+    (law,) = answer["laws"]
     files = ["audit.json", "predictions.csv", "influence.csv", *FIGURES]
     assert answer["files"] == files and sorted(os.listdir(out)) == sorted([*files, "command.yaml", "run.json"])
     assert json.loads((out / "audit.json").read_text())["laws"] == answer["laws"]
@@ -62,22 +62,22 @@ def test_audit(runs, tmp_path, capsys, monkeypatch):
     np.testing.assert_array_equal(held_out, 6 * frame["params"] * frame["tokens"] > answer["cut"]["value"])
     error = (frame["predicted"] / frame["observed"] - 1).to_numpy()[held_out]
     beyond = {"mean_absolute": np.abs(error).mean(), "bias": error.mean(), "largest": np.abs(error).max()}
-    assert {name: one["beyond"][name] for name in beyond} == pytest.approx(beyond)
-    assert one["beyond"]["mean_absolute"] < 0.03
+    assert {name: law["beyond"][name] for name in beyond} == pytest.approx(beyond)
+    assert law["beyond"]["mean_absolute"] < 0.03
     inside = (frame["low"] <= frame["observed"]).to_numpy() & (frame["observed"] <= frame["high"]).to_numpy()
-    assert one["coverage"] == pytest.approx(inside[held_out].mean())
-    assert one["outside_hull"] == np.sum(frame["decades_outside"] > 0) == 40 - np.sum(frame["in_hull"]) == 20
+    assert law["coverage"] == pytest.approx(inside[held_out].mean())
+    assert law["outside_hull"] == np.sum(frame["decades_outside"] > 0) == 40 - np.sum(frame["in_hull"]) == 20
     sizes, tokens = frame["params"].to_numpy(), frame["tokens"].to_numpy()
-    assert one["out_of_range"] == np.sum(tokens > 1.01 * tokens[~held_out].max()) == 40 - np.sum(frame["in_ranges"])
-    assert 0 < one["out_of_range"] < 20 and set(sizes[held_out]) == set(sizes[~held_out])
-    assert sum(step["errors"]["rows"] for step in one["curve"]) == 20
-    assert one["cross_validation"]["groups"] == one["cross_validation"]["folds"] == 5
-    likely = one["criteria"]
+    assert law["out_of_range"] == np.sum(tokens > 1.01 * tokens[~held_out].max()) == 40 - np.sum(frame["in_ranges"])
+    assert 0 < law["out_of_range"] < 20 and set(sizes[held_out]) == set(sizes[~held_out])
+    assert sum(step["errors"]["rows"] for step in law["curve"]) == 20
+    assert law["cross_validation"]["groups"] == law["cross_validation"]["folds"] == 5
+    likely = law["criteria"]
     assert (likely["parameters"], likely["runs"]) == (5, 20)  # the rows below the cut alone
     assert likely["bic"] == pytest.approx(5 * np.log(20) - 2 * likely["log_likelihood"])
-    assert one["influence"]["params"] == 2e9 and one["influence"]["train"] == pytest.approx(1e21)
+    assert law["influence"]["params"] == 2e9 and law["influence"]["train"] == pytest.approx(1e21)
     row = next(line for line in printed.err.splitlines() if line.startswith("shared-exponent  "))
-    assert f"{one['beyond']['mean_absolute']:.2%}" in row and f"{likely['aic']:.1f}" in row
+    assert f"{law['beyond']['mean_absolute']:.2%}" in row and f"{likely['aic']:.1f}" in row
     assert "1e+20 FLOPs  5     +50.0%" in printed.err and "1e+17 FLOPs  5     -20.0%" in printed.err
     assert "runs.csv: fitted to 20 rows up to 3.162e+18 FLOPs, predicted 20 above it." in printed.err
 
@@ -99,15 +99,15 @@ def test_audit(runs, tmp_path, capsys, monkeypatch):
     printed = capsys.readouterr()
     assert "t2jax: chinchilla: the fit below the cut failed (for the test)" in printed.err
     assert "No influence: shared-exponent has no optimum at 1e+21 FLOPs: for the test" in printed.out
-    assert f"{one['beyond']['mean_absolute']:.2%}" in printed.out
+    assert f"{law['beyond']['mean_absolute']:.2%}" in printed.out
     assert "influence.csv" not in os.listdir(tmp_path / "both")
 
     # without noise the law predicts the dearer half exactly
     exact = ["audit", str(runs.with_name("exact.csv")), "--law", "shared-exponent", *options]
     assert cli.command([*exact, "--json", "-o", str(tmp_path / "exact")]) == 0
-    (one,) = json.loads(capsys.readouterr().out)["laws"]
-    assert one["beyond"]["largest"] < 1e-8 and one["cross_validation"]["errors"]["largest"] < 1e-8
-    assert one["parameters"] == pytest.approx({"E": 1.7, "A": 120.0, "B": 300.0, "alpha": 0.33}, rel=1e-6)
+    (law,) = json.loads(capsys.readouterr().out)["laws"]
+    assert law["beyond"]["largest"] < 1e-8 and law["cross_validation"]["errors"]["largest"] < 1e-8
+    assert law["parameters"] == pytest.approx({"E": 1.7, "A": 120.0, "B": 300.0, "alpha": 0.33}, rel=1e-6)
 
 
 def test_refusals(runs, tmp_path, capsys):

@@ -37,7 +37,7 @@ def test_few_draws_give_no_interval_and_everything_else(runs, tmp_path, capsys):
     status, answer, message = answer_of(capsys, "fit", runs, *options)
     assert status == 0 and "chinchilla on 25 rows" in message
     assert answer["draws"].startswith("5 draws are too few for the ends of a 90 % interval, which needs 20")
-    assert all(one["low"] is None and one["high"] is None for one in answer["parameters"].values())
+    assert all(estimate["low"] is None and estimate["high"] is None for estimate in answer["parameters"].values())
     assert answer["parameters"]["E"]["value"] == pytest.approx(1.8, abs=0.1)
     assert {"law.json", "draws.nc"} <= {path.name for path in (tmp_path / "out").iterdir()}
     residuals = answer["residuals"]

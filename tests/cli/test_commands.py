@@ -198,7 +198,7 @@ def test_draws_of_another_fit_are_refused(fitted, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (["fit", "RUNS", "--law", "t3"], "there is no law 't3'; the laws are chinchilla"),
         (["fit", "RUNS", "--law", "t2-loss", "--fixed", "delta=1"], "T2Loss has no parameter 'delta' to fix"),
@@ -226,12 +226,12 @@ def test_draws_of_another_fit_are_refused(fitted, tmp_path, capsys):
         (["frontier", "RUNS", "--inference", "-1"], "--inference must be positive and finite, not -1"),
     ],
 )
-def test_bad_input_is_one_sentence_and_leaves_nothing(args, said, runs, tmp_path, capsys, monkeypatch):
+def test_bad_input_is_one_sentence_and_leaves_nothing(args, message, runs, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cli.command([one.replace("RUNS", str(runs)) for one in args]) == 1
+    assert cli.command([arg.replace("RUNS", str(runs)) for arg in args]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("t2jax: ")
-    assert said in last
+    assert message in last
     assert os.listdir(tmp_path) == []
 
 
@@ -315,7 +315,9 @@ def test_laws_lists_every_law_with_its_formula(capsys):
 
 def test_data_list(capsys):
     assert cli.command(["data", "list", "--json"]) == 0
-    assert [one["name"] for one in checked_answer(capsys.readouterr().out)["datasets"]] == list(t2.datasets.names())
+    assert [dataset["name"] for dataset in checked_answer(capsys.readouterr().out)["datasets"]] == list(
+        t2.datasets.names()
+    )
     assert cli.command(["data", "list"]) == 0
     assert "2404.10102" in capsys.readouterr().out
 

@@ -67,7 +67,7 @@ def test_what_the_file_lacks_must_be_given(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("trian: 1e22\n", "plan.yaml: `t2jax plan` has no option 'trian'; did you mean 'train'?"),
         ("command: fit\n", "plan.yaml: the options are of `t2jax fit`, not of `t2jax plan`"),
@@ -77,11 +77,11 @@ def test_what_the_file_lacks_must_be_given(tmp_path, capsys):
         (None, "plan.yaml: cannot be read (No such file or directory), expected a file of options"),
     ],
 )
-def test_mistakes_in_a_file_are_one_sentence(text, said, tmp_path, capsys):
+def test_mistakes_in_a_file_are_one_sentence(text, message, tmp_path, capsys):
     if text is not None:
         (tmp_path / "plan.yaml").write_text(text)
     assert cli.command(["plan", "runs.csv", "--config", str(tmp_path / "plan.yaml")]) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_result_is_repeated_from_the_file_beside_it(tmp_path, capsys, monkeypatch):

@@ -14,7 +14,7 @@ def write(path, **columns):
     return str(path)
 
 
-def told(capsys):
+def printed_answer(capsys):
     return json.loads(capsys.readouterr().out)
 
 
@@ -23,7 +23,7 @@ def test_compute_alone_is_fitted_and_cannot_be_planned(tmp_path, capsys):
     table = write(tmp_path / "runs.csv", flops=flops, loss=1.75 + 60 * flops**-0.09)
     fitted = tmp_path / "fit"
     assert command(["fit", table, "-o", str(fitted), "--draws", "0", "--json"]) == 0
-    answer = told(capsys)
+    answer = printed_answer(capsys)
     assert answer["law"] == "compute-loss"
     values = [answer["parameters"][name]["value"] for name in ("E", "A", "alpha")]
     np.testing.assert_allclose(values, [1.75, 60.0, 0.09], rtol=1e-9)
@@ -38,7 +38,7 @@ def test_a_curve_of_one_size_reports_its_sum(tmp_path, capsys):
     tokens = np.geomspace(1e9, 1e12, 9)
     table = write(tmp_path / "runs.csv", params=np.full(9, 1e8), tokens=tokens, loss=2.5 + 2100 * tokens**-0.37)
     assert command(["fit", table, "--law", "chinchilla", "-o", str(tmp_path / "fit"), "--draws", "0", "--json"]) == 0
-    answer = told(capsys)
+    answer = printed_answer(capsys)
     assert answer["sums"] == {"E + A/N^alpha": pytest.approx(2.5, rel=1e-6)}
     assert answer["parameters"]["E"]["value"] is None and answer["undetermined"] == ["E", "A", "alpha"]
 
@@ -58,7 +58,7 @@ def test_multiple_choice_is_recovered_from_exact_rows(tmp_path, capsys):
     table = write(tmp_path / "runs.csv", params=params, tokens=tokens, loss=loss, error=error)
     options = ["--law", "multiple-choice", "--draws", "0", "--starts", "4", "--json"]
     assert command(["fit", table, "-o", str(tmp_path / "fit"), *options]) == 0
-    results = {name: one["value"] for name, one in told(capsys)["parameters"].items()}
+    results = {name: estimate["value"] for name, estimate in printed_answer(capsys)["parameters"].items()}
     exact = {"E": 1.8, "A": 470, "B": 2000, "alpha": 0.345, "beta": 0.365}
     exact |= {"floor": 0.25, "gain": 0.5, "steepness": 4, "midpoint": 2.6}
     assert results == pytest.approx(exact, rel=1e-5)
@@ -77,7 +77,7 @@ def test_experts_are_asked_about_and_planned(tmp_path, capsys):
     options = ["--columns", "active_params=params", "--law", "mixture-of-experts", "--draws", "0", "--fixed", *fixed]
     limits = ["--train", "1e22", "--total-per-active", "8", "--json"]
     assert command(["plan", table, "-o", str(tmp_path / "plan"), *options, *limits]) == 0
-    plan = {name: one["value"] for name, one in told(capsys)["plan"].items()}
+    plan = {name: quantity["value"] for name, quantity in printed_answer(capsys)["plan"].items()}
     assert 6 * plan["params"] * plan["tokens"] == pytest.approx(1e22, rel=1e-9)
     total = 8 * plan["params"]
     expected = (

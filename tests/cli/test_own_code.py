@@ -131,7 +131,7 @@ def test_a_file_that_moved_changed_or_went_away(folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("law", "said"),
+    ("law", "message"),
     [
         ("my_laws.py:Expert", "my_laws.py: no class 'Expert'; its classes of laws are Experts, Misspelt, Undecorated;"),
         ("my_laws.py:Narrow", "my_laws.py: Narrow is not a subclass of t2jax's Law"),
@@ -146,18 +146,18 @@ def test_a_file_that_moved_changed_or_went_away(folder, tmp_path, monkeypatch):
     ],
 )
 @pytest.mark.parametrize("command", ["fit", "predict"])
-def test_mistakes_in_a_law_are_one_sentence(command, law, said, folder, tmp_path, capsys, monkeypatch):
+def test_mistakes_in_a_law_are_one_sentence(command, law, message, folder, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_laws.py").write_text(CODE)
     (tmp_path / "wrong.py").write_text("import t2jax\nundefined(1)\n")
     (tmp_path / "syntax.py").write_text("class (:\n")
     point = [] if command == "fit" else ["--params", "1e9", "--tokens", "1e10"]
     assert cli.command([command, str(folder / "runs.csv"), "--law", law, *point]) == 1
-    assert f"t2jax: {said}" in capsys.readouterr().err.splitlines()[-1]
+    assert f"t2jax: {message}" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (["--law", "my_laws.py:Experts"], "its inputs are N, D, experts; give its value in the plan, by --hold"),
         (["--law", "my_laws.py:Experts", "--hold", "expert=8"], "--hold: expert cannot be held, because Experts"),
@@ -166,11 +166,11 @@ def test_mistakes_in_a_law_are_one_sentence(command, law, said, folder, tmp_path
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("command", ["plan", "next", "frontier"])
-def test_columns_are_asked_for_before_any_fit(command, args, said, folder, capsys, monkeypatch):
+def test_columns_are_asked_for_before_any_fit(command, args, message, folder, capsys, monkeypatch):
     monkeypatch.chdir(folder)
     assert cli.command([command, "runs.csv", "--train", "1e20", *args]) == 1
     printed = capsys.readouterr().err
-    assert said in printed and "fitting" not in printed
+    assert message in printed and "fitting" not in printed
 
 
 def test_noise_models_by_name_and_file(tmp_path):

@@ -65,9 +65,9 @@ def test_a_paired_comparison_and_a_target(counts, tmp_path, capsys):
 
 def test_k_beyond_the_samples_is_a_forecast(counts, tmp_path, capsys):
     assert run("passk", counts, "--k", 8, 100, "--where", "model=a", "-o", tmp_path / "out") == 0
-    said = capsys.readouterr().out
-    assert "beyond the 8 samples of a question pass@k is undefined; the forecast rests on a Beta" in said
-    (line,) = [line for line in said.splitlines() if line.startswith("k = 100")]
+    printed = capsys.readouterr().out
+    assert "beyond the 8 samples of a question pass@k is undefined; the forecast rests on a Beta" in printed
+    (line,) = [line for line in printed.splitlines() if line.startswith("k = 100")]
     assert "beta forecast" in line
     answer = answer_of(capsys, "passk", counts, "--k", 8, 9, 100, "--where", "model=b", "-o", tmp_path / "again")
     every = {cell["k"]: cell for cell in answer["cells"] if cell["quantity"] == "pass^k"}
@@ -114,10 +114,10 @@ def test_nothing_solved_rests_on_the_prior(tmp_path, capsys):
 def test_one_question_has_no_interval(tmp_path, capsys):
     (tmp_path / "one.csv").write_text("question,trials,correct\nq,4,1\n")
     assert run("passk", tmp_path / "one.csv", "--k", 2, 9, "--target", 0.5, "-o", tmp_path / "out") == 0
-    said = capsys.readouterr().out
-    assert "1 question, 1 solved, 4 samples of each" in said and "0.5 (no interval)" in said
-    assert "one question: an interval over questions needs at least two" in said
-    assert "pass@k of 0.5: k = 2; reached within the 4 samples a question" in said
+    printed = capsys.readouterr().out
+    assert "1 question, 1 solved, 4 samples of each" in printed and "0.5 (no interval)" in printed
+    assert "one question: an interval over questions needs at least two" in printed
+    assert "pass@k of 0.5: k = 2; reached within the 4 samples a question" in printed
 
 
 def test_a_total_over_problems_is_no_count_of_samples(tmp_path, capsys):
@@ -157,7 +157,7 @@ def test_answers_of_result_files_are_kept(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (["--k", 0], "--k: found 0, expected whole numbers >= 1"),
         (["--target", 80], "--target: found 80, expected a number between 0 and 1"),
@@ -168,14 +168,14 @@ def test_answers_of_result_files_are_kept(tmp_path, capsys):
         (["--where", "model=c"], "no row has model=c (--where), expected at least one"),
     ],
 )
-def test_wrong_options_are_one_sentence(args, said, counts, tmp_path, capsys):
+def test_wrong_options_are_one_sentence(args, message, counts, tmp_path, capsys):
     assert run("passk", counts, *args, "-o", tmp_path / "out") == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("question,trials,correct\nq,4,5\n", "line 2, column 'correct': found '5', expected no more than the trials"),
         ("question,trials,correct\nq,4,1\nq,4,1\n", "line 3: question 'q' of the model is repeated"),
@@ -186,10 +186,10 @@ def test_wrong_options_are_one_sentence(args, said, counts, tmp_path, capsys):
         ("answer,correct\n4,1\n", "column 'question' is missing"),
     ],
 )
-def test_wrong_counts_are_one_sentence(text, said, tmp_path, capsys):
+def test_wrong_counts_are_one_sentence(text, message, tmp_path, capsys):
     (tmp_path / "counts.csv").write_text(text)
     assert run("passk", tmp_path / "counts.csv", "-o", tmp_path / "out") == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -252,8 +252,8 @@ def test_five_models_of_evalplus_come_to_a_table_that_a_fit_reads(tmp_path, caps
 
     table = read_table(counts).where(task="humaneval")
     assert len(table) == 150 and set(table["params"]) == {1e8 * 3**i for i in range(5)}
-    said = answer_of(capsys, "passk", counts, "--k", 1, "--where", "task=humaneval", "-o", tmp_path / "passk")
-    means = [cell["value"] for cell in said["cells"] if cell["quantity"] == "pass@k"]
+    answer = answer_of(capsys, "passk", counts, "--k", 1, "--where", "task=humaneval", "-o", tmp_path / "passk")
+    means = [cell["value"] for cell in answer["cells"] if cell["quantity"] == "pass@k"]
     frame = table.to_frame()
     expected = [np.mean(rows["correct"] / rows["trials"]) for _, rows in frame.groupby("model", sort=False)]
     np.testing.assert_allclose(means, expected, rtol=1e-12)
@@ -263,18 +263,18 @@ def test_import_prints_what_comes_next(tmp_path, capsys):
     write_five_models(tmp_path / "evalplus", questions=2)
     assert run("import", tmp_path / "evalplus", "-o", tmp_path / "counts.csv", "--json") == 0
     printed = capsys.readouterr()
-    said, answer = printed.err, checked_answer(printed.out)
+    messages, answer = printed.err, checked_answer(printed.out)
     assert (answer["kind"], answer["rows"], len(answer["models"])) == ("counts", 20, 5)
-    assert "20 rows of counts, 5 models, 2 tasks, from 5 files of EvalPlus" in said
-    assert "params and tokens of the models are not known; a fit needs --models models.csv" in said
-    assert f"t2jax passk {tmp_path / 'counts.csv'}" in said and "t2jax fit" not in said
+    assert "20 rows of counts, 5 models, 2 tasks, from 5 files of EvalPlus" in messages
+    assert "params and tokens of the models are not known; a fit needs --models models.csv" in messages
+    assert f"t2jax passk {tmp_path / 'counts.csv'}" in messages and "t2jax fit" not in messages
     args = ["--models", tmp_path / "models.csv", "--units", "params=1", "-o", tmp_path / "counts.csv"]
     assert run("import", tmp_path / "evalplus", *args) == 0
     assert "--law t2-pass-k --where task=humaneval" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (["-o", "counts.txt"], "counts.txt: found suffix '.txt', expected .csv or .csv.gz or .parquet"),
         (["-o", "counts.csv", "--units", "params"], "--units: found 'params', expected COLUMN=UNIT"),
@@ -282,11 +282,11 @@ def test_import_prints_what_comes_next(tmp_path, capsys):
         (["-o", "counts.csv", "--models", "none.csv"], "none.csv: cannot be read"),
     ],
 )
-def test_import_refuses_in_one_sentence(args, said, tmp_path, capsys, monkeypatch):
+def test_import_refuses_in_one_sentence(args, message, tmp_path, capsys, monkeypatch):
     write_five_models(tmp_path / "evalplus", questions=2)
     monkeypatch.chdir(tmp_path)
     assert run("import", tmp_path / "evalplus", *args) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "counts.csv").exists()
 
 
@@ -299,9 +299,9 @@ def test_sizes_of_models_may_have_suffixes(tmp_path, capsys):
     rows = pd.read_csv(out).drop_duplicates("model").sort_values("params")
     assert rows["params"].tolist() == [7e7, 1.4e8, 2.8e8, 5.6e8, 1.12e9]
     assert rows["tokens"].tolist() == [1.5e9, 2.5e9, 3.5e9, 4.5e9, 5.5e9]
-    one = next((tmp_path / "evalplus").glob("acme--m0*"))
-    answer_of(capsys, "import", one, "--params", "70M", "--tokens", "3e9", "-o", out)
+    file = next((tmp_path / "evalplus").glob("acme--m0*"))
+    answer_of(capsys, "import", file, "--params", "70M", "--tokens", "3e9", "-o", out)
     rows = pd.read_csv(out)
     assert set(rows["params"]) == {7e7} and set(rows["tokens"]) == {3e9}
-    assert run("import", one, "--params", "70X", "-o", out) == 1
+    assert run("import", file, "--params", "70X", "-o", out) == 1
     assert "--params: found '70X', expected a number such as 7e7 or 70M" in capsys.readouterr().err

@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
     """A table of LAW, half a per cent off, and its fit as `t2jax fit` writes it."""
     path = tmp_path_factory.mktemp("plan")
     grid = np.meshgrid(np.geomspace(2e7, 2e9, 4), np.geomspace(1e9, 5e10, 4), [1.0, 16.0, 256.0])
-    params, tokens, samples = (one.ravel() for one in grid)
+    params, tokens, samples = (axis.ravel() for axis in grid)
     exact = t2.evaluate(LAW, params=params, tokens=tokens, samples=samples)
     cost = exact * np.exp(0.005 * np.random.default_rng(0).standard_normal(len(params)))
     columns = {"params": params, "tokens": tokens, "samples": samples, "neg_log_pass": cost}
@@ -60,11 +60,11 @@ def test_plan(folder, capsys):
         assert result[name]["low"] < result[name]["value"] < result[name]["high"]
     assert answer["training_cost"] == pytest.approx(TRAIN) and answer["query_cost"] == pytest.approx(INFERENCE)
     mine, ruled, once = answer["choices"]
-    for one in (mine, ruled, once):  # all cost the same
-        assert 6 * one["params"] * one["tokens"] == pytest.approx(TRAIN, rel=1e-9)
-        assert 2 * one["params"] * one["samples"] == pytest.approx(INFERENCE, rel=1e-9)
-        value = t2.evaluate(law, **{name: one[name] for name in ("params", "tokens", "samples")})
-        assert one["value"] == pytest.approx(float(value), rel=1e-9) and one["value"] >= mine["value"]
+    for choice in (mine, ruled, once):  # all cost the same
+        assert 6 * choice["params"] * choice["tokens"] == pytest.approx(TRAIN, rel=1e-9)
+        assert 2 * choice["params"] * choice["samples"] == pytest.approx(INFERENCE, rel=1e-9)
+        value = t2.evaluate(law, **{name: choice[name] for name in ("params", "tokens", "samples")})
+        assert choice["value"] == pytest.approx(float(value), rel=1e-9) and choice["value"] >= mine["value"]
     assert ruled["tokens"] / ruled["params"] == pytest.approx(20, rel=1e-9)
     values = law.values()
     ratio = (values["alpha"] * values["A"] / values["beta"] / values["B"]) ** (1 / (values["alpha"] + values["beta"]))
@@ -121,9 +121,11 @@ def test_rivals_split_one_purse_as_suits_them_best():
     samples = (total - 120 * sizes**2) / queries / 2 / sizes
     values = t2.evaluate(LAW, params=sizes, tokens=20 * sizes, samples=np.maximum(samples, 1))
     assert ruled.value == pytest.approx(np.min(values[samples >= 1]), rel=1e-3)
-    for one in (ruled, once):
-        assert one.spent == pytest.approx(6 * one.params * one.tokens + queries * 2 * one.params * one.samples)
-        assert one.spent == pytest.approx(total, rel=1e-6) and one.value > plan.value
+    for rival in (ruled, once):
+        assert rival.spent == pytest.approx(
+            6 * rival.params * rival.tokens + queries * 2 * rival.params * rival.samples
+        )
+        assert rival.spent == pytest.approx(total, rel=1e-6) and rival.value > plan.value
     assert ruled.tokens / ruled.params == pytest.approx(20) and once.value < ruled.value
 
 
@@ -183,7 +185,7 @@ def test_laws_without_samples_have_no_column_of_them():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("1e20:1e25:1", "'1e20:1e25:1', but a range needs at least two budgets"),
         ("-1e20:1e25:3", "'-1e20:1e25:3', but training FLOPs must be positive and finite"),
@@ -191,23 +193,23 @@ def test_laws_without_samples_have_no_column_of_them():
         ("1e20:1e25", "expected FLOPs such as 1e24, or FROM:TO:COUNT"),
     ],
 )
-def test_wrong_grids_of_budgets_are_told(text, said):
-    with pytest.raises(ValueError, match=r"^--train: found ") as told:
+def test_wrong_grids_of_budgets_are_told(text, message):
+    with pytest.raises(ValueError, match=r"^--train: found ") as refusal:
         budgets(text)
-    assert said in str(told.value)
+    assert message in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (["--count", "0"], "--count must be at least one run, not 0"),
         (["--compute", "1"], "--compute 1 does not pay for the cheapest run to choose from: 1.2e+17 FLOPs"),
     ],
 )
-def test_next_refuses_before_it_fits(folder, tmp_path, capsys, given, said):
+def test_next_refuses_before_it_fits(folder, tmp_path, capsys, given, message):
     options = ["next", str(folder / "runs.csv"), "--train", "1e22", "-o", str(tmp_path / "none"), *given]
     assert cli.command(options) == 1
-    assert said in capsys.readouterr().err and not (tmp_path / "none").exists()
+    assert message in capsys.readouterr().err and not (tmp_path / "none").exists()
 
 
 @pytest.mark.long
@@ -247,7 +249,7 @@ def test_what_if_prices(folder, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (["--train", "1e60"], "--train: found 1e+60, expected at most 1e+35 FLOPs"),
         (["--train", "1e22", "--what-if", "depth=x2"], "--what-if: found 'depth', expected one of train, inference"),
@@ -265,9 +267,9 @@ def test_what_if_prices(folder, tmp_path, capsys):
         ([], "a budget needs --train, or --total and --queries, or a --target to reach"),
     ],
 )
-def test_wrong_plans_are_told(folder, capsys, given, said):
+def test_wrong_plans_are_told(folder, capsys, given, message):
     assert cli.command(["plan", "--law-file", str(folder / "out" / "law.json"), *given]) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_far_beyond_the_rows_the_distance_comes_first(folder, tmp_path, capsys):
@@ -304,18 +306,18 @@ def test_rivals_keep_to_what_may_be_spent(case):
     plan = t2.allocate(law, budget)
     assert plan.ok, plan.status
     result = rivals(law, budget, plan)
-    assert [one.name for one in result][1].startswith("best ")
-    for one in result:
-        if np.isnan(one.value):
+    assert [rival.name for rival in result][1].startswith("best ")
+    for rival in result:
+        if np.isnan(rival.value):
             continue
         training, serving = budget.prices
-        cost = float(training(one.params, one.tokens))
-        each = float(serving(one.params, one.samples))
+        cost = float(training(rival.params, rival.tokens))
+        query = float(serving(rival.params, rival.samples))
         assert cost <= limits.get("train", np.inf) * (1 + 1e-5)
-        assert each <= limits.get("inference", np.inf) * (1 + 1e-5)
-        assert cost + limits.get("queries", 0.0) * each <= limits.get("total", np.inf) * (1 + 1e-5)
-        if not one.beyond:
-            better = one.spent < plan.spent * (1 - 1e-5) if budget.target else one.value < plan.value * (1 - 1e-7)
+        assert query <= limits.get("inference", np.inf) * (1 + 1e-5)
+        assert cost + limits.get("queries", 0.0) * query <= limits.get("total", np.inf) * (1 + 1e-5)
+        if not rival.beyond:
+            better = rival.spent < plan.spent * (1 - 1e-5) if budget.target else rival.value < plan.value * (1 - 1e-7)
             assert not better
 
 
@@ -324,11 +326,11 @@ def test_a_model_that_devices_cannot_hold_says_so():
     budget = t2.Budget(train=1e11, latency=100.0, training=t2.Training(on=on), serving=t2.Serving(on=on))
     plan = t2.allocate(t2.laws.Chinchilla(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37), budget)
     assert plan.params == pytest.approx(8e9, rel=1e-6) and "limited by memory" in plan.status
-    assert [one.beyond for one in rivals(LAW, budget, plan) if one.params > 8.1e9] == [("memory",)]
+    assert [rival.beyond for rival in rivals(LAW, budget, plan) if rival.params > 8.1e9] == [("memory",)]
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--batch", "8"], "--batch needs a device, such as --accelerator H100"),
         (["--bandwidth-utilisation", "0.5"], "--bandwidth-utilisation needs a device"),
@@ -336,11 +338,11 @@ def test_a_model_that_devices_cannot_hold_says_so():
         (["--what-if", "devices=x2"], "--devices needs a device"),
     ],
 )
-def test_options_that_would_do_nothing_are_refused(folder, tmp_path, capsys, options, said):
+def test_options_that_would_do_nothing_are_refused(folder, tmp_path, capsys, options, message):
     limits = ["--train", str(TRAIN), "--inference", str(INFERENCE)]
     file = ["plan", "--law-file", str(folder / "out" / "law.json"), "-o", str(tmp_path / "out")]
     assert cli.command([*file, *limits, *options]) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_target_out_of_reach_is_no_plan(folder, tmp_path, capsys):

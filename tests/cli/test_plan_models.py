@@ -70,7 +70,7 @@ def test_tasks_and_the_inverse(folder, capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (
             ["--tasks", "easy=.7", "sums=.3", "--train", "1e22"],
@@ -94,9 +94,9 @@ def test_tasks_and_the_inverse(folder, capsys):
         (["--train", "1e22", "--accelerator", "my.toml"], "my.toml: there is no such file"),
     ],
 )
-def test_options_that_are_refused(folder, options, said, capsys):
+def test_options_that_are_refused(folder, options, message, capsys):
     assert cli.command(["plan", str(folder / "tasks.csv"), *options]) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_prices_of_options(tmp_path):
@@ -112,8 +112,8 @@ def test_prices_of_options(tmp_path):
     assert training is not None and serving is not None and serving.on is not None and serving.shape is not None
     assert (serving.on.name, serving.on.price, serving.on.devices) == ("mine", 3.0, 4.0)
     assert 2 * float(serving.shape.cached_numbers(8.03e9)) == pytest.approx(131072, rel=1e-5)
-    own = PriceOptions(flops=1e15, bandwidth=4e12, memory=1e11).costs()[1]
-    assert own is not None and own.on is not None and own.on.memory == 1e11
+    serving = PriceOptions(flops=1e15, bandwidth=4e12, memory=1e11).costs()[1]
+    assert serving is not None and serving.on is not None and serving.on.memory == 1e11
 
 
 def test_levers_change_names_and_ranges():
@@ -132,13 +132,13 @@ def test_factors_apply_to_what_a_file_gives(tmp_path):
     config = PlanConfig(train=1e7, prices=PriceOptions(accelerator=str(file)))
     for text, name, value in (("price=x2", "price", 6.0), ("devices=x2", "devices", 8.0), ("price=5", "price", 5.0)):
         assert getattr(change_budget(config, text).prices[1].on, name) == value
-    own = PlanConfig(train=1e7, prices=PriceOptions(accelerator=str(file), price=2.0))
-    device = change_budget(own, "price=x2").prices[1].on
+    config = PlanConfig(train=1e7, prices=PriceOptions(accelerator=str(file), price=2.0))
+    device = change_budget(config, "price=x2").prices[1].on
     assert device is not None and device.price == 4.0
 
 
 @pytest.mark.parametrize(
-    ("value", "unit", "said"),
+    ("value", "unit", "words"),
     [
         (
             439200.0,
@@ -150,8 +150,8 @@ def test_factors_apply_to_what_a_file_gives(tmp_path):
         (1e22, "FLOPs", "1e+22 FLOPs"),
     ],
 )
-def test_costs_in_words(value, unit, said):
-    assert cost(value, unit) == said
+def test_costs_in_words(value, unit, words):
+    assert cost(value, unit) == words
 
 
 def test_costs_are_in_what_was_paid(folder, tmp_path, capsys):

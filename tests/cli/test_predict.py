@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
     """Exact runs of LAW, points inside and beyond them, a noisy table, and its fit as `t2jax fit` writes it."""
     path = tmp_path_factory.mktemp("predict")
     grid = np.meshgrid(np.geomspace(1e7, 1e9, 6), np.geomspace(1e9, 1e11, 4))
-    params, tokens = (one.ravel() for one in grid)
+    params, tokens = (axis.ravel() for axis in grid)
     loss = t2.evaluate(LAW, params=params, tokens=tokens)
     columns: dict[str, Any] = {"params": params, "tokens": tokens, "loss": loss}
     pd.DataFrame(columns).to_csv(path / "exact.csv", index=False)
@@ -107,7 +107,7 @@ ONE = ["--params", "1e10", "--tokens", "2e11"]
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         ([*ONE], "predict needs either a table to fit or --law-file"),
         (["RUNS", "--law-file", "LAW", *ONE], "predict needs either a table to fit or --law-file"),
@@ -135,17 +135,17 @@ ONE = ["--params", "1e10", "--tokens", "2e11"]
         (["none.csv", *ONE], "none.csv: cannot be read"),
     ],
 )
-def test_bad_input_is_one_sentence_and_leaves_nothing(args, said, folder, tmp_path, capsys, monkeypatch):
+def test_bad_input_is_one_sentence_and_leaves_nothing(args, message, folder, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     places = {"RUNS": folder / "runs.csv", "LAW": folder / "fit" / "law.json", "POINTS": folder / "points.csv"}
-    assert cli.command(["predict", *(str(places.get(one, one)) for one in args)]) == 1
+    assert cli.command(["predict", *(str(places.get(arg, arg)) for arg in args)]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("t2jax: ") and said in last
+    assert last.startswith("t2jax: ") and message in last
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("params,tokens\n1e9,2e10\n-1,2e10\n", "points.csv, line 3, column 'params': found '-1', expected"),
         ("params,tokens\n1e9,2e10\n1e10,2x\n", "points.csv, line 3, column 'tokens': found '2x', expected a number"),
@@ -157,11 +157,11 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(args, said, folder, tmp_pa
         ),
     ],
 )
-def test_bad_points_are_told_by_file_line_and_column(text, said, folder, tmp_path, capsys, monkeypatch):
+def test_bad_points_are_told_by_file_line_and_column(text, message, folder, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "points.csv").write_text(text)
     assert cli.command(["predict", str(folder / "runs.csv"), "--at", "points.csv"]) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert os.listdir(tmp_path) == ["points.csv"]
 
 
@@ -194,16 +194,16 @@ def test_rows_beside_a_law(folder, tmp_path, capsys):
     law, rows = tmp_path / "law.json", tmp_path / "rows.csv"
     law.write_bytes((fit / "law.json").read_bytes())
 
-    def said() -> str:
+    def stderr() -> str:
         assert cli.command(["predict", "--law-file", str(law), *ONE]) == 1
         return capsys.readouterr().err
 
-    assert "rows.csv: is missing, but law.json names it as the rows that were fitted; fit the table again" in said()
+    assert "rows.csv: is missing, but law.json names it as the rows that were fitted; fit the table again" in stderr()
     rows.write_text((fit / "rows.csv").read_text().replace("1000000000.0", "1000000001.0"))
-    assert "rows.csv: the rows have changed since law.json was fitted to them; fit the table again" in said()
+    assert "rows.csv: the rows have changed since law.json was fitted to them; fit the table again" in stderr()
     content = json.loads(law.read_text())
     assert content.pop("rows").keys() == {"file", "sha256"}
     law.write_text(json.dumps(content))
-    assert "law.json: the file does not name the rows that were fitted" in said()
+    assert "law.json: the file does not name the rows that were fitted" in stderr()
     law.write_text(json.dumps(content | {"converged": False, "status": "failed: no"}))
-    assert "law.json: the fit failed (failed: no)" in said()
+    assert "law.json: the fit failed (failed: no)" in stderr()

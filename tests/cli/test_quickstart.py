@@ -37,7 +37,7 @@ def test_quickstart(tmp_path, capsys):
     frontier = {name: np.array(values, float) for name, values in result["frontier"].items()}
     np.testing.assert_allclose(6 * frontier["params"] * frontier["tokens"], frontier["train"], rtol=1e-9)
     np.testing.assert_allclose(2 * frontier["params"] * frontier["samples"], quickstart.INFERENCE, rtol=1e-9)
-    at = {name: one["value"] for name, one in result["fit"]["parameters"].items()}
+    at = {name: estimate["value"] for name, estimate in result["fit"]["parameters"].items()}
     train = frontier["train"][4]
 
     def failed(log_n):

@@ -43,15 +43,15 @@ def test_script_finds_the_closed_form_of_chinchilla():
         {"train": t, "inference": i, "tokens": k} | ({"cap": c} if np.isfinite(c) else {})
         for t, i, k, c in zip(train, served, tokens, cap, strict=True)
     ]
-    answers = [one for one, _ in solved(LAW, t2.Budget(train=1e21, inference=3e9), positions)]
+    answers = [answer for answer, _ in solved(LAW, t2.Budget(train=1e21, inference=3e9), positions)]
     n, d = closed_form(train, cap, served / (2 * tokens))
-    inside = np.array([one["ok"] for one in answers])
+    inside = np.array([answer["ok"] for answer in answers])
     assert inside.mean() > 0.8
-    found = np.array([[one["params"], one["tokens"], one["value"]] for one in answers if one["ok"]])
+    optima = np.array([[answer["params"], answer["tokens"], answer["value"]] for answer in answers if answer["ok"]])
     value = 1.8 + 480.0 * n**-0.35 + 2100.0 * d**-0.37
-    np.testing.assert_allclose(found, np.stack([n, d, value], axis=1)[inside], rtol=2e-4)
+    np.testing.assert_allclose(optima, np.stack([n, d, value], axis=1)[inside], rtol=2e-4)
     # what is refused lies outside: at an end of the levers only
-    assert all(one["reason"] == "beyond" for one in answers if not one["ok"])
+    assert all(answer["reason"] == "beyond" for answer in answers if not answer["ok"])
 
 
 def test_script_divides_one_purse_between_training_and_samples():
@@ -67,7 +67,7 @@ def test_script_divides_one_purse_between_training_and_samples():
     columns = np.exp(rng.uniform(np.log([3e4, 1e7, 1.0, 400.0]), np.log([3e7, 1e9, 4.0, 1600.0]), (12, 4)))
     names = ("total", "queries", "price", "tokens")
     answers = solved(law, budget, [dict(zip(names, row, strict=True)) for row in columns.tolist()])
-    for (total, queries, price, tokens), (found, _) in zip(columns, answers, strict=True):
+    for (total, queries, price, tokens), (plan, _) in zip(columns, answers, strict=True):
         per_flop = price / 3600 / (0.4 * 989e12)
 
         def samples(x, total=total, queries=queries, tokens=tokens, per_flop=per_flop):
@@ -78,9 +78,9 @@ def test_script_divides_one_purse_between_training_and_samples():
             n, d, k = np.exp(x[0]), np.exp(x[1]), samples(x)
             return np.inf if k < 1 else 1.8 + 480 * n**-0.35 + 2100 * d**-0.37 + 0.3 * k**-0.3
 
-        start = np.log([0.7 * found["params"], found["tokens"]])
+        start = np.log([0.7 * plan["params"], plan["tokens"]])
         best = minimize(cost, start, method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-14, "maxiter": 4000})
-        sizes = [found["params"], found["tokens"], found["samples"], found["value"]]
+        sizes = [plan["params"], plan["tokens"], plan["samples"], plan["value"]]
         assert sizes == pytest.approx([*np.exp(best.x), samples(best.x), best.fun], rel=2e-3)
 
 
@@ -101,7 +101,8 @@ def test_script_keeps_samples_fixed_and_draws_bands():
 
 def test_script_says_what_lies_beyond():
     far, poor, best = (
-        one for one, _ in solved(LAW, t2.Budget(train=1e21, inference=3e9), [{"train": 1e30}, {"inference": 1.0}, {}])
+        answer
+        for answer, _ in solved(LAW, t2.Budget(train=1e21, inference=3e9), [{"train": 1e30}, {"inference": 1.0}, {}])
     )
     assert not far["ok"] and far["reason"] == "beyond"
     assert not poor["ok"] and poor["reason"] == "infeasible"
@@ -112,7 +113,7 @@ def test_script_says_what_lies_beyond():
 def folder(tmp_path_factory):
     """A fit of rows with an evil name, and its page."""
     path = tmp_path_factory.mktemp("report")
-    size, data = (one.ravel() for one in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 1e11, 4)))
+    size, data = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 1e11, 4)))
     loss = LAW(size, data) * np.exp(0.003 * np.random.default_rng(0).standard_normal(16))
     table = t2.Table.from_columns(params=size, tokens=data, loss=loss)
     fit = t2.fit(t2.laws.Chinchilla, table, key=jax.random.key(0))
@@ -123,9 +124,9 @@ def folder(tmp_path_factory):
     content["status"] += EVIL
     content["parameters"]["E"]["doc"] = EVIL
     (path / "law.json").write_text(json.dumps(content))
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
         assert cli.command(["report", str(path), "--train", "1e21", "--json"]) == 0
-    (path / "answer.json").write_text(said.getvalue())
+    (path / "answer.json").write_text(printed.getvalue())
     return path
 
 
@@ -158,10 +159,10 @@ def test_wrong_folders_are_told_in_a_sentence(folder, tmp_path, capsys):
         ([str(folder), "--law-class", "nothing.py"], "expected a file that defines a class"),
         ([str(folder), "--law-class", f"{tmp_path / 'own.py'}:Mine"], "no class 'Mine'"),
     ]
-    for args, said in cases:
+    for args, message in cases:
         assert cli.command(["report", *args]) == 1
         error = capsys.readouterr().err
-        assert said in error and error.strip().count("\n") == 0
+        assert message in error and error.strip().count("\n") == 0
     (tmp_path / "run.json").write_text("[]")
     assert cli.command(["report", str(tmp_path)]) == 1
     assert "not a record that t2jax wrote" in capsys.readouterr().err

@@ -50,18 +50,18 @@ def best_size(flops: Any) -> np.ndarray:
 
 
 def test_columns_of_a_law_of_ones_own_and_first_tokens_hold(answers):
-    trains, found = answers
+    trains, plans = answers
     n = np.minimum(best_size(trains / PER_FLOP), LARGEST)
     d = trains / PER_FLOP / (6 * n)
     exact = np.stack([n, d, 1.8 + A * n**-ALPHA * DEPTH**-0.1 + B * d**-BETA], axis=1)
     assert (n < LARGEST).sum() == 10
-    np.testing.assert_allclose([[one["params"], one["tokens"], one["value"]] for one, _ in found], exact, rtol=2e-4)
+    np.testing.assert_allclose([[plan["params"], plan["tokens"], plan["value"]] for plan, _ in plans], exact, rtol=2e-4)
 
 
 def test_bands_go_over_ranges_of_prices(answers):
     """N* falls with the power β/(α + β) of the price; 90 % of the prices lie between the ends."""
-    trains, found = answers
-    for train, (_, bands) in zip(trains[:10], found[:10], strict=True):
+    trains, plans = answers
+    for train, (_, bands) in zip(trains[:10], plans[:10], strict=True):
         sizes = best_size(train / PER_FLOP * 2.0 / PRICES)
         assert bands["params"] == pytest.approx(np.quantile(sizes, [0.05, 0.5, 0.95]), rel=2e-3)
 
@@ -82,7 +82,10 @@ def test_without_an_oracle_the_samples_are_those_of_allocate(shared):
     positions = [{name: float(column[i]) for name, column in limits.items()} for i in range(8)]
     plan = t2.frontier(law, replace(budget, **limits))
     assert np.asarray(plan.ok).all()
-    found = [
-        [one[name] for name in ("params", "tokens", "samples", "value")] for one, _ in solved(law, budget, positions)
+    solved_plans = [
+        [answer[name] for name in ("params", "tokens", "samples", "value")]
+        for answer, _ in solved(law, budget, positions)
     ]
-    np.testing.assert_allclose(found, np.stack([plan.params, plan.tokens, plan.samples, plan.value], axis=1), rtol=5e-3)
+    np.testing.assert_allclose(
+        solved_plans, np.stack([plan.params, plan.tokens, plan.samples, plan.value], axis=1), rtol=5e-3
+    )

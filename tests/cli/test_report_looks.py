@@ -127,7 +127,7 @@ def seen_as(driver: Any, page: Any, width: int, scheme: str = "light", media: st
     until(lambda: driver.execute_script(drawn))
     if media == "print":
         driver.execute_script("dispatchEvent(new Event('beforeprint'))")
-    until(lambda: [one["drawn"] > 3 for one in driver.execute_script(PLOTS)] == 4 * [True])
+    until(lambda: [plot["drawn"] > 3 for plot in driver.execute_script(PLOTS)] == 4 * [True])
 
 
 def until(condition: Any, seconds: float = 60.0) -> None:

@@ -55,13 +55,13 @@ def test_commands_are_listed_with_the_first_line_of_their_help(capsys):
 
 
 @pytest.mark.parametrize(
-    ("args", "said"), [([], "expected a command"), (["ft"], "there is no command 'ft'; did you mean 'fit'?")]
+    ("args", "message"), [([], "expected a command"), (["ft"], "there is no command 'ft'; did you mean 'fit'?")]
 )
-def test_an_unknown_command_is_wrong_usage(args, said, capsys):
+def test_an_unknown_command_is_wrong_usage(args, message, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.command(args)
     assert stop.value.code == 2
-    assert capsys.readouterr().err.startswith(f"t2jax: {said}\n\nusage: t2jax COMMAND")
+    assert capsys.readouterr().err.startswith(f"t2jax: {message}\n\nusage: t2jax COMMAND")
 
 
 def test_completion_of_the_shell_knows_every_command(capsys, tmp_path):

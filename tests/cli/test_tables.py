@@ -132,8 +132,8 @@ def test_columns_that_may_hold_tasks_are_asked_about(write, name):
         ReadingOptions().read_rows(path, None)
     assert len(ReadingOptions(pooled=name).read_rows(path, None)) == 12
     assert len(ReadingOptions(where=((f"{name}=a",),)).read_rows(path, None)) == 4
-    one = write(f"N,D,loss,{name}", [(*row, "a") for row in ROWS], name="one.csv")
-    assert len(ReadingOptions().read_rows(one, None)) == 4
+    file = write(f"N,D,loss,{name}", [(*row, "a") for row in ROWS], name="one.csv")
+    assert len(ReadingOptions().read_rows(file, None)) == 4
 
 
 def test_columns_beside_one_of_that_meaning_are_named(write):

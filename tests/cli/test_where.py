@@ -17,14 +17,14 @@ def path(tmp_path):
 
 
 def test_rows_of_a_model(path):
-    kept = ReadingOptions(where=(("model=b", "samples=2"),)).read(path)
-    assert len(kept) == 1 and kept["params"].tolist() == [2e8]
+    rows = ReadingOptions(where=(("model=b", "samples=2"),)).read(path)
+    assert len(rows) == 1 and rows["params"].tolist() == [2e8]
     assert len(ReadingOptions(where=(("params=1e8",),)).read(path)) == 3
     assert len(ReadingOptions().read(path)) == 6
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "said"),
+    ("given", "error", "message"),
     [
         ("model=c", TableError, "where model='c': 0 of 6 rows, expected at least one row"),
         ("modle=a", TableError, "column 'modle', needed by where, is missing; .*did you mean 'model'"),
@@ -32,6 +32,6 @@ def test_rows_of_a_model(path):
         ("model", ValueError, "--where: found 'model', expected NAME=VALUE"),
     ],
 )
-def test_what_no_row_has(path, given, error, said):
-    with pytest.raises(error, match=said):
+def test_what_no_row_has(path, given, error, message):
+    with pytest.raises(error, match=message):
         ReadingOptions(where=((given,),)).read(path)

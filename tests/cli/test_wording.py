@@ -64,16 +64,16 @@ def messages() -> list[tuple[str, str]]:
 
 
 def test_no_message_names_python():
-    found = messages()
-    assert len(found) > 300 and any("Budget.total needs Budget.queries" in text for _, text in found)
+    texts = messages()
+    assert len(texts) > 300 and any("Budget.total needs Budget.queries" in text for _, text in texts)
     unseen = set(NOT_REACHED)
-    for place, text in found:
+    for place, text in texts:
         expected = [key for key in NOT_REACHED if key[0] == place and key[1] in text]
         unseen -= set(expected)
-        said = in_option_names(text)
-        plain = re.sub(r"--[\w-]+ \S+", "", said)  # --where task=math is the command's own
-        assert expected or not PYTHON.search(plain), f"{place}: {said}"
-        assert "in commands" not in said and "--X" not in said, f"{place}: {said}"
+        reworded = in_option_names(text)
+        plain = re.sub(r"--[\w-]+ \S+", "", reworded)  # --where task=math is the command's own
+        assert expected or not PYTHON.search(plain), f"{place}: {reworded}"
+        assert "in commands" not in reworded and "--X" not in reworded, f"{place}: {reworded}"
     assert not unseen
 
 
@@ -85,7 +85,7 @@ def test_arguments_are_options():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reworded"),
     [
         (
             "Budget.params_min=1e+10 must be below Budget.params_max=1e+09",
@@ -103,12 +103,12 @@ def test_arguments_are_options():
         ("--units params=1 or params=M", "--units params=1 or params=M"),
     ],
 )
-def test_arguments_become_options_and_columns_stay(text, said):
-    assert said in in_option_names(text)
+def test_arguments_become_options_and_columns_stay(text, reworded):
+    assert reworded in in_option_names(text)
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         ([], "a budget needs --train, or --total and --queries, or a --target to reach"),
         (["--total", "1e24"], "--total needs --queries too: training + queries x serving <= total"),
@@ -121,7 +121,7 @@ def test_arguments_become_options_and_columns_stay(text, said):
         (["--train", "1e22", "--accelerator", "H100", "--utilisation", "2"], "--utilisation is a share of the peak"),
     ],
 )  # fmt: skip
-def test_plans_are_refused_in_the_words_of_the_command(args, said, capsys):
+def test_plans_are_refused_in_the_words_of_the_command(args, message, capsys):
     assert cli.command(["plan", "runs.csv", *args]) == 1
     printed = capsys.readouterr().err
-    assert said in printed and not PYTHON.search(printed)
+    assert message in printed and not PYTHON.search(printed)

@@ -84,7 +84,7 @@ def test_laws_are_sampled_with_no_other_edit(law):
     assert not post.converged and "effective" in post.status  # forty draws are too few, and it says so
     with scope():
         rows: Any = {column: jnp.asarray(table[column]) for column in table.columns}
-        predicted = np.asarray(jax.jit(jax.vmap(lambda one: one.predict(rows)))(post.laws))
+        predicted = np.asarray(jax.jit(jax.vmap(lambda drawn: drawn.predict(rows)))(post.laws))
     assert np.median(np.abs(predicted / exact[name] - 1)) < 0.05
     fit = t2.fit(law, table, key=KEY, starts=32)  # eight do not find every ceiling at its edge
     assert fit.converged, fit.status

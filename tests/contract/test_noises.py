@@ -133,9 +133,9 @@ def test_every_noise_is_under_contract():
     """Those that t2jax defines, but for the two that others are made of."""
 
     def below(kind: type) -> set[type]:
-        return {kind}.union(*(below(one) for one in kind.__subclasses__()))
+        return {kind}.union(*(below(subclass) for subclass in kind.__subclasses__()))
 
-    ours = {one for one in below(t2.noise.Noise) if one.__module__.startswith("t2jax.")}
+    ours = {subclass for subclass in below(t2.noise.Noise) if subclass.__module__.startswith("t2jax.")}
     bases = {t2.noise.Noise, t2.noise.ResidualNoise, ScaledNoise, UnitNoise}
     assert ours - bases == {type(noise) for noise in (*FITTED, *UNITS)} - {Cauchy}
 
@@ -179,15 +179,15 @@ def test_units_are_not_fitted(noise):
 
 def row(noise: t2.noise.Noise, count: int, **columns: Any) -> dict[str, Any]:
     """Columns of `count` measurements of one run."""
-    one = table_of(noise)
-    names = [name for name in noise.columns(law_of(noise), one) if name not in columns]
-    return {name: np.full(count, one[name][0]) for name in names} | columns
+    table = table_of(noise)
+    names = [name for name in noise.columns(law_of(noise), table) if name not in columns]
+    return {name: np.full(count, table[name][0]) for name in names} | columns
 
 
 def log_density(noise: t2.noise.Noise, columns: Any, scales: dict[str, float]) -> np.ndarray:
     with scope() as dtype:
-        given, held = jax.tree.map(lambda one: jnp.asarray(one, dtype), (columns, scales))
-        return np.asarray(noise.log_density(truth(noise), given, held))
+        given, nuisance = jax.tree.map(lambda value: jnp.asarray(value, dtype), (columns, scales))
+        return np.asarray(noise.log_density(truth(noise), given, nuisance))
 
 
 @of(*RESIDUAL[1:], *SHARES)
@@ -197,7 +197,7 @@ def test_densities_of_measurements_integrate_to_one(noise):
     scales = dict.fromkeys(noise.nuisance, 0.02)
     log = noise in RESIDUAL
     with scope():
-        rows = {name: jnp.asarray(one) for name, one in row(noise, len(t)).items()}
+        rows = {name: jnp.asarray(column) for name, column in row(noise, len(t)).items()}
         middle = np.asarray(truth(noise).predict({"samples": jnp.ones(len(t)), **rows}))
     error = 0.02 * np.sinh(t)
     value = middle * np.exp(error) if log else middle + error
@@ -207,7 +207,7 @@ def test_densities_of_measurements_integrate_to_one(noise):
     if noise in SHARES:  # the density of the loss that was measured with it is there too
         loss_row = {name: columns[name] for name in ("params", "tokens", "loss")}
         with scope():
-            given = {name: jnp.asarray(one) for name, one in loss_row.items()}
+            given = {name: jnp.asarray(column) for name, column in loss_row.items()}
             loss = noise.loss.log_density(Sizes(**TRUE), given, {"sigma": jnp.asarray(0.02)})
         total = total / np.exp(np.asarray(loss)[0])
     assert total == pytest.approx(1.0, abs=1e-4)
@@ -218,9 +218,9 @@ def test_densities_of_counts_sum_to_one(noise):
     """Over 0 to 8 correct samples of one question of one run."""
     counts = np.arange(TRIALS + 1.0)
     if noise in UNITS:
-        scales, one, total = dict.fromkeys(noise.nuisance, 0.05), table_of(noise), 0.0
+        scales, table, total = dict.fromkeys(noise.nuisance, 0.05), table_of(noise), 0.0
         for count in counts:
-            single = t2.Table(one.to_frame().iloc[[0]].assign(correct=count))
+            single = t2.Table(table.to_frame().iloc[[0]].assign(correct=count))
             columns = dict(noise.units(Chances, single).columns)
             if noise.deviations:
                 columns[DEVIATION] = np.zeros(1)
@@ -229,8 +229,8 @@ def test_densities_of_counts_sum_to_one(noise):
                     name: jnp.asarray(x, dtype if np.asarray(x).dtype.kind == "f" else None)
                     for name, x in columns.items()
                 }
-                held = {name: jnp.asarray(value, dtype) for name, value in scales.items()}
-                total += np.exp(np.asarray(noise.log_density(truth(noise), given, held))).sum()
+                nuisance = {name: jnp.asarray(value, dtype) for name, value in scales.items()}
+                total += np.exp(np.asarray(noise.log_density(truth(noise), given, nuisance))).sum()
         assert total == pytest.approx(1.0, abs=2e-3)
     else:
         assert np.exp(log_density(noise, row(noise, len(counts), correct=counts), {})).sum() == pytest.approx(1.0)
@@ -244,8 +244,8 @@ def test_posteriors_are_sampled_and_checked(noise):
     assert 0.75 * TRUE["A"] < float(np.mean(post.laws.values()["A"])) < 1.3 * TRUE["A"]
     # so few draws cannot meet the limit of effective draws, which is no matter of the noise model
     believed = replace(post, diagnosis=replace(post.diagnosis, failures=()))
-    found = t2.posterior.posterior_predictive(believed, table_of(noise), key=KEY, draws=100)
-    assert found.covered > 0.75 and found.predicted.low.shape == (len(table_of(noise)),)
+    check = t2.posterior.posterior_predictive(believed, table_of(noise), key=KEY, draws=100)
+    assert check.covered > 0.75 and check.predicted.low.shape == (len(table_of(noise)),)
 
 
 def test_a_penalty_is_not_sampled():
@@ -260,10 +260,10 @@ def test_laws_are_compared_where_there_is_a_likelihood(noise):
         with pytest.raises(ValueError, match="likelihood"):
             t2.evaluation.criteria(fit, table)
     else:
-        found = t2.evaluation.criteria(fit, table)
+        result = t2.evaluation.criteria(fit, table)
         expected = 2 + (0 if noise in COUNTS else 1)
-        assert found.parameters == expected and np.isfinite(found.bic)
-        assert found.log_likelihood == pytest.approx(t2.evaluation.log_scores(fit, table).sum())
+        assert result.parameters == expected and np.isfinite(result.bic)
+        assert result.log_likelihood == pytest.approx(t2.evaluation.log_scores(fit, table).sum())
     cross = t2.evaluation.cross_validate(law_of(noise), table, key=KEY, folds=2, noise=noise, starts=2)
     assert cross.failed == 0 and (cross.log_score is None) == bool(noise.no_likelihood)
     assert (cross.errors is None) == (noise in COUNTS)
@@ -272,12 +272,12 @@ def test_laws_are_compared_where_there_is_a_likelihood(noise):
 @of(*FITTED, quick=QUICK)
 def test_cuts_are_audited(noise):
     table = table_of(noise)
-    found = t2.evaluation.extrapolate(
+    audit = t2.evaluation.extrapolate(
         law_of(noise), table, t2.evaluation.Cut.middle(table), key=KEY, noise=noise, starts=2, draws=20
     )
-    out = found.held_out
-    assert np.all(found.low[out] < found.high[out]) and (found.log_score is None) == bool(noise.no_likelihood)
-    assert np.mean((found.low <= found.observed) & (found.observed <= found.high)) > 0.5
+    out = audit.held_out
+    assert np.all(audit.low[out] < audit.high[out]) and (audit.log_score is None) == bool(noise.no_likelihood)
+    assert np.mean((audit.low <= audit.observed) & (audit.observed <= audit.high)) > 0.5
 
 
 @of(*FITTED, quick=QUICK)
@@ -288,5 +288,5 @@ def test_runs_are_chosen_where_errors_have_one_scale(noise):
             t2.next_runs(fit_of(noise), table_of(noise), budget)
         return
     candidates = t2.Table.from_columns(params=[1e8, 1e10], tokens=[1e12, 2e10])
-    found = t2.next_runs(fit_of(noise), table_of(noise), budget, candidates=candidates)
-    assert found.params.shape == (1,) and found.after[0] < found.before
+    plan = t2.next_runs(fit_of(noise), table_of(noise), budget, candidates=candidates)
+    assert plan.params.shape == (1,) and plan.after[0] < plan.before

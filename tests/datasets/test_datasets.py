@@ -108,8 +108,8 @@ def test_a_download_is_checked_and_kept(files, monkeypatch, tmp_path, caplog):
     with pytest.raises(DatasetError, match=r"svg_extracted_data.csv: .*known hash: expected sha256:193478\w+ but got"):
         datasets.fetch("chinchilla-epoch")
     served["from"] = whole
-    (kept,) = datasets.fetch("chinchilla-epoch")
-    assert kept == tmp_path / "cache" / "t2jax" / "chinchilla-epoch" / "svg_extracted_data.csv"
+    (path,) = datasets.fetch("chinchilla-epoch")
+    assert path == tmp_path / "cache" / "t2jax" / "chinchilla-epoch" / "svg_extracted_data.csv"
     served["from"] = Path(__file__)  # not asked again
     assert len(datasets.load("chinchilla-epoch")) == 240
 
@@ -122,10 +122,10 @@ def test_chinchilla(files):
     assert table.columns == ("params", "tokens", "loss", "flops")
     np.testing.assert_allclose(whole["params"], raw["Model Size"], rtol=1e-15)
     np.testing.assert_allclose(6 * whole["params"] * whole["tokens"], raw["Training FLOP"], rtol=1e-14)
-    kept = np.isin(whole["loss"], table["loss"])
-    assert sorted(whole["loss"][~kept]) == sorted(whole["loss"])[-5:]
-    assert whole["loss"][~kept].min() == pytest.approx(3.447, abs=1e-3) and table["loss"].max() < 3.41
-    np.testing.assert_array_equal(table["params"], whole["params"][kept])
+    fitted = np.isin(whole["loss"], table["loss"])
+    assert sorted(whole["loss"][~fitted]) == sorted(whole["loss"])[-5:]
+    assert whole["loss"][~fitted].min() == pytest.approx(3.447, abs=1e-3) and table["loss"].max() < 3.41
+    np.testing.assert_array_equal(table["params"], whole["params"][fitted])
     assert len(np.unique(whole.runs())) == 245
     assert table.source.licence == "none stated" and table.source.sha256.startswith("193478df")
     assert whole.source.history[-1] == "loaded as data set 'chinchilla-epoch', outliers=True"
@@ -169,8 +169,8 @@ def test_pythia(files):
     smallest = table.where(model="Pythia_14M_2M")
     assert set(smallest["params"]) == {14e6} and set(smallest["tokens"]) == {2e6}
     assert set(smallest["non_embedding_params"]) == {1_189_888}
-    one = table.where(model="Pythia_1.4B_200B", question="12")
-    assert (one["trials"][0], one["correct"][0]) == (10_112, 43)
+    cell = table.where(model="Pythia_1.4B_200B", question="12")
+    assert (cell["trials"][0], cell["correct"][0]) == (10_112, 43)
     assert len(table.source.history) == 3 and "models_pythia.csv" in table.source.history[1]
 
 

@@ -65,28 +65,33 @@ def audited(table):
 
 def test_rows_left_out_do_not_matter(table, above, without):
     """The fit is SciPy's least squares on the other rows, and stays so whatever the left-out rows measured."""
-    kept = ~above
+    below = ~above
     start = np.log(list(TRUE.values().values()))
     other = least_squares(
-        lambda u: log_loss(u, N[kept], D[kept]) - np.log(table["loss"][kept]), start, xtol=1e-15, ftol=1e-15, gtol=1e-15
+        lambda u: log_loss(u, N[below], D[below]) - np.log(table["loss"][below]),
+        start,
+        xtol=1e-15,
+        ftol=1e-15,
+        gtol=1e-15,
     )
     np.testing.assert_allclose(predict(without.law, table), np.exp(log_loss(other.x)), rtol=1e-6)
     doubled = table.with_columns(loss=np.where(above, 2 * table["loss"], table["loss"]))
     again = fit_without(Chinchilla, doubled, above, key=KEY, noise=NOISE)
     for name, value in without.law.values().items():
         assert again.law.values()[name] == pytest.approx(value, rel=1e-6), name
-    assert fitted_rows(left_out(table, above)).tolist() == kept.tolist()
+    assert fitted_rows(left_out(table, above)).tolist() == below.tolist()
     with pytest.raises(t2.TableError, match=r"4 of 40 rows are left to fit, but Chinchilla needs at least 5"):
         fit_without(Chinchilla, table, np.arange(40) >= 4, key=KEY, noise=NOISE)
 
 
 def test_rows_left_out_do_not_choose_what_the_others_leave_open(table, above):
     """One token count below the cut leaves B and β open: the left-out rows, dealt anew, may not decide them."""
-    one = table.with_columns(tokens=np.where(above, D, 1e10))
-    dealt = one["loss"].copy()
+    same_length = table.with_columns(tokens=np.where(above, D, 1e10))
+    dealt = same_length["loss"].copy()
     dealt[above] = dealt[above][::-1]
     first, second = (
-        fit_without(Chinchilla, each, above, key=KEY, noise=NOISE) for each in (one, one.with_columns(loss=dealt))
+        fit_without(Chinchilla, changed, above, key=KEY, noise=NOISE)
+        for changed in (same_length, same_length.with_columns(loss=dealt))
     )
     assert {"B", "beta"} <= set(first.undetermined)
     assert second.law.beta == pytest.approx(first.law.beta, rel=1e-3)
@@ -204,12 +209,12 @@ def test_cross_validation_predicts_rows_it_has_not_seen(table):
 
 
 def test_a_fold_that_fails_is_told(table, monkeypatch):
-    made = []
+    fits = []
 
     def failing(*args, **options):
         fit = fit_without(*args, **options)
-        made.append(fit)
-        return replace(fit, converged=len(made) != 2)
+        fits.append(fit)
+        return replace(fit, converged=len(fits) != 2)
 
     monkeypatch.setattr("t2jax.evaluation.cross_validation.fit_without", failing)
     result = cross_validate(Chinchilla, table, key=KEY, folds=4, noise=NOISE)
@@ -218,7 +223,7 @@ def test_a_fold_that_fails_is_told(table, monkeypatch):
     )
     assert result.errors is not None and result.errors.rows == 30
     monkeypatch.setattr(
-        "t2jax.evaluation.cross_validation.fit_without", lambda *_, **__: replace(made[0], converged=False)
+        "t2jax.evaluation.cross_validation.fit_without", lambda *_, **__: replace(fits[0], converged=False)
     )
     with pytest.raises(NoFit, match="none of the 4 fits of the cross-validation by run reached an optimum"):
         cross_validate(Chinchilla, table, key=KEY, folds=4, noise=NOISE)
@@ -338,7 +343,7 @@ def test_leverage_is_the_hat_matrix(table, above, without):
 def test_bands_draw_runs_again_where_models_have_many_rows(audited):
     """As `t2.bootstrap`: ten models of four rows; without a column `model` each row is a run."""
     assert "draws over rows converged" in audited.draws
-    model, params = (np.repeat(one, 4) for one in ([f"m{i}" for i in range(10)], np.geomspace(1e7, 1e10, 10)))
+    model, params = (np.repeat(values, 4) for values in ([f"m{i}" for i in range(10)], np.geomspace(1e7, 1e10, 10)))
     loss = (1.8 + 480.0 * params**-0.35 + 2100.0 * D**-0.37) * np.exp(0.01 * np.random.default_rng(1).normal(size=40))
     table = t2.Table.from_columns(model=model, params=params, tokens=D, loss=loss)
     result = extrapolate(Chinchilla, table, Cut.middle(table), key=KEY, noise=NOISE, draws=10)

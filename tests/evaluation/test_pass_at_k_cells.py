@@ -26,16 +26,16 @@ def test_counts_are_judged_by_cells():
     columns |= {"trials": rng.integers(20, 60, 2 * questions), "correct": rng.integers(0, 20, 2 * questions)}
     columns |= {"question": [str(i) for i in range(2 * questions)]}
     table = t2.Table.from_columns(**columns)
-    made = cells(T2PassK, table)
-    np.testing.assert_array_equal(made.samples, [1.0, 10.0])
+    grouped = cells(T2PassK, table)
+    np.testing.assert_array_equal(grouped.samples, [1.0, 10.0])
     for i in range(2):
         here = slice(i * questions, (i + 1) * questions)
-        one = t2.forecasts.pass_from_counts(columns["trials"][here], columns["correct"][here], (1, 10))
-        np.testing.assert_allclose(made.table["pass_at_k"][2 * i : 2 * i + 2], one.passed, rtol=1e-9)
+        direct = t2.forecasts.pass_from_counts(columns["trials"][here], columns["correct"][here], (1, 10))
+        np.testing.assert_allclose(grouped.table["pass_at_k"][2 * i : 2 * i + 2], direct.passed, rtol=1e-9)
     problem, _ = prepare(T2PassK, table, t2.noise.BetaBinomial(), {})
     fit: Any = SimpleNamespace(problem=problem, noise_values={})  # what the band reads of a fit
     draws = 2000
-    result = simulated_band(fit, jax.tree.map(lambda x: np.full(draws, x), law), table, made, key=KEY)
+    result = simulated_band(fit, jax.tree.map(lambda x: np.full(draws, x), law), table, grouped, key=KEY)
     a, b = (np.asarray(x) for x in law.questions(columns["params"], columns["tokens"]))
     drawn = betabinom.rvs(columns["trials"].astype(int), a, b, size=(draws, 2 * questions), random_state=rng)
     share = (drawn / columns["trials"]).reshape(draws, 2, questions).mean(axis=2)
@@ -50,12 +50,12 @@ def test_cells_hold_what_a_law_reads():
         trials=[10, 20, 30, 200, 100, 150], correct=[0, 0, 0, 20, 10, 15], question=list("abcabc"),
     )  # fmt: skip
     law = T2PassK.on(t2.laws.DataConstrained)
-    made = cells(law, counts)
-    np.testing.assert_array_equal(made.table["samples"], [1, 10, 1, 10, 100])
-    np.testing.assert_array_equal(made.table["unique_tokens"], [1e8, 1e8, 1e10, 1e10, 1e10])
-    np.testing.assert_allclose(made.table["pass_at_k"][[0, 1, 2]], [0.0, 0.0, 0.1], rtol=1e-12)
+    grouped = cells(law, counts)
+    np.testing.assert_array_equal(grouped.table["samples"], [1, 10, 1, 10, 100])
+    np.testing.assert_array_equal(grouped.table["unique_tokens"], [1e8, 1e8, 1e10, 1e10, 1e10])
+    np.testing.assert_allclose(grouped.table["pass_at_k"][[0, 1, 2]], [0.0, 0.0, 0.1], rtol=1e-12)
     exact = [1 - hypergeom.pmf(0, n, c, 100) for n, c in ((200, 20), (100, 10), (150, 15))]
-    np.testing.assert_allclose(made.table["pass_at_k"][4], np.mean(exact), rtol=1e-12)
+    np.testing.assert_allclose(grouped.table["pass_at_k"][4], np.mean(exact), rtol=1e-12)
     with pytest.raises(t2.TableError, match="column 'unique_tokens' is 200 at row 1 and 100 at row 0 of the same run"):
         cells(law, counts.with_columns(unique_tokens=[100.0, 200.0, 100.0, 1e10, 1e10, 1e10]))
     with pytest.raises(t2.TableError, match=r"column 'task' holds 2 tasks \(such as 'arc' and 'web'\), but a law"):

@@ -9,9 +9,9 @@ from t2jax.numerics.bands import Band
 
 
 def test_an_averaged_frontier():
-    one, two = Band(1.0, 2.0, 3.0, 0.9), Band(np.array([1.0, 2.0]), np.array([2.0, 3.0]), np.array([3.0, 4.0]), 0.9)
+    band, bands = Band(1.0, 2.0, 3.0, 0.9), Band(np.array([1.0, 2.0]), np.array([2.0, 3.0]), np.array([3.0, 4.0]), 0.9)
     plans: Any = None
-    result = t2.evaluation.AveragedFrontier(one, two, two, one, {"chinchilla": 10}, plans, "10 draws")
+    result = t2.evaluation.AveragedFrontier(band, bands, bands, band, {"chinchilla": 10}, plans, "10 draws")
     assert repr(result).splitlines() == [
         "AveragedFrontier: 10 draws",
         "  params            2 (1 to 3)",

@@ -29,7 +29,7 @@ KAPLAN = t2.laws.Kaplan(E=1e-6, A=9.0, B=30.0, alpha=0.3, beta=0.4, kappa=0.6)
 
 def grid(seeds: int = 1) -> dict[str, Any]:
     """Every size at every length, once a seed."""
-    seed, params, tokens = (one.ravel() for one in np.meshgrid(range(seeds), SIZES, LENGTHS, indexing="ij"))
+    seed, params, tokens = (axis.ravel() for axis in np.meshgrid(range(seeds), SIZES, LENGTHS, indexing="ij"))
     models = [f"{n:g}-{d:g}-{s}" for n, d, s in zip(params, tokens, seed, strict=True)]
     return {"model": np.array(models), "params": params, "tokens": tokens, "seed": seed}
 

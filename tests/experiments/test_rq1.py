@@ -135,27 +135,27 @@ def made_questions():
 def test_table1_picks_the_best_of_either_kind(tmp_path):
     # D/N at 9.6e6: 160, 10, 0.6; at 1.92e7: 320, 20, 1.25
     result = table1.compare_all(*made_questions(), table1.Config(inference=8000.0, draws=20))
-    (one,) = result.table
+    (row,) = result.table
     assert result.train == 1.92e7 and len(result.every) == 2
-    assert (one.overtrained.params, one.overtrained.samples) == (100.0, 40.0)
-    assert (one.chinchilla.params, one.chinchilla.tokens_per_param) == (400.0, 20.0)
+    assert (row.overtrained.params, row.overtrained.samples) == (100.0, 40.0)
+    assert (row.chinchilla.params, row.chinchilla.tokens_per_param) == (400.0, 20.0)
     expected = 1 - 0.98**40, 1 - 0.95**10
-    assert (one.overtrained.pass_at_k, one.chinchilla.pass_at_k) == pytest.approx(expected)
+    assert (row.overtrained.pass_at_k, row.chinchilla.pass_at_k) == pytest.approx(expected)
     gain = 100 * (expected[0] - expected[1])
-    assert (one.gain, one.low, one.high, *one.seeds) == pytest.approx([gain] * 6)
-    assert (one.seeds_low, one.seeds_high) == pytest.approx((gain, gain))
-    assert one.verdict == table1.BETTER
+    assert (row.gain, row.low, row.high, *row.seeds) == pytest.approx([gain] * 6)
+    assert (row.seeds_low, row.seeds_high) == pytest.approx((gain, gain))
+    assert row.verdict == table1.BETTER
     ((half,), (wide,)) = result.whole, result.wider  # counted twice, a size buys half the samples
     assert half.gain == pytest.approx(100 * (0.95**5 - 0.98**20))
     assert (half.overtrained.samples, half.chinchilla.samples) == (20.0, 5.0)
-    assert wide.gain == one.gain
+    assert wide.gain == row.gain
     check_output(table1, result, tmp_path)
 
 
 def test_table1_counts_only_sizes_that_serving_allows():
     runs, questions = made_questions()
     result = table1.compare_all(runs, questions, table1.Config(inference=900.0, draws=20))
-    assert {one.chinchilla.params for one in result.every} == {400.0}
+    assert {row.chinchilla.params for row in result.every} == {400.0}
     with pytest.raises(ValueError, match="no training budget"):
         table1.compare_all(runs, questions, table1.Config(inference=700.0, draws=20))
 
@@ -164,9 +164,9 @@ def test_table1_counts_only_sizes_that_serving_allows():
 def test_tiny_table1(tmp_path):
     result = table1.run(table1.Config.tiny())
     low, high = result.ratios
-    for one in result.every:
-        assert low <= one.chinchilla.tokens_per_param <= high < one.overtrained.tokens_per_param
-        assert one.low <= one.high
+    for row in result.every:
+        assert low <= row.chinchilla.tokens_per_param <= high < row.overtrained.tokens_per_param
+        assert row.low <= row.high
     check_output(table1, result, tmp_path)
 
 

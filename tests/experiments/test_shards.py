@@ -24,9 +24,9 @@ def loss(params, tokens):
     return 2.0 + 120 * params**-0.35 + 3000 * tokens**-0.45
 
 
-def made(stages=False):
+def shards_of_law(stages=False):
     """Every size at every budget, 30 questions of equal difficulty; post-training moves the cost by SHIFT."""
-    params, train = (one.ravel() for one in np.meshgrid(SIZES, TRAIN, indexing="ij"))
+    params, train = (axis.ravel() for axis in np.meshgrid(SIZES, TRAIN, indexing="ij"))
     tokens = train / (6 * params)
     runs = pd.DataFrame({"model": [f"m{i}" for i in range(len(params))], "seed": 0, "params": params})
     runs = runs.assign(tokens=tokens, budget=train)
@@ -43,8 +43,8 @@ def made(stages=False):
 def best(train, cost):
     """Size of least cost at a training budget."""
     ends = tuple(np.log(SIZES[[0, -1]]))
-    found: Any = minimize_scalar(lambda x: cost(np.exp(x), train / (6 * np.exp(x))), bounds=ends)
-    return float(np.exp(found.x))
+    optimum: Any = minimize_scalar(lambda x: cost(np.exp(x), train / (6 * np.exp(x))), bounds=ends)
+    return float(np.exp(optimum.x))
 
 
 def with_samples(params, tokens):
@@ -57,7 +57,7 @@ def test_optima_and_their_shift_are_those_of_the_law():
 
     A level is that of the best size trained, which is up to a twentieth below the law's best.
     """
-    result = rq1.study_all(made(), rq1.Config(inference=C_INF, draws=20, beside=()))
+    result = rq1.study_all(shards_of_law(), rq1.Config(inference=C_INF, draws=20, beside=()))
     task, average = result.studies
     once, served = (np.array([best(train, cost) for train in TRAIN]) for cost in (loss, with_samples))
     assert task.once.inside.all() and task.best.inside.all()
@@ -81,14 +81,14 @@ def test_the_size_of_least_cost_by_hand():
 
 
 def test_a_shift_by_post_training_is_found():
-    found = rq3.study_all(made(stages=True), rq3.Config(inference=C_INF, draws=20, choices=3, fitted=8))
-    (study,) = found.studies
+    result = rq3.study_all(shards_of_law(stages=True), rq3.Config(inference=C_INF, draws=20, choices=3, fitted=8))
+    (study,) = result.studies
     np.testing.assert_allclose(study.shift[:, 0], SHIFT, atol=1e-6)
     assert study.error < 1e-6 and study.error_of_others < 1e-6 and study.checkpoints == len(SIZES) * len(TRAIN) // 2
 
 
 def test_the_cut_is_by_the_optimum_for_one_sample():
-    average = made().runs.assign(samples=1.0, task="average")
+    average = shards_of_law().runs.assign(samples=1.0, task="average")
     average["loss"] = loss(average["params"], average["tokens"])
     expected = np.median([train / (6 * best(train, loss) ** 2) for train in TRAIN])
     assert rq2.best_ratio(average, rq2.Config()) == pytest.approx(expected, rel=0.2)
@@ -114,7 +114,7 @@ def test_data_wall(tmp_path, monkeypatch):
     """Runs of a law of repeated data: it errs nowhere, Chinchilla's beyond the passes that it was fitted to."""
     law = t2.laws.DataConstrained(E=2.0, A=40.0, B=300.0, alpha=0.35, beta=0.35, R_D=5.0)
     grid = np.meshgrid([9e3, 4e4, 3e5], 2.0 ** np.arange(20, 24), 2.0 ** np.arange(7), indexing="ij")
-    params, unique, passes = (one.ravel() for one in grid)
+    params, unique, passes = (axis.ravel() for axis in grid)
     tokens = unique * passes
     runs = pd.DataFrame({"params": params, "tokens": tokens, "unique_tokens": unique})
     with scope():

@@ -83,14 +83,14 @@ def test_as_a_command(name, tmp_path):
 
 def test_every_experiment_has_one_tiny_run():
     """Each script is in OTHERS or has a test marked `tiny` that runs its small mode: neither none nor two."""
-    found = list(OTHERS)
+    covered = list(OTHERS)
     for path in Path(__file__).parents[1].rglob("test_*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for test in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
             if "pytest.mark.tiny" in map(ast.unparse, test.decorator_list):
                 runs = re.findall(r"(\w+)\.run\((?:\w+\.)?Config\.tiny\(\)\)", ast.unparse(test))
-                found += [f"experiments.{path.parent.name}.{path.stem}" for path in SCRIPTS if path.stem in runs]
-    assert sorted(found) == [f"experiments.{path.parent.name}.{path.stem}" for path in SCRIPTS]
+                covered += [f"experiments.{path.parent.name}.{path.stem}" for path in SCRIPTS if path.stem in runs]
+    assert sorted(covered) == [f"experiments.{path.parent.name}.{path.stem}" for path in SCRIPTS]
 
 
 @pytest.mark.tiny
@@ -98,7 +98,7 @@ def test_chinchilla_replication(tmp_path):
     need("chinchilla-epoch")
     result = chinchilla_replication.run(chinchilla_replication.Config.tiny())
     assert result.objective == pytest.approx(1.018274017801e-3, rel=1e-9)
-    fitted = {name: one.value for name, one in result.parameters.items()}
+    fitted = {name: estimate.value for name, estimate in result.parameters.items()}
     expected = {"E": 1.81722, "A": 477.826, "B": 2143.42, "alpha": 0.347310, "beta": 0.367172}
     assert fitted == pytest.approx(expected, rel=1e-5)
     assert result.objective_besiroglu / result.objective - 1 == pytest.approx(0.0045, abs=2e-4)
@@ -116,10 +116,10 @@ def test_t2_loss_on_porian(tmp_path):
         pytest.skip(f"{error}: this table is local only, in the folder that T2JAX_DATA names")
     result = t2_loss_on_porian.run(t2_loss_on_porian.Config.tiny())
     assert result.undetermined == ("E", "G", "gamma")
-    for one in (result.all_rows, result.without_short_runs):
-        assert one.low < t2_loss_on_porian.AUTHORS[0] < one.high
+    for exponent in (result.all_rows, result.without_short_runs):
+        assert exponent.low < t2_loss_on_porian.AUTHORS[0] < exponent.high
     # the more that samples can gain, the smaller the model
-    sizes = [one.params for one in result.scenarios]
+    sizes = [scenario.params for scenario in result.scenarios]
     assert result.chinchilla_params > sizes[0] > sizes[1]
     check_output(t2_loss_on_porian, result, tmp_path)
 
@@ -137,10 +137,10 @@ def test_t2_on_code_models(tmp_path):
     assert law.errors.mean_absolute < 0.2 < naive.errors.mean_absolute
     assert smooth.errors.mean_absolute < 0.2 and smooth.coverage > law.coverage
     assert smooth.coverage_50 is not None and smooth.coverage_50 < smooth.coverage
-    for one in result.optima:
-        assert all(low <= mid <= high for low, mid, high in one.with_samples.values())
-        assert one.more_tokens > 0.9 and one.gain[1] > 0
-    wide, narrow = (one.with_samples["params"] for one in result.optima)
+    for optima in result.optima:
+        assert all(low <= mid <= high for low, mid, high in optima.with_samples.values())
+        assert optima.more_tokens > 0.9 and optima.gain[1] > 0
+    wide, narrow = (optima.with_samples["params"] for optima in result.optima)
     assert wide[2] / wide[0] > narrow[2] / narrow[0]
     # the best of the measured models is never worse than the best for one sample
     assert len(result.measured) >= 4 and all(row.gain >= 0 for row in result.measured)
@@ -152,20 +152,20 @@ def test_optima_with_samples_and_for_one_share_draws():
     law = t2.laws.T2PassK(
         E=0.0, A=300.0, B=800.0, alpha=0.3, beta=0.3, theta0=1.0, theta1=1.0, theta2=0.8, theta3=0.0, theta4=0.0
     )
-    size, ratio, k = (one.ravel() for one in np.meshgrid([1e8, 3e8, 1e9, 3e9], [5.0, 20.0, 80.0], [1.0, 8.0, 64.0]))
+    size, ratio, k = (axis.ravel() for axis in np.meshgrid([1e8, 3e8, 1e9, 3e9], [5.0, 20.0, 80.0], [1.0, 8.0, 64.0]))
     inputs: Any = {"params": size, "tokens": ratio * size, "samples": k}
     error = 1e-3 * np.random.default_rng(0).normal(size=len(k))
     table = t2.Table.from_columns(**inputs, pass_at_k=np.exp(-law.cost(size, ratio * size, k) + error))
     choice = as_choice(t2.extrapolation.fit_discrepancy(t2.laws.T2PassK, table, key=jax.random.key(0)))
-    found = code_models_optima.draw_pair(choice, 1e20, 4e9, seed=0, draws=50)
+    pair = code_models_optima.draw_pair(choice, 1e20, 4e9, seed=0, draws=50)
     n = np.geomspace(1e7, 2e9, 2000)
-    for told, served in ((found.with_samples, 2e9 / n), (found.one_sample, np.ones_like(n))):
+    for quantiles, served in ((pair.with_samples, 2e9 / n), (pair.one_sample, np.ones_like(n))):
         passed = np.exp(-law.cost(n, 1e20 / (6 * n), served))
         best = np.argmax(passed)
         expected = (n[best], 1e20 / (6 * n[best]), 1e20 / (6 * n[best] ** 2), served[best], passed[best])
         for name, value in zip(code_models_optima.QUANTITIES, expected, strict=True):
-            assert np.median(told[name]) == pytest.approx(value, rel=0.05), name
-    assert np.all(found.gain >= -1e-6) and found.more_tokens.all() and not found.at_edge.any()
+            assert np.median(quantiles[name]) == pytest.approx(value, rel=0.05), name
+    assert np.all(pair.gain >= -1e-6) and pair.more_tokens.all() and not pair.at_edge.any()
 
 
 @pytest.mark.tiny
@@ -173,8 +173,8 @@ def test_passk_on_pythia(tmp_path):
     need("pythia-gsm8k")
     result = passk_on_pythia.run(passk_on_pythia.Config.tiny())
     assert (result.checkpoints, result.rows) == (54, 54 * 24)
-    assert [one.agreement for one in result.fits] == [1.0, 1.0]
-    errors = {(one.law, one.definition, one.samples): one for one in result.errors}
+    assert [fit.agreement for fit in result.fits] == [1.0, 1.0]
+    errors = {(error.law, error.definition, error.samples): error for error in result.errors}
     # every question has at least 128 samples: up to k = 100 there is one definition
     assert abs(errors["T2PassK", "complete", 100].bias) < 1
     assert errors["naive", "complete", 100].bias > 9
@@ -205,8 +205,8 @@ def test_observed_pass_at_k_by_each_definition():
         "long runs": [0.375, 0.75],
     }
     for definition, values in expected.items():
-        found = passk_on_pythia.observe(counts, (3,), definition)[:, 0]
-        np.testing.assert_allclose(found, values, rtol=1e-12, err_msg=definition)
+        observed = passk_on_pythia.observe(counts, (3,), definition)[:, 0]
+        np.testing.assert_allclose(observed, values, rtol=1e-12, err_msg=definition)
 
 
 @pytest.mark.tiny
@@ -232,18 +232,18 @@ def test_approach1(tmp_path):
 
     best: Any = minimize_scalar(true_cost, bounds=np.log([1e6, 1e9]), method="bounded", options={"xatol": 1e-10})
     assert np.log(result.true_params_optimum) == pytest.approx(best.x, abs=1e-6)
-    for one in result.recipes:
-        assert one.params_error < 0.1
-        assert one.errors["gamma"] < 0.1
+    for recipe in result.recipes:
+        assert recipe.params_error < 0.1
+        assert recipe.errors["gamma"] < 0.1
     check_output(approach1, result, tmp_path)
 
 
 @pytest.mark.tiny
 def test_approach2(tmp_path):
     result = approach2.run(approach2.Config.tiny())
-    for one in result.recipes:
-        assert one.params_error < 0.15
-        assert one.errors["theta1"] < 0.1
+    for recipe in result.recipes:
+        assert recipe.params_error < 0.15
+        assert recipe.errors["theta1"] < 0.1
     check_output(approach2, result, tmp_path)
 
 
@@ -252,13 +252,13 @@ def test_isoflop_bias(tmp_path):
     """The published errors of D*, their closed form, and none by the law itself."""
     result = isoflop_bias.run(isoflop_bias.Config.tiny())
     assert len(result.grids) == 16
-    for one in result.grids:
-        assert one.parabola == pytest.approx(one.published, abs=1e-6)
-        assert one.closed_form is None or one.parabola == pytest.approx(one.closed_form, abs=1e-9)
-        assert abs(one.law) < 1e-8
+    for grid in result.grids:
+        assert grid.parabola == pytest.approx(grid.published, abs=1e-6)
+        assert grid.closed_form is None or grid.parabola == pytest.approx(grid.closed_form, abs=1e-9)
+        assert abs(grid.law) < 1e-8
         # without drift the exponents are right, and wrong with it
-        assert abs(one.exponent) < 1e-10 or one.drift == 3
-    assert min(one.exponent for one in result.grids if one.drift == 3) > 1e-3
+        assert abs(grid.exponent) < 1e-10 or grid.drift == 3
+    assert min(grid.exponent for grid in result.grids if grid.drift == 3) > 1e-3
     check_output(isoflop_bias, result, tmp_path)
 
 
@@ -270,16 +270,16 @@ def test_the_choice_with_samples_gains_where_draws_agree():
     budgets: Any = {"train": np.array([1e11, 1e12]), "inference": 1.28e8}
     question = dataclasses.replace(posterior_frontier.QUESTIONS[1], **budgets)
     post: Any = SimpleNamespace(laws=laws, status="converged")
-    found = posterior_frontier.study(question, post, 1e13, posterior_frontier.Config(planned=2))
-    assert found.gain is not None and found.gain.shape == (5, 2)
-    np.testing.assert_allclose(found.gain[0], found.gain[-1])
-    assert np.all(found.gain > 0) and np.all(found.wins == 1) and np.all(found.more_tokens == 1)
+    study = posterior_frontier.study(question, post, 1e13, posterior_frontier.Config(planned=2))
+    assert study.gain is not None and study.gain.shape == (5, 2)
+    np.testing.assert_allclose(study.gain[0], study.gain[-1])
+    assert np.all(study.gain > 0) and np.all(study.wins == 1) and np.all(study.more_tokens == 1)
     # two equal draws: the bands have no width
-    np.testing.assert_allclose(found.bands["params"][0], found.bands["params"][-1])
+    np.testing.assert_allclose(study.bands["params"][0], study.bands["params"][-1])
 
 
 def test_pooled_tasks_never_fits_what_it_judges():
-    size, data, k = (one.ravel() for one in np.meshgrid([1e7, 1e8, 1e9], [1e9, 1e10, 1e11], [1.0, 16.0]))
+    size, data, k = (axis.ravel() for axis in np.meshgrid([1e7, 1e8, 1e9], [1e9, 1e10, 1e11], [1.0, 16.0]))
     table = t2.Table.from_columns(params=size, tokens=data, samples=k, neg_log_pass=1.0)
     cost = size * data
     for third, fitted in (("checkpoints", 4), ("rows", 4)):
@@ -310,9 +310,9 @@ def test_pythia_is_simulated_by_laws_however_narrow():
     # the last has a mean of 2e-8, and NaN for SciPy's quantiles
     laws = Chances(np.array([1e16, 1.0, 9.9e15]), np.array([3e16, 3.0, 5e23]))
     config, rng = passk_posterior.Config(targets=(1,)), np.random.default_rng(0)
-    found = passk_posterior.simulated(laws, np.zeros(3), np.zeros(3), np.zeros((3, 1)), counts, config, rng)
-    assert found.shape == (3, 1, 1)
-    np.testing.assert_allclose(found.ravel(), [0.25, 0.25, 0.0], atol=0.05)
+    simulated = passk_posterior.simulated(laws, np.zeros(3), np.zeros(3), np.zeros((3, 1)), counts, config, rng)
+    assert simulated.shape == (3, 1, 1)
+    np.testing.assert_allclose(simulated.ravel(), [0.25, 0.25, 0.0], atol=0.05)
 
 
 def test_a_line_through_other_tasks_finds_a_combination_of_them():
@@ -322,8 +322,8 @@ def test_a_line_through_other_tasks_finds_a_combination_of_them():
     k = np.tile([1.0, 16.0], 100)
     columns: Any = {"params": np.geomspace(1e6, 1e9, 200), "tokens": 1e10, "samples": k}
     tables = {
-        name: t2.Table.from_columns(**columns, neg_log_pass=one)
-        for name, one in (("a", a), ("b", b), ("c", a**0.7 * b**-0.2 * k**-0.1))
+        name: t2.Table.from_columns(**columns, neg_log_pass=values)
+        for name, values in (("a", a), ("b", b), ("c", a**0.7 * b**-0.2 * k**-0.1))
     }
     seen = np.arange(200) % 2 + np.arange(200) // 2 % 2 == 1
     x = np.log([a, b, k]).T
@@ -331,14 +331,14 @@ def test_a_line_through_other_tasks_finds_a_combination_of_them():
     y = np.log(tables["c"]["neg_log_pass"])
     augmented = np.r_[x[seen], np.eye(3)], np.r_[y[seen] - y[seen].mean(), np.zeros(3)]
     expected = y[seen].mean() + x @ np.linalg.lstsq(*augmented, rcond=None)[0]
-    found = pooled_tables.ridge(tables, "c", seen)
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
-    assert np.abs(found - y).max() < 0.05
+    prediction = pooled_tables.ridge(tables, "c", seen)
+    np.testing.assert_allclose(prediction, expected, rtol=1e-9, atol=1e-12)
+    assert np.abs(prediction - y).max() < 0.05
 
 
 @pytest.mark.tiny
 def test_pooled_tasks(tmp_path):
     result = pooled_tasks.run(pooled_tasks.Config.tiny())
-    (one,) = result.means
-    assert 0.05 < one.error[0] < 0.5 and one.ratio[2] == pytest.approx(one.error[2] / one.error[0])
+    (means,) = result.means
+    assert 0.05 < means.error[0] < 0.5 and means.ratio[2] == pytest.approx(means.error[2] / means.error[0])
     check_output(pooled_tasks, result, tmp_path)

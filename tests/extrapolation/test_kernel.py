@@ -31,16 +31,16 @@ def test_distances_are_euclidean():
 def test_the_spectrum_rebuilds_a_positive_covariance(share):
     rng = np.random.default_rng(1)
     places, run, weight = rng.uniform(15, 25, (30, 2)), np.arange(30) // 3, rng.uniform(0.5, 2, 30)
-    one = Kernel(3.0, share)
-    spectrum = one.spectrum(places, run, weight)
+    smooth = Kernel(3.0, share)
+    spectrum = smooth.spectrum(places, run, weight)
     assert (spectrum.values >= 0).all()
     root = np.sqrt(weight)
-    covariance = one.between(places, places) + share * (run[:, None] == run)
+    covariance = smooth.between(places, places) + share * (run[:, None] == run)
     rebuilt = spectrum.vectors * spectrum.values @ spectrum.vectors.T
     np.testing.assert_allclose(rebuilt, root[:, None] * covariance * root, atol=1e-12)
     elsewhere = rng.uniform(15, 25, (5, 2))
-    modes = one.between(elsewhere, spectrum.knots) @ spectrum.cross
-    np.testing.assert_allclose(modes, one.between(elsewhere, places) * root @ spectrum.vectors, atol=1e-12)
+    modes = smooth.between(elsewhere, spectrum.knots) @ spectrum.cross
+    np.testing.assert_allclose(modes, smooth.between(elsewhere, places) * root @ spectrum.vectors, atol=1e-12)
 
 
 def test_knots_are_places_far_from_each_other():
@@ -48,18 +48,18 @@ def test_knots_are_places_far_from_each_other():
     chosen = spread_out(places, 20)
     apart = distances(chosen, chosen) + 9 * np.eye(20)
     assert apart.min() > 0.1
-    assert {tuple(one) for one in chosen} <= {tuple(one) for one in places}
+    assert {tuple(place) for place in chosen} <= {tuple(place) for place in places}
     assert len(spread_out(places[[0, 0, 1]], 20)) == 2
 
 
 def test_a_long_table_has_nearly_the_covariance_of_all_rows(monkeypatch):
     rng = np.random.default_rng(3)
     places, run = rng.uniform([16, 20], [23, 26], (150, 2)), np.arange(150) // 2
-    one = Kernel(4.6, 0.3)
-    dense = one.spectrum(places, run, np.ones(150))
+    smooth = Kernel(4.6, 0.3)
+    dense = smooth.spectrum(places, run, np.ones(150))
     monkeypatch.setattr(kernel, "MOST_ROWS", 100)
     monkeypatch.setattr(kernel, "MOST_KNOTS", 90)
-    short = one.spectrum(places, run, np.ones(150))
+    short = smooth.spectrum(places, run, np.ones(150))
     assert len(short.knots) == 90
     rebuilt = [spectrum.vectors * spectrum.values @ spectrum.vectors.T for spectrum in (dense, short)]
     np.testing.assert_allclose(rebuilt[1], rebuilt[0], atol=1e-3)

@@ -66,7 +66,7 @@ def test_a_node_predicts_as_the_dense_gaussian_does(noisy, new_run):
     chosen = int(np.argmax(noisy.nodes.amplitude))
     amplitude, noise = noisy.nodes.amplitude[chosen], noisy.nodes.noise[chosen]
     assert amplitude > 0
-    one = noisy.spectra[noisy.nodes.kernel[chosen]].kernel
+    kernel = noisy.spectra[noisy.nodes.kernel[chosen]].kernel
     curve, table, model = noisy.curve, noisy.table, noisy.model
     columns, elsewhere = curve.read(table), curve.read(BEYOND)
     places, run = curve.places(columns), table.runs()
@@ -76,18 +76,18 @@ def test_a_node_predicts_as_the_dense_gaussian_does(noisy, new_run):
 
     same = run[:, None] == run
     of_law = slopes * spread**2 @ slopes.T
-    covariance = of_law + amplitude**2 * (one.between(places, places) + one.run_share * same)
+    covariance = of_law + amplitude**2 * (kernel.between(places, places) + kernel.run_share * same)
     covariance += np.diag(noise**2 / model.weight)
-    cross = far * spread**2 @ slopes.T + amplitude**2 * one.between(curve.places(elsewhere), places)
+    cross = far * spread**2 @ slopes.T + amplitude**2 * kernel.between(curve.places(elsewhere), places)
     at_prior = values - far @ (noisy.u - prior)
     mean = at_prior + cross @ np.linalg.solve(covariance, model.residual)
     variance = (far**2 * spread**2).sum(1) + amplitude**2 - (cross * np.linalg.solve(covariance, cross.T).T).sum(1)
     tail = student_t.ppf(0.95, noisy.noise_model.df) / norm.ppf(0.95)
-    variance += amplitude**2 * one.run_share + (tail * noise) ** 2 if new_run else 0.0
+    variance += amplitude**2 * kernel.run_share + (tail * noise) ** 2 if new_run else 0.0
 
-    found = noisy.predict(elsewhere, new_run=new_run)
-    np.testing.assert_allclose(found.means[chosen], mean, rtol=1e-7)
-    np.testing.assert_allclose(found.variances[chosen], variance, rtol=1e-4)
+    prediction = noisy.predict(elsewhere, new_run=new_run)
+    np.testing.assert_allclose(prediction.means[chosen], mean, rtol=1e-7)
+    np.testing.assert_allclose(prediction.variances[chosen], variance, rtol=1e-4)
 
 
 def test_bands_are_nested_and_widen_with_the_distance(noisy):
@@ -179,12 +179,12 @@ def test_wrong_arguments(noisy):
 def test_rows_left_out_by_weight_measure_nothing(noisy_runs):
     """They change no band and no range."""
     out = noisy_runs["params"] > 5e8
-    kept = noisy_runs.where(~out)
+    rest = noisy_runs.where(~out)
     alone, among = (
         t2.extrapolation.fit_discrepancy(t2.laws.Chinchilla, rows, key=KEY)
-        for rows in (kept, t2.evaluation.left_out(noisy_runs, out))
+        for rows in (rest, t2.evaluation.left_out(noisy_runs, out))
     )
-    assert among.measured == alone.measured and len(among.table) == len(kept)
+    assert among.measured == alone.measured and len(among.table) == len(rest)
     np.testing.assert_allclose(among.noise, alone.noise)
 
 

@@ -107,13 +107,13 @@ def test_rows_of_a_run_share_their_error():
 def test_coverage(gaussian_fit):
     """Of 60 tables with fresh errors, the 90 % band holds the true α about 54 times; 45 to 59 is ± 3.9 deviations."""
     _, first = gaussian_fit
-    held = 0
+    covered = 0
     for seed in range(60):
         table = simulated(0.01 * np.random.default_rng(100 + seed).normal(size=240))
         fit = t2.fit(Chinchilla, table, key=KEY, noise=first.problem.noise)
         band = t2.band(t2.parametric_bootstrap(fit, table, draws=DRAWS, key=KEY).laws.alpha)
-        held += bool(band.low <= 0.35 <= band.high)
-    assert 45 <= held <= 59
+        covered += bool(band.low <= 0.35 <= band.high)
+    assert 45 <= covered <= 59
 
 
 def test_a_fit_that_failed_is_not_resampled(gaussian_fit):
@@ -135,8 +135,8 @@ def test_failed_draws_are_counted_and_left_out():
     with pytest.raises(ValueError, match="2 of 5 draws reached no optimum, so there are no intervals"):
         boot.band(lambda law: law.E)
     assert repr(boot).splitlines()[2] == "  E                 2 (no interval)"  # the median of 0, 2 and 3
-    kept = dataclasses.replace(boot, draws=30)
-    assert kept.status == "28 of 30 draws over rows converged; 2 reached no optimum and were left out"
+    cut_short = dataclasses.replace(boot, draws=30)
+    assert cut_short.status == "28 of 30 draws over rows converged; 2 reached no optimum and were left out"
     with pytest.raises(ValueError, match="none of the 5 draws over rows reached an optimum"):
         collect((drawn, jnp.zeros(5, bool)), 5, "rows")
 
@@ -233,10 +233,10 @@ def test_padding_with_rows_of_no_weight_changes_nothing():
         assert len(padded.weight) == len(padded.columns["loss"]) == 256 and padded.weight[219:].sum() == 0
         u = problem.unconstrain(fit.law.values() | fit.noise_values)
         for times in (np.ones(219), np.arange(219.0)):
-            own = data.weighted(jnp.asarray(times))
+            weighted = data.weighted(jnp.asarray(times))
             more = padded.weighted(jnp.asarray(np.pad(times, (0, 37), constant_values=5.0)))
             for of in (problem.objective, jax.grad(problem.objective), jax.hessian(problem.objective)):
-                np.testing.assert_allclose(of(u, more), of(u, own), rtol=1e-12, atol=1e-12)
+                np.testing.assert_allclose(of(u, more), of(u, weighted), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(

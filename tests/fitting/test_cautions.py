@@ -87,8 +87,8 @@ def test_one_size_determines_a_sum_and_the_status_names_the_remedy():
         in fit.status
     )
     remedy = fit.status.partition("--fixed ")[2].split(";")[0].split()
-    held = {name: float(value) for name, _, value in (pair.partition("=") for pair in remedy)}
-    again = t2.fit(t2.laws.Chinchilla, table, key=KEY, fixed=held)
+    fixed = {name: float(value) for name, _, value in (pair.partition("=") for pair in remedy)}
+    again = t2.fit(t2.laws.Chinchilla, table, key=KEY, fixed=fixed)
     assert again.converged and again.undetermined == ()
     assert (again.law.E, again.law.B, again.law.beta) == pytest.approx((1.9, 900, 0.33), rel=1e-6)
 
@@ -116,8 +116,8 @@ def test_runs_are_drawn_where_a_model_repeats():
 @pytest.mark.parametrize(("error", "factor"), [(np.log(30.0), "30"), (800.0, "more than a million")])
 def test_the_factor_of_a_loose_parameter(error, factor):
     """A standard error of 800 in logs is no number as a factor."""
-    known = Identification(1, {"A": float(error)}, (), ("A",), {})
-    assert known.sentence == f"the rows determine A only within a factor of {factor}"
+    loose = Identification(1, {"A": float(error)}, (), ("A",), {})
+    assert loose.sentence == f"the rows determine A only within a factor of {factor}"
 
 
 @pytest.mark.parametrize(("rows", "warned"), [(5, True), (7, True), (8, False)])
@@ -162,9 +162,9 @@ def test_a_sweep_of_learning_rates_is_told_and_its_best_rows_are_the_law():
     assert spread == pytest.approx(100 * np.median(highest / lowest - 1), rel=0.05)
     best = table.keep_lowest("loss")
     assert len(best) == 36 and np.array_equal(best["loss"], lowest)
-    kept = t2.fit(t2.laws.Chinchilla, best, key=KEY)
-    assert kept.status.startswith("converged: ")
-    assert abs(kept.law.E - 1.8) < abs(fit.law.E - 1.8)
+    best_fit = t2.fit(t2.laws.Chinchilla, best, key=KEY)
+    assert best_fit.status.startswith("converged: ")
+    assert abs(best_fit.law.E - 1.8) < abs(fit.law.E - 1.8)
 
 
 def test_seeds_are_no_sweep_and_few_pairs_need_the_column():
@@ -193,7 +193,7 @@ def test_one_loss_throughout_shows_no_errors():
 
 
 @pytest.mark.parametrize(
-    ("runs", "over", "said"),
+    ("runs", "over", "message"),
     [
         (3, "rows", "12 rows are of 3 runs: rows of one run share errors, and fewer than 5 runs do not show them"),
         (3, "runs", "12 rows are of 3 runs: rows of one run share errors, and fewer than 5 runs do not show them"),
@@ -203,12 +203,12 @@ def test_one_loss_throughout_shows_no_errors():
         (12, "rows", ""),
     ],
 )
-def test_errors_that_rows_of_a_run_share(runs, over, said):
+def test_errors_that_rows_of_a_run_share(runs, over, message):
     """Checkpoints share their run's error, which resampled rows do not show, and few runs neither."""
     model = [f"m{i % runs}" for i in range(12)]
     table = t2.Table.from_columns(model=model, params=1e8, tokens=np.geomspace(1e9, 1e11, 12), loss=2.5)
     result = shared_errors(table, over)
-    assert result.startswith(said) if said else result == ""
+    assert result.startswith(message) if message else result == ""
 
 
 def test_the_bootstrap_tells_what_it_cannot_see():

@@ -68,20 +68,20 @@ def test_a_highest_share_of_one_is_a_fit():
     observed = 1.1 * (1 - 0.8 * (params / 1e7) ** -0.3)
     table = t2.Table.from_columns(params=params, tokens=20 * params, loss=observed)
     fit = t2.fit(Share, table, key=KEY, noise=t2.noise.Gaussian())
-    held = t2.fit(Share, table, key=KEY, noise=t2.noise.Gaussian(), fixed={"c": 1.0})
+    at_edge = t2.fit(Share, table, key=KEY, noise=t2.noise.Gaussian(), fixed={"c": 1.0})
     assert fit.converged and "c is at the edge of its domain (1)" in fit.status, fit.status
     assert fit.law.c == pytest.approx(1.0, abs=1e-6)
-    assert (fit.law.a, fit.law.b) == pytest.approx((held.law.a, held.law.b), rel=1e-5)
-    assert fit.identification.errors["a"] == pytest.approx(held.identification.errors["a"], rel=1e-3)
+    assert (fit.law.a, fit.law.b) == pytest.approx((at_edge.law.a, at_edge.law.b), rel=1e-5)
+    assert fit.identification.errors["a"] == pytest.approx(at_edge.identification.errors["a"], rel=1e-3)
     assert t2.bootstrap(fit, table, draws=20, key=KEY).failed == 0
 
 
 def test_a_fit_whose_every_parameter_is_at_an_edge_is_one():
     """Losses below the terms that are held leave E at 0, and nothing else is free."""
-    params, tokens = (one.ravel() for one in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 1e11, 4)))
+    params, tokens = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 1e11, 4)))
     losses = 400 * params**-0.34 + 400 * tokens**-0.28 - 0.05
     table = t2.Table.from_columns(params=params, tokens=tokens, loss=losses)
-    held = {"A": 400.0, "B": 400.0, "alpha": 0.34, "beta": 0.28}
-    fit = t2.fit(t2.laws.Chinchilla, table, key=KEY, starts=1, fixed=held)
+    fixed = {"A": 400.0, "B": 400.0, "alpha": 0.34, "beta": 0.28}
+    fit = t2.fit(t2.laws.Chinchilla, table, key=KEY, starts=1, fixed=fixed)
     assert fit.identification.rank == 0 and fit.identification.at_bound == {"E": 0.0}
     assert "E is at the edge of its domain (0)" in fit.status

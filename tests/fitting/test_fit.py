@@ -78,7 +78,7 @@ def test_single_precision(runs):
 def true_laws(law: type[t2.Law]) -> list[Any]:
     """Random laws of the sizes that papers report."""
     rng = np.random.default_rng(11)
-    made = []
+    laws = []
     for _ in range(4):
         values = {
             "a": rng.uniform(0.2, 0.8),
@@ -103,8 +103,8 @@ def true_laws(law: type[t2.Law]) -> list[Any]:
             values |= {"epsilon": rng.uniform(0.7, 0.9), "drop": rng.uniform(1, 2), "rate": rng.uniform(0.6, 1)}
         values["R_N"] = rng.uniform(3, 8) if law is ExcessParams else 0.0
         values["F"] = rng.uniform(0.3, 2) * 3e7 ** values["alpha"] * 5e9 ** values["beta"]
-        made.append(law(**{name: values[name] for name in law.declared()}))
-    return made
+        laws.append(law(**{name: values[name] for name in law.declared()}))
+    return laws
 
 
 @pytest.mark.parametrize(
@@ -240,13 +240,13 @@ def test_a_scale_of_the_noise_is_held_as_a_parameter_is(runs):
     # at an optimum over all, what is left free stays where it is when the rest is held there
     arguments: Any = {"key": KEY, "noise": t2.noise.StudentT(), "starts": 4}
     free = t2.fit(Chinchilla, runs, **arguments)
-    scale_held = t2.fit(Chinchilla, runs, **arguments, fixed=free.noise_values)
-    assert scale_held.problem.names == tuple(Chinchilla.declared()) and scale_held.noise_values == free.noise_values
-    np.testing.assert_allclose(list(scale_held.law.values().values()), list(free.law.values().values()), rtol=1e-6)
-    law_held = t2.fit(Chinchilla, runs, **arguments, fixed=free.law.values())
-    assert law_held.problem.names == law_held.problem.scales == ("sigma",)
-    assert law_held.law.values() == free.law.values()
-    np.testing.assert_allclose(law_held.noise_values["sigma"], free.noise_values["sigma"], rtol=1e-6)
+    fixed_scale = t2.fit(Chinchilla, runs, **arguments, fixed=free.noise_values)
+    assert fixed_scale.problem.names == tuple(Chinchilla.declared()) and fixed_scale.noise_values == free.noise_values
+    np.testing.assert_allclose(list(fixed_scale.law.values().values()), list(free.law.values().values()), rtol=1e-6)
+    fixed_law = t2.fit(Chinchilla, runs, **arguments, fixed=free.law.values())
+    assert fixed_law.problem.names == fixed_law.problem.scales == ("sigma",)
+    assert fixed_law.law.values() == free.law.values()
+    np.testing.assert_allclose(fixed_law.noise_values["sigma"], free.noise_values["sigma"], rtol=1e-6)
     with pytest.raises(ValueError, match="StudentT: sigma cannot be fixed at 0, its domain is 0 to inf"):
         t2.fit(Chinchilla, runs, **arguments, fixed={"sigma": 0.0})
 
@@ -299,9 +299,9 @@ def test_counts_without_losses():
     assert (fit.law.E, fit.law.theta1) == (0.0, 1.0) and not {"E", "theta1"} & set(fit.identification.errors)
     for k in (1.0, 10.0, 100.0, 1000.0):
         with jax.enable_x64(True):
-            found, expected = (np.asarray(law(n[::60], d[::60], k)) for law in (fit.law, true))
+            fitted, expected = (np.asarray(law(n[::60], d[::60], k)) for law in (fit.law, true))
         # 1800 questions: the mean pass@1 is known to about 0.4/sqrt(1800) = 0.01
-        assert abs(np.mean(found - expected)) < 0.03 and np.max(np.abs(found - expected)) < 0.12, k
+        assert abs(np.mean(fitted - expected)) < 0.03 and np.max(np.abs(fitted - expected)) < 0.12, k
 
 
 def test_laws_that_turn_down_are_told():
@@ -329,11 +329,11 @@ def test_laws_that_turn_down_are_told():
     falling = (by_k < -1e-9).any(axis=1)
     worst = np.unravel_index(np.argmin(by_k), by_k.shape)
     assert falling.any() and np.all(by_k[:, 0] > 0)
-    said = turning_points(down, table).split("; ")[0]
-    assert said.startswith(
+    sentence = turning_points(down, table).split("; ")[0]
+    assert sentence.startswith(
         f"pass@k falls with more params at {falling.sum()} of 6 measured (params, tokens), fastest at"
     )
-    assert said.endswith(f"params={n[worst[0]]:.3g}, tokens={d[worst[0]]:.3g}, k={10.0 ** worst[1]:g}")
+    assert sentence.endswith(f"params={n[worst[0]]:.3g}, tokens={d[worst[0]]:.3g}, k={10.0 ** worst[1]:g}")
     assert all(np.min(slopes(up, k)) > 0 for k in (1.0, 1e4)) and turning_points(up, table) == ""
     assert turning_points(CHINCHILLA, table) == ""
 

@@ -93,7 +93,7 @@ def test_other_files_are_no_laws(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("A", "abc", "found A = 'abc', expected a number in its domain, 0 to inf"),
         ("A", True, "found A = True, expected a number in its domain, 0 to inf"),
@@ -104,7 +104,7 @@ def test_other_files_are_no_laws(tmp_path, text):
         ("beta", None, "beta is missing; its parameters are E, A, B, alpha, beta"),
     ],
 )
-def test_a_damaged_law_names_file_and_parameter(tmp_path, fit, runs, name, value, said):
+def test_a_damaged_law_names_file_and_parameter(tmp_path, fit, runs, name, value, message):
     path = tmp_path / "law.json"
     save_law(path, fit, runs)
     content = json.loads(path.read_text())
@@ -115,7 +115,7 @@ def test_a_damaged_law_names_file_and_parameter(tmp_path, fit, runs, name, value
     path.write_text(json.dumps(content))
     with pytest.raises(ValueError) as stop:
         load_law(path)
-    assert str(stop.value) == f"{path}: {said}"
+    assert str(stop.value) == f"{path}: {message}"
 
 
 def test_draws_come_back_to_the_last_bit(tmp_path, draws):
@@ -180,8 +180,8 @@ def test_draws_of_a_file_keep_how_many_failed_and_what_they_do_not_show(tmp_path
     """A quarter of 40 draws failed, and the sentence on shared errors returns from the status that was written."""
     laws = t2.laws.Chinchilla(**{name: np.full(30, value) for name, value in TRUE.values().items()})
     caution = "24 rows are of 4 runs: rows of one run share errors, so intervals over rows are too narrow"
-    made = t2.Bootstrap(laws, 40, 10, "rows", caution)
-    save_draws(tmp_path / "draws.nc", laws, TRUE, f"bootstrap: {made.status}", asked=40, made=40)
+    boot = t2.Bootstrap(laws, 40, 10, "rows", caution)
+    save_draws(tmp_path / "draws.nc", laws, TRUE, f"bootstrap: {boot.status}", asked=40, made=40)
     back = load_bootstrap(tmp_path / "draws.nc", TRUE)
     assert (back.draws, back.failed, back.caution) == (40, 10, caution)
     assert back.no_band().startswith("10 of 40 draws reached no optimum")

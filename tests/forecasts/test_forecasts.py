@@ -44,10 +44,10 @@ def test_counts_of_uneven_trials_match_exact_fractions():
     n, c, ks = [6, 7, 9, 6], [1, 2, 0, 6], [1, 2, 3]
     result = t2.forecasts.pass_from_counts(n, c, ks)
     for k, passed in zip(ks, result.passed, strict=True):
-        each = [1 - Fraction(math.comb(m - s, k), math.comb(m, k)) for m, s in zip(n, c, strict=True)]
-        assert passed == pytest.approx(float(sum(each) / 4), rel=1e-14)
+        estimates = [1 - Fraction(math.comb(m - s, k), math.comb(m, k)) for m, s in zip(n, c, strict=True)]
+        assert passed == pytest.approx(float(sum(estimates) / 4), rel=1e-14)
         # the population's interval: s/√Q, carried to the logit
-        error = np.std([float(one) for one in each], ddof=1) / 2
+        error = np.std([float(estimate) for estimate in estimates], ddof=1) / 2
         logit = math.log(passed / (1 - passed)) + Z * error / (passed * (1 - passed))
         assert result.population.high[k - 1] == pytest.approx(1 / (1 + math.exp(-logit)), rel=1e-12)
     assert result.status == "3 of 4 questions solved"
@@ -58,10 +58,10 @@ def test_variance_of_the_counts_is_unbiased():
     n, k, p = 12, 3, 0.3
     passed, variance = np.zeros(n + 1), np.zeros(n + 1)
     for c in range(n + 1):
-        one = t2.forecasts.pass_from_counts([n], [c], [k])
-        passed[c] = one.passed[0]
+        forecast = t2.forecasts.pass_from_counts([n], [c], [k])
+        passed[c] = forecast.passed[0]
         if 0 < passed[c] < 1:
-            reach = np.diff(np.log([y / (1 - y) for y in (passed[c], one.questions.high[0])]))[0]
+            reach = np.diff(np.log([y / (1 - y) for y in (passed[c], forecast.questions.high[0])]))[0]
             variance[c] = (reach / Z * passed[c] * (1 - passed[c])) ** 2
     weight = binom.pmf(np.arange(n + 1), n, p)
     mean = weight @ passed
@@ -103,7 +103,7 @@ def test_known_chances():
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (
             lambda: t2.forecasts.pass_from_counts([5, 3, 9], [1, 1, 1], [2, 4]),
@@ -128,8 +128,8 @@ def test_known_chances():
         (lambda: t2.forecasts.forecast_power_law([5], [1], [10], key=KEY, first=6), "starts at k = 6, expected 1 to 5"),
     ],
 )
-def test_bad_input_is_named(call, said):
-    with pytest.raises(ValueError, match=said.replace(".", r"\.")):
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message.replace(".", r"\.")):
         call()
 
 
@@ -164,7 +164,7 @@ def test_band_of_these_questions_matches_sampling(sampled):
     """Draws of every question's chance, one set for each draw of (a, b), in place of the Beta of two moments."""
     _, correct, forecast, _ = sampled
     rng = np.random.default_rng(5)
-    a, b = (np.repeat(np.asarray(one), 10)[:, None] for one in (forecast.laws.a, forecast.laws.b))
+    a, b = (np.repeat(np.asarray(values), 10)[:, None] for values in (forecast.laws.a, forecast.laws.b))
     passed = np.mean(1 - (1 - rng.beta(a + correct, b + DRAWN - correct)) ** FAR, axis=1)
     band = forecast.questions
     low, mid, high = np.quantile(passed, [0.05, 0.5, 0.95])
@@ -254,8 +254,8 @@ def test_experiment_on_made_up_checkpoints(tmp_path):
                 column.append(value)
     config = passk_forecast.Config(repeats=6)
     answer = passk_forecast.checkpoints(t2.Table.from_columns(**columns), config)
-    assert [one.model for one in answer] == ["a", "b", "c", "d"]
-    assert all(one.high - one.low < 0.01 for one in answer)
+    assert [row.model for row in answer] == ["a", "b", "c", "d"]
+    assert all(row.high - row.low < 0.01 for row in answer)
     trials = [
         passk_forecast.repeat("trained", answer[:2], config, 0),
         passk_forecast.repeat("early", answer[2:], config, 1),
@@ -299,8 +299,8 @@ def test_one_sample_a_question_tells_the_mean_only():
 
 
 def test_status_of_one_sample_a_question():
-    one = t2.forecasts.pass_from_counts([1, 1, 1], [1, 0, 0], [1])
-    assert "; with one sample of a question, at every k, the interval of these questions is that of" in one.status
+    forecast = t2.forecasts.pass_from_counts([1, 1, 1], [1, 0, 0], [1])
+    assert "; with one sample of a question, at every k, the interval of these questions is that of" in forecast.status
     odd = t2.forecasts.pass_from_counts([5, 5, 5], [1, 0, 3], [1, 2, 3])
     assert odd.status.endswith("above k = 2 the interval of these questions is that of the population")
 

@@ -44,30 +44,30 @@ def test_pass_at_k_and_pass_to_the_k_are_the_exact_fractions():
 
 
 def test_pass_to_the_third_of_seven_in_ten_is_a_published_number():
-    found = all_pass_from_counts([10], [7], samples=[3])
-    assert found.passed[0] == pytest.approx(35 / 120, rel=1e-12)
-    assert found.questions.low[0] < 35 / 120 < found.questions.high[0]
-    assert np.isnan([found.population.low[0], found.population.high[0]]).all()
-    assert found.status == "1 of 1 question solved; an interval of the population needs at least two questions"
+    estimate = all_pass_from_counts([10], [7], samples=[3])
+    assert estimate.passed[0] == pytest.approx(35 / 120, rel=1e-12)
+    assert estimate.questions.low[0] < 35 / 120 < estimate.questions.high[0]
+    assert np.isnan([estimate.population.low[0], estimate.population.high[0]]).all()
+    assert estimate.status == "1 of 1 question solved; an interval of the population needs at least two questions"
     assert np.isnan(pass_from_counts([10], [0], [1]).population.high[0])
 
 
 @pytest.mark.parametrize(("n", "c", "k"), [(128, 20, 16), (128, 127, 64), (1000, 40, 30), (5000, 4000, 500)])
 def test_small_pass_to_the_k_keeps_its_digits(n, c, k):
     """Of (128, 20) and (128, 0) at k = 16 the mean is 2.6e-17, which one minus a chance near one would lose."""
-    found = all_pass_from_counts([n, n], [c, 0], samples=[k])
+    estimate = all_pass_from_counts([n, n], [c, 0], samples=[k])
     truth = float(Fraction(comb(c, k), 2 * comb(n, k)))
-    assert found.passed[0] == pytest.approx(truth, rel=1e-10, abs=0)
-    assert 0 < found.population.low[0] < truth < found.population.high[0]
+    assert estimate.passed[0] == pytest.approx(truth, rel=1e-10, abs=0)
+    assert 0 < estimate.population.low[0] < truth < estimate.population.high[0]
 
 
 def test_the_noise_of_pass_to_the_k_is_the_unbiased_variance():
     """C(7, 2)/C(10, 2) = 7/15 and C(7, 4)/C(10, 4) = 1/6: the variance is 49/225 - 1/6, carried to the logit."""
-    found = all_pass_from_counts([10], [7], samples=[2])
+    estimate = all_pass_from_counts([10], [7], samples=[2])
     p, error = 7 / 15, (49 / 225 - 1 / 6) ** 0.5
     reach = 1.6448536269514722 * error / (p * (1 - p))
     expected = 1 / (1 + (1 - p) / p * np.exp(-reach))
-    assert found.questions.high[0] == pytest.approx(expected, rel=1e-9)
+    assert estimate.questions.high[0] == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("estimate", [pass_from_counts, all_pass_from_counts])
@@ -109,7 +109,7 @@ def test_maj_at_1_is_pass_at_1_and_many_samples_stay_a_probability():
 
 
 @pytest.mark.parametrize(
-    ("answers", "right", "k", "said"),
+    ("answers", "right", "k", "message"),
     [
         (["a", "a"], [True, False], 1, "both right and wrong"),
         (["", "a"], [True, True], 1, "right sample without an answer"),
@@ -117,8 +117,8 @@ def test_maj_at_1_is_pass_at_1_and_many_samples_stay_a_probability():
         (["a", "b"], [True], 1, "2 answers and 1 verdicts"),
     ],
 )
-def test_answers_that_contradict_are_refused(answers, right, k, said):
-    with pytest.raises(ValueError, match=said):
+def test_answers_that_contradict_are_refused(answers, right, k, message):
+    with pytest.raises(ValueError, match=message):
         majority_at_k(answers, right, k)
 
 
@@ -136,13 +136,13 @@ def paired_truth(k: int) -> float:
 
 
 def coverage_of_differences(simulations: int, k: int, seed: int, questions: int = 164, n: int = 16) -> float:
-    draw, truth, held = np.random.default_rng(seed), paired_truth(k), 0
+    draw, truth, covered = np.random.default_rng(seed), paired_truth(k), 0
     trials = np.full(questions, n)
     for _ in range(simulations):
         first, second = paired_counts(draw, questions, n)
         band = compare_counts((trials, first), (trials, second), [k]).population
-        held += bool(band.low[0] <= truth <= band.high[0])
-    return held / simulations
+        covered += bool(band.low[0] <= truth <= band.high[0])
+    return covered / simulations
 
 
 def test_intervals_of_paired_differences_hold_the_truth_as_often_as_they_say():
@@ -152,45 +152,45 @@ def test_intervals_of_paired_differences_hold_the_truth_as_often_as_they_say():
 
 def test_a_paired_interval_is_that_of_the_differences():
     """Textbook: mean 0.25, standard deviation 0.25 of three differences, Student's 95 % quantile of 2 is 2.91999."""
-    found = compare_counts(([4] * 3, [1, 2, 4]), ([4] * 3, [0, 2, 2]), [1])
-    assert found.difference[0] == pytest.approx(0.25)
-    assert found.population.high[0] == pytest.approx(0.25 + 2.9199856 * 0.25 / 3**0.5, rel=1e-6)
-    assert "fewer than 30 differ" in found.status
+    comparison = compare_counts(([4] * 3, [1, 2, 4]), ([4] * 3, [0, 2, 2]), [1])
+    assert comparison.difference[0] == pytest.approx(0.25)
+    assert comparison.population.high[0] == pytest.approx(0.25 + 2.9199856 * 0.25 / 3**0.5, rel=1e-6)
+    assert "fewer than 30 differ" in comparison.status
 
 
 def test_models_that_agree_everywhere_may_still_differ_elsewhere():
-    found = compare_counts(([4] * 50, [2] * 50), ([4] * 50, [2] * 50), [1])
-    assert found.population.high[0] == pytest.approx(1 - 0.05 ** (1 / 50)) and found.population.low[0] < 0
+    comparison = compare_counts(([4] * 50, [2] * 50), ([4] * 50, [2] * 50), [1])
+    assert comparison.population.high[0] == pytest.approx(1 - 0.05 ** (1 / 50)) and comparison.population.low[0] < 0
 
 
 @pytest.mark.parametrize(
-    ("second", "k", "said"),
+    ("second", "k", "message"),
     [
         (([4], [1]), 1, "found 2 and 1 questions"),
         (([4, 4], [1, 5]), 1, "question 1 has 5 correct of 4"),
         (([4, 2], [1, 1]), 3, "found k = 3, expected at most 2"),
     ],
 )
-def test_models_that_cannot_be_compared_are_refused(second, k, said):
-    with pytest.raises(ValueError, match=said):
+def test_models_that_cannot_be_compared_are_refused(second, k, message):
+    with pytest.raises(ValueError, match=message):
         compare_counts(([4, 4], [1, 2]), second, [k])
 
 
 def test_the_k_of_a_target_within_the_counts_is_the_smallest_that_reaches_it():
     """Questions of 8 samples with 1 right: pass@k is k/8, so 0.6 needs 5 of them."""
-    found = samples_for_target([8] * 40, [1] * 40, 0.6, key=KEY)
-    assert found.samples == 5 and found.low <= 5 <= found.high
-    assert found.status == "reached within the 8 samples a question"
+    answer = samples_for_target([8] * 40, [1] * 40, 0.6, key=KEY)
+    assert answer.samples == 5 and answer.low <= 5 <= answer.high
+    assert answer.status == "reached within the 8 samples a question"
 
 
 def test_the_k_of_a_target_beyond_the_counts_is_that_of_the_beta():
     draw = np.random.default_rng(100)  # the truth was in 26 of 30 intervals of such seeds
     n = np.full(600, 10)
     c = draw.binomial(n, draw.beta(0.5, 4.0, 600))
-    found = samples_for_target(n, c, 0.9, key=KEY)
+    answer = samples_for_target(n, c, 0.9, key=KEY)
     truth = float(np.asarray(brentq(lambda k: np.expm1(betaln(0.5, 4.0 + k) - betaln(0.5, 4.0)) + 0.9, 1, 1e6)))
-    assert found.low <= truth <= found.high and truth / 2 < found.samples < 2 * truth
-    assert "rests on the Beta distribution" in found.status
+    assert answer.low <= truth <= answer.high and truth / 2 < answer.samples < 2 * truth
+    assert "rests on the Beta distribution" in answer.status
 
 
 def test_a_forecast_is_never_below_what_was_measured():
@@ -198,10 +198,10 @@ def test_a_forecast_is_never_below_what_was_measured():
     n, c = np.full(10, 8), np.array([1, 1, 2, 2, 3, 3, 4, 4, 5, 5])
     plain = forecast_beta(n, c, [9], key=KEY, draws=200)
     assert plain.passed[0] < 1
-    found = forecast_beyond(n, c, [9, 100], KEY, 200, 0.9)
-    assert found.passed.tolist() == [1.0, 1.0] and found.high.tolist() == [1.0, 1.0]
-    assert found.low[0] >= 0.05 ** (1 / 10)  # the lower end at k = 8, α^(1/Q)
-    assert "the measured pass@8 = 1 stands" in found.status
+    forecast = forecast_beyond(n, c, [9, 100], KEY, 200, 0.9)
+    assert forecast.passed.tolist() == [1.0, 1.0] and forecast.high.tolist() == [1.0, 1.0]
+    assert forecast.low[0] >= 0.05 ** (1 / 10)  # the lower end at k = 8, α^(1/Q)
+    assert "the measured pass@8 = 1 stands" in forecast.status
 
 
 def test_all_right_beyond_the_samples_is_a_ratio_of_beta_functions():
@@ -226,34 +226,34 @@ def test_one_short_question_does_not_discard_the_others():
     """Questions of 200 samples from Beta(1, 1), for which pass@k is k/(k + 1), and one of a single sample."""
     chances = (np.arange(49) + 0.5) / 49
     n, c = np.append(np.full(49, 200), 1), np.append(np.round(200 * chances), 0)
-    found = samples_for_target(n, c, 0.9, key=KEY)
-    assert found.low < 9 < found.high and found.samples == pytest.approx(9, abs=3)
-    assert found.status == "beyond the 1 sample a question: it rests on the Beta distribution of the forecast"
+    answer = samples_for_target(n, c, 0.9, key=KEY)
+    assert answer.low < 9 < answer.high and answer.samples == pytest.approx(9, abs=3)
+    assert answer.status == "beyond the 1 sample a question: it rests on the Beta distribution of the forecast"
 
 
 def test_where_nothing_is_solved_the_k_is_the_priors():
-    found = samples_for_target([2] * 99, [0] * 99, 0.5, key=KEY)
-    assert "nothing is solved, so it rests on the prior and not on the counts" in found.status
+    answer = samples_for_target([2] * 99, [0] * 99, 0.5, key=KEY)
+    assert "nothing is solved, so it rests on the prior and not on the counts" in answer.status
     far = samples_for_target([2] * 99, [0] * 99, 1 - 1e-9, key=KEY)
     assert far.samples == inf and far.status.startswith("no k up to 1e9 reaches it in the forecast; ")
 
 
 def test_where_all_samples_are_right_the_upper_end_is_the_priors():
     """The lower end of pass@2 of 5 questions is 0.05^(1/5) = 0.549, so a target of 0.8 needs a forecast."""
-    found = samples_for_target([2] * 5, [2] * 5, 0.8, key=KEY)
-    assert found.samples == 1 and found.high > 2
-    assert found.status == "reached within the 2 samples a question; the upper end of the interval rests on the prior"
+    answer = samples_for_target([2] * 5, [2] * 5, 0.8, key=KEY)
+    assert answer.samples == 1 and answer.high > 2
+    assert answer.status == "reached within the 2 samples a question; the upper end of the interval rests on the prior"
 
 
 def test_a_target_of_one_question_has_no_interval():
     """One right of two: pass@2 = 1."""
-    found = samples_for_target([2], [1], 0.9, key=KEY)
-    assert found.samples == 2 and np.isnan([found.low, found.high]).all()
-    assert found.status == "reached within the 2 samples a question; an interval needs at least two questions"
+    answer = samples_for_target([2], [1], 0.9, key=KEY)
+    assert answer.samples == 2 and np.isnan([answer.low, answer.high]).all()
+    assert answer.status == "reached within the 2 samples a question; an interval needs at least two questions"
 
 
 def test_one_sample_a_question_gives_no_k():
-    found = samples_for_target([1] * 164, [1] * 50 + [0] * 114, 0.8, key=KEY)
-    assert found.samples == inf and found.status.startswith("one sample a question: only pass@1 is known")
+    answer = samples_for_target([1] * 164, [1] * 50 + [0] * 114, 0.8, key=KEY)
+    assert answer.samples == inf and answer.status.startswith("one sample a question: only pass@1 is known")
     with pytest.raises(ValueError, match="found the target 80"):
         samples_for_target([4], [2], 80.0, key=KEY)

@@ -56,10 +56,12 @@ def draw(law: type[t2.Law], count: int, seed: int = 0) -> Any:
     """Random laws (count,): middle half of each prior, terms of 0.5 to 5 where N, D and k are least."""
     rng = np.random.default_rng(seed)
     declared = law.declared()
-    values = {name: np.asarray(one.prior.icdf(rng.uniform(0.25, 0.75, count))) for name, one in declared.items()}
-    for name, one in declared.items():
-        if one.power:
-            least = math.prod(DOMAIN[of][0] ** values[exponent] for of, exponent in one.power)
+    values = {
+        name: np.asarray(parameter.prior.icdf(rng.uniform(0.25, 0.75, count))) for name, parameter in declared.items()
+    }
+    for name, parameter in declared.items():
+        if parameter.power:
+            least = math.prod(DOMAIN[of][0] ** values[exponent] for of, exponent in parameter.power)
             values[name] = np.exp(rng.uniform(np.log(0.5), np.log(5), count)) * least
     if law is DownstreamError:  # an error is at least zero
         values["drop"] = rng.uniform(0.1, 0.9, count) * values["epsilon"]

@@ -37,8 +37,8 @@ class Documented(NamedTuple):
     @property
     def docstring(self) -> str:
         """The docstring without its indentation, empty where there is none of its own."""
-        own = self.value.fget.__doc__ if isinstance(self.value, property) else self.value.__doc__
-        return inspect.cleandoc(own or "")
+        text = self.value.fget.__doc__ if isinstance(self.value, property) else self.value.__doc__
+        return inspect.cleandoc(text or "")
 
 
 def public_names() -> Iterator[Documented]:

@@ -12,14 +12,14 @@ import t2jax as t2
 
 KEY = jax.random.key(0)
 LAW = t2.laws.Chinchilla(E=1.7, A=400.0, B=400.0, alpha=0.34, beta=0.28)
-N, D = (one.ravel() for one in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 1e11, 4)))
+N, D = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 1e11, 4)))
 FRAME = pd.DataFrame({"params": N, "tokens": D, "loss": 1.7 + 400 * N**-0.34 + 400 * D**-0.28})
 TABLE = t2.Table(FRAME)
 BUDGET = t2.Budget(train=1e21)
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (
             lambda: t2.fit("chinchilla", TABLE, key=KEY),
@@ -69,8 +69,8 @@ BUDGET = t2.Budget(train=1e21)
         ),
     ],
 )
-def test_first_mistakes(call, said):
-    with pytest.raises(TypeError, match=said):
+def test_first_mistakes(call, message):
+    with pytest.raises(TypeError, match=message):
         call()
 
 

@@ -28,7 +28,7 @@ def user_law(name: str, call: Any) -> type[t2.Law]:
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda self, N, D: self.E, r"Mine\(N, D\) gives shape \(\) for 4 rows, expected \(4,\): one number per row"),
         (lambda self, N, D: (N**-self.alpha)[:, None], r"gives shape \(4, 1\) for 4 rows"),
@@ -43,8 +43,8 @@ def user_law(name: str, call: Any) -> type[t2.Law]:
         (lambda self, N, D: self.E * N**-self.beta, "fails on columns of 4 rows: Mine has no attribute 'beta'"),
     ],
 )
-def test_a_mistake_in_a_law_is_named(call, said):
-    with pytest.raises(TypeError, match=said):
+def test_a_mistake_in_a_law_is_named(call, message):
+    with pytest.raises(TypeError, match=message):
         t2.fit(user_law("Mine", call), TABLE, key=KEY)
 
 

@@ -36,35 +36,36 @@ def x64():
         yield
 
 
-def assert_undone_with_its_volume(made, u):
+def assert_undone_with_its_volume(coordinates, u):
     """There and back from u, and log |det ∂values/∂u| by autodiff."""
-    np.testing.assert_allclose(made.unconstrain(made.values(u)), u, atol=1e-12)
-    matrix = jax.jit(jax.jacfwd(made.values))(u)
-    volume = np.linalg.slogdet(np.stack([matrix[name] for name in made.free]))[1]
-    np.testing.assert_allclose(sum(made.log_slopes(u).values(), made.frame_volume(u)), volume, rtol=1e-12)
+    np.testing.assert_allclose(coordinates.unconstrain(coordinates.values(u)), u, atol=1e-12)
+    matrix = jax.jit(jax.jacfwd(coordinates.values))(u)
+    volume = np.linalg.slogdet(np.stack([matrix[name] for name in coordinates.free]))[1]
+    np.testing.assert_allclose(sum(coordinates.log_slopes(u).values(), coordinates.frame_volume(u)), volume, rtol=1e-12)
 
 
-@pytest.mark.parametrize("held", [{}, {"E": 0.0, "theta1": 1.0}, {"theta2": 0.4}, {"theta0": 1.0}], ids=str)
-def test_a_frame_is_undone_and_counts_its_volume(held):
+@pytest.mark.parametrize("fixed", [{}, {"E": 0.0, "theta1": 1.0}, {"theta2": 0.4}, {"theta0": 1.0}], ids=str)
+def test_a_frame_is_undone_and_counts_its_volume(fixed):
     """There and back, and log |det| by autodiff, with all or some of the parameters that the frame of T2PassK moves."""
     frame = T2PassK.frame({"N": np.array([1e8, 1e9]), "D": np.array([1e10, 1e11])})
-    made = Coordinates(tuple(T2PassK.declared().items()), held, CENTRE, frame)
-    u = jnp.linspace(-0.5, 0.7, len(made.free))
-    assert_undone_with_its_volume(made, u)
-    if not {"theta0", "theta2"} & set(held):  # the stand-in of θ0 is the logit of the mean success at the largest sizes
-        a, b = T2PassK(**made.values(u)).questions(1e9, 1e11)
-        assert float(jnp.log(a / b)) == pytest.approx(float(u[made.free.index("theta0")]), rel=1e-10)
+    coordinates = Coordinates(tuple(T2PassK.declared().items()), fixed, CENTRE, frame)
+    u = jnp.linspace(-0.5, 0.7, len(coordinates.free))
+    assert_undone_with_its_volume(coordinates, u)
+    # the stand-in of θ0 is the logit of the mean success at the largest sizes
+    if not {"theta0", "theta2"} & set(fixed):
+        a, b = T2PassK(**coordinates.values(u)).questions(1e9, 1e11)
+        assert float(jnp.log(a / b)) == pytest.approx(float(u[coordinates.free.index("theta0")]), rel=1e-10)
 
 
 @pytest.mark.parametrize("case", CONSTANT)
 def test_a_level_is_undone_and_counts_its_volume(case):
     """There and back, and log |det| by autodiff; the first of a group stands for the sum of its terms."""
-    law, same, held, groups = CONSTANT[case]
+    law, same, fixed, groups = CONSTANT[case]
     spread = {of: np.exp(CENTRE[of]) * np.array([0.1, 1.0, 30.0]) for of in law.inputs()}
     frame = sum_frame(law, spread | {of: np.exp(CENTRE[of]) * np.array([1.0, 0.999, 1.001]) for of in same})
     assert frame is not None and frame.groups == groups
-    made = Coordinates(tuple(law.declared().items()), held, CENTRE, frame)
-    assert_undone_with_its_volume(made, jnp.linspace(-0.5, 0.7, len(made.free)))
+    coordinates = Coordinates(tuple(law.declared().items()), fixed, CENTRE, frame)
+    assert_undone_with_its_volume(coordinates, jnp.linspace(-0.5, 0.7, len(coordinates.free)))
 
 
 def test_what_stands_for_e_at_one_length_is_all_that_the_rows_know():
@@ -118,8 +119,8 @@ def test_terms_of_nothing_leave_a_frame():
         def __call__(self, D):
             return self.E + self.B * (D > 1e10)
 
-    made = Coordinates(tuple(Late.declared().items()), {}, {}, sum_frame(Late, {"D": np.array([1e9, 2e9])}))
-    assert_undone_with_its_volume(made, jnp.array([0.3, -0.8]))
+    coordinates = Coordinates(tuple(Late.declared().items()), {}, {}, sum_frame(Late, {"D": np.array([1e9, 2e9])}))
+    assert_undone_with_its_volume(coordinates, jnp.array([0.3, -0.8]))
 
 
 def test_a_prior_on_another_interval_is_left_out_of_the_frame():
@@ -143,14 +144,14 @@ def test_one_length_gives_the_prior_on_the_sheet_that_the_rows_leave():
     prior's: p(E) p(β) p_B((c - E) D^β) D^β, integrated on a grid. With the smallest steps that the status advises: by
     default a few of 8000 draws may diverge where E is next to nothing."""
     n, d, sigma = np.geomspace(1e7, 1e9, 12), 2e9, 1e-3
-    held = {"A": 400.0, "alpha": 0.34, "sigma": sigma}
+    fixed = {"A": 400.0, "alpha": 0.34, "sigma": sigma}
     loss = (2.7 + 400 / n**0.34) * np.exp(sigma * np.random.default_rng(0).normal(size=12))
     table = t2.Table.from_columns(params=n, tokens=d, loss=loss)
     small = {"warmup": 1000, "draws": 2000, "accept": 0.99}
-    post = t2.sample(Chinchilla, table, t2.noise.Gaussian(), key=KEY, fixed=held, **small)
+    post = t2.sample(Chinchilla, table, t2.noise.Gaussian(), key=KEY, fixed=fixed, **small)
     assert post.converged, post.status
     assert {"B", "beta"} <= set(post.diagnosis.left), post.status
-    prior = {name: one.prior for name, one in Chinchilla.declared().items()}
+    prior = {name: parameter.prior for name, parameter in Chinchilla.declared().items()}
     weight = 1 / (2.7 + 400 / n**0.34) ** 2
     c = np.average(loss - 400 / n**0.34, weights=weight)
     # E = c/(1 + t) with t = B/D^β/E, which may be next to nothing: even steps in log t and log β

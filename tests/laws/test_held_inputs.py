@@ -31,22 +31,22 @@ LAW = Experts(E=1.8, rho=0.5)
 
 
 def test_a_held_law_has_the_same_numbers_by_position_and_by_name():
-    held: Any = t2.laws.hold(LAW, experts=16.0)
+    law_of_16: Any = t2.laws.hold(LAW, experts=16.0)
     expected = 1.8 + (4e9) ** -0.3 + 1e11**-0.3
-    assert float(held(1e9, 1e11, 16.0)) == pytest.approx(expected, rel=1e-6)
-    assert float(held(1e9, 1e11)) == pytest.approx(expected, rel=1e-6)
-    assert float(held.cost(N=1e9, D=1e11)) == pytest.approx(expected, rel=1e-6)
-    assert float(held(N=1e9, D=1e11, experts=1.0)) == pytest.approx(1.8 + 1e9**-0.3 + 1e11**-0.3, rel=1e-6)
-    assert held.values() == LAW.values() and type(held).inputs() == Experts.inputs() == ("N", "D", "experts")
-    assert own_inputs(type(held)) == [] and own_inputs(Experts) == ["experts"]
-    assert held_values(type(held)) == {"experts": 16.0} and held_values(Experts) == {}
+    assert float(law_of_16(1e9, 1e11, 16.0)) == pytest.approx(expected, rel=1e-6)
+    assert float(law_of_16(1e9, 1e11)) == pytest.approx(expected, rel=1e-6)
+    assert float(law_of_16.cost(N=1e9, D=1e11)) == pytest.approx(expected, rel=1e-6)
+    assert float(law_of_16(N=1e9, D=1e11, experts=1.0)) == pytest.approx(1.8 + 1e9**-0.3 + 1e11**-0.3, rel=1e-6)
+    assert law_of_16.values() == LAW.values() and type(law_of_16).inputs() == Experts.inputs() == ("N", "D", "experts")
+    assert own_inputs(type(law_of_16)) == [] and own_inputs(Experts) == ["experts"]
+    assert held_values(type(law_of_16)) == {"experts": 16.0} and held_values(Experts) == {}
 
 
 def test_a_column_of_the_table_is_read_all_the_same():
-    held = t2.laws.hold(LAW, experts=16.0)
+    law_of_16 = t2.laws.hold(LAW, experts=16.0)
     rows = {"params": jnp.array([1e9]), "tokens": jnp.array([1e11])}
-    assert held.predict(rows) == pytest.approx(held(1e9, 1e11, 16.0))
-    assert held.predict(rows | {"experts": jnp.array([1.0])}) == pytest.approx(held(1e9, 1e11, 1.0))
+    assert law_of_16.predict(rows) == pytest.approx(law_of_16(1e9, 1e11, 16.0))
+    assert law_of_16.predict(rows | {"experts": jnp.array([1.0])}) == pytest.approx(law_of_16(1e9, 1e11, 1.0))
 
 
 def test_plans_of_a_law_and_of_draws_are_at_the_value():
@@ -60,8 +60,8 @@ def test_plans_of_a_law_and_of_draws_are_at_the_value():
 
 def test_a_law_inside_another_holds_too():
     outer = t2.laws.T2Loss.on(Experts)
-    held = class_holding(outer, {"experts": 16.0})
-    law = held(E=1.8, rho=0.5, G=0.8, gamma=0.35)
+    law_of_16 = class_holding(outer, {"experts": 16.0})
+    law = law_of_16(E=1.8, rho=0.5, G=0.8, gamma=0.35)
     assert float(law.loss(N=1e9, D=1e11)) == pytest.approx(1.8 + 4e9**-0.3 + 1e11**-0.3, rel=1e-6)
     assert float(law(N=1e9, D=1e11, k=4.0)) == pytest.approx(float(law.loss(N=1e9, D=1e11)) + 0.8 * 4**-0.35, rel=1e-6)
 
@@ -72,13 +72,13 @@ def test_the_same_class_is_made_once():
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"expert": 8.0}, "expert cannot be held, because Experts does not read it; Experts's own columns: experts"),
         ({"N": 1e9}, "N cannot be held, because plans choose it"),
         ({"experts": np.nan}, "experts cannot be held at nan, expected a finite number"),
     ],
 )
-def test_what_cannot_be_held(values, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_cannot_be_held(values, message):
+    with pytest.raises(ValueError, match=message):
         t2.laws.hold(LAW, **values)

@@ -188,8 +188,8 @@ def power_law(values, n, d):
     return mpmath.mpf(values["E"]) + sum(mpmath.mpf(values[c]) * mpmath.mpf(x) ** -values[e] for c, x, e in terms)
 
 
-def close(found, exact):
-    assert float(found) == pytest.approx(float(exact), rel=1e-12)
+def close(value, exact):
+    assert float(value) == pytest.approx(float(exact), rel=1e-12)
 
 
 def test_muennighoffs_published_coefficients():

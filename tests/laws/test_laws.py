@@ -134,8 +134,9 @@ def test_compiled_batched_and_differentiated(law):
         low, high = (value_and_slopes(*move(h))[0] for h in (-1e-5, 1e-5))
         return np.asarray(high - low) / 2e-5
 
-    def close(slope, found):  # a central difference errs by rounding (1e-16/1e-5) and by h² times a third derivative
-        np.testing.assert_allclose(slope, found, rtol=1e-6, atol=3e-10 * np.max(np.abs(values)) + 1e-9)
+    # a central difference errs by rounding (1e-16/1e-5) and by h² times a third derivative
+    def close(slope, difference):
+        np.testing.assert_allclose(slope, difference, rtol=1e-6, atol=3e-10 * np.max(np.abs(values)) + 1e-9)
 
     leaves, tree = jax.tree.flatten(laws)
     for j, slope in enumerate(jax.tree.leaves(by_law)):
@@ -186,8 +187,8 @@ def test_units_of_inputs(law):
         return
     for of in {"N", "D", "compute"} & set(law.inputs()):
         scaled, together = {}, TOGETHER.get(of, {of})
-        for name, one in law.declared().items():
-            if exponents := [exponent for x, exponent in one.power if x in together]:
+        for name, parameter in law.declared().items():
+            if exponents := [exponent for x, exponent in parameter.power if x in together]:
                 scaled[name] = values[name] * 1000.0 ** -sum(values[exponent] for exponent in exponents)
         assert scaled
         if law is BrokenPower:
@@ -215,8 +216,8 @@ def test_parts_are_seen_from_outside():
     )
     assert flat.values() == nested.values() and nested.loss is kaplan and flat.loss.values() == kaplan.values()
     by_hand = 1.0 + (2.0 * 1e9**-0.4 + 3.0 * 1e10**-0.5) ** 0.6 + 7.0 * 5.0**-0.8
-    for made in (flat, nested, T2Loss(loss=kaplan, G=7.0, gamma=0.8)):
-        assert made(1e9, 1e10, 5.0) == pytest.approx(by_hand, rel=1e-13)
+    for law in (flat, nested, T2Loss(loss=kaplan, G=7.0, gamma=0.8)):
+        assert law(1e9, 1e10, 5.0) == pytest.approx(by_hand, rel=1e-13)
     assert T2Loss.on(Kaplan) is T2Loss.on(Kaplan) and T2Loss.on(Kaplan).inputs() == ("N", "D", "k")
     with pytest.raises(TypeError, match="Chinchilla has no part to put Kaplan in"):
         Chinchilla.on(Kaplan)
@@ -244,14 +245,14 @@ def test_parts_are_seen_from_outside():
 def test_inputs_of_a_part_reach_it():
     """Samples on repeated data: U passes through the laws of k, by name, and may be left out."""
     repeated = DataConstrained(**chinchilla_values(), R_D=15.0)
-    made = T2Loss.on(DataConstrained)(**repeated.values(), G=2.0, gamma=0.5)
-    assert made.inputs() == ("N", "D", "k", "U") and made.needed() == {"N", "D", "k"}
+    combined = T2Loss.on(DataConstrained)(**repeated.values(), G=2.0, gamma=0.5)
+    assert combined.inputs() == ("N", "D", "k", "U") and combined.needed() == {"N", "D", "k"}
     by_hand = float(repeated(1e8, 1e10, 1e9)) + 2.0 * 4.0**-0.5
-    assert made(1e8, 1e10, 4.0, U=1e9) == pytest.approx(by_hand, rel=1e-13)
-    assert made(1e8, 1e10, 4.0) == pytest.approx(float(repeated(1e8, 1e10)) + 1.0, rel=1e-13)
+    assert combined(1e8, 1e10, 4.0, U=1e9) == pytest.approx(by_hand, rel=1e-13)
+    assert combined(1e8, 1e10, 4.0) == pytest.approx(float(repeated(1e8, 1e10)) + 1.0, rel=1e-13)
     rows: Any = {"params": np.array([1e8]), "tokens": np.array([1e10]), "samples": np.array([4.0])}
-    assert made.predict(rows | {"unique_tokens": np.array([1e9])})[0] == pytest.approx(by_hand, rel=1e-13)
-    assert made.predict(rows)[0] == pytest.approx(float(made(1e8, 1e10, 4.0)), rel=1e-13)
+    assert combined.predict(rows | {"unique_tokens": np.array([1e9])})[0] == pytest.approx(by_hand, rel=1e-13)
+    assert combined.predict(rows)[0] == pytest.approx(float(combined(1e8, 1e10, 4.0)), rel=1e-13)
     counted = T2PassK.on(DataConstrained)(
         **repeated.values(), theta0=2.0, theta1=1.0, theta2=0.9, theta3=0.0, theta4=0.1
     )

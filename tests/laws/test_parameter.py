@@ -35,13 +35,13 @@ def coordinates(law: type[t2.Law], fixed: Any = None, centre: Any = CENTRE) -> C
 
 def random_values(law: type[t2.Law], seed: int) -> dict[str, float]:
     rng = np.random.default_rng(seed)
-    return {name: float(one.prior.icdf(rng.uniform(0.05, 0.95))) for name, one in law.declared().items()}
+    return {name: float(parameter.prior.icdf(rng.uniform(0.05, 0.95))) for name, parameter in law.declared().items()}
 
 
 @every
-@pytest.mark.parametrize("held", [(), (0,), (1, -1), (0, -2)], ids=str)
-def test_to_the_real_line_and_back(law, held):
-    fixed = {list(law.declared())[i] for i in held}
+@pytest.mark.parametrize("places", [(), (0,), (1, -1), (0, -2)], ids=str)
+def test_to_the_real_line_and_back(law, places):
+    fixed = {list(law.declared())[i] for i in places}
     for seed in range(3):
         values = random_values(law, seed)
         there = coordinates(law, {name: values[name] for name in fixed})
@@ -74,16 +74,16 @@ def test_centring_keeps_volume(law):
     jacobian = jax.jacfwd(lambda u: plain.unconstrain(centred.values(u)))(u)
     assert np.linalg.det(jacobian) == pytest.approx(1.0, rel=1e-9)
     moved = np.max(np.abs(np.asarray(jacobian) - np.eye(len(u))))
-    assert moved > 1.0 if any(one.power for one in law.declared().values()) else moved < 1e-12
+    assert moved > 1.0 if any(parameter.power for parameter in law.declared().values()) else moved < 1e-12
 
 
 def test_quantiles_of_any_prior():
     """NumPyro has those of a Beta only with another library, and of some none: they come from draws."""
     shares = np.array([0.05, 0.5, 0.95])
     for prior, exact in ((Normal(1.0, 2.0), stats.norm(1.0, 2.0)), (Beta(2.0, 5.0), stats.beta(2, 5))):
-        one = Param(prior, unit="1", doc="any")
-        np.testing.assert_allclose(one.quantiles(shares), exact.ppf(shares), rtol=0.03)
-        assert one.median() == pytest.approx(exact.median(), rel=0.02)
+        parameter = Param(prior, unit="1", doc="any")
+        np.testing.assert_allclose(parameter.quantiles(shares), exact.ppf(shares), rtol=0.03)
+        assert parameter.median() == pytest.approx(exact.median(), rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -96,19 +96,18 @@ def test_quantiles_of_any_prior():
     ],
 )
 def test_quantiles_of_the_usual_priors_are_exact_and_compile_nothing(prior, exact):
-    one, shares = Param(prior, unit="1", doc="any"), np.array([1e-6, 0.05, 0.5, 0.95])
+    parameter, shares = Param(prior, unit="1", doc="any"), np.array([1e-6, 0.05, 0.5, 0.95])
     with count_compilations() as count:
-        np.testing.assert_allclose(one.quantiles(shares), exact.ppf(shares), rtol=1e-12)
-        assert one.median() == pytest.approx(exact.median(), rel=1e-14)
+        np.testing.assert_allclose(parameter.quantiles(shares), exact.ppf(shares), rtol=1e-12)
+        assert parameter.median() == pytest.approx(exact.median(), rel=1e-14)
     assert count() == 0
 
 
 def test_constraining_follows_the_support_of_the_prior():
     for prior, u, value in ((LogNormal(0.0, 1.0), -2.0, np.exp(-2.0)), (Normal(0.0, 1.0), -2.0, -2.0)):
-        one = t2.param(prior, unit="1", doc="a number")
-        assert one.constrain(u) == pytest.approx(value, rel=1e-14) and one.unconstrain(value) == pytest.approx(
-            u, rel=1e-14
-        )
+        parameter = t2.param(prior, unit="1", doc="a number")
+        assert parameter.constrain(u) == pytest.approx(value, rel=1e-14)
+        assert parameter.unconstrain(value) == pytest.approx(u, rel=1e-14)
     share = t2.param(Uniform(0.0, 1.0), unit="1", doc="a share")
     assert share.constrain(1.5) == pytest.approx(1 / (1 + np.exp(-1.5)), rel=1e-14)
     assert 0 < share.constrain(-30.0) < share.constrain(30.0) < 1
@@ -125,9 +124,9 @@ def test_domain_is_the_support_of_the_prior():
 
 def test_declarations_say_what_they_are():
     for law in t2.laws.ALL:
-        for name, one in law.declared().items():
-            assert isinstance(one, Param) and one.unit and one.doc, f"{law.__name__}.{name}"
-            assert all(of in law.inputs() and exponent in law.declared() for of, exponent in one.power)
+        for name, parameter in law.declared().items():
+            assert isinstance(parameter, Param) and parameter.unit and parameter.doc, f"{law.__name__}.{name}"
+            assert all(of in law.inputs() and exponent in law.declared() for of, exponent in parameter.power)
     assert T2Loss.declared()["G"].power == (("k", "gamma"),) and T2Loss.declared()["E"].power == ()
 
 

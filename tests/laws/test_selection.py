@@ -281,8 +281,10 @@ def test_a_law_takes_a_selection_as_it_takes_a_loss():
     assert float(verified.expected_samples(1e9, 2e10, 1.0)) == pytest.approx(1.0)
     batch = T2PassK(**{name: np.full(3, value) for name, value in LAW.values().items()})
     drawn = t2.laws.select(batch, Verifier(true_positive=0.95, false_positive=0.02))
-    one = float(verified(1e9, 2e10, 16.0))
-    np.testing.assert_allclose(t2.evaluate(drawn, params=1e9, tokens=2e10, samples=16.0), np.full(3, one), rtol=1e-12)
+    expected = float(verified(1e9, 2e10, 16.0))
+    np.testing.assert_allclose(
+        t2.evaluate(drawn, params=1e9, tokens=2e10, samples=16.0), np.full(3, expected), rtol=1e-12
+    )
 
 
 def test_selections_that_do_not_fit_are_refused():

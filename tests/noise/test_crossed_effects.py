@@ -64,15 +64,15 @@ def counts(runs: int, questions: int, tau: float, rho: float, trials: int = 8) -
     return table, z
 
 
-def likelihood(noise, table: t2.Table, held: dict[str, float], z: np.ndarray | None = None) -> np.ndarray:
+def likelihood(noise, table: t2.Table, scales: dict[str, float], z: np.ndarray | None = None) -> np.ndarray:
     """Of each question, or run."""
     with scope():
         rows = {name: jnp.asarray(column) for name, column in noise.units(Betas, table).columns.items()}
         rows |= {} if z is None else {DEVIATION: jnp.asarray(z)}
-        return np.asarray(DENSITY(noise, LAW, rows, {name: jnp.asarray(value) for name, value in held.items()}))
+        return np.asarray(DENSITY(noise, LAW, rows, {name: jnp.asarray(value) for name, value in scales.items()}))
 
 
-DENSITY = jax.jit(lambda noise, law, rows, held: noise.log_density(law, rows, held), static_argnums=0)
+DENSITY = jax.jit(lambda noise, law, rows, scales: noise.log_density(law, rows, scales), static_argnums=0)
 
 
 def test_ranks_anew_leave_counts_of_the_runs_own_betas():
@@ -81,9 +81,9 @@ def test_ranks_anew_leave_counts_of_the_runs_own_betas():
     with scope():
         a, b = LAW.questions(jnp.geomspace(1e8, 1e10, 4))
         a, b = (np.asarray(x)[:, None] for x in deviated(a, b, 0.1, z))
-    each = stats.betabinom.logpmf(table["correct"].reshape(4, 12), 8, a, b)
+    by_question = stats.betabinom.logpmf(table["correct"].reshape(4, 12), 8, a, b)
     both = likelihood(CrossedEffects(), table, {"tau": 0.1, "rho": 1e-7}, z)
-    np.testing.assert_allclose(both, each.sum(axis=0), atol=2e-3)
+    np.testing.assert_allclose(both, by_question.sum(axis=0), atol=2e-3)
 
 
 @pytest.mark.parametrize("rho", [0.2, 0.8])
@@ -91,7 +91,9 @@ def test_of_one_run_the_integral_over_its_deviation_is_that_of_run_scatter(rho):
     """Its questions are independent given z, whatever their ranks elsewhere."""
     table, _ = counts(1, 12, 0.2, 0.0)
     z = np.linspace(-8.0, 8.0, 161)
-    given = [likelihood(CrossedEffects(), table, {"tau": 0.2, "rho": rho}, np.array([one])).sum() for one in z]
+    given = [
+        likelihood(CrossedEffects(), table, {"tau": 0.2, "rho": rho}, np.array([deviation])).sum() for deviation in z
+    ]
     total = np.logaddexp.reduce(given + stats.norm.logpdf(z)) + np.log(z[1] - z[0])
     assert total == pytest.approx(likelihood(RunScatter(), table, {"tau": 0.2})[0], abs=2e-3)
 
@@ -101,16 +103,16 @@ def test_deviations_are_standard_normal_coordinates():
     table, z = counts(3, 10, 0.1, 0.5)
     noise = CrossedEffects()
     with scope():
-        one, _ = density(Betas, table, noise, {}, {})
-        target = LatentDensity(**vars(one), deviations=3)
+        of_law, _ = density(Betas, table, noise, {}, {})
+        target = LatentDensity(**vars(of_law), deviations=3)
         data = jax.tree.map(jnp.asarray, noise.units(Betas, table))
         rows = target.rows(data)
         u = jnp.array([0.3, -0.2, 0.1, 0.4])
         assert target.names == ("shift", "size", "rho", "tau") and target.latent == 3
         whole = jnp.concatenate([u, jnp.asarray(z)])
-        law, held = target.split(whole)
-        given = noise.log_density(law, {**rows, DEVIATION: jnp.asarray(z)}, held)
-        expected = -float(given.sum()) - float(one.log_prior(u)) + 0.5 * float(np.sum(z**2))
+        law, scales = target.split(whole)
+        given = noise.log_density(law, {**rows, DEVIATION: jnp.asarray(z)}, scales)
+        expected = -float(given.sum()) - float(of_law.log_prior(u)) + 0.5 * float(np.sum(z**2))
         assert float(target.potential(whole, rows)) == pytest.approx(expected, rel=1e-12)
         np.testing.assert_allclose(target.row_log_likelihood(whole, data), given, rtol=1e-12)
         np.testing.assert_allclose(target.values(whole)[DEVIATION], z)
@@ -123,10 +125,10 @@ def test_sampled_deviations_lie_where_the_runs_do(tmp_path):
     """Of 60 questions each run is known to about a third of τ; law and τ cover what made the table."""
     table, z = counts(6, 60, 0.15, 0.5)
     post = t2.sample(Betas, table, CrossedEffects(), key=KEY, draws=300, warmup=300, chains=2)
-    found = post.idata["posterior"]["deviation"]
-    assert found.dims == ("chain", "draw", "run") and list(found["run"].values) == [f"m{i}" for i in range(6)]
+    deviations = post.idata["posterior"]["deviation"]
+    assert deviations.dims == ("chain", "draw", "run") and list(deviations["run"].values) == [f"m{i}" for i in range(6)]
     assert max(post.diagnosis.r_hat.values()) < 1.05 and "deviation" not in post.summary().index
-    draws = np.asarray(found).reshape(-1, 6)
+    draws = np.asarray(deviations).reshape(-1, 6)
     assert np.corrcoef(draws.mean(axis=0), z)[0, 1] > 0.8
     for name, true in {"shift": -1.0, "size": 3.0, "tau": 0.15, "rho": 0.5}.items():
         low, high = np.quantile(np.asarray(post.idata["posterior"][name]), [0.005, 0.995])
@@ -135,19 +137,19 @@ def test_sampled_deviations_lie_where_the_runs_do(tmp_path):
     save_posterior(tmp_path / "post.nc", post)
     again = load_posterior(tmp_path / "post.nc", Betas)
     assert again.status == post.status and post.converged == ("not" not in post.status)
-    np.testing.assert_allclose(again.idata["posterior"]["deviation"].values, found.values)
+    np.testing.assert_allclose(again.idata["posterior"]["deviation"].values, deviations.values)
 
 
 def test_deviations_that_do_not_mix_are_told_of():
     """One run's chains stand apart, where those of all parameters are independent draws."""
     rng = np.random.default_rng(0)
-    one, prior, z = rng.normal(size=(4, 1000)), {"p": rng.normal(size=1000)}, rng.normal(size=(4, 1000))
+    agreeing, prior, z = rng.normal(size=(4, 1000)), {"p": rng.normal(size=1000)}, rng.normal(size=(4, 1000))
     latent = {"deviation[m0]": z, "deviation[m1]": z + np.array([0.0, 0.0, 3.0, 0.0])[:, None]}
     none = np.zeros((4, 1000), bool)
-    found = diagnose({"p": one}, prior, none, one, left_together, latent)
-    assert not found.converged and list(found.r_hat) == ["p"]
-    assert "the chains do not agree on deviation[m1] (R-hat" in found.sentence
-    assert diagnose({"p": one}, prior, none, one, left_together, {"deviation[m0]": z}).converged
+    diagnosis = diagnose({"p": agreeing}, prior, none, agreeing, left_together, latent)
+    assert not diagnosis.converged and list(diagnosis.r_hat) == ["p"]
+    assert "the chains do not agree on deviation[m1] (R-hat" in diagnosis.sentence
+    assert diagnose({"p": agreeing}, prior, none, agreeing, left_together, {"deviation[m0]": z}).converged
 
 
 @t2.law

@@ -69,8 +69,8 @@ def test_student_t_errors_are_normal_ones_of_random_precision():
     residual = np.log(table["loss"] / t2.predict(LAW, table))
     expected = dense(residual, places(table, "params", "tokens"), scales, 0.003**2 / precision)
     prior = gamma.logpdf(precision, 2.0, scale=0.5) + np.log(spread * precision) - norm.logpdf(z)
-    found = density(noise, LAW, table, scales, **{DEVIATION: z})
-    assert found == pytest.approx(expected - np.log(table["loss"]).sum() + prior.sum(), abs=0.01)
+    result = density(noise, LAW, table, scales, **{DEVIATION: z})
+    assert result == pytest.approx(expected - np.log(table["loss"]).sum() + prior.sum(), abs=0.01)
 
 
 def test_pass_at_k_is_compared_by_its_logit():
@@ -84,8 +84,8 @@ def test_pass_at_k_is_compared_by_its_logit():
     variance = 0.05**2 / (4 * share * (1 - share))
     at = places(table, "params", "tokens", "samples")
     expected = dense(logit(share) - logit(exact), at, {"amplitude": 0.1}, variance)
-    found = density(NORMAL, PASSES, table, scales)
-    assert found == pytest.approx(expected - np.log(share * (1 - share)).sum(), rel=1e-7)
+    result = density(NORMAL, PASSES, table, scales)
+    assert result == pytest.approx(expected - np.log(share * (1 - share)).sum(), rel=1e-7)
 
 
 @pytest.mark.parametrize("noise", [NORMAL, t2.noise.Discrepancy()], ids=["normal", "student"])
@@ -162,7 +162,7 @@ def test_a_posterior_predicts_as_the_closed_form_does(post):
         width = expected.high - expected.low
         np.testing.assert_allclose((getattr(sampled, name) - getattr(expected, name)) / width, 0.0, atol=0.1)
     np.testing.assert_allclose(sampled.mean, expected.mean, rtol=2e-3)
-    drawn, of_fit = (t2.extrapolation.optimum_band(one, 1e21, key=KEY).params for one in (post, closed))
+    drawn, of_fit = (t2.extrapolation.optimum_band(posterior, 1e21, key=KEY).params for posterior in (post, closed))
     assert drawn.mid == pytest.approx(of_fit.mid, rel=0.1)
     assert np.log(drawn.high / drawn.low) == pytest.approx(np.log(of_fit.high / of_fit.low), rel=0.25)
 

@@ -156,19 +156,19 @@ def test_simulated_losses_are_predictions_with_residuals_drawn_again(noise):
 
 def test_joint_simulates_both_columns():
     rows = {name: jnp.asarray(column[:5]) for name, column in ROWS.items()}
-    made = Joint(BetaBinomial()).simulate(PASS, rows, {}, jax.random.key(0))
-    assert sorted(made) == ["correct", "loss"] and all(column.shape == (5,) for column in made.values())
+    simulated = Joint(BetaBinomial()).simulate(PASS, rows, {}, jax.random.key(0))
+    assert sorted(simulated) == ["correct", "loss"] and all(column.shape == (5,) for column in simulated.values())
 
 
 def test_a_loss_is_one_measurement_however_many_questions_its_run_has():
     """The density of questions is that of their counts and of one loss a run, by SciPy."""
     at = np.repeat([3, 7], [4, 2])
-    each = {name: ROWS[name][at] for name in ("params", "tokens", "loss", "trials", "correct")}
-    questions = t2.Table.from_columns(**each, question=[str(i) for i in range(6)])  # pyright: ignore[reportArgumentType]
+    columns = {name: ROWS[name][at] for name in ("params", "tokens", "loss", "trials", "correct")}
+    questions = t2.Table.from_columns(**columns, question=[str(i) for i in range(6)])  # pyright: ignore[reportArgumentType]
     problem, data = prepare(T2PassKNaive, questions, Joint(Binomial(), Gaussian("log", scale=0.02)), {})
-    rows = {name: jnp.asarray(one) for name, one in data.every_row().items()}
+    rows = {name: jnp.asarray(values) for name, values in data.every_row().items()}
     result = np.sum(problem.noise.log_density(NAIVE, rows, {}))
-    counts = stats.binom.logpmf(each["correct"], each["trials"], MEAN[at]).sum()
+    counts = stats.binom.logpmf(columns["correct"], columns["trials"], MEAN[at]).sum()
     losses = stats.lognorm.logpdf(ROWS["loss"][[3, 7]], 0.02, scale=PREDICTED[[3, 7]])
     assert result == pytest.approx(counts + losses.sum(), rel=1e-10)
     penalty = np.sum(problem.noise.penalty(NAIVE, rows, {}))

@@ -51,8 +51,8 @@ def ours(table: t2.Table, rho: float) -> np.ndarray:
 
 @jax.jit
 def density(law, rows, rho):
-    held = {"rho": rho, "tau": jnp.full_like(rho, 0.05)}
-    return CrossedEffects().log_density(law, {**rows, DEVIATION: jnp.zeros(3, rho.dtype)}, held)
+    scales = {"rho": rho, "tau": jnp.full_like(rho, 0.05)}
+    return CrossedEffects().log_density(law, {**rows, DEVIATION: jnp.zeros(3, rho.dtype)}, scales)
 
 
 def betas() -> tuple[np.ndarray, np.ndarray]:
@@ -63,8 +63,8 @@ def betas() -> tuple[np.ndarray, np.ndarray]:
 
 def test_without_correlation_it_is_the_beta_binomial(table):
     a, b = betas()
-    each = np.where(TRIALS > 0, stats.betabinom.logpmf(CORRECT, TRIALS, a, b), 0.0)
-    np.testing.assert_allclose(ours(table, 1e-7), each.sum(axis=1), atol=2e-3)
+    by_question = np.where(TRIALS > 0, stats.betabinom.logpmf(CORRECT, TRIALS, a, b), 0.0)
+    np.testing.assert_allclose(ours(table, 1e-7), by_question.sum(axis=1), atol=2e-3)
 
 
 @pytest.mark.parametrize("rho", [0.3, 0.7, 0.9])
@@ -118,8 +118,8 @@ def test_a_question_is_left_out_over_all_runs(table):
     post = t2.sample(Share, table, t2.noise.Binomial(), key=jax.random.key(0), draws=100, warmup=100, unit="question")
     result = post.idata["log_likelihood"]["pass_at_k"]
     assert result.dims == ("chain", "draw", "question") and list(result["question"].values) == question_names(table)[1]
-    each = stats.binom.logpmf(CORRECT, TRIALS, np.asarray(post.idata["posterior"]["p"])[..., None, None])
-    np.testing.assert_allclose(np.asarray(result), np.where(TRIALS > 0, each, 0.0).sum(axis=-1), rtol=1e-9)
+    densities = stats.binom.logpmf(CORRECT, TRIALS, np.asarray(post.idata["posterior"]["p"])[..., None, None])
+    np.testing.assert_allclose(np.asarray(result), np.where(TRIALS > 0, densities, 0.0).sum(axis=-1), rtol=1e-9)
     with pytest.raises(ValueError, match="unit='task', expected 'run' or 'question'"):
         t2.sample(Share, table, key=jax.random.key(0), unit="task")  # pyright: ignore[reportArgumentType]
 

@@ -45,11 +45,11 @@ def test_a_fit_is_weighted_least_squares(common):
 
 @pytest.mark.parametrize("log", [False, True])
 def test_densities_have_the_scale_of_both_errors(log):
-    residual, own, stretch = RESIDUAL, ERRORS, 0.0
+    residual, errors, stretch = RESIDUAL, ERRORS, 0.0
     if log:
-        residual, own = np.log(LOSSES / (2.9 - 0.35 * X)), ERRORS / LOSSES
+        residual, errors = np.log(LOSSES / (2.9 - 0.35 * X)), ERRORS / LOSSES
         stretch = np.log(LOSSES)
-    scale, sigma = np.hypot(0.03, own), {"sigma": jnp.asarray(0.03)}
+    scale, sigma = np.hypot(0.03, errors), {"sigma": jnp.asarray(0.03)}
     transform = "log" if log else "identity"
     normal = t2.noise.Gaussian(transform).log_density(LINE, rows(), sigma)
     np.testing.assert_allclose(normal, stats.norm.logpdf(residual, 0, scale) - stretch, rtol=1e-9)
@@ -68,12 +68,12 @@ def test_a_posterior_reads_them_by_default():
 
 @pytest.mark.parametrize("factor", [1.0, 0.1])
 def test_the_profiled_scale_is_the_most_likely(factor):
-    own = factor * ERRORS
-    columns = rows(loss_se=jnp.asarray(own), weight=jnp.ones(len(X)))
+    errors = factor * ERRORS
+    columns = rows(loss_se=jnp.asarray(errors), weight=jnp.ones(len(X)))
     result = float(t2.noise.Gaussian().profile(LINE, columns)["sigma"])
 
     def cost(log_sigma):
-        return -stats.norm.logpdf(RESIDUAL, 0, np.hypot(np.exp(log_sigma), own)).sum()
+        return -stats.norm.logpdf(RESIDUAL, 0, np.hypot(np.exp(log_sigma), errors)).sum()
 
     best: Any = optimize.minimize_scalar(cost, bounds=(-12.0, 0.0), method="bounded", options={"xatol": 1e-10})
     assert cost(np.log(result)) <= best.fun + 1e-9

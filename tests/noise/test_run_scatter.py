@@ -97,8 +97,8 @@ def by_quadrature(table: t2.Table, tau: float) -> np.ndarray:
         (n, c), which = np.unique(counts, axis=1, return_inverse=True)
         middle, size = a[mine][0] / (a + b)[mine][0], (a + b)[mine][0]
         mean, rest = moved(middle, tau, z)
-        each = log_betabinom(c, n, mean * size, rest * size) @ np.bincount(which.ravel(), weight[mine])
-        results.append(logsumexp(each + stats.norm.logpdf(z[:, 0])) + np.log(120.0 / 24000))
+        log_likelihoods = log_betabinom(c, n, mean * size, rest * size) @ np.bincount(which.ravel(), weight[mine])
+        results.append(logsumexp(log_likelihoods + stats.norm.logpdf(z[:, 0])) + np.log(120.0 / 24000))
     return np.array(results)
 
 
@@ -131,17 +131,17 @@ def test_without_scatter_it_is_the_beta_binomial():
     table, _ = counts(0.5, 20, 10)
     with scope():
         rows = {name: jnp.asarray(table[name]) for name in ("params", "tokens", "trials", "correct")}
-        each = np.asarray(BetaBinomial().log_density(LAW, rows, {}))
-    np.testing.assert_allclose(ours(table, 1e-6), np.bincount(table.runs(), each), atol=1e-6)
+        by_row = np.asarray(BetaBinomial().log_density(LAW, rows, {}))
+    np.testing.assert_allclose(ours(table, 1e-6), np.bincount(table.runs(), by_row), atol=1e-6)
 
 
 @pytest.mark.long
 def test_scatter_is_found_again_and_so_are_the_runs():
     """Of 20 runs τ is known within a factor of about 1.4; each run's deviation within its own questions' error."""
     table, off = counts(0.1, 100, 10)
-    held = {name: value for name, value in LAW.values().items() if name != "theta0"}
+    fixed = {name: value for name, value in LAW.values().items() if name != "theta0"}
     post = t2.sample(
-        T2PassK, table, RunScatter(), key=jax.random.key(0), fixed=held, draws=300, warmup=200, chains=2, accept=0.8
+        T2PassK, table, RunScatter(), key=jax.random.key(0), fixed=fixed, draws=300, warmup=200, chains=2, accept=0.8
     )
     assert max(post.diagnosis.r_hat.values()) < 1.02
     assert np.asarray(post.idata["posterior"]["theta0"]).mean() == pytest.approx(1.0, abs=0.4)  # 0.5 / √20 and more
@@ -158,15 +158,15 @@ def test_scatter_is_found_again_and_so_are_the_runs():
 def test_deviations_have_the_distribution_that_quadrature_gives():
     """At two answers of one trial the deviation is far from normal: its distribution function, point by point."""
     table, _ = counts(0.5, 2, 1)
-    one = table.where(model="m19")
+    run = table.where(model="m19")
     draws = 20000
     laws = jax.tree.map(lambda leaf: np.repeat(leaf, draws), LAW)
-    result = run_deviations(laws, np.full(draws, 0.3), one, key=jax.random.key(0))[:, 0]
+    result = run_deviations(laws, np.full(draws, 0.3), run, key=jax.random.key(0))[:, 0]
     with scope():
-        a, b = (np.asarray(x) for x in LAW.questions(jnp.asarray(one["params"]), jnp.asarray(one["tokens"])))
+        a, b = (np.asarray(x) for x in LAW.questions(jnp.asarray(run["params"]), jnp.asarray(run["tokens"])))
     z = np.linspace(-8.0, 8.0, 4001)
     mean, _ = moved((a / (a + b))[:, None], 0.3, z)
-    density = np.prod(np.where(one["correct"][:, None] > 0, mean, 1 - mean), axis=0) * stats.norm.pdf(z)
+    density = np.prod(np.where(run["correct"][:, None] > 0, mean, 1 - mean), axis=0) * stats.norm.pdf(z)
     exact = np.cumsum(density) / density.sum()
     for at in (-1.0, 0.0, 0.5, 1.0, 2.0):
         assert np.mean(result < at) == pytest.approx(np.interp(at, z, exact), abs=0.02)
@@ -176,9 +176,9 @@ def test_a_deviation_has_the_variance_of_a_share():
     """To first order sd(p) = 2τ √(p (1 - p)), and half as much for each √ of a share; sums of the Beta stay."""
     for a, b in ((2.0, 6.0), (30.0, 3.0), (1.0, 1.0)):
         with scope():
-            one, other = (np.asarray(x) for x in deviated(a, b, 1e-4, np.array([-1.0, 0.0, 1.0])))
-        np.testing.assert_allclose(one + other, a + b, rtol=1e-14)
-        mean = one / (a + b)
+            a_there, b_there = (np.asarray(x) for x in deviated(a, b, 1e-4, np.array([-1.0, 0.0, 1.0])))
+        np.testing.assert_allclose(a_there + b_there, a + b, rtol=1e-14)
+        mean = a_there / (a + b)
         p = a / (a + b)
         assert mean[1] == pytest.approx(p, rel=1e-12)
         np.testing.assert_allclose(mean[[0, 2]] - p, 2e-4 * np.sqrt(p * (1 - p)) * np.array([-1, 1]), rtol=1e-3)
@@ -189,10 +189,10 @@ def test_a_deviation_has_the_variance_of_a_share():
 def test_a_run_is_on_the_law_at_zero_and_solves_more_the_further_it_is_off(tau, mean):
     z = np.linspace(-12.0, 12.0, 97)
     with scope():
-        one, other = (np.asarray(x) for x in deviated(3 * mean, 3 * (1 - mean), tau, z))
-    assert one[48] == pytest.approx(3 * mean, rel=1e-9) and other[48] == pytest.approx(3 * (1 - mean), rel=1e-9)
-    assert (np.diff(one) > 0).all() and (one > 0).all() and (other > 0).all()
-    np.testing.assert_allclose(one + other, 3.0, rtol=1e-12)
+        a_there, b_there = (np.asarray(x) for x in deviated(3 * mean, 3 * (1 - mean), tau, z))
+    assert a_there[48] == pytest.approx(3 * mean, rel=1e-9) and b_there[48] == pytest.approx(3 * (1 - mean), rel=1e-9)
+    assert (np.diff(a_there) > 0).all() and (a_there > 0).all() and (b_there > 0).all()
+    np.testing.assert_allclose(a_there + b_there, 3.0, rtol=1e-12)
 
 
 def test_where_next_to_nothing_is_solved_deviations_are_factors():

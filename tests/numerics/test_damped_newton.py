@@ -145,12 +145,12 @@ def test_nearest_point_of_a_box():
         result = nearest(centre, b)
         return jnp.concatenate([result.x, result.multipliers])
 
-    held = (centres[0] > b).astype(float)
-    assert 0 < held.sum() < 3
+    at_bound = (centres[0] > b).astype(float)
+    assert 0 < at_bound.sum() < 3
     for jacobian in (jax.jacfwd, jax.jacrev):
         by_centre, by_b = jax.jit(jacobian(x_and_multipliers, argnums=(0, 1)))(jnp.asarray(centres[0]), jnp.asarray(b))
-        np.testing.assert_allclose(by_centre, np.vstack([np.diag(1 - held), np.diag(held)]), atol=1e-9)
-        np.testing.assert_allclose(by_b, np.vstack([np.diag(held), -np.diag(held)]), atol=1e-9)
+        np.testing.assert_allclose(by_centre, np.vstack([np.diag(1 - at_bound), np.diag(at_bound)]), atol=1e-9)
+        np.testing.assert_allclose(by_b, np.vstack([np.diag(at_bound), -np.diag(at_bound)]), atol=1e-9)
 
 
 def test_curved_objective_on_a_plane():

@@ -49,7 +49,7 @@ def test_third_derivatives_of_the_square_of_log_gamma():
     """Closed form: the third derivative in z is a difference of tetragammas, psi2(n) = -2 zeta(3, n)."""
     zeta3 = {1: 1.2020569031595942, 2: 0.2020569031595942, 3: 0.0770569031595942, 4: 0.0400198661225573}
     with jax.enable_x64(True):
-        one = jnp.ones(())
-        third = jax.grad(jax.grad(jax.grad(lambda z: log_gamma_square(z, one, 2 * one))))(one)
+        unit = jnp.ones(())
+        third = jax.grad(jax.grad(jax.grad(lambda z: log_gamma_square(z, unit, 2 * unit))))(unit)
     expected = -2 * (zeta3[4] - zeta3[2] - zeta3[3] + zeta3[1])
     assert float(third) == pytest.approx(expected, rel=1e-10)

@@ -25,15 +25,15 @@ def test_the_score_is_that_of_shuffled_ranks():
     shuffled = rng.permuted(np.tile(ranks, (20_000, 1)), axis=1)
     products = np.einsum("pi,ij,pj->p", shuffled, weight, shuffled, optimize=True)
     expected = (ranks @ weight @ ranks - products.mean()) / products.std()
-    found = measure_structure(residual, places, np.arange(20)).score
-    assert abs(found - expected) < 0.035 + 0.02 * abs(expected)
+    score = measure_structure(residual, places, np.arange(20)).score
+    assert abs(score - expected) < 0.035 + 0.02 * abs(expected)
 
 
 def test_a_wave_scores_and_has_its_size():
     wave = 0.02 * np.sin(LOGS[:, 0])
-    found = measure_structure(wave + 0.01 * np.random.default_rng(1).standard_normal(len(LOGS)), LOGS, RUN)
-    assert found.score > 10
-    np.testing.assert_allclose(found.size, wave.std(), rtol=0.15)
+    structure = measure_structure(wave + 0.01 * np.random.default_rng(1).standard_normal(len(LOGS)), LOGS, RUN)
+    assert structure.score > 10
+    np.testing.assert_allclose(structure.size, wave.std(), rtol=0.15)
 
 
 def test_many_rows_are_thinned_and_few_have_no_score():

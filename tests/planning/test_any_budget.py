@@ -33,7 +33,7 @@ def test_equal_bounds_hold_a_number():
     once = t2.allocate(SAMPLED, t2.Budget(**limits, samples_max=1.0))
     single = Chinchilla(E=1.5, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
     with jax.enable_x64(True):
-        n, d = (float(one) for one in single.optimum(train))
+        n, d = (float(value) for value in single.optimum(train))
     assert (once.samples, once.params, once.tokens) == pytest.approx((1.0, n, d), rel=1e-9)
     assert once.status.startswith("optimal within bounds: limited by samples_max")
     # what one more sample is worth, by how the optimum with a few more is better
@@ -42,10 +42,10 @@ def test_equal_bounds_hold_a_number():
     worth = (float(once.value) * 1.5 - 2 * float(more[0]) + float(more[1]) / 2) / 1e-3
     assert buys["samples_max"] == pytest.approx(worth, rel=1e-4) and buys["samples_max"] > 0.1
     tokens = np.array([1e12, 1e13])  # so many that all of the training budget goes into them
-    held = t2.frontier(SAMPLED, t2.Budget(**limits, tokens_min=tokens, tokens_max=tokens))
-    np.testing.assert_allclose(held.tokens, tokens, rtol=1e-12)
-    np.testing.assert_allclose(held.params, train / 6 / tokens, rtol=1e-9)
-    np.testing.assert_allclose(held.samples, inference / 2 / held.params, rtol=1e-9)
+    bounded = t2.frontier(SAMPLED, t2.Budget(**limits, tokens_min=tokens, tokens_max=tokens))
+    np.testing.assert_allclose(bounded.tokens, tokens, rtol=1e-12)
+    np.testing.assert_allclose(bounded.params, train / 6 / tokens, rtol=1e-9)
+    np.testing.assert_allclose(bounded.samples, inference / 2 / bounded.params, rtol=1e-9)
     refused: Any = (
         (
             {"samples_min": 1.2, "samples_max": 1.8, "whole_samples": True},
@@ -108,7 +108,7 @@ def test_least_compute_for_a_target_is_the_frontier_read_backwards():
     """The loss that C reaches costs C; targets below E are unreachable, and caps that keep it away are named."""
     flops = np.array([1e20, 1e23, 1e24, 1e24])
     with jax.enable_x64(True):
-        n, d = (np.asarray(one) for one in LAW.optimum(flops))
+        n, d = (np.asarray(values) for values in LAW.optimum(flops))
         losses = np.asarray(LAW(n, d))
     target = np.where(np.arange(4) == 2, 1.79, losses)
     caps: Any = {"params_max": np.array([1e20, 1e20, 1e20, 1e7]), "tokens_max": np.array([1e20, 1e20, 1e20, 1e9])}

@@ -113,9 +113,9 @@ REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
 )
 
 
-@pytest.mark.parametrize(("limits", "said"), REFUSED)
-def test_budgets_that_make_no_problem(limits, said):
-    with pytest.raises(ValueError, match=said):
+@pytest.mark.parametrize(("limits", "message"), REFUSED)
+def test_budgets_that_make_no_problem(limits, message):
+    with pytest.raises(ValueError, match=message):
         t2.Budget(**limits)
 
 

@@ -95,9 +95,9 @@ def test_many_problems_against_scipy():
         law, (n, d, k) = one_of(laws, i), (getattr(plan, name)[i, 5] for name in ANSWERS)
         box = np.exp(np.linspace(-0.3, 0.3, 200))
         n, d, k = (n * box)[:, None, None], (d * box)[None, :, None], (k * box)[None, None, :]
-        kept = (6 * n * d <= train[5]) & (2 * n * k <= inference[5])
-        assert 0.1 < np.mean(kept) < 0.9
-        assert plan.value[i, 5] <= np.min(np.where(kept, loss(law, n, d, k), np.inf)) * (1 + 1e-13)
+        affordable = (6 * n * d <= train[5]) & (2 * n * k <= inference[5])
+        assert 0.1 < np.mean(affordable) < 0.9
+        assert plan.value[i, 5] <= np.min(np.where(affordable, loss(law, n, d, k), np.inf)) * (1 + 1e-13)
 
 
 SIZE = 16
@@ -125,19 +125,21 @@ def test_bounds_and_infeasible_budgets_side_by_side():
     plan = limited(*BINDING, *INFEASIBLE)
     for i, row in enumerate(BINDING):
         x, value = best_n(LAW, LOOSE | row)
-        one = one_of(plan, i)
-        assert np.log(one.params) == pytest.approx(x, abs=1e-6) and one.value == pytest.approx(value, rel=1e-12), row
-        assert one.ok and one.kkt <= 1e-10
-        held = [name for name in row if one.active[NAMES.index(name)]]
-        assert held == list(row)
+        row_plan = one_of(plan, i)
+        assert np.log(row_plan.params) == pytest.approx(x, abs=1e-6) and row_plan.value == pytest.approx(
+            value, rel=1e-12
+        ), row
+        assert row_plan.ok and row_plan.kkt <= 1e-10
+        binding = [name for name in row if row_plan.active[NAMES.index(name)]]
+        assert binding == list(row)
         for name in row:
             assert (
-                one.params == pytest.approx(row[name], rel=1e-9)
+                row_plan.params == pytest.approx(row[name], rel=1e-9)
                 if name != "tokens_max"
-                else one.tokens <= row[name] * (1 + 1e-9)
+                else row_plan.tokens <= row[name] * (1 + 1e-9)
             )
         message = ", ".join(name for name in CONSTRAINTS if name in row)
-        assert one.status.startswith(
+        assert row_plan.status.startswith(
             f"optimal within bounds: limited by {message}" if row else "optimal: the global optimum"
         )
     reasons = (
@@ -145,9 +147,11 @@ def test_bounds_and_infeasible_budgets_side_by_side():
         *("training budget does not pay for one token",) * 2,
     )
     for i, reason in enumerate(reasons, start=len(BINDING)):
-        one = one_of(plan, i)
-        assert not one.ok and one.status.startswith("infeasible: ") and reason in one.status
-        assert np.all(np.isnan([one.params, one.tokens, one.samples, one.value, *one.shadow_prices]))
+        row_plan = one_of(plan, i)
+        assert not row_plan.ok and row_plan.status.startswith("infeasible: ") and reason in row_plan.status
+        assert np.all(
+            np.isnan([row_plan.params, row_plan.tokens, row_plan.samples, row_plan.value, *row_plan.shadow_prices])
+        )
     for name in (*ANSWERS, "value", "kkt"):  # neighbours of infeasible budgets are as they would be alone
         rest = getattr(plan, name)[len(BINDING) + len(INFEASIBLE) :]
         np.testing.assert_array_equal(rest, np.broadcast_to(getattr(plan, name)[0], rest.shape))

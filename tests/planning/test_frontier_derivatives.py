@@ -51,7 +51,7 @@ def slopes(law: t2.Law, **limits: float) -> dict[str, dict[str, float]]:
     assert np.all(active == active[0]) and np.max(kkt) < 1e-9
     names = {name for i, name in enumerate(CONSTRAINTS) if active[0, i]}
     assert names == {name for name in limits if name not in ("queries", "unique_tokens")}
-    differences = [(one[:size] - one[size:-1]) / (2 * step) for one in (values, first)]
+    differences = [(outputs[:size] - outputs[size:-1]) / (2 * step) for outputs in (values, first)]
     np.testing.assert_allclose(first[-1], differences[0].T, rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(bends[-1], np.moveaxis(differences[1], 0, -1), rtol=1e-4, atol=1e-4)
     assert np.max(np.abs(bends[-1])) > 1
@@ -90,7 +90,7 @@ def test_prices_of_an_end_to_end_budget():
     result = slopes(LOSS, total=1e7, queries=1e9)
     for name in ("params", "tokens", "samples"):
         assert result[name]["price"] == pytest.approx(-result[name]["total"], rel=1e-8)
-        assert all(abs(result[name][one]) > 1e-3 for one in ("total", "queries", "batch", "prompt"))
+        assert all(abs(result[name][limit]) > 1e-3 for limit in ("total", "queries", "batch", "prompt"))
 
 
 @pytest.mark.long

@@ -86,8 +86,8 @@ def test_samples_in_closed_form():
     rest -= values["beta"] * values["B"] * tokens ** -values["beta"]
     result = t2.planning.explain_model(SAMPLED, params, tokens)
     assert result.samples == pytest.approx((values["gamma"] * values["G"] / rest) ** (1 / values["gamma"]), rel=1e-8)
-    known = t2.planning.explain_model(SAMPLED, params, tokens, samples=result.samples)
-    assert known.queries == pytest.approx(result.queries, rel=1e-8)
+    explained = t2.planning.explain_model(SAMPLED, params, tokens, samples=result.samples)
+    assert explained.queries == pytest.approx(result.queries, rel=1e-8)
 
 
 def test_prices_of_a_query():

@@ -33,14 +33,14 @@ def test_costs_are_exact_at_any_number_of_tokens():
     costs, factor, (n, d, k) = costs_of(budget), 3.7, (7e9, 2e11, 5.0)
     serving = scale_tokens(budget.serving, factor)
     with scope():
-        query = [summed(one, factor, n, d, k) for one in costs.serving]
+        query = [summed(term, factor, n, d, k) for term in costs.serving]
         assert summed(costs.training, factor, n, d, k) == pytest.approx(float(budget.training(n, d)), rel=1e-12)
         assert max(query) == pytest.approx(float(serving(n, k)), rel=1e-9)
         assert summed(costs.memory, factor, n, d, k) == pytest.approx(float(serving.memory_used(n)), rel=1e-9)
         seconds = {60.0: serving.latency(n), 2.0: serving.first_token(n), 0.1: serving.between_tokens(n)}
         for limit, longest in seconds.items():
-            found = max(summed(one, factor, n, d, k) for one, most in costs.durations if most == limit)
-            assert found == pytest.approx(float(longest), rel=1e-9)
+            slowest = max(summed(term, factor, n, d, k) for term, most in costs.durations if most == limit)
+            assert slowest == pytest.approx(float(longest), rel=1e-9)
         plain = total(t2.Serving(generated=4.0).terms()[0], n, 1.0, k)
     assert costs.memory_limit == pytest.approx(8 * 80e9)
     # 2Nk for each of four tokens

@@ -149,9 +149,9 @@ def test_prompt_read_once_on_an_accelerator():
         given = {"prompt": prompt, "generated": generated, "shape": shape, "batch": 1e12, "on": chip}
         once = total(t2.Serving(**given, shared_prompt=True).decoding_terms()[1], params, 1.0, samples)
         often = total(t2.Serving(**given).decoding_terms()[1], params, 1.0, samples)
-    own = samples * generated * (generated + 1) / 2
-    assert float(once) == pytest.approx(cache * (prompt * generated + own) / 3.35e12, rel=1e-6)
-    assert float(often) == pytest.approx(cache * (samples * prompt * generated + own) / 3.35e12, rel=1e-6)
+    attended = samples * generated * (generated + 1) / 2
+    assert float(once) == pytest.approx(cache * (prompt * generated + attended) / 3.35e12, rel=1e-6)
+    assert float(often) == pytest.approx(cache * (samples * prompt * generated + attended) / 3.35e12, rel=1e-6)
 
 
 def test_times_of_the_first_and_of_further_tokens_limit_a_plan():
@@ -175,7 +175,7 @@ def test_times_of_the_first_and_of_further_tokens_limit_a_plan():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"hidden_size": None}, r"config\.json: the key hidden_size or n_embd or d_model or dim is missing"),
         ({"intermediate_size": None}, r"the key intermediate_size or n_inner or .* is missing"),
@@ -187,9 +187,9 @@ def test_times_of_the_first_and_of_further_tokens_limit_a_plan():
         ({"intermediate_size": [1, 2]}, r"mlp_width differs between layers"),
     ],
 )
-def test_configs_that_describe_no_shape(change, said, tmp_path):
+def test_configs_that_describe_no_shape(change, message, tmp_path):
     content = {key: value for key, value in (CONFIGS["Llama-3 8B"] | change).items() if value is not None}
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         t2.Shape.from_config(write(tmp_path, content))
 
 
@@ -212,7 +212,7 @@ def test_files_that_are_no_config(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("flops = 1e15\nbandwidth = 4e12", r"mine\.toml: the key 'memory' is missing"),
         ("flops = 1e15\nbandwidth = 4e12\nmemory = 1e11\nwatts = 700", r"mine\.toml: unknown key 'watts'"),
@@ -221,9 +221,9 @@ def test_files_that_are_no_config(tmp_path):
         ("flops =", r"mine\.toml: expected an accelerator in TOML"),
     ],
 )
-def test_files_that_are_no_accelerator(text, said, tmp_path):
+def test_files_that_are_no_accelerator(text, message, tmp_path):
     (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         t2.planning.read_accelerator(tmp_path / "mine.toml")
 
 

@@ -75,11 +75,11 @@ def test_update_of_rank_one_is_the_inverse_computed_anew():
 
     after = [information + row[:, :, None] * row[:, None, :] for row in rows.transpose(1, 0, 2)]
     with jax.enable_x64(True):
-        covariance, g, j = (jnp.asarray(one) for one in (np.linalg.inv(information), slopes, rows))
+        covariance, g, j = (jnp.asarray(matrix) for matrix in (np.linalg.inv(information), slopes, rows))
         assert float(log_variance(covariance, g)) == pytest.approx(brute(information), rel=1e-10)
         result = np.asarray(reductions(covariance, g, j))
         moved = np.asarray(covariance_with(covariance, j[:, 2]))
-    np.testing.assert_allclose(result, [brute(information) - brute(one) for one in after], rtol=1e-9)
+    np.testing.assert_allclose(result, [brute(information) - brute(updated) for updated in after], rtol=1e-9)
     np.testing.assert_allclose(moved, np.linalg.inv(after[2]), rtol=1e-8)
 
 
@@ -98,9 +98,9 @@ def test_a_straight_line_is_extrapolated_from_its_ends():
     assert set(np.asarray(picks)) == {0, 20}
     assert np.mean(np.asarray(picks) == 20) == pytest.approx((target + 1) / (2 * target), abs=0.01)
     assert count * np.exp(float(end)) == pytest.approx(target**2, rel=2e-3)
-    kept = np.asarray(priced)[np.asarray(priced) >= 0]
-    assert np.sum(np.asarray(dear)[kept]) <= 300 and set(kept) == {0, 20}
-    ratio = np.sum(kept == 20) / np.sum(kept == 0)
+    chosen = np.asarray(priced)[np.asarray(priced) >= 0]
+    assert np.sum(np.asarray(dear)[chosen]) <= 300 and set(chosen) == {0, 20}
+    ratio = np.sum(chosen == 20) / np.sum(chosen == 0)
     assert ratio == pytest.approx((target + 1) / (target - 1) / np.sqrt(3), rel=0.05)
 
 
@@ -117,8 +117,8 @@ LAWS = jax.tree.map(np.atleast_1d, LAW)
 def test_variances_of_listed_runs_are_those_computed_by_hand(listed):
     params, tokens = CANDIDATES
     assert listed.before == pytest.approx(variance_by_hand(PARAMS, TOKENS), rel=1e-7)
-    one = [variance_by_hand(np.append(PARAMS, n), np.append(TOKENS, d)) for n, d in zip(params, tokens, strict=True)]
-    np.testing.assert_allclose(listed.gain, np.log(listed.before / np.array(one)), rtol=1e-6)
+    after = [variance_by_hand(np.append(PARAMS, n), np.append(TOKENS, d)) for n, d in zip(params, tokens, strict=True)]
+    np.testing.assert_allclose(listed.gain, np.log(listed.before / np.array(after)), rtol=1e-6)
     np.testing.assert_allclose(listed.candidate_cost, 6 * params * tokens, rtol=1e-12)
     for i, after in enumerate(listed.after, start=1):
         places = np.append(PARAMS, listed.params[:i]), np.append(TOKENS, listed.tokens[:i])
@@ -138,8 +138,8 @@ def test_variances_of_listed_runs_are_those_computed_by_hand(listed):
 def test_compute_that_is_left_is_told(fit):
     runs = t2.Table.from_columns(params=[1e8, 1e9], tokens=[1e10, 1e10])  # 6e18 and 6e19 FLOPs
     budget = {"candidates": runs, "scale": SCALE, "laws": LAWS}
-    one = t2.next_runs(fit, TABLE, BUDGET, count=1, compute=1e20, **budget)
-    assert one.status.endswith(f"; {1e20 - one.cost[0]:.3g} FLOPs are left: 1 run was asked for at most")
+    single = t2.next_runs(fit, TABLE, BUDGET, count=1, compute=1e20, **budget)
+    assert single.status.endswith(f"; {1e20 - single.cost[0]:.3g} FLOPs are left: 1 run was asked for at most")
     many = t2.next_runs(fit, TABLE, BUDGET, count=9, compute=6.4e19, **budget)
     left = 6.4e19 - many.cost.sum()
     assert 0.01 * 6.4e19 < left < 6e18
@@ -148,11 +148,11 @@ def test_compute_that_is_left_is_told(fit):
 
 def test_gradient_of_the_criterion_is_its_difference(fit):
     places = {"params": CANDIDATES[0][:2], "tokens": CANDIDATES[1][:2]}
-    known, _, _ = inform(fit, TABLE, BUDGET, "params", SCALE, LAWS)
+    information, _, _ = inform(fit, TABLE, BUDGET, "params", SCALE, LAWS)
 
     @jax.jit
     def criterion(x):
-        return final_log_variance(known, {"params": jnp.exp(x[:2]), "tokens": jnp.exp(x[2:])})
+        return final_log_variance(information, {"params": jnp.exp(x[:2]), "tokens": jnp.exp(x[2:])})
 
     with jax.enable_x64(True):
         x = jnp.log(jnp.concatenate([places["params"], places["tokens"]]))
@@ -192,7 +192,7 @@ def test_no_optimum_at_the_target_and_no_scale_are_told(fit):
 def test_an_answer_that_no_run_can_move_is_told():
     """Without a price of samples k* is one, whatever is measured."""
     grid = np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 5e10, 4), [1.0, 8.0])
-    params, tokens, samples = (one.ravel() for one in grid)
+    params, tokens, samples = (axis.ravel() for axis in grid)
     law = t2.laws.T2Loss(E=0.6, A=300.0, B=1500.0, alpha=0.34, beta=0.35, G=0.8, gamma=0.35)
     cost = t2.evaluate(law, params=params, tokens=tokens, samples=samples)
     cost = cost * np.exp(0.005 * np.random.default_rng(0).normal(size=len(params)))
@@ -225,11 +225,11 @@ def test_laws_side_by_side_are_averaged_in_log_variance(fit):
     other = t2.laws.Chinchilla(E=1.7, A=400.0, B=1500.0, alpha=0.34, beta=0.35)
     candidates = t2.Table.from_columns(params=CANDIDATES[0], tokens=CANDIDATES[1])
 
-    def found(*laws: t2.laws.Chinchilla) -> t2.planning.NextRuns:
+    def chosen_for(*laws: t2.laws.Chinchilla) -> t2.planning.NextRuns:
         batch = jax.tree.map(lambda *leaves: np.stack(leaves), *laws)
         return t2.next_runs(fit, TABLE, BUDGET, candidates=candidates, scale=SCALE, laws=batch)
 
-    both, first, second = found(LAW, other), found(LAW), found(other)
+    both, first, second = chosen_for(LAW, other), chosen_for(LAW), chosen_for(other)
     assert both.before == pytest.approx(np.sqrt(first.before * second.before), rel=1e-10)
     np.testing.assert_allclose(both.gain, (first.gain + second.gain) / 2, rtol=1e-10)
 

@@ -104,8 +104,8 @@ def test_nothing_on_a_grid_beats_the_plan(kind):
     n, d = (np.broadcast_to(x, d.shape)[d >= (budget.tokens_min or 1.0)] for x in (n, d))
     if budget.serving is not None:
         room = budget.prices[1].on.memory * budget.prices[1].on.devices
-        kept = np.asarray(budget.prices[1].memory_used(n), float) <= room * (1 + 1e-6)
-        n, d = n[kept], d[kept]
+        fits = np.asarray(budget.prices[1].memory_used(n), float) <= room * (1 + 1e-6)
+        n, d = n[fits], d[fits]
         stored = plans.params * 16 * 2  # all experts, in two bytes each
         assert np.all(stored <= room * (1 + 1e-9)) and np.mean(stored > room * (1 - 1e-9)) > 0.5
     with scope():

@@ -113,12 +113,12 @@ def test_choice_pays_its_costs_and_follows_the_weights(smooth):
     chosen = choose_from_pool(smooth, POOL, TARGETS, spend=4e20)
     assert chosen.cost.sum() <= 4e20 and np.all(np.diff(np.r_[chosen.before, chosen.after]) < 0)
     np.testing.assert_allclose(chosen.cost, 6 * POOL["params"][chosen.rows] * POOL["tokens"][chosen.rows])
-    one = choose_from_pool(smooth, POOL, TARGETS, spend=4.0, count=1, cost=np.ones(4))
-    assert one.rows.tolist() == [int(np.argmax(one.gain))]
-    assert one.after[0] == pytest.approx(one.before - one.gain.max(), rel=1e-9)
+    choice = choose_from_pool(smooth, POOL, TARGETS, spend=4.0, count=1, cost=np.ones(4))
+    assert choice.rows.tolist() == [int(np.argmax(choice.gain))]
+    assert choice.after[0] == pytest.approx(choice.before - choice.gain.max(), rel=1e-9)
     halves = [choose_from_pool(smooth, POOL, TARGETS.where(np.arange(2) == row), spend=1e21, count=1) for row in (0, 1)]
-    assert one.before == pytest.approx(np.mean([half.before for half in halves]), rel=1e-9)
-    assert f"from {np.sqrt(one.before):.2%} to {np.sqrt(one.after[0]):.2%}" in one.status
+    assert choice.before == pytest.approx(np.mean([half.before for half in halves]), rel=1e-9)
+    assert f"from {np.sqrt(choice.before):.2%} to {np.sqrt(choice.after[0]):.2%}" in choice.status
 
 
 @pytest.mark.parametrize(

@@ -65,11 +65,11 @@ def test_ten_random_problems_against_a_search():
 def test_tasks_that_are_alike_have_the_plan_of_one():
     """Two tasks of one law under one purse for all, whatever their weights and shares."""
     budget = t2.Budget(train=1e22, inference=2e11)
-    one = t2.allocate(EASY, budget)
+    alone = t2.allocate(EASY, budget)
     plan = t2.planning.plan_portfolio({"a": EASY, "b": EASY}, {"a": 3.0, "b": 1.0}, budget)
-    assert plan.params == pytest.approx(one.params, rel=1e-7) and plan.value == pytest.approx(one.value, rel=1e-9)
+    assert plan.params == pytest.approx(alone.params, rel=1e-7) and plan.value == pytest.approx(alone.value, rel=1e-9)
     for samples in plan.samples.values():
-        assert samples == pytest.approx(one.samples, rel=1e-6)
+        assert samples == pytest.approx(alone.samples, rel=1e-6)
     # three quarters of the value from half of the queries: G_a w_a/s_a k_a^-γ = G_b w_b/s_b k_b^-γ
     uneven = t2.planning.plan_portfolio(
         {"a": EASY, "b": EASY}, {"a": 3.0, "b": 1.0}, budget, shares={"a": 0.5, "b": 0.5}
@@ -78,7 +78,7 @@ def test_tasks_that_are_alike_have_the_plan_of_one():
 
 
 @pytest.mark.parametrize(
-    ("weights", "budget", "said"),
+    ("weights", "budget", "message"),
     [
         ({"a": 1.0}, {"train": 1e22}, "weights are of a, laws of a, b"),
         ({"a": 1.0, "b": 0.0}, {"train": 1e22}, "weights of b must be positive and finite, not 0"),
@@ -87,8 +87,8 @@ def test_tasks_that_are_alike_have_the_plan_of_one():
         ({"a": 1.0, "b": 1.0}, {"train": np.array([1e22, 1e23])}, "one budget, of single numbers"),
     ],
 )
-def test_portfolios_that_are_refused(weights, budget, said):
-    with pytest.raises(ValueError, match=said):
+def test_portfolios_that_are_refused(weights, budget, message):
+    with pytest.raises(ValueError, match=message):
         t2.planning.plan_portfolio({"a": EASY, "b": HARD}, weights, t2.Budget(**budget))
 
 

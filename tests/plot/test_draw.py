@@ -12,7 +12,7 @@ from t2jax import plot
 
 KEY = jax.random.key(0)
 LAW = t2.laws.Chinchilla(E=1.7, A=400.0, B=400.0, alpha=0.34, beta=0.28)
-N, D = (one.ravel() for one in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 1e11, 4)))
+N, D = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 1e11, 4)))
 TABLE = t2.Table.from_columns(params=N, tokens=D, loss=1.01 * t2.evaluate(LAW, params=N, tokens=D))
 TRAIN = np.geomspace(1e18, 1e21, 4)
 SPREAD = np.exp(np.linspace(-0.01, 0.01, 21))
@@ -25,7 +25,7 @@ def ax():
 
 
 def line(ax, label):
-    return next(one for one in ax.get_lines() if one.get_label() == label)
+    return next(drawn for drawn in ax.get_lines() if drawn.get_label() == label)
 
 
 def test_predicted_observed(ax):

@@ -34,7 +34,7 @@ def ax():
 
 
 def line(ax, label):
-    return next(one for one in ax.get_lines() if one.get_label() == label)
+    return next(drawn for drawn in ax.get_lines() if drawn.get_label() == label)
 
 
 def legend(ax):

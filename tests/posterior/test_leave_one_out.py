@@ -60,12 +60,12 @@ def exact(columns: int) -> np.ndarray:
     mean, covariance = design[:, 0] * 2.0, design @ design.T + SIGMA**2 * np.eye(2 * RUNS)
     results = []
     for run in range(RUNS):
-        own, rest = np.arange(2 * RUNS) // 2 == run, np.arange(2 * RUNS) // 2 != run
-        gain = covariance[np.ix_(own, rest)] @ np.linalg.inv(covariance[np.ix_(rest, rest)])
-        conditional = covariance[np.ix_(own, own)] - gain @ covariance[np.ix_(rest, own)]
-        centre = mean[own] + gain @ (LOSSES - mean)[rest]
+        of_run, rest = np.arange(2 * RUNS) // 2 == run, np.arange(2 * RUNS) // 2 != run
+        gain = covariance[np.ix_(of_run, rest)] @ np.linalg.inv(covariance[np.ix_(rest, rest)])
+        conditional = covariance[np.ix_(of_run, of_run)] - gain @ covariance[np.ix_(rest, of_run)]
+        centre = mean[of_run] + gain @ (LOSSES - mean)[rest]
         normal: Any = stats.multivariate_normal
-        results.append(normal.logpdf(LOSSES[own], centre, conditional))
+        results.append(normal.logpdf(LOSSES[of_run], centre, conditional))
     return np.array(results)
 
 
@@ -83,15 +83,15 @@ def test_a_run_is_left_out_whole(posteriors):
 
 def test_weights_are_those_of_another_optimiser(posteriors):
     result = t2.posterior.stack(posteriors)
-    each = np.stack([loo.log_densities for loo in result.loos.values()], axis=1)
+    densities = np.stack([loo.log_densities for loo in result.loos.values()], axis=1)
 
     def loss(share: float) -> float:
-        return -float(np.sum(np.logaddexp(each[:, 0] + np.log(share), each[:, 1] + np.log1p(-share))))
+        return -float(np.sum(np.logaddexp(densities[:, 0] + np.log(share), densities[:, 1] + np.log1p(-share))))
 
     best: Any = optimize.minimize_scalar(loss, bounds=(1e-9, 1 - 1e-9), method="bounded", options={"xatol": 1e-9})
     assert result.weights["Level"] == pytest.approx(best.x, abs=2e-3)
     assert sum(result.weights.values()) == pytest.approx(1.0)
-    apart = each[:, 0] - each[:, 1]
+    apart = densities[:, 0] - densities[:, 1]
     worse = "Level" if apart.sum() < 0 else "Sloped"
     np.testing.assert_allclose(result.differences[worse], (-abs(apart.sum()), np.sqrt(RUNS) * apart.std()), rtol=1e-9)
     assert result.status.startswith("weights: ") and list(result.table.index)[1] == worse
@@ -131,15 +131,15 @@ def of(post: t2.Posterior, law: t2.Law) -> t2.Posterior:
 def test_a_mixture_has_the_optima_of_its_laws(posteriors):
     """Kaplan's form with κ = 1 is Chinchilla's, whose optimum has a closed form: a fifth there, the rest here."""
     values = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
-    one, other = Chinchilla(**values), Chinchilla(**{**values, "A": 900.0})
+    first, second = Chinchilla(**values), Chinchilla(**{**values, "A": 900.0})
     mixed = {
-        "chinchilla": of(posteriors["Level"], one),
-        "kaplan": of(posteriors["Level"], Kaplan(**other.values(), kappa=1.0)),
+        "chinchilla": of(posteriors["Level"], first),
+        "kaplan": of(posteriors["Level"], Kaplan(**second.values(), kappa=1.0)),
     }
     train = np.array([1e20, 1e22])
     budgets = t2.Budget(train=train)
     result = t2.evaluation.averaged_frontier(mixed, {"chinchilla": 0.8, "kaplan": 0.2}, budgets, KEY, draws=200)
-    (low, tokens), (high, _) = one.optimum(train), other.optimum(train)
+    (low, tokens), (high, _) = first.optimum(train), second.optimum(train)
     assert result.drawn == {"chinchilla": 160, "kaplan": 40}
     first, *lines = repr(result).splitlines()
     assert first == "AveragedFrontier: 200 draws: 160 of chinchilla, 40 of kaplan"

@@ -74,8 +74,8 @@ def test_student_errors_have_their_tails(line):
     """With the law held, a new log measurement is its log prediction plus sigma times Student's t."""
     table = t2.Table.from_columns(params=np.full(6, 1e8), tokens=np.full(6, 1e9), loss=2.0, model=list("abcdef"))
     noise = t2.noise.StudentT(df=3.0)
-    held = t2.sample(Line, table, noise, key=KEY, fixed={"a": 2.0, "sigma": 0.1})
-    result = t2.posterior.posterior_predictive(held, table, key=KEY, draws=4000)
+    post = t2.sample(Line, table, noise, key=KEY, fixed={"a": 2.0, "sigma": 0.1})
+    result = t2.posterior.posterior_predictive(post, table, key=KEY, draws=4000)
     quantiles = 2.0 * np.exp(0.1 * stats.t.ppf([0.05, 0.95], 3))
     np.testing.assert_allclose([result.predicted.low.mean(), result.predicted.high.mean()], quantiles, rtol=0.01)
     assert set(result.tails) == {"spread", "largest residual"}  # there is no trend with one N and one D

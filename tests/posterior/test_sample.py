@@ -236,11 +236,11 @@ def test_bad_arguments_are_named():
 
 
 def test_an_interrupt_keeps_the_draws_so_far(line):
-    made = []
+    steps_done = []
 
     def stop(steps: int) -> None:
-        made.append(steps)
-        if sum(made) == 700:
+        steps_done.append(steps)
+        if sum(steps_done) == 700:
             raise KeyboardInterrupt
 
     arguments: Any = {"noise": t2.noise.Gaussian(), "key": KEY, "fixed": {"sigma": SIGMA}}

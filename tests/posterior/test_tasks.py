@@ -60,7 +60,7 @@ def exact_means() -> list[np.ndarray]:
     """Rows of each task whose mean is exactly that of MEANS."""
     rng = np.random.default_rng(3)
     drawn = [SIGMA * rng.normal(size=count) for count in ROWS]
-    return [mean + one - one.mean() for mean, one in zip(MEANS, drawn, strict=True)]
+    return [mean + errors - errors.mean() for mean, errors in zip(MEANS, drawn, strict=True)]
 
 
 def levels(values: list[np.ndarray], spread: Any = SPREAD, **others: Any) -> t2.posterior.TaskPosterior:
@@ -172,11 +172,11 @@ def test_files_hold_every_task(together, tmp_path):
 
 @pytest.mark.long
 def test_an_interrupt_keeps_the_draws_so_far(together):
-    made = []
+    steps_done = []
 
     def stop(steps: int) -> None:
-        made.append(steps)
-        if sum(made) == 700:
+        steps_done.append(steps)
+        if sum(steps_done) == 700:
             raise KeyboardInterrupt
 
     post = levels(exact_means(), progress=stop)
@@ -190,11 +190,11 @@ def test_coordinates_change_variables_exactly():
     rng = np.random.default_rng(6)
     with scope():
         table = t2.Table.from_columns(params=[1e7, 1e8, 1e9], tokens=1e10, loss=[3.4, 2.9, 2.6])
-        one, data = density(Power, table, None, {}, {})
+        single, data = density(Power, table, None, {}, {})
         data = jax.tree.map(lambda leaf: jnp.stack([jnp.asarray(leaf)] * 2), data)
         stood = jnp.asarray([0.7, -0.1, -1.0, -2.0] + 0.1 * rng.normal(size=(1, 2, 4)))
-        expansion = expand(one, ("alpha",), data, stood[0])
-        target = Pooled(one, ("alpha",), {"alpha": HalfNormal(0.5)}, {}, expansion, stood)
+        expansion = expand(single, ("alpha",), data, stood[0])
+        target = Pooled(single, ("alpha",), {"alpha": HalfNormal(0.5)}, {}, expansion, stood)
 
         @jax.jit
         def everything(shift):
@@ -207,13 +207,13 @@ def test_coordinates_change_variables_exactly():
                 return jnp.concatenate([location, spread, u.ravel()])
 
             u = target.split(x)[2]
-            own = jax.vmap(lambda u, rows: jnp.sum(one.log_likelihood(u, rows)))(u, rows)
-            priors = jax.vmap(one.log_priors)(u)
-            log_density = own + priors["E"] + priors["A"] + priors["sigma"]
+            likelihoods = jax.vmap(lambda u, rows: jnp.sum(single.log_likelihood(u, rows)))(u, rows)
+            priors = jax.vmap(single.log_priors)(u)
+            log_density = likelihoods + priors["E"] + priors["A"] + priors["sigma"]
             return target.split(start)[2], parts(x), jax.jacfwd(parts)(x), log_density, target.potential(x, rows)
 
-        made = jax.tree.map(np.asarray, (*everything(0.2 * rng.normal(size=10)), stood[0], expansion.root))
-    stands, result, matrix, log_density, potential, stood, root = made
+        results = jax.tree.map(np.asarray, (*everything(0.2 * rng.normal(size=10)), stood[0], expansion.root))
+    stands, result, matrix, log_density, potential, stood, root = results
     np.testing.assert_allclose(stands, stood, rtol=1e-9)
     location, spread, u = result[0], result[1], result[2:].reshape(2, 4)
     expected = np.linalg.slogdet(matrix)[1] + np.sum(log_density) + stats.norm.logpdf(u[:, 2], location, spread).sum()
@@ -260,7 +260,7 @@ def test_tasks_are_read_from_any_column():
         params=[1e7, 1e8, 1e7, 1e8], tokens=1e10, loss=3.0, corpus=["c4", "pile", "pile", "c4"]
     )
     result = tasks_of(table, "corpus")
-    assert {name: len(one) for name, one in result.items()} == {"c4": 2, "pile": 2}
+    assert {name: len(rows) for name, rows in result.items()} == {"c4": 2, "pile": 2}
     np.testing.assert_array_equal(result["pile"]["params"], [1e8, 1e7])
 
 
@@ -268,11 +268,11 @@ def test_priors_of_a_task_are_those_of_location_and_spread():
     """log α of a task is Normal(-1, √(0.5² + E s²)) in its first two moments, and E keeps its own prior."""
     with scope():
         table = t2.Table.from_columns(params=[1e7, 1e8, 1e9], tokens=1e10, loss=[3.4, 2.9, 2.6])
-        one, _ = density(Power, table, None, {}, {})
+        single, _ = density(Power, table, None, {}, {})
         nothing = jnp.zeros((2, 1, 1))
         identity = jnp.stack([jnp.eye(3)] * 2)
         expansion = LocalExpansion(nothing, nothing[..., 0], jnp.zeros((2, 3)), jnp.zeros((2, 3, 1)), identity)
-        target = Pooled(one, ("alpha",), {"alpha": HalfNormal(0.5)}, {}, expansion, jnp.zeros((1, 2, 4)))
+        target = Pooled(single, ("alpha",), {"alpha": HalfNormal(0.5)}, {}, expansion, jnp.zeros((1, 2, 4)))
         drawn = jax.tree.map(np.asarray, prior_draws(target, 4000, KEY))
     assert np.log(drawn["alpha"]).mean() == pytest.approx(-1.0, abs=0.06)
     assert np.log(drawn["alpha"]).var() == pytest.approx(0.25 + 0.25, rel=0.1)
@@ -284,19 +284,19 @@ def test_priors_of_a_task_are_those_of_location_and_spread():
 def test_intervals_cover_tasks_drawn_from_the_priors():
     """Simulation-based: worlds of the prior, 5 tasks each. 90 % intervals hold 90 %, within four standard errors."""
     rng = np.random.default_rng(11)
-    held = []
+    inside = []
     for world in range(70):
         location, spread = rng.normal(2.0, 1.0), float(np.exp(np.log(0.3) + 0.7 * rng.normal()))
         true = rng.normal(location, spread, len(ROWS))
-        values = [one + SIGMA * rng.normal(size=count) for one, count in zip(true, ROWS, strict=True)]
+        values = [level + SIGMA * rng.normal(size=count) for level, count in zip(true, ROWS, strict=True)]
         if min(value.min() for value in values) <= 0:  # a loss of zero is no loss
             continue
         post = levels(values, key=jax.random.key(world), draws=250)
         drawn = np.vstack([post.laws.a, post.population.location["a"], post.population.spread["a"]])
         low, high = np.quantile(drawn, [0.05, 0.95], axis=1)
         truth = np.append(true, [location, spread])
-        held.append((low < truth) & (truth < high))
-    shares, worlds = np.mean(held, axis=0), len(held)
+        inside.append((low < truth) & (truth < high))
+    shares, worlds = np.mean(inside, axis=0), len(inside)
     assert worlds >= 30
     assert np.all(np.abs(shares - 0.9) < 4 * np.sqrt(0.09 / worlds)), shares
     assert abs(shares.mean() - 0.9) < 0.05
@@ -311,10 +311,12 @@ def samples_of_tasks():
     rng = np.random.default_rng(12)
     laws, tables = {}, {}
     for i in range(6):
-        own = {name: float(mid * np.exp(wide * rng.normal())) for name, (mid, wide) in TRUTH.items()}
-        laws[f"t{i}"] = T2Loss(E=0.3, A=1.5 * 1e8 ** own["alpha"], B=1.5 * 1e10 ** own["beta"], G=2.0, **own)
+        exponents = {name: float(mid * np.exp(wide * rng.normal())) for name, (mid, wide) in TRUTH.items()}
+        laws[f"t{i}"] = T2Loss(
+            E=0.3, A=1.5 * 1e8 ** exponents["alpha"], B=1.5 * 1e10 ** exponents["beta"], G=2.0, **exponents
+        )
         grid = np.meshgrid(np.geomspace(1e7, 1e9, 5), np.geomspace(1e9, 1e11, 5), [1, 8, 64])
-        size, data, k = (one.ravel() for one in grid)
+        size, data, k = (axis.ravel() for axis in grid)
         if i == 5:
             chosen = rng.permutation(75)[:24]
             size, data, k = size[chosen], data[chosen], k[chosen]
@@ -372,19 +374,19 @@ def test_pass_at_k_of_tasks(samples_of_tasks):
         theta3=1.0,
         theta4=0.1,
     )
-    made = {}
+    tables_of_pass = {}
     for name in ("t0", "t1", "t5"):
-        one = tables[name]
+        table = tables[name]
         with scope():
-            exact = np.asarray(law(one["params"], one["tokens"], one["samples"]))
-        columns: Any = {column: one[column] for column in ("params", "tokens", "samples")}
-        made[name] = t2.Table.from_columns(
-            **columns, pass_at_k=np.clip(exact + 0.005 * np.sin(np.arange(len(one))), 0, 1)
+            exact = np.asarray(law(table["params"], table["tokens"], table["samples"]))
+        columns: Any = {column: table[column] for column in ("params", "tokens", "samples")}
+        tables_of_pass[name] = t2.Table.from_columns(
+            **columns, pass_at_k=np.clip(exact + 0.005 * np.sin(np.arange(len(table))), 0, 1)
         )
-    post = t2.sample_tasks(T2PassK, made, key=KEY, draws=50, warmup=100, chains=2)
+    post = t2.sample_tasks(T2PassK, tables_of_pass, key=KEY, draws=50, warmup=100, chains=2)
     assert post.pooled == ("alpha", "beta", "theta2", "theta3", "theta4")
-    one = post.task("t5")
+    laws = post.task("t5")
     with scope():
-        rows = [jnp.asarray(made["t5"][name]) for name in ("params", "tokens", "samples")]
-        predicted = np.median(jax.vmap(lambda law: law(*rows))(jax.tree.map(jnp.asarray, one)), axis=0)
-    assert np.max(np.abs(predicted - made["t5"]["pass_at_k"])) < 0.03
+        rows = [jnp.asarray(tables_of_pass["t5"][name]) for name in ("params", "tokens", "samples")]
+        predicted = np.median(jax.vmap(lambda law: law(*rows))(jax.tree.map(jnp.asarray, laws)), axis=0)
+    assert np.max(np.abs(predicted - tables_of_pass["t5"]["pass_at_k"])) < 0.03

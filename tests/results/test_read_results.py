@@ -23,9 +23,9 @@ def rows_of(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_folder_of_each_tool_gives_its_rows(case, tmp_path):
     case.write(tmp_path / "results")
-    found = t2.read_results(tmp_path / "results", **case.options)
-    assert found.kind == case.kind
-    for row, expected in zip(rows_of(found.frame, case.columns), case.rows, strict=True):
+    results = t2.read_results(tmp_path / "results", **case.options)
+    assert results.kind == case.kind
+    for row, expected in zip(rows_of(results.frame, case.columns), case.rows, strict=True):
         for cell, wanted in zip(row, expected, strict=True):
             assert cell == (wanted if isinstance(wanted, str) else pytest.approx(wanted, rel=1e-14, abs=0))
 
@@ -49,9 +49,9 @@ def test_the_files_from_outside_give_their_counts(folder, options, expected):
 def test_answers_of_a_log_are_kept_unless_they_contradict_their_verdicts(tmp_path):
     log = result_files.inspect_log()
     write_json(tmp_path / "log.json", log)  # the answer 4 to every sample, right or wrong
-    found = t2.read_results(tmp_path)
-    assert "right_answers" not in found.frame
-    assert any("'4' is both right and wrong in question '1' (2 of 2 questions" in note for note in found.notes)
+    results = t2.read_results(tmp_path)
+    assert "right_answers" not in results.frame
+    assert any("'4' is both right and wrong in question '1' (2 of 2 questions" in note for note in results.notes)
     for sample in log["samples"]:
         sample["scores"]["match"]["answer"] = "4" if sample["scores"]["match"]["value"] == "C" else None
     write_json(tmp_path / "log.json", log)
@@ -63,14 +63,14 @@ def test_answers_of_a_log_are_kept_unless_they_contradict_their_verdicts(tmp_pat
 def test_several_tools_of_counts_come_together(tmp_path):
     for name in ("evalplus", "inspect", "lm-eval"):
         CASE[name].write(tmp_path / name)
-    found = t2.read_results(*(tmp_path / name for name in ("evalplus", "inspect", "lm-eval")))
-    assert sorted(found.tools) == ["EvalPlus", "inspect_ai", "lm-evaluation-harness"]
+    results = t2.read_results(*(tmp_path / name for name in ("evalplus", "inspect", "lm-eval")))
+    assert sorted(results.tools) == ["EvalPlus", "inspect_ai", "lm-evaluation-harness"]
     expected = [row for name in ("evalplus", "inspect", "lm-eval") for row in CASE[name].rows]
-    assert sorted(rows_of(found.frame, COUNTS)) == sorted(expected)
+    assert sorted(rows_of(results.frame, COUNTS)) == sorted(expected)
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "said"),
+    ("name", "options", "message"),
     [
         ("bigcode", {}, "and not which of the 4 samples of a question were right, so it gives no counts"),
         ("lm-eval", {}, "4 responses a document but one filtered answer, so exact_match counts one trial"),
@@ -80,15 +80,15 @@ def test_several_tools_of_counts_come_together(tmp_path):
         ("every-eval-ever", {}, "nothing in the file says how many rows there should be"),
     ],
 )
-def test_what_a_file_leaves_open_is_a_note(name, options, said, tmp_path):
+def test_what_a_file_leaves_open_is_a_note(name, options, message, tmp_path):
     CASE[name].write(tmp_path)
-    found = t2.read_results(tmp_path, **options)
-    assert any(said in note for note in found.notes)
-    assert all(note in repr(found) for note in found.notes)
+    results = t2.read_results(tmp_path, **options)
+    assert any(message in note for note in results.notes)
+    assert all(note in repr(results) for note in results.notes)
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "said"),
+    ("name", "options", "message"),
     [
         ("nanochat", {}, r"bits per byte.*give bytes_per_token \(--bytes-per-token\)"),
         ("nanochat", {"bytes_per_token": 4.0}, r"num_scaling_params and num_params; say which is N"),
@@ -103,9 +103,9 @@ def test_what_a_file_leaves_open_is_a_note(name, options, said, tmp_path):
         ("evalplus", {"units": {"params": "M"}}, "units are given without models"),
     ],
 )
-def test_what_is_not_clear_is_asked(name, options, said, tmp_path):
+def test_what_is_not_clear_is_asked(name, options, message, tmp_path):
     CASE[name].write(tmp_path)
-    with pytest.raises(t2.TableError, match=said):
+    with pytest.raises(t2.TableError, match=message):
         t2.read_results(tmp_path, **options)
 
 
@@ -158,11 +158,11 @@ def test_a_share_of_right_samples_is_their_count(tmp_path):
     path = tmp_path / "acme__tiny" / f"samples_humaneval_{result_files.DATE}.jsonl"
     path.parent.mkdir()
     path.write_text("\n".join(map(json.dumps, lines)))
-    found = t2.read_results(path)
-    assert rows_of(found.frame, COUNTS) == [
+    results = t2.read_results(path)
+    assert rows_of(results.frame, COUNTS) == [
         ("acme/tiny", "humaneval", str(i), 8, right) for i, right in enumerate((0, 3, 8))
     ]
-    assert "there is no results file of the same date beside it" in found.notes[0]
+    assert "there is no results file of the same date beside it" in results.notes[0]
 
 
 def test_two_filters_are_a_question(tmp_path):
@@ -173,8 +173,8 @@ def test_two_filters_are_a_question(tmp_path):
     samples.write_text("\n".join(map(json.dumps, lines)))
     with pytest.raises(t2.TableError, match="strict-match, exact_match,flexible-extract, expected one of them"):
         t2.read_results(tmp_path)
-    found = t2.read_results(tmp_path, metric="strict-match")
-    assert rows_of(found.frame, COUNTS) == CASE["lm-eval"].rows
+    results = t2.read_results(tmp_path, metric="strict-match")
+    assert rows_of(results.frame, COUNTS) == CASE["lm-eval"].rows
 
 
 def test_the_same_question_twice_is_refused(tmp_path):
@@ -199,10 +199,10 @@ def test_sizes_come_from_the_table_of_models_first(tmp_path):
     CASE["lm-eval"].write(tmp_path / "results")
     models = tmp_path / "models.csv"
     models.write_text("model,params,tokens\nacme__Tiny-160m,160,300\nother,1,1\n")
-    found = t2.read_results(tmp_path / "results", models=models, units={"params": "M", "tokens": "B"})
-    assert set(rows_of(found.frame, ("params", "tokens"))) == {(160e6, 300e9)}
-    assert "params of acme/tiny-160m: 1.6e+08 as given, not 1.62323e+08 as in its file" in found.notes
-    table = found.table()
+    results = t2.read_results(tmp_path / "results", models=models, units={"params": "M", "tokens": "B"})
+    assert set(rows_of(results.frame, ("params", "tokens"))) == {(160e6, 300e9)}
+    assert "params of acme/tiny-160m: 1.6e+08 as given, not 1.62323e+08 as in its file" in results.notes
+    table = results.table()
     np.testing.assert_array_equal(table["correct"], [1, 0, 0])
     models.write_text("model,params,tokens\nother,1e8,1e9\n")
     with pytest.raises(t2.TableError, match="found 'other', expected one row for the model 'acme/tiny-160m'"):
@@ -218,8 +218,8 @@ def test_tokens_of_a_revision_are_its_steps_times_the_tokens_of_a_step(tmp_path)
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "parquet"])
 def test_counts_with_sizes_are_a_table(suffix, tmp_path):
     CASE["inspect"].write(tmp_path / "logs")
-    found = t2.read_results(tmp_path / "logs", params=1e8, tokens=2e9)
-    found.save(tmp_path / f"counts.{suffix}")
+    results = t2.read_results(tmp_path / "logs", params=1e8, tokens=2e9)
+    results.save(tmp_path / f"counts.{suffix}")
     table = t2.read_table(tmp_path / f"counts.{suffix}")
     assert table.columns == (*COUNTS, "params", "tokens")
     assert table["correct"].tolist() == [3, 1] and table["model"].tolist() == ["hf/acme/tiny-160m"] * 2
@@ -227,9 +227,9 @@ def test_counts_with_sizes_are_a_table(suffix, tmp_path):
 
 def test_counts_without_sizes_are_written_but_are_no_table(tmp_path):
     CASE["inspect"].write(tmp_path / "logs")
-    found = t2.read_results(tmp_path / "logs")
-    assert found.unknown_sizes == ("params", "tokens")
-    found.save(tmp_path / "counts.csv")
+    results = t2.read_results(tmp_path / "logs")
+    assert results.unknown_sizes == ("params", "tokens")
+    results.save(tmp_path / "counts.csv")
     assert (tmp_path / "counts.csv").read_text().splitlines()[:2] == [",".join(COUNTS), "hf/acme/tiny-160m,gsm8k,1,4,3"]
     with pytest.raises(t2.TableError, match="params and tokens of the models are not known"):
-        found.table()
+        results.table()

@@ -183,9 +183,9 @@ def test_columns_that_are_read_are_numbers(tmp_path):
     pd.DataFrame({"params": N, "tokens": D, "loss": LOSS, "experts": [8, 8, 16, "e8", 8, 8]}).to_csv(path, index=False)
     result = read_table(path)
     expected = "moe.csv, line 5, column 'experts': found 'e8', expected a number, for MoE"
-    for kept in (result, result.where(lambda t: t["params"] > 1e8), result.with_columns(seed=1)):
+    for table in (result, result.where(lambda t: t["params"] > 1e8), result.with_columns(seed=1)):
         with pytest.raises(TableError, match=expected):
-            kept.require_numbers("params", "experts", needed_by="MoE")
+            table.require_numbers("params", "experts", needed_by="MoE")
     with pytest.raises(TableError, match=r"row 1, column 'experts': found an empty cell \(NaN\), expected a number"):
         small(experts=[1.0, np.nan, 2.0]).require_numbers("experts", needed_by="MoE")
 

@@ -100,8 +100,8 @@ def test_needs_no_jax():
 
 @pytest.mark.parametrize("name", ["small.csv", "small.parquet"])
 def test_small_models_that_were_told_to_be_raw_are_believed_again(tmp_path, name):
-    told = Source(units={"params": 1.0})
-    table = Table.from_columns(params=np.array([2e3, 1e5]), tokens=1e9, loss=3.0, source=told).where(params=2e3)
+    source = Source(units={"params": 1.0})
+    table = Table.from_columns(params=np.array([2e3, 1e5]), tokens=1e9, loss=3.0, source=source).where(params=2e3)
     (table.to_parquet if name.endswith("parquet") else table.to_csv)(tmp_path / name)
     assert read_table(tmp_path / name)["params"].tolist() == [2e3]
     bare = Table.from_columns(params=np.array([2e3, 1e5]), tokens=1e9, loss=3.0).where(params=2e3)

@@ -34,11 +34,11 @@ def texts_of(corpus: Corpus, stream: np.ndarray) -> list[str]:
 def asked(corpus: Corpus, task: str) -> list[tuple[str, str]]:
     """Prompt and scored answer of each question of a task."""
     questions, tokenizer = corpus.questions, Tokenizer(corpus.tokenizer)
-    found = []
+    pairs = []
     for tokens, answer in zip(questions.tokens, questions.answer, strict=True):
         begins, ends = np.flatnonzero(answer)[[0, -1]]
-        found.append((tokenizer.decode(tokens[:begins]), tokenizer.decode(tokens[begins : ends + 1])))
-    return [found[i] for i in np.flatnonzero(questions.task == questions.tasks.index(task))]
+        pairs.append((tokenizer.decode(tokens[:begins]), tokenizer.decode(tokens[begins : ends + 1])))
+    return [pairs[i] for i in np.flatnonzero(questions.task == questions.tasks.index(task))]
 
 
 def task_of(text: str) -> str:
@@ -109,27 +109,27 @@ def test_exercises_are_other_texts_than_questions_and_training(corpus):
 
 
 def test_facts_asked_are_in_training(corpus):
-    known = set(texts_of(corpus, corpus.train))
-    hits = [prompt + answer in known for prompt, answer in asked(corpus, "facts")]
+    training_texts = set(texts_of(corpus, corpus.train))
+    hits = [prompt + answer in training_texts for prompt, answer in asked(corpus, "facts")]
     assert np.mean(hits) > 0.9  # the rarest may not have been drawn
     counts = [sum(text == p + a for text in texts_of(corpus, corpus.train)) for p, a in asked(corpus, "facts")]
     assert max(counts) > 10 * max(1, min(counts))
 
 
 def test_held_out_documents_are_not_in_training(corpus):
-    train, held = set(texts_of(corpus, corpus.train)), texts_of(corpus, corpus.held_out)
-    assert len(held) == len(set(held))
-    assert train.isdisjoint(held)
-    assert not any(map(task_of, held))
+    train, held_out = set(texts_of(corpus, corpus.train)), texts_of(corpus, corpus.held_out)
+    assert len(held_out) == len(set(held_out))
+    assert train.isdisjoint(held_out)
+    assert not any(map(task_of, held_out))
     real = sum(not task_of(text) for text in texts_of(corpus, corpus.train))
-    assert len(held) / (real + len(held)) == pytest.approx(corpus.settings.held_out, abs=0.001)
+    assert len(held_out) / (real + len(held_out)) == pytest.approx(corpus.settings.held_out, abs=0.001)
 
 
 def test_text_questions_come_from_held_out_documents(corpus):
-    held = texts_of(corpus, corpus.held_out)
+    held_out = texts_of(corpus, corpus.held_out)
     for task in ON_TEXT:
         for prompt, answer in asked(corpus, task):
-            assert any(prompt + answer in text for text in held), prompt + answer
+            assert any(prompt + answer in text for text in held_out), prompt + answer
 
 
 def test_formats_asked_are_in_training(corpus):
@@ -181,8 +181,8 @@ def test_the_made_up_share_is_as_stated(corpus):
 
 
 def test_documents_are_mixed(corpus):
-    made = np.array([bool(task_of(text)) for text in texts_of(corpus, corpus.train)])
-    halves = [half.mean() for half in np.array_split(made, 4)]
+    synthetic = np.array([bool(task_of(text)) for text in texts_of(corpus, corpus.train)])
+    halves = [half.mean() for half in np.array_split(synthetic, 4)]
     assert max(halves) - min(halves) < 0.1
 
 
@@ -248,9 +248,9 @@ def test_a_folder_of_text(tmp_path, corpus):
     (tmp_path / "below").mkdir()
     (tmp_path / "one.txt").write_bytes(b"\xef\xbb\xbf" + "\n\n".join(real[:700]).encode())
     (tmp_path / "below" / "two.txt").write_text("\r\n \r\n".join(real[700:]).upper(), newline="")
-    found = from_folder(tmp_path, SMALL, 3)
-    assert found.questions.tasks == ("sentence_end", *MADE_UP)
-    read = texts_of(found, found.train) + texts_of(found, found.held_out)
+    loaded = from_folder(tmp_path, SMALL, 3)
+    assert loaded.questions.tasks == ("sentence_end", *MADE_UP)
+    read = texts_of(loaded, loaded.train) + texts_of(loaded, loaded.held_out)
     assert {text for text in read if not task_of(text)} == set(real)
     with pytest.raises(CorpusError, match=r"found \d+ questions for task 'sentence_end' in \d+ held-out documents"):
         from_folder(tmp_path, dataclasses.replace(SMALL, held_out=0.001), 3)

@@ -59,10 +59,10 @@ def test_parameters_are_counted():
 
 def test_position_biases():
     """Slopes from 1 to 1/64, nothing for the position itself, minus infinity ahead."""
-    found = np.asarray(biases(2, 4))
-    assert found[0, 3].tolist() == [-3, -2, -1, 0]
-    assert found[1, 3].tolist() == [-3 / 64, -2 / 64, -1 / 64, 0]
-    assert np.isneginf(found[:, 0, 1:]).all()
+    bias = np.asarray(biases(2, 4))
+    assert bias[0, 3].tolist() == [-3, -2, -1, 0]
+    assert bias[1, 3].tolist() == [-3 / 64, -2 / 64, -1 / 64, 0]
+    assert np.isneginf(bias[:, 0, 1:]).all()
 
 
 def test_flops_are_those_of_the_products():
@@ -128,10 +128,10 @@ def test_answers_are_scored_alone(corpus, trained):
     """The score of an answer is that of its tokens, by hand; what stands after it changes nothing."""
     questions = corpus.questions
     nll = answer_nll(SHAPE, trained.params, questions)
-    each = np.asarray(next_token_nll(decoder(SHAPE, trained.params), jnp.asarray(questions.tokens)))
+    by_token = np.asarray(next_token_nll(decoder(SHAPE, trained.params), jnp.asarray(questions.tokens)))
     for row in range(0, len(questions), 7):
         places = np.flatnonzero(questions.answer[row])
-        assert nll[row] == pytest.approx(each[row, places - 1].sum(), rel=1e-5)
+        assert nll[row] == pytest.approx(by_token[row, places - 1].sum(), rel=1e-5)
     after = np.cumsum(questions.answer[:, ::-1], axis=1)[:, ::-1] == 0
     noisy = Questions(questions.tasks, questions.task, np.where(after, 77, questions.tokens), questions.answer)
     np.testing.assert_allclose(answer_nll(SHAPE, trained.params, noisy), nll, rtol=1e-5)
@@ -145,9 +145,9 @@ def test_true_samples_agree_with_exact_chances(corpus, trained):
         asked, answer=asked.answer & (from_end == 1)
     )  # the last token alone, as whole answers are seldom right
     nll = answer_nll(SHAPE, trained.params, easy)
-    found = agreement(SHAPE, trained.params, easy, nll, 1000, jax.random.key(1))
-    assert found.questions >= 20
-    assert abs(found.mean) < 4 / found.questions**0.5 and abs(found.spread - 1) < 4 / (2 * found.questions) ** 0.5
+    result = agreement(SHAPE, trained.params, easy, nll, 1000, jax.random.key(1))
+    assert result.questions >= 20
+    assert abs(result.mean) < 4 / result.questions**0.5 and abs(result.spread - 1) < 4 / (2 * result.questions) ** 0.5
     wrong = agreement(SHAPE, trained.params, easy, nll + 0.7, 1000, jax.random.key(1))
     assert wrong.spread > 2 or abs(wrong.mean) > 2  # half the chance would be seen
 
@@ -158,6 +158,6 @@ def test_true_samples_of_answers_at_the_end_of_the_context(corpus, trained):
     answer = np.arange(65) >= np.where(np.arange(200) < 150, 64, 62)[:, None]
     questions = Questions(("one",), np.zeros(200, int), tokens, answer)
     nll = answer_nll(SHAPE, trained.params, questions)
-    found = agreement(SHAPE, trained.params, questions, nll, 1000, jax.random.key(1))
-    assert found.questions >= 50
-    assert abs(found.mean) < 4 / found.questions**0.5 and abs(found.spread - 1) < 4 / (2 * found.questions) ** 0.5
+    result = agreement(SHAPE, trained.params, questions, nll, 1000, jax.random.key(1))
+    assert result.questions >= 50
+    assert abs(result.mean) < 4 / result.questions**0.5 and abs(result.spread - 1) < 4 / (2 * result.questions) ** 0.5

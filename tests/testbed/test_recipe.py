@@ -132,10 +132,10 @@ Bather \\Bath"er\\ (b[=a][th]"[~e]r), n. [Gr. baqo`s [see {Depth}].]
         '00000001 03 n 01 sea_animal 0 000 | one that swims; "a sea animal"  \n'
         "00000002 03 n 02 cod 0 codfish 0 001 @ 00000001 n 0000 | a fish  \n"
     )
-    found = [[d.text for d in debian._wordnet([synsets], np.random.default_rng(seed))] for seed in range(6)]
-    assert all(texts[0] == 'sea animal: one that swims; "a sea animal"' for texts in found)
-    assert ["cod: a fish. cod is a kind of sea animal."] in [texts[1:] for texts in found]
-    assert ["codfish is a kind of sea animal.", "cod, codfish: a fish"] in [texts[1:] for texts in found]
+    texts_by_seed = [[d.text for d in debian._wordnet([synsets], np.random.default_rng(seed))] for seed in range(6)]
+    assert all(texts[0] == 'sea animal: one that swims; "a sea animal"' for texts in texts_by_seed)
+    assert ["cod: a fish. cod is a kind of sea animal."] in [texts[1:] for texts in texts_by_seed]
+    assert ["codfish is a kind of sea animal.", "cod, codfish: a fish"] in [texts[1:] for texts in texts_by_seed]
 
 
 def test_packages_are_pinned():

@@ -89,8 +89,8 @@ def test_a_sweep_is_kept_and_its_table_read(swept, tmp_path):
     assert np.array_equal(table["unique_tokens"], table["tokens"])  # less than the text
     assert len(p) == cells * len(sweep.corpus.questions) and p["p"].between(0, 1, inclusive="right").all()
     run = sweep.runs()[0]
-    kept = np.load(sweep.folder / "cells" / f"{run.name(run.cells[0])}.npz", allow_pickle=False)["nll"]
-    np.testing.assert_allclose(-np.log(p["p"][: len(kept)]), kept, rtol=1e-6, atol=2**-9)
+    nll = np.load(sweep.folder / "cells" / f"{run.name(run.cells[0])}.npz", allow_pickle=False)["nll"]
+    np.testing.assert_allclose(-np.log(p["p"][: len(nll)]), nll, rtol=1e-6, atol=2**-9)
     again = sweep_in(sweep.folder)
     assert again.grid == sweep.grid and again.recipe == sweep.recipe and again.corpus.digest == sweep.corpus.digest
 
@@ -187,23 +187,23 @@ def test_another_text_is_refused(swept, tmp_path):
 def test_a_folder_that_names_no_text_is_known_by_its_corpus(swept, tmp_path):
     corpus = swept[0].corpus
     sweep_at(tmp_path, SMALL, Recipe(), Source("first", lambda: corpus))
-    said = json.loads((tmp_path / "settings.json").read_text())
-    del said["source"]
-    (tmp_path / "settings.json").write_text(json.dumps(said))
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    del settings["source"]
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
     assert sweep_in(tmp_path).corpus.digest == corpus.digest
     with pytest.raises(SweepError, match=r"settings.json: corpus is \w+ there and \w+ now"):
         sweep_at(tmp_path, SMALL, Recipe(), Source("second", lambda: replace(corpus, seed=1)))
     assert sweep_in(tmp_path).corpus.digest == corpus.digest
     sweep_at(tmp_path, SMALL, Recipe(), Source("third", lambda: corpus))
-    assert json.loads((tmp_path / "settings.json").read_text()) == {**said, "source": "third"}
+    assert json.loads((tmp_path / "settings.json").read_text()) == {**settings, "source": "third"}
 
 
 @pytest.mark.tiny
 def test_killed_and_resumed(tmp_path):
     """SIGKILL in the middle: what is resumed equals what was never disturbed."""
-    found = testbed_kills.run(testbed_kills.Config.tiny())
-    assert found.kills == 1 and 2 <= found.finished[0] < found.cells  # in the middle it was
-    assert found.equal
+    result = testbed_kills.run(testbed_kills.Config.tiny())
+    assert result.kills == 1 and 2 <= result.finished[0] < result.cells  # in the middle it was
+    assert result.equal
 
 
 TWO_SWEEPS = """
@@ -241,10 +241,10 @@ def test_workers_end_with_their_parent_and_train_the_same(swept, tmp_path, monke
         sweep_all(sweep, 2, stop)
     assert not multiprocessing.active_children() and sweep.count() < 6
     sweep_all(sweep, 2)
-    found = [write_tables(one, one.folder) for one in (whole, sweep)]
-    expected, runs = (pd.read_csv(paths[0]).drop(columns="seconds") for paths in found)
+    tables = [write_tables(trained, trained.folder) for trained in (whole, sweep)]
+    expected, runs = (pd.read_csv(paths[0]).drop(columns="seconds") for paths in tables)
     pd.testing.assert_frame_equal(runs, expected, check_exact=True)
-    assert pq.read_table(found[0][1]).equals(pq.read_table(found[1][1]))
+    assert pq.read_table(tables[0][1]).equals(pq.read_table(tables[1][1]))
 
 
 MESH = """
@@ -263,16 +263,16 @@ np.savez(sys.argv[1], *map(np.asarray, jax.tree.leaves(state.params)), devices=j
 @pytest.mark.long
 def test_a_mesh_of_devices_trains_the_same(tmp_path):
     """Data-parallel over four devices: the same parameters up to the order of sums."""
-    found = []
+    archives = []
     for devices in (1, 4):
         flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "JAX_PLATFORMS": "cpu"}
         file = tmp_path / f"{devices}.npz"
         subprocess.run([sys.executable, "-c", MESH, str(file)], env={**os.environ, **flags}, check=True)
-        found.append(dict(np.load(file, allow_pickle=False)))
-    assert [one.pop("devices") for one in found] == [1, 4]
-    assert found[0].keys() == found[1].keys() and len(found[0]) > 5
-    for name, leaf in found[0].items():
-        np.testing.assert_allclose(found[1][name], leaf, rtol=1e-4, atol=1e-5)
+        archives.append(dict(np.load(file, allow_pickle=False)))
+    assert [archive.pop("devices") for archive in archives] == [1, 4]
+    assert archives[0].keys() == archives[1].keys() and len(archives[0]) > 5
+    for name, leaf in archives[0].items():
+        np.testing.assert_allclose(archives[1][name], leaf, rtol=1e-4, atol=1e-5)
 
 
 def test_the_papers_grid_costs_what_6nd_says():
@@ -291,8 +291,8 @@ def test_plan_and_check_as_commands(swept, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["runs"] == 7
     folder = str(swept[0].folder)
     assert cli.command(["testbed", "check", folder, "--draws", "1500", "--json", "-o", str(tmp_path / "check")]) == 0
-    for one in json.loads(capsys.readouterr().out)["checks"]:
-        assert abs(one["spread"] - 1) < 0.5 and abs(one["mean_z"]) < 1
+    for check in json.loads(capsys.readouterr().out)["checks"]:
+        assert abs(check["spread"] - 1) < 0.5 and abs(check["mean_z"]) < 1
     assert cli.command(["testbed", "check", folder, "--draws", "2", "-o", str(tmp_path / "few")]) == 1
     assert "draw more" in capsys.readouterr().err
     assert cli.command(["testbed", "check", str(tmp_path), "-o", str(tmp_path / "none")]) == 1
@@ -307,15 +307,15 @@ def test_sweep_and_table_as_commands(swept, tmp_path, capsys, monkeypatch):
     folder, count = tmp_path / "sweep", len(next(LEAST.runs(Recipe(), 256)).cells)
     for seed in (0, 1):
         status = cli.command(["testbed", "sweep", str(folder), "--preset", "tiny", "--seeds", str(seed), "--json"])
-        said = capsys.readouterr()
+        printed = capsys.readouterr()
         files = ["runs.csv", "questions.parquet"]
-        assert status == 0 and json.loads(said.out) == {
+        assert status == 0 and json.loads(printed.out) == {
             "command": "testbed sweep",
             "folder": str(folder),
             "files": files,
             "checkpoints": (seed + 1) * count,
         }
-        assert ("making the corpus" in said.err) == (seed == 0)
+        assert ("making the corpus" in printed.err) == (seed == 0)
         assert pd.read_csv(folder / "runs.csv")["seed"].tolist() == sorted([*range(seed + 1)] * count)
     assert set(pq.read_table(folder / "questions.parquet")["model"].to_pylist()) == set(
         pd.read_csv(folder / "runs.csv")["model"]
@@ -333,14 +333,14 @@ def test_the_table_that_ships():
     table = t2.datasets.load("testbed", samples=(1.0, 16.0))
     runs = pd.read_csv(t2.datasets.fetch("testbed")[0])
     assert len(table) == len(runs) * 8 * 2 and np.bincount(runs["seed"]).min() >= 100
-    one = table["samples"] == 1
-    np.testing.assert_allclose(table["neg_log_pass"][one], table["loss"][one], rtol=1e-12)
+    single = table["samples"] == 1
+    np.testing.assert_allclose(table["neg_log_pass"][single], table["loss"][single], rtol=1e-12)
     # more samples help, and by Jensen's inequality the mean of logarithms lies above the logarithm of the mean
-    assert (table["pass_at_k"][~one] > table["pass_at_k"][one]).all()
+    assert (table["pass_at_k"][~single] > table["pass_at_k"][single]).all()
     assert (table["neg_log_pass"] >= -np.log(table["pass_at_k"]) - 1e-12).all()
     average = t2.datasets.load("testbed", samples=(1.0, 16.0), average=True)
     assert len(average) == 2 * len(runs) and set(average["task"]) == {"average"}
     model = average["model"][0]
     mine, all_tasks = average["model"] == model, table["model"] == model
-    assert average["pass_at_k"][mine][1] == pytest.approx(table["pass_at_k"][all_tasks & ~one].mean(), rel=1e-12)
+    assert average["pass_at_k"][mine][1] == pytest.approx(table["pass_at_k"][all_tasks & ~single].mean(), rel=1e-12)
     assert Path(t2.datasets.fetch("testbed")[1]).stat().st_size < 15e6

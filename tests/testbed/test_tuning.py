@@ -53,8 +53,8 @@ def test_fine_tuning_equals_a_plain_loop(params, stage):
     for batch in itertools.chain(*(rng.permutation(6).reshape(3, 2) for _ in range(3))):
         updates, moments = optimiser.update(jax.grad(loss)(expected, batch), moments)
         expected = optax.apply_updates(expected, updates)
-    found = fine_tune(SHAPE, params, rows, stage, 0.5, RECIPE, TUNING)
-    for leaf, by_hand in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+    tuned = fine_tune(SHAPE, params, rows, stage, 0.5, RECIPE, TUNING)
+    for leaf, by_hand in zip(jax.tree.leaves(tuned), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(leaf, by_hand, rtol=1e-4, atol=1e-5)
 
 
@@ -71,7 +71,7 @@ def test_the_rate_with_the_smallest_loss_is_chosen(params):
 def test_wrong_answers_are_the_strongest_of_all(params):
     """With as many beams as beginnings the search is exact: all 36 answers of two tokens are counted out."""
     rows = exercises(3)
-    found = wrong_answers(SHAPE, params, rows, beams=36)
+    chances = wrong_answers(SHAPE, params, rows, beams=36)
     for row in range(3):
         probabilities = []
         for pair in itertools.product(range(6), repeat=2):
@@ -80,6 +80,6 @@ def test_wrong_answers_are_the_strongest_of_all(params):
             nll = np.asarray(next_token_nll(decoder(SHAPE, params), jnp.asarray(tokens[None])))[0]
             if not np.array_equal(tokens, rows.tokens[row]):
                 probabilities.append(np.exp(-(nll[2] + nll[4])))
-        np.testing.assert_allclose(found[row], np.sort(probabilities)[::-1], rtol=1e-4)
+        np.testing.assert_allclose(chances[row], np.sort(probabilities)[::-1], rtol=1e-4)
         right = np.exp(-answer_nll(SHAPE, params, rows)[row])
-        assert found[row].sum() + right == pytest.approx(1, abs=1e-5)
+        assert chances[row].sum() + right == pytest.approx(1, abs=1e-5)
