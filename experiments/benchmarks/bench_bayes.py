@@ -118,10 +118,10 @@ def side(name: str, call: Callable[[], Any], repeats: int) -> Side:
     """Time a sampler that returns its draws, its divergences and its energies."""
     cold, first = cpu(call)
     warm = [cpu(call) for _ in range(repeats)]
-    judged = [judge(*one) for _, one in warm]
-    found = judged[-1]
-    seconds, ess = float(np.median([one for one, _ in warm])), float(np.median([least(one) for one in judged]))
-    draws = [{name: one[0][name].ravel() for name in one[0]} for one in (first, *(one for _, one in warm))]
+    judged = [judge(*answer) for _, answer in warm]
+    last = judged[-1]
+    seconds, ess = float(np.median([cost for cost, _ in warm])), float(np.median(list(map(least, judged))))
+    draws = [{name: drawn[0][name].ravel() for name in drawn[0]} for drawn in (first, *(answer for _, answer in warm))]
     pooled = {name: np.concatenate([draw[name] for draw in draws]) for name in draws[0]}
     return Side(
         name=name,
@@ -130,10 +130,10 @@ def side(name: str, call: Callable[[], Any], repeats: int) -> Side:
         ess=ess,
         rate=ess / seconds,
         cold_rate=least(judge(*first)) / cold,
-        r_hat=max(found.r_hat.values()),
-        divergences=sum(one.divergences for one in judged),
-        means={name: float(one.mean()) for name, one in pooled.items()},
-        deviations={name: float(one.std()) for name, one in pooled.items()},
+        r_hat=max(last.r_hat.values()),
+        divergences=sum(diagnosis.divergences for diagnosis in judged),
+        means={name: float(values.mean()) for name, values in pooled.items()},
+        deviations={name: float(values.std()) for name, values in pooled.items()},
     )
 
 
@@ -150,12 +150,12 @@ def cpu(call: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def judge(drawn: dict[str, np.ndarray], diverging: np.ndarray, energy: np.ndarray) -> Diagnosis:
-    return diagnose(drawn, {name: one.ravel() for name, one in drawn.items()}, diverging, energy, left_together)
+    return diagnose(drawn, {name: values.ravel() for name, values in drawn.items()}, diverging, energy, left_together)
 
 
-def least(found: Diagnosis) -> float:
+def least(diagnosis: Diagnosis) -> float:
     """The least effective sample size, bulk or tail, over parameters."""
-    return min(*found.ess_bulk.values(), *found.ess_tail.values())
+    return min(*diagnosis.ess_bulk.values(), *diagnosis.ess_tail.values())
 
 
 def read(idata: Any, names: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
@@ -181,17 +181,17 @@ def pymc(runs: t2.Table, config: Config, seed: int) -> Any:
             loss = E + A * runs["params"] ** -alpha + B * runs["tokens"] ** -beta
             pm.StudentT("log_loss", nu=4.0, mu=pm.math.log(loss), sigma=sigma, observed=np.log(runs["loss"]))
             # kept, for the time that they took
-            kept: Any = {"discard_tuned_samples": False, "progressbar": False}
-            return pm.sample(config.draws, chains=CHAINS, random_seed=seed, **kept)
+            options: Any = {"discard_tuned_samples": False, "progressbar": False}
+            return pm.sample(config.draws, chains=CHAINS, random_seed=seed, **options)
 
 
 def words(result: Result) -> list[str]:
     ours, peer = result.ours, result.peer
-    said = [f"t2jax: {result.status}", *sentences(ours)]
+    lines = [f"t2jax: {result.status}", *sentences(ours)]
     if peer is None:
-        return [*said, "PyMC is not installed, or was left out: nothing to compare with (pip install pymc)."]
+        return [*lines, "PyMC is not installed, or was left out: nothing to compare with (pip install pymc)."]
     return [
-        *said,
+        *lines,
         *sentences(peer),
         f"ESS per CPU second: {result.ratio:.0f} times PyMC's warm, {result.cold_ratio:.2g} times cold; "
         f"{result.steps_ratio:.0f} times warm by its NUTS steps alone, which took {result.steps:.1f} s.",
@@ -199,12 +199,12 @@ def words(result: Result) -> list[str]:
     ]
 
 
-def sentences(one: Side) -> list[str]:
+def sentences(side: Side) -> list[str]:
     return [
-        f"{one.name}: {one.cold:.1f} s of CPU cold, {one.warm:.2f} s warm; least ESS {one.ess:.0f}, "
-        f"{one.rate:.0f} a second ({one.cold_rate:.0f} cold); R-hat at most {one.r_hat:.4f}; "
-        f"{one.divergences} divergences in all warm calls.",
-        "  " + ", ".join(f"{name} {one.means[name]:.5g} ± {one.deviations[name]:.2g}" for name in one.means),
+        f"{side.name}: {side.cold:.1f} s of CPU cold, {side.warm:.2f} s warm; least ESS {side.ess:.0f}, "
+        f"{side.rate:.0f} a second ({side.cold_rate:.0f} cold); R-hat at most {side.r_hat:.4f}; "
+        f"{side.divergences} divergences in all warm calls.",
+        "  " + ", ".join(f"{name} {side.means[name]:.5g} ± {side.deviations[name]:.2g}" for name in side.means),
     ]
 
 

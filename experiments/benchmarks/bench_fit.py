@@ -115,7 +115,7 @@ def task(name: str, sides: list[Timing], scales: dict[str, float]) -> Task:
 
 def scaled(side: Timing, scale: float) -> Timing:
     """Returns the times of more work."""
-    first, later, wall = ([scale * seconds for seconds in one] for one in (side.first, side.later, side.wall))
+    first, later, wall = ([scale * seconds for seconds in times] for times in (side.first, side.later, side.wall))
     return Timing(side.name, first, later, wall, side.answers)
 
 
@@ -207,10 +207,10 @@ def solve(logs: np.ndarray, start: np.ndarray, exact: bool) -> Any:
 
 def words(result: Result) -> list[str]:
     lines = []
-    for one in result.tasks:
-        lines.append(one.headline)
-        for name, warm in one.warm.items():
-            cold, excess = one.cold[name], one.excess[name]
+    for task in result.tasks:
+        lines.append(task.headline)
+        for name, warm in task.warm.items():
+            cold, excess = task.cold[name], task.excess[name]
             height = "" if excess is None else f"; objective {excess:.1e} above the least"
             lines.append(
                 f"  {name}: {warm.mid:.2f} ({warm.low:.2f} to {warm.high:.2f}), {cold.mid:.2g} the first time{height}."

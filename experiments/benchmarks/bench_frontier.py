@@ -113,7 +113,7 @@ def bench(kind: str, config: Config) -> Row:
 
     with stage(f"{kind}: the first call"):
         (cold, _), plan = timed(lambda: t2.frontier(laws, budget))
-    ours, theirs, chosen, found = [], [], [], []
+    ours, theirs, chosen, solutions = [], [], [], []
     with stage(f"{config.repeats} calls, and {config.scipy} problems by SciPy after each"):
         for _ in range(config.repeats):
             ours.append(timed(lambda: t2.frontier(laws, budget))[0])
@@ -121,14 +121,14 @@ def bench(kind: str, config: Config) -> Row:
             seconds, solved = timed(lambda problems=problems: one_by_one(problems))
             theirs.append(seconds)
             chosen.extend(problems)
-            found.extend(solved)
+            solutions.extend(solved)
     warm, cpu = np.median(ours, axis=0)
     scipy_rate, scipy_cpu_rate = config.scipy / np.median(theirs, axis=0)
     where = tuple(np.array(chosen).T)
-    good = np.array([one.success for one in found])
+    good = np.array([solution.success for solution in solutions])
     both = good & plan.ok[where]
-    difference = np.abs(np.array([one.x[0] for one in found]) - np.log(plan.params[where]))[both]
-    excess = (np.array([one.fun for one in found]) / plan.value[where] - 1)[both]
+    difference = np.abs(np.array([solution.x[0] for solution in solutions]) - np.log(plan.params[where]))[both]
+    excess = (np.array([solution.fun for solution in solutions]) / plan.value[where] - 1)[both]
     return Row(
         kind=kind,
         problems=plan.params.size,
@@ -173,13 +173,13 @@ def limits_of(budget: t2.Budget, i: int, j: int) -> tuple[Limits, Limits, np.nda
     """Of budget (i, j): what is left of each limit in logs, its slope, and a place in the middle of what it allows."""
     sized = (i, 0), (j,)
     at: Any = {name: float(limit[place]) for (name, limit), place in zip(budget.given().items(), sized, strict=True)}  # pyright: ignore
-    one = t2.Budget(**at, training=budget.training, serving=budget.serving)
+    single = t2.Budget(**at, training=budget.training, serving=budget.serving)
     with jax.enable_x64(True):
-        problem = pose(random_laws(1, np.random.default_rng(0)), one, (0, 1, 2), jnp.zeros(4))
+        problem = pose(random_laws(1, np.random.default_rng(0)), single, (0, 1, 2), jnp.zeros(4))
         powers, offsets = np.asarray(problem.powers)[..., :3], np.asarray(problem.offsets)
     # bounds that nobody set are left to SciPy's own
-    kept = [i for i, name in enumerate(problem.names) if name in ("train", "inference", "total", "memory")]
-    powers, offsets = powers[kept], offsets[kept]
+    finite = [i for i, name in enumerate(problem.names) if name in ("train", "inference", "total", "memory")]
+    powers, offsets = powers[finite], offsets[finite]
     start = np.array([min(20.0, 0.5 * np.log(min(at.values()) / 2)) if budget.linear else 12.0, 0.0, 0.0])
     for axis in (1, 2):  # as far as the limits go, then half of it back, in turn of D and k
         reach = np.max([offsets + powers @ (start + step * np.eye(3)[axis]) for step in STEPS], axis=(1, 2))
@@ -211,9 +211,11 @@ def slsqp(law: dict[str, float], left: Limits, slope: Limits, start: np.ndarray)
         terms = np.exp(coefficients - exponents * x)
         return law["E"] + terms.sum(), -exponents * terms
 
-    kept = {"type": "ineq", "fun": left, "jac": slope}
+    constraint = {"type": "ineq", "fun": left, "jac": slope}
     options = {"ftol": 1e-14, "maxiter": 200}
-    return minimize(loss, start, jac=True, method="SLSQP", bounds=[(0, None)] * 3, constraints=[kept], options=options)
+    return minimize(
+        loss, start, jac=True, method="SLSQP", bounds=[(0, None)] * 3, constraints=[constraint], options=options
+    )
 
 
 def words(result: Result) -> list[str]:

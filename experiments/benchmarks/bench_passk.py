@@ -120,10 +120,10 @@ def their_passk(questions: int, trials: int, seed: int) -> Work:
 def product_passk(questions: int, trials: int, seed: int) -> Work:
     correct = counts_of(questions, trials, seed)
 
-    def one(c: int, k: int) -> float:
+    def chance_of_pass(c: int, k: int) -> float:
         return 1.0 if trials - c < k else 1.0 - float(np.prod(1.0 - k / np.arange(trials - c + 1, trials + 1)))
 
-    return Work(lambda _: [np.mean([one(c, k) for c in correct]) for k in K], lambda means: means)
+    return Work(lambda _: [np.mean([chance_of_pass(c, k) for c in correct]) for k in K], lambda means: means)
 
 
 def larger_runs() -> tuple[np.ndarray, np.ndarray]:
@@ -165,12 +165,12 @@ def their_band(draws: int, seed: int) -> Work:
 
 def words(result: Result) -> list[str]:
     lines = []
-    for one in result.tasks:
-        lines.append(one.headline)
-        for name, warm in one.warm.items():
-            apart = one.difference[name]
+    for task in result.tasks:
+        lines.append(task.headline)
+        for name, warm in task.warm.items():
+            apart = task.difference[name]
             differs = "" if apart is None else f"; answers differ by at most {apart:.1e}"
-            cold = one.cold[name].mid
+            cold = task.cold[name].mid
             lines.append(f"  {name}: {warm.mid:.2g} ({warm.low:.2g} to {warm.high:.2g}), first {cold:.2g}{differs}.")
     return lines
 

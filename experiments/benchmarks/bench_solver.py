@@ -93,7 +93,7 @@ def run(config: Config) -> Result:
     side = Side("t2jax", f"{HERE}:measurements", {"draws": config.draws}, 0)
     (timing,) = alternate([side], config.rounds, 1, config.fresh)
     rounds = [Round(**answer) for answer in timing.answers]
-    times = np.quantile([one.measured / one.floor for one in rounds], [0.0, 0.5, 1.0])
+    times = np.quantile([step.measured / step.floor for step in rounds], [0.0, 0.5, 1.0])
     return Result(rounds, (float(times[0]), float(times[1]), float(times[2])))
 
 
@@ -105,7 +105,7 @@ def measurements(draws: int, seed: int) -> Work:
         with scope() as dtype:
             return measure(fit, runs, draws, seed, dtype)
 
-    return Work(call, lambda one: one)
+    return Work(call, lambda numbers: numbers)
 
 
 def measure(fit: t2.Fit, runs: t2.Table, draws: int, seed: int, dtype: Any) -> Round:
@@ -186,14 +186,14 @@ def best(call: Callable[[], Any], repeats: int) -> tuple[float, Any]:
 
 def words(result: Result) -> list[str]:
     low, mid, high = result.times
-    one = result.rounds[-1]
+    step = result.rounds[-1]
     return [
         f"A step of a resample takes {mid:.1f} times its floor ({low:.1f} to {high:.1f}, {len(result.rounds)} rounds).",
-        f"Floor {one.floor:.0f} µs, measured {one.measured:.0f} µs, of which derivatives {one.derivatives:.0f} µs;"
-        f" {one.steps:.1f} steps a resample.",
-        f"Kernels: {one.exponential:.1f} ns an exponential, {one.logarithm:.1f} ns a logarithm, {one.gigaflops:.1f}"
-        f" GFLOP/s, {one.gigabytes:.1f} GB/s.",
-        f"XLA counts {one.counted_operations:.0f} operations and {one.counted_bytes:.0f} bytes of a row for the"
+        f"Floor {step.floor:.0f} µs, measured {step.measured:.0f} µs, of which derivatives {step.derivatives:.0f} µs;"
+        f" {step.steps:.1f} steps a resample.",
+        f"Kernels: {step.exponential:.1f} ns an exponential, {step.logarithm:.1f} ns a logarithm, {step.gigaflops:.1f}"
+        f" GFLOP/s, {step.gigabytes:.1f} GB/s.",
+        f"XLA counts {step.counted_operations:.0f} operations and {step.counted_bytes:.0f} bytes of a row for the"
         " derivatives.",
     ]
 

@@ -110,8 +110,8 @@ def audit(
     for law in laws:
         with stage(f"{name}: {t2.laws.name_of(law)}"):
             try:
-                one, outside = judge(config, law, table, cut)
-                judged.append(one)
+                law_score, outside = judge(config, law, table, cut)
+                judged.append(law_score)
             except NoFit as error:
                 failed.append(str(error))
         jax.clear_caches()  # hundreds of programs in one process exhaust the kernel's mappings
@@ -157,8 +157,8 @@ def judge(config: Config, law: type[t2.Law], table: t2.Table, cut: t2.evaluation
 
 def best_of(judged: Sequence[Judged]) -> str:
     """The law of highest score among cheap runs; of those even to EVEN nats, the one with fewest parameters."""
-    least = max(one.cheap_score for one in judged) - EVEN
-    even = [one.law for one in judged if one.cheap_score >= least]
+    least = max(score.cheap_score for score in judged) - EVEN
+    even = [score.law for score in judged if score.cheap_score >= least]
     return min(even, key=lambda name: len(t2.laws.by_name(name).declared()))
 
 
@@ -177,18 +177,18 @@ def by_hand(table: t2.Table, above: np.ndarray) -> ByHand:
         return e + a / at[0] ** alpha + b / at[1] ** beta
 
     at, loss = np.stack([table["params"], table["tokens"]]), table["loss"]
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found, covariance = curve_fit(law, at[:, ~above], loss[~above], p0=HOFFMANN, maxfev=100_000)
-    predicted = law(at, *found)
+        best, covariance = curve_fit(law, at[:, ~above], loss[~above], p0=HOFFMANN, maxfev=100_000)
+    predicted = law(at, *best)
     error = (predicted / loss - 1)[above]
-    wrong = next((str(one.message) for one in said if issubclass(one.category, OptimizeWarning)), "")
-    status = wrong or ", ".join(f"{name} {value:.4g}" for name, value in zip("EABαβ", found, strict=True))
+    wrong = next((str(warning.message) for warning in caught if issubclass(warning.category, OptimizeWarning)), "")
+    status = wrong or ", ".join(f"{name} {value:.4g}" for name, value in zip("EABαβ", best, strict=True))
     coverage = None
     if not wrong:
-        steps = 1e-6 * np.abs(found)
-        slopes = np.stack([(law(at, *(found + h)) - law(at, *(found - h))) / (2 * h.sum()) for h in np.diag(steps)])
-        free = int(np.sum(~above)) - len(found)
+        steps = 1e-6 * np.abs(best)
+        slopes = np.stack([(law(at, *(best + h)) - law(at, *(best - h))) / (2 * h.sum()) for h in np.diag(steps)])
+        free = int(np.sum(~above)) - len(best)
         noise = np.sum((predicted - loss)[~above] ** 2) / free
         spread = np.einsum("ir,ij,jr->r", slopes, covariance, slopes) + noise
         # of a covariance as ill-conditioned as E = -2218 makes it, rounding leaves some variances below zero

@@ -98,10 +98,10 @@ class Result:
 
 def run(config: Config) -> Result:
     with stage(f"{config.laws} simulations"):
-        done = [simulate(config, np.random.default_rng([config.seed, one])) for one in range(config.laws)]
+        done = [simulate(config, np.random.default_rng([config.seed, law])) for law in range(config.laws)]
 
     def off(name: str) -> tuple[np.ndarray, float, float]:
-        errors = np.abs([found[name] for found, _ in done])
+        errors = np.abs([errors_of_law[name] for errors_of_law, _ in done])
         median, high = np.quantile(errors, (0.5, 0.9), method="higher")
         return errors, float(median), float(high)
 
@@ -150,23 +150,23 @@ def simulate(config: Config, random: np.random.Generator) -> tuple[dict[str, flo
         RANDOM: at_random(random),
         RAY: ray(),
     }
-    found = {"pilot": optimum(first) - right}
+    errors = {"pilot": optimum(first) - right}
     for name, places in runs.items():
         losses = measured(places)
-        found[name] = optimum(fitted(places, losses)[0]) - right
+        errors[name] = optimum(fitted(places, losses)[0]) - right
         if name == GRID:
-            found[PARABOLAS] = parabolas(budgets, places[0], losses) - right
+            errors[PARABOLAS] = parabolas(budgets, places[0], losses) - right
     runs[PARABOLAS] = runs[GRID]
     for name, count in ((OURS, BUDGETS * SIZES), (OURS_MANY, MANY)):
-        fit, known, places, losses = first, rows, nothing, np.zeros(0)
+        fit, measured_rows, places, losses = first, rows, nothing, np.zeros(0)
         for share in np.cumsum(ROUNDS):
             left = share * compute() - 6 * float(np.sum(places[0] * places[1]))
-            chosen = chosen_runs(fit, known, count // len(ROUNDS), left)
+            chosen = chosen_runs(fit, measured_rows, count // len(ROUNDS), left)
             losses = np.r_[losses, measured(chosen)]
             places = np.r_[places[0], chosen[0]], np.r_[places[1], chosen[1]]
-            fit, known = fitted(places, losses)
-        found[name], runs[name] = optimum(fit) - right, places
-    return found, runs
+            fit, measured_rows = fitted(places, losses)
+        errors[name], runs[name] = optimum(fit) - right, places
+    return errors, runs
 
 
 def random_law(random: np.random.Generator) -> t2.laws.Chinchilla:
@@ -202,15 +202,15 @@ def at_random(random: np.random.Generator) -> Runs:
 def ray() -> Runs:
     """As many sizes as are paid for, even in log compute between the smallest and the largest run."""
     paid = (np.geomspace(LEAST, MOST, count) for count in range(MANY, 1, -1))
-    flops = next(one for one in paid if one.sum() <= compute() * 1.001)
+    flops = next(costs for costs in paid if costs.sum() <= compute() * 1.001)
     return spread(flops, np.full(MANY, np.log(20.0)))
 
 
 def within(flops: np.ndarray) -> np.ndarray:
     """The first runs that are paid for, and one more for what is left if that is a run."""
-    kept = flops[np.cumsum(flops) <= compute()]
-    left = compute() - kept.sum()
-    return np.append(kept, left) if len(kept) < len(flops) and left >= LEAST else kept
+    affordable = flops[np.cumsum(flops) <= compute()]
+    left = compute() - affordable.sum()
+    return np.append(affordable, left) if len(affordable) < len(flops) and left >= LEAST else affordable
 
 
 def spread(flops: np.ndarray, log_ratio: np.ndarray) -> Runs:
@@ -222,11 +222,11 @@ def spread(flops: np.ndarray, log_ratio: np.ndarray) -> Runs:
 def chosen_runs(fit: t2.Fit, rows: t2.Table, count: int, flops: float) -> Runs:
     """The next runs of `next_runs`, or equal runs at all ratios where the fit has no optimum to plan for."""
     try:
-        found = t2.next_runs(fit, rows, t2.Budget(train=TARGET), candidates=REGION, count=count, compute=flops)
+        plan = t2.next_runs(fit, rows, t2.Budget(train=TARGET), candidates=REGION, count=count, compute=flops)
     except ValueError:
-        each = flops / count
-        return spread(np.full(count, each), np.linspace(np.log(RATIOS[0]), np.log(RATIOS[1]), count))
-    return found.params, found.tokens
+        share = flops / count
+        return spread(np.full(count, share), np.linspace(np.log(RATIOS[0]), np.log(RATIOS[1]), count))
+    return plan.params, plan.tokens
 
 
 def table(pilot: Runs, begun: np.ndarray, runs: Runs, losses: np.ndarray) -> t2.Table:
@@ -245,8 +245,8 @@ def table(pilot: Runs, begun: np.ndarray, runs: Runs, losses: np.ndarray) -> t2.
 def optimum(fit: t2.Fit) -> float:
     """log N* at the target, infinite where the fit has none."""
     with scope():
-        found = float(np.log(fit.law.optimum(TARGET)[0]))
-    return found if np.isfinite(found) else np.inf
+        size = float(np.log(fit.law.optimum(TARGET)[0]))
+    return size if np.isfinite(size) else np.inf
 
 
 def parabolas(budgets: np.ndarray, params: np.ndarray, losses: np.ndarray) -> float:

@@ -132,32 +132,34 @@ class Result:
 
 
 def run(config: Config) -> Result:
-    found = checkpoints(t2.datasets.load("pythia-gsm8k"), config)
-    trained, early = ([one for one in found if (one.tokens >= config.least_tokens) == so] for so in (True, False))
+    models = checkpoints(t2.datasets.load("pythia-gsm8k"), config)
+    trained = [model for model in models if model.tokens >= config.least_tokens]
+    early = [model for model in models if model.tokens < config.least_tokens]
     groups = []
     for i, (group, members) in enumerate(zip(GROUPS, (trained, early, trained), strict=True)):
         with stage(f"{config.repeats} draws of {len(members)} checkpoints, {group}"):
             groups.append(repeat(group, members, config, i))
     # spread over the range of pass@k, of those sampled often enough to draw the curve beyond the target
-    long = sorted((one for one in trained if one.trials.min() >= 5 * config.target), key=lambda one: one.truth)
+    long = [model for model in trained if model.trials.min() >= 5 * config.target]
+    long.sort(key=lambda model: model.truth)
     chosen = [long[i] for i in np.linspace(0, len(long) - 1, 5).round().astype(int)[1:]]
     with stage("curves"):
-        curves = tuple(curve(one, config, i) for i, one in enumerate(chosen))
-    scores = tuple(score(one, i) for one in groups for i in range(len(METHODS)))
-    return Result(config.drawn, config.target, tuple(found), scores, tuple(groups), curves)
+        curves = tuple(curve(model, config, i) for i, model in enumerate(chosen))
+    scores = tuple(score(trials, i) for trials in groups for i in range(len(METHODS)))
+    return Result(config.drawn, config.target, tuple(models), scores, tuple(groups), curves)
 
 
 def checkpoints(counts: t2.Table, config: Config) -> list[Checkpoint]:
     """Every checkpoint of which all questions were sampled often enough, in the order of the table."""
-    found, run = [], counts.runs()
+    results, run = [], counts.runs()
     for i in range(run.max() + 1):
         rows = run == i
         n, c = counts["trials"][rows], counts["correct"][rows]
         if n.min() >= config.least_samples:
             truth = t2.forecasts.pass_from_counts(n, c, [config.target], LEVEL)
-            ends = (float(one[0]) for one in (truth.passed, truth.questions.low, truth.questions.high))
-            found.append(Checkpoint(counts["model"][rows][0], float(counts["tokens"][rows][0]), n, c, *ends))
-    return found
+            ends = (float(values[0]) for values in (truth.passed, truth.questions.low, truth.questions.high))
+            results.append(Checkpoint(counts["model"][rows][0], float(counts["tokens"][rows][0]), n, c, *ends))
+    return results
 
 
 def repeat(group: str, members: list[Checkpoint], config: Config, stream: int) -> Trials:
@@ -179,16 +181,16 @@ def repeat(group: str, members: list[Checkpoint], config: Config, stream: int) -
     return Trials(group, checkpoint, truth, solved, *np.array(forecasts).transpose(2, 1, 0))
 
 
-def thin(one: Checkpoint, drawn: int, rng: np.random.Generator) -> np.ndarray:
+def thin(model: Checkpoint, drawn: int, rng: np.random.Generator) -> np.ndarray:
     """How many of `drawn` samples per question, taken without replacement out of all, are correct."""
-    right = one.correct.astype(int)
-    return rng.hypergeometric(right, one.trials.astype(int) - right, drawn)
+    right = model.correct.astype(int)
+    return rng.hypergeometric(right, model.trials.astype(int) - right, drawn)
 
 
-def fitted(one: Checkpoint, config: Config) -> t2.laws.BetaTail:
+def fitted(model: Checkpoint, config: Config) -> t2.laws.BetaTail:
     """The Beta in the middle of the posterior from all samples of a checkpoint."""
     key = jax.random.key(config.seed)
-    laws = t2.forecasts.forecast_beta(one.trials, one.correct, [config.target], key=key, draws=config.draws).laws
+    laws = t2.forecasts.forecast_beta(model.trials, model.correct, [config.target], key=key, draws=config.draws).laws
     return jax.tree.map(lambda leaf: float(np.median(leaf)), laws)
 
 
@@ -210,7 +212,7 @@ def score(trials: Trials, method: int) -> Score:
     below, above = trials.truth < trials.low[method], trials.truth > trials.high[method]
     covered = ~(below | above)
     count = np.bincount(trials.checkpoint)
-    each = np.bincount(trials.checkpoint, covered) / count
+    by_checkpoint = np.bincount(trials.checkpoint, covered) / count
     return Score(
         group=trials.group,
         method=METHODS[method],
@@ -220,25 +222,25 @@ def score(trials: Trials, method: int) -> Score:
         relative=float(np.abs(error).mean() / (100 * trials.truth.mean())),
         bias=float(error.mean()),
         coverage=float(covered.mean()),
-        coverage_error=float(each.std() / np.sqrt(max(len(each) - 1, 1))),
+        coverage_error=float(by_checkpoint.std() / np.sqrt(max(len(by_checkpoint) - 1, 1))),
         below=float(below.mean()),
         above=float(above.mean()),
-        covered=each,
+        covered=by_checkpoint,
         unsolved=float(np.mean(trials.solved == 0)),
         coverage_solved=float(covered[trials.solved > 0].mean()) if trials.solved.any() else float("nan"),
     )
 
 
-def curve(one: Checkpoint, config: Config, stream: int) -> Curve:
+def curve(model: Checkpoint, config: Config, stream: int) -> Curve:
     """The empirical curve of a checkpoint, and what one draw of its samples makes of it."""
     k = np.unique(np.geomspace(1, 2.5 * config.target, 25).round())
-    correct = thin(one, config.drawn, np.random.default_rng([config.seed, len(GROUPS), stream]))
+    correct = thin(model, config.drawn, np.random.default_rng([config.seed, len(GROUPS), stream]))
     trials, key = np.full(len(correct), config.drawn), jax.random.key(config.seed)
-    seen = t2.forecasts.pass_from_counts(one.trials, one.correct, list(k), LEVEL).questions
+    seen = t2.forecasts.pass_from_counts(model.trials, model.correct, list(k), LEVEL).questions
     beta = t2.forecasts.forecast_beta(trials, correct, list(k), key=key, draws=config.draws, level=LEVEL)
     line = t2.forecasts.forecast_power_law(trials, correct, list(k), key=key, draws=config.draws, level=LEVEL)
     spread = [np.stack([b.low, p, b.high]) for b, p in ((beta.questions, beta.passed), (line.population, line.passed))]
-    return Curve(one.model, k, np.stack([seen.low, seen.mid, seen.high]), *spread)
+    return Curve(model.model, k, np.stack([seen.low, seen.mid, seen.high]), *spread)
 
 
 def words(result: Result) -> list[str]:
@@ -247,14 +249,14 @@ def words(result: Result) -> list[str]:
         f"{len(result.checkpoints)} checkpoints, pass@{result.target} from {result.drawn} samples per question.",
         f"The target, from all samples, is itself known to {half:.1f} points on average (half of its 90 % interval).",
     ]
-    for one in result.scores:
-        if one.method == METHODS[0]:
-            held = f"in the others the first band holds {one.coverage_solved:.1%}" if one.unsolved < 1 else ""
-            lines.append(f"{one.group}: {one.checkpoints} checkpoints, {one.forecasts} forecasts;")
-            lines.append(f"  in {one.unsolved:.0%} of them no sample was correct, {held}.")
-        error = f"error {one.absolute:4.1f} points ({one.relative:.0%} of the mean), bias {one.bias:+5.1f}"
-        held = f"90 % band holds {one.coverage:.1%} ± {one.coverage_error:.1%}"
-        lines.append(f"  {one.method:22s} {error}; {held} ({one.below:.1%} below, {one.above:.1%} above)")
+    for score in result.scores:
+        if score.method == METHODS[0]:
+            coverage = f"in the others the first band holds {score.coverage_solved:.1%}" if score.unsolved < 1 else ""
+            lines.append(f"{score.group}: {score.checkpoints} checkpoints, {score.forecasts} forecasts;")
+            lines.append(f"  in {score.unsolved:.0%} of them no sample was correct, {coverage}.")
+        error = f"error {score.absolute:4.1f} points ({score.relative:.0%} of the mean), bias {score.bias:+5.1f}"
+        coverage = f"90 % band holds {score.coverage:.1%} ± {score.coverage_error:.1%}"
+        lines.append(f"  {score.method:22s} {error}; {coverage} ({score.below:.1%} below, {score.above:.1%} above)")
     return lines
 
 
@@ -268,8 +270,8 @@ def figures(result: Result) -> dict[str, "Figure"]:
     common_legend(scatter, columns=1)
 
     curves, axes = small(len(result.curves), height=1.4, sharex=True)
-    for ax, one in zip(axes, result.curves, strict=True):
-        draw_curve(ax, one, result.drawn)
+    for ax, forecasts in zip(axes, result.curves, strict=True):
+        draw_curve(ax, forecasts, result.drawn)
     curves.supxlabel("samples k")
     curves.supylabel("pass@k (share of questions)")
     common_legend(curves, axes)
@@ -283,29 +285,27 @@ def draw_forecasts(ax: "Axes", trials: Trials, method: int) -> None:
     reach = passed - trials.low[method][first], trials.high[method][first] - passed
     label = "90 % band over resampled questions" if method else "90 % band of these questions"
     colour = VERMILLION if method else BLUE
-    told = (trials.solved[first] > 0) | (method < 2)  # the Beta has a bound where there is no line
-    reach = np.maximum(reach, 0)
-    ax.errorbar(
-        truth[told], passed[told], reach[:, told], fmt="o", color=colour, markersize=3, elinewidth=0.8, label=label
-    )
+    bars = (trials.solved[first] > 0) | (method < 2)  # the Beta has a bound where there is no line
+    reach = np.maximum(reach, 0)[:, bars]
+    ax.errorbar(truth[bars], passed[bars], reach, fmt="o", color=colour, markersize=3, elinewidth=0.8, label=label)
     ax.plot([0, 1], [0, 1], color=BLACK, linewidth=0.6, zorder=0, label="forecast = estimate from all samples")
-    if not told.all():
-        ax.plot(truth[~told], passed[~told], "x", color=colour, label="nothing solved: band 0 to 1")
+    if not bars.all():
+        ax.plot(truth[~bars], passed[~bars], "x", color=colour, label="nothing solved: band 0 to 1")
     ax.set(xlim=(-0.02, 1), ylim=(-0.02, 1))
 
 
-def draw_curve(ax: "Axes", one: Curve, drawn: int) -> None:
+def draw_curve(ax: "Axes", forecasts: Curve, drawn: int) -> None:
     """The empirical curve and both forecasts, with a mark where the samples that were drawn end."""
     for values, colour, label in (
-        (one.power_law, VERMILLION, "power law, 90 %"),
-        (one.beta, BLUE, "Beta distribution, 90 %"),
-        (one.observed, BLACK, "all samples, 90 %"),
+        (forecasts.power_law, VERMILLION, "power law, 90 %"),
+        (forecasts.beta, BLUE, "Beta distribution, 90 %"),
+        (forecasts.observed, BLACK, "all samples, 90 %"),
     ):
-        ax.plot(one.samples, values[1], color=colour, label=label)
-        ax.fill_between(one.samples, values[0], values[2], color=colour, alpha=0.2, linewidth=0)
+        ax.plot(forecasts.samples, values[1], color=colour, label=label)
+        ax.fill_between(forecasts.samples, values[0], values[2], color=colour, alpha=0.2, linewidth=0)
     ax.axvline(drawn, color=BLACK, linewidth=0.6, linestyle=":", label=f"{drawn} samples")
     ax.set(xscale="log", ylim=(0, None))
-    *name, tokens = one.model.split("_")  # such as Pythia_1B_20B
+    *name, tokens = forecasts.model.split("_")  # such as Pythia_1B_20B
     ax.set_title(f"{' '.join(name)}, {tokens} tokens" if name else tokens, fontsize=7)
     log_ticks(ax)
 

@@ -157,17 +157,17 @@ def at(far: Extrapolation, samples: float) -> At:
 
 
 def words(result: Result) -> list[str]:
-    said = [f"{result.fitted} checkpoints up to {result.cut:.3g} FLOPs predict {result.predicted} dearer ones"]
+    lines = [f"{result.fitted} checkpoints up to {result.cut:.3g} FLOPs predict {result.predicted} dearer ones"]
     for law in result.laws:
         inside, beyond = ("none" if score is None else f"{score:.3f}" for score in (law.inside, law.beyond))
-        said.append(f"{law.law}: log score of a count {inside} with its checkpoint left out, {beyond} beyond the cut")
+        lines.append(f"{law.law}: log score of a count {inside} with its checkpoint left out, {beyond} beyond the cut")
         for row in law.by_samples:
-            said.append(
+            lines.append(
                 f"  pass@{row.samples:g}: error {row.error:.1%}, bias {row.bias:+.1%} over {row.solved}, "
                 f"{row.coverage:.0%} of {row.checkpoints} checkpoints in the 90 % band"
             )
-        said.append(f"  {law.status}")
-    return said + list(result.failed)
+        lines.append(f"  {law.status}")
+    return lines + list(result.failed)
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
@@ -181,20 +181,20 @@ def figures(result: Result) -> dict[str, "Figure"]:
     return {"counts": figure}
 
 
-def draw(ax: "Axes", one: Judged) -> None:
-    colours = dict(zip(np.unique(one.samples), (BLUE, VERMILLION, GREY, BLACK, GREEN), strict=False))
+def draw(ax: "Axes", law: Judged) -> None:
+    colours = dict(zip(np.unique(law.samples), (BLUE, VERMILLION, GREY, BLACK, GREEN), strict=False))
     for k, colour in colours.items():
-        there = (one.samples == k) & (one.measured > 0)
-        reach = np.abs(np.stack([one.low, one.high])[:, there] - one.predicted[there])
+        there = (law.samples == k) & (law.measured > 0)
+        reach = np.abs(np.stack([law.low, law.high])[:, there] - law.predicted[there])
         ax.errorbar(
-            one.measured[there], one.predicted[there], reach, fmt="o", color=colour, markersize=2, elinewidth=0.6,
+            law.measured[there], law.predicted[there], reach, fmt="o", color=colour, markersize=2, elinewidth=0.6,
             label=f"k = {number(k)}",
         )  # fmt: skip
-    ends = [0.8 * one.measured[one.measured > 0].min(), min(1.2 * one.measured.max(), 1.0)]
+    ends = [0.8 * law.measured[law.measured > 0].min(), min(1.2 * law.measured.max(), 1.0)]
     ax.plot(ends, ends, "-", color=BLACK, linewidth=0.6, label="predicted = measured")
     ax.set(xscale="log", yscale="log")
     log_ticks(ax)
-    ax.set_title(law_name(one.law), fontsize=7)
+    ax.set_title(law_name(law.law), fontsize=7)
 
 
 def main() -> None:

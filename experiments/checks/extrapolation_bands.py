@@ -134,7 +134,7 @@ def run(config: Config) -> Result:
         for cut, cheap in cuts(name, table, config):
             with stage(f"{name}, {cut}"):
                 splits.append(split(name, cut, table, cheap, config))
-    names = dict.fromkeys(one.table for one in splits)
+    names = dict.fromkeys(split.table for split in splits)
     return Result(tuple(splits), tuple(average(name, splits) for name in names), tuple(missing))
 
 
@@ -197,7 +197,7 @@ def by_scipy(fitted: t2.Table, beyond: t2.Table) -> np.ndarray:
         except RuntimeError:  # no convergence from this start
             continue
         fits.append((float(np.sum((log_law(logs[0], *best) - seen) ** 2)), best))
-    return log_law(logs[1], *min(fits, key=lambda one: one[0])[1])
+    return log_law(logs[1], *min(fits, key=lambda result: result[0])[1])
 
 
 def earlier(table: t2.Table, cheap: np.ndarray, draws: int, keys: tuple[Array, Array, Array]) -> Score | None:
@@ -216,16 +216,16 @@ def earlier(table: t2.Table, cheap: np.ndarray, draws: int, keys: tuple[Array, A
 
 def average(name: str, splits: list[Split]) -> Average:
     """Averages the scores over the cuts of one table."""
-    own = [one for one in splits if one.table == name]
-    errors = {law: float(np.mean([one.single[law].error for one in own])) for law in own[0].single}
+    of_table = [split for split in splits if split.table == name]
+    errors = {law: float(np.mean([split.single[law].error for split in of_table])) for law in of_table[0].single}
     best_law = min(errors, key=lambda law: errors[law])
-    at_each = np.mean([min(score.error for score in one.single.values()) for one in own])
+    at_each = np.mean([min(score.error for score in split.single.values()) for split in of_table])
     return Average(
         table=name,
-        cuts=len(own),
-        curve_fit=mean_score([one.curve_fit for one in own]),
-        earlier=mean_score([one.earlier for one in own if one.earlier is not None]),
-        chosen=mean_score([one.chosen for one in own]),
+        cuts=len(of_table),
+        curve_fit=mean_score([split.curve_fit for split in of_table]),
+        earlier=mean_score([split.earlier for split in of_table if split.earlier is not None]),
+        chosen=mean_score([split.chosen for split in of_table]),
         best_law=best_law,
         best_single=errors[best_law],
         best_at_each_cut=float(at_each),
@@ -235,14 +235,14 @@ def average(name: str, splits: list[Split]) -> Average:
 def words(result: Result) -> list[str]:
     head = "table             cuts  curve_fit  earlier  chosen  best single | 90 %: earlier chosen | 50 %: chosen"
     lines = [f"{head} | interval score: earlier chosen | half-width"]
-    for one in result.averages:
-        new, old = one.chosen, one.earlier
+    for row in result.averages:
+        new, old = row.chosen, row.earlier
         lines.append(
-            f"{one.table:17} {one.cuts:4} {one.curve_fit.error:9.2f}% {old.error:7.2f}% {new.error:6.2f}%"
-            f" {one.best_single:11.2f}% | {old.in_90:12.0f}% {new.in_90:6.0f}% | {new.in_50:12.0f}% |"
+            f"{row.table:17} {row.cuts:4} {row.curve_fit.error:9.2f}% {old.error:7.2f}% {new.error:6.2f}%"
+            f" {row.best_single:11.2f}% | {old.in_90:12.0f}% {new.in_90:6.0f}% | {new.in_50:12.0f}% |"
             f" {old.interval_score:21.3f} {new.interval_score:7.3f} | {new.half_width:9.1f}%"
         )
-    scores = [(one.curve_fit.error, one.earlier, one.chosen, one.best_single) for one in result.averages]
+    scores = [(row.curve_fit.error, row.earlier, row.chosen, row.best_single) for row in result.averages]
     better = sum(new.error <= scipy for scipy, _, new, _ in scores)
     half = sum(new.error <= scipy / 2 for scipy, _, new, _ in scores)
     covered = [new.in_90 for _, _, new, _ in scores]
@@ -251,8 +251,8 @@ def words(result: Result) -> list[str]:
         1 - new.interval_score / old.interval_score for _, old, new, _ in scores if np.isfinite(old.interval_score)
     ]
     hindsight = float(np.mean([new.error / best for _, _, new, best in scores]))
-    at_each = float(np.mean([one.chosen.error / one.best_at_each_cut for one in result.averages]))
-    no_fit = sum(one.earlier is None for one in result.splits)
+    at_each = float(np.mean([row.chosen.error / row.best_at_each_cut for row in result.averages]))
+    no_fit = sum(split.earlier is None for split in result.splits)
     return [
         *lines,
         f"The chosen average errs at most as much as curve_fit on {better} of {len(scores)} tables,"
@@ -270,20 +270,20 @@ def words(result: Result) -> list[str]:
 
 def new_tables(result: Result) -> list[str]:
     """Says how the tables fared by which nothing was chosen."""
-    new = [one for one in result.averages if one.table not in LOOKED_AT]
+    new = [row for row in result.averages if row.table not in LOOKED_AT]
     if not new:
         return []
-    errors = ", ".join(f"{one.table} {one.chosen.error / one.best_single:.2f}" for one in new)
-    held = ", ".join(f"{one.chosen.in_90:.0f} %" for one in new)
-    return [f"On the tables not looked at, errors over those of the best law are {errors}; 90 % bands hold {held}."]
+    errors = ", ".join(f"{row.table} {row.chosen.error / row.best_single:.2f}" for row in new)
+    coverage = ", ".join(f"{row.chosen.in_90:.0f} %" for row in new)
+    return [f"On the tables not looked at, errors over those of the best law are {errors}; 90 % bands hold {coverage}."]
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
     from matplotlib.figure import Figure
 
-    names = [one.table for one in result.averages]
+    names = [row.table for row in result.averages]
     figure = Figure(figsize=(COLUMN, 1.0 + 0.32 * len(names)), layout="constrained")
-    errors, held = figure.subplots(1, 2, sharey=True)
+    errors, coverage = figure.subplots(1, 2, sharey=True)
     rows = np.arange(len(names))[::-1]
     series = {
         "SciPy's curve_fit": ("curve_fit", "s"),
@@ -291,12 +291,12 @@ def figures(result: Result) -> dict[str, "Figure"]:
         "chosen laws": ("chosen", "o"),
     }
     for label, (method, marker) in series.items():
-        scores = [getattr(one, method) for one in result.averages]
-        errors.plot([one.error for one in scores], rows, marker, label=label)
-        held.plot([one.in_90 for one in scores], rows, marker)
+        scores = [getattr(row, method) for row in result.averages]
+        errors.plot([score.error for score in scores], rows, marker, label=label)
+        coverage.plot([score.in_90 for score in scores], rows, marker)
     errors.set(xscale="log", xlabel="mean error, %", yticks=rows, yticklabels=names, ylim=(-0.5, len(names) - 0.5))
-    held.axvspan(85, 97, color="0.9", lw=0)
-    held.set(xlabel="in the 90 % band, %", xlim=(0, 104))
+    coverage.axvspan(85, 97, color="0.9", lw=0)
+    coverage.set(xlabel="in the 90 % band, %", xlim=(0, 104))
     common_legend(figure, [errors], columns=1)
     return {"extrapolation_bands": figure}
 

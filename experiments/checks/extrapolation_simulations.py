@@ -151,8 +151,8 @@ def _root(places: np.ndarray) -> np.ndarray:
     """Computes a root of the squared-exponential correlation of places."""
     squares = ((places[:, None] - places[None]) ** 2).sum(-1)
     values, vectors = np.linalg.eigh(np.exp(-0.5 * squares / LENGTH**2))
-    kept = values > 1e-10 * values[-1]
-    return vectors[:, kept] * np.sqrt(values[kept])
+    positive = values > 1e-10 * values[-1]
+    return vectors[:, positive] * np.sqrt(values[positive])
 
 
 def _without_discrepancy(fit: t2.extrapolation.DiscrepancyFit) -> t2.extrapolation.DiscrepancyFit:
@@ -160,17 +160,17 @@ def _without_discrepancy(fit: t2.extrapolation.DiscrepancyFit) -> t2.extrapolati
     left = np.log(fit.table["loss"]) - fit.curve.evaluate(fit.u, fit.curve.read(fit.table))[0]
     freedom = len(left) - len(fit.u)
     noise = np.array([np.sqrt(np.sum(left**2) / freedom)])
-    one = np.zeros(1)
-    return replace(fit, nodes=Nodes(one.astype(int), one, noise, np.ones(1), fit.nodes.log_evidence, fit.log_odds))
+    zero = np.zeros(1)
+    return replace(fit, nodes=Nodes(zero.astype(int), zero, noise, np.ones(1), fit.nodes.log_evidence, fit.log_odds))
 
 
 def words(result: Result) -> list[str]:
     lines = ["truth           misfit | mean loss  new run  N* | half-width: loss  N* | price  without a discrepancy"]
-    for one in result.coverage:
+    for row in result.coverage:
         lines.append(
-            f"{one.truth:15} {'1 %' if one.misfit else 'none':>6} | {one.predictions:8.0f}% {one.new_runs:7.0f}%"
-            f" {one.optimum:3.0f}% | {one.half_width:15.2f}% {one.half_width_optimum:4.2f} | {one.price:5.2f}"
-            f" {one.without:21.0f}%"
+            f"{row.truth:15} {'1 %' if row.misfit else 'none':>6} | {row.predictions:8.0f}% {row.new_runs:7.0f}%"
+            f" {row.optimum:3.0f}% | {row.half_width:15.2f}% {row.half_width_optimum:4.2f} | {row.price:5.2f}"
+            f" {row.without:21.0f}%"
         )
     return lines
 
@@ -183,12 +183,12 @@ def figures(result: Result) -> dict[str, "Figure"]:
     ax.axhspan(87, 93, color="0.9", lw=0, label="87 to 93 %")
     place = np.arange(len(result.coverage))
     for label, values, marker in (
-        ("mean loss", [one.predictions for one in result.coverage], "o"),
-        ("N*", [one.optimum for one in result.coverage], "s"),
-        ("mean loss, no discrepancy in the fit", [one.without for one in result.coverage], "x"),
+        ("mean loss", [row.predictions for row in result.coverage], "o"),
+        ("N*", [row.optimum for row in result.coverage], "s"),
+        ("mean loss, no discrepancy in the fit", [row.without for row in result.coverage], "x"),
     ):
         ax.plot(place, values, marker, label=label)
-    names = [f"{one.truth}\n{'misfit' if one.misfit else 'none'}" for one in result.coverage]
+    names = [f"{row.truth}\n{'misfit' if row.misfit else 'none'}" for row in result.coverage]
     ax.set_xticks(place, names, rotation=45, ha="right")
     ax.set(ylabel="in the 90 % band, %", ylim=(0, 103))
     common_legend(figure, [ax], columns=2)

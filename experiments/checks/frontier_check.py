@@ -95,7 +95,7 @@ class Result:
 
 def run(config: Config) -> Result:
     results = []
-    for pass_k in (one == "pass@k" for one in config.laws_of):
+    for pass_k in (response == "pass@k" for response in config.laws_of):
         for kind in config.kinds:
             random = np.random.default_rng([config.seed, KINDS.index(kind), pass_k])
             with stage(f"{kind}, {'pass@k' if pass_k else 'loss'}"):
@@ -146,7 +146,7 @@ def cost_of(law: t2.Law, unique: float | None) -> tuple[Any, Any]:
     def cost(n: Any, d: Any, k: Any) -> Any:
         n, d, k = np.broadcast_arrays(n, d, k)
         with scope():
-            return np.asarray(_cost(plain, [np.asarray(one, float) for one in (n, d, k)], more))
+            return np.asarray(_cost(plain, [np.asarray(values, float) for values in (n, d, k)], more))
 
     def slope(x: np.ndarray) -> np.ndarray:
         with scope():
@@ -229,12 +229,12 @@ def check(kind: str, pass_k: bool, config: Config, random: np.random.Generator) 
             wrong += bool(np.isfinite(value)) and plans.code[i] in (CONTRADICTORY, UNREACHABLE)
             misses.append(f"problem {i} is refused: {jax.tree.map(lambda leaf, i=i: leaf[i], plans).status}")
             continue
-        one = compare(case, jax.tree.map(lambda leaf, i=i: leaf[i], plans), config.points, best_k)
-        result.append(one)
-        if one.beaten or one.moved >= 1e-6:
-            misses.append(f"problem {i}: {one}")
+        problem = compare(case, jax.tree.map(lambda leaf, i=i: leaf[i], plans), config.points, best_k)
+        result.append(problem)
+        if problem.beaten or problem.moved >= 1e-6:
+            misses.append(f"problem {i}: {problem}")
     ok = plans.ok
-    moved = np.array([one.moved for one in result])
+    moved = np.array([problem.moved for problem in result])
     return Kind(
         kind=kind,
         law=type(laws).__name__,
@@ -242,11 +242,11 @@ def check(kind: str, pass_k: bool, config: Config, random: np.random.Generator) 
         solved=int(ok.sum()),
         refused="" if ok.all() else jax.tree.map(lambda leaf: leaf[~ok], plans).status,
         refused_wrongly=wrong,
-        beaten=sum(one.beaten for one in result),
-        gain=max(0.0, *((one.ours - one.refined) / max(abs(one.refined), 1e-3) for one in result)),
+        beaten=sum(problem.beaten for problem in result),
+        gain=max(0.0, *((problem.ours - problem.refined) / max(abs(problem.refined), 1e-3) for problem in result)),
         difference=float(np.max(moved)),
         close=float(np.mean(moved < 1e-6)),
-        scipy_behind=sum(one.moved >= 1e-6 and one.refined > one.ours for one in result),
+        scipy_behind=sum(problem.moved >= 1e-6 and problem.refined > problem.ours for problem in result),
         kkt=float(np.max(plans.kkt[ok])),
         gap=float(np.max(plans.gap[ok])),
         misses=misses,
@@ -254,7 +254,7 @@ def check(kind: str, pass_k: bool, config: Config, random: np.random.Generator) 
 
 
 @dataclass(frozen=True)
-class One:
+class Comparison:
     """A plan beside brute force: what is least of ours, of the grid's best point and of that refined by SciPy; moved:
     by how much log N differs from SciPy's."""
 
@@ -273,7 +273,7 @@ class One:
         return f"log N differs by {self.moved:.1e}; of {self.ours:.6g}, {above}"
 
 
-def compare(case: Case, plan: Plan, points: int, best_k: bool) -> One:
+def compare(case: Case, plan: Plan, points: int, best_k: bool) -> Comparison:
     """A plan beside the best of a grid, of N, D and k or (best_k) of N and D, and SciPy from there."""
     place = np.log([plan.params, plan.tokens, plan.samples])
     if "target" in case.limits:
@@ -282,30 +282,32 @@ def compare(case: Case, plan: Plan, points: int, best_k: bool) -> One:
         ours = float(case.cost(*np.exp(place)))
     grids = [case.on_grid(case.axes(points, ours, SIZES), best_k)]
     grids += [case.on_whole(points)] if case.kind == "whole" else []
-    value, where = min(grids, key=lambda one: one[0])
+    value, where = min(grids, key=lambda optimum: optimum[0])
     begin = where if np.isfinite(value) else place
-    held = [{}]
+    fixed_logs = [{}]
     if case.kind == "sizes":
-        at = [int(np.argmin(np.abs(np.log(SIZES) - one))) for one in (begin[0], place[0])]
+        at = [int(np.argmin(np.abs(np.log(SIZES) - log_size))) for log_size in (begin[0], place[0])]
         near = sorted({j + step for j in at for step in (-1, 0, 1) if 0 <= j + step < len(SIZES)})
-        held = [{0: np.log(SIZES[j])} for j in near]
+        fixed_logs = [{0: np.log(SIZES[j])} for j in near]
     if case.kind == "whole":
-        counts = {round(np.exp(one)) + step for one in (begin[2], place[2]) for step in range(-2, 3)}
-        held = [{2: np.log(count)} for count in sorted(counts) if count >= 1]
-    refined, x = min((case.refined(begin, value, one) for one in held), key=lambda one: one[0])
-    return One(ours, value, refined, float(abs(x[0] - place[0])))
+        counts = {round(np.exp(log_count)) + step for log_count in (begin[2], place[2]) for step in range(-2, 3)}
+        fixed_logs = [{2: np.log(count)} for count in sorted(counts) if count >= 1]
+    refined, x = min((case.refined(begin, value, logs) for logs in fixed_logs), key=lambda optimum: optimum[0])
+    return Comparison(ours, value, refined, float(abs(x[0] - place[0])))
 
 
 def words(result: Result) -> list[str]:
     return [_sentence(kind) for kind in result.kinds]
 
 
-def _sentence(one: Kind) -> str:
-    message = f"{one.kind:9s} {one.law}: {one.solved} of {one.problems} solved, {one.beaten} beaten by the grid; SciPy "
-    message += f"better by {one.gain:.1e} at most, log N within {one.difference:.1e} ({one.close:.1%} within 1e-6); "
-    message += f"KKT {one.kkt:.1e}, gap {one.gap:.1e}"
-    message += f"; refused ({one.refused_wrongly} wrongly): {one.refused}" if one.refused else ""
-    return message + "".join(f"\n    {miss}" for miss in one.misses)
+def _sentence(kind: Kind) -> str:
+    message = f"{kind.kind:9s} {kind.law}: {kind.solved} of {kind.problems} solved, {kind.beaten} beaten by the grid; "
+    message += (
+        f"SciPy better by {kind.gain:.1e} at most, log N within {kind.difference:.1e} ({kind.close:.1%} within 1e-6); "
+    )
+    message += f"KKT {kind.kkt:.1e}, gap {kind.gap:.1e}"
+    message += f"; refused ({kind.refused_wrongly} wrongly): {kind.refused}" if kind.refused else ""
+    return message + "".join(f"\n    {miss}" for miss in kind.misses)
 
 
 def main() -> None:

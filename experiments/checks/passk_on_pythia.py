@@ -176,9 +176,9 @@ def observe(counts: t2.Table, samples: tuple[int, ...], definition: str) -> np.n
             unbiased = np.asarray(t2.special.pass_at_k_from_counts(np.where(enough, n, c + k), c, k))
         plugged = 1 - (1 - c / n) ** k
         below = {"plug-in": plugged, "upper": np.where(c == 0, 1.0, plugged)}.get(definition, np.full(len(n), np.nan))
-        each = per_checkpoint(counts, np.where(enough, unbiased, below))
+        means = per_checkpoint(counts, np.where(enough, unbiased, below))
         whole = per_checkpoint(counts, enough.astype(float)) == 1.0
-        columns.append(np.where(whole, each, np.nan) if definition == "complete" else each)
+        columns.append(np.where(whole, means, np.nan) if definition == "complete" else means)
     return np.stack(columns, axis=1)
 
 
@@ -188,7 +188,7 @@ def compare(
     """Errors of both laws at every k; definitions that agree at a k, where every n >= k, are told once."""
     results = []
     for i, k in enumerate(samples):
-        same = all(np.allclose(one[:, i], observed["complete"][:, i]) for one in observed.values())
+        same = all(np.allclose(values[:, i], observed["complete"][:, i]) for values in observed.values())
         for definition in DEFINITIONS[:1] if same else DEFINITIONS:
             for name, prediction in zip(("T2PassK", "naive"), predicted, strict=True):
                 error = 100 * (prediction - observed[definition])[:, i]
@@ -202,15 +202,15 @@ def plan(
     point: t2.Law, draws: t2.Law, train: float, inference: np.ndarray, tokens_measured: float
 ) -> tuple[Optimum, Optimum]:
     """The optimum with all the tokens that the budget buys, and with no more than the longest measured run."""
-    laws = jax.tree.map(lambda one, many: np.concatenate([[one], many]), point, draws)
+    laws = jax.tree.map(lambda law, many: np.concatenate([[law], many]), point, draws)
     limits = (train, tokens_measured)  # 6N times the first is more than the budget: no limit
     budget = t2.Budget(train=train, inference=inference, tokens_max=np.array(limits)[:, None])
     plans = t2.frontier(laws, budget)
 
     def optimum(i: int) -> Optimum:
         def spread(values: np.ndarray) -> np.ndarray:
-            one = t2.band(values[1:, i], LEVEL)
-            return np.stack([one.low, values[0, i], one.high])
+            band = t2.band(values[1:, i], LEVEL)
+            return np.stack([band.low, values[0, i], band.high])
 
         spreads = map(spread, (plans.params, plans.tokens, plans.samples, plans.value))
         return Optimum(None if i == 0 else tokens_measured, *spreads)
@@ -228,22 +228,24 @@ def words(result: Result) -> list[str]:
             f"T2PassK {ours.bias:+5.1f} ({ours.absolute:4.1f}), naive {naive.bias:+5.1f} ({naive.absolute:4.1f})"
         )
     lines.append(f"Bootstrap: {result.bootstrap}. Optimum at {result.train:.0e} training FLOPs, with 90 % intervals:")
-    for one in result.optima:
+    for optima in result.optima:
         most = (
-            "as many as the budget buys" if one.tokens_most is None else f"at most {one.tokens_most:.0e}, as measured"
+            "as many as the budget buys"
+            if optima.tokens_most is None
+            else f"at most {optima.tokens_most:.0e}, as measured"
         )
         lines.append(f" Training tokens: {most}.")
         for i in range(0, len(result.inference), max(1, len(result.inference) // 4)):
-            told = ", ".join(
+            plan_words = ", ".join(
                 f"{name} = {values[1, i]:.3g} ({values[0, i]:.2g} to {values[2, i]:.2g})"
                 for name, values in (
-                    ("N", one.params),
-                    ("D", one.tokens),
-                    ("k", one.samples),
-                    ("pass@k", one.pass_at_k),
+                    ("N", optima.params),
+                    ("D", optima.tokens),
+                    ("k", optima.samples),
+                    ("pass@k", optima.pass_at_k),
                 )
             )
-            lines.append(f"  C_inf = {result.inference[i]:.1e}: {told}")
+            lines.append(f"  C_inf = {result.inference[i]:.1e}: {plan_words}")
     return lines
 
 

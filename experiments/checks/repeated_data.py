@@ -103,8 +103,8 @@ class Result:
 
 def run(config: Config) -> Result:
     table = t2.datasets.load("scalebench-repetition")
-    known, held_out = table.where(held_out=0), table.where(held_out=1)
-    groups = groups_of(known)
+    fitted, held_out = table.where(held_out=0), table.where(held_out=1)
+    groups = groups_of(fitted)
     rising = [group for group in groups if rise_of(group["loss"], group["tokens"]) > WORSE]
     shown = table.where(lambda rows: np.isclose(rows["params"], SHOWN[0], rtol=0.01), unique_tokens=SHOWN[1])
     results: list[LawResult] = []
@@ -112,12 +112,12 @@ def run(config: Config) -> Result:
     for name in config.laws:
         with stage(name):
             law = t2.laws.by_name(name)
-            fit = fit_to(law, known, config)
-            results.append(evaluate(law, fit, known, held_out, groups, config))
+            fit = fit_to(law, fitted, config)
+            results.append(evaluate(law, fit, fitted, held_out, groups, config))
             line = np.geomspace(shown["tokens"].min(), shown["tokens"].max(), 100)
             columns: Any = {"params": shown["params"][0], "tokens": line, "unique_tokens": SHOWN[1]}
             curve[name] = line, t2.evaluate(fit.law, **columns)
-    return Result(len(known), len(held_out), len(groups), len(rising), EXPERTS, tuple(results), curve)
+    return Result(len(fitted), len(held_out), len(groups), len(rising), EXPERTS, tuple(results), curve)
 
 
 def fit_to(law: type[t2.Law], rows: t2.Table, config: Config) -> t2.Fit:
@@ -142,7 +142,7 @@ def r2_of(predicted: np.ndarray, measured: np.ndarray) -> float:
 
 
 def evaluate(
-    law: type[t2.Law], fit: t2.Fit, known: t2.Table, held_out: t2.Table, groups: list[t2.Table], config: Config
+    law: type[t2.Law], fit: t2.Fit, fitted: t2.Table, held_out: t2.Table, groups: list[t2.Table], config: Config
 ) -> LawResult:
     """Scores one law on the held-out rows, and on whether groups get worse."""
     predicted, measured = t2.predict(fit.law, held_out), held_out["loss"]
@@ -152,7 +152,7 @@ def evaluate(
         if rise > WORSE:
             if len(rises) == config.left_out:
                 continue
-            rest = known.where(~np.isin(known["model"], group["model"]))
+            rest = fitted.where(~np.isin(fitted["model"], group["model"]))
             without = fit_to(law, rest, config).law
             rises.append((rise_of(t2.predict(without, group), group["tokens"]), rise))
         else:
@@ -162,7 +162,7 @@ def evaluate(
         parameters={name: float(value) for name, value in fit.law.values().items()},
         error=100 * float(np.mean(np.abs(predicted / measured - 1))),
         r2=r2_of(predicted, measured),
-        fitted_error=100 * float(np.mean(np.abs(t2.predict(fit.law, known) / known["loss"] - 1))),
+        fitted_error=100 * float(np.mean(np.abs(t2.predict(fit.law, fitted) / fitted["loss"] - 1))),
         worse=sum(foretold > WORSE for foretold, _ in rises),
         rise=float(np.median([foretold / rise for foretold, rise in rises])),
         false_alarms=int(alarms),

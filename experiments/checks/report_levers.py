@@ -123,8 +123,8 @@ def case_of(name: str) -> Case:
         thetas = {f"theta{i}": value for i, value in enumerate((1.0, 1.0, 0.8, 0.0, 0.0))}
         return Case(t2.laws.T2PassK(**loss, **thetas), plain, options)
     law = Joint(E=0.2, A=300.0, B=900.0, alpha=0.32, beta=0.34, gamma=0.2)
-    own = ("--law-class", f"{inspect.getfile(Joint)}:Joint")
-    return Case(law, plain, (*options, *own))
+    of_class = ("--law-class", f"{inspect.getfile(Joint)}:Joint")
+    return Case(law, plain, (*options, *of_class))
 
 
 def _row(name: str, case: Case, folder: Path, config: Config) -> Row:
@@ -141,9 +141,9 @@ def _row(name: str, case: Case, folder: Path, config: Config) -> Row:
     with opened(page) as driver:
         positions = _positions(problem(driver), config.positions, rng)
         plans = _plans(law, case.budget, positions)
-        told = [move(driver, position) for position in positions]
+        moves = [move(driver, position) for position in positions]
         of_browser = tuple(complaints(driver))
-    return _compare(name, positions, plans, told, seconds, page.stat().st_size, of_browser)
+    return _compare(name, positions, plans, moves, seconds, page.stat().st_size, of_browser)
 
 
 def _fit(case: Case, folder: Path, config: Config) -> t2.Law:
@@ -233,11 +233,17 @@ def _moved(budget: t2.Budget, positions: list[dict[str, float]]) -> t2.Budget:
 
 
 def _compare(
-    name: str, positions: Any, plans: Any, told: Any, seconds: tuple[float, float], size: int, said: tuple[str, ...]
+    name: str,
+    positions: Any,
+    plans: Any,
+    moves: Any,
+    seconds: tuple[float, float],
+    size: int,
+    messages: tuple[str, ...],
 ) -> Row:
     largest: dict[str, float] = {}
     differences, beyond, infeasible, contradicted = [], 0, 0, 0
-    for plan, (_, answers) in zip(plans, told, strict=True):
+    for plan, (_, answers) in zip(plans, moves, strict=True):
         if plan is None or not answers:
             infeasible += plan is None and not answers
             beyond += plan is not None and not answers
@@ -248,7 +254,7 @@ def _compare(
         relative = {quantity: abs(value / plan[quantity] - 1) for quantity, value in values.items()}
         largest = {quantity: max(largest.get(quantity, 0.0), difference) for quantity, difference in relative.items()}
         differences.append(max(relative.values()))
-    times = np.array([moved for moved, _ in told])
+    times = np.array([moved for moved, _ in moves])
     return Row(
         law=name,
         levers=tuple(dict.fromkeys(lever for position in positions for lever in position)),
@@ -262,7 +268,7 @@ def _compare(
         megabytes=size / 1e6,
         seconds=seconds[0],
         cpu_seconds=seconds[1],
-        complaints=said,
+        complaints=messages,
     )
 
 

@@ -100,7 +100,7 @@ def run(config: Config) -> Result:
         models=len(set(runs["model"])),
         rows=len(runs),
         zero_rows=int(np.sum(runs["pass_at_k"] == 0)),
-        residuals={k: float(np.sqrt(np.mean(np.square(one)))) for k, one in by_k.items()},
+        residuals={k: float(np.sqrt(np.mean(np.square(errors)))) for k, errors in by_k.items()},
         forecasts=tuple(forecasts),
         without_fit=tuple(without),
         optima=(*optima, bootstrapped_optimum(config, key)),
@@ -201,7 +201,7 @@ def smooth_optimum(name: str, config: Config, key: Any, curves: bool) -> Optimum
 
 def frontier_of(choice: LawChoice, config: Config) -> OptimumCurves:
     train = np.geomspace(1e20, 1e23, config.budgets)
-    pairs = [draw_pair(choice, one, config.inference, config.seed, config.smooth_draws) for one in train.tolist()]
+    pairs = [draw_pair(choice, flops, config.inference, config.seed, config.smooth_draws) for flops in train.tolist()]
 
     def along(which: str) -> dict[str, np.ndarray]:
         results = [spans(getattr(pair, which)) for pair in pairs]
@@ -210,8 +210,8 @@ def frontier_of(choice: LawChoice, config: Config) -> OptimumCurves:
     return OptimumCurves(train, along("with_samples"), along("one_sample"), choice.fits[0].measured)
 
 
-def spans(found: dict[str, np.ndarray]) -> dict[str, tuple[float, float, float]]:
-    return {name: span(values) for name, values in found.items()}
+def spans(draws: dict[str, np.ndarray]) -> dict[str, tuple[float, float, float]]:
+    return {name: span(values) for name, values in draws.items()}
 
 
 def span(values: np.ndarray) -> tuple[float, float, float]:
@@ -234,13 +234,13 @@ def bootstrapped_optimum(config: Config, key: Any) -> Optimum:
     large = np.asarray(once.params)[:, 0]
     sizes = np.minimum(large, config.inference / 2)
     tokens, served = config.train / (6 * sizes), config.inference / (2 * sizes)
-    each = [jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], laws) for i in range(len(served))]
-    rows = zip(each, sizes, tokens, served, strict=True)
+    single_laws = [jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], laws) for i in range(len(served))]
+    rows = zip(single_laws, sizes, tokens, served, strict=True)
     alone = np.array([t2.evaluate(law, params=n, tokens=d, samples=k)[0] for law, n, d, k in rows])
     both = np.asarray(plans.ok & once.ok)[1:, 0]
     more = np.asarray(plans.tokens_per_param > once.tokens_per_param)[1:, 0]
     many, single = (
-        {name: interval(np.asarray(getattr(one, name))[:, 0]) for name in QUANTITIES} for one in (plans, once)
+        {name: interval(np.asarray(getattr(plan, name))[:, 0]) for name in QUANTITIES} for plan in (plans, once)
     )
     ranges = MeasuredRange.of(table)
     return Optimum(
@@ -269,7 +269,7 @@ def figures(result: Result) -> dict[str, "Figure"]:
     cut = max(forecast.cut for forecast in result.forecasts)
     cut = Config().shown if any(forecast.cut == Config().shown for forecast in result.forecasts) else cut
     points = {(forecast.law, forecast.bands): forecast.points for forecast in result.forecasts if forecast.cut == cut}
-    (curves,) = [one.curves for one in result.optima if one.curves is not None]
+    (curves,) = [optimum.curves for optimum in result.optima if optimum.curves is not None]
     return {"forecasts": draw_forecasts(points, cut), "frontier": draw_frontier(curves)}
 
 

@@ -44,15 +44,15 @@ def draw_forecasts(points: dict[tuple[str, str], ForecastPoints], cut: float) ->
     figure, axes = small(len(laws), height=1.5, sharex=True, sharey=True)
     shown = [points[name] for name in laws]
     # bands may reach far below zero or above one; the panels show what a pass@k can be
-    values = np.concatenate([np.r_[one.observed, one.predicted] for one in shown])
+    values = np.concatenate([np.r_[forecast.observed, forecast.predicted] for forecast in shown])
     low, high = max(0.0, values.min() - 0.05), min(1.0, values.max() + 0.05)
-    for ax, name, one in zip(axes, laws, shown, strict=True):
+    for ax, name, forecast in zip(axes, laws, shown, strict=True):
         for k, colour in COLOURS.items():
-            rows = one.samples == k
-            ends = np.stack([one.predicted - one.low, one.high - one.predicted])[:, rows]
+            rows = forecast.samples == k
+            ends = np.stack([forecast.predicted - forecast.low, forecast.high - forecast.predicted])[:, rows]
             ax.errorbar(
-                one.observed[rows],
-                one.predicted[rows],
+                forecast.observed[rows],
+                forecast.predicted[rows],
                 yerr=np.maximum(ends, 0.0),
                 fmt="o",
                 markersize=2,

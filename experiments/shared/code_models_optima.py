@@ -47,12 +47,12 @@ def draw_pair(choice: LawChoice, train: float, inference: float, seed: int, draw
     many, once = np.split(passed, [len(lines[0]["params"])], axis=1)
     logs = [np.log10(line["params"]) for line in lines]
     (place, best, edge), (place_one, best_one, edge_one) = _highest(logs[0], many), _highest(logs[1], once)
-    found = _columns(place, train, inference, best)
-    found_one = _columns(place_one, train, None, best_one)
+    with_samples = _columns(place, train, inference, best)
+    one_sample = _columns(place_one, train, None, best_one)
     # the model for one sample draws what it is served, so it lies on the other line too, at its end if it is too large
     alone = np.array([np.interp(x, logs[0], row) for x, row in zip(place_one, many, strict=True)])
-    more = found["tokens_per_param"] > found_one["tokens_per_param"]
-    return Pair(found, found_one, best - alone, more, np.stack([edge, edge_one]))
+    more = with_samples["tokens_per_param"] > one_sample["tokens_per_param"]
+    return Pair(with_samples, one_sample, best - alone, more, np.stack([edge, edge_one]))
 
 
 def pass_of(fit: SmoothFit, value: np.ndarray) -> np.ndarray:
@@ -68,8 +68,8 @@ def _line(fit: SmoothFit, train: float, inference: float | None) -> dict[str, np
         return logs if inference is None else logs[2 * 10.0**logs <= inference]
 
     def inputs(logs: np.ndarray) -> dict[str, np.ndarray]:
-        found = _columns(logs, train, inference, logs)
-        return {name: found[name] for name in ("params", "tokens", "samples")}
+        columns = _columns(logs, train, inference, logs)
+        return {name: columns[name] for name in ("params", "tokens", "samples")}
 
     coarse = allowed(COARSE)
     values, _ = fit.curve.evaluate(fit.u, inputs(coarse))
@@ -115,7 +115,7 @@ def best_measured(runs: t2.Table, inference: float) -> list[Measured]:
     firsts = np.unique(models, return_index=True)[1]
     firsts = firsts[np.argsort(compute[firsts])]
     rounded = np.cumsum(np.diff(np.log(compute[firsts]), prepend=-np.inf) > np.log(SAME_BUDGET))
-    found = []
+    results = []
     for which in np.unique(rounded):
         group = firsts[rounded == which]
         if len(group) < 4:
@@ -129,12 +129,14 @@ def best_measured(runs: t2.Table, inference: float) -> list[Measured]:
         many = np.array([np.interp(np.log(k), x, y) for k, x, y in zip(served, log_k, values, strict=True)])
         single = np.array([y[0] for y in values])
         ratio = runs["tokens"][group] / sizes
-        one, best = int(np.argmax(single)), int(np.argmax(many))
+        best_once, best = int(np.argmax(single)), int(np.argmax(many))
 
-        def told(i: int, sizes: Any = sizes, ratio: Any = ratio, served: Any = served, many: Any = many):
+        def choice_at(i: int, sizes: Any = sizes, ratio: Any = ratio, served: Any = served, many: Any = many):
             named = {"params": sizes[i], "tokens_per_param": ratio[i], "samples": served[i], "pass_at_k": many[i]}
             return {name: float(value) for name, value in named.items()}
 
         train = float(compute[group].mean())
-        found.append(Measured(train, len(group), told(one), told(best), float(many[best] - many[one])))
-    return found
+        results.append(
+            Measured(train, len(group), choice_at(best_once), choice_at(best), float(many[best] - many[best_once]))
+        )
+    return results

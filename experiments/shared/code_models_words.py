@@ -91,24 +91,26 @@ def words(result: Result) -> list[str]:
             f"{forecast.status}"
         )
     lines += result.without_fit
-    for one in result.optima:
-        for name, answer in (("with samples", one.with_samples), ("one sample", one.one_sample)):
-            told = "; ".join(f"{key} {mid:.3g} ({low:.3g} to {high:.3g})" for key, (low, mid, high) in answer.items())
-            lines.append(f"{one.law} ({one.bands}), {name}: {told}")
-        low, mid, high = one.gain
+    for optimum in result.optima:
+        for name, answer in (("with samples", optimum.with_samples), ("one sample", optimum.one_sample)):
+            intervals = "; ".join(
+                f"{key} {mid:.3g} ({low:.3g} to {high:.3g})" for key, (low, mid, high) in answer.items()
+            )
+            lines.append(f"{optimum.law} ({optimum.bands}), {name}: {intervals}")
+        low, mid, high = optimum.gain
         lines.append(
             f"  gain {mid:.3f} ({low:.3f} to {high:.3f}); "
-            f"the model for one sample is too large to serve in {one.too_large:.0%} of draws; "
-            f"more tokens per parameter in {one.more_tokens:.1%} of draws; "
-            f"beyond what was measured: {beyond(one.beyond)}; for one sample: {beyond(one.beyond_one)}; "
-            f"{one.optimal:.0%} of draws with both optima; {one.status}"
+            f"the model for one sample is too large to serve in {optimum.too_large:.0%} of draws; "
+            f"more tokens per parameter in {optimum.more_tokens:.1%} of draws; "
+            f"beyond what was measured: {beyond(optimum.beyond)}; for one sample: {beyond(optimum.beyond_one)}; "
+            f"{optimum.optimal:.0%} of draws with both optima; {optimum.status}"
         )
-    for one in result.measured:
-        single, many = one.one_sample, one.with_samples
+    for budget in result.measured:
+        single, many = budget.one_sample, budget.with_samples
         lines.append(
-            f"measured, {one.runs} runs at {one.train:.3g} FLOPs: best at one sample N = {single['params']:.3g}, D/N = "
-            f"{single['tokens_per_param']:.3g}; best with samples N = {many['params']:.3g}, D/N = "
-            f"{many['tokens_per_param']:.3g}, k = {many['samples']:.3g}: {one.gain:+.3f} of pass@k"
+            f"measured, {budget.runs} runs at {budget.train:.3g} FLOPs: best at one sample N = {single['params']:.3g}, "
+            f"D/N = {single['tokens_per_param']:.3g}; best with samples N = {many['params']:.3g}, D/N = "
+            f"{many['tokens_per_param']:.3g}, k = {many['samples']:.3g}: {budget.gain:+.3f} of pass@k"
         )
     return lines
 
