@@ -1,12 +1,12 @@
 """How fast are posteriors beside PyMC's? Chinchilla's law on its 240 runs, with Student-t errors of the log loss.
 
-Both sides sample one model: the priors that the law declares, in its own parameters, and StudentT(4) errors whose scale
-has its prior too. Ours is `t2.sample` as it comes; PyMC's is `pm.sample` as it comes: NUTS with 1000 tuning steps and
-1000 draws in each of 4 chains, on as many processes as it likes. What counts is the least effective sample size over
-parameters, bulk or tail, for each second of CPU of this process and all its workers, warm-up included. Cold is the
-first call, which compiles; warm is the median of later ones. PyMC builds its functions again in each call, from its
-cache on disk where it can; so its NUTS steps alone, tuning included, are told too, as it counts them itself. Without
-PyMC its side is left out.
+Both sides sample the same model: the priors that the law declares, in its own parameters, and StudentT(4) errors with a
+prior of their scale. Ours is `t2.sample` with its defaults. PyMC's is `pm.sample` with its defaults: NUTS with 1000
+tuning steps and 1000 draws in each of 4 chains, on as many processes as it likes. The score is the least effective
+sample size over parameters, bulk or tail, for each second of CPU. These seconds include all workers and the warm-up.
+Cold is the first call, which compiles; warm is the median of later calls. PyMC builds its functions again in each call,
+from its cache on disk where it can. So the seconds of its NUTS steps alone, tuning included, are printed too, as it
+counts them itself. Without PyMC its side is left out.
 
     python -m experiments.benchmarks.bench_bayes [tiny] [-o FOLDER]
 """
@@ -180,7 +180,7 @@ def pymc(runs: t2.Table, config: Config, seed: int) -> Any:
             sigma = pm.LogNormal("sigma", -5.0, 1.5)
             loss = E + A * runs["params"] ** -alpha + B * runs["tokens"] ** -beta
             pm.StudentT("log_loss", nu=4.0, mu=pm.math.log(loss), sigma=sigma, observed=np.log(runs["loss"]))
-            # kept, for the time that they took
+            # the draws of warm-up stay, for the time that they took
             options: Any = {"discard_tuned_samples": False, "progressbar": False}
             return pm.sample(config.draws, chains=CHAINS, random_seed=seed, **options)
 

@@ -52,7 +52,7 @@ class Row:
     """One kind of budget. Seconds are for all problems of ours; rates are allocations per second. `succeeded`: share of
     ours with status optimal. difference: of log N, ours and SciPy's, where both succeeded.
 
-    scipy_succeeded: share of its problems that SciPy says it solved. worse: largest excess of SciPy's loss over ours,
+    scipy_succeeded: share of its problems that SciPy reports solved. worse: largest excess of SciPy's loss over ours,
     and of ours over SciPy's, relative.
     """
 

@@ -71,8 +71,8 @@ class Result:
         works: All of them; "resamples" and "half the resamples" differ in the number of resamples.
         gigabytes: Peak memory of the process of each table, in GB.
         converged: Whether both fits and all resamples converged.
-        growth: CPU seconds of all rows divided by those of half of the rows, by name.
-        more_resamples: CPU seconds of all resamples divided by those of half of them.
+        growth: CPU seconds of all rows over the CPU seconds of half of the rows, by name.
+        more_resamples: CPU seconds of all resamples over the CPU seconds of half of them.
     """
 
     works: list[Work]

@@ -1,10 +1,10 @@
 """How near is the batch solver to its floor? Resamples of the 240 runs under Chinchilla's law, on one core.
 
-A step of the solver evaluates the objective with its gradient and Hessian once, and its value at four trial points.
-By hand a row takes two exponentials and a logarithm for each of these five points, 15 operations for a value, and 80
-more for the derivatives: 5 first ones, 7 second ones of the law, and 15 products of first ones. The floor is the time
-of these at the rates that small kernels reach on the same core, or of reading four columns, whichever is longer.
-Beside it stand the operations and bytes that XLA counts in the compiled step. Times are CPU seconds of one thread.
+A step of the solver evaluates the objective with its gradient and Hessian once, and its value at four trial points. By
+hand a row takes two exponentials and a logarithm for each of these five points, and 15 operations for a value. The
+derivatives take 80 more: 5 first ones, 7 second ones of the law, and 15 products of first ones. The floor is the longer
+of two times: these operations at the rates of small kernels on the same core, or the reading of four columns. Beside it
+stand the operations and bytes that XLA counts in the compiled step. Times are CPU seconds of one thread.
 
     python -m experiments.benchmarks.bench_solver [tiny] [-o FOLDER]
 """
@@ -39,7 +39,7 @@ class Config:
     draws: int = 1024
     """Resamples."""
     rounds: int = 5
-    """Processes, each of which measures the floor and the solver."""
+    """Processes. Each measures the floor and the solver."""
     fresh: bool = True
     """Whether every process compiles, and leaves JAX's cache of compiled programs alone."""
     seed: int = 0

@@ -1,15 +1,15 @@
 """Which law describes real training runs, and which predicts dearer ones from cheaper ones?
 
 Every law of the loss is fitted to every table with Student-t errors of the log. Inside the measured range it is judged
-by leaving each run out: relative error and log score. Beyond it, by fitting the cheaper half of the range of compute
-(up to the middle of its logs) and predicting the dearer half: relative error, bias, and how many measurements the 90 %
-band holds. The law named best for a table is the one of highest log score when each cheap run is left out, so it is
-chosen without a look at the dear ones; of laws that are even to 0.001 nats the one with fewer parameters. The law with
-one exponent and that of overtraining are one law in other coordinates, so they should be even.
+by leaving each run out: relative error and log score. Beyond it, a fit to the cheaper half of the range of compute (up
+to the middle of its logs) predicts the dearer half: relative error, bias, and how many measurements lie in the 90 %
+band. The best law of a table is the law of the highest log score when each cheap run is left out. So it is chosen
+without a look at the dear runs. Of laws that are even to 0.001 nats the law with fewer parameters is best. The law with
+one exponent and the law of overtraining are the same law in other coordinates, so they should be even.
 
 Beside it stands what users do by hand: `scipy.optimize.curve_fit` of Chinchilla's law from the published coefficients,
-with the band of its covariance. Laws of samples are judged likewise on the testbed's average task; those of counts in
-`zoo_counts`, those of samples alone in `passk_forecast`. No table here has unique tokens or errors of tasks, so the
+with the band of its covariance. Laws of samples are judged likewise on the testbed's average task, laws of counts in
+`zoo_counts`, and laws of samples alone in `passk_forecast`. No table here has unique tokens or errors of tasks, so the
 laws of repeated data and of downstream error meet no real runs.
 
     python -m experiments.benchmarks.law_zoo [tiny] [-o FOLDER]

@@ -1,11 +1,11 @@
 """Which runs tell most of N* far above the budgets that were trained, for the same compute?
 
-The truth is a random Chinchilla law of published size, measured with noise. All ways begin from the same small pilot,
-spend the same compute on runs of at most the same size, within the same range of tokens per parameter, and are fitted
-in the same way; their error is that of log N* at a hundred times the largest run. (a) The isoFLOP grid, centred at the
-pilot's N*, of usual width and as wide as the range; (b) runs drawn at random; (c) Chinchilla's 20 tokens per parameter;
-(d) `t2.next_runs` in three rounds with a fit between, once with as many runs as the grid has, once with
-three times as many, which the compute pays for since most are small.
+The truth is a random Chinchilla law of published size, measured with noise. All ways begin from the same small pilot
+and spend the same compute on runs of at most the same size. The range of tokens per parameter and the fit are the same
+too. The error of a way is the error of log N* at a hundred times the largest run. The ways are: (a) the isoFLOP grid,
+centred at the pilot's N*, of usual width and as wide as the range; (b) runs drawn at random; (c) Chinchilla's 20 tokens
+per parameter; (d) `t2.next_runs` in three rounds with a fit between. Way (d) runs once with as many runs as the grid,
+and once with three times as many. The compute pays for these, since most of them are small.
 
     python -m experiments.benchmarks.next_run [tiny] [-o FOLDER]
 """

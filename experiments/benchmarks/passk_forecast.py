@@ -5,7 +5,7 @@ number correct is hypergeometric), several times. Each method forecasts pass@100
 unbiased estimate from all samples. The target is pass@1000 of the 128 questions that were asked, and no population's.
 
 Of three groups, "trained" are checkpoints of at least 2e9 tokens, as in `passk_on_pythia`. "early" ones solve next to
-nothing: what the Beta then says is its prior, and the power law's band is 0 to 1. "simulated" are questions drawn from
+nothing: the Beta then gives its prior, and the power law's band is 0 to 1. "simulated" are questions drawn from
 the Beta that fits all samples of a trained checkpoint.
 
     python -m experiments.benchmarks.passk_forecast [tiny] [-o FOLDER]
@@ -150,7 +150,7 @@ def run(config: Config) -> Result:
 
 
 def checkpoints(counts: t2.Table, config: Config) -> list[Checkpoint]:
-    """Every checkpoint of which all questions were sampled often enough, in the order of the table."""
+    """Every checkpoint whose questions were all sampled often enough, in the order of the table."""
     results, run = [], counts.runs()
     for i in range(run.max() + 1):
         rows = run == i

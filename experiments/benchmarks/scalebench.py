@@ -1,7 +1,7 @@
-"""How well do runs that are chosen from a pool, for a part of its cost, predict dear ones? ScaleBench says for others.
+"""How well do runs that are chosen from a pool, for a part of its cost, predict dear ones? Scored as in ScaleBench.
 
 Two tasks of ScaleBench (Li et al. 2026, 2604.22753): a pool of runs and a few test runs, most of them dearer. A way
-chooses runs for 1, 5 and 10 % of the cost of the pool (6ND), and a law fitted to them predicts the test losses. The
+chooses runs for 1, 5 and 10 % of the cost of the pool (6ND). A law fitted to these runs predicts the test losses. The
 score is R² of the losses over all test runs, clipped to -1 and 1. `t2.planning.choose_from_pool` chooses in rounds,
 with a fit of the law and its smooth discrepancy between. It sees the sizes of the test runs and never their losses.
 

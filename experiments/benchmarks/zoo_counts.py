@@ -1,10 +1,10 @@
 """Which law of counts describes Pythia's answers to GSM8K, and which predicts dearer checkpoints from cheaper ones?
 
-As in `law_zoo`, but every question's count is fitted: beta-binomial where the law says how questions differ, binomial
-where it does not. Inside, a law is judged by the log score of a count with its checkpoint left out. Beyond, it is
-fitted to the checkpoints in the cheaper half of the range of compute and predicts pass@k of the dearer ones at k = 1,
-10, 100, ... as far as each was sampled: relative error, bias, and how many estimates lie in the 90 % band of as many
-questions and samples.
+As in `law_zoo`, but every question's count is fitted: beta-binomial where the law describes how questions differ,
+binomial where it does not. Inside, a law is judged by the log score of a count with its checkpoint left out. Beyond, it
+is fitted to the checkpoints in the cheaper half of the range of compute. It predicts pass@k of the dearer checkpoints
+at k = 1, 10, 100, ... up to the number of their samples. The scores are the relative error, the bias, and how many
+estimates lie in the 90 % band of as many questions and samples.
 
     python -m experiments.benchmarks.zoo_counts [tiny] [-o FOLDER]
 """

@@ -1,16 +1,17 @@
 """Are the posteriors calibrated? Laws drawn from their priors, tables simulated from them, and the ranks of the truth.
 
-Where prior, likelihood and sampler agree, the truth's rank among independent posterior draws is uniform, and a central
-interval holds it as often as it says, for parameters, for predictions beyond the measured range and for log N*
-(simulation-based calibration: Cook et al. 2006; Talts et al. 2018, 1804.06788). The priors are those that `t2.sample`
-takes by default, so many of the laws drawn hardly depend on N or on D: the hard cases are in.
+Where prior, likelihood and sampler agree, the truth's rank among independent posterior draws is uniform. A central
+interval of 90 % then contains the truth in 90 % of the tables. This is simulation-based calibration (Cook et al. 2006;
+Talts et al. 2018, 1804.06788). It is checked for parameters, for predictions beyond the measured range and for log N*.
+The priors are the defaults of `t2.sample`, so many of the laws drawn hardly depend on N or on D: the hard cases are in.
 
-Chains that fail the limits of `t2.sample` are drawn again, longer and with smaller steps, as its status advises. What
-fails even so (a few divergent draws, mostly) is counted and told; given the table it hardly depends on the truth, so
-the ranks of the others stay nearly uniform. log N* is compared where the truth and the draw have an optimum, which is
-calibrated too, as both are held to the same set; it is left out where fewer than RANKED draws have one.
+Chains that fail the limits of `t2.sample` are drawn again, longer and with smaller steps, as its status advises. Chains
+that fail even so (with a few divergent draws, mostly) are counted and printed. Given the table a failure hardly depends
+on the truth, so the ranks of the others stay nearly uniform. log N* is compared where the truth and the draw have an
+optimum. This is calibrated too, as both are restricted to the same set. It is left out where fewer than RANKED draws
+have one.
 
-What every table gave is added to the file that `--journal` names, from which an interrupted run goes on; the results of
+The outcome of every table is appended to the file of `--journal`, from which an interrupted run goes on. The results of
 T2PassK are of `--sizes 4`.
 
     python -m experiments.checks.calibration [tiny] [-o FOLDER]
@@ -180,7 +181,7 @@ def outcome(name: str, index: int, config: Config) -> Outcome:
 def sampled(law: type[t2.Law], table: t2.Table, key: Any) -> tuple[t2.Posterior, int]:
     """The posterior, drawn again with more and smaller steps where the first chains failed; how often it was drawn."""
     settings = TRIES_OF_COUNTS if "correct" in table else TRIES
-    for tries, (draws, warmup, accept) in enumerate(settings, 1):  # noqa: B007 - told below
+    for tries, (draws, warmup, accept) in enumerate(settings, 1):  # noqa: B007 - returned below
         post = t2.sample(law, table, key=key, draws=draws, warmup=warmup, accept=accept)
         if post.converged:
             break

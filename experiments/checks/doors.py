@@ -34,7 +34,7 @@ class Config:
     tables: int = 600
     """Mutated tables of each seed."""
     repeats: int = 3
-    """Seeds of the mutated tables, of which the first was looked at while readers were written."""
+    """Seeds of the mutated tables. The first was looked at while readers were written."""
     seed: int = 0
     """Seed of every random draw."""
 

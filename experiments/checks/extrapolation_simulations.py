@@ -1,9 +1,9 @@
 """Do bands beyond the table hold where the truth is known? Simulated tables, with a smooth misfit and without.
 
 Each table has 48 runs on a grid of four decades of compute, with errors of 0.3 %. Its truth is one of three laws, alone
-or times exp(δ), with δ drawn from a Gaussian process of another kernel than the one that is fitted: squared
-exponential, 1 % high, two decades long. The law of the truth is fitted with a discrepancy. Bands of the mean loss a
-decade beyond the table and of N* at ten times its largest budget are compared with the truth.
+or times exp(δ). δ is drawn from a Gaussian process of another kernel than the kernel of the fit: squared exponential, 1
+% high, two decades long. The law of the truth is fitted with a discrepancy. Bands of the mean loss a decade beyond the
+table and of N* at ten times its largest budget are compared with the truth.
 
     python -m experiments.checks.extrapolation_simulations [tiny] [-o FOLDER]
 """

@@ -1,7 +1,7 @@
 """Is any plan beaten by brute force? Random laws and budgets of every kind, and nothing of the solver used to check it.
 
-Costs are written out again in NumPy. A grid over the whole feasible box (200 points an axis, or the best k at each N
-and D exactly) must hold no better point, and its best point, refined by SciPy, must be the plan.
+Costs are written out again in NumPy. A grid covers the whole feasible box, with 200 points an axis, or with the best k
+at each N and D exactly. It must have no better point, and SciPy from its best point must reach the plan.
 
     python -m experiments.checks.frontier_check [tiny] [-o FOLDER]
 """
@@ -44,9 +44,9 @@ class Config:
     points: int = 200
     """Grid points an axis."""
     whole_grids: int = 5
-    """Problems of each kind, of additive laws, that are compared with a grid over N, D and k; the others with one over
-    N and D that has the best k at each point exactly, which no point of the first can beat since laws fall in k. Where
-    k is whole, all are compared as well with a grid over whole k that has the largest N and D that each allows."""
+    """Problems of each kind, of additive laws, that are compared with a grid over N, D and k. The others are compared
+    with a grid over N and D that has the best k at each point exactly. No point of the first grid can beat this, since
+    laws fall in k. Where k is whole, all are compared with a grid over whole k too, with the largest N and D for it."""
     kinds: tuple[str, ...] = KINDS
     """Kinds of problem."""
     laws_of: tuple[str, ...] = ("loss", "pass@k")

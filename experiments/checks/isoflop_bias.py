@@ -1,10 +1,10 @@
 """How wrong are isoFLOP parabolas (Approach 2 of Chinchilla) where the law is known, and is fitting the law better?
 
-At each of five budgets losses of a known Chinchilla law are measured on a grid in log D, a parabola is put through
-them, and a line through the logs of its vertices is carried on to 1e24 FLOPs. Without any noise the vertices are off
-wherever α and β differ, by a shift that depends on α, β and the grid alone, so the exponents come out right and D* does
-not; where grids drift away from the optimum as budgets grow, exponents are off too. Published errors: Czech et al. 2026
-(2603.22339). Beside it ours: the law itself fitted to the same losses, once without noise and many times with it.
+At each of five budgets losses of a known Chinchilla law are measured on a grid in log D. A parabola is put through
+them. A line through the logs of the vertices is extrapolated to 1e24 FLOPs. Without any noise the vertices are off
+wherever α and β differ, by a shift that depends on α, β and the grid alone. So the exponents come out right and D* does
+not. Where grids drift away from the optimum as budgets grow, exponents are off too. Published errors: Czech et al. 2026
+(2603.22339). Beside them ours: the law itself fitted to the same losses, once without noise and many times with it.
 
     python -m experiments.checks.isoflop_bias [tiny] [-o FOLDER]
 """
@@ -173,8 +173,8 @@ def fitted(law: t2.laws.Chinchilla, params: np.ndarray, tokens: np.ndarray, loss
 def vertex_shift(law: t2.laws.Chinchilla, width: float, points: int) -> float:
     """Shift of the vertex in log10 D on a grid centred at D*: section 4 of the derivation of Czech et al. 2026.
 
-    With x = log(D/D*), the loss less E is in proportion to exp(αx)/α + exp(-βx)/β; a parabola over a symmetric grid
-    has the vertex -s1·(m4 - m2²)/(2·m2·(s2 - m2·s0)), where m are means of powers of x and s of powers times the loss.
+    With x = log(D/D*), the loss less E is in proportion to exp(αx)/α + exp(-βx)/β. A parabola over a symmetric grid
+    has the vertex -s1·(m4 - m2²)/(2·m2·(s2 - m2·s0)). Here m are means of powers of x, and s of powers times the loss.
     """
     x = np.linspace(-np.log(width), np.log(width), points)
     shape = np.exp(law.alpha * x) / law.alpha + np.exp(-law.beta * x) / law.beta

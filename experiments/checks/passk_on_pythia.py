@@ -185,7 +185,7 @@ def observe(counts: t2.Table, samples: tuple[int, ...], definition: str) -> np.n
 def compare(
     predicted: list[np.ndarray], observed: dict[str, np.ndarray], samples: tuple[int, ...]
 ) -> tuple[Error, ...]:
-    """Errors of both laws at every k; definitions that agree at a k, where every n >= k, are told once."""
+    """Errors of both laws at every k; definitions that agree at a k, where every n >= k, are listed once."""
     results = []
     for i, k in enumerate(samples):
         same = all(np.allclose(values[:, i], observed["complete"][:, i]) for values in observed.values())

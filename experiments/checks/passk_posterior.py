@@ -2,15 +2,14 @@
 
 `T2PassK` is sampled from 10 samples of each of half the questions (drawn without replacement out of all of them), three
 times: as if every question were put to every checkpoint anew; with checkpoints that scatter about the law; and with
-questions too that are hard for one checkpoint and the next. Every draw then says what
-pass@k the *other* half of the questions should show at each checkpoint, which is compared with their unbiased estimate
-from all samples. The bands hold what the posterior leaves open, which questions they are, and the luck of their
-samples, of which each has as many as were drawn. Those that read questions are also compared by what they say of one
-left out (PSIS-LOO).
+questions too that are hard for one checkpoint and the next. Every draw predicts pass@k of the *other* half of the
+questions at each checkpoint. This is compared with their unbiased estimate from all samples. The bands include three
+sources of error: the posterior, which questions they are, and the luck of their samples. Variants that read questions
+are also compared by their density of a question that is left out (PSIS-LOO).
 
-"Per checkpoint" is the coverage that a user meets, and "mean" that of the mean over checkpoints, which only a band that
-knows how questions go together can hold. A law that does not fit every checkpoint is held by scatter alone, whose
-draws take from each checkpoint's fitted questions how far off the law it is.
+"Per checkpoint" is the coverage that a user meets. "Mean" is the coverage of the mean over checkpoints, which needs a
+noise model in which questions go together. Scatter alone describes a checkpoint that the law does not fit: its draws
+take the checkpoint's deviation from its fitted questions.
 
     python -m experiments.checks.passk_posterior [tiny] [-o FOLDER]
 """
@@ -77,7 +76,7 @@ class Config:
 class Half:
     """Predictions of one half by the other, of one variant: (checkpoints, targets) unless said otherwise.
 
-    agrees: whether the chains agree on every parameter; without, nothing is told of it. inside: whether 50 % and 90 %
+    agrees: whether the chains agree on every parameter; if not, nothing is printed of it. inside: whether 50 % and 90 %
     bands hold what was measured, (levels, checkpoints, targets); means: the same of the mean over checkpoints, (levels,
     targets). elpd: of each fitted question by the others, by name, none where chains failed; unsure: how many of them
     LOO cannot tell. rho, tau: 5, 50 and 95 % quantiles, zeros in variants without.
@@ -229,8 +228,8 @@ def simulated(
     """pass@k that the questions of a table should show, (draws, checkpoints, targets), checkpoints by name.
 
     rho: of ranks, (draws,). tau (draws,), z (draws, checkpoints): how far each checkpoint is off the law.
-    Of every draw: a rank for each question and checkpoint, correlated by rho, the Beta's chance there, how many of the
-    question's own samples are correct, and what they make of pass@k.
+    Every draw gives a rank for each question and checkpoint, correlated by rho, and the Beta's chance there. From that
+    follow how many of the question's own samples are correct, and their pass@k.
     """
     models, first, model = np.unique(counts["model"], return_index=True, return_inverse=True)
     names, question = np.unique(counts["question"], return_inverse=True)

@@ -1,14 +1,14 @@
 """Do tasks inform each other? A task with a third of its rows beside others, against all of its rows alone.
 
 Every task of the testbed in turn is the held-out one. A third of its checkpoints (cells of N and D, averaged over
-seeds) is kept for the judgement: the dearest ones, or a random third. T2Loss is then sampled from all the rest alone
-(`t2.sample`), from a random third of the rest alone (of its checkpoints, or of its rows), and from that third together
-with the other tasks, which are whole (`t2.sample_tasks`: exponents pooled). The other tasks were measured at the
-checkpoints kept too. Beside it a line through the other tasks, fitted to the same third without any law. The error is
-the mean size of log(median prediction / measured) of -log pass@k at the checkpoints kept; coverage is of the 90 %
-interval for a new measurement.
+seeds) is left out to judge the predictions: the dearest ones, or a random third. T2Loss is then sampled in three ways
+(`t2.sample`, `t2.sample_tasks`): from all the rest alone; from a random third of the rest alone (of its checkpoints, or
+of its rows); and from that third together with the other tasks, which are whole, with pooled exponents. The other tasks
+were measured at the left-out checkpoints too. Beside these stands a line through the other tasks, fitted to the same
+third without any law. The error is the mean size of log(median prediction / measured) of -log pass@k at the left-out
+checkpoints. Coverage is that of the 90 % interval for a new measurement.
 
-The same on simulated tasks, for which the law and the population hold and checkpoints have nothing in common: the
+The same on simulated tasks, which have the fitted law and population, and whose checkpoints have nothing in common: the
 exponents of eight tasks drawn from one population, the rest as fitted to the testbed, Student-t errors of a known size.
 
     python -m experiments.checks.pooled_tasks [tiny] [-o FOLDER]
@@ -57,7 +57,7 @@ class Config:
     thirds: tuple[str, ...] = ("checkpoints", "rows")
     """Of what a random third is taken: whole cells with every k, or single rows."""
     worlds: int = 1
-    """Simulated sets of eight tasks, of which the dearest third is held out."""
+    """Simulated sets of eight tasks, whose dearest third is held out."""
     sigma: float = 0.1
     """Scale of the errors of the log in simulated tasks."""
     draws: int = 600
@@ -74,7 +74,7 @@ class Config:
 class Judged:
     """One task and choice of rows; by way (WAYS): error, and but for the line coverage, R-hat and divergent draws.
 
-    source: "testbed" or "simulated". held_out: which third was kept; third: of what a third was fitted.
+    source: "testbed" or "simulated". held_out: which third is left out; third: of what a third was fitted.
     rows: how many were judged, and how many of them all and of the third were fitted.
     """
 
@@ -175,7 +175,7 @@ def judge(
 
 
 def alike(judged: list[Judged] | tuple[Judged, ...]) -> list[list[Judged]]:
-    """Those of one source, one choice of what is held out, and one of what is fitted."""
+    """Groups the rows by source, by what is held out, and by what is fitted."""
 
     def kind(row: Judged) -> tuple[str, str, str]:
         return row.source, row.held_out, row.third

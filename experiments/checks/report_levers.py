@@ -1,4 +1,4 @@
-"""Are the levers of a report those of the planner? Four laws in Chromium against `t2.frontier`, position by position.
+"""Do the levers of a report agree with the planner? Four laws in Chromium against `t2.frontier`, position by position.
 
 Each law is fitted to rows that it made itself, with errors of half a per cent. `t2jax report` turns the folder into a
 page, as a command of its own. Chromium opens the page without a window, and numbers are typed into its boxes: budgets,
@@ -48,14 +48,14 @@ class Case:
 
 @dataclass(frozen=True)
 class Config:
-    """How many positions of the levers, of which laws."""
+    """How many positions of the levers, and which laws."""
 
     positions: int = 200
     """Random positions of the levers of each law."""
     laws: tuple[str, ...] = ("Chinchilla", "Kaplan", "T2PassK", "a user's own")
     """Laws."""
     calls: int = 2
-    """Calls of the command, of which the first compiles and the last is timed."""
+    """Calls of the command. The first compiles, and the last is timed."""
     draws: int = 100
     """Bootstrap draws, which give the page its bands."""
     seed: int = 0
@@ -71,7 +71,7 @@ class Row:
     """One law. Differences are relative. Seconds are those of the last call of the whole command, by the wall clock of
     a machine with other work and by the CPU.
 
-    largest: by quantity. beyond: positions at which the page says that the best plan lies outside what it computed.
+    largest: by quantity. beyond: positions at which the page reports that the best plan lies outside what it computed.
     infeasible: at which neither page nor planner has a plan. contradicted: at which only one of them has.
     milliseconds: of a move with its bands, at the median and at 95 %. complaints: words of the console, and requests.
     """
@@ -199,7 +199,7 @@ def _positions(problem: dict[str, Any], count: int, rng: np.random.Generator) ->
 
 
 def _plans(law: t2.Law, budget: t2.Budget, positions: list[dict[str, float]]) -> list[dict[str, float] | None]:
-    """Solves every position by `t2.frontier`, those of a free and those of a fixed k apart."""
+    """Solves every position by `t2.frontier`, apart for a free and for a fixed k."""
     results: list[dict[str, float] | None] = [None] * len(positions)
     for fixed in (False, True):
         at = [i for i, position in enumerate(positions) if ("samples" in position) == fixed]

@@ -41,7 +41,7 @@ class Config:
     least_tokens: float = 2.0**18
     """The fewest tokens of a checkpoint that is fitted."""
     judged_from: float = 2.0**20
-    """The fewest tokens of a checkpoint that R² is told for."""
+    """The fewest tokens of a checkpoint that counts for R²."""
     levels: int = 2
     """How many of the longest runs of every size are held out."""
     starts: int = 8

@@ -1,10 +1,10 @@
 """Does the T² paper's two-stage recipe for Approach 2 find the law, and does one fit of everything find it better?
 
-The recipe: (1) Chinchilla's law to the losses, E profiled on 40 values from 0.01 to 0.95 of the least loss, rows
-weighted by the inverse variance of the losses of their isoFLOP group; (2) θ0 to θ4 by least squares on pass@k, the loss
-law held. Ours: T2PassK to losses and pass@k jointly, the default. Both fit tables simulated from a known law on the
-paper's grid (its measurements are not public): 16 sizes by 12 budgets, runs of 50M to 120B tokens, 1,000 questions
-whose success is Beta distributed, so that pass@k has the error that so few questions leave.
+The recipe: (1) Chinchilla's law to the losses, with E profiled on 40 values from 0.01 to 0.95 of the least loss. Rows
+are weighted by the inverse variance of the losses of their isoFLOP group. (2) θ0 to θ4 by least squares on pass@k, with
+the loss law fixed. Ours: T2PassK to losses and pass@k jointly, the default. Both fit tables simulated from a known law
+on the paper's grid (its measurements are not public): 16 sizes by 12 budgets, runs of 50M to 120B tokens. The success
+of 1,000 questions is Beta distributed, so that pass@k has the error of so few questions.
 
     python -m experiments.paper.approach2 [tiny] [-o FOLDER]
 """

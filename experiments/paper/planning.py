@@ -5,8 +5,8 @@ et al. 2024 (2404.10102) fitted them, and a gain of sampling G/k^γ that is assu
 Prices, queries and lengths of answers are assumed too.
 
 - fig2: the optimum against training compute at C_inf = 1.4e11, as in Fig. 2 of Roberts et al. 2026 (2604.01411).
-- fig3: the best value at their twelve budgets and C_inf = 2e9, with samples, and of Chinchilla's choice with as many
-  samples as it can be given; the paper finds that only the first always falls.
+- fig3: the best value with samples at their twelve budgets and C_inf = 2e9. Beside it stands the value of Chinchilla's
+  choice with as many samples as it can be given. In the paper only the first always falls.
 - lifetime: least training and serving FLOPs for the loss of a compute-optimal model, after Sardana et al. 2023
   (2401.00448), by the tokens to be served; each value is found again by SciPy on one equation.
 - gain: from which G on a second sample pays, in one budget over training and queries.
@@ -138,7 +138,7 @@ def served(config: Config) -> tuple[Curve, float, np.ndarray]:
 
 
 def little_gain(config: Config) -> tuple[Curve, float]:
-    """One budget of 2e24 FLOPs over training and 1e13 tokens served, by the gain G; E + G is held."""
+    """One budget of 2e24 FLOPs over training and 1e13 tokens served, by the gain G; E + G is fixed."""
     gains = np.geomspace(1e-3, 1.5, config.points)
     laws = [law_of(Config(G=float(gain), gamma=config.gamma)) for gain in gains]
     plans = [t2.allocate(law, t2.Budget(total=2e24, queries=1e13)) for law in laws]

@@ -2,10 +2,10 @@
 
 At every training budget the size is chosen twice: for one sample (Chinchilla's problem) and for k = C_inf/(2N). Their
 ratio N*(T²)/N*(k = 1) at equal training compute is the shift, negative in log2 where T² wants a smaller model. It is
-found from laws fitted to the mean over seeds (both approaches, on Chinchilla's and on Kaplan's loss; intervals by a
-bootstrap over checkpoints, and a fit to each seed) and, without any law, from parabolas in log N through the measured
-cells of a budget (seeds as replicates). Where a measured optimum is the smallest or largest size trained, that size is
-taken and said: the true one lies beyond.
+computed in two ways. The first is by laws fitted to the mean over seeds: both approaches, on Chinchilla's and on
+Kaplan's loss. Its intervals are by a bootstrap over checkpoints, beside a fit to each seed. The second needs no law:
+parabolas in log N through the measured cells of a budget, with seeds as replicates. Where a measured optimum is the
+smallest or largest size trained, that size is taken, and the output marks it as a bound: the true optimum lies beyond.
 
     python -m experiments.paper.rq1_overtrain [tiny] [-o FOLDER]
 """
@@ -49,7 +49,7 @@ class Config:
     tokens_min: float = 2.0**18
     """Laws are fitted to cells of at least so many tokens; measured curves have them all."""
     cuts: tuple[float, ...] = (0.0,)
-    """Other such limits, for which the shift of the average by Approach 1 is told too."""
+    """Other such limits, for which the shift of the average by Approach 1 is printed too."""
     samples: tuple[float, ...] = (1.0, 16.0, 256.0, 4096.0)
     """The k that laws are fitted to."""
     tasks: tuple[str, ...] = ()

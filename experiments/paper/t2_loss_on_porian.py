@@ -98,7 +98,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class Result:
-    """undetermined: what the fit of T2Loss says it cannot know. Optima at 2.56e19 FLOPs, the paper's largest budget."""
+    """undetermined: as the fit of T2Loss reports. Optima at 2.56e19 FLOPs, the paper's largest budget."""
 
     all_rows: Exponent
     without_short_runs: Exponent

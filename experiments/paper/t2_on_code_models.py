@@ -12,7 +12,7 @@ the mean over problems of pass@k, so its log takes the place of the mean of logs
 along: that takes minutes for one cut.
 
 Bands are of two kinds. Those of the bootstrap resample the runs and trust the law. Those with a discrepancy let the
-runs deviate smoothly from the law, by as much as the fitted runs do, and widen by a backtest inside these.
+runs deviate smoothly from the law, by as much as the fitted runs do. A backtest inside these widens them.
 
     python -m experiments.paper.t2_on_code_models [tiny] [-o FOLDER]    (reads T2JAX_DATA/apple-code/humaneval.csv)
 """
@@ -109,7 +109,7 @@ def run(config: Config) -> Result:
 
 
 def table_for(name: str) -> t2.Table:
-    """The rows a law reads: those of zero have no log."""
+    """The rows a law reads: a zero has no log."""
     runs = code_models()
     if "pass_at_k" in LAWS[name].response:
         return runs
@@ -119,7 +119,7 @@ def table_for(name: str) -> t2.Table:
 
 
 def by_bootstrap(name: str, cut: float, config: Config, key: Any) -> Forecast:
-    """Fit below the cut, predict above it; bands are those of resampled runs, plus residuals."""
+    """Fit below the cut, predict above it; bands are of resampled runs, plus residuals."""
     table = table_for(name)
     with stage(f"{name} up to {cut:.2g} FLOPs"):
         split = t2.evaluation.Cut("compute", cut)

@@ -1,10 +1,9 @@
 """At equal training and inference compute, does the best overtrained model beat the best of Chinchilla's ratio?
 
-Table 1 of the T² paper on our own testbed, without any law: of the checkpoints of one training budget, those with D/N
-in Chinchilla's range are compared with those of more tokens per parameter, each drawing k = C_inf/(2N) samples, by
-pass@k averaged over questions and seeds. The best of either kind is chosen by that very number; so that the choice is
-not taken for knowledge, each bootstrap resample of the questions chooses anew. Seeds are the second kind of replicate:
-the gain of the chosen pair in each of them.
+Table 1 of the T² paper on our own testbed, without any law. Of the checkpoints of one training budget, those with D/N
+in Chinchilla's range meet those of more tokens per parameter. Each draws k = C_inf/(2N) samples. They are compared by
+pass@k averaged over questions and seeds. This number chooses the best of either kind too, so each bootstrap resample of
+the questions chooses anew. Seeds are the second kind of replicate: the gain of the chosen pair in each of them.
 
     python -m experiments.paper.table1 [tiny] [-o FOLDER]
 """
@@ -95,7 +94,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """Who is better, where the interval over questions says so and no seed says otherwise."""
+        """Who is better, where the interval over questions shows it and no seed contradicts."""
         if self.low > 0 and min(self.seeds, default=1.0) > 0:
             return BETTER
         if self.high < 0 and max(self.seeds, default=-1.0) < 0:

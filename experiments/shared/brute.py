@@ -93,7 +93,7 @@ class Case:
         return [*rows, -x[0], -x[1], -x[2]]
 
     def worth(self, n: Any, d: Any, k: Any) -> Any:
-        """What is least: the law's cost, log spending, or -log queries; infinite where a limit is not kept."""
+        """What is least: the law's cost, log spending, or -log queries; infinite where a limit is violated."""
         with np.errstate(all="ignore"):
             paid = np.max(np.stack(np.broadcast_arrays(*(a + k * b for a, b in self.serve(n)))), axis=0)
             trained = self.train(n, d)
@@ -207,7 +207,7 @@ class Case:
         return float(worth[at]), np.log(place)
 
     def refined(self, place: np.ndarray, best: float, fixed: dict[int, float]) -> tuple[float, np.ndarray]:
-        """SciPy's optimum from a place (log N, log D, log k) of value best, with some of the three held."""
+        """SciPy's optimum from a place (log N, log D, log k) of value best, with some of the three fixed."""
         target = "target" in self.limits
         x = np.array([*place, best + 1e-3]) if target else np.array(place)
 

@@ -25,8 +25,8 @@ def world(law: type[t2.Law], rng: np.random.Generator, config: "Config") -> tupl
     """A true law, a table of it and the scale of its errors.
 
     Most laws of counts drawn from the priors solve nothing, or everything, at every run, and nobody would fit such a
-    table: truth and table are drawn again until the table shows a RISE. That asks nothing of the truth but through the
-    table, and given a table the truth's rank is uniform, so those of the tables that are taken are uniform too.
+    table: truth and table are drawn again until the table shows a RISE. This depends on the truth through the table
+    alone. Given a table the truth's rank is uniform, so the ranks of the accepted tables are uniform too.
     """
     while True:
         truth = draw_truth(law, rng)

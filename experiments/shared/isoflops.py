@@ -29,9 +29,9 @@ class Measured:
     shift: log2 of served/once where `once` is no edge of the sizes trained, mean over seeds with Student's interval;
     pooled: of its mean over the `pooled_budgets` at which it is none in any seed, (1,), a bound where `served` is an
     edge; inner: over the `inner_budgets` of those at which neither is.
-    low, high: smallest and largest size at each budget. best: mean over seeds of the best measured value at
-    k = C_inf/(2N), in nats, at the budgets at which the smallest size of all was trained too; chinchilla: of the size
-    nearest to `once`.
+    low, high: smallest and largest size at each budget.
+    best: mean over seeds of the best measured value at k = C_inf/(2N), in nats, at the budgets that have the smallest
+    size of all. chinchilla: of the size nearest to `once`.
     """
 
     response: str
@@ -56,7 +56,7 @@ def measure(rows: pd.DataFrame, response: str, inference: float) -> Measured:
     """The optima of one task. rows: the testbed's columns, with the rows of k = 1 and of each size's k = C_inf/(2N).
 
     response: "neg_log_pass" or "pass_at_k", whose negative logarithm is then the cost. A seed counts at the budgets at
-    which it has every size: a curve of which only the large sizes are trained has another optimum.
+    which it has every size: a curve whose large sizes alone are trained has another optimum.
     """
     seeds, train, sizes = (np.unique(rows[name]) for name in ("seed", "budget", "params"))
 

@@ -93,14 +93,14 @@ def outcome(case: Case, path: Path) -> Results | str:
 
 
 def wrong_rows(case: Case, mutate: Mutation, results: Results) -> list[tuple]:
-    """Rows that the whole files do not give, unless a note tells what is missing.
+    """Rows that the whole files do not give, unless a note names what is missing.
 
-    A model may have any name, and so may tasks and metrics of the old scores, of which only numbers are compared.
+    A model may have any name, and so may tasks and metrics of the old scores, whose numbers alone are compared.
     """
     there = [column for column in case.columns if column in results.frame]
     if len(there) != len(case.columns):
         raise AssertionError(f"{case.name}: columns {list(results.frame)}")
-    if case.name == "every-eval-ever" and mutate in (cut_off, cut_out):  # a note says that rows may be missing
+    if case.name == "every-eval-ever" and mutate in (cut_off, cut_out):  # a note warns that rows may be missing
         return [row for row in results.frame[there].itertuples(index=False, name=None) if not 1 <= row[1] <= 3]
     warnings = ("have no status", "questions have from", "end at different steps")
     if any(sentence in note for note in results.notes for sentence in warnings):
@@ -144,7 +144,7 @@ def try_mutations(folder: Path, count: int, seed: int) -> Outcomes:
         case.write(place)
         path = draw.choice(sorted(file for file in place.rglob("*") if file.is_file()))
         if mutate is cut_out and (case.kind != "counts" or case.name == "lm-eval-again"):
-            mutate = cut_off  # nothing beside a loss, a mean or a response says that a character of it is missing
+            mutate = cut_off  # nothing beside a loss, a mean or a response shows that it lacks a character
         path.write_bytes(mutate(path.read_bytes(), draw))
         results = outcome(case, place)
         if isinstance(results, str):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.9
 LEAST = 1e-3
-"""Nats: where -log pass@k is less, all but every question is solved, and its relative error says nothing."""
+"""Nats: where -log pass@k is less, all but every question is solved, and its relative error means nothing."""
 
 
 @t2.law
@@ -256,7 +256,7 @@ def words(result: Result) -> list[str]:
 
 
 def share(error: float) -> str:
-    """A relative error in per cent, as long as that says something."""
+    """A relative error in per cent, as long as that means something."""
     return f"{error:.1%}" if error < 10 else "over 1,000 %"
 
 

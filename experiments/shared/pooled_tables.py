@@ -1,4 +1,4 @@
-"""Tables of `pooled_tasks`: the testbed's tasks, tasks simulated from known laws, and which rows are told of which."""
+"""Tables of `pooled_tasks`: the testbed's tasks, tasks simulated from known laws, and rows to fit and to judge."""
 
 from collections.abc import Mapping
 
@@ -8,11 +8,11 @@ import t2jax as t2
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
 
 LEAST = 1e-3
-"""Nats: where -log pass@k is less all but every question is solved, and its logarithm says nothing."""
+"""Nats: where -log pass@k is less all but every question is solved, and its logarithm means nothing."""
 DF = 4.0
-"""Degrees of freedom of the errors, those of the default noise of losses."""
+"""Degrees of freedom of the errors, as in the default noise of losses."""
 POPULATION = {"alpha": (np.log(0.85), 0.15), "beta": (np.log(1.05), 0.1), "gamma": (np.log(0.3), 0.15)}
-"""Simulated tasks: mean and deviation of the logarithm of each exponent, about those of the testbed's tasks."""
+"""Simulated tasks: mean and deviation of the logarithm of each exponent, about the testbed's tasks."""
 STIFFNESS = 1.0
 """Of the ridge, in standardised columns."""
 
@@ -46,7 +46,7 @@ def simulated(
 def choose(
     held_out: str, third: str, table: t2.Table, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which rows (rows,) are of the cells kept, which of the others are there to be fitted, and a third of these."""
+    """Three masks (rows,): rows of the cells left out, all other rows to fit, and a third of these."""
     cell, heard = table.runs(), table["neg_log_pass"] >= LEAST
     cells = cell.max() + 1
     cost = np.array([(table["params"] * table["tokens"])[cell == i][0] for i in range(cells)])
@@ -61,7 +61,7 @@ def choose(
 
 
 def ridge(tables: Mapping[str, t2.Table], task: str, seen: np.ndarray) -> np.ndarray:
-    """What a line through the other tasks at the same cell and k says of log(-log pass@k), without a law: (rows,).
+    """A line through the other tasks at the same cell and k predicts log(-log pass@k), without a law: (rows,).
 
     seen (rows,): of the task, to be fitted. Its columns are those of the other tasks, and log k.
     """

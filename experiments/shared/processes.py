@@ -2,7 +2,7 @@
 
 In one process, threads of two libraries compete for the cores, and a side that others have warmed is not cold. Here
 each round starts every side anew, with the same cores and without any stored compiled program. Seconds are of the CPU,
-over all threads and child processes of a side, because other work on the machine disturbs these less than wall time.
+over all threads and child processes of a side. Other work on the machine disturbs these less than wall time.
 """
 
 import importlib

@@ -69,7 +69,7 @@ def draw_isoflops(ax: "Axes", study: Any, rule: Any, once: Any, served: Any, inf
 
 
 def predicted(law: Any, params: np.ndarray, train: np.ndarray, inference: float | None) -> np.ndarray:
-    """What the law says of models that spend the training budget, and the inference budget if there is one."""
+    """What the law predicts for models that spend the training budget, and the inference budget if there is one."""
     inputs = [params, train / (6 * params)] + ([] if inference is None else [inference / (2 * params)])
     with scope():
         return np.asarray(law(*inputs))

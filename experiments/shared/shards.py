@@ -25,7 +25,7 @@ AVERAGE = "average"
 class Shards:
     """runs: a row for each checkpoint. p: for each stage and task the chance of one sample, (checkpoints, questions).
 
-    Rows of p are those of runs; checkpoints that a stage lacks are NaN.
+    Rows of p belong to those of runs; checkpoints that a stage lacks are NaN.
     """
 
     runs: pd.DataFrame

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 NARROW = "more than a tenth"
-"""What `Bootstrap.status` says of draws that failed."""
+"""The words of `Bootstrap.status` on draws that failed."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class ByHand:
-    """Chinchilla's law by curve_fit on the dear runs: as `Judged`. status says where it gave no covariance."""
+    """Chinchilla's law by curve_fit on the dear runs: as `Judged`. status notes a fit without covariance."""
 
     error: float
     bias: float

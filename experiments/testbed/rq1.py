@@ -1,9 +1,9 @@
 """Does sampling at test time ask for smaller models, trained longer? The second testbed, without any law.
 
-At every training budget the size is chosen for one sample and for k = C_inf/(2N) samples, by parabolas in log N through
-the measured cells. The optimum with samples is that of the mean of pass@k, as data/testbed/DESIGN.md says; that of the
-mean of -log pass@k stands beside it. Intervals are over questions (bootstrap), and over seeds where there are several.
-The pass@k of both choices over the budgets is Fig. 3 of Roberts et al. 2026 (2604.01411).
+At every training budget the size is chosen for one sample and for k = C_inf/(2N) samples. Both choices are by parabolas
+in log N through the measured cells. The optimum with samples is that of the mean of pass@k, as data/testbed/DESIGN.md
+demands; that of the mean of -log pass@k stands beside it. Intervals are over questions (bootstrap), and over seeds
+where there are several. The pass@k of both choices over the budgets is Fig. 3 of Roberts et al. 2026 (2604.01411).
 
     python -m experiments.testbed.rq1 [tiny] [-o FOLDER]
 """

@@ -1,9 +1,9 @@
 """Do T²'s laws predict overtrained models? The second testbed: fits up to some D/N, predictions beyond.
 
-The cut is five times the D/N of the measured optimum for one sample, as data/testbed/DESIGN.md says (median over the
-budgets at which that optimum lies inside the sizes trained). Fits and predictions are those of
-experiments/paper/rq2_overtrained_tasks.py, from 2^19 tokens on. Which law is called best, fits up to a quarter of the
-cut decide.
+The cut is five times the D/N of the measured optimum for one sample, as data/testbed/DESIGN.md demands. That D/N is the
+median over the budgets at which the optimum lies inside the sizes trained. Fits and predictions are those of
+experiments/paper/rq2_overtrained_tasks.py, from 2^19 tokens on. Fits up to a quarter of the cut decide which law is
+called best.
 
     python -m experiments.testbed.rq2 [tiny] [-o FOLDER]
 """

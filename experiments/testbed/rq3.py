@@ -1,9 +1,9 @@
 """What does post-training change? The second testbed's checkpoints after fine-tuning, beside the base ones.
 
-Stage "ft" learnt every token of 512 exercises, "sft" the scored ones. A stage's cost, -log of the mean pass@k at
-k = C_inf/(2N), is a + b·cost + c·log2(D/N) with the cost of the same base checkpoint: three parameters, shared over
-checkpoints. From ten of them it predicts the others, and with all of them the optimal sizes at every training budget.
-The last coefficient says whether models that were trained longer gain less: "harder to fine-tune".
+Stage "ft" learnt every token of 512 exercises, "sft" the scored ones. A stage's cost is -log of the mean pass@k at k =
+C_inf/(2N). The model of it is a + b·cost + c·log2(D/N), with the cost of the same base checkpoint: three parameters,
+shared over checkpoints. From ten checkpoints it predicts the others, and with all of them the optimal sizes at every
+training budget. The last coefficient shows whether models that were trained longer gain less: "harder to fine-tune".
 
     python -m experiments.testbed.rq3 [tiny] [-o FOLDER]
 """
@@ -57,7 +57,7 @@ class Study:
     error_of_others: the same of the other checkpoints if only `Config.fitted` are fitted, mean over choices.
     times: their ratio.
     per_size: change of the gain per doubling of D at fixed N, by size.
-    before, after: log2 of the optimal size against that for one sample at the base stage, with samples, mean over the
+    before, after: log2 of the optimal size with samples over that for one sample at the base stage. Mean over the
     budgets at which both lie inside, with intervals over questions.
     """
 
