@@ -199,7 +199,8 @@ def _check(config: CheckConfig) -> int:
                 result = agreement(cell.shape, sweep.params(run, cell), sweep.corpus.questions, nll, config.draws, key)
                 bar.update()
             rows.append((run.name(cell), f"{result.mean:+.3f}", f"{result.spread:.3f}", f"{result.questions}"))
-            answer.append({"model": run.name(cell), "mean_z": result.mean, "spread": result.spread})
+            checked = {"mean_z": result.mean, "spread": result.spread, "questions": result.questions}
+            answer.append({"model": run.name(cell), **checked})
         out.say(
             f"z-scores of {config.draws} samples per question against the exact probability; a spread of 1 is agreement"
         )

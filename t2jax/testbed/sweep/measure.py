@@ -85,8 +85,9 @@ def agreement(shape: Shape, params: Any, questions: Questions, nll: np.ndarray, 
     counted = (draws * p >= 5) & (draws * (1 - p) >= 5)
     if not counted.any():
         raise ValueError(f"no question is answered by chance five times in {draws} draws, expected some: draw more")
-    correct = sampled_correct(shape, params, questions, draws, key)
-    z = (correct - draws * p)[counted] / np.sqrt(draws * p * (1 - p))[counted]
+    p = p[counted]  # the others are not sampled, which would take most of the time
+    correct = sampled_correct(shape, params, questions.where(counted), draws, key)
+    z = (correct - draws * p) / np.sqrt(draws * p * (1 - p))
     return Agreement(float(z.mean()), float(z.std()), int(counted.sum()))
 
 
