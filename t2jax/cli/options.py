@@ -1,7 +1,7 @@
 """Options shared by commands that fit: the law, the noise model by name, fixed parameters, starts and draws."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
@@ -43,8 +43,8 @@ class FittingOptions:
         tyro.conf.arg(
             metavar="LAW",
             help=f"The law to fit: {LAW_NAMES}; or auto, the law that predicts dearer runs best. By default t2-pass-k "
-            "for correct or pass_at_k, t2-loss for neg_log_pass, compute-loss for compute alone, and auto for 8 losses "
-            "or more.",
+            "for correct or pass_at_k, t2-loss for neg_log_pass (post-trained with --stage), compute-loss for compute "
+            "alone, and auto for 8 losses or more.",
         ),
     ] = None
     noise: NoiseName = "default"
@@ -144,6 +144,15 @@ class HeldOptions:
             self.require_no_values()
 
 
+def at_stage(fitting: FittingOptions, held: HeldOptions) -> tuple[FittingOptions, HeldOptions]:
+    """Returns the options of plans for post-trained models, if the rows of such a stage are read."""
+    if fitting.reading.stage is None:
+        return fitting, held
+    if "tuned" not in numbers("--hold", held.hold):
+        held = replace(held, hold=(*held.hold, ("tuned=1",)))
+    return (replace(fitting, law="post-trained") if fitting.law is None else fitting), held
+
+
 def noise_of(name: str, among: Sequence[str] = tuple(NOISES)) -> "Noise | None":
     """Returns a noise model by its name, or by a text such as "my_noise.py:Cauchy"; None lets the command choose.
 
@@ -177,7 +186,9 @@ def law_for(table: "Table", name: str | None) -> "type[Law]":
         return laws.T2PassK
     if not table.has_sizes:
         return laws.ComputeLoss
-    return laws.T2Loss if "neg_log_pass" in table else laws.Chinchilla
+    if "neg_log_pass" in table:
+        return laws.PostTrained if "tuned" in table else laws.T2Loss
+    return laws.Chinchilla
 
 
 def refuse_absurd(train: float, text: str, option: str = "--train") -> None:

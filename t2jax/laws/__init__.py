@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from t2jax.laws.pass_at_k.beta_tail import BetaTail
     from t2jax.laws.pass_at_k.compute_pass_k import ComputePassK
     from t2jax.laws.pass_at_k.params_tokens_pass_k import ParamsTokensPassK
+    from t2jax.laws.pass_at_k.post_trained import PostTrained
     from t2jax.laws.pass_at_k.power_law_k import PowerLawK
     from t2jax.laws.pass_at_k.t2_loss import T2Loss
     from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
@@ -73,6 +74,7 @@ __all__ = [
     "OverfittedRepetition",
     "Overtraining",
     "ParamsTokensPassK",
+    "PostTrained",
     "PowerLawK",
     "Quantised",
     "Selection",
@@ -111,6 +113,7 @@ _LAWS = {
     "DownstreamError": "t2jax.laws.loss.downstream_error",
     "MultipleChoice": "t2jax.laws.loss.multiple_choice",
     "T2Loss": "t2jax.laws.pass_at_k.t2_loss",
+    "PostTrained": "t2jax.laws.pass_at_k.post_trained",
     "ComputePassK": "t2jax.laws.pass_at_k.compute_pass_k",
     "ParamsTokensPassK": "t2jax.laws.pass_at_k.params_tokens_pass_k",
     "PowerLawK": "t2jax.laws.pass_at_k.power_law_k",

@@ -46,7 +46,7 @@ LAWS = (
 PASS = tuple(law for law in LAWS if "pass_at_k" in law.response)
 LOSS = tuple(law for law in LAWS if law not in PASS)
 DOMAIN = {"N": (1e5, 1e13), "D": (1e7, 1e15), "k": (1.0, 1e6), "U": (3e7, 1e13), "compute": (1e15, 1e28)}
-DOMAIN |= {"total_params": (1e13, 1e15)}
+DOMAIN |= {"total_params": (1e13, 1e15), "tuned": (0.1, 1.0)}
 BITS = ("weight_bits", "activation_bits", "cache_bits", "served_bits")
 DOMAIN |= dict.fromkeys(BITS, (2.0, 16.0))
 POINTS = 64
@@ -92,6 +92,7 @@ def chinchilla_values() -> dict[str, float]:
 def budget_for(law: type[t2.Law], **limits: Any) -> t2.Budget:
     """A budget that gives what the law reads beside N, D and k: unique tokens, experts and bits."""
     inputs: Any = dict.fromkeys((name for name in law.inputs() if name in BITS), 4.0)
+    inputs |= {"tuned": 1.0} if "tuned" in law.inputs() else {}
     experts: Any = {"total_per_active": 8.0} if "total_params" in law.inputs() else {}
     unique: Any = {"unique_tokens": 1e10} if "U" in law.inputs() else {}
     return t2.Budget(**limits, **experts, **unique, inputs=inputs or None)
@@ -109,6 +110,7 @@ def measured(law: type[t2.Law], true: Any) -> t2.Table:
     columns |= {"unique_tokens": 10 ** rng.uniform(7.5, 9.5, 40)} if "U" in law.inputs() else {}
     if "total_params" in law.inputs():
         columns |= {"total_params": columns["params"] * rng.uniform(1, 30, 40)}
+    columns |= {"tuned": np.arange(40) % 2.0} if "tuned" in law.inputs() else {}
     columns |= {name: rng.uniform(3, 12, 40) for name in law.inputs() if name in BITS}
     if "loss" in law.fields and "loss" not in law.response:
         columns |= {"loss": np.asarray(true.loss.predict(columns))}

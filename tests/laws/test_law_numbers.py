@@ -27,6 +27,7 @@ from t2jax.laws.loss.repetition.harmful_repetition import HarmfulRepetition
 from t2jax.laws.loss.repetition.overfitted_repetition import OverfittedRepetition
 from t2jax.laws.loss.shared_exponent import SharedExponent
 from t2jax.laws.pass_at_k.beta_tail import BetaTail
+from t2jax.laws.pass_at_k.post_trained import PostTrained
 from t2jax.laws.pass_at_k.power_law_k import PowerLawK
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
@@ -313,3 +314,13 @@ def test_compute_alone():
     best = [float(along(*along.optimum(flops))) for flops in (1e20, 1e22)]
     power = {"A": best[0] * 1e20 ** (0.3 * 0.35 / 0.65), "alpha": 0.3 * 0.35 / 0.65}
     assert float(ComputeLoss(E=0.0, **power)(1e22)) == pytest.approx(best[1], rel=1e-12)
+
+
+def test_post_training_moves_the_cost_of_the_base_model():
+    """By hand: 1.8 + 480/1e9^.35 + 2100/8e10^.37 + .8/16^.5 = 2.458 nats, and .5 · 2.458^1.1 · 4^.02 after it."""
+    law = PostTrained(
+        E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37, G=0.8, gamma=0.5, scale=0.5, power=1.1, drift=0.02
+    )
+    base = 1.8 + 480 * 1e9**-0.35 + 2100 * 8e10**-0.37 + 0.8 / 4
+    assert float(law(1e9, 8e10, 16.0, 0.0)) == pytest.approx(base, rel=1e-14)
+    assert float(law(1e9, 8e10, 16.0, 1.0)) == pytest.approx(0.5 * base**1.1 * 4**0.02, rel=1e-14)

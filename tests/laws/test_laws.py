@@ -25,6 +25,7 @@ from t2jax.laws.loss.repetition.overfitted_repetition import OverfittedRepetitio
 from t2jax.laws.pass_at_k.beta_tail import BetaTail
 from t2jax.laws.pass_at_k.compute_pass_k import ComputePassK
 from t2jax.laws.pass_at_k.params_tokens_pass_k import ParamsTokensPassK
+from t2jax.laws.pass_at_k.post_trained import PostTrained
 from t2jax.laws.pass_at_k.power_law_k import PowerLawK
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
@@ -37,10 +38,11 @@ RISES = {
     HarmfulRepetition: {"N", "D"},
     MixtureOfExperts: {"N", "total_params"},
     OverfittedRepetition: {"N"},
+    PostTrained: {"N", "D", "tuned"},
     Quantised: {"D"},
 }
 """Inputs in which a law may rise, as its docstring says."""
-WITHOUT_LIMIT = (Farseer, MixtureOfExperts, OverfittedRepetition, Quantised)
+WITHOUT_LIMIT = (Farseer, MixtureOfExperts, OverfittedRepetition, PostTrained, Quantised)
 """Laws of which the loss without end of everything depends on what grows faster."""
 TO_ZERO = (PowerLawK, ComputePassK, ParamsTokensPassK)
 TOGETHER = {"N": {"N", "total_params"}, "D": {"D", "U"}}
@@ -191,6 +193,9 @@ def test_units_of_inputs(law):
             if exponents := [exponent for x, exponent in parameter.power if x in together]:
                 scaled[name] = values[name] * 1000.0 ** -sum(values[exponent] for exponent in exponents)
         assert scaled
+        if law is PostTrained:  # for rows with another `tuned` than 1 each would have a scale of its own
+            at = (*at[:-1], np.ones(POINTS))
+            scaled["scale"] = values["scale"] * 1000.0 ** (values["drift"] * (1 if of == "D" else -1))
         if law is BrokenPower:
             scaled["C1"] = values["C1"] / 1000
         # 1000^(δ log k) is a power of k

@@ -1,6 +1,7 @@
 """`t2jax frontier`: optimal size, tokens and samples at each training budget."""
 
 import sys
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ from t2jax.cli.frontier.figures import picture_frontier
 from t2jax.cli.frontier.smooth_draws import draw_smooth_optima
 from t2jax.cli.frontier.words import frontier_answer, frontier_text, save_frontier
 from t2jax.cli.law_source import find_law
-from t2jax.cli.options import refuse_absurd
+from t2jax.cli.options import at_stage, refuse_absurd
 from t2jax.cli.output import Output
 from t2jax.cli.process.interrupt import Interrupted
 from t2jax.planning.budget import Budget
@@ -35,6 +36,8 @@ def run(config: FrontierConfig) -> int:
         whole_samples=config.whole_samples,
     )
     config.selecting.chosen()  # before anything is fitted
+    fitting, held = at_stage(config.fitting, config.held)
+    config = replace(config, fitting=fitting, held=held)
     if config.law_file is None:
         config.held_inputs.check(config.fitting.law, budget)
     with Output("frontier", config.output, config) as out:

@@ -9,6 +9,7 @@ from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import solve_with_draws
 from t2jax.cli.frontier.smooth_draws import SmoothDraws, draw_smooth_optima
 from t2jax.cli.law_source import LawSource, find_law
+from t2jax.cli.options import at_stage
 from t2jax.cli.output import Output
 from t2jax.cli.plan.config import PlanConfig
 from t2jax.cli.plan.explain import explain
@@ -39,6 +40,8 @@ def run(config: PlanConfig) -> int:
     if config.tasks:
         _refuse_others(config, "--tasks", "hold")
         return plan_tasks(config, budget)
+    fitting, held = at_stage(config.fitting, config.held)
+    config = replace(config, fitting=fitting, held=held)
     if config.law_file is None:
         config.held_inputs.check(config.fitting.law, budget)
     levers = {text: change_budget(config, text) for text in config.what_if}

@@ -33,6 +33,8 @@ class ReadingOptions:
     """Rows to keep, by their value in a column: model=pythia-1b task=gsm8k."""
     best_of: Annotated[str | None, tyro.conf.arg(metavar="SETTING,...")] = None
     """Swept settings, such as lr,batch: keep the row of the lowest loss of each size."""
+    stage: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """Stage of post-training, such as sft: keep its rows and base models, with a column tuned that is 1 and 0."""
     pooled: Annotated[str | None, tyro.conf.arg(metavar="COLUMN,...")] = None
     """Columns, such as task or lr, whose different values one law is meant to be fitted to all the same."""
     missing: tyro.conf.UseAppendAction[Annotated[tuple[tuple[str, ...], ...], tyro.conf.arg(metavar="WORD ...")]] = ()
@@ -75,6 +77,7 @@ class ReadingOptions:
         It raises TableError, DatasetError, or ValueError for options that do not fit.
         """
         from t2jax.tables.read import read_with  # imports pandas, which --help need not
+        from t2jax.tables.stages import mark_tuned
         from t2jax.tables.sweeps import best_rows
 
         reading = self.reading()
@@ -88,6 +91,7 @@ class ReadingOptions:
             table = datasets.load(name)
             table = _select_rows(table, self.where) if self.where else table
             table = best_rows(table, reading.best_of) if reading.best_of else table
+        table = mark_tuned(table, self.stage) if self.stage else table
         for note in notes_of(table):
             print(f"t2jax: {table.source.name}: {note}", file=sys.stderr)
         return table
