@@ -1,10 +1,12 @@
-"""Tables of compute alone, of experts and of multiple choice, from the file to the plan."""
+"""Tables of compute alone, of experts, of multiple choice and of post-trained models, from the file to the plan."""
 
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import t2jax as t2
 from t2jax.cli import command
 
 
@@ -84,3 +86,26 @@ def test_experts_are_asked_about_and_planned(tmp_path, capsys):
         1.0 + 9000 * total**-0.58 + 5400 * plan["tokens"] ** -0.395 + 0.45 * 8**-0.17 + 17 * 8**0.16 * total**-0.16
     )
     assert plan["value"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_plan_after_post_training_from_base_runs_and_six_tuned_ones(tmp_path, capsys):
+    """Exact rows of a law give the plan of that law with `tuned` at 1; what the table lacks is said."""
+    shift = {"scale": 0.6, "power": 1.2, "drift": 0.03}
+    law = t2.laws.PostTrained(E=1.2, A=300.0, B=1500.0, alpha=0.33, beta=0.36, G=0.9, gamma=0.4, **shift)
+    axes = (1e8, 3e8, 1e9, 3e9), (5.0, 20.0, 80.0, 320.0), (1.0, 8.0, 64.0), (0.0, 1.0)
+    params, ratio, samples, tuned = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
+    few = (tuned == 0) | (np.isin(params, (3e8, 1e9)) & (ratio != 80))
+    params, tokens, samples, tuned = (axis[few] for axis in (params, ratio * params, samples, tuned))
+    rows = {"params": params, "tokens": tokens, "samples": samples, "stage": np.where(tuned == 1, "sft", "base")}
+    table = str(tmp_path / "runs.csv")
+    pd.DataFrame(rows).assign(neg_log_pass=np.asarray(law(params, tokens, samples, tuned))).to_csv(table, index=False)
+    limits = ["--train", "1e21", "--inference", "1e11", "--draws", "0", "--starts", "4", "--json"]
+    assert command(["plan", table, "--stage", "sft", *limits, "-o", str(tmp_path / "plan")]) == 0
+    plan = {name: one["value"] for name, one in told(capsys)["plan"].items()}
+    best = t2.allocate(t2.laws.hold(law, tuned=1.0), t2.Budget(train=1e21, inference=1e11))
+    for name in ("params", "tokens", "samples", "value"):
+        assert plan[name] == pytest.approx(float(getattr(best, name)), rel=1e-4)
+    assert command(["fit", table, "--stage", "rl", "-o", str(tmp_path / "fit")]) == 1
+    assert "column 'stage': found base, sft, expected rows of 'rl' too" in capsys.readouterr().err
+    assert command(["fit", table, "--stage", "base", "-o", str(tmp_path / "fit")]) == 1
+    assert "--stage: found 'base', expected a stage after it" in capsys.readouterr().err
