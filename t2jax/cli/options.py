@@ -144,13 +144,13 @@ class HeldOptions:
             self.require_no_values()
 
 
-def at_stage(fitting: FittingOptions, held: HeldOptions) -> tuple[FittingOptions, HeldOptions]:
+def at_stage(fitting: FittingOptions, held_inputs: HeldOptions) -> tuple[FittingOptions, HeldOptions]:
     """Returns the options of plans for post-trained models, if the rows of such a stage are read."""
     if fitting.reading.stage is None:
-        return fitting, held
-    if "tuned" not in numbers("--hold", held.hold):
-        held = replace(held, hold=(*held.hold, ("tuned=1",)))
-    return (replace(fitting, law="post-trained") if fitting.law is None else fitting), held
+        return fitting, held_inputs
+    if "tuned" not in numbers("--hold", held_inputs.hold):
+        held_inputs = replace(held_inputs, hold=(*held_inputs.hold, ("tuned=1",)))
+    return (replace(fitting, law="post-trained") if fitting.law is None else fitting), held_inputs
 
 
 def noise_of(name: str, among: Sequence[str] = tuple(NOISES)) -> "Noise | None":

@@ -73,17 +73,19 @@ def load_class(reference: str, base: type) -> type[Any]:
     listed = f"its classes of {kind}s are {', '.join(classes)}" if classes else f"it has no class of {kind}s"
     if not name:
         raise UserCodeError(f"{place}: expected a class after a colon, as {place}:{next(iter(classes), 'MyClass')}")
-    named = getattr(module, name, None)
-    if name not in classes and not (isinstance(named, type) and issubclass(named, base)):
+    passed_on = getattr(module, name, None)
+    if isinstance(passed_on, type) and issubclass(passed_on, base):  # also a class of another module
+        classes[name] = passed_on
+    if name not in classes:
         wrong = (
             f"{name} is not a subclass of t2jax's {base.__name__}" if hasattr(module, name) else f"no class {name!r}"
         )
         similar = difflib.get_close_matches(name, classes, n=1)
         hint = f"; did you mean {similar[0]!r}?" if similar else ""
         raise UserCodeError(f"{place}: {wrong}; {listed}{hint}")
-    cls: type[Any] = classes.get(name, named)
+    cls: type[Any] = classes[name]
     if not cls.__module__.startswith("t2jax."):  # its own classes are known by name
-        home = sys.modules[cls.__module__]  # a package may pass on a class of another module
+        home = sys.modules[cls.__module__]
         source = Path(str(home.__file__))
         _ORIGINS.setdefault(cls, Origin(str(source.resolve()), name, _hash_of(home, source)))
     return cls

@@ -36,8 +36,8 @@ def run(config: FrontierConfig) -> int:
         whole_samples=config.whole_samples,
     )
     config.selecting.chosen()  # before anything is fitted
-    fitting, held = at_stage(config.fitting, config.held)
-    config = replace(config, fitting=fitting, held=held)
+    fitting, held_inputs = at_stage(config.fitting, config.held_inputs)
+    config = replace(config, fitting=fitting, held_inputs=held_inputs)
     if config.law_file is None:
         config.held_inputs.check(config.fitting.law, budget)
     with Output("frontier", config.output, config) as out:

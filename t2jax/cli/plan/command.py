@@ -40,8 +40,8 @@ def run(config: PlanConfig) -> int:
     if config.tasks:
         _refuse_others(config, "--tasks", "hold")
         return plan_tasks(config, budget)
-    fitting, held = at_stage(config.fitting, config.held)
-    config = replace(config, fitting=fitting, held=held)
+    fitting, held_inputs = at_stage(config.fitting, config.held_inputs)
+    config = replace(config, fitting=fitting, held_inputs=held_inputs)
     if config.law_file is None:
         config.held_inputs.check(config.fitting.law, budget)
     levers = {text: change_budget(config, text) for text in config.what_if}
