@@ -120,7 +120,7 @@ def side(name: str, call: Callable[[], Any], repeats: int) -> Side:
     warm = [cpu(call) for _ in range(repeats)]
     judged = [judge(*answer) for _, answer in warm]
     last = judged[-1]
-    seconds, ess = float(np.median([cost for cost, _ in warm])), float(np.median(list(map(least, judged))))
+    seconds, ess = float(np.median([cost for cost, _ in warm])), float(np.median(list(map(least_ess, judged))))
     draws = [{name: drawn[0][name].ravel() for name in drawn[0]} for drawn in (first, *(answer for _, answer in warm))]
     pooled = {name: np.concatenate([draw[name] for draw in draws]) for name in draws[0]}
     return Side(
@@ -129,7 +129,7 @@ def side(name: str, call: Callable[[], Any], repeats: int) -> Side:
         warm=seconds,
         ess=ess,
         rate=ess / seconds,
-        cold_rate=least(judge(*first)) / cold,
+        cold_rate=least_ess(judge(*first)) / cold,
         r_hat=max(last.r_hat.values()),
         divergences=sum(diagnosis.divergences for diagnosis in judged),
         means={name: float(values.mean()) for name, values in pooled.items()},
@@ -153,7 +153,7 @@ def judge(drawn: dict[str, np.ndarray], diverging: np.ndarray, energy: np.ndarra
     return diagnose(drawn, {name: values.ravel() for name, values in drawn.items()}, diverging, energy, left_together)
 
 
-def least(diagnosis: Diagnosis) -> float:
+def least_ess(diagnosis: Diagnosis) -> float:
     """The least effective sample size, bulk or tail, over parameters."""
     return min(*diagnosis.ess_bulk.values(), *diagnosis.ess_tail.values())
 

@@ -102,7 +102,7 @@ def run(config: Config) -> Result:
 
 def task(name: str, sides: list[Timing], scales: dict[str, float]) -> Task:
     """Compares sides with the first. `scales` has the whole work over that of a side."""
-    whole = [scaled(side, scales[side.name]) for side in sides]
+    whole = [scale_times(side, scales[side.name]) for side in sides]
     objectives = {side.name: side.answers[0] for side in sides}
     least = min((value for value in objectives.values() if value is not None), default=1.0)
     return Task(
@@ -113,7 +113,7 @@ def task(name: str, sides: list[Timing], scales: dict[str, float]) -> Task:
     )
 
 
-def scaled(side: Timing, scale: float) -> Timing:
+def scale_times(side: Timing, scale: float) -> Timing:
     """Returns the times of more work."""
     first, later, wall = ([scale * seconds for seconds in times] for times in (side.first, side.later, side.wall))
     return Timing(side.name, first, later, wall, side.answers)

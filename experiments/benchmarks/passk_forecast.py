@@ -166,7 +166,7 @@ def repeat(group: str, members: list[Checkpoint], config: Config, stream: int) -
     """All forecasts of one group; `simulated` members give their questions new chances at every draw."""
     forecasts, about = [], []
     for i, member in enumerate(members):
-        law = fitted(member, config) if group == "simulated" else None
+        law = fit_beta(member, config) if group == "simulated" else None
         for j in range(config.repeats):
             rng = np.random.default_rng([config.seed, stream, i, j])
             if law is None:
@@ -187,7 +187,7 @@ def thin(model: Checkpoint, drawn: int, rng: np.random.Generator) -> np.ndarray:
     return rng.hypergeometric(right, model.trials.astype(int) - right, drawn)
 
 
-def fitted(model: Checkpoint, config: Config) -> t2.laws.BetaTail:
+def fit_beta(model: Checkpoint, config: Config) -> t2.laws.BetaTail:
     """The Beta in the middle of the posterior from all samples of a checkpoint."""
     key = jax.random.key(config.seed)
     laws = t2.forecasts.forecast_beta(model.trials, model.correct, [config.target], key=key, draws=config.draws).laws

@@ -157,7 +157,7 @@ def split(name: str, cut: str, table: t2.Table, cheap: np.ndarray, config: Confi
     fitted, beyond = table.where(cheap), table.where(~cheap)
     seen = np.log(beyond["loss"])
     choice = t2.choose_law(fitted, key=key)
-    single = {type(fit.law).__name__: scored(fit, beyond, seen) for fit in choice.fits}
+    single = {type(fit.law).__name__: score_predictions(fit, beyond, seen) for fit in choice.fits}
     return Split(
         table=name,
         cut=cut,
@@ -165,14 +165,14 @@ def split(name: str, cut: str, table: t2.Table, cheap: np.ndarray, config: Confi
         beyond=len(beyond),
         curve_fit=Score(relative_error(by_scipy(fitted, beyond), seen)),
         earlier=earlier(table, cheap, config.draws, (fit_key, draw_key, band_key)),
-        chosen=scored(choice, beyond, seen),
+        chosen=score_predictions(choice, beyond, seen),
         single=single,
         weights={type(fit.law).__name__: float(w) for fit, w in zip(choice.fits, choice.weights, strict=True)},
         widening=choice.widening,
     )
 
 
-def scored(fit: SmoothFit | t2.extrapolation.LawChoice, beyond: t2.Table, seen: np.ndarray) -> Score:
+def score_predictions(fit: SmoothFit | t2.extrapolation.LawChoice, beyond: t2.Table, seen: np.ndarray) -> Score:
     """Scores predictions with bands."""
     wide, narrow = (t2.predict_band(fit, beyond, level=level) for level in (0.9, 0.5))
     bands = [(np.log(band.low), np.log(band.high)) for band in (wide, narrow)]

@@ -119,11 +119,11 @@ def study(config: Config, name: str, width: float, drift: float, published: floa
     with scope():
         losses = np.asarray(law(params, tokens))
     vertices = parabola_vertices(np.log10(tokens), losses)
-    exact, slope = extrapolated(law, vertices)
+    exact, slope = error_by_parabolas(law, vertices)
     random = np.random.default_rng(config.seed)
     noise = np.exp(config.noise * random.standard_normal((config.tables, *losses.shape)))
-    by_parabola = [extrapolated(law, parabola_vertices(np.log10(tokens), losses * errors))[0] for errors in noise]
-    by_law = [fitted(law, params, tokens, losses * errors) for errors in noise]
+    by_parabola = [error_by_parabolas(law, parabola_vertices(np.log10(tokens), losses * errors))[0] for errors in noise]
+    by_law = [error_by_law(law, params, tokens, losses * errors) for errors in noise]
     return Grid(
         surface=name,
         width=width,
@@ -132,7 +132,7 @@ def study(config: Config, name: str, width: float, drift: float, published: floa
         published=published,
         parabola=exact,
         exponent=float(slope - law.alpha / (law.alpha + law.beta)),
-        law=fitted(law, params, tokens, losses),
+        law=error_by_law(law, params, tokens, losses),
         noisy_parabola=spread(by_parabola),
         noisy_law=spread(by_law),
     )
@@ -153,7 +153,7 @@ def parabola_vertices(logs: np.ndarray, losses: np.ndarray) -> np.ndarray:
     return np.array([x.mean() - b / (2 * a) for x, (a, b, _) in zip(logs, fits, strict=True)])
 
 
-def extrapolated(law: t2.laws.Chinchilla, vertices: np.ndarray) -> tuple[float, float]:
+def error_by_parabolas(law: t2.laws.Chinchilla, vertices: np.ndarray) -> tuple[float, float]:
     """Error of D* at the target in per cent, and the exponent, of a line through log10 of the vertices."""
     slope, start = np.polyfit(np.log10(BUDGETS), vertices, 1)
     with scope():
@@ -161,7 +161,7 @@ def extrapolated(law: t2.laws.Chinchilla, vertices: np.ndarray) -> tuple[float, 
     return 100 * (10 ** (start + slope * np.log10(TARGET)) / best - 1), float(slope)
 
 
-def fitted(law: t2.laws.Chinchilla, params: np.ndarray, tokens: np.ndarray, losses: np.ndarray) -> float:
+def error_by_law(law: t2.laws.Chinchilla, params: np.ndarray, tokens: np.ndarray, losses: np.ndarray) -> float:
     """Error of D* at the target in per cent, by Chinchilla's law fitted to the same losses (least squares of logs)."""
     table = t2.Table.from_columns(params=params.ravel(), tokens=tokens.ravel(), loss=losses.ravel())
     noise = t2.noise.Gaussian(transform="log")

@@ -107,7 +107,7 @@ def run(config: Config) -> Result:
     with stage("exact fractions and random subsets"):
         exact = [of_counts("pass@k", config, rng), of_counts("pass^k", config, rng), of_votes(config, rng)]
     with stage("paired intervals"):
-        coverage = [line for setting in SETTINGS for line in covered(*setting, config, rng)]
+        coverage = [line for setting in SETTINGS for line in measure_coverage(*setting, config, rng)]
     share = config.level
     error = 100 * float(np.sqrt(share * (1 - share) / config.simulations))
     return Result(tuple(exact), tuple(coverage), error)
@@ -183,7 +183,7 @@ def deviation(value: float, drawn: np.ndarray) -> float:
     return abs(value - float(np.mean(drawn))) / float(error)
 
 
-def covered(questions: int, trials: int, config: Config, rng: np.random.Generator) -> list[Coverage]:
+def measure_coverage(questions: int, trials: int, config: Config, rng: np.random.Generator) -> list[Coverage]:
     """Simulates pairs of models, and counts intervals that hold the difference of the population."""
     samples = [k for k in (1, 5, 10) if k <= trials]
     everyone = chances(config.population, rng)

@@ -135,16 +135,18 @@ def run(config: Config) -> Result:
         counts = counts.where(np.isin(counts["model"], models))
     questions = np.unique(counts["question"])[: config.questions]
     counts = counts.where(np.isin(counts["question"], questions))
-    halves = [predicted(name, i, counts, questions, config) for i in range(config.halves) for name in config.variants]
+    halves = [
+        predict_half(name, i, counts, questions, config) for i in range(config.halves) for name in config.variants
+    ]
     good = [half for half in halves if half.agrees]
     agreeing = [variant for variant in config.variants if any(half.variant == variant for half in good)]
     scores = tuple(score(good, variant, i, k) for variant in agreeing for i, k in enumerate(config.targets))
     by = {variant: [half for half in halves if half.variant == variant] for variant in config.variants}
-    gained = better(by[BOTH], by[ANEW])
+    gained = compare_elpd(by[BOTH], by[ANEW])
     return Result(tuple(map(str, models)), len(questions), config.targets, tuple(halves), scores, gained)
 
 
-def better(those: list[Half], these: list[Half]) -> tuple[float, float, int]:
+def compare_elpd(those: list[Half], these: list[Half]) -> tuple[float, float, int]:
     """Mean over questions of the difference of elpd, its standard error, and the number of questions.
 
     A question that was fitted in several splits counts once, with its mean.
@@ -159,7 +161,7 @@ def better(those: list[Half], these: list[Half]) -> tuple[float, float, int]:
     return float(differences.mean()), float(differences.std(ddof=1) / np.sqrt(len(differences))), len(differences)
 
 
-def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, config: Config) -> Half:
+def predict_half(variant: str, half: int, counts: t2.Table, questions: np.ndarray, config: Config) -> Half:
     rng = np.random.default_rng([config.seed, half // 2])
     fitted = np.array_split(rng.permutation(questions), 2)[half % 2]
     mine = np.isin(counts["question"], fitted)
@@ -179,10 +181,10 @@ def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, 
             unit="run" if variant == SCATTER else "question",
         )
     loo = t2.loo(post) if post.converged and variant != SCATTER else None
-    rho, tau, z = luck(post, few, jax.random.key(half))
+    rho, tau, z = read_scatter(post, few, jax.random.key(half))
     every = max(1, len(tau) // config.prediction_draws)
     laws, rho, tau, z = jax.tree.map(lambda leaf: leaf[::every], (post.laws, rho, tau, z))
-    observed, again = measured(others, config.targets), simulated(laws, rho, tau, z, others, config, rng)
+    observed, again = measure(others, config.targets), simulate(laws, rho, tau, z, others, config, rng)
     side_of = np.quantile(again, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
     inside = np.stack([(side_of[i] <= observed) & (observed <= side_of[-1 - i]) for i in (1, 0)])
     middle = np.quantile(again.mean(axis=1), [0.05, 0.25, 0.75, 0.95], axis=0)
@@ -196,7 +198,7 @@ def predicted(variant: str, half: int, counts: t2.Table, questions: np.ndarray, 
     return Half(variant, post.status, agrees, observed, *bands, inside, means, elpd, unsure, *shares)
 
 
-def luck(post: t2.Posterior, few: t2.Table, key: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def read_scatter(post: t2.Posterior, few: t2.Table, key: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of every draw rho and tau, (draws,), and how far off the law checkpoints by name are, (draws, checkpoints).
 
     Zero in variants without.
@@ -213,7 +215,7 @@ def luck(post: t2.Posterior, few: t2.Table, key: Any) -> tuple[np.ndarray, np.nd
     return rho, tau, z
 
 
-def measured(counts: t2.Table, targets: tuple[int, ...]) -> np.ndarray:
+def measure(counts: t2.Table, targets: tuple[int, ...]) -> np.ndarray:
     """Mean over questions of Chen et al.'s unbiased pass@k, (checkpoints, targets), checkpoints by name."""
     passed = []
     for model in np.unique(counts["model"]):
@@ -222,7 +224,7 @@ def measured(counts: t2.Table, targets: tuple[int, ...]) -> np.ndarray:
     return np.array(passed)
 
 
-def simulated(
+def simulate(
     laws: Any, rho: Any, tau: Any, z: Any, counts: t2.Table, config: Config, rng: np.random.Generator
 ) -> np.ndarray:
     """pass@k that the questions of a table should show, (draws, checkpoints, targets), checkpoints by name.

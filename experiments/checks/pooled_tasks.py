@@ -22,7 +22,7 @@ import numpy as np
 
 import t2jax as t2
 from experiments.shared.pictures import common_legend, stacked, task_name
-from experiments.shared.pooled_tables import DF, LEAST, choose, ridge, simulated, testbed
+from experiments.shared.pooled_tables import DF, LEAST, choose, load_testbed, ridge, simulate
 from experiments.shared.record import command, stage
 from t2jax.evaluation.held_out import left_out
 from t2jax.plot.style import BLACK, BLUE, GREEN, GREY, log_ticks
@@ -113,7 +113,7 @@ class Result:
 
 def run(config: Config) -> Result:
     results: list[Judged] = []
-    real = testbed(config.samples, config.tokens_min)
+    real = load_testbed(config.samples, config.tokens_min)
     for held_out in config.held_out:
         for third in config.thirds:
             results += judge_all("testbed", held_out, third, real, config, 0)
@@ -121,10 +121,10 @@ def run(config: Config) -> Result:
         with stage("laws of the testbed's tasks"):
             fits = {name: t2.fit(LAW, table, key=jax.random.key(config.seed)).law for name, table in real.items()}
     for world in range(config.worlds):
-        tables = simulated(real, fits, config.sigma, np.random.default_rng([config.seed, 100 + world]))
+        tables = simulate(real, fits, config.sigma, np.random.default_rng([config.seed, 100 + world]))
         for third in config.thirds:
             results += judge_all("simulated", "dearest", third, tables, config, world)
-    return Result(tuple(results), tuple(mean(some) for some in alike(results)))
+    return Result(tuple(results), tuple(mean(some) for some in group_alike(results)))
 
 
 def judge_all(
@@ -174,7 +174,7 @@ def judge(
     return Judged(source, held_out, third, task, counts, *measures)
 
 
-def alike(judged: list[Judged] | tuple[Judged, ...]) -> list[list[Judged]]:
+def group_alike(judged: list[Judged] | tuple[Judged, ...]) -> list[list[Judged]]:
     """Groups the rows by source, by what is held out, and by what is fitted."""
 
     def kind(row: Judged) -> tuple[str, str, str]:
@@ -206,7 +206,7 @@ def words(result: Result) -> list[str]:
         f"{LAW.__name__}; mean size of log(predicted / measured) of -log pass@k at held-out cells, in per cent, and the"
         f" share of measurements inside the {LEVEL:.0%} interval:"
     ]
-    for means, some in zip(result.means, alike(result.judged), strict=True):
+    for means, some in zip(result.means, group_alike(result.judged), strict=True):
         held_out_rows, rest, third = some[0].rows
         lines.append(
             f"{means.source}, {means.held_out} third of the checkpoints held out ({held_out_rows} rows); {rest} rows "
@@ -236,7 +236,7 @@ def figures(result: Result) -> dict[str, "Figure"]:
     """Error of each task by way, by what is held out, for the first source and the first kind of third."""
     shown = [
         (means, some)
-        for means, some in zip(result.means, alike(result.judged), strict=True)
+        for means, some in zip(result.means, group_alike(result.judged), strict=True)
         if (means.source, means.third) == (result.means[0].source, result.means[0].third)
     ]
     figure, axes = stacked(len(shown), 2.4)

@@ -133,7 +133,7 @@ def describe(runs: t2.Table, config: Config) -> Result:
     tokens = np.geomspace(ends[:, 0], ends[:, 1], 40, axis=1)
     params = np.broadcast_to(sizes[:, None], tokens.shape)
 
-    def fitted(name: str) -> Fitted:
+    def fit_law(name: str) -> Fitted:
         fit_key, draw_key = jax.random.split(jax.random.key(config.seed))
         law = t2.laws.by_name(name)
         fit = t2.fit(law, used, key=fit_key, starts=config.starts, fixed=HELD.get(name))
@@ -167,7 +167,7 @@ def describe(runs: t2.Table, config: Config) -> Result:
     laws = []
     for name in config.laws:
         with stage(f"{name}: fits and {config.draws} resamples"):
-            laws.append(fitted(name))
+            laws.append(fit_law(name))
     return Result(
         checkpoints=len(runs),
         fitted=len(used),

@@ -113,7 +113,7 @@ class Result:
 def run(config: Config) -> Result:
     runs = porian()
     fit_key, draw_key = jax.random.split(jax.random.key(config.seed))
-    fit, boot = fitted(runs, config.draws, fit_key, draw_key)
+    fit, boot = fit_chinchilla(runs, config.draws, fit_key, draw_key)
     long_runs = runs.where(runs["tokens"] >= runs["params"])
     t2_fit = t2.fit(t2.laws.T2Loss, runs, key=fit_key)
     # the point fit goes first, so that one call allocates for it and for every draw
@@ -124,7 +124,7 @@ def run(config: Config) -> Result:
         scenarios, curves = assumed_optima(runs, laws, config)
     return Result(
         all_rows=exponent(fit, boot, runs),
-        without_short_runs=exponent(*fitted(long_runs, config.draws, fit_key, draw_key), long_runs),
+        without_short_runs=exponent(*fit_chinchilla(long_runs, config.draws, fit_key, draw_key), long_runs),
         t2_status=t2_fit.status,
         undetermined=t2_fit.undetermined,
         chinchilla_params=params,
@@ -134,7 +134,7 @@ def run(config: Config) -> Result:
     )
 
 
-def fitted(runs: t2.Table, draws: int, fit_key: Array, draw_key: Array) -> tuple[t2.Fit, t2.Bootstrap]:
+def fit_chinchilla(runs: t2.Table, draws: int, fit_key: Array, draw_key: Array) -> tuple[t2.Fit, t2.Bootstrap]:
     """Chinchilla's law, and its bootstrap over rows."""
     fit = t2.fit(t2.laws.Chinchilla, runs, key=fit_key)
     with stage(f"{draws} bootstrap fits to {len(runs)} rows"):

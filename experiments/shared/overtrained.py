@@ -177,7 +177,7 @@ def extrapolate(name: str, tables: list[t2.Table], config: Config) -> Extrapolat
     noise = Gaussian("log", scale=0.01)  # relative errors are what is judged
     noise = Joint(noise) if column == "pass_at_k" else noise
 
-    def fitted(rows: t2.Table, least_tokens: float, below: float) -> tuple[t2.Fit, t2.Table]:
+    def fit_below(rows: t2.Table, least_tokens: float, below: float) -> tuple[t2.Fit, t2.Table]:
         means = seed_means(rows, config.samples[:: config.every])
         enters = (ratio(means) < below) & (means["tokens"] >= least_tokens)
         means = left_out(means, ~enters)
@@ -189,14 +189,14 @@ def extrapolate(name: str, tables: list[t2.Table], config: Config) -> Extrapolat
     checked = ~beyond & (reached >= config.inner_split) & (tokens >= tokens[beyond].min())
 
     def inner_error(least_tokens: float) -> float:
-        fit, _ = fitted(tables[0], least_tokens, config.inner_split)
+        fit, _ = fit_below(tables[0], least_tokens, config.inner_split)
         predicted = t2.predict(jax.tree.map(np.atleast_1d, fit.law), tables[0])[0]
         return float(np.mean(np.abs(predicted / tables[0][column] - 1)[checked]))
 
     error, least_tokens = min((inner_error(least), least) for least in config.least_tokens)
     audits = []
     for rows in tables:
-        fit, means = fitted(rows, least_tokens, config.split)
+        fit, means = fit_below(rows, least_tokens, config.split)
         laws = jax.tree.map(lambda leaf: np.repeat(leaf, 1 + config.draws), fit.law)
         if fit.converged:
             draws = t2.bootstrap(fit, means, draws=config.draws, key=draw_key, over="runs").laws

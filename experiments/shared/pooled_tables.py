@@ -17,7 +17,7 @@ STIFFNESS = 1.0
 """Of the ridge, in standardised columns."""
 
 
-def testbed(samples: tuple[float, ...], tokens_min: float) -> dict[str, t2.Table]:
+def load_testbed(samples: tuple[float, ...], tokens_min: float) -> dict[str, t2.Table]:
     """The table of each task, averaged over seeds."""
     rows = t2.datasets.load("testbed", samples=samples, seeds=False)
     frame = rows.where(rows["tokens"] >= tokens_min).to_frame().drop(columns="weight")
@@ -25,7 +25,7 @@ def testbed(samples: tuple[float, ...], tokens_min: float) -> dict[str, t2.Table
     return {str(name): table.where(task=name) for name in dict.fromkeys(table["task"].tolist())}
 
 
-def simulated(
+def simulate(
     real: Mapping[str, t2.Table], fits: Mapping[str, t2.Law], sigma: float, rng: np.random.Generator
 ) -> dict[str, t2.Table]:
     """The same cells as measured by laws whose exponents come from one population, each term as large as it is."""

@@ -58,17 +58,17 @@ def draw_isoflops(ax: "Axes", study: Any, rule: Any, once: Any, served: Any, inf
     sizes = np.broadcast_to(np.geomspace(least, most, 120), (len(train), 120))
     here = rows.groupby("budget")["params"].agg(["min", "max"]).loc[train].to_numpy()
     near = (sizes >= here[:, :1] / 2) & (sizes <= here[:, 1:] * 2)
-    values = predicted(rule.fitted, sizes, train[:, None], inference)
+    values = predict(rule.fitted, sizes, train[:, None], inference)
     plot_frontier.isoflop_curves(ax, sizes, np.where(near, values, np.nan), train, quantity=column)
     plot_frontier.isoflop_points(ax, cells["params"], cells[column], cells["budget"], train)
     paths = ((served, "optimum with samples"), (once, "optimum for one sample"))
     inside = [np.where((path.params >= least) & (path.params <= most), path.params, np.nan) for path, _ in paths]
     optima = [Optima(label, at, study.train / (6 * at)) for (_, label), at in zip(paths, inside, strict=True)]
-    at_optima = [predicted(rule.fitted, at, study.train, inference) for at in inside]
+    at_optima = [predict(rule.fitted, at, study.train, inference) for at in inside]
     plot_frontier.optima_on_isoflops(ax, optima, at_optima, LEVEL)
 
 
-def predicted(law: Any, params: np.ndarray, train: np.ndarray, inference: float | None) -> np.ndarray:
+def predict(law: Any, params: np.ndarray, train: np.ndarray, inference: float | None) -> np.ndarray:
     """What the law predicts for models that spend the training budget, and the inference budget if there is one."""
     inputs = [params, train / (6 * params)] + ([] if inference is None else [inference / (2 * params)])
     with scope():

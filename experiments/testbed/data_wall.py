@@ -87,14 +87,14 @@ def study(runs: pd.DataFrame, config: Config) -> Result:
                 t2.laws.by_name(name), table.where(near), key=jax.random.key(config.seed), starts=config.starts
             )
         off = np.abs(t2.predict(law.law, table) / table["loss"] - 1)
-        risen = harmed(pairs, table, t2.predict(law.law, table))
+        risen = count_harmed(pairs, table, t2.predict(law.law, table))
         values = {key: float(value) for key, value in law.law.values().items()}
         fits.append(Fitted(name, values, float(off[near].mean()), float(off[~near].mean()), risen))
-    risen_groups = harmed(pairs, table, table["loss"])
+    risen_groups = count_harmed(pairs, table, table["loss"])
     return Result(len(near), int(np.sum(~near)), len(pairs), risen_groups, tuple(fits), table)
 
 
-def harmed(pairs: np.ndarray, table: t2.Table, loss: np.ndarray) -> int:
+def count_harmed(pairs: np.ndarray, table: t2.Table, loss: np.ndarray) -> int:
     """Counts the groups whose loss at the most tokens lies above their least one by HARM."""
     count = 0
     for params, unique in pairs:

@@ -193,8 +193,8 @@ def study(task: str, runs, values: dict[str, np.ndarray], train: np.ndarray, con
         shift_high=np.where(both, band.high, np.nan),
         mean_shift=(float(inner[0]), float(pooled.low), float(pooled.high)),
         contrast=train[np.array(contrast)],
-        served=banded(picked[:, 0]),
-        once_served=banded(picked[:, 1]),
+        served=add_band(picked[:, 0]),
+        once_served=add_band(picked[:, 1]),
         slope=float(np.median(slopes)),
         others={f"{inference:g}": int(optima[f"{inference:g}"][1][:, 0].sum()) for inference in config.beside},
     )
@@ -206,7 +206,7 @@ def choice(params: np.ndarray, inside: np.ndarray) -> Choice:
     return Choice(params[:, 0], inside[:, 0], band.low, band.high)
 
 
-def banded(values: np.ndarray) -> np.ndarray:
+def add_band(values: np.ndarray) -> np.ndarray:
     """A value and its interval, (budgets, 3), of (budgets, 1 + draws)."""
     band = t2.band(values[:, 1:].T, LEVEL)
     return np.stack([values[:, 0], band.low, band.high], axis=1)

@@ -310,7 +310,7 @@ def test_pythia_is_simulated_by_laws_however_narrow():
     # the last has a mean of 2e-8, and NaN for SciPy's quantiles
     laws = Chances(np.array([1e16, 1.0, 9.9e15]), np.array([3e16, 3.0, 5e23]))
     config, rng = passk_posterior.Config(targets=(1,)), np.random.default_rng(0)
-    simulated = passk_posterior.simulated(laws, np.zeros(3), np.zeros(3), np.zeros((3, 1)), counts, config, rng)
+    simulated = passk_posterior.simulate(laws, np.zeros(3), np.zeros(3), np.zeros((3, 1)), counts, config, rng)
     assert simulated.shape == (3, 1, 1)
     np.testing.assert_allclose(simulated.ravel(), [0.25, 0.25, 0.0], atol=0.05)
 
