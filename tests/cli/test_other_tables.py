@@ -101,7 +101,7 @@ def test_a_plan_after_post_training_from_base_runs_and_six_tuned_ones(tmp_path, 
     pd.DataFrame(rows).assign(neg_log_pass=np.asarray(law(params, tokens, samples, tuned))).to_csv(table, index=False)
     limits = ["--train", "1e21", "--inference", "1e11", "--draws", "0", "--starts", "4", "--json"]
     assert command(["plan", table, "--stage", "sft", *limits, "-o", str(tmp_path / "plan")]) == 0
-    plan = {name: one["value"] for name, one in printed_answer(capsys)["plan"].items()}
+    plan = {name: quantity["value"] for name, quantity in printed_answer(capsys)["plan"].items()}
     best = t2.allocate(t2.laws.hold(law, tuned=1.0), t2.Budget(train=1e21, inference=1e11))
     for name in ("params", "tokens", "samples", "value"):
         assert plan[name] == pytest.approx(float(getattr(best, name)), rel=1e-4)
