@@ -8,7 +8,7 @@ where there are several. The pass@k of both choices over the budgets is Fig. 3 o
     python -m experiments.testbed.rq1 [tiny] [-o FOLDER]
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,6 +16,8 @@ import numpy as np
 import t2jax as t2
 from experiments.shared.pictures import common_legend, small, stacked, task_name
 from experiments.shared.record import command, stage
+from experiments.shared.resampled_costs import resampled_costs
+from experiments.shared.seeds import by_seed, seed_spread
 from experiments.shared.shards import (
     AVERAGE,
     BESIDE,
@@ -24,9 +26,7 @@ from experiments.shared.shards import (
     Shards,
     best_size,
     over_sizes,
-    passed,
     read,
-    weights,
 )
 from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, VERMILLION, log_ticks
 
@@ -77,7 +77,8 @@ class Study:
     shift: log2 of the T² optimum over that for one sample, where neither is an edge, with its interval over questions;
     mean_shift: its mean over those budgets. served, once_served: pass@k of both choices where the smallest size was
     trained too, each with an interval. slope: nats that a doubling of N lowers the loss at equal compute, around the
-    T² optimum. others: for other C_inf, at how many budgets the optimum lies inside.
+    T² optimum. others: for other C_inf, at how many budgets the optimum lies inside. spread: coefficient of variation
+    of the loss over seeds, the median over cells. seed_shifts: mean_shift of each seed by itself, if there are several.
     """
 
     task: str
@@ -96,6 +97,8 @@ class Study:
     once_served: np.ndarray
     slope: float
     others: dict[str, int]
+    spread: float | None = None
+    seed_shifts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,28 +129,23 @@ def study_all(shards: Shards, config: Config) -> Result:
     values = {}
     for task in shards.tasks():
         with stage(f"resampling the questions of {task}"):
-            values[task] = costs(runs, shards.p["base", task], config)
+            values[task] = resampled_costs(runs, shards.p["base", task], config)
     values[AVERAGE] = {
         name: np.mean([task_values[name] for task_values in values.values()], axis=0)
         for name in next(iter(values.values()))
     }
-    studies = tuple(study(task, runs, task_values, train, config) for task, task_values in values.items())
+    studies = tuple(with_seeds(task, runs, task_values, train, config) for task, task_values in values.items())
     return Result(
         len(set(runs["seed"])), len(runs), config.inference, train, np.unique(runs["params"]).astype(float), studies
     )
 
 
-def costs(runs, p: np.ndarray, config: Config) -> dict[str, np.ndarray]:
-    """Loss, -log pass@k and pass@k, means over the questions and over each resample: (1 + draws, checkpoints)."""
-    share = weights(p.shape[1], config.draws, config.seed)
-    means = {"once": -np.log(p) @ share.T}
-    for inference in (config.inference, *config.beside):
-        chances = passed(p, np.maximum(1.0, inference / (2 * runs["params"].to_numpy(float))))
-        means[f"passed {inference:g}"] = chances @ share.T
-        if inference == config.inference:
-            means["by log"] = -np.log(chances) @ share.T
-            means["effective"] = (chances.sum(axis=1) ** 2 / (chances**2).sum(axis=1))[:, None] + 0 * share[:, 0]
-    return {name: values.T for name, values in means.items()}
+def with_seeds(task: str, runs, values: dict[str, np.ndarray], train: np.ndarray, config: Config) -> Study:
+    """One task over all seeds, and how these differ."""
+    parts = by_seed(runs, values)
+    shifts = [study(task, *part, train, config).mean_shift[0] for part in parts] if len(parts) > 1 else []
+    together = study(task, runs, values, train, config)
+    return replace(together, spread=seed_spread(runs, values["once"][0]), seed_shifts=tuple(shifts))
 
 
 def study(task: str, runs, values: dict[str, np.ndarray], train: np.ndarray, config: Config) -> Study:
@@ -184,7 +182,9 @@ def study(task: str, runs, values: dict[str, np.ndarray], train: np.ndarray, con
     picked = np.array(curves)[contrast] if any(contrast) else np.empty((0, 2, shifts.shape[1]))
     return Study(
         task=task,
-        **{kind: choice(*optima[kind]) for kind in ("once", "best", "by_log")},
+        once=choice(*optima["once"]),
+        best=choice(*optima["best"]),
+        by_log=choice(*optima["by_log"]),
         level=np.array(level),
         questions=np.array(questions),
         counted=int((optima["best"][1][:, 0] & (np.array(level) >= LEAST_LEVEL)).sum()),
@@ -235,7 +235,10 @@ def words_of(study: Study, count: int) -> list[str]:
     ]
     if inner := np.isfinite(study.shift).sum():
         interval = f"{mean:+.2f} ({low:+.2f} to {high:+.2f})"
-        lines.append(f"  Shift of log2 N* where both lie inside, mean over {inner} budgets: {interval}.")
+        seeds = f"; each seed {', '.join(f'{shift:+.2f}' for shift in study.seed_shifts)}" if study.seed_shifts else ""
+        lines.append(f"  Shift of log2 N* where both lie inside, mean over {inner} budgets: {interval}{seeds}.")
+    if study.spread is not None:
+        lines.append(f"  Seeds at equal N and D differ by {study.spread:.1%} in the loss (median over cells).")
     if len(study.served):
         steps = len(study.served) - 1
         lines.append(

@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 
 import t2jax as t2
 from experiments.shared import shards
+from experiments.shared.seeds import by_seed, seed_spread
 from experiments.testbed import data_wall, rq1, rq2, rq3
 from t2jax.working_precision import scope
 from tests.helpers.experiments import check_output
@@ -130,3 +131,24 @@ def test_data_wall(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "FOLDER", tmp_path / "none")
     with pytest.raises(FileNotFoundError, match="expected the shard of the preset data-wall"):
         data_wall.run(data_wall.Config())
+
+
+def test_seeds_that_differ_by_a_known_factor():
+    """Losses of three seeds 1 % below, at and above their mean have a coefficient of variation of 1 %."""
+    one_seed = shards_of_law().runs
+    runs = pd.concat([one_seed.assign(seed=seed) for seed in range(3)], ignore_index=True)
+    base = loss(runs["params"], runs["tokens"]).to_numpy()
+    assert seed_spread(runs, base * (1 + 0.01 * (runs["seed"].to_numpy() - 1))) == pytest.approx(0.01, rel=1e-9)
+    assert seed_spread(one_seed, base[: len(one_seed)]) is None
+    parts = by_seed(runs, {"loss": base[None]})
+    assert [len(part) for part, _ in parts] == [len(one_seed)] * 3
+    np.testing.assert_array_equal(parts[2][1]["loss"][0], base[-len(one_seed) :])
+
+
+def test_shifts_of_seeds_alike_are_the_shift_of_all():
+    once = shards_of_law()
+    runs = pd.concat([once.runs.assign(seed=seed) for seed in range(2)], ignore_index=True)
+    twice = shards.Shards(runs, {name: np.concatenate([p, p]) for name, p in once.p.items()})
+    study = rq1.study_all(twice, rq1.Config(inference=C_INF, draws=20, beside=())).studies[0]
+    assert study.seed_shifts == pytest.approx((study.mean_shift[0],) * 2, rel=1e-9)
+    assert study.spread == pytest.approx(0.0, abs=1e-12)
