@@ -1,6 +1,7 @@
 """`t2jax plan` with models that exist, accelerators of one's own, ranges of prices, tasks, and the inverse."""
 
 import json
+import re
 from dataclasses import replace
 
 import jax
@@ -14,7 +15,7 @@ from t2jax.cli.plan.command import change_budget
 from t2jax.cli.plan.config import PlanConfig
 from t2jax.cli.plan.prices import PriceOptions
 from t2jax.cli.plan.ranges import plans_over_ranges
-from t2jax.cli.words import cost
+from t2jax.cli.words import cost, count
 from t2jax.fitting.law_files import load_law
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
@@ -55,11 +56,19 @@ def test_tasks_and_the_inverse(folder, capsys):
         assert low < answer["plan"][name] < high < 2 * low
     for row in answer["tasks"]:
         assert row["samples_low"] < row["samples"] < row["samples_high"] and answer["no_intervals"] == ""
-    assert cli.command(["report", str(folder / "plan")]) == 1
-    assert "a plan for several tasks has no page" in capsys.readouterr().err
-    again = ["plan", "--law-file", str(folder / "plan"), "--tasks", "easy=7", "hard=3", *limits]
+    assert cli.command(["report", str(folder / "plan")]) == 0
+    assert "Written to" in capsys.readouterr().out
+    page = (folder / "plan" / "report.html").read_text(encoding="utf-8")
+    twice = t2.planning.plan_portfolio(laws, {"easy": 0.7, "hard": 0.3}, t2.Budget(train=1e22, inference=4e11))
+    row = [f"{count(twice.params)}", f"{count(twice.tokens)}", f"{twice.value:.4g}", f"{twice.samples['easy']:.3g}"]
+    assert re.search(
+        r"<th scope=.row.>twice the serving budget</th>" + "".join(f"<td>{cell}</td>" for cell in row), page
+    )
+    assert "This page has no levers" in page and "easy/law.json" in page and "://" not in page.split("<script")[0]
+    again = ["plan", "--law-file", str(folder / "plan"), "--tasks", "easy=7", "hard=3", *limits, "--report"]
     assert cli.command([*again, "--json", "-o", str(folder / "again")]) == 0
     assert json.loads(capsys.readouterr().out)["plan"] == pytest.approx(answer["plan"], rel=1e-9)
+    assert "twice the weight of hard" in (folder / "again" / "report.html").read_text(encoding="utf-8")
     law_file = folder / "plan" / "easy" / "law.json"
     explain = ["plan", "--law-file", str(law_file), "--explain-model", "params=2e9", "tokens=3e12", "--json"]
     assert cli.command([*explain, "-o", str(folder / "explain")]) == 0

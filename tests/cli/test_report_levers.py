@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpyro.distributions import LogNormal
+from scipy.optimize import minimize_scalar
 
 import t2jax as t2
 from tests.helpers.page_levers import solved
@@ -89,3 +90,43 @@ def test_without_an_oracle_the_samples_are_those_of_allocate(shared):
     np.testing.assert_allclose(
         solved_plans, np.stack([plan.params, plan.tokens, plan.samples, plan.value], axis=1), rtol=5e-3
     )
+
+
+def loss_in_three_bits(n: float, d: float) -> float:
+    """Chinchilla's law and what rounding to 3 bits costs (Kumar et al. 2024)."""
+    return 1.8 + A * n**-ALPHA + B * d**-BETA + 20.0 * (d / 1e9) ** 0.5 / (n / 1e9) ** 0.4 * np.exp(-3.0 / 0.6)
+
+
+def loss_of_experts(n: float, d: float) -> float:
+    """Abnar et al. 2025 with their coefficients, N active parameters of 16 times as many."""
+    share, total = 1 / 16, 16 * n
+    sparse = 0.4598 / share**-0.1666 + 17.26 / (share**0.1603 * total**0.1595)
+    return 0.94 + 16612.5 / total**0.5962 + 5455.67 / d**0.3954 + sparse
+
+
+QUANTISED = t2.laws.Quantised(E=1.8, A=A, B=B, alpha=ALPHA, beta=BETA, C=20.0, gamma_D=0.5, gamma_N=0.4, gamma=0.6)
+EXPERTS = t2.laws.MixtureOfExperts(
+    E=0.94, A=16612.5, B=5455.67, C=0.4598, G=17.26, alpha=0.5962, beta=0.3954, lam=-0.1666, delta=0.1603, gamma=0.1595
+)
+
+
+@pytest.mark.parametrize(
+    ("law", "budget", "loss"),
+    [
+        (QUANTISED, t2.Budget(train=1e22, inputs={"served_bits": 3.0}), loss_in_three_bits),
+        (EXPERTS, t2.Budget(train=1e22, total_per_active=16.0), loss_of_experts),
+    ],
+    ids=["bits", "experts"],
+)
+def test_bits_and_experts_hold_as_the_budget_moves(law, budget, loss):
+    """SciPy minimises the loss, written out, along N·D = C/6."""
+    trains = 10 ** np.random.default_rng(1).uniform(21.2, 22.8, 12)
+    moved = solved(law, budget, [{"train": train} for train in trains.tolist()])
+    for train, (answer, _) in zip(trains, moved, strict=True):
+
+        def along(log_n: float, train: float = train) -> float:
+            return loss(np.exp(log_n), train / 6 / np.exp(log_n))
+
+        best = minimize_scalar(along, bounds=(np.log(1e7), np.log(1e12)), method="bounded", options={"xatol": 1e-9})
+        assert answer["params"] == pytest.approx(float(np.exp(best.x)), rel=5e-3)
+        assert answer["value"] == pytest.approx(float(best.fun), rel=1e-6)

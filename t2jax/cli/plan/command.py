@@ -17,7 +17,7 @@ from t2jax.cli.plan.partial import keep_plan, keep_report
 from t2jax.cli.plan.prices import OF_DEVICES, PRICE_NAMES, PriceOptions
 from t2jax.cli.plan.ranges import LEVER_POINTS, POINTS, SMOOTH_POINTS, plans_over_ranges, smooth_over_ranges
 from t2jax.cli.plan.report import PlanReport, by_option
-from t2jax.cli.plan.tasks import plan_tasks
+from t2jax.cli.plan.tasks.command import plan_tasks
 from t2jax.cli.plan.words import plan_answer, plan_summary, plan_text, save_plan
 from t2jax.cli.report.add import add_plan_page
 from t2jax.cli.selection.kinds import selection_of
@@ -33,7 +33,7 @@ from t2jax.planning.sensitivity import delta_band, elasticities, worth_of
 def run(config: PlanConfig) -> int:
     """Plans, prints and saves; returns 0 if there is an optimum, else 1. It raises ValueError for bad input."""
     if config.explain_model:
-        _refuse_others(config, "--explain-model", "tasks", "hold", *LIMITS)
+        _refuse_others(config, "--explain-model", "report", "tasks", "hold", *LIMITS)
         return explain(config, config.prices.costs())
     budget = config.budget()
     config.selecting.chosen()  # before anything is fitted
@@ -97,7 +97,7 @@ def run(config: PlanConfig) -> int:
 def _refuse_others(config: PlanConfig, option: str, *more: str) -> None:
     """Raises ValueError for options that another option has no use for, rather than drop them without a word."""
     values = {"selection": config.selecting.selection, "correlation": config.selecting.correlation}
-    values |= {"what_if": config.what_if, "report": config.report, **config.prices.ranges()}
+    values |= {"what_if": config.what_if, **config.prices.ranges()}
     values |= {name: config.held_inputs.hold if name == "hold" else getattr(config, name) for name in more}
     if given := [name for name, value in values.items() if value not in (None, (), False)]:
         raise ValueError(f"{option} has no use for --{given[0].replace('_', '-')}: leave it out")

@@ -13,6 +13,8 @@ from t2jax.cli.law_source import LawSource, law_of_file
 from t2jax.cli.output import Output
 from t2jax.cli.plan.command import PlanConfig, change_budget, draw_smooth, report_plan, solve
 from t2jax.cli.plan.report import PlanReport
+from t2jax.cli.plan.tasks.command import read_laws, solve_tasks
+from t2jax.cli.plan.tasks.portfolio_report import PortfolioReport
 from t2jax.cli.process.config_file import config_of_record
 from t2jax.cli.process.progress import progress_of
 from t2jax.cli.process.wording import in_option_names
@@ -21,8 +23,10 @@ from t2jax.cli.report.audit_page import AUDIT_FILE, page_of_audit
 from t2jax.cli.report.config import ReportConfig
 from t2jax.cli.report.contents import page_of_plan
 from t2jax.cli.report.page_parts import Page
+from t2jax.cli.report.portfolio_page import page_of_portfolio
 from t2jax.cli.report.provenance import read_run
 from t2jax.cli.report.write import REPORT_FILE, write_page
+from t2jax.cli.tables.pairs import numbers
 from t2jax.fitting.law_files import LAW_FILE
 from t2jax.laws.base import Law
 from t2jax.laws.user_code import load_class
@@ -73,9 +77,9 @@ class ReadFolder:
 
     Attributes:
         record: Its `run.json`, or nothing.
-        path: The law's file, or None for an audit.
+        path: The law's file, or None for an audit and for several tasks.
         planned: Options of the plan, None for another command.
-        source: The law with its draws, or None for an audit.
+        source: The law with its draws, or None for an audit and for several tasks.
         rows: The rows that the law was fitted to, if they are there.
         cautions: What the fit warned of.
     """
@@ -89,11 +93,13 @@ class ReadFolder:
 
     def page(self, config: ReportConfig) -> Page:
         """Plans and returns the page."""
+        given = {name: value for name in ("train", "inference") if (value := getattr(config, name)) is not None}
+        planned = None if self.planned is None else dataclasses.replace(self.planned, **given)
+        if planned is not None and planned.tasks:
+            return page_of_portfolio(self.record, _portfolio(config, planned))
         if self.path is None or self.source is None:
             return page_of_audit(self.record, config.folder)
         report, no_plan = None, "the law has no optimum under this budget"
-        given = {name: value for name in ("train", "inference") if (value := getattr(config, name)) is not None}
-        planned = None if self.planned is None else dataclasses.replace(self.planned, **given)
         try:
             report = plan_of(self.source, _budget(given, planned, self.source), planned)
         except ValueError as reason:
@@ -108,9 +114,7 @@ def read_folder(config: ReportConfig) -> ReadFolder:
         return ReadFolder(record)
     planned = _plan_config(record)
     if planned is not None and planned.tasks:
-        raise ValueError(
-            f"{config.folder}: a plan for several tasks has no page; its intervals are in what the plan prints"
-        )
+        return ReadFolder(record, planned=planned)
     path = _law_path(config, planned)
     law_class = None if config.law_class is None else load_class(config.law_class, Law)
     cautions: list[str] = []
@@ -121,6 +125,17 @@ def read_folder(config: ReportConfig) -> ReadFolder:
 
     source = law_of_file(path, defaults.fitting.seed, say, law_class, defaults.held_inputs)
     return ReadFolder(record, path, planned, source, rows_beside(path, law_class), tuple(cautions))
+
+
+def _portfolio(config: ReportConfig, planned: PlanConfig) -> PortfolioReport:
+    """Plans again for several tasks. It raises ValueError without a plan."""
+    weights = numbers("--tasks", planned.tasks)
+    folder = config.law_file or planned.law_file or config.folder
+    tasks = read_laws(folder, tuple(weights), lambda *lines: None)
+    report = solve_tasks(tasks, weights, planned.budget())
+    if not report.plan.ok:
+        raise ValueError(f"{config.folder}: there is no plan: {report.plan.status}")
+    return report
 
 
 def plan_of(source: LawSource, budget: Budget, planned: PlanConfig | None) -> PlanReport | None:

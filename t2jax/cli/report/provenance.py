@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,17 @@ def provenance_section(run: dict[str, Any], law_path: Path | None, content: dict
         *table("SHA-256 of the files that this page was made from.", ("file", "SHA-256"), hashes),
     )
     return Section("provenance", "Where this comes from", (), tables)
+
+
+def hashes_section(section: Section, paths: list[Path]) -> Section:
+    """Returns the section with hashes of several laws' files and of what lies beside them."""
+    hashes = []
+    for law_path in paths:
+        for path in map(law_path.with_name, INPUTS):
+            if path.exists():
+                hashes.append((f"{path.parent.name}/{path.name}", hashlib.sha256(path.read_bytes()).hexdigest()))
+    caption = "SHA-256 of the files that this page was made from."
+    return replace(section, tables=(*section.tables, *table(caption, ("file", "SHA-256"), hashes)))
 
 
 def _flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:

@@ -1,0 +1,1 @@
+"""`t2jax plan --tasks`: one model for several tasks."""
