@@ -127,6 +127,8 @@ def test_bits_and_experts_hold_as_the_budget_moves(law, budget, loss):
         def along(log_n: float, train: float = train) -> float:
             return loss(np.exp(log_n), train / 6 / np.exp(log_n))
 
-        best = minimize_scalar(along, bounds=(np.log(1e7), np.log(1e12)), method="bounded", options={"xatol": 1e-9})
+        best: Any = minimize_scalar(
+            along, bounds=(np.log(1e7), np.log(1e12)), method="bounded", options={"xatol": 1e-9}
+        )
         assert answer["params"] == pytest.approx(float(np.exp(best.x)), rel=5e-3)
         assert answer["value"] == pytest.approx(float(best.fun), rel=1e-6)

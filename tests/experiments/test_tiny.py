@@ -41,6 +41,7 @@ OTHERS = (
     "experiments.benchmarks.scalebench",
     "experiments.benchmarks.zoo_counts",
     "experiments.checks.calibration",
+    "experiments.checks.deployed_check",
     "experiments.checks.doors",
     "experiments.checks.extrapolation_bands",
     "experiments.checks.extrapolation_simulations",
