@@ -104,6 +104,8 @@ class SampledDiscrepancy:
         kernel = np.argmax(log_weight + gumbel, axis=1) - 1
         unit = LOGIT_UNIT if curve.scale == "logit" else 1.0
         table = post.table if rows.all() else post.table.where(rows)
+        spectra = noise.spectra(curve, table)
+        usual = np.array([spectrum.kernel.usual_amplitude for spectrum in spectra])[kernel]
         return cls(
             law=post.point,
             table=table,
@@ -112,10 +114,10 @@ class SampledDiscrepancy:
             noise_model=noise,
             u=curve.coordinates(post.point),
             laws=drawn_laws,
-            amplitudes=unit * np.where(kernel < 0, 0.0, scales["amplitude"]),
+            amplitudes=unit * np.where(kernel < 0, 0.0, usual * scales["amplitude"]),
             errors=unit * scales["sigma"],
             precisions=precisions[:, rows],
-            spectra=noise.spectra(curve, table),
+            spectra=spectra,
             kernel=np.maximum(kernel, 0),
         )
 

@@ -48,11 +48,13 @@ class Discrepancy(Noise):
     and of a posterior. Resampled rows would share their deviation, so `t2.bootstrap` refuses this model. Draws of the
     law come from `t2.parametric_bootstrap`, which draws the deviation again, or from `t2.sample`.
 
-    Cost: the kernel of more than 1,000 rows rests on 600 knots, so that time grows with the rows and not with their
+    Cost: the kernel of more than 1,000 rows rests on 300 knots (600 for more than two inputs), so that time grows with the rows and not with their
     cube. Student-t errors take longer in `t2.sample` than normal ones (`df=None`), with one more coordinate for each
     row. They leave out modes of the kernel with 1e-5 of its variance.
 
-    Prior: the amplitude lies between 0.44 and 2.3 % at 90 %, and errors between 0.08 and 2 %.
+    Prior: the amplitude lies between 0.44 and 2.3 % at 90 %, and errors between 0.08 and 2 %. It is that of a length
+    of two decades, and those of other lengths are in proportion to the length. Deviations of every length are then as
+    steep. In a posterior `amplitude` is that of two decades; a point fit averages the amplitudes themselves.
 
     Source: Kennedy & O'Hagan 2001 (J. R. Stat. Soc. B 63:425).
 
@@ -303,6 +305,7 @@ class Discrepancy(Noise):
         seen = table if rows.all() else table.where(rows)
         spectra = self.spectra(curve, seen)
         vectors, variances = spread_modes(spectra, rows, 0.0 if self.df is None else LEFT_OUT)
+        variances *= np.array([[spectrum.kernel.usual_amplitude**2] for spectrum in spectra])
         root = np.zeros(len(table))
         root[rows] = np.sqrt(seen.weights() * curve.precision(seen))
         columns = _columns(curve, table) | {ROOT: root, VECTORS: vectors, VARIANCES: variances}

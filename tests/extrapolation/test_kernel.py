@@ -1,8 +1,11 @@
 """The covariance of discrepancies: its formula, that it is one, and its approximation for long tables."""
 
+import jax
 import mpmath
 import numpy as np
 import pytest
+
+import t2jax as t2
 
 from t2jax.noise.smooth import kernel
 from t2jax.noise.smooth.kernel import Kernel, distances, matern, spread_out
@@ -63,3 +66,26 @@ def test_a_long_table_has_nearly_the_covariance_of_all_rows(monkeypatch):
     assert len(short.knots) == 90
     rebuilt = [spectrum.vectors * spectrum.values @ spectrum.vectors.T for spectrum in (dense, short)]
     np.testing.assert_allclose(rebuilt[1], rebuilt[0], atol=1e-3)
+
+
+def test_knots_predict_as_all_rows_do(monkeypatch):
+    """Bands of 250 rows, beyond the table too, from knots and from the rows themselves."""
+    rng = np.random.default_rng(4)
+    params, tokens = np.exp(rng.uniform(np.log([1e7, 1e9]), np.log([2e9, 1e11]), (250, 2))).T
+    law = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
+    deviation = 0.01 * np.sin(np.log(params)) + 0.003 * rng.standard_normal(250)
+    losses = t2.evaluate(law, params=params, tokens=tokens) * np.exp(deviation)
+    table = t2.Table.from_columns(params=params, tokens=tokens, loss=losses)
+    at = {"params": np.geomspace(1e9, 1e11, 6), "tokens": np.geomspace(1e10, 1e12, 6)}
+
+    def moments() -> tuple[np.ndarray, np.ndarray]:
+        fit = t2.extrapolation.fit_discrepancy(t2.laws.Chinchilla, table, key=jax.random.key(0))
+        mixture = fit.predict(at, new_run=False)
+        return mixture.mean(), mixture.deviation()
+
+    mean, width = moments()
+    monkeypatch.setattr(kernel, "MOST_ROWS", 200)
+    monkeypatch.setattr(kernel, "PLANE_KNOTS", 150)
+    from_knots, width_from_knots = moments()
+    np.testing.assert_allclose((from_knots - mean) / width, 0.0, atol=0.02)
+    np.testing.assert_allclose(width_from_knots, width, rtol=0.02)

@@ -45,8 +45,13 @@ def density(noise: t2.noise.Discrepancy, law: t2.Law, table: t2.Table, scales: d
 
 
 def dense(residual: np.ndarray, at: np.ndarray, scales: dict[str, float], variance: np.ndarray) -> float:
-    """Averages the densities of dense Gaussians over no discrepancy and three lengths."""
-    covariances = [scales["amplitude"] ** 2 * Kernel(length * DECADE).between(at, at) for length in (1, 2, 4)]
+    """Averages the densities of dense Gaussians over no discrepancy and three lengths, in decades.
+
+    The amplitude is that of two decades, and in proportion to the length.
+    """
+    covariances = [
+        (scales["amplitude"] * length / 2) ** 2 * Kernel(length * DECADE).between(at, at) for length in (1, 2, 4)
+    ]
     gaussian: Any = multivariate_normal
     logs = [gaussian.logpdf(residual, cov=cov + np.diag(variance)) for cov in covariances]
     none = norm.logpdf(residual, scale=np.sqrt(variance)).sum()

@@ -9,8 +9,12 @@ from t2jax.typing import Float, Int
 DECADE = float(np.log(10.0))
 MOST_KNOTS = 600
 """Knots of the covariance for tables of more than `MOST_ROWS` rows."""
+PLANE_KNOTS = 300
+"""The same for two inputs, which fewer knots cover: bands of 1,000 rows move by less than 1 % of their width."""
 MOST_ROWS = 1000
 JITTER = 1e-9
+USUAL = 2 * DECADE
+"""Length whose amplitude priors are stated for."""
 
 
 def matern(distance: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
@@ -46,6 +50,15 @@ class Kernel:
     length: float
     run_share: float = 0.0
 
+    @property
+    def usual_amplitude(self) -> float:
+        """Typical amplitude relative to that of a kernel of two decades.
+
+        It is in proportion to the length, so that deviations of every length are as steep. The rows see a slope, while
+        the law's own parameters take up most of what a long deviation adds to it.
+        """
+        return self.length / USUAL
+
     def between(
         self, places: Float[np.ndarray, "rows inputs"], knots: Float[np.ndarray, "knots inputs"]
     ) -> Float[np.ndarray, "rows knots"]:
@@ -72,7 +85,7 @@ class Kernel:
             covariance = root * (self.between(places, places) + self.run_share * same_run) * root.T
             values, vectors = np.linalg.eigh(covariance)
             return Spectrum(self, places, np.maximum(values, 0.0), vectors, root * vectors)
-        knots = spread_out(places, MOST_KNOTS)
+        knots = spread_out(places, min(MOST_KNOTS, PLANE_KNOTS) if places.shape[1] <= 2 else MOST_KNOTS)
         lower = np.linalg.cholesky(self.between(knots, knots) + JITTER * np.eye(len(knots)))
         to_features = np.linalg.inv(lower).T
         features = self.between(places, knots) @ to_features
