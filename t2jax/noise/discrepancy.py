@@ -48,9 +48,9 @@ class Discrepancy(Noise):
     and of a posterior. Resampled rows would share their deviation, so `t2.bootstrap` refuses this model. Draws of the
     law come from `t2.parametric_bootstrap`, which draws the deviation again, or from `t2.sample`.
 
-    Cost: the kernel of more than 1,000 rows rests on 300 knots (600 for more than two inputs), so that time grows with the rows and not with their
-    cube. Student-t errors take longer in `t2.sample` than normal ones (`df=None`), with one more coordinate for each
-    row. They leave out modes of the kernel with 1e-5 of its variance.
+    Cost: the kernel of more than 1,000 rows rests on 300 knots, or 600 for more than two inputs. Time then grows with
+    the rows and not with their cube. Student-t errors take longer in `t2.sample` than normal ones (`df=None`), with one
+    more coordinate for each row. They leave out modes of the kernel with 1e-5 of its variance.
 
     Prior: the amplitude lies between 0.44 and 2.3 % at 90 %, and errors between 0.08 and 2 %. It is that of a length
     of two decades, and those of other lengths are in proportion to the length. Deviations of every length are then as

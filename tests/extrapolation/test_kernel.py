@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import t2jax as t2
-
 from t2jax.noise.smooth import kernel
 from t2jax.noise.smooth.kernel import Kernel, distances, matern, spread_out
 
