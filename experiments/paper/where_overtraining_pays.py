@@ -9,6 +9,8 @@ Every plan has Chinchilla's training compute, and serves for the price of `sampl
 - serving: by the samples that Chinchilla's model could draw, for several selections.
 - cache: by the share of the KV cache in what decoding reads, on an H100.
 - wall: by unique tokens, of which repetitions are worth less (Muennighoff et al. 2023, 2305.16264).
+- bits: by the bits in which weights are served, rounded after training or trained so (Kumar et al. 2024, 2411.04330).
+  An H100 decodes few sequences together, so a sample costs in proportion to the bits that are read.
 - brute: random problems beside a grid over N, D and k.
 
     python -m experiments.paper.where_overtraining_pays [tiny] [-o FOLDER]
@@ -22,8 +24,8 @@ import numpy as np
 
 import t2jax as t2
 from experiments.shared.record import command, stage
-from experiments.shared.where_pays_figure import draw_map
-from t2jax.laws import DataConstrained, Oracle, Selection, T2PassK, Verifier
+from experiments.shared.where_pays_figure import draw_levers, draw_map
+from t2jax.laws import DataConstrained, EffectiveParams, Oracle, Quantised, Selection, T2PassK, Verifier
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,6 +36,11 @@ SELECTIONS: dict[str, Selection] = {
     "verifier .95/.001": Verifier(true_positive=0.95, false_positive=0.001),
     "verifier .95/.02": Verifier(true_positive=0.95, false_positive=0.02),
 }
+ROUNDED = {"C": 2.0, "gamma_D": 0.5, "gamma_N": 0.35, "gamma": 0.6}
+"""What rounding costs, assumed: .01 nats for 1e9 parameters on 2e10 tokens in 4 bits, e times that in .6 bits less."""
+TRAINED = {"gamma_weight": 2.6745, "gamma_activation": 2.2102, "gamma_cache": 0.9578}
+"""What training in few bits costs, as Kumar et al. 2024 fitted it."""
+BITS = (3.0, 4.0, 5.0, 6.0, 8.0, 12.0, 16.0)
 CLOSE = 0.01
 """Chinchilla's choice is right again where another plan gains less than this share of questions."""
 
@@ -54,8 +61,8 @@ class Config:
     """Random problems that a grid checks."""
     lines: tuple[str, ...] = tuple(SELECTIONS)
     """Selections along the serving budget."""
-    levers: tuple[str, ...] = ("verifier .95/.02",)
-    """Selections along the KV cache and the data wall."""
+    levers: tuple[str, ...] = ("oracle", "verifier .95/.02")
+    """Selections along the KV cache, the data wall and the bits."""
     seed: int = 0
     """Seed of the random problems."""
 
@@ -83,7 +90,9 @@ class Plans:
 class Result:
     """chinchilla: N and D of the optimum at one sample. grid: shape (answers, errors). rate: at a tenth of that size.
 
-    beaten: random problems in which a grid point is better by 1e-9; best: by how much at most.
+    bits: plans by selection and by how the bits come about. lost: nats by bits of Chinchilla's choice and of the plan
+    for 16 bits with an oracle. unaware: success in few bits of each selection's plan for 16 bits.
+    beaten: random problems in which a grid point is better by 1e-9. best: by how much at most, relative to the plan.
     """
 
     chinchilla: tuple[float, float]
@@ -94,6 +103,9 @@ class Result:
     serving: dict[str, Plans]
     cache: dict[str, Plans]
     wall: dict[str, Plans]
+    bits: dict[str, Plans]
+    lost: dict[str, np.ndarray]
+    unaware: dict[str, np.ndarray]
     problems: int
     solved: int
     beaten: int
@@ -120,29 +132,39 @@ def run(config: Config) -> Result:
     once = t2.allocate(t2.laws.Chinchilla(**CHINCHILLA), t2.Budget(train=config.train))
     n, d, loss = (float(getattr(once, name)) for name in ("params", "tokens", "value"))
     answers, errors = np.geomspace(1.0, 40.0, config.points), np.geomspace(1e-5, 0.3, config.points)
-    own = 2 * n * config.samples
+    query = 2 * n * config.samples
     with stage("map"):
         values = CHINCHILLA | link(answers[:, None], loss, config.success)
         laws = laws_of(values, Verifier(true_positive=0.95, false_positive=errors[None, :]))
-        grid = plans(laws, t2.Budget(train=config.train, inference=own, params_min=1e6), errors, (n, d, config.samples))
+        grid = plans(
+            laws, t2.Budget(train=config.train, inference=query, params_min=1e6), errors, (n, d, config.samples)
+        )
         grid = replace(grid, **{name: getattr(grid, name).reshape(len(answers), -1) for name in NAMES})
         rate = t2.planning.marginal_rate(t2.laws.Chinchilla(**CHINCHILLA), n / 10, 10 * d, answers)
     usual = CHINCHILLA | link(8.0, loss, config.success)
     drawn = np.geomspace(1.0, 4096.0, config.points)
-    serving, cache, wall = {}, {}, {}
+    serving, cache, wall, bits, unaware = {}, {}, {}, {}, {}
     for name in config.lines:
         with stage(f"serving, {name}"):
             budget = t2.Budget(train=config.train, inference=2 * n * drawn, params_min=1e6)
             serving[name] = plans(laws_of(usual, SELECTIONS[name]), budget, drawn, (n, d, drawn))
         jax.clear_caches()
     for name in config.levers:
-        with stage(f"cache and wall, {name}"):
+        with stage(f"cache, wall and bits, {name}"):
             cache[name] = by_cache(config, laws_of(usual, SELECTIONS[name]), n, d)
             wall[name] = by_wall(config, usual, SELECTIONS[name], n, d)
+            bits[f"rounded, {name}"], unaware[name] = by_bits(config, usual, SELECTIONS[name], n, d)
+            bits[f"trained, {name}"], _ = by_bits(config, usual, SELECTIONS[name], n, d, trained=True)
         jax.clear_caches()
+    lost = {"Chinchilla": lost_at(n, d)}
+    if "oracle" in config.levers:
+        plan = bits["rounded, oracle"]
+        lost["oracle"] = lost_at(n * plan.size[-1], d * plan.ratio[-1] * plan.size[-1])
     with stage("brute force"):
         result = brute(config) if config.problems else (0, 0, -1.0)
-    return Result((n, d), answers, errors, grid, rate, serving, cache, wall, config.problems, *result)
+    return Result(
+        (n, d), answers, errors, grid, rate, serving, cache, wall, bits, lost, unaware, config.problems, *result
+    )
 
 
 NAMES = ("size", "ratio", "samples", "success", "gain")
@@ -153,10 +175,11 @@ def plans(laws: t2.Law, budget: t2.Budget, lever: np.ndarray, chinchilla: tuple[
     plan = t2.frontier(laws, budget)
     n, d, k = chinchilla
     more = {} if budget.unique_tokens is None else {"unique_tokens": np.asarray(budget.unique_tokens)}
-    own = t2.evaluate(laws, params=n, tokens=d, samples=np.asarray(k, float), **more)
+    more |= {name: np.asarray(value) for name, value in (budget.inputs or {}).items()}
+    usual = t2.evaluate(laws, params=n, tokens=d, samples=np.asarray(k, float), **more)
     success = np.asarray(plan.value).ravel()
     ratio = np.ravel(plan.tokens_per_param) / (d / n)
-    return Plans(lever, np.ravel(plan.params) / n, ratio, np.ravel(plan.samples), success, success - np.ravel(own))
+    return Plans(lever, np.ravel(plan.params) / n, ratio, np.ravel(plan.samples), success, success - np.ravel(usual))
 
 
 def by_cache(config: Config, laws: t2.Law, n: float, d: float) -> Plans:
@@ -177,6 +200,34 @@ def by_wall(config: Config, values: dict[str, Any], selection: Selection, n: flo
     laws = laws_of(values | {"R_D": 15.4}, selection, DataConstrained)
     budget = t2.Budget(train=config.train, inference=2 * n * config.samples, unique_tokens=unique, params_min=1e6)
     return plans(laws, budget, unique / d, (n, d, config.samples))
+
+
+def by_bits(
+    config: Config, values: dict[str, Any], selection: Selection, n: float, d: float, trained: bool = False
+) -> tuple[Plans, np.ndarray]:
+    """Plans by the bits of the weights, and the success in few bits of the plan for 16 bits.
+
+    Every query has the price of `samples` samples of Chinchilla's model in 16 bits.
+    """
+    bits = np.array(BITS)
+    on = replace(t2.accelerator("H100"), memory=1e30)
+    serving = t2.Serving(generated=512.0, batch=8.0, on=on)
+    price = float(serving(n, config.samples))
+    names: tuple[str, ...] = ("weight_bits", "activation_bits", "cache_bits") if trained else ("served_bits",)
+    loss, more = (EffectiveParams, TRAINED) if trained else (Quantised, ROUNDED)
+    laws = laws_of(values | more, selection, loss)
+    inputs: dict[str, Any] = dict.fromkeys(names, bits)
+    serving = replace(serving, weight_bytes=bits / 8)
+    budget = t2.Budget(train=config.train, inference=price, serving=serving, params_min=1e6, inputs=inputs)
+    result = plans(laws, budget, bits, (n, d, config.samples * 16 / bits))
+    size, count = n * result.size[-1], result.samples[-1] * 16 / bits
+    tokens = size * result.ratio[-1] * d / n
+    return result, np.ravel(t2.evaluate(laws, params=size, tokens=tokens, samples=count, **inputs))
+
+
+def lost_at(n: float, d: float) -> np.ndarray:
+    """Nats per token that rounding to BITS costs."""
+    return np.asarray(Quantised(**CHINCHILLA, **ROUNDED).lost(n, d, np.array(BITS)))
 
 
 def brute(config: Config) -> tuple[int, int, float]:
@@ -201,13 +252,12 @@ def brute(config: Config) -> tuple[int, int, float]:
     n, part, depth = places.reshape(3, -1)
     d, k = part * train / (6 * n), np.maximum(inference / (2 * n), 1.0) ** depth
     allowed = (d >= 1) & (2 * n * k <= inference)
-    best = np.full(count, -np.inf)
-    for i in range(count):
-        one = jax.tree.map(lambda leaf, i=i: float(leaf[i]), laws)
-        best[i] = t2.evaluate(one, params=n[allowed], tokens=d[allowed], samples=k[allowed]).max()
-    ok = np.asarray(plan.ok)
-    better = best[ok] / np.asarray(plan.value)[ok] - 1
-    return int(ok.sum()), int((better > 1e-9).sum()), float(better.max(initial=-1.0))
+    better = []
+    for i in np.flatnonzero(plan.ok):
+        law = jax.tree.map(lambda leaf, i=i: float(leaf[i]), laws)
+        success = np.asarray(t2.evaluate(law, params=n[allowed], tokens=d[allowed], samples=k[allowed]))
+        better.append(np.max(success) / float(np.asarray(plan.value)[i]) - 1)
+    return len(better), int(np.sum(np.array(better) > 1e-9)), float(np.max(better))
 
 
 def words(result: Result) -> list[str]:
@@ -220,22 +270,31 @@ def words(result: Result) -> list[str]:
         f"One doubling of N at a tenth of that size gains {result.rate[0]:.2g} to {result.rate[-1]:.2g} nats, by the "
         f"answer's length; twice the samples gain {np.log(2):.2g} where success is rare",
     ]
-    for title, lines in (("Serving", result.serving), ("KV cache", result.cache), ("Data wall", result.wall)):
+    levers = {"Serving": result.serving, "KV cache": result.cache, "Data wall": result.wall, "Bits": result.bits}
+    for title, lines in levers.items():
         for name, line in lines.items():
             sentences.append(
                 f"{title}, {name}: from lever {line.lever[0]:.3g} to {line.lever[-1]:.3g}, N*/N {line.size[0]:.3g} to "
                 f"{line.size[-1]:.3g}, k* {line.samples[0]:.3g} to {line.samples[-1]:.3g}, gain {line.gain[0]:.1%} to "
                 f"{line.gain[-1]:.1%}"
             )
+    bits = ", ".join(f"{value:g}" for value in BITS)
+    for name, nats in result.lost.items():
+        sentences.append(f"Rounding to {bits} bits costs {name} {np.array2string(nats, precision=3)} nats")
+    for name, success in result.unaware.items():
+        less = result.bits[f"rounded, {name}"].success - success
+        sentences.append(
+            f"The plan for 16 bits, {name}: {np.array2string(less, precision=3)} below that for these bits"
+        )
     return [
         *sentences,
         f"Brute force: {result.solved} of {result.problems} random problems solved, {result.beaten} beaten by a grid "
-        f"(its best is {result.best:+.1e} relative at most)",
+        f"(whose best is {result.best:+.1e} relative to the plan at most)",
     ]
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
-    return {"where": draw_map(result)}
+    return {"where": draw_map(result), "levers": draw_levers(result)}
 
 
 def main() -> None:
