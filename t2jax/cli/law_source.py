@@ -13,6 +13,7 @@ from t2jax.cli.fitting import LEVEL, Fitted, fit_and_save, fit_answer
 from t2jax.cli.options import FittingOptions, HeldOptions, law_for
 from t2jax.cli.output import Output
 from t2jax.cli.tables.options import notes_of
+from t2jax.extrapolation.averaged_counts import averaged_counts
 from t2jax.extrapolation.discrepancy import fit_discrepancy
 from t2jax.extrapolation.law_choice import LawChoice, choose_from, choose_law
 from t2jax.files import finite
@@ -102,7 +103,7 @@ def find_law(
     if fitted.draws is not None and (warning := fitted.no_intervals or fitted.draws.caution):
         out.say(f"bootstrap: {warning}", "")
     if choice is None and not fitting.fixed:
-        choice = _with_deviations(type(result.law), rows, fitting.seed)
+        choice = fit_deviations(type(result.law), rows, fitting.seed)
     law = result.law if choice is None else _estimate(result.law, choice, out.say)
     return LawSource(law, fitted.laws, fitted.no_intervals, rows, result, MeasuredRange.of(rows), choice, answer)
 
@@ -158,10 +159,21 @@ def smooth_misfit_possible(rows: Table) -> bool:
     )
 
 
-def _with_deviations(law: type[Law], rows: Table, seed: int) -> LawChoice | None:
-    """Fits a law with smooth deviations, or returns None for few rows, and for rows of counts or of several tasks."""
-    measured = any(name in rows for name in WITH_DEVIATIONS) and "correct" not in rows
-    if not measured or not _one_task(rows) or len(rows) < FEWEST_ROWS:
+def fit_deviations(law: type[Law], rows: Table, seed: int) -> LawChoice | None:
+    """Fits a law with smooth deviations, or returns None for few rows, and for rows of several tasks.
+
+    Counts are averaged to pass@k of each run. Few runs then leave the law to the likelihood of their counts.
+    """
+    if not _one_task(rows):
+        return None
+    if "correct" in rows:
+        rows = averaged_counts(law, rows)
+        if "pass_at_k" not in rows:
+            return None
+        rows = rows.where((rows["pass_at_k"] > 0) & (rows["pass_at_k"] < 1))
+        if no_errors(law, rows, len(law.declared())):
+            return None
+    if not any(name in rows for name in WITH_DEVIATIONS) or len(rows) < FEWEST_ROWS:
         return None
     return choose_from([fit_discrepancy(law, rows, key=jax.random.key(seed))])
 
@@ -211,7 +223,7 @@ def _choice_of_file(
     except ValueError as reason:
         say(f"{reason}; so intervals take the law for true.", "")
         return None
-    return None if fitted.fixed else _with_deviations(held_inputs.of(fitted.law), fitted.table, seed)
+    return None if fitted.fixed else fit_deviations(held_inputs.of(fitted.law), fitted.table, seed)
 
 
 def law_of_file(

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from t2jax.extrapolation.averaged_counts import averaged_counts
 from t2jax.extrapolation.gaussian_mixture import GaussianMixture
 from t2jax.extrapolation.kriging import Kriging
 from t2jax.extrapolation.tails import percent_of, tail_factor
@@ -171,7 +172,8 @@ def fit_discrepancy(
 
     Args:
         law: The law class.
-        table: The table. Rows with a pass@k of exactly 0 or 1 are left out, because their logit is infinite.
+        table: The table. Rows with a pass@k of exactly 0 or 1 are left out, because their logit is infinite. Counts are
+            averaged to pass@k of each run first, at k = 1, 10, 100, ... up to its fewest trials.
         key: JAX random key of the starts.
         fixed: Values of fixed parameters by name.
         starts: Number of starts, the best of many draws of the priors.
@@ -190,6 +192,7 @@ def fit_discrepancy(
         array([2.09])
     """
     refuse_fixed(law, fixed or {})
+    table = averaged_counts(law, table)
     curve = ResponseCurve.of(law, table, fixed or {})
     return fit_from(curve, table, curve.draws(key), starts, noise)
 

@@ -6,12 +6,15 @@ import numpy as np
 
 from t2jax.extrapolation.discrepancy import DiscrepancyFit
 from t2jax.extrapolation.sampled import SampledDiscrepancy, SmoothFit
+from t2jax.noise.smooth.kernel import Kernel, spread_out
 from t2jax.noise.smooth.scales import covariance_root
 from t2jax.typing import Float
 
 PROPOSALS = 4
 """Proposed laws for each draw; those that describe the rows better are taken more often."""
 JITTER = 1e-8
+MOST_PLACES, KNOTS = 256, 200
+"""Most places at which a discrepancy is drawn directly, and the knots that it is drawn at for more."""
 
 
 def draw_curves(
@@ -24,7 +27,8 @@ def draw_curves(
 
     The law is evaluated at each draw of its parameters, not linearised. The draws come from the linearised posterior
     and are resampled by the exact one (importance resampling). The discrepancy is then drawn given the rows that the
-    draw of the law leaves unexplained.
+    draw of the law leaves unexplained. At many rows it is drawn at knots and interpolated by its own kernel. With
+    knots a third of the kernel's length apart this leaves out about a hundredth of its amplitude.
 
     Args:
         fit: The law with its discrepancy.
@@ -38,12 +42,15 @@ def draw_curves(
     if isinstance(fit, SampledDiscrepancy):
         return fit.draw_curves(columns, draws, rng)
     places = fit.curve.places(columns)
+    knots = places if len(places) <= MOST_PLACES else spread_out(places, KNOTS)
     fitted = fit.curve.read(fit.table)
     count = rng.multinomial(draws, fit.nodes.weight)
     curves = []
     for node in np.flatnonzero(count):
         u, left = _laws_of_node(fit, fitted, int(node), int(count[node]), rng)
-        smooth = _discrepancies(fit, places, int(node), left, rng)
+        smooth = _discrepancies(fit, knots, int(node), left, rng)
+        if knots is not places:
+            smooth = smooth @ _interpolation(fit.spectra[fit.nodes.kernel[node]].kernel, places, knots).T
         curves.append(fit.curve.evaluate_many(u, columns) + smooth)
     return rng.permutation(np.concatenate(curves))
 
@@ -92,3 +99,11 @@ def _discrepancies(
     values, vectors = np.linalg.eigh(remainder + JITTER * np.eye(len(remainder)))
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     return (left * gain) @ cross.T + amplitude * rng.standard_normal((len(left), len(places))) @ root.T
+
+
+def _interpolation(
+    kernel: Kernel, places: Float[np.ndarray, "rows inputs"], knots: Float[np.ndarray, "knots inputs"]
+) -> Float[np.ndarray, "rows knots"]:
+    """Computes the weights of the knots in the most probable deviation at places."""
+    covariance = kernel.between(knots, knots) + JITTER * np.eye(len(knots))
+    return np.linalg.solve(covariance, kernel.between(knots, places)).T

@@ -201,19 +201,40 @@ def training_line(choice: LawChoice, train: float, inference: float | None) -> S
 
 def draw_optima(choice: LawChoice, line: SizeLine, *, key: Array, draws: int) -> OptimumDraws:
     """Draws laws with their discrepancies along sizes, and finds the optimum of each draw."""
+    curves = draw_costs(choice, line.columns, key=key, draws=draws)
+    logs = np.log10(line.params)
+    place, values, edge = _lowest(logs, curves, line)
+    tokens, samples = (10.0 ** np.interp(place, logs, np.log10(column)) for column in (line.tokens, line.samples))
+    return OptimumDraws(10.0**place, tokens, samples, response_of(choice, values), edge)
+
+
+def draw_costs(
+    choice: LawChoice, columns: Mapping[str, np.ndarray], *, key: Array, draws: int
+) -> Float[np.ndarray, "draws rows"]:
+    """Draws laws with their discrepancies at rows: logs of the loss, or logits of failing pass@k. Lower is better."""
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     counts = rng.multinomial(draws, choice.weights)
     parts = [
-        draw_curves(fit, line.columns, int(count), rng) for fit, count in zip(choice.fits, counts, strict=True) if count
+        draw_curves(fit, columns, int(count), rng) for fit, count in zip(choice.fits, counts, strict=True) if count
     ]
     curves = np.concatenate(parts)
     middle = curves.mean(axis=0)
-    curves = middle + choice.widening * (curves - middle)
-    sign = -1.0 if choice.fits[0].curve.scale == "logit" else 1.0
-    logs = np.log10(line.params)
-    place, values, edge = _lowest(logs, sign * curves, line)
-    tokens, samples = (10.0 ** np.interp(place, logs, np.log10(column)) for column in (line.tokens, line.samples))
-    return OptimumDraws(10.0**place, tokens, samples, choice.fits[0].curve.to_response(sign * values), edge)
+    return _sign(choice) * (middle + choice.widening * (curves - middle))
+
+
+def response_of(choice: LawChoice, cost: np.ndarray) -> np.ndarray:
+    """Turns the numbers of `draw_costs` into responses."""
+    return choice.fits[0].curve.to_response(_sign(choice) * cost)
+
+
+def cost_of_response(choice: LawChoice, response: float) -> float:
+    """Turns a response into the number that `draw_costs` would have for it."""
+    odds = response / (1 - response) if choice.fits[0].curve.scale == "logit" else response
+    return float(_sign(choice) * np.log(odds))
+
+
+def _sign(choice: LawChoice) -> float:
+    return -1.0 if choice.fits[0].curve.scale == "logit" else 1.0
 
 
 def _columns(params: Float[np.ndarray, " sizes"], train: float, inference: float | None) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from t2jax.extrapolation.averaged_counts import averaged_counts
 from t2jax.extrapolation.discrepancy import DiscrepancyFit, fit_from
 from t2jax.extrapolation.gaussian_mixture import GaussianMixture
 from t2jax.extrapolation.law_choice import LawChoice, choose_from
@@ -95,8 +96,9 @@ def predict_band(fit: Fit | SmoothFit | LawChoice | Posterior, rows: Table, *, l
     errors are larger than its bands say, the bands are widened by the root of that factor, up to three times.
 
     Args:
-        fit: A `Fit`, a `DiscrepancyFit`, or the `LawChoice` of `choose_law`, whose laws are averaged. Also a
-            `Posterior` with the noise `Discrepancy`, whose draws are averaged.
+        fit: A `Fit`, also of counts, which are averaged to pass@k of each run for the bands. A `DiscrepancyFit`, or the
+            `LawChoice` of `choose_law`, whose laws are averaged. Also a `Posterior` with the noise `Discrepancy`, whose
+            draws are averaged.
         rows: Rows with the columns that the law reads.
         level: Level of the bands, in (0, 1).
 
@@ -152,6 +154,7 @@ def as_choice(fit: Fit | SmoothFit | LawChoice | Posterior) -> LawChoice:
     if not fit.converged:
         raise ValueError(f"there is no fit to predict with ({fit.status})")
     fixed = {name: float(np.asarray(value)) for name, value in fit.problem.coordinates.fixed.items()}
-    curve = ResponseCurve.of(type(fit.law), fit.table, fixed)
+    table = averaged_counts(type(fit.law), fit.table)
+    curve = ResponseCurve.of(type(fit.law), table, fixed)
     noise = fit.problem.noise if isinstance(fit.problem.noise, Discrepancy) else Discrepancy()
-    return choose_from([fit_from(curve, fit.table, curve.coordinates(fit.law)[None], 1, noise)])
+    return choose_from([fit_from(curve, table, curve.coordinates(fit.law)[None], 1, noise)])

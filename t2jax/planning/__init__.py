@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from t2jax.planning.next_runs.next_runs import NextRuns
     from t2jax.planning.next_runs.pool import PoolChoice, choose_from_pool
     from t2jax.planning.next_runs.region import Region
+    from t2jax.planning.next_runs.with_deviations import next_runs_with_deviations
     from t2jax.planning.portfolio.plan import PortfolioPlan, plan_portfolio
     from t2jax.planning.prices.accelerator_file import read_accelerator
     from t2jax.planning.prices.model_config import ModelConfig, read_model_config
@@ -30,6 +31,7 @@ __all__ = [
     "elasticities",
     "explain_model",
     "marginal_rate",
+    "next_runs_with_deviations",
     "plan_portfolio",
     "read_accelerator",
     "read_model_config",
@@ -41,6 +43,7 @@ _PLACES = {
     "t2jax.planning.advice.best_samples": ("BestSamples", "best_samples"),
     "t2jax.planning.advice.marginal_rate": ("marginal_rate",),
     "t2jax.planning.next_runs.next_runs": ("NextRuns",),
+    "t2jax.planning.next_runs.with_deviations": ("next_runs_with_deviations",),
     "t2jax.planning.next_runs.pool": ("PoolChoice", "choose_from_pool"),
     "t2jax.planning.next_runs.region": ("Region",),
     "t2jax.planning.portfolio.plan": ("PortfolioPlan", "plan_portfolio"),

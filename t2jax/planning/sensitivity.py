@@ -279,10 +279,15 @@ def _log_slopes(law: type[Law], coordinates: Coordinates, budget: Budget, u: Arr
     return jax.jacfwd(solve)(u)
 
 
+def names_of(budget: Budget) -> list[str]:
+    """Returns names of the leaves of a budget. Prices have their path."""
+    return [".".join(_name_of(key) for key in path) for path, _ in jax.tree_util.tree_flatten_with_path(budget)[0]]
+
+
 def _names(inputs: tuple[Law, Budget]) -> list[str]:
     """Returns names of the leaves. Parts of a law appear without the part, prices with their path."""
-    paths = [path for path, _ in jax.tree_util.tree_flatten_with_path(inputs)[0]]
-    return [path[-1].name if path[0].idx == 0 else ".".join(_name_of(key) for key in path[1:]) for path in paths]
+    law, budget = inputs
+    return [path[-1].name for path, _ in jax.tree_util.tree_flatten_with_path(law)[0]] + names_of(budget)
 
 
 def _name_of(key: Any) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,12 +12,14 @@ import pytest
 
 import t2jax as t2
 from t2jax import cli
+from t2jax.cli.law_source import draws_beside
 from t2jax.cli.plan.command import change_budget
 from t2jax.cli.plan.config import PlanConfig
 from t2jax.cli.plan.prices import PriceOptions
 from t2jax.cli.plan.ranges import plans_over_ranges
 from t2jax.cli.words import cost, count
 from t2jax.fitting.law_files import load_law
+from t2jax.posterior.files import save_point
 
 pytestmark = pytest.mark.usefixtures("settings_alone")
 LAW = t2.laws.T2Loss(E=0.6, A=300.0, B=1500.0, alpha=0.34, beta=0.35, G=0.8, gamma=0.35)
@@ -222,3 +225,28 @@ def test_a_range_on_the_command_line(folder, capsys):
     result, share = answer["plan"]["params"], 0.36717 / (0.34731 + 0.36717)
     assert np.log(result["high"] / result["low"]) == pytest.approx(0.9 * np.log(4) * share, rel=0.03)
     assert "The intervals include price 1 to 4, evenly in logs" in answer["words"]
+
+
+def test_a_posterior_of_another_law_is_refused_for_a_task(tmp_path, capsys):
+    """Draws beside a task's law are read as those beside a plan's: only if they are of that law."""
+    params, tokens = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e8, 1e10, 3), np.geomspace(2e9, 2e11, 3)))
+    noise = np.exp(0.01 * np.random.default_rng(0).standard_normal(9))
+    values = {"A": 400.0, "B": 1800.0, "alpha": 0.34, "beta": 0.36}
+    loss = t2.evaluate(t2.laws.Chinchilla(E=1.7, **values), params=params, tokens=tokens) * noise
+    runs = t2.Table.from_columns(params=params, tokens=tokens, loss=loss)
+    sizes: Any = {"chains": 2, "warmup": 100, "draws": 1500}
+    post = t2.sample(t2.laws.Chinchilla, runs, key=jax.random.key(0), fixed={**values, "sigma": 0.01}, **sizes)
+    path = tmp_path / "easy" / "law.json"
+    path.parent.mkdir()
+    save_point(path, post, runs)
+    t2.posterior.save_posterior(path.with_name("posterior.nc"), post)
+    draws, reason = draws_beside(path, load_law(path), print)
+    assert reason == "" and draws is not None
+    np.testing.assert_array_equal(draws.values()["E"], post.laws.values()["E"])
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["parameters"]["E"]["value"] += 1e-3
+    path.write_text(json.dumps(content), encoding="utf-8")
+    plan = ["plan", "--law-file", str(tmp_path), "--tasks", "easy=1", "--train", "1e22", "-o", str(tmp_path / "plan")]
+    assert cli.command(plan) == 1
+    said = capsys.readouterr().err
+    assert "posterior.nc: the draws belong to another law than law.json in the same folder; sample again" in said

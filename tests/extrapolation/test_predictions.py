@@ -11,6 +11,7 @@ from scipy.stats import t as student_t
 
 import t2jax as t2
 from t2jax.extrapolation import law_choice as choosing
+from t2jax.extrapolation.averaged_counts import averaged_counts
 from t2jax.extrapolation.discrepancy import fit_from
 from t2jax.extrapolation.forward_chain import origins
 from t2jax.fitting.measured_range import MeasuredRange
@@ -174,6 +175,29 @@ def test_wrong_arguments(noisy):
     failed = replace(t2.fit(t2.laws.Chinchilla, noisy.table, key=KEY), converged=False, status="no")
     with pytest.raises(ValueError, match=r"there is no fit to predict with \(no\)"):
         t2.predict_band(failed, BEYOND)
+
+
+def test_counts_are_averaged_to_the_share_of_each_run():
+    """Bands of counts are those of the unbiased estimate of pass@1, the mean share over questions."""
+    rng = np.random.default_rng(0)
+    params, tokens = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e8, 1e10, 4), np.geomspace(1e10, 1e12, 3)))
+    chance = 0.2 * (params / 1e9) ** 0.3 * (tokens / 1e11) ** 0.2
+    correct = rng.binomial(5, np.repeat(chance, 40))
+    sizes: dict[str, Any] = {"params": params, "tokens": tokens}
+    names = np.array([f"run {i}" for i in range(12)])
+    rows: Any = {"model": np.repeat(names, 40), "question": np.tile([f"{i}" for i in range(40)], 12)}
+    rows |= {name: np.repeat(column, 40) for name, column in sizes.items()}
+    counts = t2.Table.from_columns(**rows, trials=5, correct=correct)
+    shares = averaged_counts(t2.laws.T2PassK, counts)
+    np.testing.assert_allclose(shares["pass_at_k"], correct.reshape(12, 40).mean(1) / 5)
+    assert averaged_counts(t2.laws.Chinchilla, counts) is counts
+    seen = t2.Table.from_columns(model=names, **sizes, samples=1, pass_at_k=shares["pass_at_k"])
+    at = t2.Table.from_columns(params=[3e10], tokens=[1e12], samples=[1])
+    by_counts, by_shares = (
+        t2.predict_band(t2.extrapolation.fit_discrepancy(t2.laws.T2PassK, table, key=KEY), at)
+        for table in (counts, seen)
+    )
+    assert by_counts.low[0] == pytest.approx(by_shares.low[0]) and by_counts.high[0] < 1
 
 
 def test_rows_left_out_by_weight_measure_nothing(noisy_runs):

@@ -10,6 +10,7 @@ from t2jax.cli.law_source import choice_answer, fit_chosen
 from t2jax.cli.output import Output
 from t2jax.cli.process.interrupt import Interrupted
 from t2jax.cli.tables.options import notes_of
+from t2jax.fitting.cautions import shared_errors
 from t2jax.tables.table import Table
 
 
@@ -49,6 +50,10 @@ def run(config: FitConfig) -> int:
 
 def _say_fit(fitted: Fitted, table: Table, out: Output) -> None:
     """Prints the status of a fit, its parameters, and how far it lies from the rows."""
-    result = fitted.fit
-    out.say(f"{laws.name_of(type(result.law))} on {len(table)} rows of {table.source.name}: {result.status}", "")
+    result, rows = fitted.fit, f"{len(table)} rows"
+    if shared_errors(table, "rows"):
+        rows += f" of {len(set(table['model'].tolist()))} runs, whose rows share errors, in"
+    else:
+        rows += " of"
+    out.say(f"{laws.name_of(type(result.law))} on {rows} {table.source.name}: {result.status}", "")
     out.say(parameter_table(fitted), "", *([result.residuals.sentence] if result.residuals else []))

@@ -58,6 +58,8 @@ def frontier_text(solved: Allocations) -> str:
     reason = f"\n\nNo intervals: {solved.no_intervals}." if solved.no_intervals else ""
     if smooth and not reason:
         reason = "\n\nMedians and intervals include smooth deviations of runs from the law."
+    elif solved.draws is not None and not reason:
+        reason = "\n\nIntervals leave out how far runs may deviate from the law."
     return f"{columns(header, rows)}\n\n{solved.plan.status}{reason}"
 
 
@@ -67,6 +69,7 @@ def frontier_answer(solved: Allocations) -> dict[str, Any]:
     return {
         "law": name_of(type(solved.law)),
         "level": LEVEL,
+        "deviations": isinstance(solved.draws, SmoothDraws) and not solved.no_intervals,
         "status": solved.plan.status,
         "frontier": {name: [finite(value) for value in frame[name]] for name in frame},
     }

@@ -10,23 +10,29 @@ import pandas as pd
 from t2jax import laws
 from t2jax.cli.figures import figure_of, save_panels
 from t2jax.cli.fitting import fit_and_save, fit_answer
+from t2jax.cli.law_source import fit_deviations
 from t2jax.cli.next_runs.config import NextConfig
 from t2jax.cli.next_runs.pool import check_pool_options, choose, costs_of
 from t2jax.cli.options import law_for
 from t2jax.cli.output import Output
 from t2jax.cli.tables.options import notes_of
 from t2jax.cli.words import columns, count
+from t2jax.extrapolation.law_choice import LawChoice
 from t2jax.files import whole
+from t2jax.fitting.fit import Fit
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import check_reads_sizes
 from t2jax.planning.next_runs.next_runs import SHORT, NextRuns, next_runs
 from t2jax.planning.next_runs.region import Region
+from t2jax.planning.next_runs.with_deviations import next_runs_with_deviations
 from t2jax.plot.style import AXIS_LABELS, BLUE, GREY, VERMILLION, legend_outside, log_ticks
 from t2jax.tables.table import Table
 
 
 def run(config: NextConfig) -> int:
     """Fits, chooses, prints and saves; returns 0 if all went well, else 1. It raises ValueError for bad input."""
+    if config.deviations and (config.scale is not None or config.fitting.fixed):
+        raise ValueError("--deviations estimates errors with every parameter free: leave out --scale and --fixed")
     if config.candidates is not None and config.largest is not None:
         raise ValueError("--largest does not apply to --candidates; remove the expensive runs from that table")
     check_pool_options(config)
@@ -59,24 +65,19 @@ def run(config: NextConfig) -> int:
         check_reads_sizes(type(result.law))
         draws = None if fitted.laws is None else _first_draws(fitted.laws)
         with out.progress("choosing") as bar:
+            limits: Any = {"candidates": places, "count": config.count or 1, "compute": config.compute, "of": config.of}
             if pool is not None:
                 chosen = choose(config, result, budget, pool, targets)
+            elif config.deviations:
+                chosen = next_runs_with_deviations(_deviating(result, table, config), table, budget, **limits)
             else:
-                chosen = next_runs(
-                    result,
-                    table,
-                    budget,
-                    candidates=places,
-                    count=config.count or 1,
-                    compute=config.compute,
-                    of=config.of,
-                    scale=config.scale,
-                    laws=draws,
-                )
+                chosen = next_runs(result, table, budget, **limits, scale=config.scale, laws=draws)
             bar.update()
         frame = runs_frame(chosen)
         answer_name = SHORT[config.of] if pool is None else "predictions"
         out.say(next_text(chosen, answer_name, unit.strip() or "cost"))
+        if pool is None and not config.deviations:
+            out.say("", "Deviations of runs from the law are left out: --deviations counts them.")
         with out.file("next.csv") as path, whole(path) as unfinished:
             frame.to_csv(unfinished, index=False)
         with out.progress("figures") as bar:
@@ -86,6 +87,14 @@ def run(config: NextConfig) -> int:
         return out.finish(
             0, {**answer, "log_error_before": float(np.sqrt(chosen.before)), "runs": runs, "status": chosen.status}
         )
+
+
+def _deviating(fitted: Fit, table: Table, config: NextConfig) -> LawChoice:
+    """Returns the law with smooth deviations of runs. It raises ValueError for rows that have none."""
+    choice = fit_deviations(type(fitted.law), table, config.fitting.seed)
+    if choice is None:
+        raise ValueError("--deviations needs losses or pass@k of one task, of three runs at least")
+    return choice
 
 
 def runs_frame(chosen: NextRuns) -> pd.DataFrame:

@@ -36,6 +36,8 @@ class NextConfig:
     """Quantity to make more certain: N*, D*, k*, or the loss or pass@k at the optimum."""
     scale: float | None = None
     """Standard deviation of one measurement, for a loss of its log; by default that of the residuals."""
+    deviations: bool = False
+    """Count how far runs may deviate from the law, so that runs near the target are worth more."""
     held_inputs: HeldOptions = field(default_factory=HeldOptions)
     fitting: FittingOptions = field(default_factory=FittingOptions)
     output: FigureOptions = field(default_factory=FigureOptions)

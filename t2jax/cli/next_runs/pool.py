@@ -12,7 +12,7 @@ from t2jax.planning.next_runs.next_runs import NextRuns
 from t2jax.planning.next_runs.pool import PoolChoice, choose_from_pool
 from t2jax.tables.table import Table
 
-REPLACED = {"candidates": None, "largest": None, "scale": None}
+REPLACED = {"candidates": None, "largest": None, "scale": None, "deviations": False}
 """Options of the other way to choose runs, with their defaults."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import solve_with_draws
 from t2jax.cli.frontier.smooth_draws import SmoothDraws, draw_smooth_optima
+from t2jax.cli.frontier.smooth_elasticities import draw_elasticities, elasticity_bands
 from t2jax.cli.law_source import LawSource, find_law
 from t2jax.cli.options import at_stage
 from t2jax.cli.output import Output
@@ -18,7 +19,7 @@ from t2jax.cli.plan.prices import OF_DEVICES, PRICE_NAMES, PriceOptions
 from t2jax.cli.plan.ranges import LEVER_POINTS, POINTS, SMOOTH_POINTS, plans_over_ranges, smooth_over_ranges
 from t2jax.cli.plan.report import PlanReport, by_option
 from t2jax.cli.plan.tasks.command import plan_tasks
-from t2jax.cli.plan.words import plan_answer, plan_summary, plan_text, save_plan
+from t2jax.cli.plan.words import NEGLIGIBLE, plan_answer, plan_summary, plan_text, save_plan
 from t2jax.cli.report.add import add_plan_page
 from t2jax.cli.selection.kinds import selection_of
 from t2jax.cli.tables.pairs import pairs
@@ -27,7 +28,7 @@ from t2jax.planning.budget import LIMITS, Budget
 from t2jax.planning.frontier import check_problem, frontier
 from t2jax.planning.plan import Plan
 from t2jax.planning.rivals import Choice, models, rivals
-from t2jax.planning.sensitivity import delta_band, elasticities, worth_of
+from t2jax.planning.sensitivity import Elasticities, delta_band, elasticities, worth_of
 
 
 def run(config: PlanConfig) -> int:
@@ -148,6 +149,7 @@ def report_plan(
     cost = float(costs.training[0]), float(costs.query[0])
     laws_alone = draws if smooth_draws is not None else None
     context: dict[str, Any] = {
+        "move_bands": _move_bands(source, budget, moves, config),
         "measured": source.measured,
         "delta": delta,
         "no_intervals": source.no_intervals,
@@ -158,6 +160,15 @@ def report_plan(
     if selection_of(law) is not None and set(type(law).inputs()) == {"N", "D", "k"}:
         context["best_samples"] = best_samples(law, sizes[0], sizes[1])
     return PlanReport(law, source.draws, budget, plan, smooth_draws or draws, *cost, choices, moves, worth, **context)
+
+
+def _move_bands(source: LawSource, budget: Budget, moves: Elasticities | None, config: PlanConfig) -> Any:
+    """Returns intervals of the elasticities that are shown, with deviations of runs from the law."""
+    if moves is None or config.prices.ranges() or source.law is None:
+        return {}
+    tables, law = (moves.params, moves.tokens, moves.samples, moves.value), source.law.values()
+    shown = [name for name in moves.params if name not in law and max(abs(t[name]) for t in tables) > NEGLIGIBLE]
+    return elasticity_bands(draw_elasticities(source.choice, budget, shown, config.fitting.seed))
 
 
 def change_budget(config: PlanConfig, text: str) -> Budget:

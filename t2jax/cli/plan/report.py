@@ -8,6 +8,7 @@ from t2jax.cli.frontier.allocations import LEAST_GOOD, why_no_band
 from t2jax.cli.frontier.smooth_draws import SmoothDraws
 from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.base import Law
+from t2jax.numerics.bands import Band
 from t2jax.planning.advice.best_samples import BestSamples
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
@@ -39,6 +40,7 @@ class PlanReport:
         best_samples: Samples that are worth drawing at the plan's size, None for an oracle.
         ranges: Ends of the options that are ranges, over which the draws are spread.
         over: The budget at points of these ranges.
+        move_bands: Intervals of the elasticities that include deviations, by answer and option.
         no_intervals: Sentence on why the law's draws give no intervals, empty if they do or there are none.
     """
 
@@ -60,6 +62,12 @@ class PlanReport:
     no_intervals: str = ""
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     over: tuple[Budget, ...] = ()
+    move_bands: dict[str, dict[str, Band]] = field(default_factory=dict)
+
+    @property
+    def with_deviations(self) -> bool:
+        """Whether the intervals include how far runs may deviate from the law."""
+        return isinstance(self.draws, SmoothDraws) and not self.why_no_intervals
 
     @property
     def why_no_intervals(self) -> str:

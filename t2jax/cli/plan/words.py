@@ -9,6 +9,7 @@ import pandas as pd
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import LEAST_GOOD
 from t2jax.cli.frontier.smooth_draws import SmoothDraws
+from t2jax.cli.frontier.smooth_elasticities import bands_answer, change_in_words
 from t2jax.cli.plan.of_the_model import of_the_model
 from t2jax.cli.plan.report import PlanReport
 from t2jax.cli.selection.kinds import describe_best_samples, selection_answer, selection_of
@@ -33,6 +34,7 @@ NOTHING = {
 """Text for an alternative without an answer, by the goal."""
 PREFER_DRAWS = "Prefer these intervals: they do not treat the law as linear."
 DELTA_ACCURACY = "This approximation is accurate if the errors are small."
+NO_DEVIATIONS = "They leave out how far runs may deviate from the law."
 
 
 def plan_text(report: PlanReport) -> str:
@@ -160,7 +162,8 @@ def _short_intervals(report: PlanReport) -> str:
     """Returns a sentence with the intervals of the plan, or the reason why there are none."""
     by_delta_method = _delta_intervals(report)
     if report.draws is None and by_delta_method and not report.no_intervals:
-        return f"{by_delta_method}. {DELTA_ACCURACY} For intervals without it, fit with --draws or sample the law."
+        more = "For intervals without it, fit with --draws or sample the law."
+        return f"{by_delta_method}. {NO_DEVIATIONS} {DELTA_ACCURACY} {more}"
     if report.draws is None or report.why_no_intervals:
         return f"No interval: {report.why_no_intervals}."
     quantities, smooth = [], isinstance(report.draws, SmoothDraws)
@@ -176,7 +179,8 @@ def _short_intervals(report: PlanReport) -> str:
         best = "best " if smooth and name == "value" else ""  # each draw at its own optimum
         quantities.append(f"{best}{short} {float(spread.mid):.4g} ({ends})" if smooth else f"{short} {ends}")
     start = "With smooth deviations of runs from the law, medians and " if smooth else ""
-    return f"{start}{LEVEL:.0%} intervals: {'; '.join(quantities)}."
+    sentence = f"{start}{LEVEL:.0%} intervals: {'; '.join(quantities)}."
+    return sentence if smooth else f"{sentence} {NO_DEVIATIONS}"
 
 
 def _ranges(report: PlanReport) -> str:
@@ -219,9 +223,10 @@ def _elasticities(report: PlanReport) -> str:
     for name in report.moves.params:
         changes = [getattr(report.moves, answer)[name] for answer in answers]
         if name not in law_parameters and max(map(abs, changes)) > NEGLIGIBLE:
-            rows.append((name, *(f"{change:+.3f} %" for change in changes)))
+            spreads = (report.move_bands.get(answer, {}).get(name) for answer in answers)
+            rows.append((name, *map(change_in_words, changes, spreads)))
     header = (
-        "one per cent more",
+        f"one per cent more{f', {LEVEL:.0%} interval' * bool(report.move_bands)}",
         *report.answers.values(),
         _quantity(report) if goal_quantity == "value" else goal_quantity,
     )
@@ -312,6 +317,7 @@ def plan_answer(report: PlanReport) -> dict[str, Any]:
         "selection": selection_answer(report.law, report.best_samples),
         "level": LEVEL,
         "no_intervals": report.why_no_intervals,
+        "deviations": report.with_deviations,
         "status": report.plan.status,
         "plan": numbers,
         "beyond": report.beyond,
@@ -339,6 +345,7 @@ def plan_answer(report: PlanReport) -> dict[str, Any]:
             for name in (*ANSWERS, "value", *PAID)
             if (table := getattr(moves, name)) is not None
         },
+        "elasticity_intervals": bands_answer(report.move_bands),
         "limits_buy": {name: finite(price) for name, price in report.worth.buys.items()},
         "what_if": {
             text: {

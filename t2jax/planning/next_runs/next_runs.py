@@ -137,13 +137,13 @@ def next_runs(
     training = budget.prices[0]
     region = candidates if isinstance(candidates, Region) else None
     if candidates is None:
-        costs = _costs(training, table["params"], table["tokens"])
+        costs = costs_of(training, table["params"], table["tokens"])
         region = Region(float(costs.min()), float(costs.max()))
     if region is not None:
         params, tokens = region.lattice(training)
-        candidates = Table.from_columns(params=params, tokens=tokens, **_median_inputs(fit.problem.law, table))
+        candidates = Table.from_columns(params=params, tokens=tokens, **median_inputs(fit.problem.law, table))
     assert isinstance(candidates, Table)
-    cost = _costs(training, candidates["params"], candidates["tokens"])
+    cost = costs_of(training, candidates["params"], candidates["tokens"])
     if compute is not None and compute < cost.min():
         cheapest = f"{cost.min():.4g} {training.unit}"
         raise ValueError(f"compute of {compute:.4g} does not pay for the cheapest candidate, which costs {cheapest}")
@@ -164,15 +164,15 @@ def next_runs(
         params=runs["params"],
         tokens=runs["tokens"],
         samples=runs.get("samples"),
-        cost=_costs(training, runs["params"], runs["tokens"]),
+        cost=costs_of(training, runs["params"], runs["tokens"]),
         before=before,
         after=after,
         candidates=candidates,
         candidate_cost=cost,
         gain=gain,
         scale=scale,
-        status=_status(of, runs, cost[picks], training.unit, before, float(after[-1]))
-        + _unspent_compute(compute, cost, picks, count, training.unit)
+        status=status_of(of, runs, cost[picks], training.unit, before, float(after[-1]))
+        + unspent_compute(compute, cost, picks, count, training.unit)
         + (f"; {weak_directions}" if weak_directions else ""),
     )
 
@@ -228,18 +228,18 @@ def _descend(information: Information, runs: Any, training: Training, cost: Arra
     return best
 
 
-def _costs(training: Training, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+def costs_of(training: Training, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
     with scope():
         return np.asarray(training(params, tokens), float)
 
 
-def _median_inputs(law: type[Law], table: Table) -> dict[str, Any]:
+def median_inputs(law: type[Law], table: Table) -> dict[str, Any]:
     """Returns the law's inputs other than N, D and those that it holds, at the table's medians."""
     columns, elsewhere = columns_of(law, table), {"params", "tokens", *held_values(law)}
     return {name: float(np.median(column)) for name, column in columns.items() if name not in elsewhere}
 
 
-def _status(of: str, runs: dict[str, np.ndarray], cost: np.ndarray, unit: str, before: float, after: float) -> str:
+def status_of(of: str, runs: dict[str, np.ndarray], cost: np.ndarray, unit: str, before: float, after: float) -> str:
     count = "1 run" if len(cost) == 1 else f"{len(cost)} runs"
     place = f" of N={runs['params'][0]:.3g}, D={runs['tokens'][0]:.3g}" if len(cost) == 1 else ""
     return (
@@ -248,7 +248,7 @@ def _status(of: str, runs: dict[str, np.ndarray], cost: np.ndarray, unit: str, b
     )
 
 
-def _unspent_compute(compute: float | None, cost: np.ndarray, picks: np.ndarray, count: int, unit: str) -> str:
+def unspent_compute(compute: float | None, cost: np.ndarray, picks: np.ndarray, count: int, unit: str) -> str:
     """Describes how much compute is left and why. Empty if it is at most a hundredth."""
     spent = float(cost[picks].sum())
     if compute is None or compute - spent <= 0.01 * compute:
