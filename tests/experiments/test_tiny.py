@@ -47,6 +47,7 @@ OTHERS = (
     "experiments.checks.extrapolation_simulations",
     "experiments.checks.few_rows",
     "experiments.checks.inverse_plans",
+    "experiments.checks.passk_dearer_runs",
     "experiments.checks.passk_estimates",
     "experiments.checks.passk_posterior",
     "experiments.checks.portfolio_check",
