@@ -1,5 +1,6 @@
 """Settings of every test: no silent rank promotion, and no global 64-bit mode (float64 must not depend on it)."""
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -8,7 +9,7 @@ import jax
 import matplotlib
 import pytest
 
-from t2jax.cli import flags_for_fast_compilation
+from t2jax.cli import FEW_COLLECTIONS, flags_for_fast_compilation
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 matplotlib.use("Agg")
@@ -18,6 +19,7 @@ MAPPINGS = 45_000  # of the 65,530 that Linux allows a process; every compiled p
 
 def pytest_configure(config):
     """Settings of workers and of commands that tests start, which have the environment of this process."""
+    gc.set_threshold(*FEW_COLLECTIONS)
     os.environ.setdefault("XLA_FLAGS", " ".join(flags_of_tests()))
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as every core has a worker
     # what one process has compiled is there for all, and gone with the run
@@ -36,7 +38,10 @@ def flags_of_tests() -> list[str]:
     and benchmarks outside pytest compile as users do.
     """
     one_thread = "--xla_cpu_multi_thread_eigen=false"  # as every core has a worker
-    return [one_thread, "--xla_backend_optimization_level=0", *flags_for_fast_compilation()]
+    faster = flags_for_fast_compilation()
+    # parts of a program for several threads to compile cost a sixth more; jaxlib's versions differ in their flags
+    in_one_part = ["--xla_cpu_parallel_codegen_split_count=1"] if faster else []
+    return [one_thread, "--xla_backend_optimization_level=0", *faster, *in_one_part]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ It is 1 for a failed fit or bad input, 2 for wrong usage, and 130 after an inter
 """
 
 import difflib
+import gc
 import importlib
 import os
 import sys
@@ -114,8 +115,13 @@ COMMANDS = {
 }
 
 
+FEW_COLLECTIONS = 50_000, 20, 20
+"""Thresholds of Python's garbage collector, for imports and traced programs, which leave next to no garbage."""
+
+
 def main() -> int:
     """Runs the process `t2jax` with its arguments and returns the exit status."""
+    gc.set_threshold(*FEW_COLLECTIONS)
     return as_process(command, sys.argv[1:])
 
 

@@ -38,13 +38,14 @@ def log_questions(
     The integral runs over logits of p, where g is smooth. Cubic splines interpolate the normal density along z. The
     dependence on s is then one matrix for all checkpoints and counts.
     """
-    a, b = _gridded(a, b)
-    a, b = a[:, None], b[:, None]
+    # loops over checkpoints, as XLA copies all that leads to a small array into whatever reads it, but for a loop's
+    # results: second derivatives of the batch compile three times as long, and the gradient takes a fifth longer
+    a, b = jax.lax.map(lambda pair: _gridded(pair[0], pair[1]), (a, b))
     # with unlimited trials and the highest ρ, the checkpoints determine s up to this spread
     spread = 1 / np.sqrt(1 + len(a) * HIGHEST / (1 - HIGHEST))
     s = jnp.linspace(-EDGE, EDGE, int(np.ceil(2 * EDGE / (1.7 * spread))) + 1)
     share, rest = jnp.sqrt(rho), jnp.sqrt(1 - rho)
-    density, z = _scores(a, b, rows["logit"][None, :])
+    density, z = jax.lax.map(lambda pair: _scores(pair[0], pair[1], rows["logit"]), (a, b))
     score = jnp.clip(z, 2 * KNOT - FARTHEST, FARTHEST - 2 * KNOT)
     kernel = jnp.moveaxis(rows["kernel"], 1, 2)
     by_knot = _on_knots(score, kernel[:, 1:-1] * (density * np.sqrt(2 * np.pi) * jnp.exp(score**2 / 2))[:, :, None])
@@ -93,25 +94,23 @@ def _at_knots(s: Float[Array, " nodes"], share: Array, rest: Array) -> Float[Arr
     return (8 * value[1:-1] - value[:-2] - value[2:]) / 6
 
 
-def _scores(
-    a: Float[Array, "checkpoints 1"], b: Float[Array, "checkpoints 1"], logit: Float[Array, "1 points"]
-) -> tuple[Array, Array]:
-    """Computes the density of the logit of a Beta(a, b) chance, and its distribution as normal scores."""
+def _scores(a: Array, b: Array, logit: Float[Array, " points"]) -> tuple[Array, Array]:
+    """Computes the density of the logit of a Beta(a, b) chance, and its distribution as normal scores, (points,)."""
     log_beta = gammaln(a) + gammaln(b) - gammaln(a + b)  # betaln's derivatives take long to compile
 
     def density(x: Array) -> Array:
         return jnp.exp(a * jax.nn.log_sigmoid(x) + b * jax.nn.log_sigmoid(-x) - log_beta)
 
-    step = logit[0, 1] - logit[0, 0]
+    step = logit[1] - logit[0]
     # three points of Gauss and Legendre in each cell
-    middle, reach = logit[:, :-1] + step / 2, step / 2 * np.sqrt(0.6)
+    middle, reach = logit[:-1] + step / 2, step / 2 * np.sqrt(0.6)
     cell = step / 18 * (5 * density(middle - reach) + 8 * density(middle) + 5 * density(middle + reach))
-    inside = jnp.sum(cell, axis=1, keepdims=True)
-    low, high = _tail(a, b, logit[:, :1], density), _tail(b, a, -logit[:, -1:], lambda x: density(-x))
-    low = jnp.where(_beyond(a, b, logit[:, :1]), jnp.maximum(1 - inside - high, LEAST), low)
-    high = jnp.where(_beyond(b, a, -logit[:, -1:]), jnp.maximum(1 - inside - low, LEAST), high)
-    below = jnp.concatenate([low, low + jnp.cumsum(cell, axis=1)], axis=1)
-    above = jnp.concatenate([high, high + jnp.cumsum(cell[:, ::-1], axis=1)], axis=1)[:, ::-1]
+    inside = jnp.sum(cell)
+    low, high = _tail(a, b, logit[0], density), _tail(b, a, -logit[-1], lambda x: density(-x))
+    low = jnp.where(_beyond(a, b, logit[0]), jnp.maximum(1 - inside - high, LEAST), low)
+    high = jnp.where(_beyond(b, a, -logit[-1]), jnp.maximum(1 - inside - low, LEAST), high)
+    below = jnp.concatenate([low[None], low + jnp.cumsum(cell)])
+    above = jnp.concatenate([high[None], high + jnp.cumsum(cell[::-1])])[::-1]
     lower = below < above
     z = _normal_score(jnp.clip(jnp.where(lower, below, above), LEAST, 0.5))
     return density(logit), jnp.where(lower, z, -z)
@@ -136,7 +135,7 @@ def _beyond(a: Array, b: Array, x: Array) -> Array:
 
 def _tail(a: Array, b: Array, x: Array, density: Any) -> Array:
     """Computes the mass of Beta(a, b) below the logit x of a tiny chance p: the series DLMF 8.17.8 in p."""
-    i = jnp.arange(SERIES, dtype=a.dtype)[None, :]
+    i = jnp.arange(SERIES, dtype=a.dtype)
     p = jnp.where(_beyond(a, b, x), 0.0, jax.nn.sigmoid(x))  # the series would overflow where it is not used
-    terms = jnp.cumprod(p * (a + b + i) / (a + 1 + i), axis=1)
-    return density(x) * (1 + jnp.sum(terms, axis=1, keepdims=True)) / a
+    terms = jnp.cumprod(p * (a + b + i) / (a + 1 + i))
+    return density(x) * (1 + jnp.sum(terms)) / a

@@ -168,10 +168,10 @@ def test_questions_that_hardly_any_model_solves_have_a_finite_likelihood():
 def test_a_beta_mostly_below_the_grid_keeps_its_ranks():
     """Beta(1, 1e7) has the share (1 - p)^1e7 above a chance p, most of it below the grid."""
     with scope():
-        logit = jnp.linspace(-15.0, 15.0, 151)[None, :]
-        _, z = _scores(jnp.ones((1, 1)), jnp.full((1, 1), 1e7), logit)
-        p = jax.nn.sigmoid(logit[0])
+        logit = jnp.linspace(-15.0, 15.0, 151)
+        _, z = _scores(jnp.ones(()), jnp.full((), 1e7), logit)
+        p = jax.nn.sigmoid(logit)
         expected = stats.norm.isf(np.exp(1e7 * np.log1p(-np.asarray(p))))
     shown = np.abs(expected) < 5
     assert shown.sum() > 5
-    np.testing.assert_allclose(np.asarray(z)[0, shown], expected[shown], atol=1e-3)
+    np.testing.assert_allclose(np.asarray(z)[shown], expected[shown], atol=1e-3)
