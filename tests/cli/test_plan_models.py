@@ -53,6 +53,9 @@ def test_tasks_and_the_inverse(folder, capsys):
     assert answer["plan"]["params"] == pytest.approx(plan.params, rel=1e-9)
     assert answer["tasks"][1]["samples"] == pytest.approx(plan.samples["hard"], rel=1e-9)
     assert "task  weight  k" in answer["words"]
+    largest_run = pd.read_csv(folder / "tasks.csv").eval("6 * params * tokens").max()
+    assert answer["beyond"]["compute"] == pytest.approx(1e22 / largest_run, rel=1e-9)
+    assert "times the largest measured compute" in answer["words"].splitlines()[0]
     # each draw of both laws has an optimum of its own, and the plan lies among them
     for name in ("params", "tokens", "value"):
         low, high = (answer["intervals"][f"{name}_{end}"] for end in ("low", "high"))

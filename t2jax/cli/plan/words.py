@@ -86,13 +86,16 @@ def recommendation(report: PlanReport) -> str:
 
 
 def _headline(report: PlanReport) -> str:
-    """Returns the recommendation and how far beyond the measurements it lies; far beyond, this comes first."""
-    if not report.beyond:
-        return recommendation(report)
-    distance = describe_distance(report.beyond)
-    if horizon_decades(report.beyond) > FAR_DECADES:
-        return f"{distance} {recommendation(report)}"
-    return f"{recommendation(report)} {distance}"
+    """Returns the recommendation and how far beyond the measurements it lies."""
+    return with_distance(recommendation(report), report.beyond)
+
+
+def with_distance(sentence: str, beyond: dict[str, float] | None) -> str:
+    """Returns a recommendation and how far beyond the measurements it lies; far beyond, this comes first."""
+    if not beyond:
+        return sentence
+    distance = describe_distance(beyond)
+    return f"{distance} {sentence}" if horizon_decades(beyond) > FAR_DECADES else f"{sentence} {distance}"
 
 
 def describe_distance(beyond: dict[str, float]) -> str:

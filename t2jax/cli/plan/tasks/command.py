@@ -17,6 +17,7 @@ from t2jax.cli.report.add import add_portfolio_page
 from t2jax.cli.tables.pairs import numbers
 from t2jax.files import finite, whole
 from t2jax.fitting.law_files import LAW_FILE, load_law
+from t2jax.fitting.measured_range import MeasuredRange, horizon_decades, load_measured_range
 from t2jax.laws import name_of
 from t2jax.planning.budget import Budget
 from t2jax.planning.portfolio.plan import PortfolioPlan, plan_portfolio
@@ -29,12 +30,13 @@ def plan_tasks(config: Any, budget: Budget) -> int:
     """Plans for the tasks of a plan's options; returns 0 if there is an optimum, else 1."""
     weights = numbers("--tasks", config.tasks)
     with Output("plan", config.output, config) as out:
+        out.answer_comes_first()
         tasks = find_laws(config, tuple(weights), out)
         with out.progress("planning") as bar:
             report = solve_tasks(tasks, weights, budget)
             bar.update()
         plan, drawn, text = report.plan, report.drawn, report.text()
-        out.say(text)
+        out.say_answer(text)
         rows = [
             {"task": name, "weight": weights[name], "samples": plan.samples[name], "value": plan.predictions[name]}
             | ends("samples", [draw.samples[name] for draw in drawn])
@@ -51,6 +53,8 @@ def plan_tasks(config: Any, budget: Budget) -> int:
         for name in ("params", "tokens", "value"):
             intervals |= ends(name, [getattr(draw, name) for draw in drawn])
         answer: dict[str, Any] = {"plan": optimum, "intervals": intervals, "level": LEVEL}
+        beyond = report.beyond()
+        answer |= {"beyond": beyond, "horizon_decades": horizon_decades(beyond)} if plan.ok else {}
         answer |= {"no_intervals": report.no_intervals, "tasks": cells, "status": plan.status, "words": text}
         return out.finish(0 if plan.ok else 1, answer)
 
@@ -105,7 +109,8 @@ def find_laws(config: Any, tasks: tuple[str, ...], out: Output) -> dict[str, Tas
         out.say(f"{task}: {name_of(type(fitted.law))}: {fitted.fit.status}", "")
         if not fitted.fit.converged or fitted.fit.undetermined:
             raise ValueError(f"--tasks: the law of {task} cannot be planned with ({fitted.fit.status})")
-        laws[task] = TaskLaw(fitted.law, fitted.laws, fitted.no_intervals, out.folder / task / LAW_FILE)
+        path, measured = out.folder / task / LAW_FILE, MeasuredRange.of(rows)
+        laws[task] = TaskLaw(fitted.law, fitted.laws, fitted.no_intervals, path, measured)
     return laws
 
 
@@ -115,5 +120,5 @@ def read_laws(folder: Path, tasks: tuple[str, ...], say: Any) -> dict[str, TaskL
     for task in tasks:
         path = folder / task / LAW_FILE
         law = load_law(path)
-        read[task] = TaskLaw(law, *draws_beside(path, law, say), path)
+        read[task] = TaskLaw(law, *draws_beside(path, law, say), path, load_measured_range(path))
     return read

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from t2jax.cli.fitting import LEVEL
+from t2jax.cli.plan.words import with_distance
 from t2jax.cli.words import columns, cost, count, interval
+from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.base import Law
 from t2jax.numerics.bands import band
 from t2jax.planning.budget import Budget
@@ -18,12 +20,13 @@ RESPONSES = {"pass_at_k": "pass@k", "neg_log_pass": "-log pass@k"}
 
 @dataclass(frozen=True)
 class TaskLaw:
-    """The law of a task, its draws if there are any, why there are none, and the law's file."""
+    """The law of a task, its draws if there are any, why there are none, the law's file, and what was measured."""
 
     law: Law
     laws: Law | None
     no_intervals: str
     path: Path
+    measured: MeasuredRange | None
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,26 @@ class PortfolioReport:
         }
         return f"{LEVEL:.0%} intervals: {'; '.join(f'{short} {ends}' for short, ends in spread.items())}."
 
+    def beyond(self) -> dict[str, float]:
+        """Computes how many times beyond the measured ranges the plan lies, for the task that is farthest away."""
+        farthest: dict[str, float] = {}
+        for name, task in self.tasks.items():
+            if task.measured is None:
+                continue
+            samples = self.plan.samples[name]
+            for quantity, factor in task.measured.beyond(self.plan.params, self.plan.tokens, samples).items():
+                if abs(np.log(factor)) > abs(np.log(farthest.get(quantity, 1.0))):
+                    farthest[quantity] = factor
+        return farthest
+
     def recommendation(self) -> str:
-        """Returns what to train, and the weighted mean that it gives."""
+        """Returns what to train, the weighted mean that it gives, and how far beyond the measurements it lies."""
         plan = self.plan
-        return (
+        train = (
             f"Train {count(plan.params)} parameters on {count(plan.tokens)} tokens ({count(plan.tokens / plan.params)}"
             f" per parameter): a weighted {self.response} of {plan.value:.4g}."
         )
+        return with_distance(train, self.beyond())
 
     def costs(self) -> str:
         """Returns what training and a query cost."""
