@@ -10,6 +10,7 @@ from t2jax.cli.fitting import LEVEL
 from t2jax.cli.frontier.allocations import LEAST_GOOD
 from t2jax.cli.frontier.smooth_draws import SmoothDraws
 from t2jax.cli.frontier.smooth_elasticities import bands_answer, change_in_words
+from t2jax.cli.plan.distance import with_distance
 from t2jax.cli.plan.of_the_model import of_the_model
 from t2jax.cli.plan.report import PlanReport
 from t2jax.cli.selection.kinds import describe_best_samples, selection_answer, selection_of
@@ -22,8 +23,6 @@ from t2jax.numerics.bands import band
 ANSWERS = ("params", "tokens", "samples")
 PAID = ("queries", "spent")
 QUANTITIES = ("params", "tokens", "tokens_per_param", "samples", "value", "queries", "spent")
-FAR_DECADES = 2.0
-"""Beyond this many decades the distance from the measurements is told first."""
 NEGLIGIBLE = 5e-4
 """Smaller elasticities are not shown."""
 NOTHING = {
@@ -88,24 +87,6 @@ def recommendation(report: PlanReport) -> str:
 def _headline(report: PlanReport) -> str:
     """Returns the recommendation and how far beyond the measurements it lies."""
     return with_distance(recommendation(report), report.beyond)
-
-
-def with_distance(sentence: str, beyond: dict[str, float] | None) -> str:
-    """Returns a recommendation and how far beyond the measurements it lies; far beyond, this comes first."""
-    if not beyond:
-        return sentence
-    distance = describe_distance(beyond)
-    return f"{distance} {sentence}" if horizon_decades(beyond) > FAR_DECADES else f"{sentence} {distance}"
-
-
-def describe_distance(beyond: dict[str, float]) -> str:
-    """Returns a sentence on how many times beyond the measured ranges a plan lies."""
-    parts = []
-    for name, factor in beyond.items():
-        times = f"{factor:,.0f}" if factor >= 100 else f"{factor:.3g}"
-        end, quantity = "largest" if factor > 1 else "smallest", name.replace("_per_param", " per parameter")
-        parts.append(f"{times} times the {end} measured {quantity}")
-    return f"This is {' and '.join([', '.join(parts[:-1]), parts[-1]] if parts[1:] else parts)}: a forecast."
 
 
 def _costs(report: PlanReport) -> str:

@@ -41,8 +41,8 @@ def next_runs_with_deviations(
 ) -> NextRuns:
     """Chooses runs as `next_runs`, where runs may deviate smoothly from the law.
 
-    The law's parameters, its deviation and the errors of runs are jointly normal, and the log of the answer is a
-    weighted sum of responses (`answer_weights`). So runs near the target are worth more than under an exact law.
+    The law's parameters, its deviation and the errors of runs are jointly normal. The log of the answer is a weighted
+    sum of responses (`answer_weights`). So runs near the target are worth more than under an exact law.
     No run is chosen twice, since its deviation is then measured, and runs of a region lie on its lattice.
     Source: Fedorov 1972; Sacks, Welch, Mitchell & Wynn 1989 (Stat. Sci. 4:409).
 

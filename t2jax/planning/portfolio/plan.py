@@ -99,8 +99,8 @@ def plan_portfolio(
         The plan. Without an optimum its numbers are NaN, and `status` says so.
 
     Raises:
-        ValueError: When names differ, a weight is not positive, responses differ, or the budget has a target, a ratio,
-            a list of sizes, fixed values or whole samples.
+        ValueError: When names differ, a weight is not positive, or responses differ. Also for a budget with a target, a
+            ratio, a list of sizes, fixed values or whole samples.
 
     Examples:
         >>> easy = t2.laws.T2Loss(E=0.5, A=200.0, B=900.0, alpha=0.34, beta=0.35, G=0.4, gamma=0.5)

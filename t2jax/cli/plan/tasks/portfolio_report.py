@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from t2jax.cli.fitting import LEVEL
-from t2jax.cli.plan.words import with_distance
+from t2jax.cli.plan.distance import with_distance
 from t2jax.cli.words import columns, cost, count, interval
 from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.laws.base import Law

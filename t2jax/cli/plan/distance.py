@@ -1,0 +1,24 @@
+"""How far beyond the measured runs a plan lies, in words."""
+
+from t2jax.fitting.measured_range import horizon_decades
+
+FAR_DECADES = 2.0
+"""Beyond this many decades the distance from the measurements comes first."""
+
+
+def with_distance(sentence: str, beyond: dict[str, float] | None) -> str:
+    """Returns a recommendation and how far beyond the measurements it lies; far beyond, this comes first."""
+    if not beyond:
+        return sentence
+    distance = describe_distance(beyond)
+    return f"{distance} {sentence}" if horizon_decades(beyond) > FAR_DECADES else f"{sentence} {distance}"
+
+
+def describe_distance(beyond: dict[str, float]) -> str:
+    """Returns a sentence on how many times beyond the measured ranges a plan lies."""
+    parts = []
+    for name, factor in beyond.items():
+        times = f"{factor:,.0f}" if factor >= 100 else f"{factor:.3g}"
+        end, quantity = "largest" if factor > 1 else "smallest", name.replace("_per_param", " per parameter")
+        parts.append(f"{times} times the {end} measured {quantity}")
+    return f"This is {' and '.join([', '.join(parts[:-1]), parts[-1]] if parts[1:] else parts)}: a forecast."
