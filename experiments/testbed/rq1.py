@@ -17,7 +17,7 @@ import t2jax as t2
 from experiments.shared.pictures import common_legend, small, stacked, task_name
 from experiments.shared.record import command, stage
 from experiments.shared.resampled_costs import resampled_costs
-from experiments.shared.seeds import by_seed, seed_spread
+from experiments.shared.seeds import by_seed, seed_spread, steady_tasks
 from experiments.shared.shards import (
     AVERAGE,
     BESIDE,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 LEAST_LEVEL = 0.003
 """A smaller mean of pass@k does not count."""
+ALL = "all tasks"
+"""The average over tasks that differ much between seeds too."""
 BREAK_EVEN = np.log(2.0)
 """Nats by which a doubling of N has to lower an answer's loss at equal compute, since it halves the samples."""
 
@@ -103,7 +105,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Result:
-    """train: the training budgets. studies: every task, then their average."""
+    """train: the training budgets. studies: every task, then their average over those on which seeds agree."""
 
     seeds: int
     checkpoints: int
@@ -130,10 +132,10 @@ def study_all(shards: Shards, config: Config) -> Result:
     for task in shards.tasks():
         with stage(f"resampling the questions of {task}"):
             values[task] = resampled_costs(runs, shards.p["base", task], config)
-    values[AVERAGE] = {
-        name: np.mean([task_values[name] for task_values in values.values()], axis=0)
-        for name in next(iter(values.values()))
-    }
+    steady = steady_tasks(runs, {task: task_values["once"][0] for task, task_values in values.items()})
+    averages = {ALL: list(values), AVERAGE: steady} if len(steady) < len(values) else {AVERAGE: steady}
+    for name, tasks in averages.items():
+        values[name] = {key: np.mean([values[task][key] for task in tasks], axis=0) for key in values[tasks[0]]}
     studies = tuple(with_seeds(task, runs, task_values, train, config) for task, task_values in values.items())
     return Result(
         len(set(runs["seed"])), len(runs), config.inference, train, np.unique(runs["params"]).astype(float), studies

@@ -18,6 +18,7 @@ import t2jax as t2
 from experiments.shared.overtrained import Config as Audited
 from experiments.shared.overtrained import Result, audit, figures, words
 from experiments.shared.record import command
+from experiments.shared.seeds import average_tasks
 from experiments.shared.shards import UNITS, best_size, frame
 
 
@@ -41,7 +42,8 @@ class Config(Audited):
 def run(config: Config) -> Result:
     """The audit of the shards that are there."""
     samples = config.samples
-    rows, average = (frame(samples, averaged) for averaged in (False, True))
+    rows = frame(samples)
+    average, _ = average_tasks(rows)
     split = config.factor * best_ratio(average, config)
     settings = dataclasses.replace(config, split=split, inner_split=split / 4)
     tasks = list(dict.fromkeys(rows["task"]))[: config.tasks]
