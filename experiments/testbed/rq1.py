@@ -302,9 +302,11 @@ def figures(result: Result) -> dict[str, "Figure"]:
         value, low, high = study.mean_shift
         if np.isfinite(value):
             ax.errorbar([value], [y], xerr=[[max(value - low, 0)], [max(high - value, 0)]], fmt="o", color=BLUE)
+            seeds = np.array(study.seed_shifts)
+            ax.plot(seeds, np.full(len(seeds), y), "x", color=VERMILLION, markersize=4)
     ax.axvline(0, color=BLACK, linewidth=0.6)
     ax.set_yticks(rows, [task_name(study.task) for study in result.studies])
-    ax.set_xlabel("log₂ (best N with samples / best N for one)\n90 % intervals over questions")
+    ax.set_xlabel("log₂ (best N with samples / best N for one)\n90 % over questions; crosses: each seed")
     return {"sizes": sizes, "contrast": contrast, "shifts": shifts}
 
 
