@@ -36,8 +36,8 @@ def draw_map(result: Any) -> "Figure":
     _draw_grid(figure, parts["map"], result)
     for name in LEVERS:
         _draw_lever(parts[name], result, name, "size")
-        parts[name].set(ylim=(0.08, 1.25))
-        parts[name].set_yticks([0.1, 0.2, 0.5, 1.0], ["0.1", "0.2", "0.5", "1"])
+        parts[name].set(ylim=(0.08, 4.0))
+        parts[name].set_yticks([0.1, 0.2, 0.5, 1.0, 2.0], ["0.1", "0.2", "0.5", "1", "2"])
         parts[name].minorticks_off()
         parts[name].axhline(1.0, color=BLACK, linewidth=0.5)
     parts["serving"].set_title("optimal size N*, over Chinchilla's")
