@@ -21,7 +21,7 @@ import numpy as np
 
 import t2jax as t2
 from experiments.shared.code_models import ForecastPoints
-from experiments.shared.pictures import common_legend, small
+from experiments.shared.pictures import common_legend, draw_banded_points, small
 from experiments.shared.real_tables import code_model_losses, code_models
 from experiments.shared.record import UNSAVED, command, stage
 from t2jax.evaluation.errors import Errors
@@ -158,17 +158,8 @@ def figures(result: Result) -> dict[str, "Figure"]:
             rows = points.samples == k
             if not rows.any():
                 continue
-            ends = np.stack([points.predicted - points.low, points.high - points.predicted])[:, rows]
-            ax.errorbar(
-                points.observed[rows],
-                points.predicted[rows],
-                yerr=np.maximum(ends, 0.0),
-                fmt="o",
-                markersize=2,
-                elinewidth=0.5,
-                color=colour,
-                label={BLUE: "k = 1", GREEN: "k = 10 or 16", VERMILLION: "k = 100 or 128"}[colour],
-            )
+            label = {BLUE: "k = 1", GREEN: "k = 10 or 16", VERMILLION: "k = 100 or 128"}[colour]
+            draw_banded_points(ax, points, rows, colour, label)
         ends = np.array([points.observed.min(), points.observed.max()])
         ax.plot(ends, ends, color=BLACK, linewidth=0.8, label="equal")
         ax.set(xscale="log", yscale="log")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.shared.pictures import common_legend, law_name, power, small, stacked, unmeasured
+from experiments.shared.pictures import common_legend, draw_banded_points, law_name, power, small, stacked, unmeasured
 from t2jax.fitting.measured_range import MeasuredRange
 from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, GREEN, GREY, VERMILLION, log_ticks
 
@@ -49,17 +49,7 @@ def draw_forecasts(points: dict[tuple[str, str], ForecastPoints], cut: float) ->
     for ax, name, forecast in zip(axes, laws, shown, strict=True):
         for k, colour in COLOURS.items():
             rows = forecast.samples == k
-            ends = np.stack([forecast.predicted - forecast.low, forecast.high - forecast.predicted])[:, rows]
-            ax.errorbar(
-                forecast.observed[rows],
-                forecast.predicted[rows],
-                yerr=np.maximum(ends, 0.0),
-                fmt="o",
-                markersize=2,
-                elinewidth=0.5,
-                color=colour,
-                label=f"k = {k}",
-            )
+            draw_banded_points(ax, forecast, rows, colour, f"k = {k}")
         ax.plot([low, high], [low, high], color=BLACK, linewidth=0.8, label="equal")
         ax.set(xlim=(low, high), ylim=(low, high))
         ax.set_title(f"{law_name(name[0])}\n{TITLES[name[1]]}")

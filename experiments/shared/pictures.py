@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from t2jax.plot.style import GREY, SUPERSCRIPT
 
 if TYPE_CHECKING:
@@ -114,6 +116,21 @@ def common_legend(figure: "Figure", axes: Sequence["Axes"] | None = None, column
     side = "upper" if figure.get_supxlabel() else "lower"
     place: dict[str, Any] = {"loc": f"outside {side} center", "ncols": columns, "frameon": False}
     figure.legend(list(entries.values()), list(entries), title=title or None, **place)
+
+
+def draw_banded_points(ax: "Axes", forecast: Any, rows: np.ndarray, colour: str, label: str) -> None:
+    """Predicted against observed values with their bands. forecast: observed, predicted, low and high, (rows,)."""
+    ends = np.stack([forecast.predicted - forecast.low, forecast.high - forecast.predicted])[:, rows]
+    ax.errorbar(
+        forecast.observed[rows],
+        forecast.predicted[rows],
+        yerr=np.maximum(ends, 0.0),
+        fmt="o",
+        markersize=2,
+        elinewidth=0.5,
+        color=colour,
+        label=label,
+    )
 
 
 def unmeasured(ax: "Axes", most: float, label: str = "beyond all measurements") -> None:

@@ -13,8 +13,9 @@ from t2jax.evaluation.cross_validation import counted
 from t2jax.evaluation.errors import Errors, measured_response
 from t2jax.evaluation.held_out import NoFit, fit_without, left_out
 from t2jax.evaluation.information_criteria import log_scores
-from t2jax.evaluation.pass_at_k_cells import cells, simulated_band
+from t2jax.evaluation.pass_at_k_cells import simulated_band
 from t2jax.evaluation.predictive_band import predictive_band
+from t2jax.extrapolation.averaged_counts import cells
 from t2jax.extrapolation.predictions import predict_band
 from t2jax.fitting.bootstrap import ResampledUnit, bootstrap
 from t2jax.fitting.fit import Fit
@@ -150,7 +151,7 @@ class Extrapolation:
     Attributes:
         fit: The fit to the rows up to the cut.
         cut: The cut.
-        rows: The table. For counts it has pass@k of each run (`pass_at_k_cells.cells`). Rows where nothing was solved
+        rows: The table. For counts it has pass@k of each run (`averaged_counts.cells`). Rows where nothing was solved
             have no relative error and enter only the coverage.
         counted: For counts, how many counts of how many runs were fitted. None otherwise.
         held_out: Whether a row is above the cut.

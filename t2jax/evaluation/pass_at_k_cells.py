@@ -1,4 +1,4 @@
-"""pass@k of each run at a few k, as simulated from a law, to compare laws of counts with `cells`."""
+"""pass@k of each run at a few k, as simulated from a law, to compare laws of counts with `averaged_counts.cells`."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from t2jax.extrapolation.averaged_counts import Cells, cells, pass_by_run
+from t2jax.extrapolation.averaged_counts import Cells, pass_by_run
 from t2jax.fitting.fit import Fit
 from t2jax.laws.base import Law
 from t2jax.noise.protocol import Noise, Rows
@@ -14,8 +14,6 @@ from t2jax.numerics.bands import Band, band
 from t2jax.tables.table import Table
 from t2jax.typing import Array
 from t2jax.working_precision import scope
-
-__all__ = ["Cells", "cells", "simulated_band"]
 
 
 def simulated_band(fit: Fit, laws: Law, counts: Table, estimates: Cells, *, key: Array, level: float = 0.9) -> Band:

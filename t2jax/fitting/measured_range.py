@@ -84,6 +84,10 @@ def _quantities(params: Any, tokens: Any) -> dict[str, Any]:
     return {"compute": 6 * params * tokens, "params": params, "tokens": tokens, "tokens_per_param": tokens / params}
 
 
+FAR_DECADES = 2.0
+"""Beyond this many decades the distance from the measurements comes first, in plans and predictions."""
+
+
 def horizon_decades(beyond: dict[str, float]) -> float:
     """Computes the largest distance beyond the ranges, in decades; 0 inside all of them."""
     return max((abs(float(np.log10(factor))) for factor in beyond.values()), default=0.0)

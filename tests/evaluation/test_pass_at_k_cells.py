@@ -9,7 +9,8 @@ import pytest
 from scipy.stats import betabinom, hypergeom
 
 import t2jax as t2
-from t2jax.evaluation.pass_at_k_cells import cells, simulated_band
+from t2jax.evaluation.pass_at_k_cells import simulated_band
+from t2jax.extrapolation.averaged_counts import cells
 from t2jax.fitting.problem import prepare
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
 

@@ -60,7 +60,7 @@ def test_a_long_table_has_nearly_the_covariance_of_all_rows(monkeypatch):
     smooth = Kernel(4.6, 0.3)
     dense = smooth.spectrum(places, run, np.ones(150))
     monkeypatch.setattr(kernel, "MOST_ROWS", 100)
-    monkeypatch.setattr(kernel, "MOST_KNOTS", 90)
+    monkeypatch.setattr(kernel, "PLANE_KNOTS", 90)
     short = smooth.spectrum(places, run, np.ones(150))
     assert len(short.knots) == 90
     rebuilt = [spectrum.vectors * spectrum.values @ spectrum.vectors.T for spectrum in (dense, short)]

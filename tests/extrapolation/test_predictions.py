@@ -158,7 +158,7 @@ def test_a_long_table_predicts_as_the_dense_one_does(noisy, monkeypatch):
     monkeypatch.setattr(kernel, "MOST_ROWS", 300)
     dense = predicted()
     monkeypatch.setattr(kernel, "MOST_ROWS", 299)
-    monkeypatch.setattr(kernel, "MOST_KNOTS", 80)
+    monkeypatch.setattr(kernel, "PLANE_KNOTS", 80)
     short = predicted()
     np.testing.assert_allclose(short[0], dense[0], atol=1e-3)
     np.testing.assert_allclose(short[1], dense[1], rtol=0.1)

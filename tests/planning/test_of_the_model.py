@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import t2jax as t2
-from t2jax.planning.problem import inputs_at
+from experiments.shared.deployed_problems import KINDS, best_of_grid, draw, grid_of
 from t2jax.planning.rivals import rivals
 from t2jax.working_precision import scope
 
@@ -16,101 +16,19 @@ COUNT = 20
 LAW = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
 
 
-def draws(**ranges: tuple[float, float]) -> dict[str, np.ndarray]:
-    """Random parameters of Chinchilla's law and others, shape (COUNT,), log-uniform unless a range has another sign."""
-    rng = np.random.default_rng(3)
-    values = {"E": rng.uniform(1.2, 2.2, COUNT), "alpha": rng.uniform(0.3, 0.4, COUNT)}
-    values["beta"] = rng.uniform(0.3, 0.4, COUNT)
-    values["A"], values["B"] = (
-        rng.uniform(0.2, 0.6, COUNT) * at ** values[e] for at, e in ((1e9, "alpha"), (2e10, "beta"))
-    )
-    for name, (low, high) in ranges.items():
-        values[name] = (
-            rng.uniform(low, high, COUNT) if low < 0 else np.exp(rng.uniform(np.log(low), np.log(high), COUNT))
-        )
-    return values
-
-
-def bounded(**ranges: tuple[float, float]) -> dict[str, np.ndarray]:
-    """The same of a law whose terms add up to h."""
-    values = draws(**ranges)
-    return values | {"A": values["A"] / 8, "B": values["B"] / 8}
-
-
-def slopes(**ranges: tuple[float, float]) -> dict[str, np.ndarray]:
-    """The same of Farseer's law, without a term of the size."""
-    values = draws(**ranges)
-    return {name: value for name, value in values.items() if name not in ("A", "alpha")}
-
-
-H100 = t2.Serving(generated=500.0, batch=32.0, on=t2.accelerator("H100"))
-KINDS: dict[str, Any] = {
-    "data wall": (
-        t2.laws.HarmfulRepetition,
-        draws(P=(0.01, 0.2), delta=(0.3, 1.2), kappa=(0.3, 0.9)),
-        t2.Budget(train=1e22, unique_tokens=2e9),
-    ),
-    "overfitting": (
-        t2.laws.OverfittedRepetition,
-        bounded(L0=(8.0, 12.0), C=(0.005, 0.1), gamma=(0.3, 0.9), delta=(0.3, 0.9)),
-        t2.Budget(train=1e22, unique_tokens=2e9),
-    ),
-    "few bits": (
-        t2.laws.Quantised,
-        draws(C=(5.0, 100.0), gamma_D=(0.3, 0.7), gamma_N=(0.3, 0.7), gamma=(0.5, 0.9)),
-        t2.Budget(train=1e23, inputs={"served_bits": 3.0}),
-    ),
-    "bits in training": (
-        t2.laws.EffectiveParams,
-        draws(gamma_weight=(1.5, 4.0), gamma_activation=(1.5, 4.0), gamma_cache=(0.5, 1.5)),
-        t2.Budget(train=1e22, inputs={"weight_bits": 4.0, "activation_bits": 8.0, "cache_bits": 8.0}),
-    ),
-    "experts in memory": (
-        t2.laws.MixtureOfExperts,
-        draws(C=(0.2, 1.0), G=(5.0, 30.0), lam=(-0.3, 0.1), delta=(0.1, 0.3), gamma=(0.1, 0.3)),
-        t2.Budget(train=1e24, inference=1e3, total_per_active=16.0, serving=H100),
-    ),
-    "either sign": (
-        t2.laws.SignedInteraction,
-        draws(f=(-0.8, 0.8)),
-        t2.Budget(train=1e22, params_min=1e7, tokens_min=1e9),
-    ),
-    "Farseer": (
-        t2.laws.Farseer,
-        slopes(
-            E_slope=(-0.15, -0.02),
-            E_bend=(-0.1, 0.1),
-            B_slope=(-0.8, -0.1),
-            B_bend=(-0.1, 0.1),
-            beta_slope=(-0.15, 0.05),
-            beta_bend=(-0.1, 0.1),
-        ),
-        t2.Budget(train=1e22, params_min=1e8, params_max=1e11),
-    ),
-}
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_on_a_grid_beats_the_plan(kind):
     """N over eleven decades and D up to the budget: no feasible pair has a lower loss, and limits are kept."""
-    law, values, budget = KINDS[kind]
-    laws = law(**values)
+    budget: Any = KINDS[kind].budget
+    laws = draw(KINDS[kind], COUNT)
     plans = t2.frontier(laws, budget)
     assert plans.ok.all() and np.max(plans.kkt) < 1e-9, plans.status
     assert np.all(6 * plans.params * plans.tokens <= budget.train * (1 + 1e-9))
-    least, most = budget.params_min or 1e3, budget.params_max or 1e14
-    n = np.geomspace(least, most, 441)[:, None]
-    d = budget.train / 6 / n * np.concatenate([np.geomspace(1e-8, 0.999, 300), [1.0]])
-    n, d = (np.broadcast_to(x, d.shape)[d >= (budget.tokens_min or 1.0)] for x in (n, d))
     if budget.serving is not None:
         room = budget.prices[1].on.memory * budget.prices[1].on.devices
-        fits = np.asarray(budget.prices[1].memory_used(n), float) <= room * (1 + 1e-6)
-        n, d = n[fits], d[fits]
         stored = plans.params * 16 * 2  # all experts, in two bytes each
         assert np.all(stored <= room * (1 + 1e-9)) and np.mean(stored > room * (1 - 1e-9)) > 0.5
-    with scope():
-        cost = jax.jit(jax.vmap(lambda law: law.cost(**inputs_at(law, budget, n, d, 1.0)).min()))
-        best = np.asarray(cost(jax.tree.map(jax.numpy.asarray, laws)))
+    best = best_of_grid(laws, budget, grid_of(budget, 450))
     assert np.all(plans.value <= best * (1 + 1e-12))
     assert np.median(best / plans.value - 1) < 1e-4  # the grid is fine enough to tell
 

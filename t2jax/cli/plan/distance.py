@@ -1,9 +1,6 @@
 """How far beyond the measured runs a plan lies, in words."""
 
-from t2jax.fitting.measured_range import horizon_decades
-
-FAR_DECADES = 2.0
-"""Beyond this many decades the distance from the measurements comes first."""
+from t2jax.fitting.measured_range import FAR_DECADES, horizon_decades
 
 
 def with_distance(sentence: str, beyond: dict[str, float] | None) -> str:

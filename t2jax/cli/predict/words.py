@@ -10,10 +10,9 @@ from t2jax.cli.words import columns, evenly, interval
 from t2jax.extrapolation.law_choice import LawChoice
 from t2jax.extrapolation.predictions import Predictions
 from t2jax.files import finite
+from t2jax.fitting.measured_range import FAR_DECADES
 from t2jax.tables.table import Table
 
-FAR_DECADES = 2.0
-"""Beyond this many decades the distance from the measurements is told first."""
 MOST_ROWS = 12
 UNITS = {"loss": "nats/token", "neg_log_pass": "nats"}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from t2jax import __version__
 from t2jax.cli.output import RUN_FILE
-from t2jax.cli.report.page_parts import Section, table
+from t2jax.cli.report.page_parts import Section, TablePart, table
 from t2jax.fitting.law_files import DRAWS_FILE, LAW_FILE, ROWS_FILE
 from t2jax.posterior.files import POSTERIOR_FILE
 
@@ -43,30 +43,29 @@ def provenance_section(run: dict[str, Any], law_path: Path | None, content: dict
     versions = versions or [("t2jax", __version__)]
     source = content.get("table", {})
     described = [(name, value) for name, value in _flat(source) if value not in ("", "None", "[]", "{}")]
-    hashes = []
-    for name in INPUTS if law_path is not None else ():
-        path = law_path.with_name(name) if law_path is not None else Path(name)
-        if path.exists():
-            hashes.append((name, hashlib.sha256(path.read_bytes()).hexdigest()))
     tables = (
         *table("The run.", ("", "value"), rows),
         *table("Arguments.", ("argument", "value"), arguments),
         *table("Versions.", ("package", "version"), versions),
         *table("The table that was fitted.", ("", "value"), described),
-        *table("SHA-256 of the files that this page was made from.", ("file", "SHA-256"), hashes),
+        *_hashes([] if law_path is None else [law_path], folders=False),
     )
     return Section("provenance", "Where this comes from", (), tables)
 
 
 def hashes_section(section: Section, paths: list[Path]) -> Section:
     """Returns the section with hashes of several laws' files and of what lies beside them."""
-    hashes = []
-    for law_path in paths:
-        for path in map(law_path.with_name, INPUTS):
-            if path.exists():
-                hashes.append((f"{path.parent.name}/{path.name}", hashlib.sha256(path.read_bytes()).hexdigest()))
-    caption = "SHA-256 of the files that this page was made from."
-    return replace(section, tables=(*section.tables, *table(caption, ("file", "SHA-256"), hashes)))
+    return replace(section, tables=(*section.tables, *_hashes(paths, folders=True)))
+
+
+def _hashes(law_paths: list[Path], folders: bool) -> tuple[TablePart, ...]:
+    """Returns the table of hashes of laws' files and of what lies beside them, perhaps named with their folders."""
+    files = [path for law in law_paths for path in map(law.with_name, INPUTS) if path.exists()]
+    rows = [
+        (f"{path.parent.name}/{path.name}" if folders else path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in files
+    ]
+    return table("SHA-256 of the files that this page was made from.", ("file", "SHA-256"), rows)
 
 
 def _flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:

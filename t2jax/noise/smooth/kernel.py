@@ -85,7 +85,7 @@ class Kernel:
             covariance = root * (self.between(places, places) + self.run_share * same_run) * root.T
             values, vectors = np.linalg.eigh(covariance)
             return Spectrum(self, places, np.maximum(values, 0.0), vectors, root * vectors)
-        knots = spread_out(places, min(MOST_KNOTS, PLANE_KNOTS) if places.shape[1] <= 2 else MOST_KNOTS)
+        knots = spread_out(places, PLANE_KNOTS if places.shape[1] <= 2 else MOST_KNOTS)
         lower = np.linalg.cholesky(self.between(knots, knots) + JITTER * np.eye(len(knots)))
         to_features = np.linalg.inv(lower).T
         features = self.between(places, knots) @ to_features

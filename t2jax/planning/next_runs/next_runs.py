@@ -229,6 +229,7 @@ def _descend(information: Information, runs: Any, training: Training, cost: Arra
 
 
 def costs_of(training: Training, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """Returns what each run costs, in the unit of the training price."""
     with scope():
         return np.asarray(training(params, tokens), float)
 
@@ -240,6 +241,7 @@ def median_inputs(law: type[Law], table: Table) -> dict[str, Any]:
 
 
 def status_of(of: str, runs: dict[str, np.ndarray], cost: np.ndarray, unit: str, before: float, after: float) -> str:
+    """Describes how many runs were chosen, what they cost, and how much they lower the error of the answer."""
     count = "1 run" if len(cost) == 1 else f"{len(cost)} runs"
     place = f" of N={runs['params'][0]:.3g}, D={runs['tokens'][0]:.3g}" if len(cost) == 1 else ""
     return (
