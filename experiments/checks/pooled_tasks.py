@@ -48,7 +48,7 @@ class Config:
 
     samples: tuple[float, ...] = (1.0, 16.0, 256.0)
     """The k of the rows."""
-    tokens_min: float = 2.0**18
+    tokens_min: float = 2.0**19
     """Cells of fewer tokens are left out."""
     tasks: tuple[str, ...] = ()
     """Held-out tasks, all by default."""

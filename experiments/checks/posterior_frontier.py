@@ -5,9 +5,6 @@ counts of GSM8K that the Pythia checkpoints solved, which scatter about it (`t2.
 fits no checkpoint exactly has bands as if it did). At every training budget each draw has its own optimum, with samples
 k <= C_inf/(2N) and without. The bands are central intervals over draws.
 
-T2PassK on the testbed's average task is not among them: its optimum for one sample has 0.25 tokens per parameter, where
-60 to 200 are measured to be best (rq1_overtrain).
-
 Two ways to ask whether overtraining wins. "more tokens": the share of draws whose optimum with samples has more tokens
 per parameter than the draw's own optimum for one sample. "wins": one decides before the truth is known, so both choices
 are fixed, at the medians of N over draws; the share of draws in which the first is better, both drawing as many samples

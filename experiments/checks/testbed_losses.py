@@ -17,7 +17,6 @@ import pandas as pd
 import t2jax as t2
 from experiments.shared.pictures import common_legend, stacked
 from experiments.shared.record import UNSAVED, command, stage
-from experiments.shared.shards import UNITS, frame
 from t2jax.evaluation.held_out import left_out
 from t2jax.plot.style import AXIS_LABELS, BLACK, log_ticks
 
@@ -38,9 +37,9 @@ class Config:
 
     laws: tuple[str, ...] = ("chinchilla", "kaplan")
     """Names of the laws compared."""
-    least_tokens: float = 2.0**18
+    least_tokens: float = 2.0**19
     """The fewest tokens of a checkpoint that is fitted."""
-    judged_from: float = 2.0**20
+    judged_from: float = 2.0**19
     """The fewest tokens of a checkpoint that counts for R²."""
     levels: int = 2
     """How many of the longest runs of every size are held out."""
@@ -48,8 +47,6 @@ class Config:
     """Starts of each fit."""
     draws: int = 400
     """Bootstrap resamples of the checkpoints."""
-    shards: bool = False
-    """Whether to read the shards of the second testbed instead of the table that ships."""
     seed: int = 0
     """Seed of every random draw."""
 
@@ -117,10 +114,7 @@ class Result:
 
 
 def run(config: Config) -> Result:
-    once = (1.0,)
-    runs = (
-        t2.Table(frame(once, True), UNITS) if config.shards else t2.datasets.load("testbed", samples=once, average=True)
-    )
+    runs = t2.datasets.load("testbed", samples=(1.0,), tasks=("facts",))  # for the checkpoints' validation losses
     return describe(runs.with_columns(loss=runs["validation_loss"]), config)
 
 

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
-import t2jax as t2
 from experiments.shared.pictures import common_legend, stacked, task_name
 from experiments.shared.record import command
+from experiments.shared.shards import read
 from t2jax.datasets.pass_curves import pass_curves
 from t2jax.plot.style import AXIS_LABELS, BLUE, VERMILLION, log_ticks
 
@@ -86,15 +85,12 @@ class Result:
 
 
 def run(config: Config) -> Result:
-    runs_file, questions_file = t2.datasets.fetch("testbed")
-    runs = pd.read_csv(runs_file, dtype={"model": str}).iloc[:: config.every].sort_values("model")
-    questions = pq.read_table(questions_file).to_pandas().astype({"model": str, "task": str})
-    questions = questions[questions["model"].isin(runs["model"])].sort_values(["task", "model", "question"])
+    shards = read()
+    runs = shards.runs.iloc[:: config.every]
     tasks, least = [], np.inf
-    for task, rows in questions.groupby("task"):
-        p = rows["p"].to_numpy(float).reshape(len(runs), -1)  # every checkpoint answers the same questions
-        true, naive = both(p, config.samples)
-        tasks.append(overestimate(str(task), runs, config.samples, true, naive))
+    for task in shards.tasks():
+        true, naive = both(shards.p["base", task][:: config.every], config.samples)
+        tasks.append(overestimate(task, runs, config.samples, true, naive))
         least = min(least, float((naive - true).min()))
     return Result(len(runs), config.samples, tuple(tasks), least)
 

@@ -3,7 +3,7 @@
 Each law is fitted to the runs below a cut in D/N and predicts those above it, by `t2.evaluation.extrapolate`: relative
 error, bias, how many measurements the 90 % band holds, and how the error grows with D/N. Public tables hold losses:
 Gadre et al. go to 640 tokens per parameter, Porian et al. to some hundred. The testbed goes to ten thousand and has
-samples too (`rq2_overtrained_tasks` looks at its tasks one by one). Reported by the T² paper, fitted to 85 checkpoints
+samples too (`testbed.rq2` looks at its tasks one by one). Reported by the T² paper, fitted to 85 checkpoints
 of Chinchilla's range: 2.8 % mean error by T2Loss on 21 overtrained ones (Roberts et al. 2026, 2604.01411, Fig. 4).
 
     python -m experiments.paper.rq2_overtrained_losses [tiny] [-o FOLDER]

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 import t2jax as t2
-from experiments.shared.isoflops import LEVEL, over_seeds
 from experiments.shared.pictures import common_legend, power, small, stacked, task_name
 from experiments.shared.record import command, stage
-from experiments.shared.shards import files
+from experiments.shared.seeds import interval_over_seeds
+from experiments.shared.shards import INFERENCE, LEVEL, Shards, read
 from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, VERMILLION, log_ticks
 
 if TYPE_CHECKING:
@@ -28,11 +28,10 @@ if TYPE_CHECKING:
 Ratios = tuple[float, float]
 BETTER, WORSE = "overtrained is better", "Chinchilla's ratio is better"
 PAPER = {
-    "final_word": "LAMBADA 49.90 % (37M) against 27.30 % (455M)",
+    "sentence_end": "LAMBADA 49.90 % (37M) against 27.30 % (455M)",
     "facts": "Knowledge 14.60 % (84M) against 5.80 % (901M)",
-    "arithmetic": "Reasoning 57.90 % (37M) against 18.40 % (901M)",
-    "ordering": "Causal 8.10 % (37M) against 1.40 % (901M)",
-    "moves": "Spatial 6.00 % (37M) against 1.10 % (901M)",
+    "sums": "Reasoning 57.90 % (37M) against 18.40 % (901M)",
+    "walks": "Spatial 6.00 % (37M) against 1.10 % (901M)",
 }
 """What the paper found on the task most like ours; overtrained won on all of its eight."""
 
@@ -41,8 +40,8 @@ PAPER = {
 class Config:
     """What is spent, and which ratios count as Chinchilla's."""
 
-    inference: float = 2e6
-    """Inference budget C_inf, FLOPs per token served: a little over one pass of the largest model, as in the paper."""
+    inference: float = INFERENCE
+    """Inference budget C_inf, FLOPs per token served: sixteen passes of the largest model."""
     train: float | None = None
     """Training budget of the table, FLOPs; by default the largest at which every seed has the smallest size."""
     chinchilla: tuple[float, float] = (10.0, 40.0)
@@ -51,8 +50,6 @@ class Config:
     """Upper end of a wider such range, which holds this testbed's own optima for one sample, for a second count."""
     draws: int = 1000
     """Bootstrap resamples of the questions."""
-    shards: bool = False
-    """Whether to read the shards of the second testbed instead."""
     seed: int = 0
     """Seed of the resamples."""
 
@@ -123,20 +120,16 @@ class Result:
 
 
 def run(config: Config) -> Result:
-    """The comparison on the table that ships, or on the shards."""
+    """The comparison on the table that ships."""
     with stage("reading p of every checkpoint and question"):
-        paths = files() if config.shards else t2.datasets.fetch("testbed")
-        runs = pd.concat([pd.read_csv(path) for path in paths[::2]], ignore_index=True)
-        questions: Any = pd.concat([pd.read_parquet(path) for path in paths[1::2]])
-        return compare_all(runs, questions.query("stage == 'base'") if config.shards else questions, config)
+        return compare_all(read(), config)
 
 
-def compare_all(runs: pd.DataFrame, questions: pd.DataFrame, config: Config) -> Result:
-    """Every comparison. questions: model, task, question, p, the chance of one sample.
-
-    runs: model, seed, params, params_with_embeddings, tokens, budget.
-    """
-    every = compare_tasks(runs, questions, config, config.chinchilla, "params")
+def compare_all(shards: Shards, config: Config) -> Result:
+    """Every comparison. Of the runs seed, params, params_with_embeddings, tokens and budget are used."""
+    runs = shards.runs
+    chances = {task: shards.p["base", task] for task in shards.tasks()}
+    every = compare_tasks(runs, chances, config, config.chinchilla, "params")
     if not every:
         raise ValueError(f"no training budget has checkpoints of D/N within {config.chinchilla} and above")
     smallest = runs[runs["params"] == runs["params"].min()]
@@ -146,13 +139,13 @@ def compare_all(runs: pd.DataFrame, questions: pd.DataFrame, config: Config) -> 
     if not table:
         raise ValueError(f"no checkpoints of both kinds at {train:g} training FLOPs")
     here: Any = runs[runs["budget"] == train]
-    wider = compare_tasks(here, questions, config, (config.chinchilla[0], config.wider), "params")
-    whole = compare_tasks(here, questions, config, config.chinchilla, "params_with_embeddings")
+    wider = compare_tasks(here, chances, config, (config.chinchilla[0], config.wider), "params")
+    whole = compare_tasks(here, chances, config, config.chinchilla, "params_with_embeddings")
     return Result(
         inference=config.inference,
         train=train,
         ratios=config.chinchilla,
-        questions=len(np.unique(questions["question"])),
+        questions=next(iter(chances.values())).shape[1],
         seeds=len(np.unique(runs["seed"])),
         table=table,
         every=tuple(every),
@@ -163,39 +156,38 @@ def compare_all(runs: pd.DataFrame, questions: pd.DataFrame, config: Config) -> 
 
 
 def compare_tasks(
-    runs: pd.DataFrame, questions: pd.DataFrame, config: Config, ratios: Ratios, served: str
+    runs: pd.DataFrame, chances: dict[str, np.ndarray], config: Config, ratios: Ratios, served: str
 ) -> list[Comparison]:
     """Every task at every budget that has both kinds, in order of budget. served: the column that a sample costs."""
     rng = np.random.default_rng(config.seed)
     results = []
-    for task, rows in questions[questions["model"].isin(runs["model"])].groupby("task", observed=True, sort=False):
-        chances = rows.pivot_table(index="model", columns="question", values="p", observed=True).astype(float)
-        times = rng.multinomial(chances.shape[1], np.full(chances.shape[1], 1 / chances.shape[1]), config.draws)
+    for task, p in chances.items():
+        times = rng.multinomial(p.shape[1], np.full(p.shape[1], 1 / p.shape[1]), config.draws)
         for train in np.unique(runs["budget"]):
             cells: Any = runs[runs["budget"] == train].assign(served=runs[served])
             affordable = cells[2 * cells["served"] <= config.inference]
-            row = compare(str(task), affordable, chances, times / chances.shape[1], config.inference, ratios)
+            row = compare(task, affordable, p, times / p.shape[1], config.inference, ratios)
             results += [row] if row else []
     return sorted(results, key=lambda row: row.train)
 
 
 def compare(
-    task: str, cells: pd.DataFrame, chances: pd.DataFrame, weights: np.ndarray, inference: float, ratios: Ratios
+    task: str, cells: pd.DataFrame, p: np.ndarray, weights: np.ndarray, inference: float, ratios: Ratios
 ) -> Comparison | None:
     """The best of either kind among the checkpoints of one budget; None where one kind is missing.
 
     Seeds that lack a size which another has are left out, so that both kinds are means over the same seeds.
-    cells: `served` are the parameters that a sample costs. chances: (models, questions). weights: (draws, questions),
-    each draw's shares of the questions.
+    cells: `served` are the parameters that a sample costs, the index is the row in p. p: (checkpoints, questions).
+    weights: (draws, questions), each draw's shares of the questions.
     """
     cells = cells.loc[cells.groupby("seed")["params"].transform("nunique") == cells["params"].nunique()]
     k = inference / (2 * cells["served"].to_numpy(float))
     with np.errstate(divide="ignore"):  # a question that is always answered
-        passed = -np.expm1(k[:, None] * np.log1p(-chances.loc[cells["model"]].to_numpy()))
+        passed = -np.expm1(k[:, None] * np.log1p(-p[cells.index]))
     sizes, place = np.unique(cells["params"], return_inverse=True)
-    count = np.bincount(place)[:, None]
-    mean = np.stack([np.bincount(place, column) for column in passed.T], axis=1) / count  # (sizes, questions)
-    ratio = np.bincount(place, cells["tokens"] / cells["params"]) / count[:, 0]
+    share = np.equal.outer(np.arange(len(sizes)), place) / np.bincount(place)[:, None]  # (sizes, cells)
+    mean = share @ passed  # (sizes, questions)
+    ratio = share @ (cells["tokens"] / cells["params"]).to_numpy()
     scores = mean.mean(axis=1)
     drawn = weights @ mean.T
     low, high = ratios
@@ -212,12 +204,11 @@ def compare(
     by_seed = pd.DataFrame({"seed": cells["seed"].to_numpy(), "size": place, "passed": passed.mean(axis=1)})
     by_seed = by_seed.pivot_table(index="seed", columns="size", values="passed")
     seeds = tuple(float(gain) for gain in (100 * (by_seed[best[0]] - by_seed[best[1]])).dropna())
-    spread = over_seeds(np.array([seeds]).T)
     gain = 100 * (choices[0].pass_at_k - choices[1].pass_at_k)
     between = t2.band(gains, LEVEL)
-    ends = spread.low.item(), spread.high.item()
     train = cells["budget"].iloc[0].item()
-    return Comparison(task, train, choices[0], choices[1], gain, float(between.low), float(between.high), seeds, *ends)
+    ends = float(between.low), float(between.high)
+    return Comparison(task, train, choices[0], choices[1], gain, *ends, seeds, *interval_over_seeds(seeds))
 
 
 def words(result: Result) -> list[str]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -83,11 +83,6 @@ class Config:
     """Bootstrap resamples of the fitted checkpoints."""
     seed: int = 0
     """Seed of every random draw."""
-
-    @classmethod
-    def tiny(cls) -> Self:
-        fewer: Any = {"samples": (1, 16, 256), "every": 2, "tasks": 1}
-        return cls(laws=tuple(LAWS)[2:4], least_tokens=(2.0**15,), starts=2, draws=20, **fewer)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student
+
+from experiments.shared.shards import LEVEL
 
 MOST_SPREAD = 0.03
 LEAST_TOKENS = 2.0**19
@@ -30,17 +33,6 @@ def steady_tasks(runs: pd.DataFrame, losses: dict[str, np.ndarray]) -> list[str]
     return [task for task, loss in losses.items() if (seed_spread(runs, loss) or 0.0) <= MOST_SPREAD]
 
 
-def average_tasks(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Averages rows of tasks over the steady ones, for each model and number of samples, and lists these."""
-    once: Any = rows[rows["samples"] == rows["samples"].min()]
-    parts: dict[str, Any] = {str(task): part.reset_index(drop=True) for task, part in once.groupby("task", sort=False)}
-    steady = steady_tasks(next(iter(parts.values())), {task: part["loss"].to_numpy() for task, part in parts.items()})
-    measured = ("neg_log_pass", "pass_at_k", "loss")
-    how = {name: "mean" if name in measured else "first" for name in rows.columns if name not in ("model", "samples")}
-    means: Any = rows[rows["task"].isin(steady)].groupby(["model", "samples"], as_index=False, sort=False).agg(how)
-    return means.assign(task="average"), steady
-
-
 def by_seed(runs: pd.DataFrame, values: dict[str, np.ndarray]) -> list[tuple[pd.DataFrame, dict[str, np.ndarray]]]:
     """Splits checkpoints, and arrays whose last axis they are, by seed."""
     parts = []
@@ -49,3 +41,12 @@ def by_seed(runs: pd.DataFrame, values: dict[str, np.ndarray]) -> list[tuple[pd.
         part: Any = runs[chosen].reset_index(drop=True)
         parts.append((part, {name: array[..., chosen] for name, array in values.items()}))
     return parts
+
+
+def interval_over_seeds(values: tuple[float, ...]) -> tuple[float, float]:
+    """Student's 90 % interval of the mean over seeds, NaN for fewer than two."""
+    count = len(values)
+    if count < 2:
+        return np.nan, np.nan
+    half = student.ppf(0.5 + LEVEL / 2, count - 1) * np.std(values, ddof=1) / np.sqrt(count)
+    return float(np.mean(values) - half), float(np.mean(values) + half)

@@ -1,22 +1,19 @@
-"""The shards of the second testbed that are there: a folder of data/testbed for each seed."""
+"""The chances of every checkpoint and question of the testbed, and what its studies share."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import t2jax as t2
-from t2jax.tables.source import Source
+from t2jax.datasets.testbed import read_seeds
 
 FOLDER = Path(__file__).parents[2] / "data" / "testbed"
 INFERENCE = 3e7
 """C_inf of all claims, FLOPs per token served; fixed in data/testbed/DESIGN.md before the sweep."""
 BESIDE = (1.85e6, 7.4e6)
 """Budgets that are shown beside it: one and four passes of the largest model."""
-UNITS = Source(units={"loss": 1.0})
-"""Losses are of whole answers."""
 LEVEL = 0.9
 AVERAGE = "average"
 
@@ -36,28 +33,9 @@ class Shards:
         return [task for at, task in self.p if at == stage]
 
 
-def files() -> list[Path]:
-    """runs.csv and questions.parquet of every seed that is there, in turn."""
-    folders = sorted(path.parent for path in FOLDER.glob("seed*/runs.csv"))
-    if not folders:
-        raise FileNotFoundError(f"{FOLDER}: found no folder seed*/ with runs.csv, expected a shard of the testbed")
-    return [folder / name for folder in folders for name in ("runs.csv", "questions.parquet")]
-
-
-def read(paths: list[Path] | None = None) -> Shards:
-    """All shards as one."""
-    paths = paths or files()
-    runs = pd.concat([pd.read_csv(path, dtype={"model": str}) for path in paths[::2]], ignore_index=True)
-    answers = pd.concat([pd.read_parquet(path) for path in paths[1::2]], ignore_index=True)
-    place = pd.Series(np.arange(len(runs)), runs["model"])
-    p = {}
-    groups: Any = answers.groupby(["stage", "task"], observed=True, sort=False)
-    for (stage, task), rows in groups:
-        questions = int(rows["question"].max()) + 1
-        values = np.full((len(runs), questions), np.nan)
-        values[place[rows["model"].to_numpy()], rows["question"]] = rows["p"]
-        p[str(stage), str(task)] = values
-    return Shards(runs, p)
+def read() -> Shards:
+    """The seeds of the table that ships as one."""
+    return Shards(*read_seeds(t2.datasets.fetch("testbed")))
 
 
 def data_wall() -> pd.DataFrame:
@@ -66,11 +44,6 @@ def data_wall() -> pd.DataFrame:
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file, expected the shard of the preset data-wall")
     return pd.read_csv(path)
-
-
-def frame(samples: Any, average: bool = False, stage: str = "base") -> pd.DataFrame:
-    """The shards as `t2.datasets.load("testbed")` gives its own table."""
-    return t2.datasets.info("testbed").load(*files(), samples=samples, average=average, stage=stage)
 
 
 def passed(p: np.ndarray, k: np.ndarray) -> np.ndarray:

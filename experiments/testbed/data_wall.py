@@ -1,4 +1,4 @@
-"""What is text worth that is read again? The data-wall arm of the second testbed: three sizes, 1 to 64 passes.
+"""What is text worth that is read again? The data-wall arm of the testbed: three sizes, 1 to 64 passes.
 
 Laws of repeated data are fitted to the validation loss of runs of at most `Config.passes` passes and predict the
 others. Beside them stands Chinchilla's law, which ignores repetition. A size with so many unique tokens is harmed if

@@ -1,4 +1,4 @@
-"""Does sampling at test time ask for smaller models, trained longer? The second testbed, without any law.
+"""Does sampling at test time ask for smaller models, trained longer? The testbed, without any law.
 
 At every training budget the size is chosen for one sample and for k = C_inf/(2N) samples. Both choices are by parabolas
 in log N through the measured cells. The optimum with samples is that of the mean of pass@k, as data/testbed/DESIGN.md

@@ -1,8 +1,8 @@
-"""Do T²'s laws predict overtrained models? The second testbed: fits up to some D/N, predictions beyond.
+"""Do T²'s laws predict overtrained models? The testbed: fits up to some D/N, predictions beyond.
 
 The cut is five times the D/N of the measured optimum for one sample, as data/testbed/DESIGN.md demands. That D/N is the
 median over the budgets at which the optimum lies inside the sizes trained. Fits and predictions are those of
-experiments/paper/rq2_overtrained_tasks.py, from 2^19 tokens on. Fits up to a quarter of the cut decide which law is
+`experiments.shared.overtrained`, from 2^19 tokens on. Fits up to a quarter of the cut decide which law is
 called best.
 
     python -m experiments.testbed.rq2 [tiny] [-o FOLDER]
@@ -18,8 +18,7 @@ import t2jax as t2
 from experiments.shared.overtrained import Config as Audited
 from experiments.shared.overtrained import Result, audit, figures, words
 from experiments.shared.record import command
-from experiments.shared.seeds import average_tasks
-from experiments.shared.shards import UNITS, best_size, frame
+from experiments.shared.shards import best_size
 
 
 @dataclass(frozen=True)
@@ -40,25 +39,21 @@ class Config(Audited):
 
 
 def run(config: Config) -> Result:
-    """The audit of the shards that are there."""
-    samples = config.samples
-    rows = frame(samples)
-    average, _ = average_tasks(rows)
+    """The audit of the table that ships."""
+    average = t2.datasets.load("testbed", samples=config.samples, average=True)
     split = config.factor * best_ratio(average, config)
     settings = dataclasses.replace(config, split=split, inner_split=split / 4)
-    tasks = list(dict.fromkeys(rows["task"]))[: config.tasks]
-    parts = [average, *(rows[rows["task"] == name] for name in tasks)]
-    return audit([table_of(part[part["tokens"] >= min(config.least_tokens)]) for part in parts], settings)
+    parts = [average]
+    if config.tasks != 0:
+        rows = t2.datasets.load("testbed", samples=config.samples)
+        parts += [rows.where(task=name) for name in list(dict.fromkeys(rows["task"]))[: config.tasks]]
+    return audit([part.where(part["tokens"] >= min(config.least_tokens)) for part in parts], settings)
 
 
-def table_of(rows: Any) -> t2.Table:
-    """Rows of one task as a table; losses are of whole answers."""
-    return t2.Table(rows.reset_index(drop=True), UNITS)
-
-
-def best_ratio(average: Any, config: Config) -> float:
+def best_ratio(average: t2.Table, config: Config) -> float:
     """Median over budgets of the D/N that is best for one sample, where it lies inside the sizes trained."""
-    once, ratios = average[average["samples"] == 1], []
+    once: Any = average.where(samples=1).to_frame()
+    ratios = []
     for budget, rows in once.groupby("budget"):
         mean = rows.groupby("params")["loss"].mean()
         if len(mean) < config.least_sizes:

@@ -1,4 +1,4 @@
-"""What does post-training change? The second testbed's checkpoints after fine-tuning, beside the base ones.
+"""What does post-training change? The testbed's checkpoints after fine-tuning, beside the base ones.
 
 Stage "ft" learnt every token of 512 exercises, "sft" the scored ones. A stage's cost is -log of the mean pass@k at k =
 C_inf/(2N). The model of it is a + b·cost + c·log2(D/N), with the cost of the same base checkpoint: three parameters,

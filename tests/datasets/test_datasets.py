@@ -174,14 +174,44 @@ def test_pythia(files):
     assert len(table.source.history) == 3 and "models_pythia.csv" in table.source.history[1]
 
 
-def test_testbed_means_over_seeds():
-    """The mean over the three seeds of every cell by pandas, with their number as weight."""
-    rows = datasets.load("testbed", samples=(1.0, 64.0), average=True).to_frame()
-    means = datasets.load("testbed", samples=(1.0, 64.0), average=True, seeds=False).to_frame()
-    assert (len(rows), len(means)) == (3 * 268, 268) and set(means["weight"]) == {3.0}
+def test_testbed_by_hand():
+    """Mean loss and pass@64 of every checkpoint and task of a seed by pandas, of base models and after fine-tuning."""
+    p = pd.read_parquet(datasets.fetch("testbed")[1], columns=["model", "stage", "task", "p"])
+    p = p.assign(p=p["p"].astype(float))
+    p = p.assign(loss=-np.log(p["p"]), pass_at_k=1 - (1 - p["p"]) ** 64)
+    for stage in ("base", "sft"):
+        rows: Any = p[p["stage"] == stage].groupby(["model", "task"])[["loss", "pass_at_k"]].mean()
+        table = datasets.load("testbed", samples=(64.0,), stage=stage).where(seed=0).to_frame()
+        read: Any = table.set_index(["model", "task"])[["loss", "pass_at_k"]].sort_index()
+        pd.testing.assert_frame_equal(read, rows, check_index_type=False, rtol=1e-9)
+    assert len(read) == 29 + 30 + 32  # of chains, facts and hypernym, as not all tasks are there at every checkpoint
+
+
+def test_testbed_averages():
+    """Over tasks, those with a spread between seeds of 3 % at most; over seeds by pandas, their number as weight."""
+    tasks = datasets.load("testbed", samples=(1.0, 64.0)).to_frame()
     values, cell = ["pass_at_k", "neg_log_pass", "loss"], ["params", "tokens", "samples"]
-    by_hand: Any = rows.groupby(cell)[values].mean()
+    long = tasks[(tasks["samples"] == 1) & (tasks["tokens"] >= 2**19)]
+    cells: Any = long.groupby(["task", "params", "tokens"])["loss"].agg(["std", "mean"])
+    spread = (cells["std"] / cells["mean"]).groupby("task").median()
+    steady = tasks[tasks["task"].isin(spread.index[spread <= 0.03])]
+    by_hand: Any = steady.groupby(["model", "samples"])[values].mean()
+    rows = datasets.load("testbed", samples=(1.0, 64.0), average=True).to_frame()
+    read: Any = rows.set_index(["model", "samples"])[values].sort_index()
+    pd.testing.assert_frame_equal(read, by_hand, rtol=1e-12)
+    means = datasets.load("testbed", samples=(1.0, 64.0), average=True, seeds=False).to_frame()
+    assert len(means) == 2 * 159 and set(means["weight"]) == {len(datasets.fetch("testbed")) / 2}
+    by_hand = rows.groupby(cell)[values].mean()
     np.testing.assert_allclose(means.set_index(cell)[values].sort_index(), by_hand, rtol=1e-14)
+
+
+def test_testbed_tasks_and_stages_that_are_not_there():
+    rows = datasets.load("testbed", samples=(1.0,), tasks=("sums", "facts"))
+    assert rows["task"][:2].tolist() == ["sums", "facts"] and len(set(rows["task"])) == 2
+    with pytest.raises(DatasetError, match="no task 'sums' at this stage, expected some of"):
+        datasets.load("testbed", tasks=("sums",), stage="ft")
+    with pytest.raises(DatasetError, match="no question at stage 'rl', expected 'base', or"):
+        datasets.load("testbed", stage="rl")
 
 
 def test_a_variable_that_names_no_folder(monkeypatch, tmp_path):

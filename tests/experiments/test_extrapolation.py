@@ -9,13 +9,14 @@ import pytest
 
 import t2jax as t2
 from experiments.checks import testbed_losses
-from experiments.paper import naive_overestimates, rq2_overtrained_tasks
+from experiments.paper import naive_overestimates
+from experiments.shared import overtrained
 from t2jax.working_precision import scope
 from tests.helpers.experiments import check_output
 
 SIZES = (3e3, 1e4, 3e4, 1e5, 3e5)
 LENGTHS = tuple(2.0**j for j in range(15, 24))
-AUDITED = rq2_overtrained_tasks.Config(
+AUDITED = overtrained.Config(
     laws=("T2Loss on Chinchilla", "T2PassK on Chinchilla"),
     samples=(1, 16, 256),
     every=1,
@@ -52,7 +53,7 @@ def test_losses_of_a_known_law_are_predicted_where_they_are_held_out():
     _, kaplan = result.laws
     assert result.best is kaplan
     assert kaplan.r2 == pytest.approx(1, abs=1e-9)
-    assert (kaplan.longest.checkpoints, kaplan.largest.checkpoints) == (2 * len(SIZES), 6)
+    assert (kaplan.longest.checkpoints, kaplan.largest.checkpoints) == (2 * len(SIZES), 5)
     assert max(kaplan.longest.largest, kaplan.largest.largest, kaplan.rmse) < 1e-6
     assert result.seed_spread is None
 
@@ -87,7 +88,7 @@ def task_table(samples: tuple[int, ...]) -> t2.Table:
 
 @pytest.mark.long
 def test_overtrained_models_of_a_known_law_are_predicted():
-    result = rq2_overtrained_tasks.audit([task_table(AUDITED.samples)] * 2, AUDITED)
+    result = overtrained.audit([task_table(AUDITED.samples)] * 2, AUDITED)
     for extrapolation in result.extrapolations:
         assert extrapolation.inner_error < 1e-6
         assert extrapolation.audits[0].error < 1e-6
@@ -101,9 +102,7 @@ def test_predictions_do_not_see_the_checkpoints_beyond_the_split():
     table = task_table(config.samples)
     beyond = table["tokens"] / table["params"] >= config.split
     other = table.with_columns(neg_log_pass=np.where(beyond, 2.0, 1.0) * table["neg_log_pass"])
-    honest, disturbed = (
-        rq2_overtrained_tasks.audit([rows] * 2, config).extrapolations[0].audits[0] for rows in (table, other)
-    )
+    honest, disturbed = (overtrained.audit([rows] * 2, config).extrapolations[0].audits[0] for rows in (table, other))
     inside = honest.ratio < config.split
     np.testing.assert_allclose(disturbed.errors[inside], honest.errors[inside], atol=1e-6)
     assert disturbed.error == pytest.approx(0.5, abs=1e-6)
@@ -111,7 +110,7 @@ def test_predictions_do_not_see_the_checkpoints_beyond_the_split():
 
 
 def test_threshold_is_the_loss_without_spread_and_never_negative():
-    law = rq2_overtrained_tasks.Threshold(loss=KAPLAN, c=1.0, s0=1e-3, s1=1e-6)
+    law = overtrained.Threshold(loss=KAPLAN, c=1.0, s0=1e-3, s1=1e-6)
     size, length = np.array(1e4), np.array(1e6)
     loss = float(valued(KAPLAN, size, length))
     # a spread of zero leaves max(0, loss - log k)
@@ -137,11 +136,6 @@ def test_naive_pass_at_k_of_two_kinds_of_questions():
 @pytest.mark.tiny
 def test_testbed_losses(tmp_path):
     check_output(testbed_losses, testbed_losses.run(testbed_losses.Config.tiny()), tmp_path)
-
-
-@pytest.mark.tiny
-def test_rq2_overtrained_tasks(tmp_path):
-    check_output(rq2_overtrained_tasks, rq2_overtrained_tasks.run(rq2_overtrained_tasks.Config.tiny()), tmp_path)
 
 
 @pytest.mark.tiny

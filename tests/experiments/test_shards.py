@@ -1,4 +1,4 @@
-"""The studies of the second testbed, on shards made from a known law: optima by SciPy, a shift that is put in."""
+"""The studies of the testbed, on shards made from a known law: optima by SciPy, a shift that is put in."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ import t2jax as t2
 from experiments.shared import shards
 from experiments.shared.seeds import by_seed, seed_spread
 from experiments.testbed import data_wall, rq1, rq2, rq3
+from t2jax.tables.source import Source
 from t2jax.working_precision import scope
 from tests.helpers.experiments import check_output
 
@@ -89,8 +90,8 @@ def test_a_shift_by_post_training_is_found():
 
 
 def test_the_cut_is_by_the_optimum_for_one_sample():
-    average = shards_of_law().runs.assign(samples=1.0, task="average")
-    average["loss"] = loss(average["params"], average["tokens"])
+    runs = shards_of_law().runs.assign(samples=1.0)
+    average = t2.Table(runs.assign(loss=loss(runs["params"], runs["tokens"])), Source(units={"loss": 1.0}))
     expected = np.median([train / (6 * best(train, loss) ** 2) for train in TRAIN])
     assert rq2.best_ratio(average, rq2.Config()) == pytest.approx(expected, rel=0.2)
 

@@ -20,7 +20,7 @@ LARGEST_LOSS = 15.0
 """Guessing evenly among the 262,144 tokens of the largest vocabulary in use costs ln 262,144 = 12.5 nats."""
 LARGEST_LOSS_OF_TINY = 25.0
 """Where no row has a million parameters and 1e8 tokens, models may be surely wrong, or answers have several tokens: the
-largest loss of `t2.datasets.load("testbed")` is 23.2."""
+largest loss of our own tiny models is 23.2."""
 PERPLEXITIES = 6.0
 """Nats a token that a model of a million parameters falls below on 1e8 tokens: if no row does, these are perplexities.
 A bound of ours, as unigram models reach about 7."""
