@@ -9,6 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md")) if ">>> " in page.read_text(encoding="utf-8")]
+MARKDOWN = [
+    page
+    for folder in (ROOT, *(ROOT / name for name in ("data", "docs", "experiments", "notebooks", "t2jax", "tests")))
+    for page in sorted(folder.glob("*.md") if folder == ROOT else folder.rglob("*.md"))
+]
 
 PROGRAMS = [
     pytest.param("\n".join(blocks), id=page.stem)
@@ -23,12 +28,21 @@ def test_examples_print_what_they_say(page):
     assert failed == 0 and tried > 0
 
 
-def test_links_of_the_readme_lead_somewhere():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
-    assert len(links) > 10
-    for link in links:
-        assert (ROOT / link).exists(), link
+def anchors_of(page):
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_inside_the_repository_lead_somewhere(page):
+    """Also on a site that shows the repository, where nothing is generated."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"(?:src|href)=\"([^\"]+)\"", text)
+    for link in (link for link in links if not re.match(r"\w+:|\{\{", link)):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or target.suffix != ".md" or anchor in anchors_of(target), link
 
 
 def test_the_readme_is_short():

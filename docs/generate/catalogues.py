@@ -21,6 +21,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages, the notebooks and the project files to the site."""
     pages = {"laws.md": laws_page(), "noises.md": noises_page()}
     for name, content in pages.items():
+        if placeholder := files.get_file_from_path(name):  # what readers of the repository see
+            files.remove(placeholder)
         files.append(File.generated(config, name, content=content))
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         files.append(File.generated(config, name.lower(), content=(ROOT / name).read_text(encoding="utf-8")))

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 import t2jax as t2
+from experiments.shared.beside_grid import BesideGrid
 from experiments.shared.deployed_problems import (
     KINDS,
     SELECTIONS,
@@ -49,30 +50,16 @@ class Config:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """Problems of one kind.
+class Checked(BesideGrid):
+    """Problems of one kind. A plan is beaten by more than 1e-9, and `short` is the median of all problems.
 
     Attributes:
-        kind: Kind of the problem.
-        law: Name of the law.
-        problems: Number of problems.
-        solved: How many have an optimum.
-        beaten: How many plans the grid beats by more than 1e-9 of the value.
-        gain: Largest relative gain of the grid over the plan. It is negative where the grid is worse everywhere.
-        short: Median relative gain of the plan over the grid, which says how fine the grid is.
         points: Number of grid points.
         kkt: Largest residual of the optimality conditions.
         overspent: Largest relative excess of a plan over a limit.
         status: The planner's words.
     """
 
-    kind: str
-    law: str
-    problems: int
-    solved: int
-    beaten: int
-    gain: float
-    short: float
     points: int
     kkt: float
     overspent: float

@@ -33,8 +33,8 @@ class Config:
     """Mutated result files."""
     tables: int = 600
     """Mutated tables of each seed."""
-    repeats: int = 3
-    """Seeds of the mutated tables. The first was looked at while readers were written."""
+    repeats: int = 6
+    """Seeds of the mutated tables. The first three were looked at while readers were written."""
     seed: int = 0
     """Seed of every random draw."""
 
@@ -67,7 +67,8 @@ class MutatedTables:
         refused: How many were refused in one sentence.
         right: How many gave rows that are all true within a factor of two.
         without_loss: How many were read as tables without a loss, which no law of losses can be fitted to.
-        nonsense: How many gave another row.
+        doubted: How many gave another row, with a note that asks about it.
+        nonsense: How many gave another row without such a note.
         not_finite: How many gave a number that is not finite and positive.
     """
 
@@ -75,6 +76,7 @@ class MutatedTables:
     refused: int
     right: int
     without_loss: int
+    doubted: int
     nonsense: int
     not_finite: int
 
@@ -148,7 +150,8 @@ def mutated_tables(path: Path, count: int, seed: int) -> MutatedTables:
     kinds = Counter(attempt.kind for attempt in tried)
     tables = [attempt.table for attempt in tried if attempt.table is not None]
     not_finite = sum(not finite(table) for table in tables)
-    return MutatedTables(seed, kinds["refused"], kinds["right"], kinds["no loss"], kinds["nonsense"], not_finite)
+    right, without_loss = kinds["right"], kinds["no loss"]
+    return MutatedTables(seed, kinds["refused"], right, without_loss, kinds["doubted"], kinds["nonsense"], not_finite)
 
 
 def finite(table: Table) -> bool:
@@ -185,7 +188,8 @@ def words(result: Result) -> list[str]:
     lines = [f"result files: {refused} refused, {unchanged} with their counts, {len(result.wrong)} wrong"]
     lines += [
         f"tables of seed {tables.seed}: {tables.refused} refused, {tables.right} right,"
-        f" {tables.without_loss} without a loss, {tables.nonsense} nonsense, {tables.not_finite} not finite"
+        f" {tables.without_loss} without a loss, {tables.doubted} nonsense with a note, {tables.nonsense} without,"
+        f" {tables.not_finite} not finite"
         for tables in result.tables
     ]
     answered = sum(form.right for form in result.asked)

@@ -36,6 +36,7 @@ VARIANTS: dict[str, t2.noise.Noise] = {
     SCATTER: t2.noise.RunScatter(),
     BOTH: t2.noise.CrossedEffects(),
 }
+LOOKS = {ANEW: ("counts alone", VERMILLION), SCATTER: ("RunScatter", GREEN), BOTH: ("CrossedEffects", PURPLE)}
 LEAST = 1e-6  # tau, of variants without
 NARROW = 1e9
 """Both parameters of a Beta above which it is taken for its mean (within 3e-5 of it): SciPy's quantiles end as NaN."""
@@ -86,9 +87,7 @@ class Half:
     status: str
     agrees: bool
     observed: np.ndarray = field(metadata=UNSAVED)
-    low: np.ndarray = field(metadata=UNSAVED)
     mid: np.ndarray = field(metadata=UNSAVED)
-    high: np.ndarray = field(metadata=UNSAVED)
     inside: np.ndarray = field(metadata=UNSAVED)
     means: np.ndarray
     elpd: dict[str, float] = field(metadata=UNSAVED)
@@ -190,12 +189,11 @@ def predict_half(variant: str, half: int, counts: t2.Table, questions: np.ndarra
     middle = np.quantile(again.mean(axis=1), [0.05, 0.25, 0.75, 0.95], axis=0)
     mean = observed.mean(axis=0)
     means = np.stack([(middle[i] <= mean) & (mean <= middle[-1 - i]) for i in (1, 0)])
-    bands = side_of[0], side_of[2], side_of[4]
     elpd = dict(zip(loo.names, map(float, loo.log_densities), strict=True)) if loo else {}
     agrees = all(map(post.diagnosis.agrees, post.diagnosis.r_hat))
     unsure = len(loo.unsure) if loo else 0
     shares = (np.quantile(draws, [0.05, 0.5, 0.95]) for draws in (rho, tau))
-    return Half(variant, post.status, agrees, observed, *bands, inside, means, elpd, unsure, *shares)
+    return Half(variant, post.status, agrees, observed, side_of[2], inside, means, elpd, unsure, *shares)
 
 
 def read_scatter(post: t2.Posterior, few: t2.Table, key: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -291,18 +289,23 @@ def words(result: Result) -> list[str]:
 
 
 def figures(result: Result) -> dict[str, "Figure"]:
-    """Measured against predicted pass@k at the largest k: the first half of each variant."""
-    figure, axes = stacked(3, 1.8, sharex=True, sharey=True)
-    for ax, half, colour in zip(axes, result.halves, (VERMILLION, GREEN, PURPLE), strict=False):
-        seen, mid = half.observed[:, -1], half.mid[:, -1]
-        reach = np.stack([mid - half.low[:, -1], half.high[:, -1] - mid])
-        ax.errorbar(seen, mid, reach, fmt="o", color=colour, markersize=3, elinewidth=0.8)
-        ax.plot([0, 1], [0, 1], color=BLACK, linewidth=0.6, zorder=0, label="predicted = measured")
-        ax.set(title=half.variant + ("" if half.agrees else " (chains do not agree)"), xlim=(-0.02, 1), ylim=(-0.02, 1))
-    axes[-1].set_xlabel(f"pass@{result.targets[-1]} of the other questions, measured (share)")
-    figure.supylabel(f"pass@{result.targets[-1]} predicted, with 90 % band (share)")
-    common_legend(figure, axes)
-    return {"held_out": figure}
+    """Shares of checkpoints inside the 50 % and 90 % bands, with standard errors over halves."""
+    figure, (ax,) = stacked(1, 2.2)
+    for place, (variant, (name, colour)) in enumerate(LOOKS.items()):
+        scores = [score for score in result.scores if score.variant == variant]
+        samples = [score.samples * 1.15 ** (place - 1) for score in scores]  # beside each other
+        for level, marker in enumerate("s^"):
+            shares = [100 * score.inside[level] for score in scores]
+            errors = [100 * score.error[level] for score in scores]
+            label = name if level else None
+            ax.errorbar(samples, shares, errors, fmt=marker, color=colour, elinewidth=0.8, label=label)
+    for level in (50, 90):
+        ax.axhline(level, color=BLACK, linewidth=0.6, zorder=0)
+        ax.text(32, level + 1, f"{level} % bands", ha="center")
+    ax.set(xscale="log", xticks=result.targets, xticklabels=result.targets, ylim=(0, 105), xlabel="k")
+    ax.set_ylabel("checkpoints inside (%)")
+    common_legend(figure, [ax])
+    return {"inside": figure}
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import t2jax as t2
+from experiments.shared.beside_grid import BesideGrid
 from experiments.shared.record import command, stage
 
 KINDS = {  # tasks, law, limits
@@ -43,27 +44,13 @@ class Config:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """Problems of one kind.
+class Checked(BesideGrid):
+    """Problems of one kind. A plan is beaten by more than 1e-6, and `short` is the largest of all problems.
 
     Attributes:
-        kind: Kind of the problem.
-        law: Name of the law.
-        problems: Number of problems.
-        solved: How many have an optimum.
-        beaten: How many plans the grid beats by more than 1e-6 of the value.
-        gain: Largest relative gain of the grid over the plan.
-        short: Largest relative gain of the plan over the grid.
         uneven: How many plans draw more than twice as many samples for one task as for another.
     """
 
-    kind: str
-    law: str
-    problems: int
-    solved: int
-    beaten: int
-    gain: float
-    short: float
     uneven: int
 
 

@@ -164,7 +164,7 @@ def _fit(case: Case, folder: Path, config: Config) -> t2.Law:
     t2.save_law(folder / "law.json", fit, table, folder / "rows.csv")
     boot = t2.bootstrap(fit, table, draws=config.draws, key=draw_key)
     kind = f"bootstrap: {boot.status}"
-    t2.save_draws(folder / "draws.nc", boot.laws, fit.law, kind, asked=config.draws, made=config.draws)
+    t2.save_draws(folder / "draws.nc", boot.laws, fit.law, kind, asked=config.draws, tried=config.draws)
     return t2.load_law(folder / "law.json", type(case.law))
 
 

@@ -163,12 +163,19 @@ class Attempt:
 
     @property
     def kind(self) -> str:
-        """The table is "refused", has "no loss", is "nonsense" or is "right"."""
+        """The table is "refused", has "no loss", is "nonsense", also "doubted" with a note, or is "right"."""
         if self.table is None:
             return "refused"
         if "loss" not in self.table:
             return "no loss"
-        return "nonsense" if nonsense(self.table) else "right"
+        if not nonsense(self.table):
+            return "right"
+        return "doubted" if self.doubts else "nonsense"
+
+    @property
+    def doubts(self) -> list[str]:
+        """Notes of the table that ask whether a value is meant."""
+        return [] if self.table is None else [note for note in self.table.notes if note.endswith("?")]
 
 
 def attempts(path: Path, count: int, seed: int) -> list[Attempt]:

@@ -108,7 +108,7 @@ def draw_and_save(fitted: Fit, table: Table, options: FittingOptions, key: Any, 
         caution = "" if simulated else shared_errors(table, over)
         drawn = Bootstrap(laws, size * len(parts), failed, resampled, caution, fitted.undetermined)
         with out.file(below + DRAWS_FILE) as path:
-            save_draws(path, laws, fitted.law, f"bootstrap: {drawn.status}", asked=options.draws, made=drawn.draws)
+            save_draws(path, laws, fitted.law, f"bootstrap: {drawn.status}", asked=options.draws, tried=drawn.draws)
         return drawn
 
     try:

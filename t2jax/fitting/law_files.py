@@ -17,6 +17,7 @@ from t2jax.files import finite, save_json, save_netcdf
 from t2jax.fitting.bootstrap import Bootstrap
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.measured_range import MeasuredRange
+from t2jax.laws.arguments import renamed
 from t2jax.laws.base import Law
 from t2jax.laws.user_code import Origin, load_origin, origin_of
 from t2jax.tables.table import Table
@@ -146,7 +147,8 @@ def _checked(law: type[Law], parameters: dict[str, Any], path: str | os.PathLike
     return law(**{name: float(value) for name, value in parameters.items()})
 
 
-def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, made: int) -> None:
+@renamed(made="tried")
+def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, tried: int) -> None:
     """Writes a batch of laws as NetCDF, one variable (chain, draw) for each parameter, which ArviZ reads too.
 
     Args:
@@ -155,13 +157,13 @@ def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, mad
         point: The fitted law that they belong to.
         kind: What they are, such as "bootstrap over rows".
         asked: Number of draws that were asked for.
-        made: Number of draws that were tried. It is smaller after an interruption. Failed draws are left out.
+        tried: Number of draws that were tried. It is smaller after an interruption. Failed draws are left out.
 
     Examples:
         >>> import tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "draws.nc"
         >>> boot = t2.bootstrap(fit, runs, draws=8, key=jax.random.key(0))
-        >>> t2.save_draws(path, boot.laws, fit.law, "bootstrap over rows", asked=8, made=8)
+        >>> t2.save_draws(path, boot.laws, fit.law, "bootstrap over rows", asked=8, tried=8)
         >>> t2.load_draws(path, fit.law).E.shape
         (8,)
     """
@@ -176,7 +178,7 @@ def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, mad
             "law": laws.name_of(type(draws)),
             "kind": kind,
             "asked": asked,
-            "made": made,
+            "made": tried,
             "point": json.dumps(settled_values(point)),
         },
     )
@@ -200,21 +202,21 @@ def load_draws(path: str | os.PathLike[str], point: Law) -> Law:
         >>> import tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "draws.nc"
         >>> laws = t2.laws.Chinchilla(**{name: np.full(3, value) for name, value in law.values().items()})
-        >>> t2.save_draws(path, laws, law, "copies", asked=3, made=3)
+        >>> t2.save_draws(path, laws, law, "copies", asked=3, tried=3)
         >>> t2.load_draws(path, law).alpha
         array([0.35, 0.35, 0.35])
     """
     try:
         with _xarray().open_dataset(path, group=DRAWS_GROUP, engine="h5netcdf") as dataset:
             owner = dict(json.loads(dataset.attrs["point"]))
-            asked, made = int(dataset.attrs["asked"]), int(dataset.attrs["made"])
+            asked, tried = int(dataset.attrs["asked"]), int(dataset.attrs["made"])
             values = {name: np.asarray(dataset[name].values, float).ravel() for name in point.values()}
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{path}: not draws that t2jax wrote ({type(error).__name__})") from None
     if owner != settled_values(point):
         raise ValueError(f"{path}: the draws belong to another fit than the law beside them; remove them or fit again")
-    if made < asked:
-        warnings.warn(f"{path}: the drawing was interrupted, {made} of {asked} draws were made", stacklevel=2)
+    if tried < asked:
+        warnings.warn(f"{path}: the drawing was interrupted, {tried} of {asked} draws were made", stacklevel=2)
     return type(point)(**values)
 
 
@@ -226,10 +228,10 @@ def load_bootstrap(path: str | os.PathLike[str], point: Law) -> Bootstrap:
     """
     drawn = load_draws(path, point)
     with _xarray().open_dataset(path, group=DRAWS_GROUP, engine="h5netcdf") as dataset:
-        made, kind = int(dataset.attrs["made"]), str(dataset.attrs.get("kind", ""))
+        tried, kind = int(dataset.attrs["made"]), str(dataset.attrs.get("kind", ""))
     good = len(next(iter(drawn.values().values())))
     caution = next((part for part in kind.removeprefix("bootstrap: ").split("; ") if "share errors" in part), "")
-    return Bootstrap(drawn, made, made - good, "those of a file", caution)
+    return Bootstrap(drawn, tried, tried - good, "those of a file", caution)
 
 
 def settled_values(law: Law) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, get_args, get_origin
@@ -44,6 +45,31 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
         return function(*bound.args, **bound.kwargs)
 
     return checked_function
+
+
+def renamed(**new_names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Lets a function take arguments by the names that they had in the release before, with a DeprecationWarning.
+
+    Args:
+        new_names: New name of each argument by its old name.
+
+    Returns:
+        A decorator of the function.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def with_new_names(*args: P.args, **kwargs: P.kwargs) -> R:
+            for old, new in new_names.items():
+                if old in kwargs:
+                    message = f"{function.__name__}: {old} is now {new}; the old name is removed in the next release"
+                    warnings.warn(message, DeprecationWarning, stacklevel=2)
+                    kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return with_new_names
+
+    return decorate
 
 
 def _check_argument(function: str, name: str, wanted: Any, given: Any) -> Any:

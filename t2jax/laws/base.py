@@ -61,6 +61,8 @@ class Law:
         linear: Parameters in which the prediction is linear if all others are fixed (variable projection).
         convex: Whether `cost` is convex in (log N, log D, log k), so that one start finds the global optimum.
         kink_at_unique: Whether `cost` has a kink where tokens begin to repeat, so that plans solve both sides of it.
+        gaussian_in_log: Whether fits take errors for Gaussian in the log by default. A law asks for that if a robust
+            penalty has no curvature in its parameters far from the rows, so that no start converges.
         gauge: Parameters to fix, with their values, if no `loss` column fixes the scale of a latent loss.
         fields: Declarations of the parameters and inner laws. The decorator `law` sets them.
 
@@ -75,6 +77,7 @@ class Law:
     linear: ClassVar[tuple[str, ...]] = ()
     convex: ClassVar[bool] = False
     kink_at_unique: ClassVar[bool] = False
+    gaussian_in_log: ClassVar[bool] = False
     gauge: ClassVar[Mapping[str, float]] = {}
     fields: ClassVar[Mapping[str, Param | Part]] = {}
 

@@ -1,7 +1,6 @@
 """The default noise model of a law and a table."""
 
 from t2jax.laws.base import Law
-from t2jax.laws.pass_at_k.post_trained import PostTrained
 from t2jax.noise.counts import BetaBinomial, Binomial
 from t2jax.noise.joint import Joint
 from t2jax.noise.losses import Gaussian, Huber, StudentT
@@ -14,7 +13,7 @@ def default_noise(law: type[Law], table: Table) -> Noise:
     """Chooses the noise model that a fit uses by default.
 
     - Losses take `Huber(1e-3)`, or `StudentT` where the table has their standard errors (`loss_se`).
-    - `PostTrained` takes `Gaussian("log")`: far from the rows Huber's penalty has no curvature in its shift.
+    - Laws with `gaussian_in_log`, as `PostTrained`, take `Gaussian("log")`.
     - Counts take `BetaBinomial`, or `Binomial` where the law gives all questions one chance.
     - Measured pass@k and error rates take `Gaussian`.
     - A law that derives these from a loss, on a table with losses too, takes both in a `Joint`.
@@ -30,7 +29,7 @@ def default_noise(law: type[Law], table: Table) -> Noise:
         >>> t2.noise.default_noise(t2.laws.Chinchilla, runs)
         Huber(delta=0.001)
     """
-    if issubclass(law, PostTrained):
+    if law.gaussian_in_log:
         return Gaussian("log", scale=0.01)
     if "loss" in law.response:
         return StudentT() if ROW_ERROR in table and response(law, table) == "loss" else Huber()

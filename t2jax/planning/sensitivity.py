@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2jax.fitting.fit import Fit
-from t2jax.laws.arguments import check_arguments
+from t2jax.laws.arguments import check_arguments, renamed
 from t2jax.laws.base import Law
 from t2jax.laws.coordinates import Coordinates
 from t2jax.numerics.bands import Band
@@ -116,26 +116,27 @@ class ShadowPrices:
         rows = {name: f"{price:.4g} per unit" for name, price in self.buys.items() if price}
         return report(f"ShadowPrices: {self.plan.status}", rows)
 
-    def exchange(self, one: str, other: str) -> float:
-        """Computes how many units of the limit `other` are worth one unit of the limit `one`.
+    @renamed(one="limit")
+    def exchange(self, limit: str, other: str) -> float:
+        """Computes how many units of another limit are worth one unit of a limit.
 
         `exchange("inference", "train")` is the training FLOPs that one more serving FLOP per token is worth.
 
         Args:
-            one: Name of a limit.
+            limit: Name of a limit.
             other: Name of another limit.
 
         Returns:
-            Units of `other` per unit of `one`.
+            Units of `other` per unit of `limit`.
 
         Raises:
             ValueError: When the budget lacks one of the limits, or it does not bind.
         """
-        for name in (one, other):
+        for name in (limit, other):
             if not self.buys.get(name):
                 priced = ", ".join(name for name, price in self.buys.items() if price) or "none"
                 raise ValueError(f"{name} has no price here: the binding limits of this budget are {priced}")
-        return self.buys[one] / self.buys[other]
+        return self.buys[limit] / self.buys[other]
 
 
 @check_arguments

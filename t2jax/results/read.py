@@ -71,7 +71,8 @@ def read_results(
         task: Name of the task, for files that do not name it.
         metric: The metric to read, such as "exact_match,strict-match"; for inspect_ai the scorer.
         answer_pattern: Regular expression of an answer. Each response of lm-evaluation-harness is then right if its
-            last match (the first group, if there is one) is that of the target.
+            last match (the first group, if there is one) is that of the target. Responses of large_language_monkeys
+            keep their verdicts, and their answers are kept for majority votes.
         params_column: The column of nanochat that is N: "num_scaling_params" or "num_params".
         batch_tokens: Tokens of a training step, for tokens of Weights & Biases and of revisions such as step113000.
         bytes_per_token: Bytes of a token on average, for nanochat's bits per byte.

@@ -97,7 +97,7 @@ class ReadOptions:
         model: Name of the model.
         task: Name of the task.
         metric: The metric to read where a file has several.
-        answer_pattern: Pattern of an answer, with which every response is scored again.
+        answer_pattern: Pattern of an answer in a response.
         params_column: The column of nanochat that is N.
         batch_tokens: Tokens of a training step.
         bytes_per_token: Bytes of a token on average, for losses in bits per byte.

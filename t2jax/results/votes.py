@@ -1,6 +1,7 @@
 """Votes: how often each answer to a question was given, as JSON texts in two columns of a table of counts."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,6 +22,23 @@ def written(votes: Mapping[str, int]) -> str:
         The text of a cell.
     """
     return json.dumps(dict(votes), ensure_ascii=False, separators=(",", ":"))
+
+
+def last_match(pattern: str, text: str) -> str | None:
+    """Finds the answer in a response: the last match of a pattern, or of its first group.
+
+    Args:
+        pattern: A regular expression.
+        text: The response.
+
+    Returns:
+        The answer without blanks around it, None without a match.
+    """
+    matches = list(re.finditer(pattern, text))
+    if not matches:
+        return None
+    last = matches[-1]
+    return ((last[1] if last.re.groups else last[0]) or "").strip()
 
 
 def contradiction(right: Mapping[str, int], wrong: Mapping[str, int]) -> str:

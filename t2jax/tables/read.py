@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from t2jax.tables.checks import check_file, check_sizes, clean, multiplied, unit_factors
+from t2jax.tables.doubts.remarks import remarks_on_a_file
 from t2jax.tables.formats import READABLE, _with_suffix
 from t2jax.tables.place import Place, TableError, unique_names
 from t2jax.tables.reading.cells import is_number, normalised, style_of
@@ -143,16 +144,16 @@ def read_with(path: str | os.PathLike[str], reading: Reading) -> Table:
     frame, step = losses_in_nats(frame, header.loss_units, reading, place)
     steps.append(step)
     frame, step = with_size_of_compute(frame, place)
-    notes = tuple(note for note in (*steps, step) if note)
-    source = dataclasses.replace(
-        raw.earlier, name=str(path), sha256=sha256, units={**raw.earlier.units, **factors}, notes=notes
-    )
+    believed = {**raw.earlier.units, **factors}
+    frame = clean(frame, place, known_raw=believed)
+    check_file(frame, place, known_raw=believed)
+    check_sizes(frame, place)
+    remarks = remarks_on_a_file({str(name): cells for name, cells in frame.items()}, place, known_raw=believed)
+    notes = tuple(note for note in (*steps, step, *remarks) if note)
+    source = dataclasses.replace(raw.earlier, name=str(path), sha256=sha256, units=believed, notes=notes)
     scaled = "".join(f", {column} times {factor:g}" for column, factor in factors.items())
     for step in (f"read {path} (sha256 {sha256}){scaled}", *notes, selected):
         source = source.then(step) if step else source
-    frame = clean(frame, place, known_raw=source.units)
-    check_file(frame, place, known_raw=source.units)
-    check_sizes(frame, place)
     table = _from_clean_frame(frame, source, place)
     return best_rows(table, reading.best_of) if reading.best_of else table
 

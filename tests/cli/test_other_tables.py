@@ -8,6 +8,7 @@ import pytest
 
 import t2jax as t2
 from t2jax.cli import command
+from t2jax.laws.held_inputs import held_values
 
 
 def write(path, **columns):
@@ -109,3 +110,21 @@ def test_a_plan_after_post_training_from_base_runs_and_six_tuned_ones(tmp_path, 
     assert "column 'stage': found base, sft, expected rows of 'rl' too" in capsys.readouterr().err
     assert command(["fit", table, "--stage", "base", "-o", str(tmp_path / "fit")]) == 1
     assert "--stage: found 'base', expected a stage after it" in capsys.readouterr().err
+
+
+def test_next_runs_are_planned_for_the_post_trained_model(tmp_path, monkeypatch):
+    """The command stops before the fit, which the plan above has."""
+    fitted = []
+
+    def stop(law, *_):
+        fitted.append(law)
+        raise ValueError("stopped before the fit")
+
+    monkeypatch.setattr("t2jax.cli.next_runs.command.fit_and_save", stop)
+    rows = {"params": [1e8, 3e8, 1e8], "tokens": [2e9, 6e9, 2e9], "samples": 1.0, "stage": ["base", "base", "sft"]}
+    pd.DataFrame(rows).assign(neg_log_pass=[3.0, 2.5, 2.0]).to_csv(tmp_path / "runs.csv", index=False)
+    given = ["--stage", "sft", "--train", "1e21", "-o", str(tmp_path / "next")]
+    with pytest.raises(ValueError, match="stopped before the fit"):
+        command(["next", str(tmp_path / "runs.csv"), *given])
+    (law,) = fitted
+    assert issubclass(law, t2.laws.PostTrained) and held_values(law) == {"tuned": 1.0}

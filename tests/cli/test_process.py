@@ -103,7 +103,7 @@ law = t2.laws.Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
 draws = t2.laws.Chinchilla(**{name: np.full(20_000, value) for name, value in law.values().items()})
 resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
 try:
-    save_draws(pathlib.Path("draws.nc"), draws, law, "bootstrap", asked=20_000, made=20_000)
+    save_draws(pathlib.Path("draws.nc"), draws, law, "bootstrap", asked=20_000, tried=20_000)
 except OSError as error:
     sys.exit(f"{error.filename}: {error.strerror}")
 """

@@ -53,7 +53,7 @@ def test_a_value_at_an_edge_is_written_as_that_edge(tmp_path, fit, runs, draws):
     save_law(tmp_path / "law.json", dataclasses.replace(fit, law=near), runs)
     back = load_law(tmp_path / "law.json")
     assert back.values() == TRUE.values() | {"E": 0.0, "alpha": 1e-3}
-    save_draws(tmp_path / "draws.nc", draws, near, "bootstrap over rows", asked=30, made=30)
+    save_draws(tmp_path / "draws.nc", draws, near, "bootstrap over rows", asked=30, tried=30)
     assert load_draws(tmp_path / "draws.nc", back).values().keys() == TRUE.values().keys()
 
 
@@ -119,7 +119,7 @@ def test_a_damaged_law_names_file_and_parameter(tmp_path, fit, runs, name, value
 
 
 def test_draws_come_back_to_the_last_bit(tmp_path, draws):
-    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows", asked=35, made=35)
+    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows", asked=35, tried=35)
     back = load_draws(tmp_path / "draws.nc", TRUE)
     assert type(back) is t2.laws.Chinchilla
     for name, values in draws.values().items():
@@ -129,7 +129,7 @@ def test_draws_come_back_to_the_last_bit(tmp_path, draws):
 
 
 def test_draws_cut_short_say_so(tmp_path, draws):
-    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows", asked=40, made=35)
+    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows", asked=40, tried=35)
     with pytest.warns(UserWarning, match=r"draws\.nc: the drawing was interrupted, 35 of 40 draws were made"):
         back = load_draws(tmp_path / "draws.nc", TRUE)
     np.testing.assert_array_equal(back.alpha, draws.alpha)
@@ -137,7 +137,7 @@ def test_draws_cut_short_say_so(tmp_path, draws):
 
 def test_arviz_reads_draws(tmp_path, draws):
     arviz = pytest.importorskip("arviz")
-    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows", asked=40, made=35)
+    save_draws(tmp_path / "draws.nc", draws, TRUE, "bootstrap over rows", asked=40, tried=35)
     read = arviz.from_netcdf(tmp_path / "draws.nc")
     posterior = read.posterior
     assert (posterior.attrs["asked"], posterior.attrs["made"]) == (40, 35)
@@ -181,7 +181,7 @@ def test_draws_of_a_file_keep_how_many_failed_and_what_they_do_not_show(tmp_path
     laws = t2.laws.Chinchilla(**{name: np.full(30, value) for name, value in TRUE.values().items()})
     caution = "24 rows are of 4 runs: rows of one run share errors, so intervals over rows are too narrow"
     boot = t2.Bootstrap(laws, 40, 10, "rows", caution)
-    save_draws(tmp_path / "draws.nc", laws, TRUE, f"bootstrap: {boot.status}", asked=40, made=40)
+    save_draws(tmp_path / "draws.nc", laws, TRUE, f"bootstrap: {boot.status}", asked=40, tried=40)
     back = load_bootstrap(tmp_path / "draws.nc", TRUE)
     assert (back.draws, back.failed, back.caution) == (40, 10, caution)
     assert back.no_band().startswith("10 of 40 draws reached no optimum")

@@ -12,6 +12,7 @@ from scipy import stats
 import t2jax as t2
 from t2jax.fitting.problem import prepare
 from t2jax.laws.loss.chinchilla import Chinchilla
+from t2jax.laws.pass_at_k.post_trained import PostTrained
 from t2jax.laws.pass_at_k.t2_loss import T2Loss
 from t2jax.laws.pass_at_k.t2_pass_k import T2PassK
 from t2jax.laws.pass_at_k.t2_pass_k_naive import T2PassKNaive
@@ -104,6 +105,7 @@ def test_defaults():
     assert default_noise(T2PassKNaive, table(**counts)) == Binomial()
     assert default_noise(T2PassK, table(**counts, **loss)) == Joint(BetaBinomial())
     assert isinstance(default_noise(T2PassK, table(**rates)), Gaussian)
+    assert default_noise(PostTrained, table(**loss)) == Gaussian("log", scale=0.01)  # as the law states
     joint = default_noise(T2PassKNaive, table(**rates, **loss))
     assert isinstance(joint, Joint) and isinstance(joint.samples, Gaussian) and joint.loss == Gaussian("log", 0.01)
 

@@ -138,6 +138,11 @@ def test_elasticities_and_prices_of_chinchilla():
     assert prices.buys["train"] == pytest.approx(-result.value["train"] * result.plan.value / 1e24, rel=1e-9)
     with pytest.raises(ValueError, match="inference has no price here: the binding limits of this budget are train"):
         prices.exchange("train", "inference")
+    with (
+        pytest.raises(ValueError, match="inference has no price"),
+        pytest.warns(DeprecationWarning, match="exchange: one is now limit; the old name is removed"),
+    ):
+        prices.exchange(one="train", other="inference")  # pyright: ignore[reportCallIssue]
 
 
 def rented(price: float, prompt: float) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import t2jax as t2
-from t2jax.planning.levers.charges import Charges, costs_of, scale_tokens
+from t2jax.planning.levers.charges import Charges, charges_of, scale_tokens
 from t2jax.planning.levers.levers import _with_budgets, levers_of
 from t2jax.planning.levers.surfaces import surface_of
 from t2jax.planning.prices.terms import total
@@ -30,7 +30,7 @@ def summed(charges: Charges, factor: float, *sizes: float) -> float:
 
 def test_costs_are_exact_at_any_number_of_tokens():
     budget: Any = t2.Budget(total=1e6, queries=1e8, latency=60.0, first_token=2.0, between_tokens=0.1, **DOLLARS)
-    costs, factor, (n, d, k) = costs_of(budget), 3.7, (7e9, 2e11, 5.0)
+    costs, factor, (n, d, k) = charges_of(budget), 3.7, (7e9, 2e11, 5.0)
     serving = scale_tokens(budget.serving, factor)
     with scope():
         query = [summed(term, factor, n, d, k) for term in costs.serving]
@@ -44,7 +44,7 @@ def test_costs_are_exact_at_any_number_of_tokens():
         plain = total(t2.Serving(generated=4.0).terms()[0], n, 1.0, k)
     assert costs.memory_limit == pytest.approx(8 * 80e9)
     # 2Nk for each of four tokens
-    free = costs_of(t2.Budget(train=1e20, inference=1e10))
+    free = charges_of(t2.Budget(train=1e20, inference=1e10))
     assert summed(free.serving[0], 4.0, n, d, k) == pytest.approx(8 * n * k, rel=1e-12) == float(plain)
     assert free.memory == () and free.durations == () and free.memory_limit is None
 

@@ -60,6 +60,26 @@ def test_answers_of_a_log_are_kept_unless_they_contradict_their_verdicts(tmp_pat
     assert frame["wrong_answers"].tolist() == ['{"":1}', '{"":3}']
 
 
+def test_answers_of_other_tools_are_kept(tmp_path):
+    """Of 0.yaml `#### 4` is right three times of four; rows of Every Eval Ever name the final answer of each sample."""
+    CASE["monkeys"].write(tmp_path / "monkeys")
+    frame = t2.read_results(tmp_path / "monkeys", answer_pattern=r"#### (\d+)").frame
+    assert frame["right_answers"].tolist() == ['{"4":3}', '{"7":1}']
+    assert frame["wrong_answers"].tolist() == ['{"5":1}', '{"1":1,"2":1,"3":1}']
+    CASE["every-eval-ever"].write(tmp_path / "rows")
+    file = tmp_path / "rows" / "instances.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for number, line in enumerate(lines):
+        answer = "4" if line["evaluation"]["is_correct"] else f"{number}0"
+        extracted = {"turn_idx": 0, "source": "output.raw", "extraction_method": "regex"}
+        draft, final = extracted | {"is_terminal": False}, extracted | {"is_terminal": True}
+        line["answer_attribution"] = [draft | {"extracted_value": "0"}, final | {"extracted_value": answer}]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    frame = t2.read_results(tmp_path / "rows").frame
+    assert frame["right_answers"].tolist() == ['{"4":2}', "{}"]
+    assert frame["wrong_answers"].tolist() == ['{"10":1}', '{"30":1,"40":1,"50":1}']
+
+
 def test_several_tools_of_counts_come_together(tmp_path):
     for name in ("evalplus", "inspect", "lm-eval"):
         CASE[name].write(tmp_path / name)

@@ -12,8 +12,8 @@ from t2jax.cli.figures import figure_of, save_panels
 from t2jax.cli.fitting import fit_and_save, fit_answer
 from t2jax.cli.law_source import fit_deviations
 from t2jax.cli.next_runs.config import NextConfig
-from t2jax.cli.next_runs.pool import check_pool_options, choose, costs_of
-from t2jax.cli.options import law_for
+from t2jax.cli.next_runs.pool import check_pool_options, choose, costs_in_pool
+from t2jax.cli.options import at_stage, law_for
 from t2jax.cli.output import Output
 from t2jax.cli.tables.options import notes_of
 from t2jax.cli.words import columns, count
@@ -36,19 +36,20 @@ def run(config: NextConfig) -> int:
     if config.candidates is not None and config.largest is not None:
         raise ValueError("--largest does not apply to --candidates; remove the expensive runs from that table")
     check_pool_options(config)
-    table = config.fitting.read(config.table)
+    fitting, held_inputs = at_stage(config.fitting, config.held_inputs)
+    table = fitting.read(config.table)
     candidates, pool, targets = (
-        None if path is None else config.fitting.reading.read_points(path, ())
+        None if path is None else fitting.reading.read_points(path, ())
         for path in (config.candidates, config.pool, config.targets)
     )
-    budget = Budget(train=config.train, inference=config.inference, inputs=config.held_inputs.given or None)
-    config.held_inputs.check(config.fitting.law, budget)
+    budget = Budget(train=config.train, inference=config.inference, inputs=held_inputs.given or None)
+    held_inputs.check(fitting.law, budget)
     if config.count is not None and config.count < 1:
         raise ValueError(f"--count must be at least one run, not {config.count}")
     places = _region(table, config.largest) if candidates is None else candidates
     unit = "" if pool is not None and "cost" in pool else " FLOPs"
     if pool is not None:
-        cheapest = float(costs_of(pool).min())
+        cheapest = float(costs_in_pool(pool).min())
     else:
         cheapest = places.cost_min if isinstance(places, Region) else float(places.compute().min())
     if config.compute is not None and not config.compute >= cheapest:
@@ -56,7 +57,7 @@ def run(config: NextConfig) -> int:
             f"--compute {config.compute:.4g} does not pay for the cheapest run to choose from: {cheapest:.4g}{unit}"
         )
     with Output("next", config.output, config) as out:
-        fitted = fit_and_save(config.held_inputs.of(law_for(table, config.fitting.law)), table, config.fitting, out)
+        fitted = fit_and_save(held_inputs.of(law_for(table, fitting.law)), table, fitting, out)
         result, answer = fitted.fit, {"fit": fit_answer(fitted), "notes": notes_of(table)}
         out.say(f"{laws.name_of(type(result.law))} on {table.source.name}: {result.status}", "")
         if not result.converged:

@@ -34,7 +34,7 @@ def check_pool_options(config: NextConfig) -> None:
         raise ValueError("--pool needs --compute, which pays for the runs, or --count")
 
 
-def costs_of(pool: Table) -> np.ndarray:
+def costs_in_pool(pool: Table) -> np.ndarray:
     """Returns what each run costs, shape (pool,): the column `cost`, else training FLOPs.
 
     It raises ValueError for costs that are not positive.
@@ -50,7 +50,7 @@ def choose(config: NextConfig, fit: Fit, budget: Budget, pool: Table, more: Tabl
 
     It raises ValueError where there is no plan.
     """
-    costs = costs_of(pool)
+    costs = costs_in_pool(pool)
     spend = float(costs.sum()) if config.compute is None else config.compute
     chosen = choose_from_pool(fit, pool, targets_of(fit, budget, more), spend=spend, count=config.count, cost=costs)
     return as_next_runs(chosen, pool, costs)

@@ -17,9 +17,9 @@ from t2jax.cli.plan.explain import explain
 from t2jax.cli.plan.partial import keep_plan, keep_report
 from t2jax.cli.plan.prices import OF_DEVICES, PRICE_NAMES, PriceOptions
 from t2jax.cli.plan.ranges import LEVER_POINTS, POINTS, SMOOTH_POINTS, plans_over_ranges, smooth_over_ranges
-from t2jax.cli.plan.report import PlanReport, by_option
+from t2jax.cli.plan.report import PlanReport, by_option, moving_options
 from t2jax.cli.plan.tasks.command import plan_tasks
-from t2jax.cli.plan.words import NEGLIGIBLE, plan_answer, plan_summary, plan_text, save_plan
+from t2jax.cli.plan.words import plan_answer, plan_summary, plan_text, save_plan
 from t2jax.cli.report.add import add_plan_page
 from t2jax.cli.selection.kinds import selection_of
 from t2jax.cli.tables.pairs import pairs
@@ -166,8 +166,7 @@ def _move_bands(source: LawSource, budget: Budget, moves: Elasticities | None, c
     """Returns intervals of the elasticities that are shown, with deviations of runs from the law."""
     if moves is None or config.prices.ranges() or source.law is None:
         return {}
-    tables, law = (moves.params, moves.tokens, moves.samples, moves.value), source.law.values()
-    shown = [name for name in moves.params if name not in law and max(abs(t[name]) for t in tables) > NEGLIGIBLE]
+    shown = moving_options(moves, source.law, ("params", "tokens", "samples", "value"))
     return elasticity_bands(draw_elasticities(source.choice, budget, shown, config.fitting.seed))
 
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from t2jax.cli.figures import figure_of, save_panels
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.output import Output
-from t2jax.cli.plan.report import PlanReport
+from t2jax.cli.plan.report import PlanReport, moving_options
 from t2jax.laws.predict import evaluate
 from t2jax.numerics.bands import band
 from t2jax.planning.problem import inputs_at
@@ -90,12 +90,7 @@ def other_sizes(report: PlanReport, params: np.ndarray) -> dict[str, np.ndarray]
 
 def _draw_elasticities(ax: Axes, report: PlanReport, moves: Elasticities) -> bool:
     """Draws bars of the elasticities, and returns whether there are any."""
-    names = [
-        name
-        for name in moves.params
-        if name not in report.law.values()
-        and max(abs(getattr(moves, answer)[name]) for answer in report.answers) > 1e-3
-    ]
+    names = moving_options(moves, report.law, report.answers)
     if not names:
         return False
     place = np.arange(len(names))

@@ -1,5 +1,6 @@
 """Plan with all its context, and other sizes at the same costs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +17,9 @@ from t2jax.planning.plan import Plan
 from t2jax.planning.problem import chooses_samples
 from t2jax.planning.rivals import Choice, models
 from t2jax.planning.sensitivity import DeltaBand, Elasticities, ShadowPrices
+
+NEGLIGIBLE = 5e-4
+"""Smaller elasticities are not shown."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,22 @@ class PlanReport:
         if (samples != sizes.samples).any():
             sizes = models(self.law, budget, params, sizes.tokens, samples)
         return np.where(sizes.within_limits, sizes.tokens, np.nan), np.where(sizes.within_limits, sizes.samples, np.nan)
+
+
+def moving_options(moves: Elasticities, law: Law, answers: Iterable[str], least: float = NEGLIGIBLE) -> list[str]:
+    """Lists the limits and prices that move an answer, whose elasticities are shown.
+
+    Args:
+        moves: Elasticities of a plan by option.
+        law: The law, whose parameters are left out.
+        answers: Names of the answers, such as "params".
+        least: Elasticity that one of the answers has to exceed.
+
+    Returns:
+        Names of options.
+    """
+    tables, parameters = [getattr(moves, answer) for answer in answers], law.values()
+    return [n for n in moves.params if n not in parameters and max(abs(table[n]) for table in tables) > least]
 
 
 def by_option(moves: Elasticities) -> Elasticities:

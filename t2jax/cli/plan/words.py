@@ -12,7 +12,7 @@ from t2jax.cli.frontier.smooth_draws import SmoothDraws
 from t2jax.cli.frontier.smooth_elasticities import bands_answer, change_in_words
 from t2jax.cli.plan.distance import with_distance
 from t2jax.cli.plan.of_the_model import of_the_model
-from t2jax.cli.plan.report import PlanReport
+from t2jax.cli.plan.report import PlanReport, moving_options
 from t2jax.cli.selection.kinds import describe_best_samples, selection_answer, selection_of
 from t2jax.cli.words import columns, cost, count, interval
 from t2jax.files import finite, whole
@@ -23,8 +23,6 @@ from t2jax.numerics.bands import band
 ANSWERS = ("params", "tokens", "samples")
 PAID = ("queries", "spent")
 QUANTITIES = ("params", "tokens", "tokens_per_param", "samples", "value", "queries", "spent")
-NEGLIGIBLE = 5e-4
-"""Smaller elasticities are not shown."""
 NOTHING = {
     "quality": "this budget affords no sample",
     "spending": "never reaches the target",
@@ -200,15 +198,13 @@ def _elasticities(report: PlanReport) -> str:
     """Returns a table of the elasticities to limits and prices, and the exchange rate of training and serving costs."""
     if report.moves is None:
         return "Small changes do not move whole samples and listed sizes; --what-if shows larger changes."
-    law_parameters = set(report.law.values())
     goal_quantity = _goal_quantity(report)
     answers = (*report.answers, goal_quantity)
     rows = []
-    for name in report.moves.params:
+    for name in moving_options(report.moves, report.law, answers):
         changes = [getattr(report.moves, answer)[name] for answer in answers]
-        if name not in law_parameters and max(map(abs, changes)) > NEGLIGIBLE:
-            spreads = (report.move_bands.get(answer, {}).get(name) for answer in answers)
-            rows.append((name, *map(change_in_words, changes, spreads)))
+        spreads = (report.move_bands.get(answer, {}).get(name) for answer in answers)
+        rows.append((name, *map(change_in_words, changes, spreads)))
     header = (
         f"one per cent more{f', {LEVEL:.0%} interval' * bool(report.move_bands)}",
         *report.answers.values(),

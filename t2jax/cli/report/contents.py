@@ -7,9 +7,9 @@ import numpy as np
 
 from t2jax.cli.fitting import LEVEL
 from t2jax.cli.law_source import LawSource
-from t2jax.cli.plan.report import PlanReport
+from t2jax.cli.plan.report import PlanReport, moving_options
 from t2jax.cli.plan.words import plan_answer, plan_parts, plan_text
-from t2jax.cli.report.figures import LEAST_MOVE, elasticity_figure, measured_figures
+from t2jax.cli.report.figures import elasticity_figure, measured_figures
 from t2jax.cli.report.lever_data import lever_data
 from t2jax.cli.report.page_parts import Page, Section, TablePart, show, table
 from t2jax.cli.report.provenance import provenance_section
@@ -152,12 +152,10 @@ def _what_changes(report: PlanReport) -> Section:
     ]
     what_if = [(text, *cells(row)) for text, row in answer["what_if"].items()]
     elasticities = answer["elasticities"] or {}
-    parameters = set(report.law.values())
     columns = [name for name in (*report.answers, "value") if name in elasticities]
     moves = [
         (name.replace("_", " "), *(f"{elasticities[column][name] or 0.0:+.3f} %" for column in columns))
-        for name in elasticities.get("params", {})
-        if name not in parameters and any(abs(elasticities[column][name] or 0.0) > LEAST_MOVE for column in columns)
+        for name in ([] if report.moves is None else moving_options(report.moves, report.law, columns))
     ]
     sentence = "The levers above show any change at once. These tables say the same for changes that often matter."
     tables = (

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from t2jax.cli.plan.report import PlanReport
+from t2jax.cli.plan.report import PlanReport, moving_options
 from t2jax.cli.report.page_parts import FigurePart
 from t2jax.cli.words import count
 from t2jax.laws.base import Law
@@ -16,8 +16,6 @@ from t2jax.tables.table import Table
 MOST_POINTS = 4000
 """Rows that a figure shows; of more, evenly spaced ones in the order of the prediction."""
 MOST_BARS = 10
-LEAST_MOVE = 5e-3
-"""Elasticities that are too small to show."""
 
 
 def measured_figures(law: Law, rows: Table) -> tuple[FigurePart, ...]:
@@ -99,13 +97,8 @@ def elasticity_figure(report: PlanReport) -> tuple[FigurePart, ...]:
     moves = report.moves
     if moves is None:
         return ()
-    parameters = report.law.values()
     answers = report.answers
-    names = [
-        name
-        for name in moves.params
-        if name not in parameters and max(abs(getattr(moves, answer)[name]) for answer in answers) > LEAST_MOVE
-    ]
+    names = moving_options(moves, report.law, answers)
     if not names:
         return ()
     sizes = {name: max(abs(getattr(moves, answer)[name]) for answer in answers) for name in names}

@@ -32,7 +32,8 @@ class ImportConfig:
     metric: str | None = None
     """The metric to read where a file has several, such as exact_match,strict-match; for inspect_ai the scorer."""
     answer_pattern: Annotated[str | None, tyro.conf.arg(metavar="REGEX")] = None
-    """Pattern of an answer, with which every response of lm-evaluation-harness is scored again."""
+    """Pattern of an answer, with which every response of lm-evaluation-harness is scored again, and which finds the
+    answers of large_language_monkeys for majority votes."""
     params_column: str | None = None
     """Column of nanochat that is N: num_scaling_params or num_params."""
     batch_tokens: float | None = None

@@ -45,6 +45,7 @@ class PostTrained(Law):
     drift: Scalar = param(Normal(0.0, 0.05), unit="1", doc="exponent of D/N after post-training")
 
     response: ClassVar[tuple[str, ...]] = ("neg_log_pass", "loss")
+    gaussian_in_log: ClassVar[bool] = True  # Huber's penalty has no curvature in the shift far from the rows
 
     def __call__(self, N: ArrayLike, D: ArrayLike, k: ArrayLike, tuned: ArrayLike, **more: ArrayLike) -> Array:
         base = self.loss(N, D, **more) + self.G * inverse_power(k, self.gamma)

@@ -55,7 +55,7 @@ class Costs:
     memory_limit: float | None = None
 
 
-def costs_of(budget: Budget) -> Costs:
+def charges_of(budget: Budget) -> Costs:
     """Computes the costs of a budget of single numbers.
 
     Args:

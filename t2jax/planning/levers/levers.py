@@ -16,7 +16,7 @@ from t2jax.extrapolation.law_choice import LawChoice
 from t2jax.laws.base import Law
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
-from t2jax.planning.levers.charges import Costs, costs_of
+from t2jax.planning.levers.charges import Costs, charges_of
 from t2jax.planning.levers.surfaces import Surface, surface_of, with_deviations
 from t2jax.planning.plan import Plan
 from t2jax.planning.problem import chooses_samples
@@ -115,7 +115,15 @@ def levers_of(
     planned_levers = {name: values[ok] for name, values in levers.items()}
     answers = {name: np.asarray(getattr(solved, name))[ok] for name in ("params", "tokens", "samples", "value")}
     checks = Checks(planned_levers, replace(solved, **answers))
-    return Levers(budget, plan, sampled, costs_of(budget), surface, checks, tuple(costs_of(point) for point in over))
+    return Levers(
+        budget,
+        plan,
+        sampled,
+        charges_of(budget),
+        surface,
+        checks,
+        tuple(charges_of(point) for point in over),
+    )
 
 
 def _with_budgets(law: Law, budget: Budget, plan: Plan) -> Budget:

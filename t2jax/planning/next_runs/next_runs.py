@@ -137,13 +137,13 @@ def next_runs(
     training = budget.prices[0]
     region = candidates if isinstance(candidates, Region) else None
     if candidates is None:
-        costs = costs_of(training, table["params"], table["tokens"])
+        costs = training_costs(training, table["params"], table["tokens"])
         region = Region(float(costs.min()), float(costs.max()))
     if region is not None:
         params, tokens = region.lattice(training)
         candidates = Table.from_columns(params=params, tokens=tokens, **median_inputs(fit.problem.law, table))
     assert isinstance(candidates, Table)
-    cost = costs_of(training, candidates["params"], candidates["tokens"])
+    cost = training_costs(training, candidates["params"], candidates["tokens"])
     if compute is not None and compute < cost.min():
         cheapest = f"{cost.min():.4g} {training.unit}"
         raise ValueError(f"compute of {compute:.4g} does not pay for the cheapest candidate, which costs {cheapest}")
@@ -164,7 +164,7 @@ def next_runs(
         params=runs["params"],
         tokens=runs["tokens"],
         samples=runs.get("samples"),
-        cost=costs_of(training, runs["params"], runs["tokens"]),
+        cost=training_costs(training, runs["params"], runs["tokens"]),
         before=before,
         after=after,
         candidates=candidates,
@@ -228,7 +228,7 @@ def _descend(information: Information, runs: Any, training: Training, cost: Arra
     return best
 
 
-def costs_of(training: Training, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+def training_costs(training: Training, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
     """Returns what each run costs, in the unit of the training price."""
     with scope():
         return np.asarray(training(params, tokens), float)

@@ -13,9 +13,9 @@ from t2jax.planning.next_runs.joint_moments import joint_moments
 from t2jax.planning.next_runs.next_runs import (
     Answer,
     NextRuns,
-    costs_of,
     median_inputs,
     status_of,
+    training_costs,
     unspent_compute,
 )
 from t2jax.planning.next_runs.region import Region
@@ -72,7 +72,7 @@ def next_runs_with_deviations(
     if isinstance(candidates, Region):
         params, tokens = candidates.lattice(training)
         candidates = Table.from_columns(params=params, tokens=tokens, **median_inputs(law, table))
-    cost = costs_of(training, candidates["params"], candidates["tokens"])
+    cost = training_costs(training, candidates["params"], candidates["tokens"])
     if count < 1 or (compute is not None and compute < cost.min()):
         raise ValueError(
             f"count of {count} and compute of {compute} pay for no run: the cheapest costs {cost.min():.4g}"

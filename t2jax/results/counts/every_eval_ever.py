@@ -28,9 +28,10 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
         for row in document.rows:
             name = options.model or row["model_id"].text(), options.task or row["evaluation_name"].text()
             tally = tallies.setdefault(name, Tally())
-            tally.add(row["sample_id"].identifier(), _right(row["evaluation"]))
+            tally.add(row["sample_id"].identifier(), _right(row["evaluation"]), _answer(row))
         _refuse_repetition(document)
         notes.append(f"{document.path}: nothing in the file says how many rows there should be")
+    notes += [f"{name}, {task}: {text}" for (name, task), tally in tallies.items() if (text := tally.contradictions())]
     rows = [row for name, tally in tallies.items() for row in tally.rows(*name)]
     return Reading(TOOL, rows, notes)
 
@@ -49,6 +50,15 @@ def _right(evaluation: Part) -> int:
     if score in (0.0, 1.0) and score != right:
         raise TableError(f"{evaluation.place}: the score {score:g} contradicts is_correct, expected both to agree")
     return int(right)
+
+
+def _answer(row: Part) -> str | None:
+    """Returns the final answer, empty where the sample has none, None where the row does not have answers."""
+    extracted = row.get("answer_attribution")
+    if not extracted.value:
+        return None
+    final = [part for part in extracted.items() if part["is_terminal"].boolean()]
+    return final[-1]["extracted_value"].text() if final else ""
 
 
 def _aggregate(document: Document) -> bool:

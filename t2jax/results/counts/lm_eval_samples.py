@@ -1,12 +1,12 @@
 """Samples of lm-evaluation-harness: one line per document and filter."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 from t2jax.results.documents import Document
 from t2jax.results.part import Part
 from t2jax.results.record import QuestionCount, ReadOptions, Tally
+from t2jax.results.votes import last_match
 from t2jax.tables.place import TableError
 
 NO_FILTER = "none"
@@ -120,7 +120,7 @@ def _question(row: Part) -> str:
 
 def _score_again(row: Part, pattern: str, tally: Tally) -> None:
     """Compares the last match in each response with the last in the target, and adds each to the tally."""
-    target = _last_match(pattern, row["target"].text())
+    target = last_match(pattern, row["target"].text())
     if target is None:
         row["target"].refuse(f"a match of the pattern {pattern!r}")
     if len(row["resps"].items()) != 1:
@@ -128,16 +128,8 @@ def _score_again(row: Part, pattern: str, tally: Tally) -> None:
     for response in _responses(row):
         if not isinstance(response.value, str):
             response.refuse("the text of a response")
-        answer = _last_match(pattern, response.value)
+        answer = last_match(pattern, response.value)
         tally.add(_question(row), int(answer == target), answer or "")
-
-
-def _last_match(pattern: str, text: str) -> str | None:
-    matches = list(re.finditer(pattern, text))
-    if not matches:
-        return None
-    last = matches[-1]
-    return (last[1] if last.re.groups else last[0] or "").strip()
 
 
 def _check_number(result: Document, task: str, rows: Sequence[Part]) -> None:

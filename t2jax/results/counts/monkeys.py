@@ -1,10 +1,12 @@
 """large_language_monkeys: one YAML file per question."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from t2jax.results.documents import Document
 from t2jax.results.part import Part
-from t2jax.results.record import QuestionCount, Reading, ReadOptions
+from t2jax.results.record import QuestionCount, Reading, ReadOptions, Tally
+from t2jax.results.votes import last_match
 from t2jax.tables.place import TableError
 
 TOOL = "large_language_monkeys"
@@ -20,7 +22,9 @@ def recognises(document: Document) -> bool:
 
 def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
     """Reads the counts of each question, whose name is the file's; the model is the folder's name unless given."""
-    rows, folders = [], {}
+    rows: list[QuestionCount] = []
+    notes: list[str] = []
+    folders: dict[str, Path] = {}
     for document in documents:
         right = [part.boolean() for part in _verdicts(document).items()]
         samples = document.content["samples"].items()
@@ -30,8 +34,11 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
         folder = document.path.absolute().parent.name
         model, task = options.model or folder, options.task or UNNAMED
         folders[model] = document.path
-        rows.append(QuestionCount(model, task, document.path.stem, len(right), sum(right)))
-    notes = []
+        tally = Tally()
+        for verdict, sample in zip(right, samples, strict=True):
+            tally.add(document.path.stem, int(verdict), _answer(sample, options.answer_pattern))
+        notes += [f"{document.path}: {sentence}"] if (sentence := tally.contradictions()) else []
+        rows += tally.rows(model, task)
     if options.model is None:
         notes.append(
             f"the files of {TOOL} do not name the model, so it has the name of the folder: {', '.join(folders)}"
@@ -39,6 +46,11 @@ def read(documents: Sequence[Document], options: ReadOptions) -> Reading:
     if options.task is None:
         notes.append(f"the files of {TOOL} do not name the task, which is called {UNNAMED!r} unless task is given")
     return Reading(TOOL, rows, notes)
+
+
+def _answer(sample: Part, pattern: str | None) -> str | None:
+    """Returns the answer in a response, empty where it has none, None without a pattern."""
+    return None if pattern is None else last_match(pattern, sample.text()) or ""
 
 
 def _verdicts(document: Document) -> Part:

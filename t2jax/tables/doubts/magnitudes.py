@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from t2jax.tables.columns import RESPONSES, of_compute_alone
+from t2jax.tables.doubts.fractions import fraction_of_a_count
 from t2jax.tables.doubts.grid_slips import slip_in_grid
+from t2jax.tables.doubts.lone_losses import loss_out_of_order
 
 SMALLEST_LARGEST = 1e4  # a table whose largest count is smaller is in millions or billions
 SMALL, GAP = 1e4, 1e3  # a count below SMALL and smaller than all others by this factor is in other units
@@ -35,6 +37,10 @@ LOSS_GAP = 10.0
 LONE_GAP, FEWEST_LOSSES = 3.0, 8
 """A loss that all others exceed by this factor, of so many rows or more, is of another unit. Losses of a law lie close
 to each other at its lower end."""
+MOST_MEASURED_TOKENS = 1e14
+"""Tokens of a run that was measured: the most published are 3.6e13 (Qwen3)."""
+ALONE = frozenset({"model", "params", "tokens", "loss", "loss_se", "weight"})
+"""In a table with other columns a setting may explain a high loss, as much repetition of few tokens does."""
 SMALLEST_LOSS = 0.05
 """Bound on the largest loss of a table: text has at least some tenths of a nat per token."""
 
@@ -87,6 +93,7 @@ def doubts_of_a_file(columns: Mapping[str, Any]) -> Iterator[Doubt]:
         return
     params, tokens = np.asarray(columns["params"], float), np.asarray(columns["tokens"], float)
     yield from _both_small(params, tokens)
+    yield from _fractions(params)
     for name, values, others in (("params", params, tokens), ("tokens", tokens, params)):
         if slip := slip_in_grid(values, others):
             row, level = slip
@@ -97,7 +104,10 @@ def doubts_of_a_file(columns: Mapping[str, Any]) -> Iterator[Doubt]:
                 f" here: is it a factor of {values[row] / level:g} off?{_how_to_confirm(name)}",
             )
     if any(name in columns for name in RESPONSES):
+        yield from _beyond_any_run(tokens)
         yield from _half_of_ratios(columns)
+    if "loss" in columns and ALONE.issuperset(columns):
+        yield from _lone_loss(params, tokens, np.asarray(columns["loss"], float))
 
 
 def _compute(values: np.ndarray) -> Iterator[Doubt]:
@@ -159,12 +169,45 @@ def _both_small(params: np.ndarray, tokens: np.ndarray) -> Iterator[Doubt]:
             )
 
 
+def _fractions(params: np.ndarray) -> Iterator[Doubt]:
+    row = fraction_of_a_count(params)
+    if row is not None:
+        yield Doubt(
+            "params",
+            row,
+            f"found {params[row]:.12g}, expected a whole number of parameters: is it in another unit? Then pass that"
+            f" unit as units={{'params': 10}}, in commands --units params=10{_how_to_confirm('params')}",
+        )
+
+
+def _beyond_any_run(tokens: np.ndarray) -> Iterator[Doubt]:
+    row = int(tokens.argmax())
+    if tokens[row] > MOST_MEASURED_TOKENS:
+        yield Doubt(
+            "tokens",
+            row,
+            f"found {tokens[row]:g} tokens of a measured run, expected at most {MOST_MEASURED_TOKENS:g}: are they in a"
+            f" smaller unit?{_how_to_confirm('tokens')}",
+        )
+
+
+def _lone_loss(params: np.ndarray, tokens: np.ndarray, loss: np.ndarray) -> Iterator[Doubt]:
+    if stray := loss_out_of_order(params, tokens, loss):
+        row, comparison = stray
+        yield Doubt(
+            "loss",
+            row,
+            f"found {loss[row]:g}, while {comparison}: did a run diverge, or is this in another unit? Leave the row"
+            f" out, or keep it{_how_to_confirm('loss')}",
+        )
+
+
 def _apart(first: float, second: float) -> bool:
     return max(first, second) >= GAP * min(first, second)
 
 
 def _losses(values: np.ndarray, columns: Mapping[str, Any]) -> Iterator[Doubt]:
-    limit = LARGEST_LOSS if _trained(columns) else LARGEST_LOSS_OF_TINY
+    limit = LARGEST_LOSS if has_trained_run(columns) else LARGEST_LOSS_OF_TINY
     row = int(np.flatnonzero(values > limit)[0]) if np.any(values > limit) else int(values.argmax())
     if values[row] > limit:
         yield Doubt(
@@ -174,7 +217,7 @@ def _losses(values: np.ndarray, columns: Mapping[str, Any]) -> Iterator[Doubt]:
             f" of a perplexity take the log (loss_unit='perplexity', in commands --loss-unit perplexity)"
             f"{_how_to_confirm('loss')}",
         )
-    elif len(values) >= 3 and values.min() > PERPLEXITIES and _trained(columns):
+    elif len(values) >= 3 and values.min() > PERPLEXITIES and has_trained_run(columns):
         row = int(values.argmin())
         yield Doubt(
             "loss",
@@ -202,8 +245,15 @@ def _losses(values: np.ndarray, columns: Mapping[str, Any]) -> Iterator[Doubt]:
             )
 
 
-def _trained(columns: Mapping[str, Any]) -> bool:
-    """Tells whether a row has a million parameters and 1e8 tokens, or as much compute."""
+def has_trained_run(columns: Mapping[str, Any]) -> bool:
+    """Tells whether a row has a million parameters and 1e8 tokens, or as much compute.
+
+    Args:
+        columns: Columns by name, each of shape (rows,).
+
+    Returns:
+        Whether there is such a row.
+    """
     if of_compute_alone(columns):
         return bool(np.any(np.asarray(columns["compute"], float) >= 6 * 1e6 * 1e8))
     return bool(np.any((np.asarray(columns["params"], float) >= 1e6) & (np.asarray(columns["tokens"], float) >= 1e8)))
@@ -228,7 +278,7 @@ def _half_of_ratios(columns: Mapping[str, Any]) -> Iterator[Doubt]:
     ratio = tokens / params
     if len(ratio) < 3:
         return
-    typical = _implausible_half(np.sort(_last_checkpoints(ratio, columns)))
+    typical = _implausible_half(np.sort(last_checkpoints(ratio, columns)))
     if typical is not None:
         row = int(np.argmin(np.abs(np.log(ratio / typical))))
         scale = "thousands" if typical < 1 else "a smaller unit"
@@ -250,8 +300,16 @@ def _implausible_half(ordered: np.ndarray) -> float | None:
     return high if high > MOST_TOKENS_PER_PARAM else None
 
 
-def _last_checkpoints(ratio: np.ndarray, columns: Mapping[str, Any]) -> np.ndarray:
-    """Returns D/N of the last checkpoint of each model, or of all rows without names, as early ones have few tokens."""
+def last_checkpoints(ratio: np.ndarray, columns: Mapping[str, Any]) -> np.ndarray:
+    """Returns D/N of the last checkpoint of each model, or of all rows without names, as early ones have few tokens.
+
+    Args:
+        ratio: D/N, shape (rows,).
+        columns: Columns by name.
+
+    Returns:
+        Ratios, shape (models,) or (rows,).
+    """
     if "model" not in columns:
         return ratio
     last = np.zeros(len(ratio))
