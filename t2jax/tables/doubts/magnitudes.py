@@ -37,8 +37,8 @@ LOSS_GAP = 10.0
 LONE_GAP, FEWEST_LOSSES = 3.0, 8
 """A loss that all others exceed by this factor, of so many rows or more, is of another unit. Losses of a law lie close
 to each other at its lower end."""
-MOST_MEASURED_TOKENS = 1e14
-"""Tokens of a run that was measured: the most published are 3.6e13 (Qwen3)."""
+MOST_MEASURED = {"params": 1e13, "tokens": 1e14}
+"""Sizes of runs that were measured: the most published tokens are 3.6e13 (Qwen3), and params are below 3e12."""
 ALONE = frozenset({"model", "params", "tokens", "loss", "loss_se", "weight"})
 """In a table with other columns a setting may explain a high loss, as much repetition of few tokens does."""
 SMALLEST_LOSS = 0.05
@@ -104,7 +104,7 @@ def doubts_of_a_file(columns: Mapping[str, Any]) -> Iterator[Doubt]:
                 f" here: is it a factor of {values[row] / level:g} off?{_how_to_confirm(name)}",
             )
     if any(name in columns for name in RESPONSES):
-        yield from _beyond_any_run(tokens)
+        yield from _beyond_any_run({"params": params, "tokens": tokens})
         yield from _half_of_ratios(columns)
     if "loss" in columns and ALONE.issuperset(columns):
         yield from _lone_loss(params, tokens, np.asarray(columns["loss"], float))
@@ -180,15 +180,16 @@ def _fractions(params: np.ndarray) -> Iterator[Doubt]:
         )
 
 
-def _beyond_any_run(tokens: np.ndarray) -> Iterator[Doubt]:
-    row = int(tokens.argmax())
-    if tokens[row] > MOST_MEASURED_TOKENS:
-        yield Doubt(
-            "tokens",
-            row,
-            f"found {tokens[row]:g} tokens of a measured run, expected at most {MOST_MEASURED_TOKENS:g}: are they in a"
-            f" smaller unit?{_how_to_confirm('tokens')}",
-        )
+def _beyond_any_run(sizes: Mapping[str, np.ndarray]) -> Iterator[Doubt]:
+    for name, most in MOST_MEASURED.items():
+        row = int(sizes[name].argmax())
+        if sizes[name][row] > most:
+            yield Doubt(
+                name,
+                row,
+                f"found {sizes[name][row]:g} {name} of a measured run, expected at most {most:g}: are they in a smaller"
+                f" unit?{_how_to_confirm(name)}",
+            )
 
 
 def _lone_loss(params: np.ndarray, tokens: np.ndarray, loss: np.ndarray) -> Iterator[Doubt]:
