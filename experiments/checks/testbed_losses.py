@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEVEL = 0.9
-LARGEST_ERROR = 0.015
-LEAST_R2 = 0.99
+LARGEST_ERROR = 0.01
+LEAST_R2 = 0.997
 HELD = {"kaplan": {"E": 1e-6}}
 """Parameters that are not fitted, by law."""
 

@@ -47,7 +47,7 @@ class Config:
     chinchilla: tuple[float, float] = (10.0, 40.0)
     """Tokens per parameter that count as Chinchilla's; what has more is overtrained."""
     wider: float = 160.0
-    """Upper end of a wider such range, which holds this testbed's own optima for one sample, for a second count."""
+    """Upper end of a wider range, five times the ratio that is best for one sample here, for a second count."""
     draws: int = 1000
     """Bootstrap resamples of the questions."""
     seed: int = 0
@@ -238,7 +238,7 @@ def words(result: Result) -> list[str]:
     for other, what in (
         (
             result.wider,
-            f"Against D/N {low:g} to {result.wider_ratio:g}, where this testbed's optima for one sample lie,",
+            f"Against D/N {low:g} to {result.wider_ratio:g}, five times the ratio that is best for one sample,",
         ),
         (result.whole, "Where a sample costs embeddings and output matrix too,"),
     ):
