@@ -56,12 +56,19 @@ def save_figure(stem: Path, figure: "Figure", formats: Sequence[str] = ("png",),
         The path of each file.
     """
     paths = tuple(stem.with_name(f"{stem.name}.{suffix}") for suffix in formats)
-    engine = figure.get_layout_engine()
-    for path in paths:
-        with whole(path) as temporary:
-            figure.savefig(temporary, format=path.suffix[1:], dpi=dpi)
-        figure.set_layout_engine("none")  # laid out for the first, which takes as long as to draw it
-    figure.set_layout_engine(engine)
+    engine, resolution = figure.get_layout_engine(), figure.dpi
+    try:
+        if engine is not None:  # laid out once for all formats, where savefig would draw each twice
+            figure.dpi = dpi
+            engine.execute(figure)
+        figure.dpi = resolution
+        figure.set_layout_engine("none")
+        for path in paths:
+            with whole(path) as temporary:
+                figure.savefig(temporary, format=path.suffix[1:], dpi=dpi)
+    finally:
+        figure.dpi = resolution
+        figure.set_layout_engine(engine)
     return paths
 
 
@@ -77,6 +84,34 @@ def save_netcdf(path: Path, groups: Mapping[str, Any]) -> None:
     for name, data in groups.items():
         with h5netcdf.File(buffer, "a" if buffer.getbuffer().nbytes else "w") as file:
             data.dump_to_store(H5NetCDFStore(file, group=name, mode="a"))
+    with whole(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+
+
+def save_variables(
+    path: Path, group: str, variables: Mapping[str, tuple[tuple[str, ...], Any, Mapping[str, str]]], **attributes: Any
+) -> None:
+    """Writes arrays as the variables of one group of a NetCDF file, without xarray, which is slow to load.
+
+    Args:
+        path: The file.
+        group: Name of the group.
+        variables: Names of the dimensions, the array, and its attributes, of each variable. A variable with the name of
+            a dimension has its coordinates.
+        attributes: Attributes of the group.
+    """
+    import h5netcdf  # slow to load
+
+    buffer = io.BytesIO()  # HDF5 crashes the process on a full disk
+    with h5netcdf.File(buffer, "w") as file:
+        place = file.create_group(group)
+        for name, (dimensions, values, of_variable) in variables.items():
+            for dimension, length in zip(dimensions, values.shape, strict=True):
+                if dimension not in place.dimensions:
+                    place.dimensions[dimension] = length
+            variable = place.create_variable(name, dimensions, values.dtype, data=values)
+            variable.attrs.update(of_variable)
+        place.attrs.update(attributes)
     with whole(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
 

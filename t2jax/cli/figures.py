@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from t2jax.cli.output import Output
 from t2jax.files import save_figure
 from t2jax.laws.base import Law
-from t2jax.plot.draw import draw_predicted_observed, draw_residuals
+from t2jax.plot.draw_fit import draw_predicted_observed, draw_residuals
 from t2jax.tables.table import Table
 
 

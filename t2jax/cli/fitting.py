@@ -1,12 +1,13 @@
 """Fit and bootstrap of a command, with progress bars and each result saved when it is ready."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
-from t2jax.cli.options import FittingOptions
+from t2jax import laws
+from t2jax.cli.options import FittingOptions, HeldOptions, law_for
 from t2jax.cli.output import Output
 from t2jax.cli.process.interrupt import Interrupted
 from t2jax.cli.words import columns, interval
@@ -21,8 +22,14 @@ from t2jax.numerics.bands import Band, band
 from t2jax.tables.formats import PROVENANCE
 from t2jax.tables.table import Table
 
+if TYPE_CHECKING:
+    from t2jax.extrapolation.law_choice import LawChoice
+
 LEVEL = 0.9
 LARGEST_CHUNK, SMALLEST_CHUNK = 250, 25
+FEWEST_ROWS, FEWEST_COMPARED = 3, 8
+"""Fewest rows to which a law with a discrepancy is fitted, and among which laws are compared."""
+NOTHING_HELD = HeldOptions()
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,50 @@ class Fitted:
     def law(self) -> Law:
         """Law as in law.json: a parameter whose fit ended at the end of its domain is exactly there."""
         return type(self.fit.law)(**settled_values(self.fit.law))
+
+
+def fit_chosen(
+    rows: Table, fitting: FittingOptions, out: Output, held_inputs: HeldOptions = NOTHING_HELD
+) -> tuple[Fitted, "LawChoice | None"]:
+    """Fits the law that was asked for, or without one the law that predicts dearer runs best, and saves the fit.
+
+    The choice is None if a law was named, and for tables of counts, of pass@k or of several tasks, where the columns
+    decide. If the rows do not determine the best law, the next one is taken.
+    """
+    fitting.check()
+    named = None if fitting.law == "auto" else fitting.law
+    losses = smooth_misfit_possible(rows) and len(rows) >= FEWEST_COMPARED
+    if fitting.law == "auto" and (fitting.fixed or not losses):
+        raise ValueError(
+            f"--law auto compares laws of the loss on at least {FEWEST_COMPARED} rows of one task, without --fixed:"
+            " name a law"
+        )
+    automatic = named is None and not fitting.fixed and losses
+    if not automatic:
+        return fit_and_save(held_inputs.of(law_for(rows, named)), rows, fitting, out), None
+    from t2jax.extrapolation.law_choice import choose_law  # slow to load
+
+    with out.progress("choosing a law") as bar:
+        choice = choose_law(rows, key=jax.random.key(fitting.seed))
+        bar.update()
+    for smooth in choice.fits:
+        fitted = fit_and_save(type(smooth.law), rows, fitting, out)
+        if fitted.fit.converged and not fitted.fit.undetermined:
+            return fitted, choice
+        out.say(f"{laws.name_of(type(smooth.law))}: {fitted.fit.status}; so the next law is fitted.", "")
+    return fit_and_save(type(choice.law), rows, fitting, out), choice
+
+
+def smooth_misfit_possible(rows: Table) -> bool:
+    """Checks whether the rows are losses of one task, to which a law with a discrepancy is fitted by default."""
+    others = ("correct", "pass_at_k", "neg_log_pass", "error")
+    return (
+        "loss" in rows
+        and rows.has_sizes
+        and one_task(rows)
+        and len(rows) >= FEWEST_ROWS
+        and not any(name in rows for name in others)
+    )
 
 
 def fit_and_save(law: type[Law], table: Table, options: FittingOptions, out: Output, below: str = "") -> Fitted:
@@ -128,6 +179,30 @@ def draw_and_save(fitted: Fit, table: Table, options: FittingOptions, key: Any, 
             raise Interrupted(drawn, stop) from None
         raise
     return save()
+
+
+def choice_answer(choice: "LawChoice | None") -> dict[str, Any] | None:
+    """Returns the choice for --json: the sentence, and the weight, error and discrepancy of each law."""
+    if choice is None:
+        return None
+    return {
+        "status": choice.status,
+        "widening": choice.widening,
+        "laws": {
+            laws.name_of(type(smooth.law)): {
+                "weight": float(weight),
+                "errors": [finite(float(error)) for error in errors],
+                "discrepancy": finite(smooth.amplitude),
+                "status": smooth.status,
+            }
+            for smooth, weight, errors in zip(choice.fits, choice.weights, choice.errors, strict=True)
+        },
+    }
+
+
+def one_task(rows: Table) -> bool:
+    """Checks whether the rows have one task."""
+    return "task" not in rows or len(set(rows["task"])) == 1
 
 
 def chunk_size(draws: int) -> int:

@@ -9,14 +9,13 @@ from typing import Any
 import jax
 
 from t2jax import laws
-from t2jax.cli.fitting import LEVEL, Fitted, fit_and_save, fit_answer
-from t2jax.cli.options import FittingOptions, HeldOptions, law_for
+from t2jax.cli.fitting import FEWEST_ROWS, LEVEL, NOTHING_HELD, choice_answer, fit_answer, fit_chosen, one_task
+from t2jax.cli.options import FittingOptions, HeldOptions
 from t2jax.cli.output import Output
 from t2jax.cli.tables.options import notes_of
 from t2jax.extrapolation.averaged_counts import averaged_counts
 from t2jax.extrapolation.discrepancy import fit_discrepancy
-from t2jax.extrapolation.law_choice import LawChoice, choose_from, choose_law
-from t2jax.files import finite
+from t2jax.extrapolation.law_choice import LawChoice, choose_from
 from t2jax.fitting.cautions import no_errors
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.fitted_rows import load_fitted_rows
@@ -28,11 +27,8 @@ from t2jax.planning.frontier import check_reads_sizes
 from t2jax.posterior.files import POSTERIOR_FILE, load_posterior
 from t2jax.tables.table import Table
 
-FEWEST_ROWS, FEWEST_COMPARED = 3, 8
-"""Fewest rows to which a law with a discrepancy is fitted, and among which laws are compared."""
 WITH_DEVIATIONS = ("loss", "pass_at_k", "neg_log_pass")
 """Columns of measurements whose law may have smooth deviations."""
-NOTHING_HELD = HeldOptions()
 
 
 @dataclass(frozen=True)
@@ -117,54 +113,12 @@ def _estimate(law: Law, choice: LawChoice, say: Callable[..., None]) -> Law:
     return choice.law
 
 
-def fit_chosen(
-    rows: Table, fitting: FittingOptions, out: Output, held_inputs: HeldOptions = NOTHING_HELD
-) -> tuple[Fitted, LawChoice | None]:
-    """Fits the law that was asked for, or without one the law that predicts dearer runs best, and saves the fit.
-
-    The choice is None if a law was named, and for tables of counts, of pass@k or of several tasks, where the columns
-    decide. If the rows do not determine the best law, the next one is taken.
-    """
-    fitting.check()
-    named = None if fitting.law == "auto" else fitting.law
-    losses = smooth_misfit_possible(rows) and len(rows) >= FEWEST_COMPARED
-    if fitting.law == "auto" and (fitting.fixed or not losses):
-        raise ValueError(
-            f"--law auto compares laws of the loss on at least {FEWEST_COMPARED} rows of one task, without --fixed:"
-            " name a law"
-        )
-    automatic = named is None and not fitting.fixed and losses
-    if not automatic:
-        return fit_and_save(held_inputs.of(law_for(rows, named)), rows, fitting, out), None
-    with out.progress("choosing a law") as bar:
-        choice = choose_law(rows, key=jax.random.key(fitting.seed))
-        bar.update()
-    for smooth in choice.fits:
-        fitted = fit_and_save(type(smooth.law), rows, fitting, out)
-        if fitted.fit.converged and not fitted.fit.undetermined:
-            return fitted, choice
-        out.say(f"{laws.name_of(type(smooth.law))}: {fitted.fit.status}; so the next law is fitted.", "")
-    return fit_and_save(type(choice.law), rows, fitting, out), choice
-
-
-def smooth_misfit_possible(rows: Table) -> bool:
-    """Checks whether the rows are losses of one task, to which a law with a discrepancy is fitted by default."""
-    others = ("correct", "pass_at_k", "neg_log_pass", "error")
-    return (
-        "loss" in rows
-        and rows.has_sizes
-        and _one_task(rows)
-        and len(rows) >= FEWEST_ROWS
-        and not any(name in rows for name in others)
-    )
-
-
 def fit_deviations(law: type[Law], rows: Table, seed: int) -> LawChoice | None:
     """Fits a law with smooth deviations, or returns None for few rows, and for rows of several tasks.
 
     Counts are averaged to pass@k of each run. Few runs then leave the law to the likelihood of their counts.
     """
-    if not _one_task(rows):
+    if not one_task(rows):
         return None
     if "correct" in rows:
         rows = averaged_counts(law, rows)
@@ -176,29 +130,6 @@ def fit_deviations(law: type[Law], rows: Table, seed: int) -> LawChoice | None:
     if not any(name in rows for name in WITH_DEVIATIONS) or len(rows) < FEWEST_ROWS:
         return None
     return choose_from([fit_discrepancy(law, rows, key=jax.random.key(seed))])
-
-
-def _one_task(rows: Table) -> bool:
-    return "task" not in rows or len(set(rows["task"])) == 1
-
-
-def choice_answer(choice: LawChoice | None) -> dict[str, Any] | None:
-    """Returns the choice for --json: the sentence, and the weight, error and discrepancy of each law."""
-    if choice is None:
-        return None
-    return {
-        "status": choice.status,
-        "widening": choice.widening,
-        "laws": {
-            laws.name_of(type(smooth.law)): {
-                "weight": float(weight),
-                "errors": [finite(float(error)) for error in errors],
-                "discrepancy": finite(smooth.amplitude),
-                "status": smooth.status,
-            }
-            for smooth, weight, errors in zip(choice.fits, choice.weights, choice.errors, strict=True)
-        },
-    }
 
 
 def _of_sizes(law: type[Law]) -> set[str]:

@@ -1,5 +1,6 @@
 """Edges of a fit: limits of the coordinates, so that an optimum at the end of a domain is found."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -35,12 +36,12 @@ def limits_of(problem: FitProblem) -> Limits:
             continue
         least, most, distance = edges[name]
         if np.isinf(most) or problem.coordinates.frame is None:
-            low[i] = float(declared[name].unconstrain(least + distance / 2))
+            low[i] = declared[name].coordinate(least + distance / 2)
         else:
             low[i] = -LEAST_SHARE
         if np.isfinite(most):
-            high[i] = float(declared[name].unconstrain(most - distance / 2))
-    return jnp.asarray(low), jnp.asarray(high)
+            high[i] = declared[name].coordinate(most - distance / 2)
+    return jax.device_put((low, high))  # jnp.asarray would compile
 
 
 def off_the_edges(u: Float[Array, " free"], limits: Limits) -> Float[Array, " free"]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from t2jax import laws
-from t2jax.files import finite, save_json, save_netcdf
+from t2jax.files import finite, save_json, save_variables
 from t2jax.fitting.bootstrap import Bootstrap
 from t2jax.fitting.fit import Fit
 from t2jax.fitting.measured_range import MeasuredRange
@@ -168,21 +168,14 @@ def save_draws(path: Path, draws: Law, point: Law, kind: str, *, asked: int, tri
         (8,)
     """
     declared = type(draws).declared()
-    dataset = _xarray().Dataset(
-        {
-            name: (("chain", "draw"), np.asarray(values, float)[None], {"units": declared[name].unit})
-            for name, values in draws.values().items()
-        },
-        coords={"chain": [0], "draw": np.arange(len(next(iter(draws.values().values()))))},
-        attrs={
-            "law": laws.name_of(type(draws)),
-            "kind": kind,
-            "asked": asked,
-            "made": tried,
-            "point": json.dumps(settled_values(point)),
-        },
-    )
-    save_netcdf(path, {DRAWS_GROUP: dataset})
+    names, lengths = ("chain", "draw"), (1, len(next(iter(draws.values().values()))))
+    variables: dict[str, Any] = {
+        name: ((name,), np.arange(length), {}) for name, length in zip(names, lengths, strict=True)
+    }
+    for name, values in draws.values().items():
+        variables[name] = names, np.asarray(values, float)[None], {"units": declared[name].unit}
+    attributes = {"law": laws.name_of(type(draws)), "kind": kind, "asked": asked, "made": tried}
+    save_variables(path, DRAWS_GROUP, variables, **attributes, point=json.dumps(settled_values(point)))
 
 
 def load_draws(path: str | os.PathLike[str], point: Law) -> Law:
@@ -206,11 +199,14 @@ def load_draws(path: str | os.PathLike[str], point: Law) -> Law:
         >>> t2.load_draws(path, law).alpha
         array([0.35, 0.35, 0.35])
     """
+    import h5netcdf  # slow to load
+
     try:
-        with _xarray().open_dataset(path, group=DRAWS_GROUP, engine="h5netcdf") as dataset:
-            owner = dict(json.loads(dataset.attrs["point"]))
-            asked, tried = int(dataset.attrs["asked"]), int(dataset.attrs["made"])
-            values = {name: np.asarray(dataset[name].values, float).ravel() for name in point.values()}
+        with h5netcdf.File(path, "r") as file:
+            group: Any = file[DRAWS_GROUP]
+            owner = dict(json.loads(group.attrs["point"]))
+            asked, tried = int(group.attrs["asked"]), int(group.attrs["made"])
+            values = {name: np.asarray(group[name][...], float).ravel() for name in point.values()}
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{path}: not draws that t2jax wrote ({type(error).__name__})") from None
     if owner != settled_values(point):
@@ -227,8 +223,11 @@ def load_bootstrap(path: str | os.PathLike[str], point: Law) -> Bootstrap:
         ValueError: As `load_draws`.
     """
     drawn = load_draws(path, point)
-    with _xarray().open_dataset(path, group=DRAWS_GROUP, engine="h5netcdf") as dataset:
-        tried, kind = int(dataset.attrs["made"]), str(dataset.attrs.get("kind", ""))
+    import h5netcdf
+
+    with h5netcdf.File(path, "r") as file:
+        attributes: Any = file[DRAWS_GROUP].attrs
+        tried, kind = int(attributes["made"]), str(attributes.get("kind", ""))
     good = len(next(iter(drawn.values().values())))
     caution = next((part for part in kind.removeprefix("bootstrap: ").split("; ") if "share errors" in part), "")
     return Bootstrap(drawn, tried, tried - good, "those of a file", caution)
@@ -265,10 +264,3 @@ def origin_content(cls: type) -> dict[str, Any]:
     """Returns the origin of a class for a file: where the file is that defines it, and its hash. Empty for t2jax's."""
     origin = origin_of(cls)
     return {} if origin is None else {"origin": {"file": origin.file, "class": origin.name, "sha256": origin.sha256}}
-
-
-def _xarray() -> Any:
-    """Imports xarray, which is slow to load and needed only for draws."""
-    import xarray
-
-    return xarray

@@ -7,10 +7,11 @@ The draws form random groups, and the best of each group is a start. Such starts
 
 import jax
 import jax.numpy as jnp
-from numpyro.distributions import Distribution, LogNormal, Normal
 
 from t2jax.laws.base import Law
 from t2jax.laws.coordinates import Coordinates
+from t2jax.laws.parameter import Param
+from t2jax.laws.priors import LogNormal, Normal, plain
 from t2jax.noise.protocol import Rows
 from t2jax.numerics.solvers.small_linear_algebra import solve_positive
 from t2jax.typing import Array, Float
@@ -38,7 +39,7 @@ def draw(
         if declared[name].power:
             columns.append(log_half_loss + normal)
         else:
-            columns.append(declared[name].unconstrain(_sample_prior(declared[name].prior, normal, parameter_key)))
+            columns.append(declared[name].unconstrain(_sample_prior(declared[name], normal, parameter_key)))
     u = jnp.stack(columns, axis=1)
     response = next((name for name in law.response if name in rows), None)
     solvable = tuple(name for name in law.linear if name in coordinates.free)
@@ -49,16 +50,17 @@ def draw(
     return jnp.concatenate([jnp.where(jnp.isfinite(solved), solved, u), scales], axis=1)
 
 
-def _sample_prior(prior: Distribution, normal: Array, key: Array) -> Array:
+def _sample_prior(parameter: Param, normal: Array, key: Array) -> Array:
     """Draws values of one parameter from its prior, shape (count,).
 
     The draws are a function of the standard normal ones if the prior is (log-)normal. Otherwise they use the key.
     """
-    if type(prior) is Normal:  # a subclass may be another distribution
-        return jnp.asarray(prior.loc) + jnp.asarray(prior.scale) * normal
-    if type(prior) is LogNormal:
-        return jnp.exp(jnp.asarray(prior.loc) + jnp.asarray(prior.scale) * normal)
-    return jnp.asarray(prior.sample(key, normal.shape))
+    prior = plain(parameter.given)
+    if isinstance(prior, Normal):
+        return prior.loc + prior.scale * normal
+    if isinstance(prior, LogNormal):
+        return jnp.exp(prior.loc + prior.scale * normal)
+    return jnp.asarray(parameter.prior.sample(key, normal.shape))
 
 
 def keep_best(

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import jax.numpy as jnp
-from numpyro.distributions import biject_to
 
 from t2jax.laws.parameter import Param
 from t2jax.pytrees import register
@@ -93,7 +92,7 @@ class Coordinates:
         """
         declared, values, slopes = dict(self.declared), self._stand_ins(u), {}
         for i, name in enumerate(self.free):
-            bijector = biject_to(declared[name].prior.support)
+            bijector = declared[name].bijector
             slope = bijector.log_abs_det_jacobian(u[i], bijector(u[i]))
             slopes[name] = slope + self._shear(declared[name], values)
         return slopes

@@ -10,15 +10,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpyro.distributions import Distribution, HalfNormal, LogNormal, Normal, Uniform, biject_to
-from scipy.special import ndtri
 
+from t2jax.laws.priors import Prior, plain
 from t2jax.typing import Array, ArrayLike
+
+if TYPE_CHECKING:
+    from numpyro.distributions import Distribution
 
 INPUT_COLUMNS: Mapping[str, str] = {"N": "params", "D": "tokens", "k": "samples", "U": "unique_tokens"}
 """The inputs of laws and the table columns that hold them; any other input is read from the column of its own name."""
@@ -28,22 +30,46 @@ INPUT_COLUMNS: Mapping[str, str] = {"N": "params", "D": "tokens", "k": "samples"
 class Param:
     """One declared parameter of a law or of a noise model; use `param` and `coefficient` to make one."""
 
-    prior: Distribution
+    given: "Prior | Distribution"
     unit: str
     doc: str
     power: tuple[tuple[str, str], ...] = ()  # pairs (input, exponent): multiplies the product of input^-exponent
 
+    @property
+    def prior(self) -> "Distribution":
+        """The prior as a NumPyro distribution."""
+        return self.given.distribution if isinstance(self.given, Prior) else self.given
+
+    @property
+    def bijector(self) -> Any:
+        """NumPyro's map from the real line to the prior's support."""
+        from numpyro.distributions import biject_to  # slow to load
+
+        return biject_to(self.prior.support)
+
     def constrain(self, u: ArrayLike) -> Array:
         """Maps an unconstrained coordinate to the parameter's value."""
-        return biject_to(self.prior.support)(u)
+        return self.bijector(u)
 
     def unconstrain(self, value: ArrayLike) -> Array:
         """Maps a value inside the support to its unconstrained coordinate."""
-        return biject_to(self.prior.support).inv(jnp.asarray(value, float))
+        return self.bijector.inv(jnp.asarray(value, float))
+
+    def coordinate(self, value: float) -> float:
+        """Computes `unconstrain` of one number, without JAX for the usual priors."""
+        if plain(self.given) is None:
+            return float(self.unconstrain(value))
+        low, high = self.domain
+        if math.isinf(low):
+            return value
+        return math.log(value - low) if math.isinf(high) else math.log((value - low) / (high - value))
 
     @property
     def domain(self) -> tuple[float, float]:
         """Ends of the prior's support, infinite where it is unbounded."""
+        usual = plain(self.given)
+        if usual is not None:
+            return usual.domain
         low, high = (getattr(self.prior.support, name, None) for name in ("lower_bound", "upper_bound"))
         return -math.inf if low is None else float(low), math.inf if high is None else float(high)
 
@@ -69,30 +95,16 @@ class Param:
 
     def quantiles(self, shares: np.ndarray) -> np.ndarray:
         """Computes quantiles of the prior at the given shares, from 10,001 draws where there is no formula."""
-        exact = _quantiles(self.prior, shares)
-        if exact is not None:
-            return exact
+        usual = plain(self.given)  # without JAX, which would compile each step
+        if usual is not None:
+            return usual.quantiles(shares)
         try:
             return np.asarray(self.prior.icdf(shares))
         except (NotImplementedError, ImportError):  # NumPyro has no quantiles of some, or only with another library
             return np.quantile(self.prior.sample(jax.random.key(0), (10_001,)), shares)
 
 
-def _quantiles(prior: Distribution, shares: np.ndarray) -> np.ndarray | None:
-    """Computes quantiles of the usual priors by SciPy, since JAX would compile each step; None for any other prior."""
-    # subclasses, such as truncated ones, have other quantiles
-    if type(prior) is Normal:
-        return np.asarray(prior.loc) + np.asarray(prior.scale) * ndtri(shares)
-    if type(prior) is LogNormal:
-        return np.exp(np.asarray(prior.loc) + np.asarray(prior.scale) * ndtri(shares))
-    if type(prior) is HalfNormal:
-        return np.asarray(prior.scale) * ndtri((1 + np.asarray(shares)) / 2)
-    if type(prior) is Uniform:
-        return np.asarray(prior.low) + np.asarray(shares) * (np.asarray(prior.high) - np.asarray(prior.low))
-    return None
-
-
-def param(prior: Distribution, unit: str, doc: str) -> Any:
+def param(prior: "Prior | Distribution", unit: str, doc: str) -> Any:
     """Declares a parameter of a law or a noise model.
 
     Args:
@@ -112,13 +124,20 @@ def param(prior: Distribution, unit: str, doc: str) -> Any:
         >>> round(E.median(), 3)
         1.649
     """
-    if not isinstance(prior, Distribution):
+    if not isinstance(prior, Prior) and not _is_distribution(prior):
         raise TypeError(f"the prior of a parameter must be a NumPyro distribution, not {prior!r} (parameter: {doc!r})")
     return Param(prior, unit, doc)
 
 
+def _is_distribution(prior: Any) -> bool:
+    """Checks whether a prior is a NumPyro distribution; whoever made such a prior has loaded NumPyro."""
+    from numpyro.distributions import Distribution
+
+    return isinstance(prior, Distribution)
+
+
 def coefficient(
-    prior: Distribution, unit: str, doc: str, *powers: tuple[str, str], of: str = "", exponent: str = ""
+    prior: "Prior | Distribution", unit: str, doc: str, *powers: tuple[str, str], of: str = "", exponent: str = ""
 ) -> Any:
     """Declares a coefficient of a power of an input, such as A in A/N^α.
 
@@ -144,4 +163,4 @@ def coefficient(
         (('N', 'alpha'),)
     """
     first = ((of, exponent),) if of else ()
-    return Param(param(prior, unit, doc).prior, unit, doc, power=first + powers)
+    return Param(param(prior, unit, doc).given, unit, doc, power=first + powers)

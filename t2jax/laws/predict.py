@@ -1,7 +1,6 @@
 """Predictions of a law at columns or at the rows of a table, compiled once per law type."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from t2jax.laws.arguments import check_arguments
@@ -28,8 +27,8 @@ def evaluate(law: Law, **columns: ArrayLike) -> np.ndarray:
         array([2.885, 2.464])
     """
     with scope() as dtype:
-        rows = {name: jnp.asarray(column, dtype) for name, column in columns.items()}
-        law = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), law)
+        rows = {name: np.asarray(column, dtype) for name, column in columns.items()}
+        law = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), law)
         single = jax.tree.leaves(law)[0].ndim == 0
         return np.asarray((_predict_single if single else _predict_batch)(law, rows))
 

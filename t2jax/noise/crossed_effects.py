@@ -6,10 +6,9 @@ checkpoint would see fresh questions. What half of the questions share, easy or 
 
 from dataclasses import dataclass
 
-from numpyro.distributions import Uniform
-
 from t2jax.laws.base import Law
 from t2jax.laws.parameter import param
+from t2jax.laws.priors import Uniform
 from t2jax.noise.by_unit import UnitNoise
 from t2jax.noise.protocol import DEVIATION, Rows
 from t2jax.noise.question_grid import question_rows

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln, logsumexp, polygamma
-from numpyro.distributions import LogNormal
 
 from t2jax.laws.base import Law
 from t2jax.laws.parameter import param
+from t2jax.laws.priors import LogNormal
 from t2jax.noise.protocol import DEVIATION, LeftOutUnit, Noise, Rows, Transform
 from t2jax.noise.smooth.closed_form import LOGIT_UNIT, readable_rows, solve_closed_form
 from t2jax.noise.smooth.kernel import DECADE, Kernel, Spectrum

@@ -1,14 +1,15 @@
 """Noise of losses and of other positive responses."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
-from numpyro.distributions import Distribution, LogNormal, Normal
 
 from t2jax.laws.base import Law
 from t2jax.laws.parameter import param
+from t2jax.laws.priors import LogNormal
 from t2jax.noise.protocol import Noise, Rows, Transform
 from t2jax.noise.residuals import (
     ROW_ERROR,
@@ -21,6 +22,9 @@ from t2jax.noise.residuals import (
 )
 from t2jax.tables.table import Table
 from t2jax.typing import Array, ArrayLike
+
+if TYPE_CHECKING:
+    from numpyro.distributions import Distribution
 
 BISECTIONS = 60  # of a range of 28 in the log of a variance, to rounding
 
@@ -40,7 +44,7 @@ class ResidualNoise(Noise):
 
     transform: Transform = "log"
 
-    def errors(self, nuisance: Rows) -> Distribution:
+    def errors(self, nuisance: Rows) -> "Distribution":
         """Returns the distribution of one error.
 
         Args:
@@ -227,7 +231,9 @@ class Gaussian(ScaledNoise):
         "sigma": param(LogNormal(-4.0, 1.5), unit="of the response, or its log", doc="standard deviation of a row")
     }
 
-    def errors(self, nuisance: Rows) -> Distribution:
+    def errors(self, nuisance: Rows) -> "Distribution":
+        from numpyro.distributions import Normal  # slow to load
+
         return Normal(0.0, nuisance["sigma"])
 
     def common_scale(self, nuisance: Rows) -> ArrayLike:

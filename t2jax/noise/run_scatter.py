@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
-from numpyro.distributions import LogNormal
 
 from t2jax.laws.base import Law
 from t2jax.laws.parameter import param
+from t2jax.laws.priors import LogNormal
 from t2jax.noise.by_unit import UnitNoise
 from t2jax.noise.counts import BetaBinomial
 from t2jax.noise.protocol import Rows

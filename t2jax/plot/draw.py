@@ -1,4 +1,4 @@
-"""Figures of results as functions of axes and results."""
+"""Figures of frontiers and posteriors as functions of axes and results."""
 
 from typing import TYPE_CHECKING
 
@@ -7,14 +7,11 @@ import numpy as np
 
 from t2jax.laws.arguments import check_arguments
 from t2jax.laws.base import Law
-from t2jax.laws.predict import evaluate
 from t2jax.planning.budget import Budget
 from t2jax.planning.frontier import frontier
 from t2jax.planning.plan import Plan
-from t2jax.plot.fit import predicted_observed, residuals
 from t2jax.plot.frontier import Optima, Quantity, optima_against_train
 from t2jax.plot.isoflop import draw_isoflops_of
-from t2jax.plot.measured import measured_columns, response_name
 from t2jax.plot.posterior import marginal
 from t2jax.plot.style import legend_outside
 from t2jax.posterior.posterior import Posterior
@@ -26,53 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LABEL = "optimum"
-
-
-@check_arguments
-def draw_predicted_observed(ax: "Axes", law: Law, table: Table) -> "Axes":
-    """Draws the law's prediction against the measurement of each row, on log axes with the line of equality.
-
-    Args:
-        ax: Axes of Matplotlib.
-        law: One law with values, such as `fit.law`.
-        table: The measured rows. For counts, the figure shows pass@1 of each run.
-
-    Returns:
-        The axes.
-
-    Examples:
-        >>> from matplotlib.figure import Figure
-        >>> ax = Figure().subplots()
-        >>> t2.plot.draw_predicted_observed(ax, fit.law, runs).get_xlabel()
-        'observed loss (nats/token)'
-    """
-    rows = measured_columns(law, table)
-    return predicted_observed(ax, rows["observed"], evaluate(law, **rows), quantity=response_name(law, table))
-
-
-@check_arguments
-def draw_residuals(ax: "Axes", law: Law, table: Table, against: str = "params") -> "Axes":
-    """Draws log(observed / predicted) of each row against one of its columns, without rows that measured zero.
-
-    Args:
-        ax: Axes of Matplotlib.
-        law: One law with values, such as `fit.law`.
-        table: The measured rows. For counts, the figure shows pass@1 of each run.
-        against: Column on the x axis: "params", "tokens" or another input of the law.
-
-    Returns:
-        The axes.
-
-    Examples:
-        >>> from matplotlib.figure import Figure
-        >>> ax = Figure().subplots()
-        >>> t2.plot.draw_residuals(ax, fit.law, runs, against="tokens").get_xlabel()
-        'training tokens D'
-    """
-    rows = measured_columns(law, table)
-    shown = rows["observed"] > 0
-    prediction = evaluate(law, **rows)
-    return residuals(ax, rows[against][shown], np.log(rows["observed"][shown] / prediction[shown]), against=against)
 
 
 @check_arguments

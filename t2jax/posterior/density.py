@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-from numpyro.distributions import Distribution
 
 from t2jax.fitting.problem import FitProblem, build_problem
 from t2jax.fitting.starts import draw, keep_best
@@ -21,7 +20,10 @@ from t2jax.tables.measurements import Measurements
 from t2jax.tables.table import Table
 from t2jax.typing import Array, ArrayLike, Float
 
-Priors = Mapping[str, Distribution]
+if TYPE_CHECKING:
+    from numpyro.distributions import Distribution
+
+Priors = Mapping[str, "Distribution"]
 DRAWS_PER_START = 32
 
 
@@ -33,7 +35,7 @@ class Density(FitProblem):
     its own units.
     """
 
-    priors: dict[str, Distribution]
+    priors: dict[str, "Distribution"]
 
     @property
     def latent(self) -> int:
@@ -100,6 +102,8 @@ def density(
     law: type[Law], table: Table, noise: Noise | None, fixed: Mapping[str, ArrayLike], priors: Priors
 ) -> tuple[Density, Measurements]:
     """Builds the density that `sample` draws from, and the columns it reads. Raises as `sample`."""
+    from numpyro.distributions import Distribution  # slow to load
+
     check_law(law)
     noise = noise or default_noise(law, table).with_density()
     problem, data = build_problem(law, table, noise, noise.nuisance, fixed)
@@ -120,9 +124,9 @@ def density(
     return Density(law, noise, coordinates, chosen), data
 
 
-def _with_prior(prior: Distribution, param: Param, name: str) -> Param:
+def _with_prior(prior: "Distribution", param: Param, name: str) -> Param:
     """Returns the parameter with another prior, or the same object if its support is equal, to avoid recompilation."""
-    replaced = replace(param, prior=prior)
+    replaced = replace(param, given=prior)
     (low, high), (least, most) = replaced.domain, param.domain
     if low < least or high > most:
         support = f"{low:g} to {high:g}"

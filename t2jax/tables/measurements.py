@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from t2jax.pytrees import register
@@ -58,7 +57,8 @@ class Measurements:
 
     def on_device(self, dtype: Any) -> Self:
         """Converts to JAX arrays, with floats in the given precision."""
-        return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None), self)
+        # jnp.asarray would compile for every shape
+        return jax.device_put(jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, self))
 
 
 @dataclass(frozen=True)

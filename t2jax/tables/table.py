@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from t2jax.files import write_bytes
 from t2jax.tables.checks import clean, to_numbers
@@ -347,11 +346,13 @@ class Table:
             TableError: The file has another suffix.
             OSError: The file cannot be written. An older file then does not change.
         """
+        from pyarrow import parquet  # slow to load
+
         path = _with_suffix(path, *PARQUET)
         table = pa.Table.from_pandas(self._frame, preserve_index=False)
         metadata = {**(table.schema.metadata or {}), METADATA_KEY: _provenance_bytes(self, path, sha256="")}
         sink = io.BytesIO()
-        pq.write_table(table.replace_schema_metadata(metadata), sink)
+        parquet.write_table(table.replace_schema_metadata(metadata), sink)
         write_bytes(path, sink.getvalue())
 
 

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import t2jax as t2
+from t2jax.laws.check import check_any_law
 from t2jax.laws.loss.broken_power import BrokenPower
 from t2jax.laws.pass_at_k.beta_tail import BetaTail
 from t2jax.laws.pass_at_k.compute_pass_k import ComputePassK
@@ -66,6 +67,14 @@ def test_fits_and_allocates_with_no_other_edit(law):
             return fit.law.cost(**inputs_at(fit.law, budget, n, d, k))
 
         assert cost(plan.params, plan.tokens, plan.samples) <= np.min(cost(n, d, k)) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(
+    "law", dict.fromkeys([*LAWS, BrokenPower, ComputePassK, T2PassKNaive, BetaTail]), ids=lambda law: law.__name__
+)
+def test_laws_pass_the_check_of_laws(law):
+    """Fits check only the laws of users, so those of t2jax are checked here."""
+    check_any_law(law)
 
 
 @pytest.mark.long

@@ -10,6 +10,7 @@ from numpyro.distributions import Beta, HalfNormal, LogNormal, Normal, Uniform
 from scipy import stats
 
 import t2jax as t2
+from t2jax.laws import priors
 from t2jax.laws.coordinates import Coordinates
 from t2jax.laws.loss.chinchilla import Chinchilla
 from t2jax.laws.parameter import Param
@@ -84,6 +85,36 @@ def test_quantiles_of_any_prior():
         parameter = Param(prior, unit="1", doc="any")
         np.testing.assert_allclose(parameter.quantiles(shares), exact.ppf(shares), rtol=0.03)
         assert parameter.median() == pytest.approx(exact.median(), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("prior", "numpyro"),
+    [
+        (priors.Normal(1.0, 2.0), Normal(1.0, 2.0)),
+        (priors.LogNormal(0.5, 2.0), LogNormal(0.5, 2.0)),
+        (priors.HalfNormal(3.0), HalfNormal(3.0)),
+        (priors.Uniform(-1.0, 4.0), Uniform(-1.0, 4.0)),
+    ],
+)
+def test_priors_without_numpyro_are_those_of_numpyro(prior, numpyro):
+    """Family, numbers, domain, quantiles and coordinates; and of a wide batch of shares, ends included."""
+    ours, theirs = Param(prior, unit="1", doc="any"), Param(numpyro, unit="1", doc="any")
+    assert type(ours.prior) is type(numpyro) and priors.plain(numpyro) == prior
+    value = ours.median()
+    assert ours.prior.log_prob(value) == theirs.prior.log_prob(value)
+    support = numpyro.support
+    ends = getattr(support, "lower_bound", -np.inf), getattr(support, "upper_bound", np.inf)
+    assert ours.domain == theirs.domain == ends
+    shares = np.linspace(0.0, 1.0, 7)
+    np.testing.assert_allclose(ours.quantiles(shares), np.asarray(numpyro.icdf(shares)), rtol=1e-12, atol=1e-15)
+    assert ours.coordinate(value) == pytest.approx(float(theirs.unconstrain(value)), rel=1e-14, abs=1e-14)
+
+
+def test_subclasses_and_batches_of_priors_are_not_plain():
+    class Shifted(Normal):
+        pass
+
+    assert priors.plain(Shifted(1.0, 2.0)) is None and priors.plain(Normal(np.zeros(2), 1.0)) is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from t2jax import laws
 from t2jax.cli.audit.config import AuditConfig
 from t2jax.cli.audit.recommendation import Recommendation
 from t2jax.cli.audit.words import Audit, audit_answer, audit_text, picture_audit, save_audit
-from t2jax.cli.law_source import FEWEST_COMPARED, smooth_misfit_possible
+from t2jax.cli.fitting import FEWEST_COMPARED, smooth_misfit_possible
 from t2jax.cli.options import law_for, noise_of
 from t2jax.cli.output import Output
 from t2jax.cli.process.interrupt import Interrupted

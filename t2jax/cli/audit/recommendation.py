@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from t2jax.cli.law_source import choice_answer
+from t2jax.cli.fitting import choice_answer
 from t2jax.evaluation.extrapolation import Cut
 from t2jax.extrapolation.law_choice import LawChoice
 from t2jax.extrapolation.predictions import Predictions, predict_band

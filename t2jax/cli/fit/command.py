@@ -5,8 +5,7 @@ import sys
 from t2jax import laws
 from t2jax.cli.figures import picture_fit
 from t2jax.cli.fit.config import FitConfig
-from t2jax.cli.fitting import Fitted, fit_answer, parameter_table
-from t2jax.cli.law_source import choice_answer, fit_chosen
+from t2jax.cli.fitting import Fitted, choice_answer, fit_answer, fit_chosen, parameter_table
 from t2jax.cli.output import Output
 from t2jax.cli.process.interrupt import Interrupted
 from t2jax.cli.tables.options import notes_of

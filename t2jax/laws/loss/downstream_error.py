@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import jax.numpy as jnp
-from numpyro.distributions import LogNormal, Uniform
 
 from t2jax.laws.base import Law, law, part
 from t2jax.laws.loss.overtraining import Overtraining
 from t2jax.laws.parameter import param
+from t2jax.laws.priors import LogNormal, Uniform
 from t2jax.typing import Array, ArrayLike, Scalar
 
 

@@ -1,11 +1,11 @@
 """Muennighoff's law, in which repeated tokens and excess params are worth less."""
 
 import jax.numpy as jnp
-from numpyro.distributions import LogNormal
 
 from t2jax.laws.base import Law, law
 from t2jax.laws.loss.data_constrained import worth
 from t2jax.laws.parameter import coefficient, param
+from t2jax.laws.priors import LogNormal
 from t2jax.typing import Array, ArrayLike, Scalar
 
 

@@ -5,13 +5,13 @@ from typing import ClassVar
 
 import jax
 import numpy as np
-from numpyro.distributions import LogNormal, Normal, Uniform
 
 from t2jax.laws.base import Law, law, part
 from t2jax.laws.coordinates import Frame
 from t2jax.laws.frames import Below
 from t2jax.laws.loss.chinchilla import Chinchilla
 from t2jax.laws.parameter import param
+from t2jax.laws.priors import LogNormal, Normal, Uniform
 from t2jax.typing import Array, ArrayLike, Scalar
 
 

@@ -2,10 +2,9 @@
 
 from typing import ClassVar
 
-from numpyro.distributions import LogNormal
-
 from t2jax.laws.base import Law, law
 from t2jax.laws.parameter import coefficient, param
+from t2jax.laws.priors import LogNormal
 from t2jax.numerics.special import inverse_power
 from t2jax.typing import Array, ArrayLike, Scalar
 

@@ -3,10 +3,10 @@
 from typing import ClassVar
 
 import jax.numpy as jnp
-from numpyro.distributions import LogNormal
 
 from t2jax.laws.base import Law, law
 from t2jax.laws.parameter import param
+from t2jax.laws.priors import LogNormal
 from t2jax.numerics.special import log_pass_at_k_beta
 from t2jax.typing import Array, ArrayLike, Scalar
 

@@ -6,12 +6,12 @@ from typing import ClassVar, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpyro.distributions import LogNormal, Normal, Uniform
 
 from t2jax.laws.base import Law, Part, law, part
 from t2jax.laws.frames import Top
 from t2jax.laws.loss.chinchilla import Chinchilla
 from t2jax.laws.parameter import param
+from t2jax.laws.priors import LogNormal, Normal, Uniform
 from t2jax.laws.selection.oracle import Oracle
 from t2jax.typing import Array, ArrayLike, Scalar
 

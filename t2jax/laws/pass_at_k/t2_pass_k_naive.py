@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from numpyro.distributions import LogNormal, Normal, Uniform
 
 from t2jax.laws.base import Law, law, part
 from t2jax.laws.loss.chinchilla import Chinchilla
 from t2jax.laws.parameter import param
+from t2jax.laws.priors import LogNormal, Normal, Uniform
 from t2jax.numerics.special import log_pass_at_k
 from t2jax.typing import Array, ArrayLike, Scalar
 

@@ -1,10 +1,10 @@
 """Selection by a verifier with errors, in a system that may give no answer."""
 
 import jax.numpy as jnp
-from numpyro.distributions import Uniform
 
 from t2jax.laws.base import law
 from t2jax.laws.parameter import param
+from t2jax.laws.priors import Uniform
 from t2jax.laws.selection.acceptance import samples_to_acceptance
 from t2jax.laws.selection.selection import Selection
 from t2jax.numerics.beta_mean import mean_with_ends

@@ -3,10 +3,10 @@
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import log_ndtr, ndtr, ndtri
-from numpyro.distributions import Uniform
 
 from t2jax.laws.base import law
 from t2jax.laws.parameter import param
+from t2jax.laws.priors import Uniform
 from t2jax.laws.selection.selection import Selection
 from t2jax.typing import Array, Scalar
 

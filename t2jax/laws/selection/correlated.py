@@ -1,9 +1,8 @@
 """Selection among samples that resemble each other."""
 
-from numpyro.distributions import Uniform
-
 from t2jax.laws.base import Law, law, part
 from t2jax.laws.parameter import param
+from t2jax.laws.priors import Uniform
 from t2jax.laws.selection.oracle import Oracle
 from t2jax.laws.selection.selection import Selection
 from t2jax.typing import Array, Scalar

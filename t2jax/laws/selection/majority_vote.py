@@ -1,9 +1,8 @@
 """Selection by a vote."""
 
-from numpyro.distributions import Uniform
-
 from t2jax.laws.base import law
 from t2jax.laws.parameter import param
+from t2jax.laws.priors import Uniform
 from t2jax.laws.selection.selection import Selection
 from t2jax.numerics.beta_order import log_exceeds
 from t2jax.typing import Array, Scalar

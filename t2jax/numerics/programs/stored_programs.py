@@ -62,7 +62,7 @@ class StoredProgram(Generic[P, R]):
             constants = _text(kwargs), _text_of_tree(tree)
         except ForeignError:
             return self.jitted(*args, **kwargs)
-        leaves = [jax.numpy.asarray(leaf) for leaf in leaves]
+        leaves = jax.device_put(leaves)  # jnp.asarray would compile for every shape
         shapes = [(leaf.shape, str(leaf.dtype)) for leaf in leaves]
         text = repr((self.name, constants, shapes, _surroundings(), jax.config.read("jax_enable_x64")))
         key = hashlib.sha256(text.encode()).hexdigest()[:32]

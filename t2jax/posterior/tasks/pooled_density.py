@@ -18,13 +18,12 @@ an exact change of variables.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import cho_solve, solve_triangular
-from numpyro.distributions import Distribution, biject_to
 
 from t2jax.noise.protocol import Rows
 from t2jax.numerics.solvers.damped_newton import minimise, second_order
@@ -33,6 +32,10 @@ from t2jax.posterior.density import Density
 from t2jax.pytrees import register
 from t2jax.tables.measurements import Measurements
 from t2jax.typing import Array, ArrayLike, Float
+
+if TYPE_CHECKING:
+    from numpyro.distributions import Distribution
+    from numpyro.distributions.transforms import Transform
 
 LEAST_SPREAD = 0.05  # between tasks, where a search for the mode starts
 
@@ -72,7 +75,7 @@ class Pooled:
 
     density: Density
     pooled: tuple[str, ...]
-    spreads: dict[str, Distribution]
+    spreads: dict[str, "Distribution"]
     fixed_spreads: dict[str, ArrayLike]
     expansion: LocalExpansion
     ends: Float[Array, "searches tasks free"]
@@ -105,7 +108,7 @@ class Pooled:
         located = self.density.log_priors(self._with_location(location))
         total = between + sum((located[name] for name in self.pooled), free + self.log_likelihood(u, rows))
         for i, prior in enumerate(self.spreads.values()):
-            bijector, coordinate = biject_to(prior.support), x[len(self.pooled) + i]
+            bijector, coordinate = _bijector(prior), x[len(self.pooled) + i]
             spread = bijector(coordinate)
             total = total + prior.log_prob(spread) + bijector.log_abs_det_jacobian(coordinate, spread)
         return -total
@@ -173,7 +176,7 @@ class Pooled:
 
     def _parts(self, x: Array) -> tuple[Array, Array, Array]:
         count, tasks = len(self.pooled), len(self.expansion.slope)
-        drawn = {name: biject_to(prior.support)(x[count + i]) for i, (name, prior) in enumerate(self.spreads.items())}
+        drawn = {name: _bijector(prior)(x[count + i]) for i, (name, prior) in enumerate(self.spreads.items())}
         values = {**self.fixed_spreads, **drawn}
         spread = jnp.stack([jnp.asarray(values[name], x.dtype) for name in self.pooled])
         return x[:count], spread, x[count + len(drawn) :].reshape(tasks, -1)
@@ -188,11 +191,18 @@ class Pooled:
             if name not in self.spreads:
                 spread.append(jnp.asarray(self.fixed_spreads[name], u.dtype))
                 continue
-            bijector = biject_to(self.spreads[name].support)
+            bijector = _bijector(self.spreads[name])
             spread_coordinates.append(bijector.inv(between[i]))
             spread.append(between[i])
         scores = jax.vmap(partial(_scores, location, jnp.stack(spread)))(self.expansion, pooled, free)
         return jnp.concatenate([location, *(value[None] for value in spread_coordinates), scores.ravel()])
+
+
+def _bijector(prior: "Distribution") -> "Transform":
+    """Returns NumPyro's map from the real line to the support of a prior."""
+    from numpyro.distributions import biject_to  # slow to load
+
+    return biject_to(prior.support)
 
 
 register(Pooled, ("density", "spreads", "fixed_spreads", "expansion", "ends"), ("pooled",))

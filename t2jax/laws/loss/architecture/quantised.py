@@ -3,11 +3,11 @@
 from typing import ClassVar
 
 import jax.numpy as jnp
-from numpyro.distributions import LogNormal
 
 from t2jax.laws.base import Law, law, part
 from t2jax.laws.loss.chinchilla import Chinchilla
 from t2jax.laws.parameter import param
+from t2jax.laws.priors import LogNormal
 from t2jax.numerics.special import inverse_power
 from t2jax.typing import Array, ArrayLike, Scalar
 

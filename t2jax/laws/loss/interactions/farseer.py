@@ -1,10 +1,10 @@
 """The law Farseer, in which coefficient and exponent of the data term change with the size."""
 
 import jax.numpy as jnp
-from numpyro.distributions import LogNormal, Normal
 
 from t2jax.laws.base import Law, law
 from t2jax.laws.parameter import coefficient, param
+from t2jax.laws.priors import LogNormal, Normal
 from t2jax.typing import Array, ArrayLike, Scalar
 
 REFERENCE = 1e9

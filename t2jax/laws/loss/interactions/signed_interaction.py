@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-from numpyro.distributions import LogNormal, Normal
 
 from t2jax.laws.base import Law, law
 from t2jax.laws.coordinates import Frame
 from t2jax.laws.frames import Falling
 from t2jax.laws.parameter import coefficient, param
+from t2jax.laws.priors import LogNormal, Normal
 from t2jax.numerics.special import inverse_power
 from t2jax.typing import Array, ArrayLike, Scalar
 

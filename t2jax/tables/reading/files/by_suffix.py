@@ -7,7 +7,6 @@ import zlib
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from t2jax.tables.formats import EXCEL, JSON_LINES, METADATA_KEY, PARQUET, provenance_path
 from t2jax.tables.place import Place, TableError, unique_names
@@ -64,8 +63,10 @@ def _unzipped(data: bytes, path: Path) -> bytes:
 
 
 def _parquet_cells(data: bytes, name: str) -> RawTable:
+    from pyarrow import parquet  # slow to load
+
     try:
-        file = pq.ParquetFile(pa.BufferReader(data))
+        file = parquet.ParquetFile(pa.BufferReader(data))
         unique_names(file.schema_arrow.names, Place(name))
         frame = file.read().to_pandas()
     except (pa.ArrowException, OSError) as error:
