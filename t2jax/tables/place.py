@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,8 +83,13 @@ def missing_column(place: Place, name: str, present: Iterable[str], needed_by: s
     else:
         hint = _suggest_conversion(name, present) or suggestion(str(name), present) or _suggest_constant(name, present)
     columns = ", ".join(map(repr, present)) or "none"
+    renamed = (
+        f"; if it has another name, say columns={{'NAME': {name!r}}}, in commands --columns NAME={name}"
+        if name in NUMBERS and Path(place.name).suffix
+        else ""
+    )
     return TableError(
-        f"{place.name}: column {name!r}, needed by {needed_by}, is missing; columns there: {columns}{hint}"
+        f"{place.name}: column {name!r}, needed by {needed_by}, is missing; columns there: {columns}{renamed}{hint}"
     )
 
 
