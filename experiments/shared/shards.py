@@ -38,6 +38,11 @@ def read() -> Shards:
     return Shards(*read_seeds(t2.datasets.fetch("testbed")))
 
 
+def answer_files() -> list[Path]:
+    """answers.parquet of every seed: the strongest wrong answers."""
+    return sorted(FOLDER.glob("seed*/answers.parquet"))
+
+
 def data_wall() -> pd.DataFrame:
     """The checkpoints of the arm that reads the same text many times."""
     path = FOLDER / "data-wall" / "runs.csv"

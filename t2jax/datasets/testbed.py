@@ -26,6 +26,10 @@ HASHES = {
         "1edf59c30d88280779120a99ed0035ad6aca6eab32d79b6ae10bc42b50f39a58",
         "3abbc8ccf63c7b46cac6b18a5a92cb0bde750bb862e9111f49ee9083f6354faf",
     ),
+    "seed2": (
+        "b90b0fe5a127c56c1dc7cb892fda7d70da74f014defa1d0be014026402044449",
+        "5442497ec8b928c635f532b067b4efe14e325fba5871070235944d661510bd1c",
+    ),
 }
 """SHA-256 of runs.csv and questions.parquet in the folder of every seed."""
 

@@ -25,7 +25,7 @@ from t2jax.typing import Array, ArrayLike, Float
 
 STARTS = 8
 PRIOR = ScalePrior()
-LEFT_OUT = 1e-5
+LEFT_OUT = 1e-4
 """Share of the discrepancy's variance in modes that densities of Student-t errors leave out."""
 MEASURED, ROOT, VECTORS, VARIANCES = "{} measured", "root weight", "modes", "variances of modes"
 """Columns beside the inputs: measurements on the scale of the comparison, and the covariance of the discrepancy."""
