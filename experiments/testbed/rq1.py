@@ -17,17 +17,8 @@ import t2jax as t2
 from experiments.shared.pictures import common_legend, small, stacked, task_name
 from experiments.shared.record import command, stage
 from experiments.shared.resampled_costs import resampled_costs
-from experiments.shared.seeds import by_seed, seed_spread, steady_tasks
-from experiments.shared.shards import (
-    AVERAGE,
-    BESIDE,
-    INFERENCE,
-    LEVEL,
-    Shards,
-    best_size,
-    over_sizes,
-    read,
-)
+from experiments.shared.seeds import by_seed, interval_over_seeds, seed_spread, steady_tasks
+from experiments.shared.shards import AVERAGE, BESIDE, INFERENCE, LEVEL, Shards, best_size, over_sizes, read
 from t2jax.plot.style import AXIS_LABELS, BLACK, BLUE, VERMILLION, log_ticks
 
 if TYPE_CHECKING:
@@ -80,7 +71,8 @@ class Study:
     mean_shift: its mean over those budgets. served, once_served: pass@k of both choices where the smallest size was
     trained too, each with an interval. slope: nats that a doubling of N lowers the loss at equal compute, around the
     T² optimum. others: for other C_inf, at how many budgets the optimum lies inside. spread: coefficient of variation
-    of the loss over seeds, the median over cells. seed_shifts: mean_shift of each seed by itself, if there are several.
+    of the loss over seeds, the median over cells. seed_shifts: mean_shift of each seed by itself, if there are several,
+    and seed_band: Student's 90 % interval of their mean.
     """
 
     task: str
@@ -101,6 +93,7 @@ class Study:
     others: dict[str, int]
     spread: float | None = None
     seed_shifts: tuple[float, ...] = ()
+    seed_band: tuple[float, float] = (np.nan, np.nan)
 
 
 @dataclass(frozen=True)
@@ -145,9 +138,10 @@ def study_all(shards: Shards, config: Config) -> Result:
 def with_seeds(task: str, runs, values: dict[str, np.ndarray], train: np.ndarray, config: Config) -> Study:
     """One task over all seeds, and how these differ."""
     parts = by_seed(runs, values)
-    shifts = [study(task, *part, train, config).mean_shift[0] for part in parts] if len(parts) > 1 else []
+    shifts = tuple(study(task, *part, train, config).mean_shift[0] for part in parts if len(parts) > 1)
     together = study(task, runs, values, train, config)
-    return replace(together, spread=seed_spread(runs, values["once"][0]), seed_shifts=tuple(shifts))
+    spread = seed_spread(runs, values["once"][0])
+    return replace(together, spread=spread, seed_shifts=shifts, seed_band=interval_over_seeds(shifts))
 
 
 def study(task: str, runs, values: dict[str, np.ndarray], train: np.ndarray, config: Config) -> Study:
@@ -237,7 +231,8 @@ def words_of(study: Study, count: int) -> list[str]:
     ]
     if inner := np.isfinite(study.shift).sum():
         interval = f"{mean:+.2f} ({low:+.2f} to {high:+.2f})"
-        seeds = f"; each seed {', '.join(f'{shift:+.2f}' for shift in study.seed_shifts)}" if study.seed_shifts else ""
+        alone, ends = (", ".join(f"{shift:+.2f}" for shift in part) for part in (study.seed_shifts, study.seed_band))
+        seeds = f"; each seed {alone}, of which the mean is in {ends}" if study.seed_shifts else ""
         lines.append(f"  Shift of log2 N* where both lie inside, mean over {inner} budgets: {interval}{seeds}.")
     if study.spread is not None:
         lines.append(f"  Seeds at equal N and D differ by {study.spread:.1%} in the loss (median over cells).")
