@@ -119,18 +119,19 @@ def run(config: Config) -> Result:
 
 def study_all(rows: pd.DataFrame, config: Config) -> Result:
     """The study of a table with the columns of the testbed, at the k of `Config.samples` and k = C_inf/(2N)."""
-    rows = rows[rows["tokens"] >= LEAST_TOKENS]
+    judged: Any = rows[rows["tokens"] >= LEAST_TOKENS]
     studies = []
     for task in config.tasks:
         with stage(task):
-            studies.append(study(task, rows[rows["task"] == task].reset_index(drop=True), config))
-    return Result(len(set(rows["seed"])), config.inference, tuple(studies))
+            studies.append(study(task, judged[judged["task"] == task].reset_index(drop=True), config))
+    return Result(len(set(judged["seed"])), config.inference, tuple(studies))
 
 
 def study(task: str, rows: pd.DataFrame, config: Config) -> Study:
     """One task: its measured optima, and those of every pair of laws."""
     train, shifts = measured_shifts(rows, config)
-    mean = mean_over_seeds(rows[rows["samples"].isin(config.samples)])
+    fitted: Any = rows[rows["samples"].isin(config.samples)]
+    mean = mean_over_seeds(fitted)
     key = jax.random.key(config.seed)
     rules = []
     for base in BASES:

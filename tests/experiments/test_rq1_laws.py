@@ -1,5 +1,7 @@
 """Shifts of the best size by laws that made the rows themselves: laws and parabolas find the same shift."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,7 +36,8 @@ def best(train, samples):
         with scope():
             return float(LAW(size, train / (6 * size), samples(size)))
 
-    return np.exp(minimize_scalar(cost, bounds=tuple(np.log(SIZES[[0, -1]])), options={"xatol": 1e-10}).x)
+    optimum: Any = minimize_scalar(cost, bounds=tuple(np.log(SIZES[[0, -1]])), options={"xatol": 1e-10})
+    return np.exp(optimum.x)
 
 
 def test_the_shift_of_a_law_from_its_own_rows():
