@@ -17,9 +17,9 @@ STIFFNESS = 1.0
 """Of the ridge, in standardised columns."""
 
 
-def load_testbed(samples: tuple[float, ...], tokens_min: float) -> dict[str, t2.Table]:
-    """The table of each task, averaged over seeds."""
-    rows = t2.datasets.load("testbed", samples=samples, seeds=False)
+def load_testbed(samples: tuple[float, ...], tokens_min: float, tasks: tuple[str, ...] | None) -> dict[str, t2.Table]:
+    """The table of each task, averaged over seeds; all tasks by default."""
+    rows = t2.datasets.load("testbed", samples=samples, seeds=False, tasks=tasks)
     frame = rows.where(rows["tokens"] >= tokens_min).to_frame().drop(columns="weight")
     table = t2.Table(frame, rows.source)
     return {str(name): table.where(task=name) for name in dict.fromkeys(table["task"].tolist())}
