@@ -292,7 +292,7 @@ def figures(result: Result) -> dict[str, "Figure"]:
     """Shares of checkpoints inside the 50 % and 90 % bands, with standard errors over halves."""
     figure, (ax,) = stacked(1, 2.2)
     for place, (variant, (name, colour)) in enumerate(LOOKS.items()):
-        scores = [score for score in result.scores if score.variant == variant]
+        scores = [score for score in result.scores if score.variant == variant]  # none if its chains disagree
         samples = [score.samples * 1.15 ** (place - 1) for score in scores]  # beside each other
         for level, marker in enumerate("s^"):
             shares = [100 * score.inside[level] for score in scores]
@@ -302,8 +302,8 @@ def figures(result: Result) -> dict[str, "Figure"]:
     for level in (50, 90):
         ax.axhline(level, color=BLACK, linewidth=0.6, zorder=0)
         ax.text(32, level + 1, f"{level} % bands", ha="center")
-    ax.set(xscale="log", xticks=result.targets, xticklabels=result.targets, ylim=(0, 105), xlabel="k")
-    ax.set_ylabel("checkpoints inside (%)")
+    ax.set(xscale="log", xlim=(0.7 * min(result.targets), 1.5 * max(result.targets)), ylim=(0, 105))
+    ax.set(xticks=result.targets, xticklabels=result.targets, xlabel="k", ylabel="checkpoints inside (%)")
     common_legend(figure, [ax])
     return {"inside": figure}
 
