@@ -154,8 +154,6 @@ def swept_setting(
     Returns:
         The sentence.
     """
-    from scipy.special import fdtr  # comes with JAX; slow to load
-
     read = {*law.columns().values(), *with_compute(SIZE, table.columns)}
     codes = [pd.factorize(table[name], use_na_sentinel=False)[0] for name in table.columns if name in read]
     group = np.unique(np.stack(codes), axis=1, return_inverse=True)[1].ravel()
@@ -168,6 +166,8 @@ def swept_setting(
     variance = float(np.sum(deviation**2)) / inside
     if variance < LEAST_SCATTER**2:
         return ""
+    from scipy.special import fdtr  # slow to load, and most tables do not come here
+
     frame: Any = pd.DataFrame({"residual": residual, "measured": measured}).groupby(group)
     centres = (frame["residual"].mean(), frame["residual"].median())  # a fit goes through either, by its noise
     misses = min(float(np.sum(size * centre.to_numpy() ** 2)) for centre in centres)
