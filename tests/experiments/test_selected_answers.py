@@ -82,6 +82,10 @@ def test_costs_at_equal_quality_are_those_of_equal_questions():
 
 
 @pytest.mark.tiny
-@pytest.mark.parametrize("module", [without_oracle, cost_per_query])
-def test_the_small_modes(module, tmp_path):
-    check_output(module, module.run(module.Config.tiny()), tmp_path)
+def test_without_oracle(tmp_path):
+    check_output(without_oracle, without_oracle.run(without_oracle.Config.tiny()), tmp_path)
+
+
+@pytest.mark.tiny
+def test_cost_per_query(tmp_path):
+    check_output(cost_per_query, cost_per_query.run(cost_per_query.Config.tiny()), tmp_path)
