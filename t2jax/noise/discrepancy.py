@@ -50,7 +50,7 @@ class Discrepancy(Noise):
 
     Cost: the kernel of more than 1,000 rows rests on 300 knots, or 600 for more than two inputs. Time then grows with
     the rows and not with their cube. Student-t errors take longer in `t2.sample` than normal ones (`df=None`), with one
-    more coordinate for each row. They leave out modes of the kernel with 1e-5 of its variance.
+    more coordinate for each row. They leave out modes of the kernel with 1e-4 of its variance.
 
     Prior: the amplitude lies between 0.44 and 2.3 % at 90 %, and errors between 0.08 and 2 %. It is that of a length
     of two decades, and those of other lengths are in proportion to the length. Deviations of every length are then as

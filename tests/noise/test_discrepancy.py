@@ -66,7 +66,7 @@ def test_the_density_is_that_of_a_dense_gaussian():
 
 
 def test_student_t_errors_are_normal_ones_of_random_precision():
-    """Modes with 1e-5 of the variance are left out, so the density agrees to that."""
+    """Modes with 1e-4 of the variance are left out, so the density agrees to that."""
     noise, table, scales = t2.noise.Discrepancy(df=4.0), runs(40, 0.003), {"amplitude": 0.008, "sigma": 0.003}
     z = np.random.default_rng(0).standard_normal(40)
     spread = np.sqrt(polygamma(1, 2.0))

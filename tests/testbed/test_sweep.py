@@ -208,6 +208,7 @@ def test_killed_and_resumed(tmp_path):
 
 TWO_SWEEPS = """
 import sys
+from pathlib import Path
 from t2jax.testbed.sweep.sweep import sweep_in
 from t2jax.testbed.sweep.workers import sweep_all
 for folder, workers in zip(sys.argv[1:], (0, 2)):
