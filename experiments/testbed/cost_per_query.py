@@ -1,4 +1,4 @@
-"""How much cheaper is a query of equal quality? Smaller models that draw more samples, on the second testbed.
+"""How much cheaper is a query of equal quality? Smaller models that draw more samples, on the testbed.
 
 At every training budget the size that is best for one sample draws k = C_inf/(2N) samples of a query. Its pass@k is the
 quality. Every other size of that budget reaches the same quality with some other k, at 2Nk FLOPs per token served. The
@@ -50,7 +50,7 @@ class Config:
 
     @classmethod
     def tiny(cls) -> Self:
-        return cls(draws=20, tasks=1, least_sizes=9)
+        return cls(draws=20, tasks=1, least_sizes=6)
 
 
 @dataclass(frozen=True)

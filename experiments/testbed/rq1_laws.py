@@ -1,4 +1,4 @@
-"""Do T² laws put the best size where it is measured? Fits to the second testbed, beside its measured optima.
+"""Do T² laws put the best size where it is measured? Fits to the testbed, beside its measured optima.
 
 A law of the loss gives the size that is best for one sample, and T²'s Approach 1 on top of it the size that is best for
 k = C_inf/(2N) samples. Both minimise the mean of -log pass@k, and so do the measured optima here: parabolas in log N

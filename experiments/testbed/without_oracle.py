@@ -1,4 +1,4 @@
-"""Do laws of selection describe real answers? Votes and verifiers on the second testbed's strongest wrong answers.
+"""Do laws of selection describe real answers? Votes and verifiers on the testbed's strongest wrong answers.
 
 A law of selection knows Beta(a, b) of a task's success probabilities, and for a vote one share of the strongest wrong
 answer. Real questions have wrong answers of many strengths. Here every checkpoint and task gets a and b by the mean and
