@@ -8,6 +8,7 @@ questions (bootstrap), and pass@k is a mean over seeds. Tasks of knowledge, of l
     python -m experiments.testbed.cost_per_query [tiny] [-o FOLDER]
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -113,24 +114,23 @@ def study_all(shards: Shards, config: Config) -> Result:
         raise ValueError(f"no training budget has {config.least_sizes} sizes")
     tasks = shards.tasks()[: config.tasks]
     steady = steady_tasks(shards.runs, {task: -np.log(shards.p["base", task]).mean(axis=1) for task in tasks})
-    studies, averaged = [], None
+    studies, averaged = [], []
     for task in tasks:
         with stage(task):
-            curves = [read_curves(shards, task, budget, config) for budget in train]
+            share = weights(shards.p["base", task].shape[1], config.draws, config.seed)
+            curves = [read_curves(shards, task, budget, share) for budget in train]
         studies.append(study(task, KINDS.get(task, ""), train, curves, config))
         if task in steady:
-            averaged = curves if averaged is None else [add(*pair) for pair in zip(averaged, curves, strict=True)]
-    if averaged is not None:
-        count = len(steady)
-        means = [Curves(part.params, part.loss / count, part.passed / count) for part in averaged]
+            averaged.append(curves)
+    if averaged:
+        means = [mean_over_tasks(of_budget) for of_budget in zip(*averaged, strict=True)]
         studies.append(study(AVERAGE, "", train, means, config))
     return Result(len(set(shards.runs["seed"])), config.inference, tuple(studies))
 
 
-def read_curves(shards: Shards, task: str, budget: float, config: Config) -> Curves:
-    """Loss and pass@k of one task at one budget."""
+def read_curves(shards: Shards, task: str, budget: float, share: np.ndarray) -> Curves:
+    """Loss and pass@k of one task at one budget. share: of each question, (1 + draws, questions)."""
     p, runs = shards.p["base", task], shards.runs
-    share = weights(p.shape[1], config.draws, config.seed)
     here = np.flatnonzero((runs["budget"] == budget) & (runs["tokens"] >= LEAST_TOKENS))
     sizes = runs["params"].to_numpy(float)[here]
     params = np.unique(sizes)
@@ -143,9 +143,10 @@ def read_curves(shards: Shards, task: str, budget: float, config: Config) -> Cur
     return Curves(params, np.array(loss), np.stack(curves))
 
 
-def add(one: Curves, other: Curves) -> Curves:
-    """The sum of two tasks, of the same sizes."""
-    return Curves(one.params, one.loss + other.loss, one.passed + other.passed)
+def mean_over_tasks(curves: Sequence[Curves]) -> Curves:
+    """The mean of several tasks at one budget, which have the same sizes."""
+    loss, passed_at_k = (np.mean([getattr(task, name) for task in curves], axis=0) for name in ("loss", "passed"))
+    return Curves(curves[0].params, loss, passed_at_k)
 
 
 def study(task: str, kind: str, train: np.ndarray, curves: list[Curves], config: Config) -> Study:

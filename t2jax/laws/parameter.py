@@ -21,6 +21,7 @@ from t2jax.typing import Array, ArrayLike
 
 if TYPE_CHECKING:
     from numpyro.distributions import Distribution
+    from numpyro.distributions.transforms import Transform
 
 INPUT_COLUMNS: Mapping[str, str] = {"N": "params", "D": "tokens", "k": "samples", "U": "unique_tokens"}
 """The inputs of laws and the table columns that hold them; any other input is read from the column of its own name."""
@@ -43,9 +44,7 @@ class Param:
     @property
     def bijector(self) -> Any:
         """NumPyro's map from the real line to the prior's support."""
-        from numpyro.distributions import biject_to  # slow to load
-
-        return biject_to(self.prior.support)
+        return bijector_of(self.prior)
 
     def constrain(self, u: ArrayLike) -> Array:
         """Maps an unconstrained coordinate to the parameter's value."""
@@ -102,6 +101,13 @@ class Param:
             return np.asarray(self.prior.icdf(shares))
         except (NotImplementedError, ImportError):  # NumPyro has no quantiles of some, or only with another library
             return np.quantile(self.prior.sample(jax.random.key(0), (10_001,)), shares)
+
+
+def bijector_of(prior: "Distribution") -> "Transform":
+    """Returns NumPyro's map from the real line to the support of a prior."""
+    from numpyro.distributions import biject_to  # slow to load
+
+    return biject_to(prior.support)
 
 
 def param(prior: "Prior | Distribution", unit: str, doc: str) -> Any:

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import cho_solve, solve_triangular
 
+from t2jax.laws.parameter import bijector_of
 from t2jax.noise.protocol import Rows
 from t2jax.numerics.solvers.damped_newton import minimise, second_order
 from t2jax.posterior.chains import LEAST_CURVATURE, RIVAL, spread_starts
@@ -35,7 +36,6 @@ from t2jax.typing import Array, ArrayLike, Float
 
 if TYPE_CHECKING:
     from numpyro.distributions import Distribution
-    from numpyro.distributions.transforms import Transform
 
 LEAST_SPREAD = 0.05  # between tasks, where a search for the mode starts
 
@@ -108,7 +108,7 @@ class Pooled:
         located = self.density.log_priors(self._with_location(location))
         total = between + sum((located[name] for name in self.pooled), free + self.log_likelihood(u, rows))
         for i, prior in enumerate(self.spreads.values()):
-            bijector, coordinate = _bijector(prior), x[len(self.pooled) + i]
+            bijector, coordinate = bijector_of(prior), x[len(self.pooled) + i]
             spread = bijector(coordinate)
             total = total + prior.log_prob(spread) + bijector.log_abs_det_jacobian(coordinate, spread)
         return -total
@@ -176,7 +176,7 @@ class Pooled:
 
     def _parts(self, x: Array) -> tuple[Array, Array, Array]:
         count, tasks = len(self.pooled), len(self.expansion.slope)
-        drawn = {name: _bijector(prior)(x[count + i]) for i, (name, prior) in enumerate(self.spreads.items())}
+        drawn = {name: bijector_of(prior)(x[count + i]) for i, (name, prior) in enumerate(self.spreads.items())}
         values = {**self.fixed_spreads, **drawn}
         spread = jnp.stack([jnp.asarray(values[name], x.dtype) for name in self.pooled])
         return x[:count], spread, x[count + len(drawn) :].reshape(tasks, -1)
@@ -191,18 +191,11 @@ class Pooled:
             if name not in self.spreads:
                 spread.append(jnp.asarray(self.fixed_spreads[name], u.dtype))
                 continue
-            bijector = _bijector(self.spreads[name])
+            bijector = bijector_of(self.spreads[name])
             spread_coordinates.append(bijector.inv(between[i]))
             spread.append(between[i])
         scores = jax.vmap(partial(_scores, location, jnp.stack(spread)))(self.expansion, pooled, free)
         return jnp.concatenate([location, *(value[None] for value in spread_coordinates), scores.ravel()])
-
-
-def _bijector(prior: "Distribution") -> "Transform":
-    """Returns NumPyro's map from the real line to the support of a prior."""
-    from numpyro.distributions import biject_to  # slow to load
-
-    return biject_to(prior.support)
 
 
 register(Pooled, ("density", "spreads", "fixed_spreads", "expansion", "ends"), ("pooled",))
